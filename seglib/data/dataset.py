@@ -1,0 +1,93 @@
+"""What a data set is in this course: pictures, their masks, their classes and, where known, their instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
+
+from seglib.labels import Classes
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The single objects of one picture.
+
+    Attributes:
+        masks: (M, H, W) bool, the visible pixels of each object.
+        classes: (M,) int64 class index of each object.
+        boxes: (M, 4) int64 `x1 y1 x2 y2` in pixels, x2 and y2 exclusive.
+    """
+
+    masks: Tensor
+    classes: Tensor
+    boxes: Tensor
+
+    def __len__(self) -> int:
+        """How many objects there are."""
+        return len(self.classes)
+
+
+class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
+    """One split of a data set: `dataset[i]` is `(image, mask)`; sizes may differ from sample to sample.
+
+    The image is `tv_tensors.Image`, uint8, (3, H, W); the mask is `tv_tensors.Mask`, uint8, (H, W), class
+    indices below `len(classes)` or 255 for void. Nothing is read before it is asked for.
+
+    Attributes:
+        name: "scenes", "pets", ... as `load` knows it.
+        split: "train", "val" or "test".
+        classes: names and colours.
+    """
+
+    name: str
+    split: str
+    classes: Classes
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        """Picture and mask number `index`; IndexError past the end, so that a `for` loop stops."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[tuple[Image, Mask]]:
+        """Every sample in order."""
+        return (self[index] for index in range(len(self)))
+
+    def sample_id(self, index: int) -> str:
+        """A name for sample `index` that a message can use: a file's stem where there is a file."""
+        return str(index)
+
+    def instances(self, index: int) -> Instances | None:
+        """The single objects of sample `index`, or None where the data set does not know them."""
+        return None
+
+    def subset(self, indices: Iterable[int]) -> SegmentationDataset:
+        """The same data set with only the samples `indices`, in that order."""
+        return _Subset(self, list(indices))
+
+
+class _Subset(SegmentationDataset):
+    """A choice of another data set's samples."""
+
+    def __init__(self, parent: SegmentationDataset, indices: list[int]) -> None:
+        self.parent, self.indices = parent, indices
+        self.name, self.split, self.classes = parent.name, parent.split, parent.classes
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        return cast("tuple[Image, Mask]", self.parent[self.indices[index]])
+
+    def sample_id(self, index: int) -> str:
+        return self.parent.sample_id(self.indices[index])
+
+    def instances(self, index: int) -> Instances | None:
+        return self.parent.instances(self.indices[index])
