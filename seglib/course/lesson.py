@@ -1,0 +1,158 @@
+"""What a lesson is: the plain facts of one notebook, from which card, checks, hints and quiz are made.
+
+`seglib/course/content/nb02.py` defines one `LESSON`; the notebook's source only refers to its ids, so the two
+cannot drift. Ids begin with the notebook's number: objectives are letters ("02.a"), exercises numbers
+("02.1"), predictions p1, p2 ... ("02.p1"), quiz items are numbered by themselves ("02.q1").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class Wrong(Exception):  # noqa: N818 - a wrong answer is not an error
+    """What a check raises when an answer is wrong: one or two sentences that start the student thinking.
+
+    Say what was seen and what was expected on which input; never the line of code that would be right.
+    """
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One thing the student can do afterwards; the recap prints the same words."""
+
+    id: str
+    text: str  # starts with a verb that can be watched: "compute", "choose", "explain" - not "understand"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise, or one bug clinic: the student fills a cell, `check` judges what the cell made.
+
+    Attributes:
+        title: a few words.
+        minutes: how long it takes a student.
+        check: called with the student's function (or value). Raises `Wrong("because ...")`, or returns None,
+            or returns one sentence worth knowing now that it is right. A function arrives wrapped: its
+            arguments are copied, an argument it changed or an exception it raised is reported as `Wrong`.
+            Draw inputs from a seeded generator. Compare with numbers worked out in the check or with
+            `reference`; a check may not depend on what the student ran before.
+        reference: the answer: what `checkpoint` hands out, and what the last hint shows.
+        hints: from a nudge to nearly there; at least one.
+        meets: ids of the objectives that this exercise shows to be met.
+        difficulty: 1 easy, 2 needs thought, 3 hard.
+        mutates: True where changing the argument is what the exercise asks for.
+    """
+
+    title: str
+    minutes: int
+    check: Callable[[Any], str | None]
+    reference: Any
+    hints: Sequence[str]
+    meets: Sequence[str]
+    difficulty: int = 1
+    mutates: bool = False
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question asked before a cell is run. Either `unit` and a range, or `choices`.
+
+    Attributes:
+        question: ends with a question mark.
+        unit: what the number is: "%", "pixels", "seconds".
+        low: the smallest answer that makes sense.
+        high: the largest; low to high is also the scale on which a miss is called near or far.
+        choices: the possible answers, where it is not a number.
+    """
+
+    question: str
+    unit: str = ""
+    low: float = 0.0
+    high: float = 100.0
+    choices: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.unit) == bool(self.choices):
+            raise ValueError(f"Prediction {self.question!r} needs a unit or choices, and not both.")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One quiz question. `reasons[k]` says why `choices[k]` is right, or what one believes who picks it."""
+
+    question: str
+    choices: Sequence[str]
+    answer: int
+    reasons: Sequence[str]
+    meets: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if len(self.reasons) != len(self.choices) or not 0 <= self.answer < len(self.choices):
+            raise ValueError(
+                f"Quiz item {self.question!r} needs one reason per choice and an answer among the choices; "
+                f"it has {len(self.choices)} choices, {len(self.reasons)} reasons, answer {self.answer}."
+            )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What running the whole notebook may cost on one profile; tests hold the notebook to it."""
+
+    seconds: int
+    megabytes: int
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Everything the course knows about one notebook.
+
+    Attributes:
+        id: "02_metrics"; `notebooks/source/02_metrics.py` is its source.
+        title: what stands over the notebook.
+        minutes: how long it takes a student, exercises included.
+        question: the one question the notebook answers.
+        needs: what comes before it, in words.
+        budgets: profile name ("tiny", "laptop", "gpu") to what the notebook may cost there.
+        objectives: three to five.
+        exercises: "02.1" to the exercise.
+        predictions: "02.p1" to the prediction.
+        quiz: the items, in order.
+
+    Example:
+        >>> lesson = Lesson(
+        ...     id="42_towels",
+        ...     title="How much of a picture is towel?",
+        ...     minutes=5,
+        ...     question="What share of the picture is towel?",
+        ...     needs="Nothing.",
+        ...     budgets={"tiny": Budget(10, 300), "laptop": Budget(10, 300), "gpu": Budget(10, 300)},
+        ...     objectives=[Objective("42.a", "compute the share of a class")],
+        ...     exercises={"42.1": Exercise(
+        ...         title="Count", minutes=3, check=lambda fn: None, reference=lambda mask: mask.mean(),
+        ...         hints=["What is the mean of zeros and ones?"], meets=["42.a"])},
+        ...     predictions={"42.p1": Prediction("How much is towel?", unit="%")},
+        ...     quiz=[Item("Of 4 pixels one is 1. Its share?", ["1/4", "1/2"], answer=0, meets=["42.a"],
+        ...         reasons=["One pixel of four.", "That would be two of four."])],
+        ... )
+        >>> lesson.number
+        '42'
+    """
+
+    id: str
+    title: str
+    minutes: int
+    question: str
+    needs: str
+    budgets: Mapping[str, Budget]
+    objectives: Sequence[Objective]
+    exercises: Mapping[str, Exercise]
+    quiz: Sequence[Item]
+    predictions: Mapping[str, Prediction] = field(default_factory=dict)
+
+    @property
+    def number(self) -> str:
+        """The two digits that every id of this lesson begins with."""
+        return self.id[:2]
