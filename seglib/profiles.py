@@ -1,0 +1,85 @@
+"""How much work this machine is asked to do: one of three profiles, picked by what it has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How large the pictures are, how many there are, and where the tensors live.
+
+    Attributes:
+        name: "tiny", "laptop" or "gpu"; numbers of one profile are never shown as another's.
+        device: "cpu", "cuda" or "mps".
+        size: (height, width) of a built-in scene, in pixels.
+        pictures: how many scenes a split has where nobody says.
+        threads: torch threads; 0 leaves torch's own choice.
+        why: what was seen on this machine, in words.
+    """
+
+    name: str
+    device: str
+    size: tuple[int, int]
+    pictures: int
+    threads: int = 0
+    why: str = ""
+
+
+#: name -> (size, pictures, threads). tiny runs every notebook on two busy cores in seconds.
+PROFILES = {"tiny": ((160, 160), 24, 1), "laptop": ((160, 160), 200, 0), "gpu": ((256, 256), 2000, 0)}
+
+
+def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
+    """The profile for this machine; the variable SEGLIB_PROFILE overrides the choice.
+
+    A CUDA or MPS device gives "gpu"; fewer than two cores or less than 4 GB of memory give "tiny";
+    everything else is a "laptop". "tiny" and "laptop" use the CPU.
+
+    Raises:
+        ValueError: SEGLIB_PROFILE is none of the three, or "gpu" on a machine without a GPU.
+
+    Example:
+        >>> pick_profile({"SEGLIB_PROFILE": "tiny"}).device
+        'cpu'
+    """
+    wish, device = environ.get("SEGLIB_PROFILE", "").strip().lower(), accelerator()
+    if wish and wish not in PROFILES:
+        raise ValueError(f"SEGLIB_PROFILE is {wish!r}; it may be tiny, laptop or gpu, or be left out.")
+    if wish == "gpu" and device == "cpu":
+        raise ValueError("SEGLIB_PROFILE is 'gpu', but torch finds no CUDA or MPS device. Try laptop.")
+    name, why = (wish, "SEGLIB_PROFILE says so") if wish else _suited(device, cores(), memory())
+    size, pictures, threads = PROFILES[name]
+    return Profile(name, device if name == "gpu" else "cpu", size, pictures, threads, why)
+
+
+def _suited(device: str, cores: int, memory: float) -> tuple[str, str]:
+    """Name of the profile and the reason, from the device, the number of cores and the memory in GB."""
+    if device != "cpu":
+        return "gpu", f"torch can use {device}"
+    if cores < 2 or memory < 4:
+        return "tiny", f"{cores} core(s) and {memory:.0f} GB of memory"
+    return "laptop", f"{cores} cores, no GPU that torch can use"
+
+
+def accelerator() -> str:
+    """ "cuda" or "mps" where torch can use one, else "cpu"."""
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def cores() -> int:
+    """The CPU cores this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)  # Linux only: a container may own fewer than there are
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
+
+
+def memory() -> float:
+    """The memory of this machine, in GB."""
+    return float(psutil.virtual_memory().total) / 1e9
