@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seglib import palettes
+from seglib.palettes import Color
+from seglib.words import percent, position
 
 VOID = 255
 
@@ -13,14 +21,61 @@ class Classes:
     """The classes of a data set; class k has the name `names[k]` and the colour `colors[k]`.
 
     Attributes:
-        names: K class names, in index order.
-        colors: K colours, each (red, green, blue) in 0..255.
-        void_color: the colour of pixels that belong to no class (value 255 in a mask).
+        names: K class names, in index order; 1 to 255 of them, all different.
+        colors: K colours, each (red, green, blue) in 0..255, all different.
+        void_color: the colour of pixels that belong to no class (value 255 in a mask); no class may have it.
+
+    Raises:
+        ValueError: one of these rules is broken.
+
+    Example:
+        >>> classes = Classes.of("background", "fish")
+        >>> len(classes), classes.index("fish"), classes.colors[1]
+        (2, 1, (63, 144, 218))
     """
 
     names: tuple[str, ...]
-    colors: tuple[tuple[int, int, int], ...]
-    void_color: tuple[int, int, int] = (224, 224, 192)
+    colors: tuple[Color, ...]
+    void_color: Color = palettes.VOID
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.names) <= VOID:
+            raise ValueError(f"a mask can hold 1 to {VOID} classes, not {len(self.names)}")
+        if len(self.names) != len(self.colors):
+            raise ValueError(
+                f"{len(self.names)} names and {len(self.colors)} colours; each class needs one of both"
+            )
+        if twice := _repeated(self.names):
+            raise ValueError(f"two classes are called {twice!r}; names must differ")
+        if twice := _repeated((*self.colors, self.void_color)):
+            raise ValueError(
+                f"two classes, or a class and void, have the colour {twice}; colours must differ"
+            )
+        for color in (*self.colors, self.void_color):
+            if len(color) != 3 or not all(0 <= value <= 255 for value in color):
+                raise ValueError(f"the colour {color} is not (red, green, blue) with values from 0 to 255")
+
+    @classmethod
+    def of(cls, *names: str) -> Classes:
+        """Classes with these names, in colours that colour-blind eyes tell apart; "background" is black."""
+        colors = iter(palettes.palette(len(names)))
+        return cls(
+            names, tuple(palettes.BACKGROUND if name == "background" else next(colors) for name in names)
+        )
+
+    @property
+    def background(self) -> int | None:
+        """The index of the class called "background", or None where there is none."""
+        return self.names.index("background") if "background" in self.names else None
+
+    def index(self, name: str) -> int:
+        """The index of the class called `name`; ValueError with all names where there is no such class."""
+        if name in self.names:
+            return self.names.index(name)
+        guess = "".join(
+            f"; did you mean {close!r}?" for close in difflib.get_close_matches(name, self.names, n=1)
+        )
+        raise ValueError(f"no class is called {name!r}{guess or ';'} the classes are {', '.join(self.names)}")
 
     def __len__(self) -> int:
         """K, the number of classes; void is not one of them."""
@@ -29,3 +84,137 @@ class Classes:
     def __iter__(self) -> Iterator[str]:
         """The names in index order."""
         return iter(self.names)
+
+
+def to_color(mask: Tensor, classes: Classes) -> Tensor:
+    """Paint every pixel in the colour of its class.
+
+    Args:
+        mask: (H, W) class indices, or 255 for void; any integer dtype.
+        classes: K classes.
+
+    Returns:
+        (3, H, W) uint8 on the mask's device.
+
+    Raises:
+        ValueError: a value is neither a class nor 255.
+
+    Example:
+        >>> to_color(torch.tensor([[0, 255]]), Classes.of("background", "fish"))[0]
+        tensor([[  0, 224]], dtype=torch.uint8)
+    """
+    shares(mask, classes)  # says which value is wrong, if one is
+    table = torch.zeros(VOID + 1, 3, dtype=torch.uint8, device=mask.device)
+    table[: len(classes)] = torch.tensor(classes.colors, dtype=torch.uint8)
+    table[VOID] = torch.tensor(classes.void_color, dtype=torch.uint8)
+    return table[mask.long()].permute(2, 0, 1).contiguous()  # (H, W, 3) -> (3, H, W)
+
+
+def from_color(image: Tensor, classes: Classes) -> Tensor:
+    """Read a picture that is painted in class colours back into a mask; the void colour becomes 255.
+
+    Args:
+        image: (3, H, W) uint8.
+        classes: K classes.
+
+    Returns:
+        (H, W) uint8 class indices or 255, on the picture's device.
+
+    Raises:
+        ValueError: the picture is not (3, H, W) uint8, or has a colour that is neither a class's nor void's.
+
+    Example:
+        >>> classes = Classes.of("background", "fish")
+        >>> from_color(to_color(torch.tensor([[0, 1, 255]]), classes), classes)
+        tensor([[  0,   1, 255]], dtype=torch.uint8)
+    """
+    if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
+        raise ValueError(f"a colour mask is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
+    known = _code(torch.tensor([*classes.colors, classes.void_color], device=image.device).T)  # (K + 1,)
+    known, order = known.sort()
+    code = _code(image)
+    place = torch.searchsorted(known, code).clamp_(max=len(classes))
+    if (unknown := known[place] != code).any():
+        raise ValueError(_unknown_color(image, unknown))
+    index = torch.tensor([*range(len(classes)), VOID], dtype=torch.uint8, device=image.device)
+    return index[order][place]
+
+
+def shares(mask: Tensor, classes: Classes) -> Tensor:
+    """What share of the pixels each class takes, void last.
+
+    Args:
+        mask: class indices, or 255 for void; any shape with at least one pixel, any integer dtype.
+        classes: K classes.
+
+    Returns:
+        (K + 1,) float64 in 0..1 that sums to 1, on the CPU.
+
+    Raises:
+        ValueError: the mask is empty, or a value is neither a class nor 255.
+
+    Example:
+        >>> shares(torch.tensor([[1, 1, 1, 255]]), Classes.of("background", "fish"))
+        tensor([0.0000, 0.7500, 0.2500], dtype=torch.float64)
+    """
+    if mask.is_floating_point() or not mask.numel():
+        raise ValueError(
+            f"a mask holds class indices: integers, at least one; not {tuple(mask.shape)} {mask.dtype}"
+        )
+    values, counts = mask.unique(return_counts=True)
+    wrong = values[((values < 0) | (values >= len(classes))) & (values != VOID)]
+    if len(wrong):
+        raise ValueError(
+            f"the mask holds the value {int(wrong[0])} in {int((mask == wrong[0]).sum())} pixels; "
+            f"it may hold 0..{len(classes) - 1} ({', '.join(classes)}) and {VOID} for void"
+        )
+    share = torch.zeros(len(classes) + 1, dtype=torch.float64)
+    share[values.long().cpu().clamp(max=len(classes))] = counts.cpu().double() / mask.numel()
+    return share
+
+
+def describe(mask: Tensor, classes: Classes) -> str:
+    """A mask in words, for whoever cannot see it: objects, largest first, then background, then void.
+
+    An object class comes with its share of the pixels, where the centre of its pixels lies in a 3 x 3 grid,
+    and which edges of the picture it touches.
+
+    Args:
+        mask: (H, W) class indices, or 255 for void.
+        classes: K classes.
+
+    Example:
+        >>> mask = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 255]])
+        >>> describe(mask, Classes.of("background", "cat"))
+        'cat 8 %, lower left, touches the lower and left edges; background 83 %; void 8 %'
+    """
+    *share, void = shares(mask, classes).tolist()
+    objects = [index for index in range(len(classes)) if share[index] and index != classes.background]
+    parts = [
+        f"{classes.names[index]} {percent(share[index])}, {position(mask == index)}"
+        for index in sorted(objects, key=lambda index: -share[index])
+    ]
+    if classes.background is not None and share[classes.background]:
+        parts.append(f"background {percent(share[classes.background])}")
+    return "; ".join([*parts, f"void {percent(void)}"] if void else parts)
+
+
+def _repeated(items: tuple) -> object:
+    """The first item that comes twice, or None."""
+    return next((item for index, item in enumerate(items) if item in items[:index]), None)
+
+
+def _code(colors: Tensor) -> Tensor:
+    """Colours (3, ...) as one number each: red, green and blue side by side in 24 bits."""
+    red, green, blue = colors.int()
+    return red << 16 | green << 8 | blue
+
+
+def _unknown_color(image: Tensor, unknown: Tensor) -> str:
+    y, x = unknown.nonzero()[0].tolist()
+    color = image[:, y, x]
+    count = int((image == color[:, None, None]).all(dim=0).sum())
+    return (
+        f"the colour {tuple(color.tolist())} at (x, y) = ({x}, {y}), {count} pixels of it, belongs to no "
+        "class; check the palette, and that the picture was neither resized smoothly nor saved as JPEG"
+    )
