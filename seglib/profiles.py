@@ -68,7 +68,7 @@ def _suited(device: str, cores: int, memory: float) -> tuple[str, str]:
 
 
 def accelerator() -> str:
-    """ "cuda" or "mps" where torch can use one, else "cpu"."""
+    """The device type torch can use beside the processor, "cuda" or "mps"; else "cpu"."""
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"

@@ -1,0 +1,83 @@
+"""How the course speaks: one box that reads well in colour, without colour, aloud and as plain text."""
+
+from __future__ import annotations
+
+import html
+import re
+
+#: kind -> (sign, colour of the edge). The sign and the title say what the colour says.
+KINDS = {
+    "right": ("✓", "#2a7f62"),
+    "wrong": ("✗", "#b3541e"),
+    "open": ("○", "#777777"),
+    "note": ("▸", "#3b6fb6"),
+}
+
+
+def say(title: str, text: str = "", *, kind: str = "note", extra_html: str = "") -> None:
+    """Show a box in a notebook, or print its text elsewhere.
+
+    Args:
+        title: a few words that say it all.
+        text: sentences; `words in backticks` are set as code, lines are kept.
+        kind: "right", "wrong", "open" or "note".
+        extra_html: shown below the text where there is a browser; decoration only, the text says the same.
+    """
+    show_bundle({"text/html": box(title, text, kind, extra_html), "text/plain": plain(title, text, kind)})
+
+
+def show_bundle(bundle: dict[str, str]) -> None:
+    """Display a mime bundle in IPython; print its text/plain elsewhere."""
+    shell = _shell()
+    if shell is None:
+        print(bundle["text/plain"])
+        return
+    from IPython.display import display
+
+    display(bundle, raw=True)
+
+
+def plain(title: str, text: str = "", kind: str = "note") -> str:
+    """The box in plain text.
+
+    Example:
+        >>> plain("Right.", "2 of 4 pixels.", "right")
+        '✓ Right. 2 of 4 pixels.'
+    """
+    return f"{KINDS[kind][0]} {title} {text}".rstrip()
+
+
+def box(title: str, text: str = "", kind: str = "note", extra_html: str = "") -> str:
+    """The box in HTML: announced by screen readers, readable on light and dark pages."""
+    sign, color = KINDS[kind]
+    style = f"border-left:.4em solid {color};padding:.4em 1em;margin:.4em 0;max-width:46em"
+    return (
+        f'<div class="seglib-say" data-kind="{kind}" role="status" style="{style}"><strong>'
+        f'<span aria-hidden="true" style="color:{color}">{sign}</span> {inline(title)}</strong> '
+        f"{inline(text)}{extra_html}</div>"
+    )
+
+
+def inline(text: str) -> str:
+    """Text as HTML: escaped, `code` in backticks, lines kept.
+
+    Example:
+        >>> inline("is `a < b`?")
+        'is <code>a &lt; b</code>?'
+    """
+    escaped = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return escaped.replace("\n", "<br>")
+
+
+def code_block(source: str) -> str:
+    """Source code as HTML."""
+    return f"<pre><code>{html.escape(source, quote=False)}</code></pre>"
+
+
+def _shell() -> object | None:
+    """The running IPython kernel, or None: asking must not need IPython."""
+    try:
+        from IPython.core.getipython import get_ipython
+    except ImportError:
+        return None
+    return get_ipython()
