@@ -1,0 +1,105 @@
+"""One way to every data set, `load("pets")`, and what of it is on this machine, `found()`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+
+import seglib
+from seglib.data import camvid, pets, voc
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.scenes import Scenes
+
+
+class Entry(NamedTuple):
+    """A data set on disk: how to open it, the folders it may be called, and a path only it has."""
+
+    open: Callable[..., SegmentationDataset]
+    folders: tuple[str, ...]
+    sign: str
+
+
+ENTRIES = {
+    "pets": Entry(pets.Pets, ("oxford-iiit-pet", "pets"), "annotations/trimaps"),
+    "camvid": Entry(camvid.camvid, ("camvid", "CamVid"), "trainannot"),
+    "voc": Entry(voc.Voc, ("VOCdevkit/VOC2012", "VOC2012", "voc"), "ImageSets/Segmentation"),
+}
+
+
+def load(
+    name: str | Path, split: str = "train", *, root: Path | str | None = None, **options: Any
+) -> SegmentationDataset:
+    """A data set by its name.
+
+    Args:
+        name: "scenes" (drawn) and "photo" (one annotated photograph) are built in; "pets", "camvid", "voc".
+        split: "train", "val" or "test".
+        root: a folder that holds the data set, or is it; without it, the places that `found` looks in.
+        options: for "scenes" all that `Scenes` takes (`length`, `size`, `seed`, `dials`); for "pets" also
+            `classes`.
+
+    Raises:
+        FileNotFoundError: the data set is not on this machine; the message says what to do.
+        ValueError: there is no data set of this name, or it has no such split.
+
+    Example:
+        >>> image, mask = load("photo")[0]
+        >>> image.shape, mask.shape
+        (torch.Size([3, 375, 500]), torch.Size([375, 500]))
+    """
+    if name == "scenes":
+        return Scenes(split=split, **options)
+    if name == "photo":
+        return voc.Photo()
+    if name not in ENTRIES:
+        raise ValueError(
+            f"no data set {str(name)!r}; there is 'scenes', 'photo', {', '.join(map(repr, ENTRIES))}"
+        )
+    place = found(root).get(str(name))
+    if place is None:
+        raise FileNotFoundError(_not_here(str(name), root))
+    return ENTRIES[str(name)].open(place, split, **options)
+
+
+def found(root: Path | str | None = None) -> dict[str, Path]:
+    """The real data sets on this machine and where they are; nothing is read or downloaded.
+
+    Looks only in `root` if it is given; otherwise in the folder that SEGLIB_DATA names, the project's `data/`
+    and the user's cache, and the first that has the data set counts. Each may hold the data sets or be one.
+
+    Example:
+        >>> found("/nowhere")
+        {}
+    """
+    places: dict[str, Path] = {}
+    for name, entry in ENTRIES.items():
+        for parent in _roots(root):
+            for folder in (parent, *(parent / folder for folder in entry.folders)):
+                if (folder / entry.sign).is_dir():
+                    places.setdefault(name, folder)
+    return places
+
+
+def _roots(root: Path | str | None) -> Iterator[Path]:
+    """Where data sets may lie, best first."""
+    if root is not None:
+        yield Path(root)
+        return
+    if os.environ.get("SEGLIB_DATA"):
+        yield Path(os.environ["SEGLIB_DATA"])
+    project = Path(seglib.__file__).parents[1]
+    if (project / "pyproject.toml").is_file():  # a checkout, not an installed package
+        yield project / "data"
+    yield platformdirs.user_cache_path("seglib")
+
+
+def _not_here(name: str, root: Path | str | None) -> str:
+    looked = ", ".join(map(str, _roots(root)))
+    return (
+        f"the data set '{name}' is not on this machine (looked in {looked}). Set SEGLIB_DATA to the"
+        " folder that holds it, or use load('scenes'), which needs no download."
+    )

@@ -1,0 +1,181 @@
+"""A data set that lies on disk as picture files with mask files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.ops import masks_to_boxes
+from torchvision.tv_tensors import Image, Mask
+
+from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.data.images import SUFFIXES, fit, read_image, read_labels
+from seglib.labels import VOID, Classes, from_color
+
+
+class Sample(NamedTuple):
+    """One picture on disk: its name and its two files."""
+
+    id: str
+    image: Path
+    mask: Path
+
+
+class FileDataset(SegmentationDataset):
+    """Pictures and masks in files; a file is opened when its sample is asked for, not before.
+
+    Args:
+        name: what the data set is called.
+        split: "train", "val" or "test".
+        classes: names and colours.
+        samples: the files, in order.
+        values: which class (or 255, void) each value in a mask file stands for; by default k is class k.
+        painted: the colours of masks that are painted; without it a painted mask is an error.
+
+    Raises:
+        ValueError: there are no samples. Reading a sample raises ValueError, naming the file, when a file is
+            damaged, the sizes differ, or the mask holds a value or colour that is no class.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        split: str,
+        classes: Classes,
+        samples: Sequence[Sample],
+        *,
+        values: Mapping[int, int] | None = None,
+        painted: Classes | None = None,
+    ) -> None:
+        if not samples:
+            raise ValueError(f"{name}: there is no picture in the split '{split}'")
+        self.name, self.split, self.classes = name, split, classes
+        self.samples, self.values, self.painted = samples, values, painted
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        sample = self.samples[index]
+        image = read_image(sample.image)
+        mask = torch.from_numpy(self.decode(index, read_labels(sample.mask)))
+        return image, Mask(fit(mask, image, sample.image, str(sample.mask)))
+
+    def sample_id(self, index: int) -> str:
+        """The stem of the picture's file."""
+        return self.samples[index].id
+
+    def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
+        """Class indices and 255, uint8 (H, W), from what the mask file of sample `index` holds."""
+        path = self.samples[index].mask
+        if labels.ndim == 2:
+            return to_classes(labels, self.values or dict(zip(range(len(self.classes)), range(255))), path)
+        if self.painted is None:
+            raise ValueError(
+                f"{path}: the mask is painted in colours, and which colour is which class is not known;"
+                " save class indices (an 8-bit or palette PNG), or list names and colours in classes.json"
+            )
+        try:
+            return from_color(torch.from_numpy(labels).permute(2, 0, 1), self.painted).numpy()
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+
+
+def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: Path) -> NDArray[np.uint8]:
+    """Class indices from the values in a mask file; 255 is void unless `values` says otherwise.
+
+    Raises:
+        ValueError: a value that `values` does not know; the sentence says which, where and how often.
+
+    Example:
+        >>> to_classes(np.array([[1, 2, 255]]), {1: 1, 2: 0}, Path("mask.png"))
+        array([[  1,   0, 255]], dtype=uint8)
+    """
+    table = np.full(256, -1, np.int16)
+    table[VOID] = VOID
+    table[list(values)] = list(values.values())
+    inside = (labels >= 0) & (labels < 256)
+    mask = np.where(inside, table[np.where(inside, labels, 0)], -1)
+    if (mask < 0).any():
+        row, column = np.argwhere(mask < 0)[0]
+        raise ValueError(
+            f"{path}: the mask holds the value {labels[row, column]} at row {row}, column {column}"
+            f" ({(mask < 0).sum()} pixels in all are like this), but the classes are {_ranges(values)}"
+            " and 255 (void); correct the mask, or list every class in classes.txt"
+        )
+    return mask.astype(np.uint8)
+
+
+def pictures_in(folder: Path) -> dict[str, Path]:
+    """The picture files of a folder by stem, sorted; nothing is opened, hidden files are passed over.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: two pictures have the same stem.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if not entry.name.startswith("."))
+    found: dict[str, Path] = {}
+    for name in names:
+        path = folder / name
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        if (twin := found.get(path.stem)) is not None:
+            raise ValueError(f"{folder}: {twin.name} and {name} have the same stem; rename one of them")
+        found[path.stem] = path
+    return found
+
+
+def pair(images: Path, masks: Path) -> list[Sample]:
+    """Every picture of one folder with the mask of the same stem in another.
+
+    Raises:
+        FileNotFoundError: one of the folders is missing.
+        ValueError: a folder holds no picture, or a picture or mask has no partner; the stems are named.
+    """
+    pictures, labels = pictures_in(images), pictures_in(masks)
+    for folder, found in ((images, pictures), (masks, labels)):
+        if not found:
+            raise ValueError(f"{folder}: no picture in this folder; expected {', '.join(sorted(SUFFIXES))}")
+    return match(pictures, labels, list(pictures | labels), images, masks)
+
+
+def match(
+    pictures: Mapping[str, Path], labels: Mapping[str, Path], stems: Sequence[str], images: Path, masks: Path
+) -> list[Sample]:
+    """A sample for each of `stems`, or a ValueError that names the stems without a picture or a mask."""
+    problems = []
+    for folder, found, what in ((images, pictures, "picture"), (masks, labels, "mask")):
+        if absent := [stem for stem in stems if stem not in found]:
+            shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
+            problems.append(f"{len(absent)} without a {what} in {folder} ({shown})")
+    if problems:
+        raise ValueError(
+            f"pictures and masks do not match: {'; '.join(problems)}; each needs a partner of its stem"
+        )
+    return [Sample(stem, pictures[stem], labels[stem]) for stem in stems]
+
+
+def instances_of(masks: Tensor, classes: Tensor) -> Instances:
+    """Instances with tight boxes from masks (M, H, W) bool; objects without a pixel are left out."""
+    some = masks.flatten(1).any(1)
+    masks, classes = masks[some], classes[some].long()
+    ends = torch.tensor([0, 0, 1, 1])  # torchvision's x2, y2 are inclusive, ours are not
+    boxes = masks_to_boxes(masks).long() + ends if len(masks) else torch.zeros(0, 4, dtype=torch.long)
+    return Instances(masks, classes, boxes)
+
+
+def _ranges(values: Mapping[int, int]) -> str:
+    """'0..11' or '0, 5, 9': the values that stand for something."""
+    known = sorted(values)
+    if known == list(range(known[0], known[-1] + 1)):
+        return f"{known[0]}..{known[-1]}"
+    return ", ".join(map(str, known))

@@ -1,0 +1,152 @@
+"""Reading pictures and masks from files: uint8 from whatever Pillow opens, or one clear sentence."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import ExifTags, ImageOps
+from PIL import Image as Pillow
+from torch import Tensor
+from torchvision.tv_tensors import Image
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+# What Pillow raises on broken files, format by format.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+
+
+def read_image(path: Path) -> Image:
+    """The picture in a file, upright, as colours.
+
+    An EXIF rotation is carried out. 16-bit pictures are scaled to 8 bits (full range onto full range), grey,
+    palette and CMYK pictures become RGB, and transparent ones are laid on white, as a web page does.
+
+    Args:
+        path: a file that Pillow opens; of an animation the first frame counts.
+
+    Returns:
+        uint8 (3, H, W), values 0..255.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is empty, cut off, not a picture, or holds floating-point values.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "grey.png"
+        >>> Pillow.new("L", (4, 3), 128).save(path)
+        >>> read_image(path).shape
+        torch.Size([3, 3, 4])
+    """
+    picture = ImageOps.exif_transpose(_open(path))
+    if picture.mode.startswith(("I", "F")):
+        picture = _eight_bits(picture, path)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Pillow.new("RGBA", picture.size, "white")
+        picture = Pillow.alpha_composite(white, picture)
+    pixels = np.array(picture.convert("RGB"))  # (H, W, 3), a copy that torch may write to
+    return Image(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+
+
+def read_labels(path: Path) -> NDArray[Any]:
+    """The numbers or the colours that a mask file holds, as they are.
+
+    Palette pictures give their indices, grey pictures their values, black-and-white pictures 0 and 1.
+
+    Args:
+        path: a mask; use a format without loss (PNG), never JPEG.
+
+    Returns:
+        (H, W) of any integer dtype, or uint8 (H, W, 3) where the mask is painted in colours.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is empty, cut off, or not a picture.
+    """
+    picture = _open(path)
+    if picture.mode == "1":
+        picture = picture.convert("L").point(lambda value: value // 255)
+    if picture.mode in ("L", "P") or picture.mode.startswith("I"):
+        return np.array(picture)
+    if picture.mode == "LA":
+        return np.array(picture.getchannel("L"))
+    if picture.mode in ("RGB", "RGBA"):
+        return np.array(picture.convert("RGB"))
+    raise ValueError(
+        f"{path}: a mask in mode {picture.mode} cannot be read; save it as an 8-bit or palette PNG"
+    )
+
+
+def fit(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
+    """The labels (..., H, W) of a picture, checked against the picture's size.
+
+    Some labelling tools ignore the EXIF rotation of a photograph. Labels that fit only its unturned pixels
+    are therefore turned with it.
+
+    Raises:
+        ValueError: the sizes differ; the sentence names both and `source`, where the labels came from.
+    """
+    size = image.shape[-2:]
+    if labels.shape[-2:] == size:
+        return labels
+    turned = _turn(labels, _orientation(image_path))
+    if turned.shape[-2:] == size:
+        return turned
+    raise ValueError(
+        f"{source}: the mask is {labels.shape[-1]}x{labels.shape[-2]} (width x height), but its picture"
+        f" {image_path} is {size[1]}x{size[0]}; a mask must have exactly the size of its picture"
+    )
+
+
+def _open(path: Path) -> Pillow.Image:
+    """The decoded picture, or one sentence."""
+    try:
+        with Pillow.open(path) as picture:
+            picture.load()
+            return picture
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise type(error)(f"{path}: {error.strerror or error}") from None
+    except Pillow.DecompressionBombError:
+        raise ValueError(f"{path}: too many pixels to be a picture of a data set; make it smaller") from None
+    except Pillow.UnidentifiedImageError:
+        what = "is empty (0 bytes)" if path.stat().st_size == 0 else "is not a picture that Pillow can read"
+        raise ValueError(f"{path}: the file {what}; replace it or remove it") from None
+    except _BROKEN as error:
+        raise ValueError(f"{path}: the picture is damaged ({error}); copy or download it again") from None
+
+
+def _eight_bits(picture: Pillow.Image, path: Path) -> Pillow.Image:
+    """A grey picture of 16 bits as one of 8 bits."""
+    values = np.asarray(picture)
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        found = f"{values.min()}..{values.max()} ({values.dtype})"
+        raise ValueError(
+            f"{path}: pixel values must be whole numbers of 8 or 16 bits, not {found}; rescale them"
+        )
+    return Pillow.fromarray(np.round(values / 257).astype(np.uint8))  # 65535 / 257 = 255
+
+
+def _orientation(path: Path) -> int:
+    """The EXIF orientation of a file, 1 (upright) where it has none."""
+    with Pillow.open(path) as picture:
+        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+
+
+def _turn(labels: Tensor, orientation: int) -> Tensor:
+    """(..., H, W) turned to (..., W, H) by an EXIF orientation that swaps the sides; by no other."""
+    if orientation == 5:
+        return labels.mT
+    if orientation == 6:
+        return labels.rot90(-1, (-2, -1))
+    if orientation == 7:
+        return labels.flip(-2, -1).mT
+    if orientation == 8:
+        return labels.rot90(1, (-2, -1))
+    return labels
