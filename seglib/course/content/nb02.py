@@ -139,7 +139,7 @@ LESSON = Lesson(
             answer=1,
             reasons=[
                 "The predictions are the same. The machine cannot matter.",
-                "Absent classes may be dropped, or counted as 0 or 1, per picture or once. That moves points.",
+                "Absent classes may be dropped, or count as 0 or 1, per picture or once. That moves points.",
                 "The predictions are the same. Training is over.",
             ],
             meets=["02.d"],

