@@ -1,0 +1,37 @@
+"""For every test: one thread, a home folder of its own, and the small profile."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before torch is imported: two OpenMP threads on a busy machine are several times slower than one.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ.setdefault("SEGLIB_PROFILE", "tiny")
+_home = tempfile.TemporaryDirectory(prefix="seglib-tests-")
+os.environ["SEGLIB_HOME"] = _home.name  # progress and caches of the person who runs the tests stay untouched
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder for this one test, empty."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("SEGLIB_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """The folder of real data sets that SEGLIB_DATA names; the test is skipped where there is none."""
+    folder = os.environ.get("SEGLIB_DATA", "")
+    if not folder:
+        pytest.skip("real photographs: set SEGLIB_DATA to a folder that holds the data sets")
+    return Path(folder)

@@ -1,0 +1,152 @@
+"""Run every test and end with one summary: what passed, how long it took, what was skipped and why.
+
+    python tools/checks.py                 everything (`make test`)
+    python tools/checks.py lint units      only these (`make lint`)
+
+Runs in the environment of the Python that calls it, so it serves conda users too.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "artefacts" / "reports"
+NBVAL = [
+    "-o",
+    "addopts=",
+    "-p",
+    "no:cacheprovider",
+    "--nbval-current-env",
+    "--nbval-cell-timeout=300",
+    "--timeout=360",
+]
+
+
+@dataclass
+class Result:
+    """What came of one step: its verdict, and the reasons why parts of it did not run."""
+
+    name: str
+    passed: bool = True
+    done: str = ""
+    seconds: float = 0.0
+    skipped: Counter[str] = field(default_factory=Counter)
+
+
+def lint() -> Result:
+    """Style, types, and the course's own rules for notebooks."""
+    commands = [
+        ["-m", "ruff", "check", "."],
+        ["-m", "ruff", "format", "--check", "."],
+        ["-m", "mypy"],
+        ["-m", "seglib.course.lint"],
+    ]
+    passed = [run(command) for command in commands]
+    return Result("lint", all(passed), f"{sum(passed)} of {len(commands)} linters content")
+
+
+def units() -> Result:
+    """Unit tests and doctests; the tests in a browser come last, on their own."""
+    return pytest("units", ["-m", "not browser"])
+
+
+def build() -> Result:
+    """The notebooks are what their sources say."""
+    return Result("build", run(["-m", "seglib.course.build", "--check"]), "notebooks built anew and compared")
+
+
+def solutions() -> Result:
+    """The solved notebooks run, and every output that is stored comes out the same."""
+    return pytest("solutions", [*NBVAL, "--nbval", *notebooks("notebooks/solutions")])
+
+
+def students() -> Result:
+    """Run All passes on what a student opens, with nothing filled in."""
+    return pytest("students", [*NBVAL, "--nbval-lax", *notebooks("notebooks")])
+
+
+def browser() -> Result:
+    """JupyterLab in Chromium."""
+    return pytest("browser", ["-m", "browser", "tests"])
+
+
+STEPS: dict[str, Callable[[], Result]] = {
+    step.__name__: step for step in (lint, units, build, solutions, students, browser)
+}
+
+
+def notebooks(folder: str) -> list[str]:
+    """The notebooks of one folder, not of those below it."""
+    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.ipynb"))
+
+
+def pytest(name: str, arguments: list[str]) -> Result:
+    """One pytest run in the tiny profile, with a home folder of its own; counts come from its report."""
+    report = REPORTS / f"{name}.xml"
+    report.unlink(missing_ok=True)
+    passed = run(["-m", "pytest", "-q", f"--junitxml={report}", *arguments])
+    if not report.exists():
+        return Result(name, False, "pytest wrote no report")
+    cases = list(ElementTree.parse(report).iter("testcase"))
+    skips = [skip.get("message", "") for case in cases for skip in case.findall("skipped")]
+    what = "cells" if "--nbval-cell-timeout=300" in arguments else "tests"
+    return Result(name, passed, f"{len(cases) - len(skips)} {what}", skipped=Counter(skips))
+
+
+def run(arguments: list[str]) -> bool:
+    """`python ARGUMENTS` at the project's root; True when it exits with 0."""
+    print(f"\n$ python {' '.join(arguments)}", flush=True)
+    if arguments[0] == "-m" and not importlib.util.find_spec(arguments[1]):
+        print(f"Python has no module {arguments[1]}. Set the course up with: python bootstrap.py setup")
+        return False
+    with tempfile.TemporaryDirectory() as home:
+        own = {"SEGLIB_HOME": home, "SEGLIB_PROFILE": "tiny", "SEGLIB_STRICT": "1"}
+        return subprocess.call([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **own}) == 0
+
+
+def summary(results: list[Result]) -> Table:
+    """The one table at the end."""
+    table = Table("", "step", "ran", "seconds", "skipped", title="Tests", title_justify="left")
+    for result in results:
+        skipped = "\n".join(f"{count} x {reason}" for reason, count in result.skipped.items())
+        verdict = "ok" if result.passed else "FAILED"
+        table.add_row(verdict, result.name, result.done, f"{result.seconds:.0f}", skipped)
+    return table
+
+
+def main(names: list[str]) -> int:
+    """Run the named steps, or all; go on after a failure, so that one call shows everything."""
+    unknown = [name for name in names if name not in STEPS]
+    if unknown:
+        print(f"There is no step {unknown[0]!r}; the steps are {', '.join(STEPS)}.")
+        return 2
+    os.chdir(ROOT)
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    results = []
+    for name in names or STEPS:
+        began = time.monotonic()
+        result = STEPS[name]()
+        result.seconds = time.monotonic() - began
+        results.append(result)
+    Console().print("", summary(results))
+    failed = [result.name for result in results if not result.passed]
+    print(f"FAILED: {', '.join(failed)}" if failed else "All passed.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
