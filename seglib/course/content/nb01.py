@@ -53,7 +53,7 @@ LESSON = Lesson(
             hints=[
                 "Which columns hold a pixel of the object? The box begins at the first of them.",
                 "torch.where(mask) returns the rows and the columns of all True pixels, in this order.",
-                "x1 is the smallest column, x2 the largest plus one; rows give y1 and y2. Loop over the masks.",
+                "x1 is the smallest column, x2 the largest plus one; rows give y1, y2. Loop over the masks.",
             ],
             meets=["01.b"],
         ),
