@@ -1,0 +1,10 @@
+"""What a notebook cell calls: start, check, checkpoint, hint, predict, reveal, quiz, progress."""
+
+from seglib.course.checks import check, checkpoint
+from seglib.course.hints import hint
+from seglib.course.predictions import predict, reveal
+from seglib.course.quizzes import quiz
+from seglib.course.report import progress
+from seglib.course.session import start
+
+__all__ = ["check", "checkpoint", "hint", "predict", "progress", "quiz", "reveal", "start"]

@@ -76,9 +76,7 @@ def judge(exercise: str, answer: Any) -> CheckResult:
     except Wrong as wrong:
         reason = _sentence(str(wrong))
     except Exception as error:  # what came back was nothing the check could work with
-        reason = (
-            f"{in_short(error)}{own_line(error)}. Compare what your code gives back with what is asked for."
-        )
+        reason = f"{in_short(error)}{own_line(error)}. Is that the type and shape asked for?"
     else:
         return CheckResult(exercise, "right", learned or "")
     if keeps_stub_line(answer):

@@ -1,0 +1,167 @@
+"""`predict` writes a guess down before a cell runs; `reveal` lays it beside what came out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from seglib.course import content, store
+from seglib.course.lesson import Prediction
+from seglib.course.say import say
+
+
+def predict(name: str, guess: Any = ...) -> None:
+    """Record a guess; the first one made before the result is the one that counts.
+
+    Args:
+        name: the prediction's id, "02.p1".
+        guess: a number in the prediction's unit; or a choice, in words or by its letter; `...` for not yet.
+    """
+    try:
+        asked = content.prediction(name)
+        if guess is ...:
+            say(f"{name}: your guess first.", f"{asked.question}\n{how_to_answer(asked)}", kind="open")
+            return
+        _record_guess(name, asked, parse_guess(asked, guess))
+    except ValueError as error:
+        say(f"{name}: not a guess I can write down.", str(error), kind="wrong")
+
+
+def reveal(name: str, value: Any) -> None:
+    """Show what came out beside what was guessed, and by how much they differ.
+
+    Args:
+        name: the prediction's id, "02.p1".
+        value: the result: a number (or a tensor of one), or one of the choices.
+
+    Raises:
+        ValueError: the prediction does not exist, or `value` is not one of its choices.
+    """
+    asked = content.prediction(name)
+    result = value if asked.choices else float(value)
+    if asked.choices and value not in asked.choices:
+        raise ValueError(f"{name}: the result {value!r} is none of the choices {', '.join(asked.choices)}.")
+
+    def change(record: store.Record) -> None:
+        record["predictions"].setdefault(name, {})["value"] = result
+
+    entry = store.update(name[:2], change)["predictions"][name]
+    title, text, kind = compare(asked, entry.get("guess"), result)
+    if entry.get("late"):
+        text += " You guessed after you had seen the result, so this one does not count."
+    say(f"{name}: {title}", text, kind=kind)
+
+
+def compare(asked: Prediction, guess: float | str | None, value: float | str) -> tuple[str, str, str]:
+    """Title, text and kind of box for a guess beside a result.
+
+    Example:
+        >>> compare(Prediction("How much?", unit="%"), 60.0, 96.25)
+        ('it is 96.25 %.', 'You guessed 60 %: 36.25 % too low. Ask yourself what you left out.', 'wrong')
+    """
+    if isinstance(value, str):
+        title = f"it is: {value}."
+        if guess is None:
+            return title, _NO_GUESS, "note"
+        if guess == value:
+            return title, "That was your guess.", "right"
+        return title, f"You guessed: {guess}. Ask yourself what made it look so.", "wrong"
+    title = f"it is {_number(value)} {asked.unit}."
+    if guess is None or isinstance(guess, str):
+        return title, _NO_GUESS, "note"
+    miss = guess - value
+    if abs(miss) <= 0.05 * (asked.high - asked.low):
+        return title, f"You guessed {_number(guess)} {asked.unit}: as good as right.", "right"
+    side = "high" if miss > 0 else "low"
+    off = f"You guessed {_number(guess)} {asked.unit}: {_number(abs(miss))} {asked.unit} too {side}."
+    near = abs(miss) <= 0.15 * (asked.high - asked.low)
+    return (
+        title,
+        f"{off} {'Near.' if near else 'Ask yourself what you left out.'}",
+        "note" if near else "wrong",
+    )
+
+
+_NO_GUESS = "You wrote no guess down. Next time guess first: a wrong guess teaches more than none."
+
+
+def parse_guess(asked: Prediction, guess: Any) -> float | str:
+    """The guess as it is stored: a number within the range, or one of the choices.
+
+    Raises:
+        ValueError: it is neither; the message says how to answer.
+    """
+    if asked.choices:
+        word = str(guess).strip().lower()
+        letters = [letter(k) for k in range(len(asked.choices))]
+        for mark, choice in zip(letters, asked.choices):
+            if word in (mark, choice.lower()):
+                return choice
+        raise ValueError(f"{guess!r} is none of the choices. {how_to_answer(asked)}")
+    try:
+        number = float(guess)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(guess, bool) or not asked.low <= number <= asked.high:
+        raise ValueError(f"{guess!r} is no such number. {how_to_answer(asked)}")
+    return number
+
+
+def how_to_answer(asked: Prediction) -> str:
+    """One sentence: what to write in place of the three dots."""
+    if asked.choices:
+        listed = ", ".join(f'"{letter(k)}" {choice}' for k, choice in enumerate(asked.choices))
+        return f"In place of `...` write one letter in quotes: {listed}."
+    return f"In place of `...` write a number of {asked.unit}, {_number(asked.low)} to {_number(asked.high)}."
+
+
+def letter(index: int) -> str:
+    """The letter of choice `index`: a, b, c ..."""
+    return chr(ord("a") + index)
+
+
+def calibration(pairs: list[tuple[Prediction, dict[str, Any]]]) -> str:
+    """How good the guesses have been, in words; guesses made after the result are left out.
+
+    Args:
+        pairs: predictions with their records, `{"guess": ..., "value": ..., "late": ...}`.
+    """
+    made = [
+        (p, r["guess"], r["value"]) for p, r in pairs if {"guess", "value"} <= r.keys() and not r.get("late")
+    ]
+    chosen = [guess == value for asked, guess, value in made if asked.choices]
+    misses = [(guess - value) / (p.high - p.low) for p, guess, value in made if not p.choices]
+    words = []
+    if chosen:
+        words.append(f"{sum(chosen)} of {len(chosen)} choices were right")
+    if misses:
+        middle = sorted(abs(miss) for miss in misses)[len(misses) // 2]
+        high = sum(miss > 0 for miss in misses)
+        words.append(
+            f"numbers were typically {middle:.0%} of the scale away, {high} of {len(misses)} too high"
+        )
+    return f"Your guesses: {'; '.join(words)}." if words else "No guesses yet."
+
+
+def _record_guess(name: str, asked: Prediction, guess: float | str) -> None:
+    kept: list[float | str] = []
+
+    def change(record: store.Record) -> None:
+        entry = record["predictions"].setdefault(name, {})
+        if "value" not in entry:
+            entry["guess"] = guess
+        elif "guess" not in entry:
+            entry.update(guess=guess, late=True)
+        kept.append(entry["guess"])
+
+    store.update(name[:2], change)
+    shown = kept[0] if asked.choices else f"{_number(float(kept[0]))} {asked.unit}"
+    if kept[0] == guess:
+        say(f"{name}: your guess is written down: {shown}.", "Now run the next cell.")
+    else:
+        say(f"{name}: your first guess stays: {shown}.", "You have seen the result since.")
+
+
+def _number(value: float) -> str:
+    """At most four significant digits, no trailing zeros."""
+    return f"{value:.4g}"

