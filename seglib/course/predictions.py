@@ -112,7 +112,7 @@ def how_to_answer(asked: Prediction) -> str:
     if asked.choices:
         listed = ", ".join(f'"{letter(k)}" {choice}' for k, choice in enumerate(asked.choices))
         return f"In place of `...` write one letter in quotes: {listed}."
-    return f"In place of `...` write a number of {asked.unit}, {_number(asked.low)} to {_number(asked.high)}."
+    return f"In place of `...` write a number in {asked.unit}, {_number(asked.low)} to {_number(asked.high)}."
 
 
 def letter(index: int) -> str:
