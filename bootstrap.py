@@ -4,7 +4,7 @@
     python bootstrap.py test       set up, then every test
     python bootstrap.py run ...    set up, then `python ...` in the course's environment
     python bootstrap.py setup      set up and stop
-    python bootstrap.py plan       print what a fresh set-up would run, and run nothing
+    python bootstrap.py plan       print what the set-up would run, and run nothing
 
 `make` calls this file, and so do Windows users: `py bootstrap.py lab`. The packages are those of
 requirements.lock, with their hashes checked. TORCH_BACKEND=cpu takes the smaller PyTorch without CUDA.
@@ -18,19 +18,19 @@ import subprocess
 import sys
 
 
-def lab_command(environment):
+def lab_arguments():
     """JupyterLab on notebooks/, in a browser where there is one; at HOST and PORT where they are given."""
-    command = [str(environment.PYTHON), "-m", "jupyterlab", "notebooks", "--log-level=WARN"]
+    arguments = ["-m", "jupyterlab", "notebooks", "--log-level=WARN"]
     host, port = os.environ.get("HOST"), os.environ.get("PORT")
     if host:
-        command += ["--ip", host]
+        arguments += ["--ip", host]
     if port:
-        command += ["--port", port, "--ServerApp.port_retries=0"]  # Jupyter would silently take another port
+        arguments += ["--port", port, "--ServerApp.port_retries=0"]  # else Jupyter silently takes another
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        command.append("--no-browser")
+        arguments.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command.append("--allow-root")  # in a container; Jupyter refuses otherwise
-    return command
+        arguments.append("--allow-root")  # in a container; Jupyter refuses otherwise
+    return arguments
 
 
 def port_problem():
@@ -64,28 +64,23 @@ def main(arguments):
             f"The course needs Python 3.11 or newer, and this is Python {found}.\n"
             "Install Python 3.13 and run this again; `make` finds it, or name it: PYTHON=python3.13 make lab"
         )
-    from tools import environment
+    from tools.environment import plan, setup
+    from tools.places import PYTHON, ROOT, variables
 
     if task == "plan":
-        print(
-            "\n".join(
-                " ".join(command) for command in environment.install_commands("uv", environment.backend())
-            )
-        )
+        print("\n".join(" ".join(command) for command in plan().commands("uv")))
         return 0
     problem = port_problem() if task == "lab" else ""
     if problem:
         sys.exit(problem)
-    os.chdir(str(environment.ROOT))
-    environment.setup()
-    commands = {
-        "lab": lab_command(environment),
-        "test": [str(environment.PYTHON), "tools/checks.py", *rest],
-        "run": [str(environment.PYTHON), *rest],
-    }
+    os.chdir(str(ROOT))
+    setup()
     if task == "lab":
         print("Starting JupyterLab. If no browser opens, open the address below. Ctrl-C stops it.")
-    return 0 if task == "setup" else start(commands[task], environment.variables())
+        rest = lab_arguments()
+    elif task == "test":
+        rest = ["tools/checks.py", *rest]
+    return 0 if task == "setup" else start([str(PYTHON), *rest], variables())
 
 
 if __name__ == "__main__":

@@ -1,0 +1,174 @@
+"""Set-up on machines where something is wrong: each fault gets a sentence, the next call mends it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.faults.setup_machine import ROOT, Machine
+
+DEAD = "http://127.0.0.1:9/simple"  # nothing listens there: refused at once, without any network
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for uv and venv are POSIX scripts")
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    made = Machine(tmp_path)
+    made.put_uv()
+    return made
+
+
+def test_set_up_is_done_once_and_again_when_the_lock_changes(machine: Machine) -> None:
+    status, output = machine.run()
+    assert status == 0 and " GB, 2 to 15 minutes" in output
+    packages, itself = machine.calls()
+    assert "--require-hashes -r requirements.lock" in packages and "--no-deps" in itself
+    machine.run()
+    assert machine.calls() == []
+    settings = machine.checkout / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("line-length = 110", "line-length = 100"))
+    machine.run()
+    assert machine.calls() == [], "a formatter's setting installs nothing"
+    with (machine.checkout / "requirements.lock").open("a") as lock:
+        lock.write("# changed\n")
+    machine.run()
+    assert len(machine.calls()) == 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_set_up_stopped_half_way_is_begun_again(machine: Machine, how: signal.Signals) -> None:
+    process = machine.start(FAULT="hang")
+    machine.wait_for_a_call()
+    half = machine.checkout / ".venv" / "half-installed"
+    half.touch()
+    os.killpg(process.pid, how)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0 and "Traceback" not in output
+    assert ("Run the same command again" in output) == (how == signal.SIGINT)
+    machine.calls()
+    assert machine.run()[0] == 0
+    assert len(machine.calls()) == 2 and not half.exists()
+
+
+def test_a_state_file_cut_short_counts_as_half_way(machine: Machine) -> None:
+    machine.run()
+    (machine.checkout / ".venv" / "seglib-setup.json").write_text('{"key": "ab')
+    machine.calls()
+    assert machine.run()[0] == 0
+    assert len(machine.calls()) == 2
+
+
+def test_an_environment_made_by_somebody_else_is_kept(machine: Machine) -> None:
+    venv = machine.checkout / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    (venv / "theirs").touch()
+    assert machine.run(FAULT="hash")[0] == 1
+    assert machine.run()[0] == 0
+    assert (venv / "theirs").exists()
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(machine: Machine) -> None:
+    machine.run()
+    (machine.checkout / ".venv" / "bin" / "python").unlink()
+    machine.calls()
+    assert machine.run()[0] == 0
+    assert len(machine.calls()) == 2
+
+
+def test_torch_backend_fixes_versions_and_is_remembered(machine: Machine) -> None:
+    machine.run()
+    machine.calls()
+    machine.run(TORCH_BACKEND="cpu")
+    packages, _ = machine.calls()
+    assert "--torch-backend cpu --constraints" in packages and "--require-hashes" not in packages
+    versions = (machine.checkout / ".venv" / "versions.txt").read_text()
+    assert "sha256" not in versions and "\ntorch==" in versions and "\\" not in versions
+    machine.run()
+    assert machine.calls() == [], "without the variable the cpu build stays"
+
+
+def test_a_disk_too_small_is_noticed_before_anything_is_made(machine: Machine) -> None:
+    (machine.folder / "full").touch()
+    status, output = machine.run()
+    assert status == 1 and "The disk is too full" in output and "0.9 GB are free" in output
+    assert not (machine.checkout / ".venv").exists() and machine.calls() == []
+    assert machine.run(SEGLIB_DISK_CHECK="off")[0] == 0
+
+
+def test_a_disk_that_fills_up_during_set_up(machine: Machine) -> None:
+    status, output = machine.run(FAULT="disk")
+    assert status == 1 and "The disk is full" in output and "0.9 GB are free" in output
+
+
+def test_an_installer_that_fails_for_another_reason(machine: Machine) -> None:
+    status, output = machine.run(FAULT="hash")
+    assert status == 1 and "installer's own words" in output
+
+
+def test_no_network_with_pip(tmp_path: Path) -> None:
+    dead = {"PIP_INDEX_URL": DEAD, "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    machine = Machine(tmp_path)
+    machine.variables["PATH"] = str(tmp_path / "bin")  # no uv
+    status, output = machine.run(**dead)
+    assert status == 1 and "package index could not be reached" in output
+
+
+def test_no_network_with_uv(tmp_path: Path) -> None:
+    uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    if not uv:
+        pytest.skip("uv: not on this machine")
+    machine = Machine(tmp_path)
+    (tmp_path / "bin" / "uv").symlink_to(uv)
+    status, output = machine.run(UV_DEFAULT_INDEX=DEAD, UV_HTTP_RETRIES="0")
+    assert status == 1 and "package index could not be reached" in output
+    assert json.loads((machine.checkout / ".venv" / "seglib-setup.json").read_text())["key"] == ""
+
+
+def test_python_without_venv(machine: Machine) -> None:
+    (machine.folder / "patches" / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
+    status, output = machine.run()
+    assert status == 1 and "ensurepip is not available" in output and "-venv` helps" in output
+
+
+def test_a_file_where_the_environment_should_be(machine: Machine) -> None:
+    (machine.checkout / ".venv").touch()
+    status, output = machine.run()
+    assert status == 1 and "could not be made anew" in output
+
+
+def test_an_old_python_gets_a_sentence() -> None:
+    ast.parse((ROOT / "bootstrap.py").read_text(), feature_version=(3, 7))
+    for name in ("python3.7", "python3.8", "python3.9", "python3.10"):
+        try:
+            ran = subprocess.run([name, "bootstrap.py", "lab"], cwd=ROOT, capture_output=True, text=True)
+        except OSError:
+            continue
+        if ran.returncode != 127:  # 127: a shim for a Python that is not there
+            assert ran.returncode == 1 and "needs Python 3.11 or newer" in ran.stderr
+            assert "Traceback" not in ran.stderr
+
+
+def test_make_without_a_python_says_so(machine: Machine) -> None:
+    if not shutil.which("make"):
+        pytest.skip("make: not on this machine")
+    ran = subprocess.run(["make", "lab", "PYTHON="], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 2 and "needs Python 3.11 or newer" in ran.stderr
+
+
+def test_ports(machine: Machine) -> None:
+    status, output = machine.run("lab", PORT="http")
+    assert status == 1 and "PORT=http is not a port" in output
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        status, output = machine.run("lab", PORT=str(taken.getsockname()[1]), HOST="127.0.0.1")
+    assert status == 1 and "is taken" in output
