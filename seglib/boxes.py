@@ -1,7 +1,7 @@
 """Boxes: (M, 4) rows of x1 y1 x2 y2 in pixels, where x2 and y2 are the first column and row outside.
 
 So the width is x2 - x1 without a "+ 1", a box around one pixel has area 1, and two boxes side by side share
-nothing. `torchvision.ops` takes corners as points of a plane: for such boxes its IoU is the IoU of the pixels.
+nothing. `torchvision.ops` takes corners as points of a plane: for such boxes its IoU is that of the pixels.
 """
 
 from __future__ import annotations

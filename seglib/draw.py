@@ -1,0 +1,213 @@
+"""Pictures of masks, and figures that everyone can read: each is shown with its text description."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from seglib.labels import VOID, Classes, to_color
+from seglib.patterns import class_stripes, contrast, dots, edges, stripes
+
+WRONG = (255, 140, 0)  # orange with dark stripes on a dim grey photograph: bright without any colour sense
+HATCHES = ("", "//", "..", "xx", "--", "||", "oo", "++")
+
+
+def overlay(
+    image: Tensor,
+    mask: Tensor,
+    classes: Classes,
+    *,
+    opacity: float = 0.5,
+    outline: bool = True,
+    hatch: bool = False,
+) -> Tensor:
+    """Lay a mask over its picture; the class "background" stays clear.
+
+    Args:
+        image: (3, H, W) uint8.
+        mask: (H, W) class indices, or 255 for void.
+        classes: K classes.
+        opacity: 0 shows the picture alone, 1 the mask alone.
+        outline: draw a white line where two classes meet.
+        hatch: stripe every class in a direction and width of its own, for eyes that do not see the colours.
+
+    Returns:
+        (3, H, W) uint8, a new tensor.
+
+    Raises:
+        ValueError: picture and mask differ in size, or a value in the mask is no class.
+
+    Example:
+        >>> image, mask = torch.zeros(3, 1, 2, dtype=torch.uint8), torch.tensor([[0, 1]])
+        >>> overlay(image, mask, Classes.of("background", "fish"), outline=False)[2]
+        tensor([[  0, 109]], dtype=torch.uint8)
+    """
+    _same_size(image, mask)
+    paint = to_color(mask, classes).float()
+    if hatch:
+        paint = torch.where(class_stripes(mask), contrast(paint), paint)
+    weight = torch.full(mask.shape, float(opacity), device=mask.device)
+    if classes.background is not None:
+        weight = weight.masked_fill(mask == classes.background, 0)
+    if outline:
+        edge = edges(mask)
+        paint, weight = (
+            paint.masked_fill(edge, 255),
+            weight.masked_fill(edge, max(0.9 * (opacity > 0), opacity)),
+        )
+    return torch.lerp(image.float(), paint, weight).round().to(torch.uint8)
+
+
+def difference(image: Tensor, pred: Tensor, mask: Tensor) -> Tensor:
+    """Where a prediction is right, wrong, or not judged, in a way that needs no colour.
+
+    Right: the picture in dim grey. Wrong: bright orange with dark stripes. Void: flat light grey with dots.
+
+    Args:
+        image: (3, H, W) uint8.
+        pred: (H, W) predicted class indices.
+        mask: (H, W) true class indices, or 255 for void.
+
+    Returns:
+        (3, H, W) uint8.
+
+    Raises:
+        ValueError: the three differ in size.
+    """
+    _same_size(image, mask)
+    _same_size(image, pred)
+    grey = image.float().mean(dim=0).expand(3, -1, -1)
+    orange = grey.new_tensor(WRONG)[:, None, None]
+    wrong = torch.where(stripes(mask), orange * 0.25, orange * 0.9 + grey * 0.1)
+    void = torch.where(dots(mask), 90.0, 190.0)
+    shown = torch.where(pred == mask, grey * 0.6, wrong)
+    return torch.where(mask == VOID, void, shown).clamp(0, 255).to(torch.uint8)
+
+
+def pictures(
+    images: Sequence[Tensor], *, alt: str, titles: Sequence[str] | None = None, columns: int | None = None
+) -> None:
+    """Show pictures in a row or grid.
+
+    Args:
+        images: each (3, H, W) uint8, or (H, W) for a grey picture; sizes may differ.
+        alt: what there is to see, for whoever cannot see it.
+        titles: one a picture.
+        columns: pictures in a row; by default all of them, at most four.
+
+    Raises:
+        ValueError: no pictures, as many titles as there are not pictures, or an empty `alt`.
+    """
+    if not len(images) or (titles is not None and len(titles) != len(images)):
+        raise ValueError(f"{len(images)} pictures and {len(titles or [])} titles; give one title a picture")
+    columns = columns or min(len(images), 4)
+    rows = math.ceil(len(images) / columns)
+    width = min(3.2 * columns, 12.0)
+    height, wide = images[0].shape[-2:]
+    figure = Figure(figsize=(width, rows * (width / columns * height / wide + 0.3)), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, image, title in zip(axes, images, titles or [""] * len(images)):
+        pixels = image.cpu().numpy()
+        axis.imshow(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0), cmap="gray")
+        axis.set_title(title, fontsize=10)
+    show(figure, alt=alt)
+
+
+def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = "", digits: int = 1) -> None:
+    """Show horizontal bars, grouped, with their numbers written on them.
+
+    Args:
+        values: for each series (colour and hatching, in the legend) a number for each row.
+        alt: what the bars say, for whoever cannot see them.
+        title: above the figure.
+        digits: decimals of the numbers.
+
+    Raises:
+        ValueError: nothing to show, or an empty `alt`.
+    """
+    rows = list(dict.fromkeys(row for series in values.values() for row in series))
+    if not rows:
+        raise ValueError("there are no bars to show; values must be {series: {row: number}}")
+    figure = Figure(figsize=(8, 0.7 + len(rows) * (0.12 + 0.24 * len(values))), layout="constrained")
+    axis = figure.subplots()
+    thickness = 0.8 / len(values)
+    colors = Classes.of(*map(str, range(len(values)))).colors
+    for index, (name, series) in enumerate(values.items()):
+        places = [rows.index(row) + (index - (len(values) - 1) / 2) * thickness for row in series]
+        color = [channel / 255 for channel in colors[index]]
+        drawn = axis.barh(
+            places,
+            list(series.values()),
+            thickness,
+            label=name,
+            color=color,
+            hatch=HATCHES[index % 8],
+            edgecolor="black",
+        )
+        axis.bar_label(drawn, fmt=f"%.{digits}f", padding=3, fontsize=9)
+    axis.set_yticks(range(len(rows)), rows)
+    axis.invert_yaxis()
+    axis.margins(x=0.1)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_title(title)
+    figure.legend(loc="outside lower center", frameon=False, ncols=len(values))
+    show(figure, alt=alt)
+
+
+def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
+    """Show a matplotlib figure with its text description, which screen readers and plain text get too.
+
+    JupyterLab drops the alt text of a bare figure, so this writes the HTML: `<figure><img alt><figcaption>`.
+    Outside of a notebook the description is printed.
+
+    Args:
+        figure: a `matplotlib.figure.Figure`; not from pyplot, which is not safe in widgets' threads.
+        alt: what there is to see, in a sentence or two.
+        caption: visible below the figure; by default the description itself, marked so that it is read once.
+
+    Raises:
+        ValueError: `alt` is empty.
+    """
+    if not alt.strip():
+        raise ValueError("describe the figure in `alt`: what would you say to somebody who cannot see it?")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100, facecolor="white", metadata={"Software": None})
+    source = base64.b64encode(buffer.getvalue()).decode()
+    text = (
+        f"<figcaption>{html.escape(caption)}"
+        if caption
+        else f'<figcaption aria-hidden="true">{html.escape(alt)}'
+    )
+    image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}" style="max-width: 100%">'
+    _display(f'<figure style="margin: 0">{image}{text}</figcaption></figure>', alt)
+
+
+def _display(markup: str, text: str) -> None:
+    """Markup where there is a notebook, text everywhere else."""
+    try:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        print(text)
+        return
+    if get_ipython() is None:
+        print(text)
+    else:
+        display({"text/html": markup, "text/plain": text}, raw=True)
+
+
+def _same_size(image: Tensor, mask: Tensor) -> None:
+    if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3 or image.shape[1:] != mask.shape:
+        raise ValueError(
+            f"the picture is {tuple(image.shape)} {image.dtype} and the mask {tuple(mask.shape)}; "
+            "they must be (3, H, W) uint8 and (H, W), of one size"
+        )
