@@ -12,7 +12,9 @@ import platformdirs
 import seglib
 from seglib.data import camvid, pets, voc
 from seglib.data.dataset import SegmentationDataset
+from seglib.data.folders import open_folder
 from seglib.data.scenes import Scenes
+from seglib.data.sources import install
 
 
 class Entry(NamedTuple):
@@ -26,25 +28,36 @@ class Entry(NamedTuple):
 ENTRIES = {
     "pets": Entry(pets.Pets, ("oxford-iiit-pet", "pets"), "annotations/trimaps"),
     "camvid": Entry(camvid.camvid, ("camvid", "CamVid"), "trainannot"),
-    "voc": Entry(voc.Voc, ("VOCdevkit/VOC2012", "VOC2012", "voc"), "ImageSets/Segmentation"),
+    "voc": Entry(
+        voc.Voc, ("voc/VOCdevkit/VOC2012", "VOCdevkit/VOC2012", "VOC2012", "voc"), "ImageSets/Segmentation"
+    ),
 }
+NAMES = ("scenes", "photo", *ENTRIES)
 
 
 def load(
-    name: str | Path, split: str = "train", *, root: Path | str | None = None, **options: Any
+    name: str | Path,
+    split: str = "train",
+    *,
+    root: Path | str | None = None,
+    download: bool = False,
+    **options: Any,
 ) -> SegmentationDataset:
-    """A data set by its name.
+    """A data set by its name, or a folder of one's own.
 
     Args:
-        name: "scenes" (drawn) and "photo" (one annotated photograph) are built in; "pets", "camvid", "voc".
+        name: "scenes" (drawn) and "photo" (one annotated photograph) are built in; "pets", "camvid" and "voc"
+            are downloaded once; anything else is a folder or a COCO file, see `folders.open_folder`.
         split: "train", "val" or "test".
         root: a folder that holds the data set, or is it; without it, the places that `found` looks in.
+        download: fetch the data set if it is not there: into `root`, or the first place `found` looks in.
         options: for "scenes" all that `Scenes` takes (`length`, `size`, `seed`, `dials`); for "pets" also
             `classes`.
 
     Raises:
         FileNotFoundError: the data set is not on this machine; the message says what to do.
         ValueError: there is no data set of this name, or it has no such split.
+        DownloadError, DiskError: the download failed; what has arrived is kept.
 
     Example:
         >>> image, mask = load("photo")[0]
@@ -55,14 +68,17 @@ def load(
         return Scenes(split=split, **options)
     if name == "photo":
         return voc.Photo()
+    if isinstance(name, Path) or (name not in ENTRIES and Path(name).exists()):
+        return open_folder(Path(name), split, **options)
     if name not in ENTRIES:
-        raise ValueError(
-            f"no data set {str(name)!r}; there is 'scenes', 'photo', {', '.join(map(repr, ENTRIES))}"
-        )
-    place = found(root).get(str(name))
+        raise ValueError(f"{name}: no such folder, and no data set of this name; there is {', '.join(NAMES)}")
+    place = found(root).get(name)
+    if place is None and download:
+        install(name, next(_roots(root)))
+        place = found(root).get(name)
     if place is None:
-        raise FileNotFoundError(_not_here(str(name), root))
-    return ENTRIES[str(name)].open(place, split, **options)
+        raise FileNotFoundError(_not_here(name, root))
+    return ENTRIES[name].open(place, split, **options)
 
 
 def found(root: Path | str | None = None) -> dict[str, Path]:
@@ -100,6 +116,7 @@ def _roots(root: Path | str | None) -> Iterator[Path]:
 def _not_here(name: str, root: Path | str | None) -> str:
     looked = ", ".join(map(str, _roots(root)))
     return (
-        f"the data set '{name}' is not on this machine (looked in {looked}). Set SEGLIB_DATA to the"
-        " folder that holds it, or use load('scenes'), which needs no download."
+        f"the data set '{name}' is not on this machine (looked in {looked}). Three ways out:"
+        f" load('{name}', download=True); or set SEGLIB_DATA to the folder that holds it;"
+        " or load('scenes'), which is built in."
     )

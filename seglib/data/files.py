@@ -11,12 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.ops import masks_to_boxes
 from torchvision.tv_tensors import Image, Mask
 
+from seglib import boxes
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.images import SUFFIXES, fit, read_image, read_labels
 from seglib.labels import VOID, Classes, from_color
+
+PAINTED = (
+    "the mask is painted in colours, and which colour is which class is not known; save class indices (an"
+    " 8-bit or palette PNG), or list names and colours in a classes.json beside the folders"
+)
 
 
 class Sample(NamedTuple):
@@ -33,9 +38,9 @@ class FileDataset(SegmentationDataset):
     Args:
         name: what the data set is called.
         split: "train", "val" or "test".
-        classes: names and colours.
+        classes: names and colours; None where a subclass finds them later.
         samples: the files, in order.
-        values: which class (or 255, void) each value in a mask file stands for; by default k is class k.
+        values: value in a mask file -> class, or 255 for void; by default k is class k.
         painted: the colours of masks that are painted; without it a painted mask is an error.
 
     Raises:
@@ -47,7 +52,7 @@ class FileDataset(SegmentationDataset):
         self,
         name: str,
         split: str,
-        classes: Classes,
+        classes: Classes | None,
         samples: Sequence[Sample],
         *,
         values: Mapping[int, int] | None = None,
@@ -55,8 +60,11 @@ class FileDataset(SegmentationDataset):
     ) -> None:
         if not samples:
             raise ValueError(f"{name}: there is no picture in the split '{split}'")
-        self.name, self.split, self.classes = name, split, classes
-        self.samples, self.values, self.painted = samples, values, painted
+        self.name, self.split, self.samples = name, split, samples
+        if classes is not None:
+            self.classes = classes
+        self.values = dict(enumerate(range(len(self.classes)))) if values is None else values
+        self.painted = painted
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -75,12 +83,9 @@ class FileDataset(SegmentationDataset):
         """Class indices and 255, uint8 (H, W), from what the mask file of sample `index` holds."""
         path = self.samples[index].mask
         if labels.ndim == 2:
-            return to_classes(labels, self.values or dict(zip(range(len(self.classes)), range(255))), path)
+            return to_classes(labels, self.values, path)
         if self.painted is None:
-            raise ValueError(
-                f"{path}: the mask is painted in colours, and which colour is which class is not known;"
-                " save class indices (an 8-bit or palette PNG), or list names and colours in classes.json"
-            )
+            raise ValueError(f"{path}: {PAINTED}")
         try:
             return from_color(torch.from_numpy(labels).permute(2, 0, 1), self.painted).numpy()
         except ValueError as error:
@@ -168,9 +173,7 @@ def instances_of(masks: Tensor, classes: Tensor) -> Instances:
     """Instances with tight boxes from masks (M, H, W) bool; objects without a pixel are left out."""
     some = masks.flatten(1).any(1)
     masks, classes = masks[some], classes[some].long()
-    ends = torch.tensor([0, 0, 1, 1])  # torchvision's x2, y2 are inclusive, ours are not
-    boxes = masks_to_boxes(masks).long() + ends if len(masks) else torch.zeros(0, 4, dtype=torch.long)
-    return Instances(masks, classes, boxes)
+    return Instances(masks, classes, boxes.from_masks(masks))
 
 
 def _ranges(values: Mapping[int, int]) -> str:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
+FOLDERS = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}  # what they are called
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
@@ -23,7 +28,7 @@ def by_name(names: Iterable[str], shares: Mapping[str, float] = SHARES) -> dict[
 
     Example:
         >>> by_name(["ant", "bee", "cow", "dog", "elk"], {"train": 0.6, "val": 0.4})
-        {'train': ['ant', 'bee', 'cow', 'elk'], 'val': ['dog']}
+        {'train': ['ant', 'bee', 'elk'], 'val': ['cow', 'dog']}
     """
     division: dict[str, list[str]] = {split: [] for split in shares}
     for name in names:
