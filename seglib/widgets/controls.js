@@ -1,0 +1,123 @@
+// The parts every widget is made of: a card that shows its own errors, and controls tied to the model's traits.
+// Every control is a real form element with a name. JupyterLab takes the arrow keys away from whatever has the focus
+// in an output; `data-lm-suppress-shortcuts` on the element itself (an ancestor is not enough) gives them back.
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+const FOCUSABLE = new Set(["input", "button", "canvas"]);
+
+// An element: h("p", {class: "quiet"}, "text", child).
+function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  if (FOCUSABLE.has(tag)) node.dataset.lmSuppressShortcuts = "true";
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false && value != null) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.flat().filter((child) => child != null));
+  return node;
+}
+
+// A card in `el`. Whatever goes wrong in a listener, here or in Python, is shown in its alert, then thrown again.
+function card({ model, el }, name) {
+  const leave = new AbortController();
+  const onClose = (act) => leave.signal.addEventListener("abort", act);
+  const alert = h("p", { class: "seglib-alert", role: "alert", hidden: true });
+  const root = h("section", { class: "seglib-card", "aria-label": name }, alert);
+  const tell = (text) => ((alert.textContent = text), (alert.hidden = !text));
+  const fail = (error) => tell(`${error?.message ?? error}`);
+
+  const guard = (listener) => (...args) => {
+    try {
+      return listener(...args);
+    } catch (error) {
+      fail(error);
+      throw error;
+    }
+  };
+  const watch = (traits, listener) => {
+    const events = traits.map((trait) => `change:${trait}`);
+    const guarded = guard(listener);
+    events.forEach((event) => model.on(event, guarded));
+    onClose(() => events.forEach((event) => model.off(event, guarded)));
+  };
+  const on = (node, type, listener, options = {}) =>
+    node.addEventListener(type, guard(listener), { signal: leave.signal, ...options });
+
+  // The model hears of a change at once, the kernel at most every 50 ms: the picture never waits for it.
+  let timer;
+  const commit = () => (timer ??= setTimeout(() => ((timer = undefined), model.save_changes()), 50));
+  const set = (trait, value) => (model.set(trait, value), commit());
+
+  // At most one painting a frame, however many events ask for it.
+  const everyFrame = (paint) => {
+    let pending = 0;
+    const guarded = guard(() => ((pending = 0), paint()));
+    onClose(() => cancelAnimationFrame(pending));
+    return () => (pending ||= requestAnimationFrame(guarded));
+  };
+
+  watch(["error"], () => tell(model.get("error")));
+  tell(model.get("error"));
+  el.replaceChildren(root);
+  onClose(() => timer && (clearTimeout(timer), model.save_changes()));
+  return { model, root, fail, guard, watch, on, set, everyFrame, onClose, close: () => leave.abort() };
+}
+
+// What a front end calls: an object with `render`. `show(card)` fills the card.
+function widget(name, show) {
+  const render = async (context) => {
+    const frame = card(context, name);
+    try {
+      await show(frame);
+    } catch (error) {
+      frame.fail(error);
+      throw error;
+    }
+    return frame.close;
+  };
+  return { render };
+}
+
+// A slider with its value in words beside it. `max` is asked again whenever one of the traits in `also` changes.
+function slider(card, trait, { label, max, step, words, also = [] }) {
+  const input = h("input", { type: "range", min: 0, step, "aria-label": label });
+  const output = h("output", { class: "seglib-value", "aria-hidden": "true" });
+  const show = () => {
+    const value = card.model.get(trait);
+    input.max = max();
+    input.value = value;
+    output.textContent = words(value);
+    input.setAttribute("aria-valuetext", words(value));
+  };
+  card.on(input, "input", () => card.set(trait, input.valueAsNumber));
+  card.watch([trait, ...also], show);
+  show();
+  return h("label", { class: "seglib-slider" }, h("span", {}, label), input, output);
+}
+
+// A tick box.
+function tick(card, trait, label) {
+  const input = h("input", { type: "checkbox" });
+  const show = () => (input.checked = card.model.get(trait));
+  card.on(input, "change", () => card.set(trait, input.checked));
+  card.watch([trait], show);
+  show();
+  return h("label", { class: "seglib-tick" }, input, h("span", {}, label));
+}
+
+// One of a few: radio buttons that look like one segmented control. `options` are [value, label] pairs.
+function choice(card, trait, label, options) {
+  const group = `seglib-${Math.random().toString(36).slice(2)}`;
+  const inputs = options.map(([value]) => h("input", { type: "radio", name: group, value }));
+  const show = () => inputs.forEach((input) => (input.checked = input.value === card.model.get(trait)));
+  inputs.forEach((input) => card.on(input, "change", () => card.set(trait, input.value)));
+  card.watch([trait], show);
+  show();
+  const parts = options.map(([, text], index) => h("label", {}, inputs[index], h("span", {}, text)));
+  return h("div", { class: "seglib-choice", role: "radiogroup", "aria-label": label }, parts);
+}
+
+function button(card, label, text, press) {
+  const node = h("button", { type: "button", "aria-label": label, title: label }, text);
+  card.on(node, "click", press);
+  return node;
+}

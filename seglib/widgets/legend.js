@@ -1,0 +1,67 @@
+// The legend: a row a class that is in the picture, with its tick box, swatch, name, and share of each map on show.
+// In a difference: right, wrong and void instead.
+
+const shareWords = (share) => (share > 0 && share < 0.01 ? "under 1 %" : percent(share)); // something is never nothing
+
+function legend(frame, scene, shown) {
+  const present = scene.entries.filter(({ place }) => scene.maps.some(({ shares }) => shares[place] > 0));
+  const rows = present.map((entry) => classRow(frame, entry));
+  const set = (names) => frame.set("visible", names);
+  const bar = h("div", { class: "seglib-bar" },
+    h("span", { class: "seglib-grow" }, "Classes"),
+    button(frame, "Show all classes", "All", () => set(scene.entries.map(({ name }) => name))),
+    button(frame, "Hide all classes", "None", () => set([])));
+  const head = h("tr");
+  const body = h("tbody");
+  const show = () => {
+    const panels = shown();
+    const maps = panels.map(({ map }) => map).filter(Boolean);
+    const titles = maps.map(({ name }) => h("th", { scope: "col" }, name));
+    bar.hidden = frame.model.get("mode") === "difference";
+    head.replaceChildren(...(maps.length > 1 ? [h("td"), ...titles] : []));
+    body.replaceChildren(...(bar.hidden ? verdictRows(panels[0].verdicts) : rows.map((row) => row(maps))));
+  };
+  frame.watch(["mode", "layer"], show);
+  show();
+  return h("div", { class: "seglib-legend" }, bar, h("table", {}, h("thead", {}, head), body));
+}
+
+// Returns a function that gives the row with its share of each of `maps`; the tick box in it stays the same.
+function classRow(frame, { name, value, color, place }) {
+  const { model } = frame;
+  const clear = name === "background"; // never painted: there is the picture itself
+  const swatch = h("canvas", SWATCH);
+  const input = h("input", { type: "checkbox", hidden: clear });
+  const row = h("tr", {}, h("th", { scope: "row" }, h("label", {}, input, swatch, h("span", {}, name))));
+  const show = () => {
+    const ink = model.get("hatch") ? inked(color) : color;
+    input.checked = model.get("visible").includes(name);
+    if (!clear) paintSwatch(swatch, (x, y) => (onStripe(value, x, y) ? ink : color));
+  };
+  frame.on(input, "change", () => {
+    const others = model.get("visible").filter((other) => other !== name);
+    frame.set("visible", input.checked ? [...others, name] : others);
+  });
+  frame.watch(["visible", "hatch"], show);
+  show();
+  return (maps) => {
+    row.replaceChildren(row.firstChild, ...maps.map(({ shares }) => h("td", {}, shareWords(shares[place]))));
+    return row;
+  };
+}
+
+function verdictRows(shares) {
+  return Object.entries(shares).map(([verdict, share]) => {
+    const swatch = h("canvas", SWATCH);
+    paintSwatch(swatch, (x, y) => differenceColor(verdict, x, y, 128));
+    const name = h("span", { class: "seglib-key" }, swatch, verdict);
+    return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, shareWords(share)));
+  });
+}
+
+const SWATCH = { class: "seglib-swatch", width: 26, height: 16, "aria-hidden": "true" };
+
+function paintSwatch(canvas, colorAt) {
+  const pixels = Uint32Array.from({ length: 26 * 16 }, (_, i) => opaque(colorAt(i % 26, Math.floor(i / 26))));
+  canvas.getContext("2d").drawImage(toPicture(pixels, 26, 16), 0, 0);
+}

@@ -1,0 +1,106 @@
+"""What travels to the browser, once: the picture as a file, label maps as deflated bytes; and the checks first."""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from PIL import Image as Pillow
+from torch import Tensor
+
+from seglib.data.dataset import Instances
+from seglib.labels import Classes, describe, shares
+
+LOSSLESS_UP_TO = 256 * 256  # pixels; a PNG of more than that is heavy, and nobody counts its pixels
+
+
+def check(image: Tensor, maps: Mapping[str, Tensor], classes: Classes) -> None:
+    """Say in one sentence what is wrong with a picture and its label maps, if something is.
+
+    Raises:
+        ValueError: the image is not (3, H, W) uint8; there is no map; a map is not (H, W) class indices of
+            the image's size, or holds a value that is neither a class nor 255.
+    """
+    if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
+        raise ValueError(f"the image must be a uint8 tensor (3, H, W), not {_what(image)}")
+    if not maps:
+        raise ValueError('there is no label map to show; give at least one, as in maps={"truth": mask}')
+    for name, mask in maps.items():
+        if not isinstance(mask, Tensor) or mask.is_floating_point():
+            raise ValueError(f"the label map {name!r} must be a tensor of class indices, not {_what(mask)}")
+        if mask.shape != image.shape[1:]:
+            sizes = f"{tuple(mask.shape)}, the image {tuple(image.shape[1:])}"
+            raise ValueError(f"the label map {name!r} has the size {sizes}; both must be the same (H, W)")
+        try:
+            shares(mask, classes)
+        except ValueError as error:
+            raise ValueError(f"the label map {name!r} does not fit its classes: {error}") from None
+
+
+def instance_ids(instances: Instances | Tensor | None, size: Sequence[int]) -> Tensor | None:
+    """(H, W) int64: 0 where there is no object, else its number from 1; the later of two that overlap.
+
+    Args:
+        instances: the objects of one picture, or such a map already.
+        size: (height, width) of the picture.
+
+    Raises:
+        ValueError: the objects' masks have another size.
+    """
+    if instances is None:
+        return None
+    if isinstance(instances, Instances):
+        numbers = torch.arange(1, len(instances) + 1)[:, None, None]
+        ids = (instances.masks.cpu() * numbers).amax(0) if len(instances) else torch.zeros(size)
+    else:
+        ids = instances.cpu()
+    if tuple(ids.shape) != tuple(size):
+        raise ValueError(f"the instances have the size {tuple(ids.shape)}, the image {tuple(size)}")
+    return ids.long()
+
+
+def encode(image: Tensor) -> bytes:
+    """(3, H, W) uint8 -> PNG up to 256 x 256 pixels, JPEG of quality 90 above."""
+    file = io.BytesIO()
+    small = image[0].numel() <= LOSSLESS_UP_TO
+    picture = Pillow.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy())
+    picture.save(file, "PNG") if small else picture.save(file, "JPEG", quality=90, subsampling=0)
+    return file.getvalue()
+
+
+def deflate(labels: Tensor, dtype: str = "u1") -> bytes:
+    """(H, W) integers -> zlib bytes of its rows, top first; `dtype` as NumPy writes it ("<u2": two bytes)."""
+    return zlib.compress(labels.cpu().numpy().astype(dtype).tobytes())
+
+
+def pack(
+    image: Tensor, maps: Mapping[str, Tensor], classes: Classes, instances: Tensor | None = None
+) -> dict[str, Any]:
+    """Everything `paint.js` unpacks: the picture, its label maps with their words and shares, the classes."""
+    return {
+        "width": image.shape[2],
+        "height": image.shape[1],
+        "image": encode(image),
+        "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
+        "void": classes.void_color,
+        "maps": [
+            {
+                "name": name,
+                "words": describe(mask, classes),
+                "shares": shares(mask, classes).tolist(),
+                "labels": deflate(mask),
+            }
+            for name, mask in maps.items()
+        ],
+        "instances": None if instances is None else deflate(instances, "<u2"),
+    }
+
+
+def _what(value: object) -> str:
+    """A wrong argument in words."""
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
+    return f"a {type(value).__name__}"

@@ -1,0 +1,141 @@
+// Pixels. A label map becomes two pictures, its fill and its outlines, painted once; after that an opacity slider
+// costs three drawImage calls and nothing else. What is painted where is the same as in seglib/draw.py.
+
+const VOID = 255;
+const CLEAR = 254; // what hidden classes and the background count as: not painted, and no outline between them
+
+// What came with the model, made ready: the picture as a bitmap, label maps as arrays.
+async function unpack(data) {
+  const entries = data.classes.map(({ name, color }, value) => ({ name, color, value, place: value }));
+  entries.push({ name: "void", color: data.void, value: VOID, place: entries.length });
+  const names = new Map(entries.map(({ name, value }) => [value, name]));
+  return {
+    width: data.width,
+    height: data.height,
+    entries,
+    image: await createImageBitmap(new Blob([data.image])),
+    maps: await Promise.all(data.maps.map(unpackLabels)),
+    instances: data.instances && new Uint16Array(await inflate(data.instances)),
+    name: (value) => names.get(value),
+  };
+}
+
+const unpackLabels = async (map) => ({ ...map, labels: new Uint8Array(await inflate(map.labels)) });
+
+async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).arrayBuffer();
+}
+
+// The layers of label maps, kept until the classes or the style that they are painted in change.
+class Layers {
+  constructor(scene) {
+    Object.assign(this, { scene, style: "", kept: new Map() });
+  }
+
+  // `style` is { visible (names), outline, hatch }.
+  labels(labels, style) {
+    const key = JSON.stringify(style);
+    if (key !== this.style) this.kept.clear();
+    this.style = key;
+    return this.keep(labels, () => paintLabels(this.scene, labels, style));
+  }
+
+  difference(pred, truth) {
+    this.pixels ??= pixelsOf(this.scene);
+    return this.keep(pred.buffer, () => paintDifference(this.scene, this.pixels, pred, truth));
+  }
+
+  keep(key, paint) {
+    if (this.kept.size > 16) this.kept.clear();
+    if (!this.kept.has(key)) this.kept.set(key, paint());
+    return this.kept.get(key);
+  }
+}
+
+function paintLabels({ width, height, entries }, labels, { visible, outline, hatch }) {
+  const [plain, striped, shown] = [new Uint32Array(256), new Uint32Array(256), new Uint8Array(256).fill(CLEAR)];
+  for (const { name, value, color } of entries) {
+    if (name === "background" || !visible.includes(name)) continue;
+    shown[value] = value;
+    plain[value] = opaque(color);
+    striped[value] = opaque(inked(color));
+  }
+  const fill = new Uint32Array(labels.length);
+  const edges = new Uint32Array(labels.length);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const label = shown[labels[i]];
+      const right = x + 1 < width ? shown[labels[i + 1]] : label;
+      const below = y + 1 < height ? shown[labels[i + width]] : label;
+      if (outline && (label !== right || label !== below)) edges[i] = 0xffffffff;
+      else fill[i] = hatch && onStripe(label, x, y) ? striped[label] : plain[label];
+    }
+  }
+  return { fill: toPicture(fill, width, height), edges: outline ? toPicture(edges, width, height) : null };
+}
+
+// Stripes whose direction (four) and distance (growing) tell the class.
+function onStripe(label, x, y) {
+  const distance = 6 + 3 * ((label >> 2) % 4);
+  const line = [x + y, x - y, x, y][label % 4];
+  return (((line % distance) + distance) % distance) < 2; // a remainder that is never negative
+}
+
+// Black where a colour is light and white where it is dark, half see-through.
+function inked([red, green, blue]) {
+  const light = 0.3 * red + 0.6 * green + 0.1 * blue > 110;
+  return [red, green, blue].map((channel) => Math.round(channel * 0.4 + (light ? 0 : 255 * 0.6)));
+}
+
+// A colour as the four bytes of a canvas pixel in one number (little-endian, as on every machine with a browser).
+const opaque = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+
+// Right: the picture in dim grey. Wrong: orange with dark stripes. Void: light grey with dots.
+function paintDifference({ width, height }, pixels, pred, truth) {
+  const fill = new Uint32Array(truth.length);
+  for (let i = 0; i < truth.length; i++) {
+    const grey = (pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2]) / 3;
+    const verdict = verdictOn(pred[i], truth[i]);
+    fill[i] = opaque(differenceColor(verdict, i % width, Math.floor(i / width), grey));
+  }
+  return { fill: toPicture(fill, width, height), edges: null, solid: true };
+}
+
+const verdictOn = (guess, truth) => (truth === VOID ? "void" : guess === truth ? "right" : "wrong");
+
+function differenceColor(verdict, x, y, grey) {
+  if (verdict === "right") return [grey / 2, grey / 2, grey / 2];
+  if (verdict === "void") return Array(3).fill(x % 6 < 2 && y % 6 < 2 ? 90 : 190);
+  return [255, 140, 0].map((channel) => ((x + y) % 8 < 2 ? channel * 0.25 : channel * 0.9 + grey * 0.1));
+}
+
+// How many pixels are right, wrong and void, as shares of all.
+function verdicts(pred, truth) {
+  const counts = { right: 0, wrong: 0, void: 0 };
+  for (let i = 0; i < truth.length; i++) counts[verdictOn(pred[i], truth[i])] += 1 / truth.length;
+  return counts;
+}
+
+function pixelsOf({ image, width, height }) {
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+function toPicture(pixels, width, height) {
+  const canvas = new OffscreenCanvas(width, height);
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
+  return canvas;
+}
+
+function drawLayers(canvas, { scale, left, top }, image, layer, opacity) {
+  const context = canvas.getContext("2d");
+  const unit = scale * devicePixelRatio;
+  context.setTransform(unit, 0, 0, unit, left * devicePixelRatio, top * devicePixelRatio);
+  context.imageSmoothingEnabled = unit < 3 && unit % 1 !== 0; // pixels are seen as pixels where they are large
+  const draw = (picture, alpha) => ((context.globalAlpha = alpha), context.drawImage(picture, 0, 0));
+  draw(image, 1);
+  if (layer) draw(layer.fill, layer.solid ? 1 : opacity);
+  if (layer?.edges && opacity > 0) draw(layer.edges, Math.max(0.9, opacity));
+}

@@ -1,0 +1,189 @@
+// The stage: one canvas a panel. All panels share zoom, centre and the read-out's cursor, by pointer and by keyboard.
+// Traits it lives on: opacity, zoom, center ([x, y] in picture pixels), cursor ([x, y] or null), height (CSS pixels).
+
+const HINT = "Point at the picture, or focus it and press the arrow keys.";
+const HELP = "Arrow keys move the read-out, with Shift by ten. Plus and minus zoom, 0 shows all, Escape lets go.";
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+const LARGEST_ZOOM = 32;
+const GAP = 12;
+const NARROWEST = 200; // a panel in CSS pixels, before the next one goes below it
+
+const within = (value, low, high) => Math.min(high, Math.max(low, value));
+
+class Stage {
+  // `shown()` lists the panels: { title, words, layer }. `readOut([x, y])` says what is at a pixel.
+  constructor(frame, scene, { shown, readOut, panels }) {
+    Object.assign(this, { frame, scene, shown, readOut, fit: 1 });
+    this.panels = Array.from({ length: panels }, () => this.panel());
+    this.grid = h("div", { class: "seglib-stage" });
+    this.words = h("output", { class: "seglib-readout", role: "status" });
+    this.element = h("div", { class: "seglib-main" }, this.grid, this.words);
+    this.paint = frame.everyFrame(() => this.paintNow());
+    frame.watch(["opacity", "zoom", "center", "cursor"], this.paint);
+    frame.watch(["height"], () => this.layout());
+    const observer = new ResizeObserver(frame.guard(() => this.layout()));
+    observer.observe(this.grid);
+    frame.onClose(() => observer.disconnect());
+  }
+
+  get = (trait) => this.frame.model.get(trait);
+  set = (trait, value) => this.frame.set(trait, value);
+
+  panel() {
+    const canvas = h("canvas", { role: "img", tabindex: "0", "aria-description": HELP });
+    const mark = h("span", { class: "seglib-mark", hidden: true });
+    const caption = h("figcaption");
+    const figure = h("figure", {}, h("div", { class: "seglib-canvas" }, canvas, mark), caption);
+    this.listenToPointer(canvas);
+    this.frame.on(canvas, "keydown", (event) => this.press(event));
+    return { canvas, mark, caption, figure };
+  }
+
+  // As large as the room and `height` allow; a magnified picture by a whole number, so that its pixels stay alike.
+  layout() {
+    const room = this.grid.clientWidth;
+    if (!room) return; // not on the page yet
+    const { width, height } = this.scene;
+    const count = this.shown().length;
+    const columns = within(Math.floor(room / NARROWEST), 1, count);
+    const fit = Math.min((room - GAP * (columns - 1)) / columns / width, this.get("height") / height);
+    this.fit = fit > 1 ? Math.floor(fit) : fit;
+    const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
+    this.grid.style.gridTemplateColumns = `repeat(${columns}, ${across}px)`;
+    for (const { canvas } of this.panels) {
+      Object.assign(canvas, { width: across * devicePixelRatio, height: down * devicePixelRatio });
+      Object.assign(canvas.style, { width: `${across}px`, height: `${down}px` });
+    }
+    const figures = this.panels.slice(0, count).map(({ figure }) => figure);
+    if (figures.length !== this.grid.children.length) this.grid.replaceChildren(...figures); // keeps the focus
+    this.paint();
+  }
+
+  paintNow() {
+    const { scale, left, top } = this.place();
+    const cursor = this.get("cursor");
+    const shown = this.shown();
+    shown.forEach(({ title, words, layer }, index) => {
+      const { canvas, mark, caption } = this.panels[index];
+      drawLayers(canvas, { scale, left, top }, this.scene.image, layer, this.get("opacity"));
+      canvas.setAttribute("aria-label", `${title}: ${words}`);
+      caption.textContent = title;
+      caption.hidden = shown.length < 2;
+      mark.hidden = !cursor;
+      if (!cursor) return;
+      const size = Math.max(scale, 7);
+      const edge = (corner, at) => `${corner + (at + 0.5) * scale - size / 2}px`;
+      Object.assign(mark.style, { width: `${size}px`, height: `${size}px`, left: edge(left, cursor[0]), top: edge(top, cursor[1]) });
+    });
+    this.words.textContent = cursor ? this.readOut(cursor) : HINT;
+    this.words.classList.toggle("seglib-quiet", !cursor);
+  }
+
+  // Where the picture lies on its canvas in CSS pixels. It never leaves its canvas, whatever the centre says.
+  place() {
+    const scale = this.fit * this.get("zoom");
+    const corner = (centre, length) =>
+      within((this.fit * length) / 2 - centre * scale, this.fit * length - scale * length, 0);
+    const [x, y] = this.get("center");
+    return { scale, left: corner(x, this.scene.width), top: corner(y, this.scene.height) };
+  }
+
+  // The centre that is really shown.
+  center() {
+    const { scale, left, top } = this.place();
+    return [((this.fit * this.scene.width) / 2 - left) / scale, ((this.fit * this.scene.height) / 2 - top) / scale];
+  }
+
+  // The point `x, y` stays where it is.
+  zoomBy(factor, [x, y] = this.get("cursor") ?? this.center()) {
+    const before = this.get("zoom");
+    const zoom = within(before * factor, 1, LARGEST_ZOOM);
+    const [cx, cy] = this.center();
+    this.set("zoom", zoom);
+    this.set("center", [x + ((cx - x) * before) / zoom, y + ((cy - y) * before) / zoom]);
+  }
+
+  showAll() {
+    this.set("zoom", 1);
+    this.set("center", [this.scene.width / 2, this.scene.height / 2]);
+  }
+
+  moveTo([x, y]) {
+    const { width, height } = this.scene;
+    this.set("cursor", [within(Math.floor(x), 0, width - 1), within(Math.floor(y), 0, height - 1)]);
+  }
+
+  listenToPointer(canvas) {
+    const on = (type, listener, options) => this.frame.on(canvas, type, listener, options);
+    let grip = null; // the picture point that is being dragged
+    let pointing = false;
+    on("pointerdown", (event) => {
+      if (this.get("zoom") === 1) return;
+      grip = this.spot(event);
+      canvas.setPointerCapture(event.pointerId);
+    });
+    on("pointermove", (event) => {
+      const [x, y] = this.spot(event);
+      pointing = true;
+      if (!grip) return this.moveTo([x, y]);
+      const [cx, cy] = this.center();
+      this.set("center", [cx + grip[0] - x, cy + grip[1] - y]);
+    });
+    ["pointerup", "pointercancel"].forEach((type) => on(type, () => (grip = null)));
+    on("pointerleave", () => {
+      if (pointing) this.set("cursor", null); // a cursor that the keyboard put there stays
+      pointing = false;
+    });
+    // A page that scrolls must not stick to a picture: the wheel zooms with Ctrl, or once the picture has the focus.
+    const zoom = (event) => {
+      if (!event.ctrlKey && document.activeElement !== canvas) return;
+      event.preventDefault();
+      this.zoomBy(1.2 ** -Math.sign(event.deltaY), this.spot(event));
+    };
+    on("wheel", zoom, { passive: false });
+  }
+
+  spot(event) {
+    const { scale, left, top } = this.place();
+    return [(event.offsetX - left) / scale, (event.offsetY - top) / scale];
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const keys = {
+      "+": () => this.zoomBy(1.5),
+      "=": () => this.zoomBy(1.5),
+      "-": () => this.zoomBy(1 / 1.5),
+      0: () => this.showAll(),
+      Escape: () => this.set("cursor", null),
+    };
+    const act = event.key in ARROWS ? () => this.step(ARROWS[event.key], event.shiftKey ? 10 : 1) : keys[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }
+
+  // The view follows a cursor that walks off the canvas.
+  step([right, down], pixels) {
+    const { width, height } = this.scene;
+    const [x, y] = this.get("cursor") ?? [width / 2, height / 2];
+    this.moveTo([x + pixels * right, y + pixels * down]);
+    const { scale, left, top } = this.place();
+    const [newX, newY] = this.get("cursor");
+    const off = (at, length) => at < 0 || at + scale > this.fit * length;
+    if (off(left + newX * scale, width) || off(top + newY * scale, height)) this.set("center", [newX, newY]);
+  }
+}
+
+function zoomButtons(frame, stage) {
+  const words = h("output", { class: "seglib-value", "aria-label": "Zoom" });
+  const show = () => (words.textContent = percent(frame.model.get("zoom")));
+  frame.watch(["zoom"], show);
+  show();
+  return h("div", { class: "seglib-zoom", role: "group", "aria-label": "Zoom" },
+    button(frame, "Zoom out", "−", () => stage.zoomBy(1 / 1.5)),
+    words,
+    button(frame, "Zoom in", "+", () => stage.zoomBy(1.5)),
+    button(frame, "Show all", "Fit", () => stage.showAll()));
+}
