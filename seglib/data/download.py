@@ -159,6 +159,7 @@ def _by_hand(remote: Remote, target: Path, part: Path, problems: dict[str, str])
     told = "\n".join(f"  {url}: {problem}" for url, problem in problems.items())
     kept = f"{_size(part) / 1e6:.1f} MB have arrived and are kept. " if _size(part) else ""
     return (
-        f"{target.name} could not be downloaded:\n{told}\n{kept}Try again later or on another network; or download"
-        f" it with a browser, save it as {target} and run this again (its SHA-256 must be {remote.sha256})."
+        f"{target.name} could not be downloaded:\n{told}\n{kept}Try again later or on another network; or"
+        f" download it with a browser, save it as {target} and run this again (its SHA-256 must be"
+        f" {remote.sha256})."
     )

@@ -1,0 +1,144 @@
+"""The same picture in two splits, found by perceptual hash: the score on it measures memory, not skill."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+import imagehash
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from torchvision.transforms.functional import to_pil_image
+
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.progress import tracked
+
+# Of 64 bits, in both hashes. Measured on 160 of the pets and CamVid pictures: a copy that is saved as JPEG of
+# quality 20, halved, enlarged or squashed to a square differs by 5 at most; different photographs of pets by 10.
+NEAR = 6
+SHOWN = 20  # pairs in a printed report
+
+
+class Duplicate(NamedTuple):
+    """Two pictures that are the same.
+
+    Attributes:
+        first: "split/name" of one.
+        second: "split/name" of the other.
+        bits: how many of 64 bits differ, in the worse of two hashes; -1 where every pixel is equal.
+    """
+
+    first: str
+    second: str
+    bits: int
+
+    def __str__(self) -> str:
+        """'train/a = val/b (every pixel)'."""
+        how = "every pixel" if self.bits < 0 else f"{self.bits} of 64 bits differ"
+        return f"{self.first} = {self.second} ({how})"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was looked at and what was found.
+
+    Attributes:
+        pictures: split -> how many pictures.
+        pairs: the duplicates, the most alike first.
+    """
+
+    pictures: Mapping[str, int]
+    pairs: tuple[Duplicate, ...]
+
+    def __str__(self) -> str:
+        """A few lines for a reader: counts, pairs, and what to do."""
+        looked = ", ".join(f"{count} in {split}" for split, count in self.pictures.items())
+        if not self.pairs:
+            return f"Pictures: {looked}. No picture comes twice."
+        shown = "".join(f"\n  {pair}" for pair in self.pairs[:SHOWN])
+        more = f"\n  and {len(self.pairs) - SHOWN} more" if len(self.pairs) > SHOWN else ""
+        count = "1 pair looks" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs look"
+        return (
+            f"Pictures: {looked}. {count} the same:{shown}{more}\n"
+            "Keep one of each pair, or both in the same split: a test on what was trained on measures memory."
+        )
+
+
+class _Hashes(NamedTuple):
+    """The pictures of one split: names, a digest of all pixels, and two hashes of 64 bits."""
+
+    names: list[str]
+    digests: NDArray[np.str_]  # (N,)
+    codes: NDArray[np.uint64]  # (2, N)
+
+
+def across_splits(splits: Mapping[str, SegmentationDataset]) -> Report:
+    """Pictures that come in more than one split, even if saved anew, resized or slightly changed.
+
+    Every picture is read once, on all cores (or as `joblib.parallel_config` says), with a progress bar. Two
+    pictures are the same if they differ by at most 6 of 64 bits in both of two hashes: the low frequencies
+    (pHash) and the brightness steps along each row (dHash). A mirrored, turned or cropped copy is not found;
+    frames of a video that hardly changes are.
+
+    Args:
+        splits: split -> data set, at least two.
+
+    Returns:
+        The report; print it.
+
+    Example:
+        >>> from seglib.data.catalog import load
+        >>> print(across_splits({"train": load("photo"), "val": load("photo")}))  # doctest: +ELLIPSIS
+        Pictures: 1 in train, 1 in val. 1 pair looks the same:
+          train/canteen = val/canteen (every pixel)
+        Keep one of each pair...
+    """
+    hashes = {split: _hash_all(split, dataset) for split, dataset in splits.items()}
+    found = [pair for a, b in combinations(hashes.values(), 2) for pair in _same(a, b)]
+    return _report(splits, found)
+
+
+def within(dataset: SegmentationDataset) -> Report:
+    """Pictures that come more than once in one data set; see `across_splits`."""
+    hashes = _hash_all(dataset.split, dataset)
+    return _report({dataset.split: dataset}, _same(hashes, hashes))
+
+
+def _report(
+    splits: Mapping[str, SegmentationDataset], found: Iterator[Duplicate] | list[Duplicate]
+) -> Report:
+    pairs = sorted(found, key=lambda pair: (pair.bits, pair.first, pair.second))
+    return Report({split: len(dataset) for split, dataset in splits.items()}, tuple(pairs))
+
+
+def _hash_all(split: str, dataset: SegmentationDataset) -> _Hashes:
+    work = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
+        delayed(_hash)(dataset, index) for index in range(len(dataset))
+    )
+    rows = list(tracked(work, len(dataset), f"Looking for duplicates: {split}"))
+    names = [f"{split}/{dataset.sample_id(index)}" for index in range(len(dataset))]
+    return _Hashes(
+        names, np.array([row[0] for row in rows]), np.array([row[1:] for row in rows], np.uint64).T
+    )
+
+
+def _hash(dataset: SegmentationDataset, index: int) -> tuple[str, int, int]:
+    """A digest of all pixels, pHash and dHash."""
+    image = dataset[index][0]
+    digest = hashlib.sha256(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).hexdigest()
+    picture = to_pil_image(image)
+    return digest, int(str(imagehash.phash(picture)), 16), int(str(imagehash.dhash(picture)), 16)
+
+
+def _same(a: _Hashes, b: _Hashes) -> Iterator[Duplicate]:
+    """Every picture of `a` with its doubles in `b`; each pair once if `a` is `b`."""
+    for i, name in enumerate(a.names):
+        start = i + 1 if a is b else 0
+        bits = np.bitwise_count(a.codes[:, i, None] ^ b.codes[:, start:]).max(axis=0)  # (2, M) -> (M,)
+        for j in np.flatnonzero(bits <= NEAR) + start:
+            equal = a.digests[i] == b.digests[j]
+            yield Duplicate(name, b.names[j], -1 if equal else int(bits[j - start]))
