@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from seglib.labels import VOID
+from seglib.void import nearest_known
 
 Labels = NDArray[np.uint8]  # (H, W) class indices, 255 = void
 
@@ -131,7 +131,7 @@ def boundary_f1(
     guess, true = _both(pred, mask, num_classes, ignore_index)
     tolerance = ratio * float(np.hypot(*true.shape))
     if (true == VOID).any() and (true != VOID).any():
-        rows, columns = distance_transform_edt(true == VOID, return_distances=False, return_indices=True)
+        rows, columns = (places.numpy() for places in nearest_known(torch.from_numpy(true)))
         guess, true = guess[rows, columns], true[rows, columns]
     true_outline = np.where(_near_other(true, 1, border=False), true, VOID)
     guess_outline = np.where(_near_other(guess, 1, border=False), guess, VOID)

@@ -1,0 +1,58 @@
+"""A table of numbers that reads well as text, in a notebook and through a screen reader."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+STYLE = "text-align: right; padding: 0.1em 0.8em"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a title; a notebook shows it as HTML, `print` as aligned text.
+
+    Attributes:
+        title: what the table is about.
+        columns: a heading a column.
+        rows: as many cells in each as there are columns; the first names the row.
+        note: what a reader must know to read the numbers.
+
+    Example:
+        >>> print(Table("Two methods", ["", "mIoU %"], [["all background", "9.1"], ["fcn", "62.7"]]))
+        Two methods
+                        mIoU %
+        all background     9.1
+        fcn               62.7
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+    def __str__(self) -> str:
+        """Aligned text."""
+        lines = [self.columns, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*lines)]
+        text = [
+            "  ".join(
+                [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:]))]
+            )
+            for line in lines
+        ]
+        return "\n".join([self.title, *(line.rstrip() for line in text), *([self.note] if self.note else [])])
+
+    def _repr_html_(self) -> str:
+        """An HTML table with a caption, and headings that belong to their rows and columns."""
+        head = "".join(f'<th scope="col" style="{STYLE}">{html.escape(cell)}</th>' for cell in self.columns)
+        body = "".join(
+            f'<tr><th scope="row" style="text-align: left">{html.escape(name)}</th>'
+            + "".join(f'<td style="{STYLE}">{html.escape(cell)}</td>' for cell in cells)
+            + "</tr>"
+            for name, *cells in self.rows
+        )
+        caption = f'<caption style="text-align: left; font-weight: bold">{html.escape(self.title)}</caption>'
+        table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return table + (f"<p>{html.escape(self.note)}</p>" if self.note else "")
