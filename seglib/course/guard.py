@@ -39,9 +39,11 @@ def is_stub(answer: Any) -> bool:
 
 def keeps_stub_line(answer: Any) -> bool:
     """Whether a bare `...` still stands somewhere in the function, as the stub had it."""
+    if not (inspect.isfunction(answer) or inspect.isclass(answer)):
+        return False
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
-    except (TypeError, OSError, SyntaxError):  # no function, or no source to look at
+    except (TypeError, OSError, SyntaxError):  # no source to look at
         return False
     lines = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
     return any(isinstance(line, ast.Constant) and line.value is ... for line in lines)

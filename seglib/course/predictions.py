@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import Any
 
 from seglib.course import content, store
@@ -57,7 +58,7 @@ def compare(asked: Prediction, guess: float | str | None, value: float | str) ->
 
     Example:
         >>> compare(Prediction("How much?", unit="%"), 60.0, 96.25)
-        ('it is 96.25 %.', 'You guessed 60 %: 36.25 % too low. Ask yourself what you left out.', 'wrong')
+        ('it is 96.25 %.', 'You guessed 60 %: 36.25 points too low. Ask yourself what you left out.', 'wrong')
     """
     if isinstance(value, str):
         title = f"it is: {value}."
@@ -69,17 +70,14 @@ def compare(asked: Prediction, guess: float | str | None, value: float | str) ->
     title = f"it is {_number(value)} {asked.unit}."
     if guess is None or isinstance(guess, str):
         return title, _NO_GUESS, "note"
-    miss = guess - value
-    if abs(miss) <= 0.05 * (asked.high - asked.low):
-        return title, f"You guessed {_number(guess)} {asked.unit}: as good as right.", "right"
-    side = "high" if miss > 0 else "low"
-    off = f"You guessed {_number(guess)} {asked.unit}: {_number(abs(miss))} {asked.unit} too {side}."
-    near = abs(miss) <= 0.15 * (asked.high - asked.low)
-    return (
-        title,
-        f"{off} {'Near.' if near else 'Ask yourself what you left out.'}",
-        "note" if near else "wrong",
-    )
+    miss, scale = guess - value, asked.high - asked.low
+    said, points = f"You guessed {_number(guess)} {asked.unit}", asked.unit.replace("%", "points")
+    if abs(miss) <= 0.05 * scale:
+        return title, f"{said}: as good as right.", "right"
+    off = f"{said}: {_number(abs(miss))} {points} too {'high' if miss > 0 else 'low'}."
+    if abs(miss) <= 0.15 * scale:
+        return title, f"{off} Near.", "note"
+    return title, f"{off} Ask yourself what you left out.", "wrong"
 
 
 _NO_GUESS = "You wrote no guess down. Next time guess first: a wrong guess teaches more than none."
@@ -126,20 +124,15 @@ def calibration(pairs: list[tuple[Prediction, dict[str, Any]]]) -> str:
     Args:
         pairs: predictions with their records, `{"guess": ..., "value": ..., "late": ...}`.
     """
-    made = [
-        (p, r["guess"], r["value"]) for p, r in pairs if {"guess", "value"} <= r.keys() and not r.get("late")
-    ]
-    chosen = [guess == value for asked, guess, value in made if asked.choices]
-    misses = [(guess - value) / (p.high - p.low) for p, guess, value in made if not p.choices]
+    counted = [(asked, r) for asked, r in pairs if {"guess", "value"} <= r.keys() and not r.get("late")]
+    chosen = [r["guess"] == r["value"] for asked, r in counted if asked.choices]
+    misses = [(r["guess"] - r["value"]) / (p.high - p.low) for p, r in counted if not p.choices]
     words = []
     if chosen:
-        words.append(f"{sum(chosen)} of {len(chosen)} choices were right")
+        words.append(f"{sum(chosen)} of {len(chosen)} choices right")
     if misses:
-        middle = sorted(abs(miss) for miss in misses)[len(misses) // 2]
-        high = sum(miss > 0 for miss in misses)
-        words.append(
-            f"numbers were typically {middle:.0%} of the scale away, {high} of {len(misses)} too high"
-        )
+        typical, high = median(map(abs, misses)), sum(miss > 0 for miss in misses)
+        words.append(f"numbers typically {typical:.0%} of the scale away, {high} of {len(misses)} too high")
     return f"Your guesses: {'; '.join(words)}." if words else "No guesses yet."
 
 

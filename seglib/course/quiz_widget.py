@@ -44,7 +44,9 @@ class Quiz(Shell):
         items = dict(zip(item_ids(self._lesson), self._lesson.quiz))
         for name, index in chosen.items():
             if name not in items or index not in range(len(items[name].choices)):
-                raise ValueError(f"quiz {self._lesson.number} has no choice {index!r} for question {name!r}.")
+                raise traitlets.TraitError(
+                    f"quiz {self._lesson.number} has no choice {index!r} for question {name!r}."
+                )
         return chosen
 
     @traitlets.observe("chosen")

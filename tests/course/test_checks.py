@@ -1,0 +1,190 @@
+"""A check says where an answer stands, whatever the answer does."""
+
+import numpy as np
+import pytest
+import torch
+
+from seglib.course import check, checkpoint, content, store
+from seglib.course.checks import NotRightError, judge
+from seglib.course.guard import guarded, in_words, is_stub, own_line
+from seglib.course.lesson import Exercise, Wrong
+
+
+def attempts():
+    return store.read("42")["checks"].get("42.1", {}).get("attempts", 0)
+
+
+def test_right(towels, capsys):
+    assert check("42.1", lambda numbers: [number + number for number in numbers])
+    assert "42.1: Right. Ten times ten is still a hundred." in capsys.readouterr().out
+    assert store.read("42")["checks"]["42.1"] == {"attempts": 1, "right": True}
+
+
+def test_wrong_because(towels, capsys):
+    result = check("42.1", lambda numbers: numbers)
+    assert not result and result.state == "wrong"
+    assert result.message == "1, 2 should become 2, 4."
+    assert 'Stuck? `hint("42.1")`' in capsys.readouterr().out
+
+
+def stub(numbers):
+    """Double every number."""
+    ...  # noqa: PIE790
+
+
+def one_line_missing(numbers):
+    result = []
+    ...  # noqa: PIE790
+    return result
+
+
+@pytest.mark.parametrize("answer", [..., None, stub, one_line_missing])
+def test_not_attempted(towels, answer):
+    assert check("42.1", answer).state == "not attempted"
+    assert attempts() == 0
+
+
+def test_right_stays_right(towels):
+    check("42.1", lambda numbers: [2 * number for number in numbers])
+    check("42.1", lambda numbers: numbers)
+    assert store.read("42")["checks"]["42.1"] == {"attempts": 2, "right": True}
+
+
+def divides(numbers):
+    zero = 0
+    return numbers[0] / zero
+
+
+def test_an_exception_is_told_with_the_students_own_line_and_the_input(towels):
+    message = judge("42.1", divides).message
+    line = divides.__code__.co_firstlineno + 2
+    assert f"ZeroDivisionError (division by zero) in line {line}: `return numbers[0] / zero`" in message
+    assert "The input was numbers = [1, 2]." in message
+    assert "Traceback" not in message
+
+
+def deep(numbers):
+    return torch.zeros(2, 3) @ torch.zeros(2, 3)
+
+
+def test_the_line_is_the_students_even_when_torch_raised(towels):
+    assert "`return torch.zeros(2, 3) @ torch.zeros(2, 3)`" in judge("42.1", deep).message
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda: 3, "TypeError"),
+        (lambda numbers: exit(), "SystemExit"),
+        (lambda numbers: 1 / 0, "ZeroDivisionError"),
+        (lambda numbers: divides(numbers, numbers), "TypeError"),
+        (lambda numbers: 5, "has no len"),
+        (lambda numbers: None if numbers else 1, "gave back nothing"),
+        ("a string", "not callable"),
+        (3.0, "not callable"),
+        (torch, "not callable"),
+        ((number for number in [1]), "not callable"),
+        (type("Strange", (), {"__call__": lambda self, numbers: {}[1]})(), "KeyError"),
+    ],
+)
+def test_nothing_an_answer_does_gets_out(towels, answer, said):
+    result = check("42.1", answer)
+    assert result.state == "wrong" and said in result.message
+    assert len(result.message.splitlines()) <= 2
+
+
+def test_an_endless_loop_can_be_interrupted(towels):
+    def interrupted(numbers):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check("42.1", interrupted)
+
+
+def test_endless_recursion_is_told(towels):
+    def again(numbers):
+        return again(numbers)
+
+    assert "RecursionError" in check("42.1", again).message
+
+
+def clears(array):
+    array[0] = 0
+    return array
+
+
+@pytest.mark.parametrize("array", [torch.ones(3), np.ones(3), torch.tensor([1.0, torch.nan])])
+def test_a_changed_argument_is_noticed_and_harmless(array):
+    before = array.clone() if isinstance(array, torch.Tensor) else array.copy()
+    with pytest.raises(Wrong, match="changes the array"):
+        guarded(clears)(array)
+    np.testing.assert_array_equal(array, before)
+
+
+def test_an_unchanged_nan_is_no_change():
+    assert guarded(lambda array: array + 1)(torch.tensor([torch.nan])).isnan()
+
+
+def test_an_exercise_may_ask_for_the_change():
+    array = torch.ones(3)
+    guarded(clears, mutates=True)(array)
+    assert array.tolist() == [0, 1, 1]
+
+
+def test_a_value_is_copied_too(towels, monkeypatch):
+    def spoil(value):
+        value.clear()
+
+    monkeypatch.setitem(towels.exercises, "42.2", Exercise("", 1, spoil, [1], ["?"], []))
+    mine = [1, 2]
+    check("42.2", mine)
+    assert mine == [1, 2]
+
+
+def test_strict_raises_unless_right(towels, monkeypatch):
+    monkeypatch.setenv("SEGLIB_STRICT", "1")
+    assert check("42.2", 7)
+    with pytest.raises(NotRightError, match="wrong: It is another number"):
+        check("42.2", 8)
+    with pytest.raises(NotRightError, match="not attempted"):
+        check("42.2", ...)
+
+
+def test_an_unknown_exercise_is_one_sentence(towels, capsys):
+    assert not check("42.9", 1)
+    assert not check("77.1", 1)
+    assert not check(3, 1)
+    said = capsys.readouterr().out
+    assert "no exercise '42.9'. It has 42.1, 42.2." in said
+    assert "There is no lesson '77'. The lessons are '42_towels'." in said
+
+
+def test_checkpoint_hands_out_what_is_right(towels, capsys):
+    def mine(numbers):
+        return [number * 2 for number in numbers]
+
+    assert checkpoint("42.1", mine) is mine
+    assert "your own answer" in capsys.readouterr().out
+    for other in (stub, lambda numbers: numbers, ...):
+        assert checkpoint("42.1", other) is content.exercise("42.1").reference
+        assert "the course's answer" in capsys.readouterr().out
+    assert checkpoint("42.2", 8) == 7
+    assert attempts() == 0
+
+
+def test_a_result_shows_nothing_a_second_time(towels):
+    assert check("42.2", 7)._ipython_display_() is None
+
+
+def test_a_value_is_no_stub():
+    assert not is_stub(torch.zeros(3)) and not is_stub(0) and not is_stub(lambda x: 3) and not is_stub([])
+
+
+def test_values_in_words():
+    assert in_words(np.zeros((2, 2), np.uint8)) == "[[0, 0], [0, 0]]"
+    assert in_words(torch.zeros(0, 4)) == "a float32 tensor of shape (0, 4)"
+    assert in_words("x" * 500).endswith("…")
+
+
+def test_no_line_of_the_student_no_place():
+    assert own_line(ValueError("made here, never raised")) == ""

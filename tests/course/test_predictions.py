@@ -1,0 +1,142 @@
+import pytest
+import torch
+
+from seglib.course import predict, progress, reveal, store
+from seglib.course.lesson import Item, Prediction
+from seglib.course.predictions import calibration, compare, parse_guess
+
+SHARE = Prediction("How much?", unit="%")
+FISH = Prediction("How many?", unit="fish", low=0, high=20)
+COLOR = Prediction("Which?", choices=("Red", "Green", "Blue"))
+
+
+def kept(name="42.p1"):
+    return store.read("42")["predictions"].get(name)
+
+
+def test_three_dots_are_no_guess_yet(towels, capsys):
+    predict("42.p1", ...)
+    predict("42.p2", ...)
+    said = capsys.readouterr().out
+    assert "How much?\nIn place of `...` write a number in %, 0 to 100." in said
+    assert 'write one letter in quotes: "a" Red, "b" Green, "c" Blue.' in said
+    assert kept() is None
+
+
+def test_a_guess_is_kept_and_shown_beside_the_result(towels, capsys):
+    predict("42.p1", 60)
+    assert kept() == {"guess": 60.0}
+    reveal("42.p1", torch.tensor(96.25))
+    assert "it is 96.25 %. You guessed 60 %: 36.25 points too low." in capsys.readouterr().out
+    assert kept() == {"guess": 60.0, "value": 96.25}
+
+
+def test_before_the_result_a_guess_may_change(towels):
+    predict("42.p1", 60)
+    predict("42.p1", 70)
+    assert kept() == {"guess": 70.0}
+
+
+def test_after_the_result_the_first_guess_stays(towels, capsys):
+    predict("42.p1", 60)
+    reveal("42.p1", 96)
+    predict("42.p1", 96)
+    assert "first guess stays: 60 %" in capsys.readouterr().out
+    assert kept()["guess"] == 60
+    reveal("42.p1", 95)
+    assert kept() == {"guess": 60.0, "value": 95.0}
+
+
+def test_a_guess_made_after_the_result_does_not_count(towels, capsys):
+    reveal("42.p1", 96)
+    assert "no guess" in capsys.readouterr().out
+    predict("42.p1", 96)
+    reveal("42.p1", 96)
+    assert "does not count" in capsys.readouterr().out
+    assert calibration([(SHARE, kept())]) == "No guesses yet."
+
+
+@pytest.mark.parametrize(
+    ("guess", "choice"), [("b", "Green"), ("B ", "Green"), ("green", "Green"), ("Red", "Red")]
+)
+def test_a_choice_by_letter_or_in_words(guess, choice):
+    assert parse_guess(COLOR, guess) == choice
+
+
+@pytest.mark.parametrize(
+    "guess", ["many", -1, 101, float("nan"), float("inf"), True, [1], None, torch.zeros(3)]
+)
+def test_what_is_no_number_in_range_is_told_how(towels, capsys, guess):
+    predict("42.p1", guess)
+    assert "write a number in %, 0 to 100" in capsys.readouterr().out
+    assert kept() is None
+
+
+@pytest.mark.parametrize("guess", ["d", "", 1, "purple"])
+def test_what_is_no_choice_is_told_the_choices(towels, capsys, guess):
+    predict("42.p2", guess)
+    assert '"a" Red, "b" Green, "c" Blue' in capsys.readouterr().out
+    assert kept("42.p2") is None
+
+
+def test_an_unknown_prediction_is_one_sentence(towels, capsys):
+    predict("42.p9", 1)
+    assert "no prediction '42.p9'. It has 42.p1, 42.p2." in capsys.readouterr().out
+
+
+def test_a_result_that_is_no_choice_is_the_author_s_mistake(towels):
+    with pytest.raises(ValueError, match="none of the choices Red, Green, Blue"):
+        reveal("42.p2", "purple")
+
+
+@pytest.mark.parametrize(
+    ("asked", "guess", "value", "said", "kind"),
+    [
+        (SHARE, 94.0, 96.0, "as good as right", "right"),
+        (SHARE, 86.0, 96.0, "10 points too low. Near.", "note"),
+        (SHARE, 96.0, 30.0, "66 points too high.", "wrong"),
+        (FISH, 9.0, 4.0, "5 fish too high.", "wrong"),
+        (FISH, None, 4.0, "no guess", "note"),
+        (COLOR, "Red", "Red", "That was your guess", "right"),
+        (COLOR, "Red", "Blue", "You guessed: Red", "wrong"),
+        (COLOR, None, "Blue", "no guess", "note"),
+    ],
+)
+def test_comparing(asked, guess, value, said, kind):
+    _, text, found = compare(asked, guess, value)
+    assert said in text and found == kind
+
+
+def test_calibration_over_the_course():
+    pairs = [
+        (SHARE, {"guess": 60.0, "value": 90.0}),
+        (SHARE, {"guess": 50.0, "value": 40.0}),
+        (FISH, {"guess": 10.0, "value": 6.0}),
+        (FISH, {"guess": 10.0}),
+        (SHARE, {"guess": 1.0, "value": 1.0, "late": True}),
+        (COLOR, {"guess": "Red", "value": "Red"}),
+        (COLOR, {"guess": "Red", "value": "Blue"}),
+    ]
+    assert calibration(pairs) == (
+        "Your guesses: 1 of 2 choices right; numbers typically 20% of the scale away, 2 of 3 too high."
+    )
+
+
+def test_progress_counts_what_there_is(towels, capsys):
+    predict("42.p1", 60)
+    progress()
+    table = "42 Towels: exercises 0 of 2, quiz 0 of 2, guesses 1 of 2\nNo guesses yet.\n"
+    assert capsys.readouterr().out.endswith(table)
+
+
+def test_a_prediction_is_a_number_or_a_choice():
+    for fields in ({}, {"unit": "%", "choices": ("a", "b")}):
+        with pytest.raises(ValueError, match="a unit or choices"):
+            Prediction("Which?", **fields)
+
+
+def test_a_quiz_item_has_a_reason_for_each_choice():
+    with pytest.raises(ValueError, match="one reason per choice"):
+        Item("?", ["a", "b"], 0, ["only one"], [])
+    with pytest.raises(ValueError, match="answer 2"):
+        Item("?", ["a", "b"], 2, ["one", "two"], [])
