@@ -1,0 +1,38 @@
+"""The command line: `python -m seglib doctor`."""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - an old Python is exactly what this is for
+    sys.exit("seglib needs Python 3.11 or newer. In the project's folder, `make lab` sets everything up.")
+try:
+    import typer
+    from rich.console import Console
+except ModuleNotFoundError:
+    sys.exit(
+        f"The packages of seglib are not installed in {sys.executable}. "
+        "In the project's folder, `make doctor` sets everything up and uses the right Python."
+    )
+
+from seglib.doctor import examine, ready, report
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def seglib() -> None:
+    """Learn semantic segmentation by building it."""
+
+
+@app.command()
+def doctor(json: bool = typer.Option(False, "--json", help="One line of JSON, for thirty laptops.")) -> None:
+    """Say whether this machine is ready for the course; exit status 1, and what to do, when it is not."""
+    with Console(stderr=True).status("Looking at this machine; importing torch takes some seconds ..."):
+        findings = examine()
+    report(findings, as_json=json)
+    raise typer.Exit(0 if ready(findings) else 1)
+
+
+if __name__ == "__main__":
+    app(prog_name="seglib")

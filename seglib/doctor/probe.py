@@ -1,0 +1,114 @@
+"""What the doctor tries in a process of its own: imports that may fail, crash or hang on a broken machine.
+
+`python -m seglib.doctor.probe` prints one JSON object a line, `{"stage": ..., ...}`, as soon as it knows it.
+A stage that failed has an "error"; after a crash the later stages are missing.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def torch_imports() -> dict[str, Any]:
+    """Torch alone."""
+    import torch
+
+    return {"version": torch.__version__}
+
+
+def torchvision_imports() -> dict[str, Any]:
+    """Torchvision beside it, with one call into its compiled part."""
+    import torch
+    import torchvision
+
+    kept = torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5)
+    return {"version": torchvision.__version__, "kept": len(kept)}
+
+
+def device() -> dict[str, Any]:
+    """What torch can compute on beside the processor."""
+    import torch
+
+    from seglib.profiles import accelerator
+
+    kind = accelerator()
+    if kind != "cuda":
+        return {"kind": kind}
+    free, total = torch.cuda.mem_get_info()
+    return {"kind": kind, "name": torch.cuda.get_device_name(), "free": free / 1e9, "total": total / 1e9}
+
+
+def widgets() -> dict[str, Any]:
+    """A slider and an anywidget can be made; and the Python in which notebooks run."""
+    import anywidget
+    import ipywidgets
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core.paths import jupyter_path
+
+    ipywidgets.HBox([ipywidgets.IntSlider(), anywidget.AnyWidget()])
+    kernel = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    return {"kernel": kernel, "labextensions": jupyter_path("labextensions")}
+
+
+def places() -> dict[str, Any]:
+    """Where progress and data sets go, and why not where they cannot."""
+    from seglib.course import store
+    from seglib.data import catalog
+
+    folders = {"progress": store.folder(), "data": next(catalog._roots(None))}
+    return {name: {"folder": str(path), "refused": refused(path)} for name, path in folders.items()}
+
+
+def data() -> dict[str, Any]:
+    """The real data sets on this machine."""
+    from seglib.data import catalog
+
+    return {"found": {name: str(place) for name, place in catalog.found().items()}}
+
+
+def course() -> dict[str, Any]:
+    """The profile for this machine; what the notebooks cost in it: your minutes, the machine's seconds."""
+    from seglib.course import content
+    from seglib.profiles import pick_profile
+
+    profile = pick_profile()
+    lessons = [content.load(number) for number in content.numbers()]
+    minutes = sum(lesson.minutes for lesson in lessons)
+    seconds = sum(lesson.budgets[profile.name].seconds for lesson in lessons)
+    about = {"notebooks": len(lessons), "minutes": minutes, "seconds": seconds}
+    return {"profile": profile.name, "why": profile.why, **about}
+
+
+def refused(folder: Path) -> str:
+    """Why nothing can be written to `folder` or made there; "" where it can. Leaves nothing behind."""
+    folder = folder.absolute()
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there) as scratch:
+            scratch.write(b"seglib")
+    except OSError as error:
+        return f"{there}: {error.strerror}"
+    return ""
+
+
+STAGES: dict[str, Callable[[], dict[str, Any]]] = {
+    "torch": torch_imports,
+    "torchvision": torchvision_imports,
+    "device": device,
+    "widgets": widgets,
+    "places": places,
+    "data": data,
+    "course": course,
+}
+
+if __name__ == "__main__":
+    for stage, look in STAGES.items():
+        try:
+            seen = look()
+        except BaseException as error:  # whatever it is, the doctor wants to say it
+            seen = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps({"stage": stage, **seen}), flush=True)
