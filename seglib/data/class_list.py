@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seglib.labels import VOID, Classes
+from seglib.palettes import Color
 
 FILES = ("classes.json", "classes.txt")
-_LINE = re.compile(r"(?P<name>.*?)(?:[\s,]+(?P<color>\d+[\s,]+\d+[\s,]+\d+))?\s*")
+_LINE = re.compile(r"(?P<name>.*?)(?:[\s,]+(?P<color>\d+[\s,]+\d+[\s,]+\d+))?")
 
 
 class ClassList(NamedTuple):
@@ -52,34 +53,39 @@ def read_class_list(folder: Path) -> ClassList | None:
 def _read(path: Path) -> dict[str, Any]:
     """The fields of either file."""
     text = path.read_text(encoding="utf-8-sig")
-    if path.suffix == ".json":
-        fields = json.loads(text)
-        if isinstance(fields, list):
-            return {"names": fields}
-        if not isinstance(fields, dict) or "names" not in fields:
-            raise ValueError('expected a list of names, or an object with "names"')
-        if unknown := set(fields) - {"names", "colors", "void_color", "values"}:
-            raise ValueError(f"unknown fields {sorted(unknown)}; known: names, colors, void_color, values")
-        return fields
-    names, colors = [], []
-    for line in filter(str.strip, text.splitlines()):
-        found = _LINE.fullmatch(line)
-        names.append(found["name"].strip() if found else line)
-        colors.append(
-            [int(part) for part in re.findall(r"\d+", found["color"])] if found and found["color"] else None
-        )
-    fields = {"names": names}
-    if "void" in names:
-        fields["void_color"] = colors.pop(names.index("void"))
-        names.remove("void")
-    if any(colors):
-        fields["colors"] = colors
+    if path.suffix == ".txt":
+        return _read_lines(text)
+    fields = json.loads(text)
+    if isinstance(fields, list):
+        return {"names": fields}
+    if not isinstance(fields, dict) or "names" not in fields:
+        raise ValueError('expected a list of names, or an object with "names"')
+    if unknown := set(fields) - {"names", "colors", "void_color", "values"}:
+        raise ValueError(f"unknown fields {sorted(unknown)}; known: names, colors, void_color, values")
     return fields
+
+
+def _read_lines(text: str) -> dict[str, Any]:
+    """The names and, where there are any, the colours of a text file."""
+    colors = {}
+    names = []
+    for line in filter(str.strip, text.splitlines()):
+        found = _LINE.fullmatch(line.strip())
+        names.append(found["name"] if found else line)
+        if found and found["color"]:
+            colors[found["name"]] = [int(number) for number in re.findall(r"\d+", found["color"])]
+    classes = [name for name in names if name != "void"]
+    if colors and (without := [name for name in classes if name not in colors]):
+        raise ValueError(f"these classes have no colour, but others have: {', '.join(without)}")
+    painted = (
+        {"colors": [colors[name] for name in classes], "void_color": colors.get("void")} if colors else {}
+    )
+    return {"names": classes, **painted}
 
 
 def _class_list(
     names: list[str],
-    colors: list[list[int] | None] | None = None,
+    colors: list[list[int]] | None = None,
     void_color: list[int] | None = None,
     values: list[int] | None = None,
 ) -> ClassList:
@@ -88,17 +94,17 @@ def _class_list(
         raise ValueError("every class needs a name")
     classes = Classes.of(*names)
     if colors is not None:
-        if without := [name for name, color in zip(names, colors) if color is None]:
-            raise ValueError(f"these classes have no colour, but others have: {', '.join(without)}")
-        void = tuple(void_color) if void_color else classes.void_color
-        classes = Classes(tuple(names), tuple(map(tuple, colors)), void)  # type: ignore[arg-type]
-    values = list(range(len(names))) if values is None else values
-    if (
-        len(values) != len(names)
-        or len(set(values)) != len(values)
-        or not all(0 <= v <= VOID for v in values)
-    ):
+        void = _color(void_color) if void_color else classes.void_color
+        classes = Classes(tuple(names), tuple(_color(color) for color in colors), void)
+    known = {value: k for k, value in enumerate(values if values is not None else range(len(names)))}
+    if len(known) != len(names) or not all(isinstance(value, int) and 0 <= value <= VOID for value in known):
         raise ValueError(
-            f"values must be {len(names)} different numbers from 0 to 255, one a class, got {values}"
+            f"values must be {len(names)} different numbers from 0 to 255, one a class, not {values}"
         )
-    return ClassList(classes, classes if colors is not None else None, {v: k for k, v in enumerate(values)})
+    return ClassList(classes, classes if colors is not None else None, known)
+
+
+def _color(color: Any) -> Color:
+    if not isinstance(color, list) or len(color) != 3 or not all(isinstance(value, int) for value in color):
+        raise ValueError(f"a colour is [red, green, blue], not {color!r}")
+    return color[0], color[1], color[2]

@@ -136,7 +136,7 @@ def pictures_in(folder: Path) -> dict[str, Path]:
         if (twin := found.get(path.stem)) is not None:
             raise ValueError(f"{folder}: {twin.name} and {name} have the same stem; rename one of them")
         found[path.stem] = path
-    return found
+    return dict(sorted(found.items()))
 
 
 def pair(images: Path, masks: Path) -> list[Sample]:
