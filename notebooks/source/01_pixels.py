@@ -3,9 +3,8 @@
 # %% [markdown] tags=["question"]
 # ## One picture, one question
 #
-# ![A canteen photographed from a table: people, chairs, tables, a bottle. Beside it the same photograph five times:
-# with a list of words, with boxes, with one colour per class, with one colour per object, and with
-# both.](images/01_question.png)
+# ![One tide pool five times: with a list of the animals in it, with a box around each, with one colour per class,
+# with one colour per animal, and with both.](images/01_question.png)
 #
 # *What is in this picture?* Five answers. Each is right, each costs more than the one before.
 #
@@ -152,7 +151,8 @@ semantic = checkpoint("01.2", semantic)
 # %% tags=["nbval-check-output"]
 number = semantic(objects.masks, torch.arange(1, len(objects) + 1))
 panoptic = semantic(objects.masks, objects.classes).long() * 1000 + number
-print(panoptic[150, 250].item(), "=", photo.classes.names[panoptic[150, 250] // 1000], "in object", number[150, 250].item())
+here = int(panoptic[150, 250])
+print(here, "is", photo.classes.names[here // 1000], "in object number", here % 1000)
 
 # %% [markdown]
 # Four of the five answers as pictures. The fifth, panoptic, is the last two in one.
@@ -268,7 +268,8 @@ def clicks(object_mask, tolerance=2):
 predict("01.p3", ...)
 
 # %%
-reveal("01.p3", clicks(objects.masks[number[150, 250] - 1]))
+man_with_hat = objects.masks[int(number[150, 250]) - 1]
+reveal("01.p3", clicks(man_with_hat))
 
 # %% [markdown]
 # A box always needs the same: four clicks, on the topmost, leftmost, lowest and rightmost point. That takes 7 seconds
@@ -280,7 +281,8 @@ reveal("01.p3", clicks(objects.masks[number[150, 250] - 1]))
 # %%
 M = len(objects)
 seconds = {"boxes, 7 s": 7 * M, "polygons, 54 s": 54 * M, "COCO masks, 79 s": 79 * M}
-bars({"minutes for one photograph": {name: s / 60 for name, s in seconds.items()}}, alt=f"Minutes to label {M} objects: {seconds} seconds.")
+minutes = {name: s / 60 for name, s in seconds.items()}
+bars({"minutes for one photograph": minutes}, alt=f"Seconds to label {M} objects: {seconds}.")
 print(f"{sum(clicks(m) for m in objects.masks)} clicks for {M} outlines, {4 * M} for {M} boxes")
 
 # %% [markdown]
@@ -299,7 +301,7 @@ for index in range(len(pools)):
     width, height = (found.boxes[:, 2:] - found.boxes[:, :2]).T
     filled.index_add_(0, found.classes, found.masks.sum((1, 2)).float())
     boxed.index_add_(0, found.classes, (width * height).float())
-fill_rate = {name: 100 * float(f / b) for name, f, b in zip(pools.classes, filled, boxed) if b > 0}
+fill_rate = {name: round(100 * float(f / b), 1) for name, f, b in zip(pools.classes, filled, boxed) if b > 0}
 reveal("01.p4", fill_rate["starfish"])
 
 # %%

@@ -1,0 +1,141 @@
+"""The pictures in the README and at the head of the notebooks: `python -m seglib.course.covers` draws them.
+
+They show built-in scenes, so nobody else's photograph is in the repository. Redraw them when scenes change.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+from torch import Tensor
+
+from seglib.data.scenes import Scenes
+from seglib.draw import difference, overlay
+from seglib.labels import Classes
+from seglib.segmenters import OracleStride
+
+ROOT = Path(__file__).parents[2]
+SIZE = (240, 240)
+POOLS = Scenes(200, split="train", size=SIZE)
+
+
+def main() -> None:
+    """Draw all of them."""
+    for path, figure in {
+        "docs/cover.png": cover(),
+        "notebooks/images/01_question.png": five_answers(),
+        "notebooks/images/02_question.png": seahorse_finder(),
+    }.items():
+        _save(figure, ROOT / path)
+        print(path)
+
+
+def cover() -> Figure:
+    """One pool, and what the course makes of it."""
+    index = _first(touching=True, wanted="starfish")
+    image, mask = POOLS[index]
+    pred = OracleStride(16).predict(image, mask)
+    panels = [
+        image,
+        overlay(image, mask, POOLS.classes),
+        overlay(image, mask, POOLS.classes, hatch=True, opacity=0.7),
+    ]
+    figure, axes = _panels(4)
+    titles = ["a picture", "its mask", "the same, without colour", "where a coarse grid fails"]
+    for axis, panel, title in zip(axes, [*panels, difference(image, pred, mask)], titles):
+        _panel(axis, panel, title)
+    return figure
+
+
+def five_answers() -> Figure:
+    """Classification, detection, semantic, instance and panoptic segmentation of one pool."""
+    index = _first(touching=True, wanted="starfish")
+    (image, mask), found, classes = POOLS[index], POOLS.instances(index), POOLS.classes
+    number = torch.zeros_like(mask)
+    for k, visible in enumerate(found.masks, start=1):
+        number[visible] = k
+    each = Classes.of("background", *(f"object {k}" for k in range(1, len(found) + 1)))
+    semantic, instance = overlay(image, mask, classes, opacity=0.8), overlay(image, number, each, opacity=0.8)
+    figure, axes = _panels(5)
+    titles = ["classification", "detection", "semantic", "instance", "panoptic"]
+    panels = [image, image, semantic, instance, overlay(semantic, number, each, opacity=0)]
+    for axis, panel, title in zip(axes, panels, titles):
+        _panel(axis, panel, title)
+    names = sorted({classes.names[k] for k in found.classes.tolist()})
+    box = {"facecolor": "black", "alpha": 0.65, "edgecolor": "none", "pad": 6}
+    middle = {"transform": axes[0].transAxes, "ha": "center", "va": "center"}
+    axes[0].text(0.5, 0.5, "\n".join(names), **middle, fontsize=11, color="white", bbox=box)
+    for k, (x1, y1, x2, y2) in zip(found.classes.tolist(), found.boxes.tolist()):
+        color = [channel / 255 for channel in classes.colors[k]]
+        axes[1].add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linewidth=3))
+        axes[1].add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=color, linewidth=1.6))
+    for visible in found.masks:
+        axes[4].contour(visible.numpy(), levels=[0.5], colors="white", linewidths=1.4)
+    return figure
+
+
+def seahorse_finder() -> Figure:
+    """A pool with a seahorse, and the mask of a product that finds none."""
+    index = _first(touching=False, wanted="seahorse")
+    (image, mask), rare = POOLS[index], POOLS.classes.index("seahorse")
+    truth = torch.where(mask == rare, 1, 0)
+    classes = Classes(("background", "seahorse"), ((0, 0, 0), (230, 159, 0)))
+    figure, axes = _panels(3)
+    dim = (image * 0.45).to(torch.uint8)
+    _panel(axes[0], image, "a pool")
+    _panel(axes[1], overlay(dim, truth, classes, opacity=0.9), "where the seahorse is")
+    _panel(
+        axes[2],
+        overlay(dim, torch.zeros_like(truth), classes),
+        "what the product finds",
+    )
+    return figure
+
+
+def _first(*, touching: bool, wanted: str) -> int:
+    """The first pool that shows the class `wanted` large, and where two of a kind touch if they shall."""
+    for index in range(len(POOLS)):
+        found, mask = POOLS.instances(index), POOLS[index][1]
+        large = (mask == POOLS.classes.index(wanted)).double().mean() > 0.025
+        if large and (not touching or (len(found) >= 5 and _two_touch(found.masks, found.classes))):
+            return index
+    raise ValueError(f"none of {len(POOLS)} pools shows {wanted} as the picture needs it")
+
+
+def _two_touch(masks: Tensor, class_ids: Tensor) -> bool:
+    """Whether two objects of one class come within four pixels of each other."""
+    near = torch.nn.functional.max_pool2d(masks[None].float(), 9, stride=1, padding=4)[0] > 0
+    return any(
+        class_ids[i] == class_ids[j] and bool((near[i] & masks[j]).any())
+        for i in range(len(masks))
+        for j in range(i)
+    )
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(2.4 * count, 2.7), layout="constrained")
+    return figure, list(figure.subplots(1, count).ravel())
+
+
+def _panel(axis: Axes, image: Tensor, title: str) -> None:
+    axis.imshow(image.permute(1, 2, 0).numpy())
+    axis.set_title(title, fontsize=11)
+    axis.set_axis_off()
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """As a PNG of 256 colours: a third of the bytes, and the eye does not miss the rest."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, facecolor="white")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
