@@ -20,7 +20,7 @@ BEFORE = ("card", "question", "objectives", "recall", "setup", "look")
 MIDDLE = ("concept", "exercise", "train", "measure")
 AFTER = ("clinic", "recap", "quiz", "further")
 OPTIONAL = ("train", "measure")
-PICTURES = {"show", "pictures", "bars"}
+PICTURES = ("show", "pictures", "bars", "draw.show", "draw.pictures", "draw.bars")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Page:
         """Every call of one of `names`, with its line in the file; `net.predict(x)` is none."""
         for cell in self.code:
             for node in ast.walk(tree(cell.text)):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
                     yield cell.line + node.lineno, node
 
     def mentions(self, call: str, name: str) -> bool:

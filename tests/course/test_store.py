@@ -88,6 +88,13 @@ def test_a_record_of_an_older_version_gains_its_missing_sections(home):
     assert store.read("42") == GOOD
 
 
+def raising(error):
+    def fail(*_, **__):
+        raise error
+
+    return fail
+
+
 posix = pytest.mark.skipif(os.name != "posix", reason="needs fork and SIGKILL, which POSIX has")
 
 
@@ -154,9 +161,7 @@ def test_a_disk_that_cannot_be_written_is_said_once_and_memory_serves(home, monk
 def test_a_full_disk_loses_nothing(home, monkeypatch, capsys):
     store.update("42", attempt)
     with monkeypatch.context() as full:
-        full.setattr(
-            store.os, "fsync", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
-        )
+        full.setattr(store.os, "fsync", raising(OSError(28, "No space left on device")))
         store.update("42", attempt)
     assert "No space left on device" in capsys.readouterr().out
     store.update("42", attempt)  # there is room again
@@ -175,7 +180,7 @@ def test_a_read_only_folder_can_still_be_read(home):
 
 def test_reading_where_no_lock_can_be_had(home, monkeypatch):
     put("42.json", GOOD)
-    monkeypatch.setattr(store, "FileLock", lambda *_, **__: (_ for _ in ()).throw(PermissionError(13, "no")))
+    monkeypatch.setattr(store, "FileLock", raising(PermissionError(13, "no")))
     assert store.read("42") == GOOD
 
 

@@ -1,0 +1,145 @@
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from seglib.course import build
+from seglib.course.run import run
+from seglib.course.source import read_cells
+
+TOWELS = Path(__file__).parent / "towels.txt"
+
+
+@pytest.fixture
+def project(tmp_path, towels, monkeypatch):
+    """A project with one source, built without running it."""
+    source = tmp_path / "project/notebooks/source"
+    source.mkdir(parents=True)
+    shutil.copy(TOWELS, source / "42_towels.py")
+    monkeypatch.setattr(build, "run", lambda notebook, folder: notebook)
+    monkeypatch.setattr(build, "ROOT", tmp_path / "project")
+    return tmp_path / "project"
+
+
+def texts(notebook):
+    return [cell.source for cell in notebook.cells]
+
+
+def test_the_student_s_notebook(towels):
+    notebook = build.student(read_cells(TOWELS), towels)
+    cells = texts(notebook)
+    assert cells[0].startswith("# 42 · Towels\n\n**5 minutes.** Needs: Nothing.")
+    assert "## By the end you can\n\n* double a number (42.a)\n* name a number (42.b)" in cells[2]
+    assert 'def double(numbers):\n    """Double every number."""\n    ...  # your code here' in cells
+    assert "number = ...  # your code here" in cells
+    assert "### Exercise 42.1 · Double\n\n*3 minutes, easy*" in cells
+    assert "## Towels\n\n**Your guess first.** How much?" in cells
+    assert "* guess a number (quiz 1)" in cells[-4]
+    everything = "\n".join(cells)
+    assert "Bring a towel" not in everything and "look at solutions" not in everything
+    assert "2 * number" not in everything and "SOLUTION" not in everything
+
+
+def test_the_solution(towels):
+    cells = texts(build.solution(read_cells(TOWELS), towels))
+    everything = "\n".join(cells)
+    assert "return [2 * number for number in numbers]" in everything and "look at solutions" in everything
+    assert "Bring a towel" not in everything and "SOLUTION" not in everything
+    assert "](../images/42_question.png)" in everything
+
+
+def test_building_twice_gives_the_same_bytes(project):
+    for out in ("one", "two"):
+        list(build.build(project, project.parent / out))
+    for path in ("notebooks/42_towels.ipynb", "notebooks/solutions/42_towels.ipynb", "docs/instructor.md"):
+        one = (project.parent / "one" / path).read_bytes()
+        assert one == (project.parent / "two" / path).read_bytes() and one.endswith(b"\n")
+
+
+def test_the_notebook_holds_nothing_that_changes_by_itself(project):
+    list(build.build(project, project))
+    notebook = json.loads((project / "notebooks/42_towels.ipynb").read_text(encoding="utf-8"))
+    assert notebook["metadata"] == build.METADATA
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    for cell in notebook["cells"]:
+        assert set(cell["metadata"]) <= {"tags"}
+        assert cell.get("execution_count") is None and not cell.get("outputs")
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+
+
+def test_the_instructor_s_guide(project):
+    list(build.build(project, project))
+    guide = (project / "docs/instructor.md").read_text(encoding="utf-8")
+    assert "## 42 · Towels\n\n5 minutes, of which 4 are exercises." in guide
+    assert "| 42.1 | Double | 3 |" in guide and "### Towels\n\nBring a towel." in guide
+
+
+def test_check_is_content_with_a_fresh_build_and_writes_nothing(project, capsys):
+    build.main([])
+    before = {path: path.stat().st_mtime_ns for path in project.rglob("*") if path.is_file()}
+    assert build.main(["--check"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in project.rglob("*") if path.is_file()} == before
+
+
+def test_check_shows_what_differs(project, capsys):
+    build.main([])
+    source = project / "notebooks/source/42_towels.py"
+    source.write_text(
+        source.read_text(encoding="utf-8").replace("A towel on", "Two towels on"), encoding="utf-8"
+    )
+    assert build.main(["--check"]) == 1
+    said = capsys.readouterr().out
+    assert "rebuilt notebooks/42_towels.ipynb" in said and "Two towels on" in said
+    assert "2 file(s) differ from their source. Run `make notebooks`" in said
+
+
+@pytest.mark.parametrize("name", ["notebooks/41_shells.ipynb", "notebooks/solutions/41_shells.ipynb"])
+def test_check_finds_a_notebook_without_a_source(project, capsys, name):
+    build.main([])
+    shutil.copy(project / "notebooks/42_towels.ipynb", project / name)
+    assert build.main(["--check"]) == 1
+    assert name in capsys.readouterr().out
+
+
+def test_a_notebook_may_not_be_large(project):
+    source = project / "notebooks/source/42_towels.py"
+    with source.open("a", encoding="utf-8") as file:
+        file.write("# " + "word " * 50_000 + "\n")
+    with pytest.raises(ValueError, match="a notebook may have 200000"):
+        list(build.build(project, project))
+
+
+def cell(text, *tags):
+    return nbformat.v4.new_code_cell(text, id=f"c{abs(hash(text))}"[:12], metadata={"tags": list(tags)})
+
+
+def test_a_run_keeps_the_text_of_tagged_cells_only(tmp_path):
+    code = [
+        cell(
+            "import os; print(os.environ['SEGLIB_PROFILE'], os.environ['SEGLIB_DATA'])", "nbval-check-output"
+        ),
+        cell("print('not kept')"),
+        cell("print(1)\nprint(2)\n3", "nbval-check-output"),
+        cell(
+            "from IPython.display import display\n"
+            "display({'text/plain': 'a towel', 'text/html': '<p>', 'image/png': 'aGk='}, raw=True)",
+            "nbval-check-output",
+        ),
+    ]
+    ran = run(nbformat.v4.new_notebook(cells=code), tmp_path)
+    first, second, third, fourth = ran.cells
+    assert first.outputs[0].text == "tiny none\n"
+    assert second.outputs == [] and second.execution_count is None
+    assert third.outputs[0].text == "1\n2\n" and third.outputs[1].data == {"text/plain": "3"}
+    assert fourth.outputs[0].data == {"text/plain": "a towel", "text/html": "<p>"}
+    assert all(set(each.metadata) == {"tags"} for each in ran.cells)
+    assert "widgets" not in ran.metadata
+
+
+def test_a_solution_that_is_not_right_stops_the_build(tmp_path):
+    text = 'from seglib.course import check\ncheck("02.1", lambda pred, mask, num_classes: pred)'
+    with pytest.raises(CellExecutionError, match="NotRightError"):
+        run(nbformat.v4.new_notebook(cells=[cell(text)]), tmp_path)

@@ -1,0 +1,56 @@
+import pytest
+
+from seglib.course.source import read_cells, solved, stub
+
+SOLVED = """\
+def area(mask, size):
+    # BEGIN SOLUTION
+    total = mask.sum()
+    return total / size
+    # END SOLUTION"""
+
+
+def test_a_function_keeps_its_indentation():
+    assert stub(SOLVED) == "def area(mask, size):\n    ...  # your code here"
+    assert solved(SOLVED) == "def area(mask, size):\n    total = mask.sum()\n    return total / size"
+
+
+def test_a_fence_may_name_its_stub():
+    text = "# BEGIN SOLUTION box = ...\nbox = (1, 2, 3, 4)\n# END SOLUTION\nprint(box)"
+    assert stub(text) == "box = ...  # your code here\nprint(box)"
+
+
+def test_two_solutions_in_a_cell():
+    assert stub(f"{SOLVED}\n\n\n{SOLVED}").count("# your code here") == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# BEGIN SOLUTION\n1", "1\n# END SOLUTION", "# BEGIN SOLUTION\n# BEGIN SOLUTION\n# END SOLUTION"],
+)
+def test_a_fence_without_partner(text):
+    with pytest.raises(ValueError, match=r"BEGIN SOLUTION|no partner"):
+        stub(text)
+
+
+def cells(tmp_path, text):
+    path = tmp_path / "42_towels.py"
+    path.write_text(text, encoding="utf-8")
+    return read_cells(path)
+
+
+THREE = '# %%\na = 1\n\n# %% [markdown] tags=["look"]\n# Look.\n\n# %%\na = 1\n'
+
+
+def test_kind_text_tags_and_line(tmp_path):
+    code, words, again = cells(tmp_path, THREE)
+    assert (code.kind, code.text, code.tags, code.line) == ("code", "a = 1", frozenset(), 1)
+    assert (words.kind, words.text, words.tags, words.line) == ("markdown", "Look.", {"look"}, 4)
+    assert again.line == 7
+
+
+def test_ids_differ_and_stay_when_other_cells_come_and_the_rest_of_a_cell_changes(tmp_path):
+    before = cells(tmp_path, THREE)
+    assert len({cell.id for cell in before}) == 3
+    after = cells(tmp_path, "# %%\nb = 2\n\n" + THREE.replace("Look.", "Look.\n#\n# Closer."))
+    assert [cell.id for cell in after[1:]] == [cell.id for cell in before]
