@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from seglib.labels import VOID, Classes
 
 Present = Literal["union", "truth", "all"]
+CHUNK = 2**18  # pixels counted in one go on a CPU: their intermediate results stay in its cache
 
 
 def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int, ignore_index: int = VOID) -> Tensor:
@@ -49,23 +51,26 @@ def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int, ignore_index:
         raise ValueError(f"pred {tuple(pred.shape)} and mask {tuple(mask.shape)} must have the same shape")
     if not (1 <= num_classes <= VOID and 0 <= ignore_index <= VOID):
         raise ValueError(f"num_classes {num_classes} must be 1..255 and ignore_index {ignore_index} 0..255")
+    if pred.numel() > CHUNK and pred.device.type == "cpu":
+        pieces = zip(pred.flatten().split(CHUNK), mask.flatten().split(CHUNK))
+        return sum((confusion_matrix(*piece, num_classes, ignore_index) for piece in pieces), torch.tensor(0))
     # One row for every value a mask can hold, and one more column for predictions that are no class: what
     # must not be there shows up in the counts, so no pixel has to be looked at twice.
     width = num_classes + 1
     true = _narrow(mask.to(pred.device), "mask", num_classes)
     guess = _narrow(pred, "pred", num_classes).clamp(max=num_classes)
-    counts = torch.bincount((true * width).add_(guess).flatten(), minlength=(VOID + 1) * width)
+    counts = torch.bincount(guess.add_(true, alpha=width).flatten(), minlength=(VOID + 1) * width)
     counts = counts.view(VOID + 1, width)  # (256, K + 1)
-    void = counts[ignore_index].sum()
-    counts[ignore_index] = 0
-    cm = counts[:num_classes, :num_classes]
-    if cm.sum() + void != pred.numel():
+    cm = counts[:num_classes, :num_classes].clone()
+    if ignore_index < num_classes:
+        cm[ignore_index] = 0
+    if (cm.sum() + counts[ignore_index].sum()).item() != pred.numel():
         known = mask.to(pred.device) != ignore_index
         wrong = [
             _complaint(values[known], name, num_classes) for values, name in ((pred, "pred"), (mask, "mask"))
         ]
         raise ValueError("; ".join(filter(None, wrong)))
-    return cm.clone()
+    return cm
 
 
 def pixel_accuracy(cm: Tensor) -> float:
@@ -176,11 +181,17 @@ def _narrow(values: Tensor, name: str, num_classes: int) -> Tensor:
         raise ValueError(
             f"{name} is {values.dtype}; class indices are integers: take logits.argmax(dim=1) first"
         )
-    if values.dtype not in (torch.uint8, torch.bool) and values.numel():
-        low, high = values.aminmax()
-        if low < 0 or high > VOID:
-            raise ValueError(_complaint(values, name, num_classes))
+    if values.dtype not in (torch.uint8, torch.bool) and values.numel() and not 0 <= _bits(values) <= VOID:
+        raise ValueError(_complaint(values, name, num_classes))
     return values.to(torch.int16 if num_classes < 128 else torch.int32)
+
+
+def _bits(values: Tensor) -> int:
+    """A number that is in 0..255 exactly when all values are; NumPy is the faster one to find it."""
+    if values.device.type == "cpu":
+        return int(np.bitwise_or.reduce(values.numpy(), axis=None))
+    low, high = values.aminmax()
+    return int(low | high)
 
 
 def _complaint(values: Tensor, name: str, num_classes: int) -> str:
@@ -188,6 +199,5 @@ def _complaint(values: Tensor, name: str, num_classes: int) -> str:
     wrong = values[(values < 0) | (values >= num_classes)]
     if not len(wrong):
         return ""
-    value = wrong[0].item()
-    count = int((wrong == value).sum())
-    return f"{name} holds the value {value} in {count} pixels; the classes are 0..{num_classes - 1}"
+    hint = " (void): predict a class everywhere" if wrong[0] == VOID and name == "pred" else ""
+    return f"{name} holds the value {wrong[0]}{hint}; the classes are 0..{num_classes - 1}"
