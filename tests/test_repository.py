@@ -1,0 +1,193 @@
+"""The repository itself: files that are tidy, commands that exist, notebooks fit to be compared, versions that agree."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import seglib
+from tools import bench, checks, tidy
+
+ROOT = Path(__file__).resolve().parent.parent
+APACHE = (
+    "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # the text as its authors publish it
+)
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
+BROWSERLESS = ["IPython", "ipywidgets", "anywidget", "jupyterlab", "jupyter_client", "traitlets", "nbformat"]
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """The files that git knows; outside of a checkout the test is skipped."""
+    listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("git: this is not a checkout")
+    return [path for name in listed.stdout.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def targets() -> set[str]:
+    """What the Makefile can be asked for."""
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_file_is_tidy() -> None:
+    assert [line for path in tracked() for line in tidy.complaints(path)] == []
+
+
+def test_untidy_files_are_noticed_and_mended(tmp_path: Path) -> None:
+    text = tmp_path / "text.md"
+    for content, mended in [(b"a", b"a\n"), (b"a\n\n", b"a\n"), (b"a \t\n", b"a\n")]:
+        text.write_bytes(content)
+        assert tidy.main([str(text)]) == 1 and text.read_bytes() == mended
+        assert tidy.main([str(text)]) == 0
+    text.write_bytes(b"<<<<" + b"<<< HEAD\n")
+    assert "conflict" in tidy.complaints(text)[0]
+    text.write_bytes(b"x" * 200_000 + b"\n")
+    assert "200001 bytes" in tidy.complaints(text)[0]
+    (tmp_path / "picture.jpg").write_bytes(b"\0\1\2")
+    assert tidy.complaints(tmp_path / "picture.jpg") == []
+
+
+def test_no_package_registry_is_named() -> None:
+    hosts = [
+        "py" + "pi.org",
+        "python" + "hosted.org",
+        "download." + "pytorch",
+        "conda." + "anaconda",
+        "index" + "_url=",
+    ]
+    for path in tracked():
+        content = path.read_bytes()
+        assert not [host for host in hosts if host.encode() in content], path
+
+
+def test_files_stay_readable() -> None:
+    for path in tracked("seglib/*.py", "tools/*.py", "bootstrap.py"):
+        assert len(path.read_text().splitlines()) <= 220, path
+
+
+def test_the_licences_are_whole() -> None:
+    assert hashlib.sha256((ROOT / "LICENSE").read_bytes()).hexdigest() == APACHE
+    text = (ROOT / "LICENSE-TEXT").read_text()
+    assert text.startswith("Attribution 4.0 International\n") and len(text.split()) > 2400
+    assert all(f"Section {number} -- " in text for number in range(1, 9))
+
+
+def test_the_version_is_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert project["version"] == citation["version"] == seglib.__version__
+    assert project["license"] == citation["license"] == "Apache-2.0"
+    assert "## [Unreleased]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", ".github/workflows/tests.yml", ".ci/run"])
+def test_every_command_that_is_written_down_exists(name: str) -> None:
+    text = (ROOT / name).read_text()
+    asked = set(re.findall(r"(?:^|[`= ])make ([a-z]+)\b", text, re.MULTILINE))
+    assert asked and asked <= targets(), asked - targets()
+    assert set(re.findall(r"bootstrap\.py ([a-z]+)", text)) <= {"lab", "test", "run", "setup", "plan"}
+    for script in re.findall(r"\b((?:tools|tests|docs|seglib|data)/[\w/]+\.\w+)\b", text):
+        assert "NN" in script or script == "docs/cover.png" or (ROOT / script).exists(), script
+
+
+def test_make_help_names_every_target() -> None:
+    if not shutil.which("make"):
+        pytest.skip("make: not on this machine")
+    said = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"^  make ([a-z]+)", said, re.MULTILINE)) == targets()
+
+
+def test_ci_scripts_are_sound() -> None:
+    script = ROOT / ".ci" / "run"
+    if bash := shutil.which("bash"):
+        subprocess.run([bash, "-n", script], check=True)
+    assert os.name == "nt" or os.access(script, os.X_OK)
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())["jobs"]
+    assert jobs["newest"]["strategy"]["matrix"]["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repository["repo"] for repository in hooks] == ["local"], (
+        "a hook from elsewhere has other versions"
+    )
+
+
+def problems(notebook: dict[str, Any]) -> list[str]:
+    """What makes a notebook unfit for git, or a comparison of its outputs void."""
+    found = ["widget state"] if "widgets" in notebook["metadata"] else []
+    for number, cell in enumerate(cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
+        kinds = {kind for output in cell["outputs"] for kind in output.get("data", {})}
+        if any(kind.startswith("image/") for kind in kinds):
+            found.append(f"cell {number}: a picture as output")
+        checked = "nbval-check-output" in cell["metadata"].get("tags", [])
+        if checked and not cell["outputs"]:
+            found.append(
+                f"cell {number}: tagged nbval-check-output, and no output stored, so nothing is checked"
+            )
+        if cell["outputs"] and cell["execution_count"] is None:
+            found.append(f"cell {number}: output without an execution count, which nbval takes for an error")
+    return found
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT / "notebooks")))
+def test_notebooks_are_fit_for_git(path: Path) -> None:
+    student = path.parent.name == "notebooks"
+    notebook = json.loads(path.read_text())
+    assert problems(notebook) == []
+    assert not student or not any(cell.get("outputs") for cell in notebook["cells"])
+
+
+def test_every_source_has_its_two_notebooks() -> None:
+    names = {path.stem for path in (ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
+    assert names and {path.stem for path in NOTEBOOKS if path.parent.name == "notebooks"} == names
+    assert {path.stem for path in NOTEBOOKS if path.parent.name == "solutions"} == names
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"outputs": []}, "nothing is checked"),
+        ({"execution_count": None}, "without an execution count"),
+        ({"outputs": [{"output_type": "display_data", "data": {"image/png": ""}}]}, "a picture"),
+    ],
+)
+def test_unfit_notebooks_are_noticed(change: dict[str, Any], said: str) -> None:
+    output = {"output_type": "stream", "name": "stdout", "text": ["3\n"]}
+    cell = {
+        "cell_type": "code",
+        "metadata": {"tags": ["nbval-check-output"]},
+        "outputs": [output],
+        "execution_count": 1,
+    }
+    assert problems({"metadata": {}, "cells": [cell]}) == []
+    assert any(said in line for line in problems({"metadata": {}, "cells": [cell | change]}))
+    assert problems({"metadata": {"widgets": {}}, "cells": []}) == ["widget state"]
+
+
+def test_floors_0_to_3_need_no_jupyter() -> None:
+    floors = [
+        path
+        for path in tracked("seglib/*.py")
+        if path.relative_to(ROOT).parts[1] not in ("course", "widgets")
+    ]
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in floors
+    ]
+    code = f"import sys, importlib\nfor name in {BROWSERLESS}: sys.modules[name] = None\n"
+    code += f"for name in {[name for name in names if not name.endswith('__main__')]}: importlib.import_module(name)"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_steps_and_benchmarks_that_do_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert checks.main(["nonsense"]) == 2 and "the steps are lint, units" in capsys.readouterr().out
+    assert bench.main(["nonsense"]) == 2 and "There is no benchmark nonsense" in capsys.readouterr().out
