@@ -1,4 +1,4 @@
-"""What every file of the project must be: `python tools/tidy.py FILES` prints what is not, and mends line ends."""
+"""What every file of the project must be: `python tools/tidy.py FILES` says what is not; mends line ends."""
 
 from __future__ import annotations
 
