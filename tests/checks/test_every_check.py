@@ -1,0 +1,103 @@
+"""Every check of every lesson: the course's answer is right, and each wrong answer is told why it is wrong.
+
+The wrong answers of lesson NN stand in `test_nbNN.py` beside this file, in `WRONG`.
+"""
+
+import inspect
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from seglib.course import content
+from seglib.course.checks import judge
+from seglib.course.hints import solution_source
+
+EXERCISES = [name for number in content.numbers() for name in content.load(number).exercises]
+FILES = sorted(Path(__file__).parent.glob("test_nb[0-9][0-9].py"))
+WRONG = {name: answers for path in FILES for name, answers in runpy.run_path(str(path))["WRONG"].items()}
+CASES = [
+    pytest.param(exercise, answer, said, id=f"{exercise}: {name}")
+    for exercise, answers in WRONG.items()
+    for name, (answer, said) in answers.items()
+]
+
+
+def raises(*_, **__):
+    raise ZeroDivisionError("division by zero")
+
+
+def stub(*_):
+    """As the student finds it."""
+    ...  # noqa: PIE790
+
+
+NONSENSE = {
+    "raises": raises,
+    "no argument": lambda: 0,
+    "nothing": lambda *args, **kwargs: None,
+    "a string": lambda *args, **kwargs: "42",
+    "an empty list": lambda *args, **kwargs: [],
+    "a tuple of strings": lambda *args, **kwargs: ("a", "b"),
+    "an empty tensor": lambda *args, **kwargs: torch.zeros(0),
+    "NaN": lambda *args, **kwargs: torch.full((3, 4), torch.nan),
+    "an array of objects": lambda *args, **kwargs: np.array([None, "x"], dtype=object),
+    "an object": lambda *args, **kwargs: object(),
+    "a value": "neither function nor answer",
+    "a number": float("nan"),
+    "a class": dict,
+}
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_the_course_s_answer_is_right(exercise):
+    reference = content.exercise(exercise).reference
+    assert judge(exercise, reference).state == "right", judge(exercise, reference).message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_each_exercise_has_three_named_wrong_answers_and_a_hint(exercise):
+    assert len(WRONG.get(exercise, {})) >= 3
+    assert content.exercise(exercise).hints
+
+
+def test_no_wrong_answers_without_an_exercise():
+    assert set(WRONG) <= set(EXERCISES)
+
+
+@pytest.mark.parametrize(("exercise", "answer", "said"), CASES)
+def test_a_wrong_answer_is_told_why(exercise, answer, said):
+    result = judge(exercise, answer)
+    assert result.state == "wrong"
+    assert said in result.message
+    for line in solution_source(content.exercise(exercise).reference).splitlines():
+        assert len(line.strip()) < 20 or line.strip() not in result.message, "gives the answer away"
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_wrong_answers_are_told_apart(exercise):
+    told = {judge(exercise, answer).message for answer, _ in WRONG[exercise].values()}
+    assert len(told) >= 2, "the check says the same to every mistake"
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE.keys())
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_nonsense_gets_one_sentence(exercise, nonsense):
+    result = judge(exercise, nonsense)
+    assert result.state in ("wrong", "not attempted")
+    assert 10 < len(result.message) < 700 and "Traceback" not in result.message
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_a_check_judges_the_same_twice(exercise):
+    for answer, _ in WRONG[exercise].values():
+        assert judge(exercise, answer) == judge(exercise, answer)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_an_answer_not_written_yet(exercise):
+    reference = content.exercise(exercise).reference
+    empty = stub if inspect.isfunction(reference) else ...
+    assert judge(exercise, empty).state == "not attempted"

@@ -1,0 +1,74 @@
+"""The committed notebooks are what their sources say; nbval and `build --check` run them."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from seglib.course import build, content
+from seglib.course.lint import lint
+from seglib.course.source import read_cells
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "notebooks/source").glob("*.py"))
+BOTH = [folder / f"{path.stem}.ipynb" for path in SOURCES for folder in (Path(), Path("solutions"))]
+
+sources = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+notebooks = pytest.mark.parametrize("name", BOTH, ids=str)
+
+
+def read(name):
+    return nbformat.read(ROOT / "notebooks" / name, as_version=4)
+
+
+def shape(notebook):
+    return [(cell.id, cell.cell_type, cell.source, dict(cell.metadata)) for cell in notebook.cells]
+
+
+@sources
+def test_the_student_s_notebook_is_built_from_its_source(source):
+    rebuilt = build.student(read_cells(source), content.load(source.stem))
+    committed = ROOT / f"notebooks/{source.stem}.ipynb"
+    assert committed.read_text(encoding="utf-8") == nbformat.writes(rebuilt) + "\n", "run `make notebooks`"
+
+
+@sources
+def test_the_solution_is_built_from_its_source(source):
+    rebuilt = build.solution(read_cells(source), content.load(source.stem))
+    assert shape(read(f"solutions/{source.stem}.ipynb")) == shape(rebuilt), "run `make notebooks`"
+
+
+def test_every_notebook_has_a_source():
+    found = {path.relative_to(ROOT / "notebooks") for path in (ROOT / "notebooks").rglob("*.ipynb")}
+    assert {path for path in found if ".ipynb_checkpoints" not in path.parts} == set(BOTH)
+
+
+@sources
+def test_the_source_keeps_the_rules(source):
+    assert list(lint(source, content.load(source.stem))) == []
+
+
+@notebooks
+def test_it_is_small_valid_and_without_pictures_or_widgets(name):
+    notebook = read(name)
+    nbformat.validate(notebook)
+    assert (ROOT / "notebooks" / name).stat().st_size <= build.LARGEST
+    assert "widgets" not in notebook.metadata
+    kinds = {
+        kind
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        for kind in output.get("data", {})
+    }
+    assert all(kind.startswith("text/") for kind in kinds)
+
+
+@notebooks
+def test_only_tagged_cells_of_the_solution_have_outputs_and_each_of_them_has(name):
+    for cell in read(name).cells:
+        if cell.cell_type == "code":
+            compared = (
+                "nbval-check-output" in cell.metadata.get("tags", []) and name.parent.name == "solutions"
+            )
+            # nbval compares nothing where nothing is stored, and says nothing.
+            assert bool(cell.outputs) == compared, cell.source
