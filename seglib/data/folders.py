@@ -95,7 +95,7 @@ class PairFolder(FileDataset):
         masks = [path for folder in self.mask_folders for path in pictures_in(folder).values()]
         values: set[int] = set()
         for path in tracked(masks, len(masks), "Looking for classes (a classes.txt saves this)"):
-            labels = read_labels(path)
+            labels = read_labels(Path(path))
             if labels.ndim == 3:
                 raise ValueError(f"{path}: {PAINTED}")
             values |= set(np.unique(labels).tolist())

@@ -17,7 +17,8 @@ def by_name(names: Iterable[str], shares: Mapping[str, float] = SHARES) -> dict[
     """Divide names by their hash, so that a name's split depends on nothing but the name.
 
     A picture that is added later changes no other picture's split. The shares are met on average, not
-    exactly; a split that would stay empty takes one name from the largest, so that small folders work too.
+    exactly; a split that would stay empty takes one name from the largest, so that small folders work too,
+    and a single name goes to the first split.
 
     Args:
         names: one for each picture, for example the file's stem.
@@ -35,7 +36,7 @@ def by_name(names: Iterable[str], shares: Mapping[str, float] = SHARES) -> dict[
         division[_split(name, shares)].append(name)
     for split in division:
         largest = max(division.values(), key=len)
-        if not division[split] and len(largest) > 1:
+        if not division[split] and len(largest) > (split != next(iter(shares))):
             division[split].append(largest.pop())
     return division
 

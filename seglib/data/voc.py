@@ -59,7 +59,8 @@ class Voc(FileDataset):
         if not path.is_file():
             return None
         image, mask = self[index]
-        ids = fit(torch.from_numpy(read_labels(path)), image, self.samples[index].image, str(path))
+        picture = Path(self.samples[index].image)
+        ids = fit(torch.from_numpy(read_labels(path)), image, picture, str(path))
         return from_ids(ids, mask)
 
 

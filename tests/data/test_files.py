@@ -18,7 +18,7 @@ MASK = np.array([[0, 1, 1, 255], [0, 2, 2, 255], [0, 0, 0, 0]], np.uint8)
 def write(folder: Path, mask: np.ndarray, stem: str = "a") -> Sample:
     for name in ("images", "masks"):
         (folder / name).mkdir(exist_ok=True)
-    sample = Sample(stem, folder / "images" / f"{stem}.jpg", folder / "masks" / f"{stem}.png")
+    sample = Sample(stem, f"{folder}/images/{stem}.jpg", f"{folder}/masks/{stem}.png")
     Image.new("RGB", (mask.shape[1], mask.shape[0]), (9, 9, 9)).save(sample.image)
     Image.fromarray(mask).save(sample.mask)
     return sample
@@ -43,7 +43,7 @@ def test_values_are_translated(tmp_path: Path) -> None:
 
 def test_255_can_be_a_class() -> None:
     stored = np.array([[0, 255]], np.uint8)
-    assert to_classes(stored, {0: 0, 255: 1}, Path("m.png")).tolist() == [[0, 1]]
+    assert to_classes(stored, {0: 0, 255: 1}, "m.png").tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize("value", [3, 254, 256, 300, -1])
@@ -52,7 +52,7 @@ def test_unknown_values_are_named(value: int) -> None:
     with pytest.raises(
         ValueError, match=rf"m.png.*value {value} at row 1, column 1 \(2 pixels.*0\.\.2 and 255"
     ):
-        to_classes(stored, {0: 0, 1: 1, 2: 2}, Path("m.png"))
+        to_classes(stored, {0: 0, 1: 1, 2: 2}, "m.png")
 
 
 def test_painted_masks(tmp_path: Path) -> None:

