@@ -70,13 +70,21 @@ def build() -> Result:
 
 
 def solutions() -> Result:
-    """The solved notebooks run, and every output that is stored comes out the same."""
-    return pytest("solutions", [*NBVAL, "--nbval", *notebooks("notebooks/solutions")])
+    """The solved notebooks run on built-in scenes, and every output that is stored comes out the same."""
+    return pytest("solutions", [*NBVAL, "--nbval", *notebooks("notebooks/solutions")], SEGLIB_DATA="none")
 
 
 def students() -> Result:
     """Run All passes on what a student opens, with nothing filled in."""
     return pytest("students", [*NBVAL, "--nbval-lax", *notebooks("notebooks")])
+
+
+def photographs() -> Result:
+    """The solved notebooks run on real photographs too, where there are any."""
+    if not os.environ.get("SEGLIB_DATA"):
+        reason = "notebooks on real photographs: set SEGLIB_DATA to a folder that holds the data sets"
+        return Result("photographs", skipped=Counter([reason]))
+    return pytest("photographs", [*NBVAL, "--nbval-lax", *notebooks("notebooks/solutions")])
 
 
 def browser() -> Result:
@@ -85,7 +93,7 @@ def browser() -> Result:
 
 
 STEPS: dict[str, Callable[[], Result]] = {
-    step.__name__: step for step in (lint, units, build, solutions, students, browser)
+    step.__name__: step for step in (lint, units, build, solutions, students, photographs, browser)
 }
 
 
@@ -94,11 +102,11 @@ def notebooks(folder: str) -> list[str]:
     return sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.ipynb"))
 
 
-def pytest(name: str, arguments: list[str]) -> Result:
+def pytest(name: str, arguments: list[str], **variables: str) -> Result:
     """One pytest run in the tiny profile, with a home folder of its own; counts come from its report."""
     report = REPORTS / f"{name}.xml"
     report.unlink(missing_ok=True)
-    passed = run(["-m", "pytest", "-q", f"--junitxml={report}", *arguments])
+    passed = run(["-m", "pytest", "-q", f"--junitxml={report}", *arguments], **variables)
     if not report.exists():
         return Result(name, False, "pytest wrote no report")
     cases = list(ElementTree.parse(report).iter("testcase"))
@@ -107,7 +115,7 @@ def pytest(name: str, arguments: list[str]) -> Result:
     return Result(name, passed, f"{len(cases) - len(skips)} {what}", skipped=Counter(skips))
 
 
-def run(arguments: list[str]) -> bool:
+def run(arguments: list[str], **variables: str) -> bool:
     """`python ARGUMENTS` at the project's root; True when it exits with 0."""
     print(f"\n$ python {' '.join(arguments)}", flush=True)
     if arguments[0] == "-m" and not importlib.util.find_spec(arguments[1]):
@@ -115,7 +123,10 @@ def run(arguments: list[str]) -> bool:
         return False
     with tempfile.TemporaryDirectory() as home:
         own = {"SEGLIB_HOME": home, "SEGLIB_PROFILE": "tiny", "SEGLIB_STRICT": "1"}
-        return subprocess.call([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **own}) == 0
+        return (
+            subprocess.call([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **own, **variables})
+            == 0
+        )
 
 
 def summary(results: list[Result]) -> Table:
