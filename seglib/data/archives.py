@@ -74,9 +74,8 @@ def _extract(archive: Path, folder: Path, limit: int) -> int:
             if limit < 0:
                 raise ValueError(f"{archive}: unpacks to more than it should; nothing was kept")
     except _BROKEN as error:
-        raise ValueError(
-            f"{archive}: the archive is damaged ({error}); delete it and download it again"
-        ) from None
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{archive}: the archive is damaged ({reason}); download it again") from None
     return limit
 
 

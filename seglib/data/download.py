@@ -110,7 +110,7 @@ def _transfer(url: str, remote: Remote, part: Path) -> None:
         _check_room(response, remote.size - start, part)
         with writing(part), part.open("ab" if start else "wb") as file, _bar() as bar:
             task = bar.add_task(part.stem, total=remote.size, completed=start)
-            while block := response.read(BLOCK):
+            while block := response.read1(BLOCK):  # what is there: nothing is lost when it stalls
                 file.write(block)
                 bar.advance(task, len(block))
             file.flush()
@@ -126,7 +126,7 @@ def _check_room(response: HTTPResponse, expected: int, part: Path) -> None:
         raise _WrongFileError(f"it offers {offered or 'an unknown number of'} bytes instead of {expected}")
     if shutil.disk_usage(part.parent).free < expected:
         raise DiskError(
-            f"{part.parent}: no room for {expected / 1e6:.0f} MB; free some space and run this again"
+            f"{part.parent}: no room for {expected / 1e6:.1f} MB; free some space and run this again"
         )
 
 

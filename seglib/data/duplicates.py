@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torchvision.transforms.functional import to_pil_image
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.progress import tracked
+from seglib.progress import tracked
 
 # Of 64 bits, in both hashes. Measured on 160 pictures of pets and CamVid: a copy saved as JPEG of quality 20,
 # halved, enlarged or squashed to a square differs by 5 at most; two different photographs of pets by 10.

@@ -19,9 +19,9 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import PAINTED, FileDataset, Sample, pair, pictures_in
 from seglib.data.images import read_labels
 from seglib.data.pets import Pets
-from seglib.data.progress import tracked
 from seglib.data.voc import Voc
 from seglib.labels import VOID, Classes
+from seglib.progress import tracked
 
 LAYOUTS = """
   images/ and masks/ with the same stems, whole or each with train/, val/, test/

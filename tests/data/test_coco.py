@@ -18,6 +18,8 @@ from seglib.data.coco_file import find
 from seglib.data.coco_shapes import draw
 from seglib.labels import VOID
 
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 

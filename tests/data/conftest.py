@@ -1,0 +1,101 @@
+"""A mirror on this machine that can misbehave, and a folder that cannot be written to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+
+@dataclass
+class Mirror:
+    """`files` by path; how a path misbehaves in `ways`; every request in `asked` as (path, Range header).
+
+    Ways: "whole" ignores Range, "short" breaks off after `part` bytes of each answer, "slow" sends `part`
+    bytes and then waits, "stuck" sends nothing, "busy" answers 503, "lies" sends as many other bytes.
+    """
+
+    address: str
+    files: dict[str, bytes] = field(default_factory=dict)
+    ways: dict[str, str] = field(default_factory=dict)
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    part: int = 1000
+    open: threading.Event = field(default_factory=threading.Event)
+
+    def url(self, path: str) -> str:
+        return f"{self.address}/{path}"
+
+
+def _answer(mirror: Mirror, request: BaseHTTPRequestHandler) -> None:
+    path, asked = request.path.lstrip("/"), request.headers.get("Range")
+    mirror.asked.append((path, asked))
+    way = mirror.ways.get(path, "")
+    if path not in mirror.files or way == "busy":
+        request.send_error(503 if way == "busy" else 404)
+        return
+    content = mirror.files[path]
+    if way == "stuck":
+        mirror.open.wait(20)
+        return
+    start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and way != "whole" else 0
+    if start >= len(content):
+        request.send_error(416)
+        return
+    request.send_response(206 if start else 200)
+    if start:
+        request.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+    request.send_header("Content-Length", str(len(content) - start))
+    request.end_headers()
+    body = bytes(len(content)) if way == "lies" else content[start:]
+    if way in ("short", "slow"):
+        request.wfile.write(body[: mirror.part])
+        request.wfile.flush()
+        if way == "slow":
+            mirror.open.wait(20)
+        return
+    request.wfile.write(body)
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    """A web server with nothing on it yet."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            _answer(served, self)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        served = Mirror(f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        yield served
+        served.open.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def read_only() -> Iterator[Path]:
+    """A folder that this process may read but not write, for root too: root becomes nobody for the test."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("folder permissions: this system has no user ids")
+    folder = Path(tempfile.mkdtemp(prefix="seglib-read-only-"))
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)

@@ -1,0 +1,171 @@
+"""Downloads from mirrors that break off, lie, stall and vanish."""
+
+import hashlib
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seglib.data import download
+from seglib.data.disk import DiskError
+from seglib.data.download import DownloadError, Remote, fetch
+
+CONTENT = np.random.default_rng(0).bytes(100_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "PATIENCE", 0.5)
+    monkeypatch.setattr(download, "BLOCK", 4096)
+
+
+def remote(mirror, *paths: str, sha256: str = SHA256) -> Remote:
+    return Remote(tuple(mirror.url(path) for path in paths), len(CONTENT), sha256)
+
+
+def test_whole_file(mirror, tmp_path: Path) -> None:
+    mirror.files["a"] = CONTENT
+    target = tmp_path / "new" / "folder" / "a.tar"
+    assert fetch(remote(mirror, "a"), target) == target
+    assert target.read_bytes() == CONTENT and list(target.parent.iterdir()) == [target]
+
+
+def test_what_is_there_is_not_fetched_again(mirror, tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(CONTENT)
+    fetch(remote(mirror, "a"), tmp_path / "a.tar")
+    assert mirror.asked == []
+
+
+def test_a_wrong_file_of_that_name_is_replaced(mirror, tmp_path: Path) -> None:
+    mirror.files["a"] = CONTENT
+    (tmp_path / "a.tar").write_bytes(b"half")
+    assert fetch(remote(mirror, "a"), tmp_path / "a.tar").read_bytes() == CONTENT
+
+
+def test_goes_on_where_it_stopped(mirror, tmp_path: Path) -> None:
+    mirror.files["a"] = CONTENT
+    (tmp_path / "a.tar.part").write_bytes(CONTENT[:70_000])
+    assert fetch(remote(mirror, "a"), tmp_path / "a.tar").read_bytes() == CONTENT
+    assert mirror.asked == [("a", "bytes=70000-")]
+
+
+def test_a_complete_part_needs_no_mirror(mirror, tmp_path: Path) -> None:
+    (tmp_path / "a.tar.part").write_bytes(CONTENT)
+    fetch(remote(mirror, "a"), tmp_path / "a.tar")
+    assert mirror.asked == []
+
+
+def test_a_mirror_that_ignores_range(mirror, tmp_path: Path) -> None:
+    mirror.files["a"], mirror.ways["a"] = CONTENT, "whole"
+    (tmp_path / "a.tar.part").write_bytes(b"x" * 500)
+    assert fetch(remote(mirror, "a"), tmp_path / "a.tar").read_bytes() == CONTENT
+    assert len(mirror.asked) == 1
+
+
+@pytest.mark.parametrize("beginning", [b"x" * 500, CONTENT + b"x", b"x" * len(CONTENT)])
+def test_a_part_of_another_file_is_thrown_away(mirror, tmp_path: Path, beginning: bytes) -> None:
+    mirror.files["a"] = CONTENT
+    (tmp_path / "a.tar.part").write_bytes(beginning)
+    assert fetch(remote(mirror, "a"), tmp_path / "a.tar").read_bytes() == CONTENT
+
+
+def test_mirrors_that_break_off_are_asked_again(mirror, tmp_path: Path) -> None:
+    mirror.files.update(a=CONTENT, b=CONTENT)
+    mirror.ways.update(a="short", b="short")
+    mirror.part = 30_000
+    assert fetch(remote(mirror, "a", "b"), tmp_path / "a.tar").read_bytes() == CONTENT
+    assert [asked for _, asked in mirror.asked] == [None, "bytes=30000-", "bytes=60000-", "bytes=90000-"]
+
+
+@pytest.mark.parametrize("way", ["missing", "busy", "stuck", "lies", "longer", "slow"])
+def test_the_next_mirror_is_tried(mirror, tmp_path: Path, way: str) -> None:
+    mirror.files["good"] = CONTENT
+    if way != "missing":
+        mirror.files["bad"], mirror.ways["bad"] = CONTENT + b"x" * (way == "longer"), way
+    assert fetch(remote(mirror, "bad", "good"), tmp_path / "a.tar").read_bytes() == CONTENT
+
+
+def test_an_address_without_a_server(mirror, tmp_path: Path) -> None:
+    mirror.files["good"] = CONTENT
+    mirrors = ("http://127.0.0.1:9/bad", mirror.url("good"))
+    assert fetch(Remote(mirrors, len(CONTENT), SHA256), tmp_path / "a.tar").read_bytes() == CONTENT
+
+
+def test_all_mirrors_fail(mirror, tmp_path: Path) -> None:
+    mirror.files.update(lies=CONTENT, page=b"<html>blocked</html>", slow=CONTENT)
+    mirror.ways.update(lies="lies", slow="slow")
+    with pytest.raises(DownloadError) as caught:
+        fetch(remote(mirror, "gone", "lies", "page", "slow"), tmp_path / "a.tar")
+    message = str(caught.value)
+    assert "gone: HTTP 404" in message and "lies: the file's SHA-256 is wrong" in message
+    assert "page: it offers 20 bytes instead of" in message and "slow: no answer for 0.5 s" in message
+    assert f"save it as {tmp_path / 'a.tar'}" in message and SHA256 in message and "are kept" in message
+    assert not (tmp_path / "a.tar").exists() and (tmp_path / "a.tar.part").stat().st_size >= mirror.part
+
+
+def test_a_wrong_file_is_not_kept(mirror, tmp_path: Path) -> None:
+    mirror.files["a"] = CONTENT
+    with pytest.raises(DownloadError, match="SHA-256 is wrong"):
+        fetch(remote(mirror, "a", sha256="0" * 64), tmp_path / "a.tar")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_killed_in_the_middle_and_resumed(mirror, tmp_path: Path) -> None:
+    mirror.files["a"], mirror.ways["a"], mirror.part = CONTENT, "slow", 50_000
+    part = tmp_path / "a.tar.part"
+    there = remote(mirror, "a")
+    script = (
+        "from pathlib import Path; from seglib.data import download; download.BLOCK = 4096;"
+        f"download.fetch(download.Remote(*{tuple(there)!r}), Path({str(tmp_path / 'a.tar')!r}))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", script])
+    end = time.monotonic() + 60
+    while not (part.exists() and part.stat().st_size > 0):
+        assert time.monotonic() < end and child.poll() is None
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not (tmp_path / "a.tar").exists()
+    size = part.stat().st_size
+    assert 0 < size < len(CONTENT) and part.read_bytes() == CONTENT[:size]
+    mirror.ways.clear()
+    assert fetch(remote(mirror, "a"), tmp_path / "a.tar").read_bytes() == CONTENT
+    assert mirror.asked[-1] == ("a", f"bytes={size}-")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, which is always full")
+def test_disk_full(mirror, tmp_path: Path) -> None:
+    mirror.files["a"] = CONTENT
+    (tmp_path / "a.tar.part").symlink_to("/dev/full")
+    with pytest.raises(DiskError, match=r"a\.tar\.part: the disk is full; free some space"):
+        fetch(remote(mirror, "a"), tmp_path / "a.tar")
+
+
+def test_too_little_room_is_said_before_the_download(
+    mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror.files["a"] = CONTENT
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: SimpleNamespace(free=99_999))
+    with pytest.raises(DiskError, match=r"no room for 0\.1 MB; free some space"):
+        fetch(remote(mirror, "a"), tmp_path / "a.tar")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_read_only_folder(mirror, read_only: Path) -> None:
+    mirror.files["a"] = CONTENT
+    for target in (read_only / "a.tar", read_only / "new" / "a.tar"):
+        with pytest.raises(DiskError, match="no permission to write here; choose another folder"):
+            fetch(remote(mirror, "a"), target)
+
+
+def test_progress_is_on_stderr(mirror, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    mirror.files["a"] = CONTENT
+    fetch(remote(mirror, "a"), tmp_path / "images.tar")
+    out, err = capfd.readouterr()
+    assert out == "" and "images.tar" in err and "100.0/100.0 kB" in err
