@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, closing
 from functools import reduce
 from operator import add
 
@@ -14,10 +12,9 @@ from torch import Tensor
 from seglib.boundary import boundary_counts, boundary_f1
 from seglib.data.dataset import SegmentationDataset
 from seglib.metrics import Present, averaged, confusion_matrix
+from seglib.progress import tracked
 from seglib.scores import Scores
 from seglib.segmenters import Segmenter
-
-Progress = Callable[[int, int], object]
 
 
 def evaluate(
@@ -26,7 +23,6 @@ def evaluate(
     *,
     boundary: bool = True,
     present: Present = "union",
-    progress: Progress | None = None,
 ) -> Scores:
     """Let a segmenter predict every picture of a data set and score it.
 
@@ -38,7 +34,6 @@ def evaluate(
         dataset: pictures with masks.
         boundary: measure Boundary IoU and boundary F1 too, which takes most of the time.
         present: which classes the means are over; see `seglib.metrics.mean_iou`.
-        progress: called with (pictures done, pictures in all); by default a bar on stderr after two seconds.
 
     Returns:
         Scores; print them, or let a notebook show them.
@@ -56,8 +51,8 @@ def evaluate(
     averaged(torch.zeros(1, 1), present)  # a wrong policy is said before the work, not after it
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no pictures; there is nothing to evaluate")
-    with closing(_watched(len(dataset), segmenter.name, progress)) as indices:
-        return reduce(add, (_judge(segmenter, dataset, index, boundary, present) for index in indices))
+    indices = tracked(range(len(dataset)), len(dataset), segmenter.name)
+    return reduce(add, (_judge(segmenter, dataset, index, boundary, present) for index in indices))
 
 
 def _judge(
@@ -108,24 +103,3 @@ def _outlines(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
     scores = boundary_f1(pred, mask, num_classes)
     scores = torch.cat([scores, scores.nanmean()[None]])
     return torch.stack([scores.nan_to_num(0), (~scores.isnan()).double()], dim=1)
-
-
-def _watched(count: int, label: str, progress: Progress | None) -> Generator[int]:
-    """0, 1, ... count - 1, with each finished one reported."""
-    start = time.perf_counter()
-    with ExitStack() as stack:
-        for index in range(count):
-            yield index
-            if progress is None and time.perf_counter() - start > 2:
-                progress = _bar(stack, label)
-            if progress is not None:
-                progress(index + 1, count)
-
-
-def _bar(stack: ExitStack, label: str) -> Progress:
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    bar = stack.enter_context(Bar(console=Console(stderr=True), transient=True))
-    task = bar.add_task(label)
-    return lambda done, total: bar.update(task, completed=done, total=total)
