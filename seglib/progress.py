@@ -16,7 +16,8 @@ PAUSE = 0.25  # seconds between two updates
 def tracked(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """The items one by one; after two seconds with a bar that says what is being done and for how long yet.
 
-    In a notebook the bar is a plain HTML element, not a widget: nothing stays behind. Elsewhere it is a line on stderr.
+    In a notebook the bar is a plain HTML element, not a widget, so that nothing stays behind. Elsewhere it is a
+    line on stderr, where stderr is a terminal.
 
     Args:
         items: what the loop is over.
@@ -33,7 +34,8 @@ def tracked(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         for done, item in enumerate(items):
             now = time.monotonic()
             if bar is None and now - begin > PATIENCE:
-                bar = stack.enter_context(_bar(what, total))
+                bar = _bar(what, total)
+                stack.enter_context(bar)
             if bar is not None and now - last > PAUSE:
                 bar.update(done)
                 last = now

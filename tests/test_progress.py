@@ -1,6 +1,7 @@
 """The bar: nothing for what is quick, something for what is slow, and the items as they were."""
 
 import time
+from typing import ClassVar
 
 import pytest
 
@@ -13,11 +14,27 @@ def test_quick_work_shows_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_slow_work_says_what_it_does(monkeypatch, capsys):
+def test_slow_work_says_how_far_it_is(monkeypatch):
+    class Recorder(progress.TerminalBar):
+        seen: ClassVar = []
+
+        def update(self, done):
+            self.seen.append((self.progress.tasks[0].description, done))
+
     monkeypatch.setattr(progress, "PATIENCE", 0)
     monkeypatch.setattr(progress, "PAUSE", 0)
+    monkeypatch.setattr(progress, "_bar", Recorder)
     assert list(tracked(range(3), 3, "counting pools")) == [0, 1, 2]
-    assert "counting pools" in capsys.readouterr().err
+    assert Recorder.seen == [("counting pools", 0), ("counting pools", 1), ("counting pools", 2)]
+
+
+def test_in_a_notebook_it_is_an_element_with_a_label():
+    content = progress.NotebookBar._content
+    bar = progress.NotebookBar.__new__(progress.NotebookBar)
+    bar.what, bar.total, bar.begin = "counting <pools>", 4, time.monotonic()
+    shown = content(bar, 2)
+    assert shown["text/plain"] == "counting <pools>"
+    assert 'aria-label="counting &lt;pools&gt;"' in shown["text/html"] and "2 of 4" in shown["text/html"]
 
 
 def test_an_error_in_the_loop_comes_through(monkeypatch):
