@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from seglib.data.light import Look, Scenery, Size, crooked_cells, noise, paint, shade, stamp
+from seglib.data.light import Look, Scenery, Size, crooked_cells, noise, paint, rows_columns, shade, stamp
 from seglib.data.sprites import Array, Canvas, bezier, polar, ring
 
 Color = tuple[float, float, float]
@@ -60,7 +60,7 @@ def sand(rng: np.random.Generator, size: Size, unit: float, mood: Mood) -> tuple
     """Rippled sand: colour (3, H, W) 0..1 and height (H, W) in pixels."""
     cloud = noise(rng, size, unit * 0.5, 3)
     way, wave = polar(rng.uniform(0, np.pi), 1).tolist(), unit * rng.uniform(0.08, 0.15)
-    y, x = np.mgrid[: size[0], : size[1]].astype(np.float32)
+    y, x = rows_columns(size)
     phase = (x * way[0] + y * way[1]) * (2 * np.pi / wave) + 1.6 * cloud
     grain = rng.standard_normal(size, dtype=np.float32)
     height = np.sin(phase) * (wave * rng.uniform(0.02, 0.07)) + 0.15 * grain
@@ -121,7 +121,7 @@ def _litter(image: Array, rng: np.random.Generator, unit: float, mood: Mood, sce
         canvas.part(ring(outline, 40, stretch=(1, rng.uniform(0.6, 0.95))))
     for angle in () if stone else rng.uniform(0, 2 * np.pi, 14):
         tip = polar(angle + rng.normal(0, 0.5), rng.uniform(0.6, 1))
-        canvas.stroke(bezier([(0, 0), polar(angle, 0.5), tip], 10), 0.12, 0.03, rng.uniform(-0.4, 0.4))
+        canvas.line(bezier([(0, 0), polar(angle, 0.5), tip], 10), 0.12, 0.03, rng.uniform(-0.5, 0.5))
     base = np.array(mood.stones[rng.integers(4)] if stone else mood.weed) * rng.uniform(0.85, 1.15)
     look = Look(np.clip([base * 0.4, base, base * 1.4], 0, 1), bulge=0.6 if stone else 0.1, rough=0.1)
     at = rng.uniform(0, image.shape[2]), rng.uniform(0, image.shape[1])

@@ -48,6 +48,11 @@ def _grid(rng: np.random.Generator, size: Size, step: float) -> Array:
     return rng.standard_normal(_cells(size, step), dtype=np.float32)
 
 
+def rows_columns(size: Size) -> tuple[Array, Array]:
+    """The row of every pixel, float32 (H, 1), and its column, float32 (1, W)."""
+    return np.arange(size[0], dtype=np.float32)[:, None], np.arange(size[1], dtype=np.float32)[None]
+
+
 def shade(height: Array, light: Array) -> Array:
     """Lambert's law: how bright a surface of this height (H, W, in pixels) is; flat ground is 1.
 
@@ -119,12 +124,10 @@ def render(rng: np.random.Generator, canvas: Canvas, look: Look, scenery: Scener
     height = np.sqrt(far * (2 * depth - far))  # a round shoulder, then flat
     height = cv2.GaussianBlur(height, (0, 0), 0.5 + 0.02 * canvas.radius) + look.rough * 2 * grain
     brightness = cv2.resize(shade(height, scenery.light), half, interpolation=cv2.INTER_AREA)
-    level = np.clip(cv2.blur(tone, (3, 3)) + look.rough * 130 * grain, 0, 255).astype(np.uint8)
-    ramp = np.stack([np.interp(np.arange(256), (0, 128, 255), channel) for channel in look.colors.T], 1)
-    fine = ramp.astype(np.float32).take(level, axis=0)  # (S, S) -> (S, S, 3)
-    color = cv2.resize(fine, half, interpolation=cv2.INTER_AREA).transpose(2, 0, 1) * (
-        0.45 + 0.55 * brightness
-    )
+    tone = cv2.resize(tone + look.rough * 130 * grain, half, interpolation=cv2.INTER_AREA)
+    ramp = np.stack([np.interp(np.arange(256), (0, 128, 255), channel) for channel in look.colors.T])
+    color = ramp.astype(np.float32).take(np.clip(tone, 0, 255).astype(np.uint8), axis=1)  # -> (3, h, w)
+    color *= 0.45 + 0.55 * brightness
     color += 0.25 * np.maximum(brightness - 1.25, 0)  # wet surfaces glint
     return color, cv2.resize(solid, half, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 
@@ -172,9 +175,8 @@ def water(rng: np.random.Generator, size: Size, unit: float, strength: float) ->
     web = cv2.GaussianBlur(
         np.exp(crooked_cells(rng, size, cell, 0.3)[1] * (-14 / cell)), (0, 0), 0.3 + 0.008 * unit
     )
-    y, x = np.mgrid[-1 : 1 : size[0] * 1j, -1 : 1 : size[1] * 1j].astype(np.float32)
-    toward = rng.uniform(-0.5, 0.5, 2).tolist()
-    fall = 1.15 - 0.22 * ((x - toward[0]) ** 2 + (y - toward[1]) ** 2)
+    (y, x), toward = rows_columns(size), rng.uniform(0.25, 0.75, 2).tolist()  # the brightest place
+    fall = 1.15 - 0.9 * ((x / size[1] - toward[0]) ** 2 + (y / size[0] - toward[1]) ** 2)
     cloud = np.clip(1 + 0.18 * noise(rng, size, unit * 0.8, 3), 0.5, 1.3)
     gain = strength * (fall * cloud * (0.9 + 0.7 * web) - 1)
     return 1 + gain * paint((1.1, 1.0, 0.8))
@@ -192,7 +194,7 @@ def crooked_cells(rng: np.random.Generator, size: Size, cell: float, warp: float
     seeds[rng.integers(0, height, count), rng.integers(0, width, count)] = 0
     labels = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)[1]
     bend = noise(rng, (2 * height, width), cell, 1) * (warp * cell)
-    y, x = np.mgrid[:height, :width].astype(np.float32)
+    y, x = rows_columns(size)
     number = cv2.remap(
         labels.astype(np.float32), x + bend[:height], y + bend[height:],
         cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT,

@@ -54,8 +54,10 @@ class Canvas:
     """
 
     def __init__(self, radius: float, turn: Array) -> None:
-        self.radius, self.turn = radius * FINE, turn
+        self.radius = radius * FINE
         self.middle = ceil(radius * 1.1) + 2
+        self._turn = turn * self.radius * 2**_SHIFT
+        self._shift = (self.middle * FINE - 0.5) * 2**_SHIFT
         side = 2 * self.middle * FINE
         self.sheet = np.zeros((side, side, 3), np.uint8)
         self.sheet[..., 2] = 128
@@ -67,13 +69,14 @@ class Canvas:
         cv2.polylines(self.sheet, outline, True, (255, 0, level), 1, cv2.LINE_8, _SHIFT)
 
     def stroke(self, points: ArrayLike, start: float, end: float, tone: float = 0) -> None:
-        """A limb along `points` (n, 2) that tapers from half-width `start` to `end`."""
-        self._pen(points, start, end, (255, 0, _level(tone)), wider=2)
-        self._pen(points, start, end, (255, 255, _level(tone)))
+        """A limb along `points` (n, 2) that tapers from half-width `start` to `end`, creased around."""
+        pixels = self._pixels(points)
+        self._pen(pixels, start, end, (255, 0, _level(tone)), wider=2)
+        self._pen(pixels, start, end, (255, 255, _level(tone)))
 
     def line(self, points: ArrayLike, start: float, end: float, tone: float, *, crease: bool = False) -> None:
         """A mark along `points` (n, 2) that melts into what is there; with `crease` the surface dips."""
-        self._pen(points, start, end, (255, 0 if crease else 255, _level(tone)))
+        self._pen(self._pixels(points), start, end, (255, 0 if crease else 255, _level(tone)))
 
     def dots(self, points: ArrayLike, radius: float, tone: float) -> None:
         """Round marks at `points` (n, 2) on what is already there."""
@@ -86,20 +89,23 @@ class Canvas:
         cv2.polylines(self.sheet, lines, False, (255, 255, _level(tone)), width, cv2.LINE_8, _SHIFT)
 
     def _pixels(self, points: ArrayLike) -> Array:
-        place = np.asarray(points, float) @ self.turn * self.radius + (self.middle * FINE - 0.5)
-        return np.round(place * 2**_SHIFT).astype(np.int32)
+        return np.rint(np.asarray(points, float) @ self._turn + self._shift).astype(np.int32)
 
     def _pen(
-        self, points: ArrayLike, start: float, end: float, ink: tuple[int, int, int], wider: int = 0
+        self, pixels: Array, start: float, end: float, ink: tuple[int, int, int], wider: int = 0
     ) -> None:
-        """Polylines with round ends, in steps of about two pixels of width."""
-        pixels = self._pixels(points)
         first, last = (max(round(2 * half * self.radius), FINE - 1) for half in (start, end))
-        widths = np.linspace(first, last, min(abs(first - last) // 2, 9) + 2).round().astype(int).tolist()
-        cuts = np.linspace(0, len(pixels) - 1, len(widths) + 1).astype(int).tolist()
-        for width, begin, stop in zip(widths, cuts, cuts[1:]):
-            piece = [pixels[begin : stop + 1]]
+        for width, begin, stop in _taper(first, last, len(pixels)):
+            piece = [pixels[begin:stop]]
             cv2.polylines(self.sheet, piece, False, ink, width + wider, cv2.LINE_8, _SHIFT)
+
+
+@lru_cache(maxsize=4096)
+def _taper(first: int, last: int, count: int) -> list[tuple[int, int, int]]:
+    """A line of `count` points that grows thinner, as pieces (width, begin, stop) about two pixels apart."""
+    widths = np.linspace(first, last, min(abs(first - last) // 2, 9) + 2).round().astype(int).tolist()
+    cuts = np.linspace(0, count - 1, len(widths) + 1).astype(int).tolist()
+    return [(width, begin, stop + 1) for width, begin, stop in zip(widths, cuts, cuts[1:])]
 
 
 def _level(tone: float) -> int:
