@@ -182,7 +182,7 @@ def _narrow(values: Tensor, name: str, num_classes: int) -> Tensor:
             f"{name} is {values.dtype}; class indices are integers: take logits.argmax(dim=1) first"
         )
     if values.dtype not in (torch.uint8, torch.bool) and values.numel() and not 0 <= _bits(values) <= VOID:
-        raise ValueError(_complaint(values, name, num_classes))
+        raise ValueError(_complaint(values[(values < 0) | (values > VOID)], name, num_classes))
     return values.to(torch.int16 if num_classes < 128 else torch.int32)
 
 

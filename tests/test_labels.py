@@ -1,0 +1,138 @@
+"""labels: classes, masks in colour, masks in words."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seglib.labels import VOID, Classes, describe, from_color, shares, to_color
+from seglib.words import percent
+
+PETS = Classes.of("background", "cat", "dog")
+#                        3 x 4 pixels: two of cat in the lower left, one of dog, one void
+MASK = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 2], [1, 1, 0, 255]], dtype=torch.uint8)
+
+
+def test_classes_have_a_length_names_and_indices():
+    assert (len(PETS), list(PETS), PETS.index("dog"), PETS.background) == (
+        3,
+        ["background", "cat", "dog"],
+        2,
+        0,
+    )
+    assert Classes.of("sky", "road").background is None
+    assert Classes.of("background", "cat", "dog") == PETS and hash(PETS) == hash(Classes.of(*PETS))
+
+
+def test_an_unknown_name_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match="no class is called 'cow'; the classes are background, cat, dog"):
+        PETS.index("cow")
+    with pytest.raises(ValueError, match="no class is called 'backgroud'; did you mean 'background'"):
+        PETS.index("backgroud")
+
+
+@pytest.mark.parametrize(
+    ("names", "colors", "words"),
+    [
+        ((), (), "1 to 255 classes, not 0"),
+        (tuple(map(str, range(256))), ((0, 0, 0),) * 256, "1 to 255 classes, not 256"),
+        (("a", "b"), ((0, 0, 0),), "2 names and 1 colours"),
+        (("a", "a"), ((0, 0, 0), (1, 1, 1)), "two classes are called 'a'"),
+        (("a", "b"), ((1, 1, 1), (1, 1, 1)), r"have the colour \(1, 1, 1\)"),
+        (("a", "b"), ((1, 1, 1), (224, 224, 192)), r"a class and void, have the colour \(224, 224, 192\)"),
+        (("a",), ((0, 0, 256),), r"\(0, 0, 256\) is not .* from 0 to 255"),
+        (("a",), ((0, 0),), r"\(0, 0\) is not \(red, green, blue\)"),
+    ],
+)
+def test_impossible_classes_are_refused(names: tuple, colors: tuple, words: str):
+    with pytest.raises(ValueError, match=words):
+        Classes(names, colors)
+
+
+def test_255_classes_fit():
+    classes = Classes.of("background", *map(str, range(254)))
+    mask = torch.arange(256).reshape(16, 16)
+    assert torch.equal(from_color(to_color(mask, classes), classes), mask.byte())
+
+
+def test_a_mask_is_painted_in_its_colours():
+    image = to_color(MASK, PETS)
+    assert image.dtype == torch.uint8 and image.shape == (3, 3, 4)
+    assert tuple(image[:, 0, 0].tolist()) == PETS.colors[0] == (0, 0, 0)
+    assert tuple(image[:, 2, 0].tolist()) == PETS.colors[1]
+    assert tuple(image[:, 2, 3].tolist()) == PETS.void_color
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 255]), min_size=1, max_size=50))
+@settings(deadline=None, derandomize=True)
+def test_colours_lead_back_to_the_mask(values: list[int]):
+    mask = torch.tensor([values])
+    back = from_color(to_color(mask, PETS), PETS)
+    assert back.dtype == torch.uint8 and back.tolist() == mask.tolist()
+
+
+def test_void_is_never_read_as_background():
+    void = torch.tensor(PETS.void_color, dtype=torch.uint8)[:, None, None]
+    assert from_color(void, PETS).tolist() == [[VOID]]
+
+
+def test_an_unknown_colour_is_named_with_its_place():
+    image = to_color(MASK, PETS)
+    image[:, 1, 2] = image[:, 2, 0] = torch.tensor([1, 2, 3], dtype=torch.uint8)
+    image[:, 2, 1] = 9  # a second unknown colour, later
+    with pytest.raises(ValueError, match=r"\(1, 2, 3\) at \(x, y\) = \(2, 1\), 2 pixels of it") as error:
+        from_color(image, PETS)
+    assert "\n" not in str(error.value)
+
+
+def test_a_colour_above_all_known_ones_is_unknown():
+    with pytest.raises(ValueError, match=r"\(255, 255, 255\) at \(x, y\) = \(0, 0\)"):
+        from_color(torch.full((3, 1, 1), 255, dtype=torch.uint8), PETS)
+
+
+@pytest.mark.parametrize("image", [torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(3, 2, 2)])
+def test_only_a_colour_picture_can_be_read(image: torch.Tensor):
+    with pytest.raises(ValueError, match=r"a colour mask is \(3, H, W\) uint8, not"):
+        from_color(image, PETS)
+
+
+def test_shares_count_void_last():
+    assert shares(MASK, PETS).tolist() == pytest.approx([8 / 12, 2 / 12, 1 / 12, 1 / 12])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(3, r"value 3 in 2 pixels.*0\.\.2"), (-1, "value -1 in 2 pixels")]
+)
+def test_a_value_that_is_no_class_is_named(value: int, words: str):
+    mask = MASK.int()
+    mask[0, :2] = value
+    for function in (shares, to_color, describe):
+        with pytest.raises(ValueError, match=words):
+            function(mask, PETS)
+
+
+@pytest.mark.parametrize("mask", [torch.zeros(0, 4).long(), torch.zeros(2, 2)])
+def test_what_is_no_mask_has_no_shares(mask: torch.Tensor):
+    with pytest.raises(ValueError, match="a mask holds class indices"):
+        shares(mask, PETS)
+
+
+def test_a_mask_in_words():
+    assert describe(MASK, PETS) == (
+        "cat 17 %, lower left, touches the lower and left edges; "
+        "dog 8 %, centre right, touches the right edge; background 67 %; void 8 %"
+    )
+    assert describe(torch.zeros(2, 2).long(), PETS) == "background 100 %"
+    assert describe(torch.full((2, 2), 255), PETS) == "void 100 %"
+    assert describe(torch.ones(3, 3).long(), PETS) == "cat 100 %, centre, touches all four edges"
+
+
+def test_words_neither_lose_a_little_nor_round_up_to_all():
+    mask = torch.zeros(100, 100, dtype=torch.long)
+    mask[50, 50] = 1
+    assert describe(mask, PETS) == "cat under 1 %, centre; background over 99 %"
+    assert [percent(share) for share in (0, 0.0001, 0.01, 0.5, 0.99, 0.9999, 1)] == [
+        "0 %", "under 1 %", "1 %", "50 %", "99 %", "over 99 %", "100 %"
+    ]  # fmt: skip

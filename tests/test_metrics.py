@@ -1,0 +1,205 @@
+"""metrics: against arrays worked by hand, three oracles, and wrong input."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sklearn_metrics
+from torch import Tensor
+from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
+
+from seglib import metrics
+from seglib.labels import Classes
+from seglib.metrics import confusion_matrix
+
+# 3 x 4, worked by hand: class 1 is found in 2 of 3 pixels, class 2 is invented once
+TRUE = torch.tensor([[0, 0, 1, 255], [0, 0, 1, 1], [0, 0, 0, 255]])
+PRED = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 0], [2, 1, 0, 2]])
+BY_HAND = torch.tensor([[5, 1, 1], [1, 2, 0], [0, 0, 0]])
+
+
+def random_pair(seed: int, num_classes: int, *, missing: int | None = None) -> tuple[Tensor, Tensor]:
+    """(2, 30, 40) prediction and truth with void; class `missing` occurs in neither."""
+    rng = torch.Generator().manual_seed(seed)
+    mask = torch.randint(0, num_classes, (2, 30, 40), generator=rng)
+    pred = torch.where(torch.rand(mask.shape, generator=rng) < 0.7, mask, mask.flip(0))
+    for values in (mask, pred):
+        values[values == missing] = 0
+    return pred, mask.masked_fill(torch.rand(mask.shape, generator=rng) < 0.1, 255)
+
+
+def test_the_matrix_worked_by_hand():
+    assert confusion_matrix(PRED, TRUE, 3).tolist() == BY_HAND.tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32, torch.int64])
+def test_the_dtype_does_not_matter(dtype: torch.dtype):
+    pred, mask = random_pair(0, 5)
+    expected = confusion_matrix(pred, mask, 5)
+    assert expected.dtype == torch.int64
+    small = torch.where(mask == 255, 100, mask).to(dtype)
+    assert torch.equal(confusion_matrix(pred.to(dtype), small, 5, ignore_index=100), expected)
+    assert torch.equal(confusion_matrix(pred.to(dtype), mask.to(torch.uint8), 5), expected)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 21, 127, 128, 200, 255])
+def test_a_naive_double_loop_agrees(num_classes: int):
+    pred, mask = random_pair(1, num_classes)
+    expected = np.zeros((num_classes, num_classes), int)
+    for guess, true in zip(pred.flatten().tolist(), mask.flatten().tolist()):
+        if true != 255:
+            expected[true, guess] += 1
+    assert confusion_matrix(pred, mask, num_classes).tolist() == expected.tolist()
+
+
+def test_scikit_learn_agrees():
+    pred, mask = random_pair(2, 7, missing=4)
+    known = mask != 255
+    expected = sklearn_metrics.confusion_matrix(mask[known], pred[known], labels=range(7))
+    cm = confusion_matrix(pred, mask, 7)
+    assert cm.tolist() == expected.tolist()
+    jaccard = sklearn_metrics.jaccard_score(
+        mask[known], pred[known], labels=range(7), average=None, zero_division=0
+    )
+    f1 = sklearn_metrics.f1_score(mask[known], pred[known], labels=range(7), average=None, zero_division=0)
+    assert metrics.iou(cm).nan_to_num(0).numpy() == pytest.approx(jaccard)
+    assert metrics.dice(cm).nan_to_num(0).numpy() == pytest.approx(f1)
+    assert metrics.mean_iou(cm, "all") == pytest.approx(jaccard.mean())
+
+
+@pytest.mark.parametrize("missing", [None, 3])
+def test_torchmetrics_agrees(missing: int | None):
+    pred, mask = random_pair(3, 6, missing=missing)
+    cm = confusion_matrix(pred, mask, 6)
+    jaccard = MulticlassJaccardIndex(num_classes=6, ignore_index=255)
+    accuracy = MulticlassAccuracy(num_classes=6, ignore_index=255, average="micro")
+    assert metrics.mean_iou(cm) == pytest.approx(jaccard(pred, mask).item(), abs=1e-6)
+    assert metrics.pixel_accuracy(cm) == pytest.approx(accuracy(pred, mask).item(), abs=1e-6)
+
+
+def test_every_score_worked_by_hand():
+    assert metrics.pixel_accuracy(BY_HAND) == pytest.approx(7 / 10)
+    assert metrics.recall(BY_HAND).tolist() == pytest.approx([5 / 7, 2 / 3, math.nan], nan_ok=True)
+    assert metrics.precision(BY_HAND).tolist() == pytest.approx([5 / 6, 2 / 3, 0])
+    assert metrics.mean_accuracy(BY_HAND) == pytest.approx((5 / 7 + 2 / 3) / 2)
+    assert metrics.iou(BY_HAND).tolist() == pytest.approx([5 / 8, 2 / 4, 0])
+    assert metrics.dice(BY_HAND).tolist() == pytest.approx([10 / 13, 4 / 6, 0])
+    assert metrics.frequency_weighted_iou(BY_HAND) == pytest.approx((7 * 5 / 8 + 3 * 2 / 4) / 10)
+
+
+def test_the_three_policies():
+    # Class 2 is predicted but not true, class 3 is neither.
+    cm = torch.zeros(4, 4, dtype=torch.long)
+    cm[:3, :3] = BY_HAND
+    total = 5 / 8 + 2 / 4
+    assert metrics.mean_iou(cm, "union") == pytest.approx(total / 3)
+    assert metrics.mean_iou(cm, "truth") == pytest.approx(total / 2)
+    assert metrics.mean_iou(cm, "all") == pytest.approx(total / 4)
+    assert metrics.iou(cm)[3].isnan()
+
+
+def test_the_policy_is_said():
+    cm = torch.zeros(4, 4, dtype=torch.long)
+    cm[:3, :3] = BY_HAND
+    classes = Classes.of("background", "fish", "kelp", "seahorse")
+    union = "mean over the 3 of 4 classes that occur in truth or prediction; absent: seahorse"
+    truth = "mean over the 2 of 4 classes that occur in the truth; absent: kelp, seahorse"
+    assert metrics.policy(cm, classes) == union
+    assert metrics.policy(cm, classes, "truth") == truth
+    assert (
+        metrics.policy(cm, classes, "all") == "mean over all 4 classes; counted as 0 because absent: seahorse"
+    )
+    with pytest.raises(ValueError, match="'both'; it must be one of union, truth, all"):
+        metrics.mean_iou(cm, "both")  # type: ignore[arg-type]
+
+
+def test_nothing_to_score_is_nan_not_a_number():
+    empty = confusion_matrix(torch.empty(0, dtype=torch.uint8), torch.empty(0, dtype=torch.uint8), 3)
+    assert empty.tolist() == [[0] * 3] * 3
+    for score in (
+        metrics.pixel_accuracy,
+        metrics.mean_accuracy,
+        metrics.mean_iou,
+        metrics.frequency_weighted_iou,
+    ):
+        assert math.isnan(score(empty)), score.__name__
+
+
+def test_dice_and_iou_tell_the_same_of_each_class_but_not_of_means():
+    pred, mask = random_pair(4, 5)
+    cm = confusion_matrix(pred, mask, 5)
+    iou = metrics.iou(cm)
+    assert metrics.dice(cm).tolist() == pytest.approx((2 * iou / (1 + iou)).tolist())
+
+
+def test_many_pixels_are_counted_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch):
+    pred, mask = random_pair(5, 9)
+    whole = confusion_matrix(pred, mask, 9)
+    monkeypatch.setattr(metrics, "CHUNK", 1000)  # 2400 pixels: two whole pieces and a rest
+    assert torch.equal(confusion_matrix(pred, mask, 9), whole)
+    pred.view(-1)[-1], mask.view(-1)[-1] = 9, 0
+    with pytest.raises(ValueError, match=r"pred holds the value 9; the classes are 0\.\.8"):
+        confusion_matrix(pred, mask, 9)
+
+
+def test_neither_input_is_changed():
+    pred, mask = (values.to(torch.int16) for values in random_pair(6, 5))
+    before = pred.clone(), mask.clone()
+    confusion_matrix(pred, mask, 5)
+    assert torch.equal(pred, before[0]) and torch.equal(mask, before[1])
+
+
+def test_an_ignored_class_is_not_counted():
+    cm = confusion_matrix(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 1]), 2, ignore_index=0)
+    assert cm.tolist() == [[0, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("pred", "mask", "words"),
+    [
+        (torch.zeros(2, 3), torch.zeros(2, 3).long(), "pred is torch.float32; .* take logits.argmax"),
+        (torch.zeros(2, 3).long(), torch.zeros(2, 3), "mask is torch.float32"),
+        (torch.zeros(3, 2).long(), torch.zeros(2, 3).long(), r"pred \(3, 2\) and mask \(2, 3\)"),
+        (torch.tensor([255]), torch.tensor([0]), r"255 \(void\): predict a class everywhere"),
+    ],
+)
+def test_wrong_input_is_one_clear_sentence(pred: Tensor, mask: Tensor, words: str):
+    with pytest.raises(ValueError, match=words) as error:
+        confusion_matrix(pred, mask, 3)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("num_classes", "ignore_index"), [(0, 255), (256, 255), (3, -1), (3, 256)])
+def test_impossible_class_counts_are_refused(num_classes: int, ignore_index: int):
+    with pytest.raises(ValueError, match=r"must be 1\.\.255"):
+        confusion_matrix(TRUE, TRUE, num_classes, ignore_index)
+
+
+def test_one_process_keeps_its_counts():
+    assert metrics.all_reduce(BY_HAND) is BY_HAND
+
+
+ONE_OF_TWO = """
+import sys, torch
+from seglib.metrics import all_reduce
+rank, address = int(sys.argv[1]), sys.argv[2]
+torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+mine = torch.tensor([[1, 0], [2, 3]]) * (rank + 1)
+print(all_reduce(mine).tolist(), mine.tolist())
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_sum_their_counts(tmp_path: Path):
+    arguments = [sys.executable, "-c", ONE_OF_TWO]
+    address = (tmp_path / "meet").as_uri()
+    both = [subprocess.Popen([*arguments, str(rank), address], stdout=-1, text=True) for rank in (0, 1)]
+    outputs = [process.communicate(timeout=200)[0] for process in both]
+    # Each has the sum, and its own counts are left alone.
+    assert outputs == ["[[3, 0], [6, 9]] [[1, 0], [2, 3]]\n", "[[3, 0], [6, 9]] [[2, 0], [4, 6]]\n"]

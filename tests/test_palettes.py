@@ -1,0 +1,60 @@
+"""palettes: do the colours stay apart for eyes that lack one kind of cone?"""
+
+from __future__ import annotations
+
+import itertools
+
+import matplotlib
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from seglib import palettes
+from seglib.labels import Classes
+
+
+def seen_with(eyes: str, colors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M, 3) in 0..1 as a dichromat sees it: Machado, Oliveira, Fernandes 2009, table 1, severity 1."""
+    simulation = {
+        "normal": "1 0 0  0 1 0  0 0 1",
+        "protanope": "0.152286 1.052583 -0.204868  0.114503 0.786281 0.099216  -0.003882 -0.048116 1.051998",
+        "deuteranope": "0.367322 0.860646 -0.227968  0.280085 0.672501 0.047413  -0.011820 0.042940 0.968881",
+        "tritanope": "1.255528 -0.076749 -0.178779  -0.078411 0.930809 0.147602  0.004733 0.691367 0.303900",
+    }
+    matrix = np.array(simulation[eyes].split(), float).reshape(3, 3)
+    linear = np.where(colors > 0.04045, ((colors + 0.055) / 1.055) ** 2.4, colors / 12.92)
+    seen = np.clip(np.einsum("ij,mj->mi", matrix, linear), 0, 1)
+    return np.where(seen > 0.0031308, 1.055 * seen ** (1 / 2.4) - 0.055, 12.92 * seen)
+
+
+def smallest_distance(eyes: str, colors: list[tuple[int, int, int]]) -> float:
+    lab = rgb2lab(seen_with(eyes, np.array(colors) / 255))
+    return min(float(deltaE_ciede2000(a, b)) for a, b in itertools.combinations(lab, 2))
+
+
+@pytest.mark.parametrize("eyes", ["normal", "protanope", "deuteranope", "tritanope"])
+def test_up_to_ten_classes_background_and_void_stay_apart_for_all_eyes(eyes: str):
+    classes = Classes.of("background", *"abcdefghij")
+    assert len(classes) == 11
+    # For comparison: matplotlib's tab10 comes down to 1.3.
+    assert smallest_distance(eyes, [*classes.colors, classes.void_color]) > 11
+
+
+def test_the_measure_finds_a_palette_that_fails():
+    tab10 = [tuple(round(255 * v) for v in color) for color in matplotlib.color_sequences["tab10"]]
+    assert smallest_distance("protanope", tab10) < 3
+
+
+@pytest.mark.parametrize(("count", "distance"), [(15, 11), (20, 9), (32, 7)])
+def test_more_classes_stay_as_far_apart_as_they_can(count: int, distance: float):
+    colors = [palettes.BACKGROUND, palettes.VOID, *palettes.palette(count)]
+    eyes = ("normal", "protanope", "deuteranope", "tritanope")
+    assert min(smallest_distance(which, colors) for which in eyes) > distance
+
+
+def test_another_class_recolours_none():
+    assert palettes.palette(40)[:12] == palettes.palette(12)
+    assert palettes.palette(3) == palettes.PETROFF10[:3]
+    petroff = [tuple(round(255 * v) for v in color) for color in matplotlib.color_sequences["petroff10"]]
+    assert list(palettes.PETROFF10) == [tuple(map(int, color)) for color in petroff]
