@@ -1,0 +1,178 @@
+"""boundary: by hand, by an independent implementation, and wrong input."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from skimage.draw import ellipse
+from torch import Tensor
+
+from seglib.boundary import boundary_band, boundary_counts, boundary_f1, boundary_iou
+from seglib.segmenters import OracleStride
+
+
+def blobs(seed: int, size: tuple[int, int] = (60, 80), num_classes: int = 4) -> Tensor:
+    """(H, W) smooth regions of `num_classes` classes."""
+    noise = np.random.default_rng(seed).standard_normal((num_classes, *size))
+    return torch.from_numpy(ndimage.gaussian_filter(noise, (0, 6, 6)).argmax(axis=0))
+
+
+# By hand
+
+
+def test_a_band_worked_by_hand():
+    mask = torch.zeros(6, 7, dtype=torch.bool)
+    mask[1:6, 1:6] = True  # 5 x 5 and on the lower border: one round of erosion leaves 3 x 3
+    band = boundary_band(mask, 1)
+    assert band.int().tolist() == [
+        [0, 0, 0, 0, 0, 0, 0],
+        [0, 1, 1, 1, 1, 1, 0],
+        [0, 1, 0, 0, 0, 1, 0],
+        [0, 1, 0, 0, 0, 1, 0],
+        [0, 1, 0, 0, 0, 1, 0],
+        [0, 1, 1, 1, 1, 1, 0],
+    ]
+    assert boundary_band(mask, 2).sum() == 25 - 1
+    assert boundary_band(mask, 3).sum() == 25  # wider than the shape: all of it
+
+
+def test_counts_worked_by_hand():
+    # 5 x 5 square, moved by one pixel; diagonal 14.1, so the rim is max(1, round(.28)) = 1 pixel wide.
+    mask = torch.zeros(10, 10, dtype=torch.long)
+    mask[2:7, 2:7] = 1
+    pred = mask.roll(1, dims=1)
+    counts = boundary_counts(pred, mask, 2)
+    # Two rims of 16 pixels share the upper and lower rows' 4 + 4, and no columns: 8 of 24.
+    assert counts[1].tolist() == [8, 24]
+    assert boundary_iou(counts)[1] == pytest.approx(1 / 3)
+
+
+def test_an_outline_that_is_off_by_one_worked_by_hand():
+    # Two classes side by side; the tolerance of .0075 x 44.7 = .34 pixels forgives nothing.
+    mask = (torch.arange(40) >= 20).long().expand(20, 40)
+    pred = (torch.arange(40) >= 21).long().expand(20, 40)
+    assert boundary_f1(mask, mask, 2).tolist() == [1, 1]
+    assert boundary_f1(pred, mask, 2).tolist() == [0, 0]
+    assert boundary_f1(pred, mask, 2, ratio=1.1 / math.hypot(20, 40)).tolist() == [1, 1]
+
+
+def test_half_an_outline_is_two_thirds():
+    # The upper half of the line is where it should be, the lower half of the prediction has no line at all:
+    # precision is nearly 1, recall 1/2. Around the corner a few pixels are near by chance, so a long line.
+    mask = (torch.arange(20) >= 10).long().expand(400, 20)
+    pred = mask.clone()
+    pred[200:] = 0
+    precision, recall = 200 / 210, 200 / 400  # the 10 pixels of class 1 along its lower end are wrong
+    expected = 2 * precision * recall / (precision + recall)
+    assert boundary_f1(pred, mask, 2, ratio=0)[1] == pytest.approx(expected, abs=0.01)
+
+
+# By an independent implementation
+
+
+def naive_counts(pred: Tensor, mask: Tensor, num_classes: int) -> list[list[int]]:
+    """Cheng 2021: an erosion for every class, in SciPy, with nothing outside of the picture."""
+    dilation = max(1, round(0.02 * math.hypot(*mask.shape)))
+    counts = []
+    for index in range(num_classes):
+        rims = []
+        for values in (pred, mask):
+            shape = (values == index).numpy()
+            inner = ndimage.binary_erosion(shape, np.ones((3, 3)), iterations=dilation, border_value=0)
+            rims.append(shape & ~inner)
+        counts.append([int((rims[0] & rims[1]).sum()), int((rims[0] | rims[1]).sum())])
+    return counts
+
+
+def naive_f1(pred: Tensor, mask: Tensor, index: int, tolerance: float) -> float:
+    """Csurka 2013, all pairs of outline pixels."""
+    points = []
+    for values in (pred, mask):
+        shape = (values == index).numpy()
+        rim = shape & ~ndimage.binary_erosion(shape, np.ones((3, 3)), border_value=1)
+        points.append(np.argwhere(rim))
+    if not len(points[1]):
+        return math.nan
+    if not len(points[0]):
+        return 0.0
+    distance = np.linalg.norm(points[0][:, None] - points[1], axis=-1)
+    precision, recall = ((distance.min(axis=axis) <= tolerance).mean() for axis in (1, 0))
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("size", [(60, 80), (150, 131)])
+def test_an_erosion_for_every_class_gives_the_same_counts(seed: int, size: tuple[int, int]):
+    mask, pred = blobs(seed, size), blobs(seed, size).roll((2, 3), (0, 1))
+    assert boundary_counts(pred, mask, 4).tolist() == naive_counts(pred, mask, 4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_pairs_of_outline_pixels_give_the_same_f1(seed: int):
+    mask, pred = blobs(seed, num_classes=3), blobs(seed, num_classes=3).roll((1, 2), (0, 1))
+    expected = [naive_f1(pred, mask, index, 0.0075 * 100) for index in range(4)]
+    assert boundary_f1(pred, mask, 4).tolist() == pytest.approx(expected, nan_ok=True)
+    loose = [naive_f1(pred, mask, index, 0.02 * 100) for index in range(4)]
+    assert boundary_f1(pred, mask, 4, ratio=0.02).tolist() == pytest.approx(loose, nan_ok=True)
+
+
+@pytest.mark.parametrize("dilation", [1, 3, 8])
+def test_a_band_is_the_mask_without_its_erosion(dilation: int):
+    mask = blobs(0) == 1
+    eroded = ndimage.binary_erosion(mask.numpy(), np.ones((3, 3)), iterations=dilation, border_value=0)
+    assert torch.equal(boundary_band(mask, dilation), mask & ~torch.from_numpy(eroded))
+
+
+# Invariants
+
+
+def test_counts_of_pictures_add_up():
+    pairs = [(blobs(seed), blobs(seed).roll(2, 0)) for seed in (0, 1)]
+    both = sum(boundary_counts(pred, mask, 4) for pred, mask in pairs)
+    assert (
+        both.tolist()
+        == (np.array([naive_counts(pred, mask, 4) for pred, mask in pairs]).sum(axis=0)).tolist()
+    )
+
+
+def test_swapping_truth_and_prediction_changes_neither_measure():
+    mask, pred = blobs(0), blobs(0).roll(2, 0)
+    assert torch.equal(boundary_counts(pred, mask, 4), boundary_counts(mask, pred, 4))
+    assert torch.allclose(boundary_f1(pred, mask, 4), boundary_f1(mask, pred, 4))
+
+
+def test_a_coarse_ellipse_looks_good_to_iou_and_bad_to_the_boundary_measures():
+    mask = torch.zeros(240, 320, dtype=torch.long)
+    mask[ellipse(120, 160, 80, 120)] = 1
+    pred = OracleStride(16).predict(mask, mask)
+    iou = ((pred == 1) & (mask == 1)).sum() / ((pred == 1) | (mask == 1)).sum()
+    rim = boundary_iou(boundary_counts(pred, mask, 2))[1]
+    outline = boundary_f1(pred, mask, 2)[1]
+    assert iou > 0.9 and rim < 0.6 and outline < 0.6
+
+
+# Wrong input
+
+
+@pytest.mark.parametrize("measure", [boundary_counts, boundary_f1])
+def test_wrong_input_is_one_clear_sentence(measure):
+    mask = torch.zeros(4, 5, dtype=torch.long)
+    with pytest.raises(ValueError, match=r"pred \(5, 4\) and mask \(4, 5\) must both be \(H, W\)"):
+        measure(mask.T, mask, 2)
+    with pytest.raises(ValueError, match=r"must both be \(H, W\)"):
+        measure(mask[None], mask[None], 2)
+    with pytest.raises(ValueError, match=r"pred holds the value 2; the classes are 0\.\.1"):
+        measure(mask + 2, mask, 2)
+    with pytest.raises(ValueError, match=r"mask holds the value 7; the classes are 0\.\.1"):
+        measure(mask, mask + 7, 2)
+
+
+def test_a_class_that_is_missed_entirely_scores_zero_and_an_absent_one_nothing():
+    mask = torch.zeros(20, 20, dtype=torch.long)
+    mask[5:15, 5:15] = 1
+    scores = boundary_f1(torch.zeros(20, 20).long(), mask, 3)
+    assert scores[:2].tolist() == [0, 0] and scores[2].isnan()
