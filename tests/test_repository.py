@@ -1,9 +1,8 @@
-"""The repository itself: tidy files, commands that exist, notebooks fit to be compared, one version."""
+"""The repository itself: tidy files, commands that exist, whole licences, one version."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -23,7 +21,6 @@ ROOT = Path(__file__).resolve().parent.parent
 APACHE = (
     "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # the text as its authors publish it
 )
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
 BROWSERLESS = ["IPython", "ipywidgets", "anywidget", "jupyterlab", "jupyter_client", "traitlets", "nbformat"]
 
 
@@ -119,58 +116,6 @@ def test_ci_scripts_are_sound() -> None:
     assert [repository["repo"] for repository in hooks] == ["local"], (
         "a hook from elsewhere has other versions"
     )
-
-
-def problems(notebook: dict[str, Any]) -> list[str]:
-    """What makes a notebook unfit for git, or a comparison of its outputs void."""
-    found = ["widget state"] if "widgets" in notebook["metadata"] else []
-    for number, cell in enumerate(cell for cell in notebook["cells"] if cell["cell_type"] == "code"):
-        kinds = {kind for output in cell["outputs"] for kind in output.get("data", {})}
-        if any(kind.startswith("image/") for kind in kinds):
-            found.append(f"cell {number}: a picture as output")
-        checked = "nbval-check-output" in cell["metadata"].get("tags", [])
-        if checked and not cell["outputs"]:
-            found.append(
-                f"cell {number}: tagged nbval-check-output, and no output stored, so nothing is checked"
-            )
-        if cell["outputs"] and cell["execution_count"] is None:
-            found.append(f"cell {number}: output without an execution count, which nbval takes for an error")
-    return found
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT / "notebooks")))
-def test_notebooks_are_fit_for_git(path: Path) -> None:
-    student = path.parent.name == "notebooks"
-    notebook = json.loads(path.read_text())
-    assert problems(notebook) == []
-    assert not student or not any(cell.get("outputs") for cell in notebook["cells"])
-
-
-def test_every_source_has_its_two_notebooks() -> None:
-    names = {path.stem for path in (ROOT / "notebooks" / "source").glob("[0-9][0-9]_*.py")}
-    assert names and {path.stem for path in NOTEBOOKS if path.parent.name == "notebooks"} == names
-    assert {path.stem for path in NOTEBOOKS if path.parent.name == "solutions"} == names
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"outputs": []}, "nothing is checked"),
-        ({"execution_count": None}, "without an execution count"),
-        ({"outputs": [{"output_type": "display_data", "data": {"image/png": ""}}]}, "a picture"),
-    ],
-)
-def test_unfit_notebooks_are_noticed(change: dict[str, Any], said: str) -> None:
-    output = {"output_type": "stream", "name": "stdout", "text": ["3\n"]}
-    cell = {
-        "cell_type": "code",
-        "metadata": {"tags": ["nbval-check-output"]},
-        "outputs": [output],
-        "execution_count": 1,
-    }
-    assert problems({"metadata": {}, "cells": [cell]}) == []
-    assert any(said in line for line in problems({"metadata": {}, "cells": [cell | change]}))
-    assert problems({"metadata": {"widgets": {}}, "cells": []}) == ["widget state"]
 
 
 def test_floors_0_to_3_need_no_jupyter() -> None:

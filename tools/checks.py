@@ -71,12 +71,12 @@ def build() -> Result:
 
 def solutions() -> Result:
     """The solved notebooks run on built-in scenes, and every output that is stored comes out the same."""
-    return pytest("solutions", [*NBVAL, "--nbval", *notebooks("notebooks/solutions")], SEGLIB_DATA="none")
+    return nbval("solutions", "--nbval", "notebooks/solutions", SEGLIB_DATA="none")
 
 
 def students() -> Result:
     """Run All passes on what a student opens, with nothing filled in."""
-    return pytest("students", [*NBVAL, "--nbval-lax", *notebooks("notebooks")])
+    return nbval("students", "--nbval-lax", "notebooks")
 
 
 def photographs() -> Result:
@@ -84,7 +84,7 @@ def photographs() -> Result:
     if not os.environ.get("SEGLIB_DATA"):
         reason = "notebooks on real photographs: set SEGLIB_DATA to a folder that holds the data sets"
         return Result("photographs", skipped=Counter([reason]))
-    return pytest("photographs", [*NBVAL, "--nbval-lax", *notebooks("notebooks/solutions")])
+    return nbval("photographs", "--nbval-lax", "notebooks/solutions")
 
 
 def browser() -> Result:
@@ -97,12 +97,15 @@ STEPS: dict[str, Callable[[], Result]] = {
 }
 
 
-def notebooks(folder: str) -> list[str]:
-    """The notebooks of one folder, not of those below it."""
-    return sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.ipynb"))
+def nbval(name: str, how: str, folder: str, **variables: str) -> Result:
+    """Run the notebooks of one folder, not of those below it."""
+    found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.ipynb"))
+    if not found:
+        return Result(name, False, f"no notebooks in {folder}: run `make notebooks`")
+    return pytest(name, [*NBVAL, how, *found], what="cells", **variables)
 
 
-def pytest(name: str, arguments: list[str], **variables: str) -> Result:
+def pytest(name: str, arguments: list[str], what: str = "tests", **variables: str) -> Result:
     """One pytest run in the tiny profile, with a home folder of its own; counts come from its report."""
     report = REPORTS / f"{name}.xml"
     report.unlink(missing_ok=True)
@@ -111,7 +114,6 @@ def pytest(name: str, arguments: list[str], **variables: str) -> Result:
         return Result(name, False, "pytest wrote no report")
     cases = list(ElementTree.parse(report).iter("testcase"))
     skips = [skip.get("message", "") for case in cases for skip in case.findall("skipped")]
-    what = "cells" if "--nbval-cell-timeout=300" in arguments else "tests"
     return Result(name, passed, f"{len(cases) - len(skips)} {what}", skipped=Counter(skips))
 
 
