@@ -388,7 +388,7 @@ pictures(
     [overlay(pools[i][0], pred, classes) for i in worst for pred in (pools[i][1], pairs[i][0])],
     titles=[f"{what} {i}" for i in worst for what in ("truth", "stride 16")],
     columns=4,
-    alt="The four pictures that lose most of their outlines at stride 16: thin legs, arms and stalks break up.",
+    alt="The four pictures that lose most of their outlines at stride 16: small animals and thin legs become blocks.",
 )
 
 # %% [markdown]
