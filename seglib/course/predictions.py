@@ -58,7 +58,7 @@ def compare(asked: Prediction, guess: float | str | None, value: float | str) ->
 
     Example:
         >>> compare(Prediction("How much?", unit="%"), 60.0, 96.25)
-        ('it is 96.25 %.', 'You guessed 60 %: 36.25 points too low. Ask yourself what you left out.', 'wrong')
+        ('it is 96.2 %.', 'You guessed 60 %: 36.2 points too low. Ask yourself what you left out.', 'wrong')
     """
     if isinstance(value, str):
         title = f"it is: {value}."
@@ -80,7 +80,7 @@ def compare(asked: Prediction, guess: float | str | None, value: float | str) ->
     return title, f"{off} Ask yourself what you left out.", "wrong"
 
 
-_NO_GUESS = "You wrote no guess down. Next time guess first: a wrong guess teaches more than none."
+_NO_GUESS = "You wrote no guess down. Try it next time: a wrong guess teaches more than none."
 
 
 def parse_guess(asked: Prediction, guess: Any) -> float | str:
@@ -156,5 +156,5 @@ def _record_guess(name: str, asked: Prediction, guess: float | str) -> None:
 
 
 def _number(value: float) -> str:
-    """At most four significant digits, no trailing zeros."""
-    return f"{value:.4g}"
+    """Three significant digits, or all of a large number; no trailing zeros."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

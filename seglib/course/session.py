@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import random
 from dataclasses import replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from seglib.course.say import say
 from seglib.data import catalog
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.scenes import Dials, Scenes
-from seglib.profiles import Profile, pick_profile
+from seglib.profiles import Profile, cores, memory, pick_profile
 
 SEED = 0
 
@@ -54,17 +55,24 @@ class Session:
         """Where tensors live: "cpu", "cuda" or "mps"."""
         return self.profile.device
 
-    def scenes(self, split: str = "train", length: int | None = None, **dials: Any) -> Scenes:
-        """Built-in scenes at this profile's size.
+    def scenes(
+        self,
+        split: str = "train",
+        length: int | None = None,
+        size: tuple[int, int] | None = None,
+        **dials: Any,
+    ) -> Scenes:
+        """Built-in scenes.
 
         Args:
             split: "train", "val" or "test".
             length: how many; the profile's number where it is left out.
+            size: (height, width) in pixels; the profile's where it is left out.
             dials: any field of `seglib.data.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
         """
         length = self.profile.pictures if length is None else length
-        settings = replace(Dials(), **dials)
-        return Scenes(length, split=split, size=self.profile.size, seed=self.seed, dials=settings)
+        size = size or self.profile.size
+        return Scenes(length, split=split, size=size, seed=self.seed, dials=replace(Dials(), **dials))
 
     def photographs(self, split: str = "train", name: str | None = None) -> SegmentationDataset | None:
         """Real photographs with masks, or None where this machine has none.
@@ -94,6 +102,8 @@ def card(session: Session) -> list[str]:
     budget = lesson.budgets[profile.name]
     data = ", ".join(found()) or "built-in scenes and one photograph (real data sets: see data/README.md)"
     return [
+        f"Your machine: {cores()} cores, {memory():.0f} GB of memory, Python {platform.python_version()}, "
+        f"torch {torch.__version__}.",
         f"Profile: {profile.name} ({profile.why}). Device: {profile.device}. Seed: {session.seed}.",
         f"All of it takes your machine at most {budget.seconds} s, and you about {lesson.minutes} minutes.",
         f"Data: {data}.",

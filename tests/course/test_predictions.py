@@ -27,7 +27,7 @@ def test_a_guess_is_kept_and_shown_beside_the_result(towels, capsys):
     predict("42.p1", 60)
     assert kept() == {"guess": 60.0}
     reveal("42.p1", torch.tensor(96.25))
-    assert "it is 96.25 %. You guessed 60 %: 36.25 points too low." in capsys.readouterr().out
+    assert "it is 96.2 %. You guessed 60 %: 36.2 points too low." in capsys.readouterr().out
     assert kept() == {"guess": 60.0, "value": 96.25}
 
 

@@ -1,0 +1,64 @@
+"""Wrong answers to the exercises of notebook 00, and the words each must be told."""
+
+import torch
+
+from seglib.course.content.checks00 import paint
+
+
+def turned(size, box):
+    mask = torch.zeros(size, dtype=torch.bool)
+    x1, y1, x2, y2 = box
+    mask[x1:x2, y1:y2] = True
+    return mask
+
+
+def end_included(size, box):
+    x1, y1, x2, y2 = box
+    return paint(size, (x1, y1, x2 + 1, y2 + 1))
+
+
+def width_and_height(size, box):
+    mask = torch.zeros(size, dtype=torch.bool)
+    x, y, width, height = box
+    mask[y : y + height, x : x + width] = True
+    return mask
+
+
+def corners_only(size, box):
+    mask = torch.zeros(size, dtype=torch.bool)
+    x1, y1, x2, y2 = box
+    mask[y1, x1] = mask[y2 - 1, x2 - 1] = True
+    return mask
+
+
+WRONG = {
+    "00.1": {
+        "x for y": (turned, "came out turned"),
+        "the end included": (end_included, "too large"),
+        "width and height": (width_and_height, "too large"),
+        "nothing painted": (lambda size, box: torch.zeros(size, dtype=torch.bool), "none is"),
+        "inside out": (lambda size, box: ~paint(size, box), "inside out"),
+        "numbers for truth values": (lambda size, box: paint(size, box).int(), "bool tensor"),
+        "two corners": (corners_only, "you painted"),
+        "a picture of another shape": (lambda size, box: paint(size[::-1], box), "of shape (4, 6)"),
+    },
+    "00.2": {
+        "the bug itself": (lambda image: image[0] - image[2] > 60, "uint8"),
+        "the difference without its sign": (
+            lambda image: (image[0].int() - image[2].int()).abs() > 60,
+            "more blue than red",
+        ),
+        "int8 in place of uint8": (
+            lambda image: image[0].to(torch.int8) - image[2].to(torch.int8) > 60,
+            "red",
+        ),
+        "an int too late": (lambda image: (image[0] - image[2]).int() > 60, "uint8"),
+        "no threshold": (lambda image: image[0] > image[2], "60 was asked for"),
+        "at least 60": (lambda image: image[0].int() - image[2].int() >= 60, "more than 60"),
+        "green for blue": (lambda image: image[0].int() - image[1].int() > 60, "far more red"),
+        "one number for the picture": (
+            lambda image: (image[0].float() - image[2].float()).mean() > 60,
+            "(H, W)",
+        ),
+    },
+}
