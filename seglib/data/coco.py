@@ -73,12 +73,13 @@ class Coco(SegmentationDataset):
         entry = self.images[index]
         picture = self.folder / entry["file_name"]
         image = read_image(picture)
-        classes, numbers = [0], np.zeros((entry["height"], entry["width"]), np.int64)
+        size, source = (entry["height"], entry["width"]), f"{self.path}, image {entry['id']}"
+        fit(torch.zeros(1, 1).expand(size), image, picture, source)  # before room is made for a lie
+        classes, numbers = [0], np.zeros(size, np.int64)
         for shape, category in self._shapes(entry):
             numbers[shape] = len(classes)
             classes.append(category)
-        turned = fit(torch.from_numpy(numbers), image, picture, f"{self.path}, image {entry['id']}")
-        return image, turned, torch.tensor(classes, dtype=torch.uint8)
+        return image, fit(torch.from_numpy(numbers), image, picture, source), torch.tensor(classes).byte()
 
     def _shapes(self, entry: dict[str, Any]) -> list[tuple[NDArray[np.bool_], int]]:
         """The shapes of a picture with their classes: crowds first, then objects from large to small."""

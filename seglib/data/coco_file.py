@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +67,9 @@ def read(path: Path) -> tuple[list[Entry], list[Entry], list[Entry]]:
 
 def classes_of(path: Path, categories: Iterable[Entry]) -> tuple[Classes, dict[int, int]]:
     """The classes, "background" first, and category id -> class."""
-    categories = sorted(categories, key=lambda entry: entry["id"])
+    categories = sorted(
+        categories, key=lambda entry: (str(type(entry["id"])), entry["id"])
+    )  # numbers before texts
     names = ["background", *(entry["name"] for entry in categories if entry["name"] != "background")]
     try:
         return Classes.of(*names), {entry["id"]: names.index(entry["name"]) for entry in categories}
@@ -102,31 +104,39 @@ def image_folder(found: Found, names: list[str]) -> Path:
     return folder
 
 
-_FIELDS: dict[str, dict[str, type]] = {
-    "images": {"id": object, "file_name": str, "height": int, "width": int},
-    "annotations": {"image_id": object, "category_id": object},
-    "categories": {"id": object, "name": str},
+_FIELDS: dict[str, dict[str, str]] = {
+    "images": {"id": "an id", "file_name": "a text", "height": "a size", "width": "a size"},
+    "annotations": {"image_id": "an id", "category_id": "an id"},
+    "categories": {"id": "an id", "name": "a text"},
+}
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "an id": lambda value: isinstance(value, (int, str)),
+    "a text": lambda value: isinstance(value, str) and value != "",
+    "a size": lambda value: isinstance(value, int) and value > 0,
 }
 
 
 def _entries(path: Path, content: Any, key: str) -> list[Entry]:
-    """One of the three lists, every entry with the fields that are needed."""
+    """One of the three lists; every entry has the fields that are needed, no id comes twice."""
     entries = content.get(key) if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise ValueError(f'{path}: not a COCO file: it has no list "{key}"')
     for number, entry in enumerate(entries):
-        _check_entry(path, f"{key}[{number}]", entry, _FIELDS[key])
+        place = f"{path}: {key}[{number}]"
+        if not isinstance(entry, dict):
+            raise ValueError(f"{place} is not an object but {entry!r:.40}")
+        for field, kind in _FIELDS[key].items():
+            if not _KINDS[kind](entry.get(field)):
+                raise ValueError(f'{place} needs "{field}", {kind}; it has {entry.get(field)!r:.40}')
+    if key != "annotations":
+        _check_ids(path, key, [entry["id"] for entry in entries])
     return entries
 
 
-def _check_entry(path: Path, place: str, entry: Any, fields: dict[str, type]) -> None:
-    if not isinstance(entry, dict):
-        raise ValueError(f"{path}: {place} is not an object but {entry!r}")
-    for field, kind in fields.items():
-        if not isinstance(entry.get(field), kind) or entry.get(field) is None:
-            raise ValueError(
-                f'{path}: {place} needs "{field}" ({kind.__name__}), it has {entry.get(field)!r}'
-            )
+def _check_ids(path: Path, key: str, ids: list[Any]) -> None:
+    if len(set(ids)) < len(ids):
+        twice = next(one for index, one in enumerate(ids) if one in ids[:index])
+        raise ValueError(f"{path}: two of the {key} have the id {twice!r}")
 
 
 def _check_links(path: Path, annotations: Iterable[Entry], field: str, known: set[Any]) -> None:

@@ -5,25 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
-
 from seglib.data.disk import DiskError, writing
+from seglib.progress import tracked
 
 BLOCK = 1 << 20
+MEGABYTE = 1_000_000
 PATIENCE = 30  # seconds without a byte until a mirror is given up
 
 
@@ -108,11 +101,10 @@ def _transfer(url: str, remote: Remote, part: Path) -> None:
         if not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             start = 0
         _check_room(response, remote.size - start, part)
-        with writing(part), part.open("ab" if start else "wb") as file, _bar() as bar:
-            task = bar.add_task(part.stem, total=remote.size, completed=start)
-            while block := response.read1(BLOCK):  # what is there: nothing is lost when it stalls
-                file.write(block)
-                bar.advance(task, len(block))
+        with writing(part), part.open("ab" if start else "wb") as file:
+            megabytes = _append(response, file)
+            for _ in tracked(megabytes, (remote.size - start) // MEGABYTE, f"downloading {part.stem}, MB"):
+                pass
             file.flush()
             os.fsync(file.fileno())
     if _size(part) < remote.size:
@@ -130,10 +122,13 @@ def _check_room(response: HTTPResponse, expected: int, part: Path) -> None:
         )
 
 
-def _bar() -> Progress:
-    """Name, bar, bytes, speed and time left, on stderr."""
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+def _append(response: HTTPResponse, file: BinaryIO) -> Iterator[None]:
+    """Write all that comes; yields once a megabyte."""
+    written = 0
+    while block := response.read1(BLOCK):  # what has come, not what was asked for: nothing is lost in a stall
+        file.write(block)
+        before, written = written, written + len(block)
+        yield from [None] * (written // MEGABYTE - before // MEGABYTE)
 
 
 def _size(path: Path) -> int:

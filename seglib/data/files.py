@@ -130,7 +130,7 @@ def pictures_in(folder: Path) -> dict[str, str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             stem, _, suffix = entry.name.rpartition(".")
-            if entry.name.startswith(".") or f".{suffix.lower()}" not in SUFFIXES:
+            if entry.name.startswith(".") or f".{suffix.lower()}" not in SUFFIXES or entry.is_dir():
                 continue
             if (twin := found.get(stem)) is not None:
                 twins = " and ".join(sorted([Path(twin).name, entry.name]))

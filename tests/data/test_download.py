@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -164,8 +165,23 @@ def test_read_only_folder(mirror, read_only: Path) -> None:
             fetch(remote(mirror, "a"), target)
 
 
-def test_progress_is_on_stderr(mirror, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("there", [0, 45_000])
+def test_progress_counts_what_is_left(
+    mirror, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: int
+) -> None:
     mirror.files["a"] = CONTENT
+    (tmp_path / "images.tar.part").write_bytes(CONTENT[:there])
+    seen = []
+
+    def spy(items: Iterable[None], total: int, what: str) -> Iterator[None]:
+        counted = 0
+        for item in items:
+            counted += 1
+            yield item
+        seen.append((counted, total, what))
+
+    monkeypatch.setattr(download, "MEGABYTE", 10_000)
+    monkeypatch.setattr(download, "tracked", spy)
     fetch(remote(mirror, "a"), tmp_path / "images.tar")
-    out, err = capfd.readouterr()
-    assert out == "" and "images.tar" in err and "100.0/100.0 kB" in err
+    left = (100_000 - there) // 10_000
+    assert seen == [(left, left, "downloading images.tar, MB")]
