@@ -6,8 +6,11 @@ and copies with one fault each (the sentence that names it).
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -161,3 +164,23 @@ def test_drift_is_noticed(fault: str) -> None:
     texts[file], changed = re.subn(pattern, replacement, texts[file], count=1)
     assert changed == 1
     assert any(said in sentence for sentence in differences(*texts)), differences(*texts)
+
+
+def test_what_seglib_imports_is_declared() -> None:
+    project = tomllib.loads(FILES[0])["project"]
+    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    declared |= {"seglib", "jupyter-client", "jupyter-core"}  # the last two: parts of ipykernel
+    providers = metadata.packages_distributions()
+    for path in (ROOT / "seglib").rglob("*.py"):
+        for module in _imports(path) - sys.stdlib_module_names:
+            names = {canonicalize_name(name) for name in providers.get(module, [module])}
+            assert names & declared, f"{path.name} imports {module}: declare one of {sorted(names)}"
+
+
+def _imports(path: Path) -> set[str]:
+    """The top-level names of the modules that a file imports, wherever it does."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    sources = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.split(".")[0] for name in plain | sources}
