@@ -1,0 +1,219 @@
+"""draw, patterns: what a picture of a mask must show, and that nothing is shown without words."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib.figure import Figure
+from PIL import Image
+from torch import Tensor
+
+from seglib import draw
+from seglib.draw import bars, difference, overlay, pictures, show
+from seglib.labels import VOID, Classes
+
+CLASSES = Classes.of("background", "cat", "dog")
+SIZE = (24, 32)
+
+
+@pytest.fixture
+def image() -> Tensor:
+    """(3, 24, 32) noise."""
+    return torch.randint(0, 256, (3, *SIZE), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+@pytest.fixture
+def mask() -> Tensor:
+    """(24, 32): background on the left, then cat, dog, void, eight columns each."""
+    return torch.tensor([0, 1, 2, VOID], dtype=torch.uint8).repeat_interleave(8).expand(SIZE).contiguous()
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """(markup, text) of everything that is shown."""
+    outputs: list[tuple[str, str]] = []
+    monkeypatch.setattr(draw, "_display", lambda markup, text: outputs.append((markup, text)))
+    return outputs
+
+
+def pixels(markup: str) -> np.ndarray:
+    """The picture inside the markup."""
+    source = re.search(r'src="data:image/png;base64,([^"]+)"', markup)
+    assert source
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(source[1]))).convert("RGB"))
+
+
+def test_an_overlay_is_new_and_leaves_background_clear(image: Tensor, mask: Tensor):
+    before = image.clone(), mask.clone()
+    result = overlay(image, mask, CLASSES, outline=False)
+    assert result.shape == image.shape and result.dtype == torch.uint8
+    assert torch.equal(result[:, mask == 0], image[:, mask == 0])
+    expected = (image[:, mask == 1].float() + torch.tensor(CLASSES.colors[1])[:, None]) / 2
+    assert (result[:, mask == 1] - expected).abs().max() < 0.51
+    assert torch.equal(image, before[0]) and torch.equal(mask, before[1])
+
+
+@pytest.mark.parametrize("opacity", [0.0, 0.3, 1.0])
+def test_opacity_goes_from_the_picture_to_the_mask(image: Tensor, mask: Tensor, opacity: float):
+    result = overlay(image, mask, CLASSES, opacity=opacity, outline=False).float()
+    color = torch.tensor(CLASSES.colors[2]).float()[:, None]
+    expected = (1 - opacity) * image[:, mask == 2] + opacity * color
+    assert (result[:, mask == 2] - expected).abs().max() < 0.51
+
+
+def test_no_opacity_is_the_picture_itself_even_with_outlines(image: Tensor, mask: Tensor):
+    assert torch.equal(overlay(image, mask, CLASSES, opacity=0, hatch=True), image)
+
+
+def test_outlines_lie_where_classes_meet(image: Tensor, mask: Tensor):
+    plain, lined = (overlay(image, mask, CLASSES, outline=outline) for outline in (False, True))
+    changed = (plain != lined).any(dim=0)
+    assert changed.any(dim=0).nonzero().flatten().tolist() == [7, 15, 23]
+    assert lined[:, :, [7, 15, 23]].min() > 225  # white, whatever lies below
+
+
+def test_hatching_tells_classes_apart_without_colour():
+    grey = Classes(("a", "b", "c"), ((90, 90, 90), (91, 91, 91), (92, 92, 92)))
+    image = torch.full((3, *SIZE), 90, dtype=torch.uint8)
+    drawn = [
+        overlay(image, torch.full(SIZE, index), grey, hatch=True, outline=False).float()
+        for index in (0, 1, 2, VOID)
+    ]
+    for first in range(4):
+        assert drawn[first].std() > 10
+        for second in range(first):
+            assert ((drawn[first] - drawn[second]).abs() > 30).float().mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    "transform", [torch.zeros_like, lambda image: image.float(), lambda image: image[:2]]
+)
+def test_wrong_pictures_are_refused(image: Tensor, mask: Tensor, transform):
+    wrong = transform(image)
+    if wrong.shape == image.shape and wrong.dtype == torch.uint8:
+        wrong = wrong[:, 1:]
+    with pytest.raises(ValueError, match=r"they must be \(3, H, W\) uint8 and \(H, W\), of one size"):
+        overlay(wrong, mask, CLASSES)
+    with pytest.raises(ValueError, match="of one size"):
+        difference(wrong, mask, mask)
+    with pytest.raises(ValueError, match="value 3"):
+        overlay(image, torch.full(SIZE, 3), CLASSES)
+
+
+@pytest.mark.parametrize("brightness", [0, 128, 255])
+def test_right_wrong_and_void_differ_without_colour_on_any_picture(mask: Tensor, brightness: int):
+    image = torch.full((3, *SIZE), brightness, dtype=torch.uint8)
+    pred = mask.clone()
+    pred[mask == 1] = 2
+    result = difference(image, pred, mask).float().mean(dim=0)  # grey
+    right, wrong, void = (result[:, columns] for columns in (slice(0, 8), slice(8, 16), slice(24, 32)))
+    assert right.std() < 1  # a flat picture stays flat where the prediction is right
+    assert wrong.std() > 20 and void.std() > 20  # stripes and dots show
+    assert (void.median() - wrong.median()).abs() > 40 and (right.median() - wrong.median()).abs() > 5
+
+
+def test_void_is_void_whatever_is_predicted(image: Tensor, mask: Tensor):
+    void = mask == VOID
+    first = difference(image, mask, mask)
+    second = difference(image, torch.zeros_like(mask), mask)
+    assert torch.equal(first[:, void], second[:, void])
+
+
+def test_a_figure_needs_words(shown: list):
+    for alt in ("", "   "):
+        with pytest.raises(ValueError, match="somebody who cannot see it"):
+            show(Figure(), alt=alt)
+    assert not shown
+
+
+def test_a_figure_is_shown_with_its_words(shown: list):
+    figure = Figure(figsize=(2, 1))
+    figure.subplots().plot([0, 1])
+    assert show(figure, alt='a line, "rising" & <steep>') is None
+    markup, text = shown[0]
+    words = "a line, &quot;rising&quot; &amp; &lt;steep&gt;"
+    assert text == 'a line, "rising" & <steep>'
+    assert f'<img alt="{words}" src="data:image/png;base64,' in markup
+    assert f'<figcaption aria-hidden="true">{words}</figcaption></figure>' in markup
+    assert pixels(markup).shape == (100, 200, 3)
+    show(figure, alt="a line", caption="Loss by step")
+    assert "<figcaption>Loss by step</figcaption>" in shown[1][0]
+
+
+def test_the_same_figure_is_the_same_bytes(shown: list, image: Tensor):
+    for _ in range(2):
+        pictures([image], alt="noise")
+    assert shown[0] == shown[1]
+
+
+def test_pictures_are_all_drawn(shown: list):
+    colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (200, 0, 200)]
+    images = [torch.tensor(color, dtype=torch.uint8)[:, None, None].expand(3, 10, 12) for color in colors]
+    pictures(images, titles=list("abcde"), columns=3, alt="five colours")
+    drawn = {tuple(pixel) for pixel in pixels(shown[0][0]).reshape(-1, 3)[::7].tolist()}
+    assert set(colors) <= drawn
+
+
+def test_grey_pictures_masks_and_sizes_mix(shown: list, image: Tensor):
+    pictures([image, image[0], image[0] > 99, image[:, :9]], alt="four pictures")
+    assert len(shown) == 1
+
+
+def test_wrong_calls_of_pictures_and_bars_are_refused(image: Tensor):
+    with pytest.raises(ValueError, match="1 pictures and 2 titles"):
+        pictures([image], titles=["a", "b"], alt="x")
+    with pytest.raises(ValueError, match="0 pictures"):
+        pictures([], alt="x")
+    with pytest.raises(ValueError, match="there are no bars to show"):
+        bars({}, alt="x")
+
+
+def test_bars_have_their_numbers_and_hatching(monkeypatch: pytest.MonkeyPatch):
+    figures: list[Figure] = []
+    monkeypatch.setattr(draw, "show", lambda figure, alt: figures.append(figure))
+    bars({"mIoU": {"stride 4": 98.52, "stride 8": 96.4}, "Boundary IoU": {"stride 8": 70}}, alt="both fall")
+    axis = figures[0].axes[0]
+    assert [text.get_text() for text in axis.texts] == ["98.5", "96.4", "70.0"]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["stride 4", "stride 8"]
+    assert len({container[0].get_hatch() for container in axis.containers}) == 2
+    assert [bar.get_width() for container in axis.containers for bar in container] == [98.52, 96.4, 70]
+    first, second = (
+        axis.containers[0][1],
+        axis.containers[1][0],
+    )  # both of "stride 8": side by side, no overlap
+    assert second.get_y() == pytest.approx(first.get_y() + first.get_height())
+
+
+def test_a_notebook_gets_markup_and_text():
+    shell = InteractiveShell.instance()
+    try:
+        with capture_output() as captured:
+            show(Figure(figsize=(1, 1)), alt="an empty figure")
+        data = captured.outputs[0].data
+    finally:
+        shell.clear_instance()
+    assert data["text/plain"] == "an empty figure" and data["text/html"].startswith("<figure")
+
+
+WITHOUT_JUPYTER = """
+import sys
+sys.modules["IPython"] = None  # as if it were not installed
+from matplotlib.figure import Figure
+from seglib.draw import show
+show(Figure(), alt="an empty figure")
+print("matplotlib.pyplot" in sys.modules)
+"""
+
+
+def test_without_jupyter_the_words_are_printed_and_pyplot_is_never_loaded():
+    run = subprocess.run([sys.executable, "-c", WITHOUT_JUPYTER], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines() == ["an empty figure", "False"]
