@@ -76,7 +76,7 @@ def solutions() -> Result:
 
 def students() -> Result:
     """Run All passes on what a student opens, with nothing filled in."""
-    return nbval("students", "--nbval-lax", "notebooks")
+    return nbval("students", "--nbval-lax", "notebooks", SEGLIB_STRICT="0")  # unsolved is no failure here
 
 
 def photographs() -> Result:
