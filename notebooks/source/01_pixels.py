@@ -35,7 +35,7 @@ import cv2
 import torch
 from skimage import measure
 
-from seglib.boxes import rasterise
+from seglib.boxes import iou, rasterise
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.draw import bars, overlay, pictures
 from seglib.labels import VOID, Classes, shares
@@ -64,7 +64,7 @@ person = photo.classes.index("person")
 reveal("01.p1", int((objects.classes == person).sum()))
 
 # %% [markdown]
-# Point at pixels. Zoom in on the two people at the back. Who is whose chair?
+# Point at pixels. Zoom in on the two people at the back. Which chair is whose?
 
 # %%
 MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
@@ -218,12 +218,18 @@ touching = [index for index in range(len(pools)) if merged(index)]
 print(f"In {len(touching)} of {len(pools)} pools, two animals of one class are a single blob.")
 
 # %% [markdown]
-# One of them. Hover over the blob: the class is one, the objects are two.
+# The most crowded of them. Hover over the blob: the class is one, the objects are two.
 
 # %%
-pool, pool_mask = pools[touching[0]]
-print("Look for:", [pools.classes.names[k] for k in merged(touching[0])])
-MaskViewer(pool, {"truth": pool_mask}, classes=pools.classes, instances=pools.instances(touching[0]))
+def crowding(index):
+    found = pools.instances(index)
+    same = found.classes[:, None] == found.classes
+    return float((iou(found.boxes, found.boxes) * same).triu(1).max())
+
+
+crowded = max(touching, key=crowding)
+pool, pool_mask = pools[crowded]
+MaskViewer(pool, {"truth": pool_mask}, classes=pools.classes, instances=pools.instances(crowded))
 
 # %% [markdown]
 # Touching merges, hiding splits. Two cats that cuddle are one blob of cat. If you must count, pay for instances.
@@ -244,7 +250,7 @@ print(f"{100 * sum(void_share) / len(void_share):.1f} % of the pixels in the poo
 # %%
 rim = torch.where(pool_mask == VOID, 1, 0)
 pictures(
-    [pool, overlay(pool, pool_mask, pools.classes), overlay(pool, rim, Classes.of("", "void"))],
+    [pool, overlay(pool, pool_mask, pools.classes), overlay(pool, rim, Classes.of("background", "void"))],
     titles=["a pool", "its mask", "void only"],
     alt="A tide pool, its mask, and its void pixels: a thin line around every animal.",
 )
@@ -282,7 +288,8 @@ reveal("01.p3", clicks(man_with_hat))
 M = len(objects)
 seconds = {"boxes, 7 s": 7 * M, "polygons, 54 s": 54 * M, "COCO masks, 79 s": 79 * M}
 minutes = {name: s / 60 for name, s in seconds.items()}
-bars({"minutes for one photograph": minutes}, alt=f"Seconds to label {M} objects: {seconds}.")
+in_words = ", ".join(f"{name}: {m:.0f}" for name, m in minutes.items())
+bars({"minutes for one photograph": minutes}, alt=f"Minutes to label {M} objects. {in_words}.")
 print(f"{sum(clicks(m) for m in objects.masks)} clicks for {M} outlines, {4 * M} for {M} boxes")
 
 # %% [markdown]
@@ -305,7 +312,8 @@ fill_rate = {name: round(100 * float(f / b), 1) for name, f, b in zip(pools.clas
 reveal("01.p4", fill_rate["starfish"])
 
 # %%
-bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, per class, in percent: {fill_rate}")
+in_words = ", ".join(f"{name} {rate:.0f}" for name, rate in fill_rate.items())
+bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in percent: {in_words}.")
 
 # %% [markdown]
 # Train on filled boxes and you teach a net that sand is starfish. Notebook 07 earns the masks back from the boxes.
