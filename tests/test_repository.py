@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import seglib
+from seglib.course import content
 from tools import bench, checks, tidy
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,6 +99,13 @@ def test_every_command_that_is_written_down_exists(name: str) -> None:
         assert "NN" in script or script == "docs/cover.png" or (ROOT / script).exists(), script
 
 
+@pytest.mark.parametrize("number", content.numbers())
+def test_the_readme_s_map_of_the_course_is_true(number: str) -> None:
+    lesson = content.load(number)
+    row = rf"^\| {number} \| {lesson.id[3:]} \| .* \| {lesson.minutes} \|$"
+    assert re.search(row, (ROOT / "README.md").read_text(), re.MULTILINE), f"README.md: {lesson.id}"
+
+
 def test_make_help_names_every_target() -> None:
     if not shutil.which("make"):
         pytest.skip("make: not on this machine")
@@ -116,6 +124,34 @@ def test_ci_scripts_are_sound() -> None:
     assert [repository["repo"] for repository in hooks] == ["local"], (
         "a hook from elsewhere has other versions"
     )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="bash and apt-get: not on Windows")
+def test_ci_brings_a_browser_and_makes_its_tests_mandatory(tmp_path: Path) -> None:
+    binaries, checkout = tmp_path / "bin", tmp_path / "course"
+    (checkout / ".ci").mkdir(parents=True)
+    (tmp_path / "shared" / "data").mkdir(parents=True)
+    binaries.mkdir()
+    shutil.copy(ROOT / ".ci" / "run", checkout / ".ci")
+    for name in ("bash", "dirname", "env", "id"):
+        (binaries / name).symlink_to(str(shutil.which(name)))
+    for name in ("apt-get", "make", "sudo"):
+        echo = 'exec "$@"' if name == "sudo" else f'echo "{name} $@ $SEGLIB_BROWSER $SEGLIB_DATA"'
+        (binaries / name).write_text(f"#!{binaries / 'bash'}\n{echo}\n")
+        (binaries / name).chmod(0o755)
+    command = [binaries / "bash", ".ci/run"]
+    variables = {"PATH": str(binaries), "CI": "true"}
+    said = subprocess.run(
+        command, cwd=checkout, env=variables, capture_output=True, text=True, check=True
+    ).stdout
+    update, install, test = said.splitlines()[1:]
+    assert update.startswith("apt-get update") and "chromium" in install
+    assert test == f"make test required {tmp_path / 'shared' / 'data'}"
+    (binaries / "chromium").symlink_to("/bin/true")
+    said = subprocess.run(
+        command, cwd=checkout, env=variables, capture_output=True, text=True, check=True
+    ).stdout
+    assert said == f"{test}\n"
 
 
 def test_floors_0_to_3_need_no_jupyter() -> None:
