@@ -65,8 +65,8 @@ def test_no_package_registry_is_named() -> None:
         "index" + "_url=",
     ]
     for path in tracked():
-        content = path.read_bytes()
-        assert not [host for host in hosts if host.encode() in content], path
+        written = path.read_bytes()
+        assert not [host for host in hosts if host.encode() in written], path
 
 
 def test_files_stay_readable() -> None:
