@@ -36,7 +36,7 @@ def evaluate(
         present: which classes the means are over; see `seglib.metrics.mean_iou`.
 
     Returns:
-        Scores; print them, or let a notebook show them.
+        Scores; print them, or let a notebook show them. A bar shows how far it is after two seconds.
 
     Raises:
         ValueError: the data set is empty, or a prediction or mask is not what it must be.
@@ -62,6 +62,10 @@ def _judge(
     image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
     pred, seconds = _predict(segmenter, image, mask)
     where = f"{segmenter.name} on picture {dataset.sample_id(index)} of {dataset.name}"
+    if not isinstance(pred, Tensor):
+        raise ValueError(
+            f"{where}: predict gave {type(pred).__name__}; it must give a tensor of class indices"
+        )
     if pred.shape != mask.shape:
         raise ValueError(f"{where}: predict gave {tuple(pred.shape)}, but the mask is {tuple(mask.shape)}")
     num_classes = len(dataset.classes)
@@ -87,14 +91,14 @@ def _sees_truth(segmenter: Segmenter) -> bool:
     return bool(getattr(segmenter, "sees_truth", False))
 
 
-def _predict(segmenter: Segmenter, image: Tensor, mask: Tensor) -> tuple[Tensor, float]:
-    """The prediction on the CPU, and the seconds it took."""
+def _predict(segmenter: Segmenter, image: Tensor, mask: Tensor) -> tuple[object, float]:
+    """The prediction, on the CPU if it is a tensor, and the seconds it took."""
     given = (image, mask) if _sees_truth(segmenter) else (image,)
     start = time.perf_counter()
     with torch.inference_mode():
-        pred = torch.as_tensor(
-            segmenter.predict(*given)
-        ).cpu()  # waits for the GPU: the time is that of the work
+        pred = segmenter.predict(*given)
+        if isinstance(pred, Tensor):
+            pred = pred.cpu()  # waits for the GPU, so that the time is that of the work
     return pred, time.perf_counter() - start
 
 
