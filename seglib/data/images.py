@@ -84,18 +84,20 @@ def read_labels(path: Path) -> NDArray[Any]:
     )
 
 
-def count_labels(path: Path) -> NDArray[np.int64] | None:
+def count_labels(path: Path) -> dict[int, int] | None:
     """How many pixels of a mask file have each value, without an array of its pixels.
 
     Returns:
-        (256,) counts; None where the mask is painted or has more than 8 bits.
+        Value 0..255 -> pixels, for values that occur; None where the mask is painted or has more than 8 bits.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is empty, cut off, or not a picture.
     """
     picture = _open(path)
-    return np.array(picture.histogram()) if picture.mode in ("L", "P") else None
+    if picture.mode not in ("L", "P"):
+        return None
+    return {value: count for value, count in enumerate(picture.histogram()) if count}
 
 
 def fit(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
