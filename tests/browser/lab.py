@@ -1,0 +1,133 @@
+"""JupyterLab as a test drives it: a server, a notebook that is open in it, and that notebook's kernel."""
+
+from __future__ import annotations
+
+import ast
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import nbformat
+from jupyter_client import BlockingKernelClient
+from playwright.sync_api import Locator, Page
+
+ROOT = Path(__file__).parents[2]
+ARTEFACTS = ROOT / "artefacts" / "browser"
+IDLE = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+
+# A canvas as one number that changes when any of its pixels does.
+CHECKSUM = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data
+    .reduce((sum, value, index) => (sum + value * (index % 65521 + 1)) % 4294967291, 0)"""
+
+
+def checksum(canvas: Locator) -> int:
+    return canvas.evaluate(CHECKSUM)
+
+
+def until(condition: Any, what: str, seconds: float = 60) -> Any:
+    """Ask until the answer is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := condition():
+            return answer
+        time.sleep(0.1)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+class Kernel:
+    """A kernel, spoken to from a thread of its own: Playwright's event loop holds the main one."""
+
+    def __init__(self, connection_file: Path) -> None:
+        self.thread = ThreadPoolExecutor(1)
+        self.client = BlockingKernelClient(connection_file=str(connection_file))
+        self.client.load_connection_file()
+        self.thread.submit(self.client.start_channels).result()
+
+    def execute(self, code: str, value: str = "None") -> str:
+        """Run `code` and return the repr of the expression `value`."""
+        ask = partial(self.client.execute, code, user_expressions={"value": value}, reply=True, timeout=30)
+        content = self.thread.submit(ask).result()["content"]
+        assert content["status"] == "ok", content
+        return content["user_expressions"]["value"]["data"]["text/plain"]
+
+    def close(self) -> None:
+        self.thread.submit(self.client.stop_channels).result()
+        self.thread.shutdown()
+
+
+@dataclass
+class Notebook:
+    """A notebook that is open in JupyterLab, and its kernel."""
+
+    page: Page
+    kernel: Kernel
+
+    def run_all(self, seconds: float = 240) -> None:
+        """Run All Cells, and wait until each has run; fails with what the first failing cell says."""
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
+        error = self.page.locator('[data-mime-type="application/vnd.jupyter.error"]')
+
+        def done() -> bool:
+            assert not error.count(), error.first.inner_text()
+            return all(any(map(str.isdigit, text)) for text in prompts.all_inner_texts())
+
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        until(done, "every cell has run", seconds)
+        self.page.locator(IDLE).wait_for(timeout=30_000)
+
+    def python(self, expression: str) -> Any:
+        """The value of an expression in the kernel."""
+        text = self.kernel.execute(f"import json; __value__ = json.dumps({expression})", "__value__")
+        return json.loads(ast.literal_eval(text))
+
+    def execute(self, code: str) -> None:
+        """Run a statement in the kernel."""
+        self.kernel.execute(code)
+
+
+@dataclass
+class Lab:
+    """A JupyterLab server with settings, home and folder of its own."""
+
+    folder: Path
+    url: str
+    token: str
+    runtime: Path
+    kernels: list[Kernel] = field(default_factory=list)
+
+    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.url}/{path}", data, {"Authorization": f"token {self.token}"})
+        with urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def open(self, page: Page, notebook: nbformat.NotebookNode, name: str) -> Notebook:
+        """Write a notebook into the server's folder, give it a kernel, and open it."""
+        spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata.setdefault("kernelspec", spec)  # without it Lab asks
+        nbformat.write(notebook, self.folder / name)
+        session = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+        began = self.ask("api/sessions", session)["id"]
+        page.goto(f"{self.url}/doc/tree/{name}?reset&token={self.token}")
+
+        # Lab shows a kernel as idle before it has attached it, and loses a Run All that comes between.
+        def attached() -> str:
+            kernel = self.ask(f"api/sessions/{began}")["kernel"]
+            return kernel["id"] if kernel["connections"] and kernel["execution_state"] == "idle" else ""
+
+        kernel = Kernel(self.runtime / f"kernel-{until(attached, 'Lab attaches the kernel', 120)}.json")
+        self.kernels.append(kernel)
+        page.locator(IDLE).wait_for(timeout=60_000)
+        return Notebook(page, kernel)
+
+
+def watch(page: Page, errors: list[str]) -> None:
+    """Collect what goes wrong on a page."""
+    page.on("pageerror", lambda error: errors.append(f"pageerror: {error}"))
+    page.on("console", lambda message: message.type == "error" and errors.append(f"console: {message.text}"))

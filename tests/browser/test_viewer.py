@@ -1,0 +1,250 @@
+"""The mask viewer in JupyterLab: what the canvas shows, the keyboard, and both directions to Python."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Iterator
+
+import nbformat
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, Locator, expect
+
+from seglib.data.scenes import Scenes
+from seglib.widgets import MaskViewer
+from seglib.widgets.telling import tell
+from tests.browser.lab import ARTEFACTS, Lab, Notebook, checksum, until, watch
+
+pytestmark = pytest.mark.browser
+
+SET_UP = """\
+from seglib.data.scenes import Scenes
+from seglib.widgets import MaskViewer
+from seglib.widgets.telling import tell
+
+pools = Scenes(length=1)
+image, mask = pools[0]"""
+VIEWER = """\
+viewer = MaskViewer(
+    image,
+    {"truth": mask, "prediction": tell(mask, "shift", 6)},
+    classes=pools.classes,
+    instances=pools.instances(0),
+)
+viewer"""
+RESET = """\
+viewer.opacity, viewer.outline, viewer.hatch, viewer.error = 0.5, True, False, ""
+viewer.mode, viewer.layer, viewer.visible = "overlay", "truth", [*pools.classes, "void"]
+viewer.zoom, viewer.cursor = 1, None"""
+# The middle of every picture pixel, of a canvas that shows each as a whole number of its own.
+SAMPLES = """(canvas, width) => {
+    const unit = canvas.width / width, height = canvas.height / unit, data = canvas.getContext("2d")
+        .getImageData(0, 0, canvas.width, canvas.height).data, out = new Uint8Array(width * height * 3);
+    for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++) {
+        const at = 4 * (Math.floor((y + .5) * unit) * canvas.width + Math.floor((x + .5) * unit));
+        for (let c = 0; c < 3; c++) out[i++] = data[at + c];
+    }
+    return btoa(Array.from(out, value => String.fromCharCode(value)).join(""));
+}"""
+
+
+def pixels(canvas: Locator, width: int) -> np.ndarray:
+    """(H, W, 3) int: what a canvas shows, one sample a picture pixel."""
+    data = np.frombuffer(base64.b64decode(canvas.evaluate(SAMPLES, width)), np.uint8)
+    return data.reshape(-1, width, 3).astype(int)
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, context: BrowserContext) -> Iterator[tuple[Notebook, list[str]]]:
+    """A notebook with one viewer; its page serves all tests of this file."""
+    errors: list[str] = []
+    page = context.new_page()
+    watch(page, errors)
+    cells = [nbformat.v4.new_code_cell(source) for source in (SET_UP, VIEWER)]
+    opened = lab.open(page, nbformat.v4.new_notebook(cells=cells), "viewer.ipynb")
+    opened.run_all()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=ARTEFACTS / "start.png")
+    print(errors)
+    page.locator(".seglib-card canvas").first.wait_for()
+    yield opened, errors
+    page.close()
+
+
+@pytest.fixture
+def viewer(notebook: tuple[Notebook, list[str]]) -> Iterator[Notebook]:
+    """The viewer in its first state; whatever reaches the console as an error fails the test."""
+    opened, errors = notebook
+    opened.execute(RESET)
+    opened.page.wait_for_timeout(200)
+    yield opened
+    assert not errors, errors
+
+
+@pytest.fixture(scope="module")
+def twin() -> MaskViewer:
+    """The same viewer in this process."""
+    pools = Scenes(length=1)
+    image, mask = pools[0]
+    maps = {"truth": mask, "prediction": tell(mask, "shift", 6)}
+    return MaskViewer(image, maps, classes=pools.classes, instances=pools.instances(0))
+
+
+def canvas_of(notebook: Notebook, index: int = 0) -> Locator:
+    return notebook.page.locator(".seglib-card .seglib-canvas canvas").nth(index)
+
+
+def press_and_see(notebook: Notebook, control: Locator, key: str) -> None:
+    """A key on a control changes the picture."""
+    before = checksum(canvas_of(notebook))
+    control.focus()
+    notebook.page.keyboard.press(key)
+    until(lambda: checksum(canvas_of(notebook)) != before, f"{key} changes the picture", 5)
+
+
+def test_the_opacity_slider_answers_the_arrow_keys_and_python_knows(viewer: Notebook) -> None:
+    press_and_see(viewer, viewer.page.get_by_label("Opacity"), "ArrowRight")
+    until(lambda: viewer.python("viewer.opacity") == 0.51, "Python reads 0.51", 5)
+    viewer.page.screenshot(path=ARTEFACTS / "viewer.png")
+
+
+@pytest.mark.parametrize("label", ["Outline", "Hatching", "kelp"])
+def test_a_tick_box_answers_the_space_bar(viewer: Notebook, label: str) -> None:
+    press_and_see(viewer, viewer.page.get_by_role("checkbox", name=label, exact=True), "Space")
+
+
+def test_hiding_a_class_reaches_python(viewer: Notebook) -> None:
+    viewer.page.get_by_role("button", name="Hide all classes").click()
+    until(lambda: viewer.python("viewer.visible") == [], "Python reads that nothing is visible", 5)
+    viewer.page.get_by_role("button", name="Show all classes").click()
+    until(lambda: "void" in viewer.python("viewer.visible"), "Python reads that all is visible", 5)
+
+
+def test_python_changes_the_picture_and_the_controls(viewer: Notebook) -> None:
+    before = checksum(canvas_of(viewer))
+    viewer.execute("viewer.opacity = .9")
+    until(lambda: checksum(canvas_of(viewer)) != before, "the picture changes", 5)
+    expect(viewer.page.get_by_label("Opacity")).to_have_value("0.9")
+
+
+STATES = [
+    {"mode": mode, "layer": layer, "opacity": opacity, "outline": outline, "hatch": hatch, "visible": visible}
+    for mode, layer in (("overlay", "truth"), ("overlay", "prediction"), ("difference", "truth"))
+    for opacity, (outline, hatch), visible in itertools.product(
+        (0.0, 0.35, 1.0), ((True, False), (False, True)), (("kelp", "void"), tuple(Scenes(length=1).classes))
+    )
+    if mode == "overlay" or (opacity, outline) == (1.0, True)
+]
+
+
+def test_the_canvas_shows_what_compose_computes(viewer: Notebook, twin: MaskViewer) -> None:
+    for state in STATES:
+        with twin.hold_trait_notifications():
+            for name, value in state.items():
+                setattr(twin, name, list(value) if name == "visible" else value)
+                viewer.execute(f"viewer.{name} = {list(value) if name == 'visible' else value!r}")
+        viewer.page.wait_for_timeout(100)
+        expected = twin.compose().permute(1, 2, 0).numpy().astype(int)
+        seen = pixels(canvas_of(viewer), expected.shape[1])
+        assert np.abs(seen - expected).max() <= 2, state
+
+
+def test_the_arrow_keys_read_the_picture_out(viewer: Notebook, twin: MaskViewer) -> None:
+    canvas = canvas_of(viewer)
+    canvas.focus()
+    for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight"):
+        viewer.page.keyboard.press(key)
+    twin.cursor = [89, 79]
+    expect(viewer.page.locator(".seglib-readout")).to_have_text(twin.read_out())
+    until(lambda: viewer.python("viewer.cursor") == [89, 79], "Python reads the cursor", 5)
+    viewer.page.keyboard.press("Escape")
+    until(lambda: viewer.python("viewer.cursor") is None, "Escape lets go", 5)
+
+
+def test_the_pointer_reads_the_picture_out(viewer: Notebook, twin: MaskViewer) -> None:
+    canvas = canvas_of(viewer)
+    unit = canvas.bounding_box()["width"] / 160  # type: ignore[index]
+    canvas.hover(position={"x": 40.5 * unit, "y": 100.5 * unit})
+    twin.cursor = [40, 100]
+    expect(viewer.page.locator(".seglib-readout")).to_have_text(twin.read_out())
+
+
+def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Notebook) -> None:
+    canvas, mouse = canvas_of(viewer), viewer.page.mouse
+    press_and_see(viewer, canvas, "+")
+    until(lambda: viewer.python("viewer.zoom") == 1.5, "Python reads the zoom", 5)
+    canvas.hover(position={"x": 200, "y": 200})
+    mouse.wheel(0, -100)
+    until(lambda: viewer.python("viewer.zoom") == pytest.approx(1.8), "the wheel zooms a focused picture", 5)
+    before, centre = checksum(canvas), viewer.python("viewer.center")
+    box = canvas.bounding_box()
+    assert box
+    mouse.down()
+    mouse.move(box["x"] + 260, box["y"] + 200)
+    mouse.up()
+    assert checksum(canvas) != before
+    until(lambda: viewer.python("viewer.center")[0] < centre[0] - 5, "the view has gone left", 5)
+    viewer.page.keyboard.press("0")
+    until(lambda: viewer.python("viewer.zoom") == 1, "0 shows all", 5)
+
+
+def test_the_wheel_scrolls_the_notebook_over_a_picture_without_focus(viewer: Notebook) -> None:
+    viewer.page.get_by_label("Opacity").focus()
+    canvas_of(viewer).hover()
+    viewer.page.mouse.wheel(0, -100)
+    viewer.page.wait_for_timeout(200)
+    assert viewer.python("viewer.zoom") == 1
+
+
+def test_side_by_side_shares_zoom_and_cursor(viewer: Notebook) -> None:
+    viewer.page.get_by_role("radio", name="Side by side").check()
+    first, second = canvas_of(viewer, 0), canvas_of(viewer, 1)
+    expect(second).to_be_visible()
+    before = checksum(first), checksum(second)
+    first.focus()
+    viewer.page.keyboard.press("+")
+    until(lambda: checksum(first) != before[0] and checksum(second) != before[1], "both zoom", 5)
+    viewer.page.keyboard.press("ArrowDown")
+    expect(viewer.page.locator(".seglib-mark:visible")).to_have_count(2)
+    viewer.page.screenshot(path=ARTEFACTS / "viewer-side-by-side.png")
+
+
+def test_a_difference_is_told_in_words_and_numbers(viewer: Notebook) -> None:
+    viewer.page.get_by_role("radio", name="Difference").check()
+    label = canvas_of(viewer).get_attribute("aria-label")
+    assert label and label.startswith("prediction against truth: ")
+    assert all(word in label for word in ("right", "wrong", "void"))
+    expect(viewer.page.get_by_role("row", name="wrong")).to_be_visible()
+    viewer.page.screenshot(path=ARTEFACTS / "viewer-difference.png")
+
+
+def test_every_picture_has_its_description(viewer: Notebook, twin: MaskViewer) -> None:
+    twin.mode = "overlay"
+    assert canvas_of(viewer).get_attribute("aria-label") == twin.description().splitlines()[0]
+
+
+def test_an_error_of_an_observer_reaches_the_student(viewer: Notebook) -> None:
+    viewer.execute("def fail(change):\n    raise KeyError('no such fish')\n\nviewer.observe(fail, 'hatch')")
+    box = viewer.page.get_by_role("checkbox", name="Hatching")
+    box.check()
+    expect(viewer.page.get_by_role("alert")).to_have_text("KeyError: 'no such fish'")
+    viewer.execute("viewer.unobserve(fail, 'hatch')")
+    box.uncheck()
+    expect(viewer.page.locator(".seglib-alert")).to_be_hidden()
+
+
+def test_it_is_readable_on_a_dark_page_too(viewer: Notebook) -> None:
+    viewer.page.evaluate("""() => {
+        document.body.dataset.jpThemeLight = "false";
+        const root = document.documentElement.style;
+        for (const [name, value] of Object.entries({"ui-font-color1": "#fff", "ui-font-color2": "#b3b3b3",
+            "layout-color1": "#111", "layout-color2": "#424242", "border-color2": "#616161"}))
+            root.setProperty(`--jp-${name}`, value);
+    }""")
+    colors = viewer.page.locator(".seglib-card").evaluate(
+        "card => [getComputedStyle(card).color, getComputedStyle(card).backgroundColor]"
+    )
+    viewer.page.screenshot(path=ARTEFACTS / "viewer-dark.png")
+    viewer.page.evaluate("document.documentElement.removeAttribute('style')")
+    assert colors == ["rgb(255, 255, 255)", "rgb(17, 17, 17)"]
