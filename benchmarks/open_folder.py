@@ -37,7 +37,7 @@ def main() -> None:
         made = time.perf_counter()
         count = len(load(Path(name)))
         opened = time.perf_counter()
-    print(print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"))
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{pictures} pictures with masks: made in {made - begin:.1f} s, opened in {opened - made:.1f} s")
     print(f"{count} of them in train")
 

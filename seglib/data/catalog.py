@@ -68,8 +68,9 @@ def load(
         return Scenes(split=split, **options)
     if name == "photo":
         return voc.Photo()
-    if isinstance(name, Path) or (name not in ENTRIES and Path(name).exists()):
-        return open_folder(Path(name), split, **options)
+    path = Path(name).expanduser()
+    if isinstance(name, Path) or (name not in ENTRIES and path.exists()):
+        return open_folder(path, split, **options)
     if name not in ENTRIES:
         raise ValueError(f"{name}: no such folder, and no data set of this name; there is {', '.join(NAMES)}")
     place = found(root).get(name)
@@ -103,10 +104,10 @@ def found(root: Path | str | None = None) -> dict[str, Path]:
 def _roots(root: Path | str | None) -> Iterator[Path]:
     """Where data sets may lie, best first."""
     if root is not None:
-        yield Path(root)
+        yield Path(root).expanduser()
         return
     if os.environ.get("SEGLIB_DATA"):
-        yield Path(os.environ["SEGLIB_DATA"])
+        yield Path(os.environ["SEGLIB_DATA"]).expanduser()
     project = Path(seglib.__file__).parents[1]
     if (project / "pyproject.toml").is_file():  # a checkout, not an installed package
         yield project / "data"

@@ -1,5 +1,6 @@
 """The catalog: every name, every place, and what to do where there is nothing."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,20 @@ def test_a_path_is_a_folder_of_ones_own(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         Image.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / name / "a.png")
     assert load(tmp_path).sample_id(0) == load(str(tmp_path)).sample_id(0) == "a"
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    place = camvid(tmp_path / "shelf" / "camvid")
+    assert load("~/shelf/camvid").name == "camvid" and found("~/shelf") == {"camvid": place}
+    monkeypatch.setenv("SEGLIB_DATA", "~/shelf")
+    assert found() == {"camvid": place}
+
+
+def test_workers_can_have_a_copy(tmp_path: Path) -> None:
+    for dataset in (load("photo"), load("camvid", root=camvid(tmp_path)), load(tmp_path)):
+        assert pickle.loads(pickle.dumps(dataset))[0][1].equal(dataset[0][1])
 
 
 def test_unknown_names(tmp_path: Path) -> None:
