@@ -63,12 +63,12 @@ lesson = start("00_start")
 # %%
 pools = lesson.scenes("train", length=200, size=(160, 160))
 crab = pools.classes.index("crab")
-image, mask = next((image, mask) for image, mask in pools if (mask == crab).any())
+image, mask = pools[34]
 MaskViewer(image, {"truth": mask}, classes=pools.classes)
 
 # %% [markdown]
-# Drag *Opacity* to and fro. Point at a claw. Zoom in with the mouse wheel until you see single pixels.
-# Everything works by keyboard, too: Tab takes you from one control to the next.
+# Drag *Opacity* to and fro. Point at a claw. Click on the picture and turn the mouse wheel until you see
+# single pixels. Everything works by keyboard, too: Tab takes you from one control to the next.
 
 # %% [markdown] tags=["concept"]
 # ## Guess first

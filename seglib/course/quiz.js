@@ -11,11 +11,11 @@ function quiz(frame) {
     score.textContent = `${right} of ${items.length} right`;
   };
   frame.watch(["chosen"], show);
-  root.append(h("ol", { class: "seglib-quiz" }, items.map((item) => h("li", {}, question(frame, item)))), score);
+  root.append(h("div", { class: "seglib-quiz" }, items.map((item, index) => question(frame, item, index + 1))), score);
   show();
 }
 
-function question(frame, { id, question, choices, reasons, answer }) {
+function question(frame, { id, question, choices, reasons, answer }, number) {
   const group = `${id}-${Math.random().toString(36).slice(2)}`;
   const inputs = choices.map((_, index) => h("input", { type: "radio", name: group, value: index }));
   const reason = h("p", { class: "seglib-reason", role: "status" });
@@ -37,7 +37,7 @@ function question(frame, { id, question, choices, reasons, answer }) {
   frame.watch(["chosen"], show);
   show();
   return h("fieldset", {},
-    prose("legend", question),
+    prose("legend", `${number}. ${question}`),
     choices.map((choice, index) => h("label", {}, inputs[index], prose("span", choice))),
     h("div", { class: "seglib-bar" }, check, reason));
 }

@@ -59,14 +59,19 @@ def box(title: str, text: str = "", kind: str = "note", extra_html: str = "") ->
 
 
 def inline(text: str) -> str:
-    """Text as HTML: escaped, `code` in backticks, lines kept.
+    """Text as HTML: escaped, `code` in backticks, *emphasis* in stars, lines kept.
 
     Example:
-        >>> inline("is `a < b`?")
-        'is <code>a &lt; b</code>?'
+        >>> inline("is `a < b` *always*, or 2 * 3 * 4?")
+        'is <code>a &lt; b</code> <em>always</em>, or 2 * 3 * 4?'
     """
-    escaped = re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-    return escaped.replace("\n", "<br>")
+    # Every second part stood between backticks, and is left as it is.
+    parts = re.split(r"`([^`\n]+)`", html.escape(text, quote=False))
+    parts[::2] = [
+        re.sub(r"(?<![\w*])\*(?=\S)([^*\n]+)(?<=\S)\*(?!\w)", r"<em>\1</em>", part) for part in parts[::2]
+    ]
+    parts[1::2] = [f"<code>{part}</code>" for part in parts[1::2]]
+    return "".join(parts).replace("\n", "<br>")
 
 
 def code_block(source: str) -> str:

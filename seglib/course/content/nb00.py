@@ -33,7 +33,7 @@ LESSON = Lesson(
             meets=["00.b"],
         ),
         "00.2": Exercise(
-            title="Bug clinic: the red sand",
+            title="The red sand",
             minutes=3,
             check=check_reddish,
             reference=reddish,

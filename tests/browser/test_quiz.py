@@ -1,0 +1,72 @@
+"""The quiz in JupyterLab: by keyboard, announced, and known to Python."""
+
+import nbformat
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.lab import ARTEFACTS, Lab, Notebook
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def opened(lab: Lab, context, request) -> Notebook:
+    page = context.new_page()
+    request.addfinalizer(page.close)
+    code = "from seglib.course import quiz\nasked = quiz('00')\nasked"
+    notebook = lab.open(page, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), "quiz.ipynb")
+    notebook.run_all()
+    return notebook
+
+
+@pytest.fixture
+def quiz(opened: Notebook) -> Page:
+    opened.execute("asked.chosen = {}; asked.error = ''")
+    return opened.page
+
+
+def test_answering_by_keyboard(opened: Notebook, quiz: Page) -> None:
+    first = quiz.get_by_role("group").first
+    first.get_by_role("radio").first.focus()
+    quiz.keyboard.press("Space")
+    quiz.keyboard.press("ArrowDown")
+    expect(first.get_by_role("radio").nth(1)).to_be_checked()
+    assert opened.python("asked.chosen") == {}  # looking at choices is no answer
+    quiz.keyboard.press("Tab")
+    quiz.keyboard.press("Enter")
+    expect(first.get_by_role("status")).to_contain_text("Right.")
+    expect(quiz.get_by_text("1 of 3 right")).to_be_visible()
+    assert opened.python("asked.chosen") == {"00.q1": 1}
+    quiz.locator(".jp-OutputArea-output").first.screenshot(path=str(ARTEFACTS / "quiz.png"))
+
+
+def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: Page) -> None:
+    second = quiz.get_by_role("group").nth(1)
+    check = second.get_by_role("button")
+    check.click()
+    expect(second.get_by_role("status")).to_have_text("Pick one first.")
+    second.get_by_text("new at once").click()
+    check.click()
+    expect(second.get_by_role("status")).to_contain_text("No. That is a spreadsheet.")
+    second.get_by_text("old until you run its cell").click()
+    expect(second.get_by_role("status")).to_have_text("")
+    check.click()
+    expect(second.get_by_role("status")).to_contain_text("Right.")
+    record = opened.python("__import__('seglib.course.store', fromlist=['read']).read('00')['quiz']['00.q2']")
+    assert record["first"] == 0 and record["right"]
+
+
+def test_python_answers_and_the_page_shows_it(opened: Notebook, quiz: Page) -> None:
+    opened.execute("asked.chosen = {'00.q3': 0}")
+    third = quiz.get_by_role("group").nth(2)
+    expect(third.get_by_role("status")).to_contain_text("No. 10 is its height")
+    expect(third.get_by_role("radio").first).to_be_checked()
+
+
+def test_an_error_while_recording_reaches_the_student(opened: Notebook, quiz: Page) -> None:
+    opened.execute("from seglib.course import store; kept = store.update; store.update = lambda *_: 1 / 0")
+    first = quiz.get_by_role("group").first
+    first.get_by_role("radio").first.check()
+    first.get_by_role("button").click()
+    expect(quiz.get_by_role("alert").first).to_contain_text("ZeroDivisionError")
+    opened.execute("store.update = kept")

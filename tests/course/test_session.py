@@ -1,0 +1,106 @@
+import pytest
+import torch
+
+from seglib.course import check, content, predict, start
+from seglib.course.session import found
+from seglib.data import catalog
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """No real data sets."""
+    monkeypatch.setenv("SEGLIB_DATA", "none")
+
+
+def test_the_card_says_what_there_is(towels, alone, capsys):
+    session = start("42_towels")
+    said = capsys.readouterr().out
+    assert said.startswith("▸ 42 Towels Your machine: ")
+    assert "Profile: tiny (SEGLIB_PROFILE says so). Device: cpu. Seed: 0." in said
+    assert "at most 10 s, and you about 5 minutes" in said
+    assert "built-in scenes and one photograph" in said
+    assert "The first thing to solve is exercise 42.1, Double." in said
+    assert (session.profile.name, session.device, session.seed) == ("tiny", "cpu", 0)
+
+
+def test_the_card_says_where_you_left_off(towels, alone, capsys):
+    check("42.1", lambda numbers: [2 * number for number in numbers])
+    start("42_towels")
+    assert "You have solved 1 of 2; next is exercise 42.2, Name." in capsys.readouterr().out
+    check("42.2", 7)
+    start("42_towels")
+    assert "You have solved every exercise here." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["99_sharks", "42_shells", "", None, 3])
+def test_an_unknown_lesson_is_told_the_known(towels, name):
+    with pytest.raises(ValueError, match=f"There is no lesson {name!r}. The lessons are '42_towels'"):
+        start(name)
+
+
+def test_a_session_is_seeded(towels, alone):
+    start("42_towels")
+    first = torch.rand(3)
+    start("42_towels")
+    assert torch.equal(first, torch.rand(3))
+
+
+def test_scenes_follow_the_profile_and_the_dials(towels, alone):
+    session = start("42_towels")
+    assert len(session.scenes("val")) == session.profile.pictures
+    pools = session.scenes("train", length=2, size=(32, 48), count=(0, 0))
+    image, mask = pools[0]
+    assert len(pools) == 2 and image.shape == (3, 32, 48) and not mask.any()
+    with pytest.raises(TypeError, match="tides"):
+        session.scenes(tides=3)
+
+
+def test_no_photographs_is_none_and_the_photo_is_always_there(towels, alone):
+    session = start("42_towels")
+    assert found() == {} and session.photographs("val") is None and session.photographs(name="pets") is None
+    image, mask = session.photo[0]
+    assert image.shape[1:] == mask.shape and session.photo.instances(0)
+
+
+def test_the_first_data_set_that_is_here(towels, monkeypatch):
+    monkeypatch.setattr(catalog, "found", lambda: {"camvid": "a folder"})
+    monkeypatch.setattr(catalog, "load", lambda name, split: (name, split))
+    session = start("42_towels")
+    assert session.photographs("val") == ("camvid", "val")
+    assert session.photographs(name="pets") is None
+
+
+@pytest.mark.photographs
+def test_real_photographs(towels, photographs, capsys):
+    session = start("42_towels")
+    assert "Data: pets, camvid" in capsys.readouterr().out
+    for name in ("pets", "camvid"):
+        image, mask = session.photographs("val", name)[0]
+        assert image.shape[1:] == mask.shape
+
+
+def test_a_cell_shows_a_check_once(towels):
+    pytest.importorskip("IPython")
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    shell = InteractiveShell.instance()
+    shell.user_ns |= {"check": check, "predict": predict}
+    try:
+        with capture_output() as seen:
+            shell.run_cell('check("42.2", 8)')
+        assert len(seen.outputs) == 1 and "text/html" in seen.outputs[0].data
+        assert 'role="status"' in seen.outputs[0].data["text/html"]
+        assert "<code>hint(" in seen.outputs[0].data["text/html"]
+        with capture_output() as seen:
+            shell.run_cell(
+                "def double(numbers):\n    zero = 0\n    return numbers[0] / zero\ncheck('42.1', double)"
+            )
+        assert "in line 3: `return numbers[0] / zero`" in seen.outputs[0].data["text/plain"]
+    finally:
+        InteractiveShell.clear_instance()
+
+
+def test_every_lesson_is_named_after_its_source():
+    for number in content.numbers():
+        assert content.load(number).number == number
