@@ -59,7 +59,7 @@ function card({ model, el }, name) {
   tell(model.get("error"));
   el.replaceChildren(root);
   onClose(() => timer && (clearTimeout(timer), model.save_changes()));
-  return { model, root, fail, guard, watch, on, set, everyFrame, onClose, close: () => leave.abort() };
+  return { model, el, root, fail, guard, watch, on, set, everyFrame, onClose, close: () => leave.abort() };
 }
 
 // What a front end calls: an object with `render`. `show(card)` fills the card.

@@ -15,10 +15,11 @@ function legend(frame, scene, shown) {
   const body = h("tbody");
   const show = () => {
     const panels = shown();
-    const maps = panels.map(({ map }) => map).filter(Boolean);
+    const shares = panels.map(({ map }) => map).filter(Boolean);
+    const maps = shares.length > 2 ? shares.slice(0, 1) : shares; // three columns do not fit beside the names
     const titles = maps.map(({ name }) => h("th", { scope: "col" }, name));
     bar.hidden = frame.model.get("mode") === "difference";
-    head.replaceChildren(...(maps.length > 1 ? [h("td"), ...titles] : []));
+    head.replaceChildren(...(shares.length > 1 ? [h("td"), ...titles] : []));
     body.replaceChildren(...(bar.hidden ? verdictRows(panels[0].verdicts) : rows.map((row) => row(maps))));
   };
   frame.watch(["mode", "layer"], show);
@@ -31,7 +32,7 @@ function classRow(frame, { name, value, color, place }) {
   const { model } = frame;
   const clear = name === "background"; // never painted: there is the picture itself
   const swatch = h("canvas", SWATCH);
-  const input = h("input", { type: "checkbox", hidden: clear });
+  const input = h("input", { type: "checkbox", disabled: clear });
   const row = h("tr", {}, h("th", { scope: "row" }, h("label", {}, input, swatch, h("span", {}, name))));
   const show = () => {
     const ink = model.get("hatch") ? inked(color) : color;

@@ -24,19 +24,17 @@ async function detector(frame) {
     const at = y * scene.width + x;
     return `x ${x}, y ${y} · truth: ${scene.name(truth.labels[at])} · prediction: ${scene.name(step().labels[at])}`;
   };
-  const stage = new Stage(frame, scene, { shown, readOut, panels: 1 });
+  const side = h("div", { class: "seglib-side seglib-wide" },
+    choice(frame, "lie", "Lie", lies.map(({ name }) => [name, NAMES[name]])),
+    lieSlider(frame, lie, step),
+    scoreTable(frame, data.scores, lies[0].steps[0].scores, step));
+  const stage = new Stage(frame, scene, { shown, readOut, side, panels: 1 });
   watch(["lie"], () => model.get("step") >= lie().steps.length && set("step", 0));
   watch(["lie", "step", "mode"], stage.paint);
 
-  frame.root.append(
-    h("div", { class: "seglib-bar" }, choice(frame, "lie", "Lie", lies.map(({ name }) => [name, NAMES[name]]))),
-    lieSlider(frame, lie, step),
-    h("div", { class: "seglib-body" },
-      stage.element,
-      h("div", { class: "seglib-side seglib-wide" },
-        scoreTable(frame, data.scores, lies[0].steps[0].scores, step))),
-    h("div", { class: "seglib-bar" },
-      choice(frame, "mode", "View", [["overlay", "Overlay"], ["difference", "Difference"]]), zoomButtons(frame, stage)));
+  const modes = choice(frame, "mode", "View", [["overlay", "Overlay"], ["difference", "Difference"]]);
+  const halved = data.stride > 1 ? h("span", { class: "seglib-quiet" }, `every ${data.stride}th pixel of the picture`) : null;
+  frame.root.append(h("div", { class: "seglib-bar" }, modes, halved, zoomButtons(frame, stage)), stage.element);
 }
 
 // The slider has as many stops as the lie has sizes.
@@ -54,9 +52,9 @@ function lieSlider(frame, lie, step) {
 function scoreTable(frame, names, honest, step) {
   const rows = names.map((name) => scoreRow(name));
   const table = h("table", { class: "seglib-scores" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Score"), h("td"), h("th", { scope: "col" }, "%"), h("th", { scope: "col" }, "change"))),
+    h("thead", {}, h("tr", {}, ["Score", "%", "Change"].map((title) => h("th", { scope: "col" }, title)))),
     h("tbody", {}, rows.map(({ row }) => row)));
-  const verdict = h("output", { class: "seglib-quiet", role: "status" });
+  const verdict = h("output", { class: "seglib-verdict", role: "status" });
   const reveal = button(frame, "Show the scores", "Show the scores", () => frame.set("hidden", false));
   const veil = h("div", { class: "seglib-veil" }, h("p", {}, "Guess first: which score notices this lie least, and which most?"), reveal);
   const show = () => {
@@ -68,14 +66,15 @@ function scoreTable(frame, names, honest, step) {
   };
   frame.watch(["lie", "step", "hidden"], show);
   show();
-  return h("div", { class: "seglib-legend" }, veil, table, verdict);
+  return h("div", {}, veil, table, verdict);
 }
 
 function scoreRow(name) {
-  const bar = h("span", { class: "seglib-bar-fill" });
+  const bar = h("span");
   const number = h("td");
   const change = h("td");
-  const row = h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "seglib-track", "aria-hidden": "true" }, h("span", {}, bar)), number, change);
+  const track = h("span", { class: "seglib-track", "aria-hidden": "true" }, bar);
+  const row = h("tr", {}, h("th", { scope: "row" }, name, track), number, change);
   const fill = (score, before) => {
     bar.style.width = `${100 * (score ?? 0)}%`;
     number.textContent = score === null ? "–" : (100 * score).toFixed(1);

@@ -17,7 +17,7 @@ from seglib.widgets.telling import LIES, Step, all_lies, judge, tell
 
 __all__ = ["LieDetector", "judge", "tell"]
 
-# Pixels of the longer side; of a larger picture every second pixel is left out until it fits, to tell lies quickly.
+# Pixels of the longer side. Of a larger picture every second pixel is left out until it fits: lies need time.
 LARGEST = 512
 SCRIPT = module("paint.js", "controls.js", "stage.js", "lies.js")
 

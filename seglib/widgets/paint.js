@@ -1,5 +1,6 @@
 // Pixels. A label map becomes two pictures, its fill and its outlines, painted once; after that an opacity slider
-// costs three drawImage calls and nothing else. What is painted where is the same as in seglib/draw.py.
+// costs three drawImage calls and nothing else. What is painted where is the same as in
+// seglib/draw.py and seglib/patterns.py; tests/browser holds the two together.
 
 const VOID = 255;
 const CLEAR = 254; // what hidden classes and the background count as: not painted, and no outline between them
@@ -75,12 +76,15 @@ function paintLabels({ width, height, entries }, labels, { visible, outline, hat
   return { fill: toPicture(fill, width, height), edges: outline ? toPicture(edges, width, height) : null };
 }
 
-// Stripes whose direction (four) and distance (growing) tell the class.
+// Stripes whose direction (four) and distance (growing) tell the class; void has dots.
 function onStripe(label, x, y) {
+  if (label === VOID) return onDot(x, y);
   const distance = 6 + 3 * ((label >> 2) % 4);
   const line = [x + y, x - y, x, y][label % 4];
   return (((line % distance) + distance) % distance) < 2; // a remainder that is never negative
 }
+
+const onDot = (x, y) => x % 6 < 2 && y % 6 < 2;
 
 // Black where a colour is light and white where it is dark, half see-through.
 function inked([red, green, blue]) {
@@ -105,8 +109,8 @@ function paintDifference({ width, height }, pixels, pred, truth) {
 const verdictOn = (guess, truth) => (truth === VOID ? "void" : guess === truth ? "right" : "wrong");
 
 function differenceColor(verdict, x, y, grey) {
-  if (verdict === "right") return [grey / 2, grey / 2, grey / 2];
-  if (verdict === "void") return Array(3).fill(x % 6 < 2 && y % 6 < 2 ? 90 : 190);
+  if (verdict === "right") return Array(3).fill(0.6 * grey);
+  if (verdict === "void") return Array(3).fill(onDot(x, y) ? 90 : 190);
   return [255, 140, 0].map((channel) => ((x + y) % 8 < 2 ? channel * 0.25 : channel * 0.9 + grey * 0.1));
 }
 

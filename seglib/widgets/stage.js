@@ -5,24 +5,28 @@ const HINT = "Point at the picture, or focus it and press the arrow keys.";
 const HELP = "Arrow keys move the read-out, with Shift by ten. Plus and minus zoom, 0 shows all, Escape lets go.";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const LARGEST_ZOOM = 32;
+const FRAME = 34; // the card's padding and border, GAP and SIDE_GAP those of widget.css
 const GAP = 12;
+const SIDE_GAP = 24;
+const NARROW = 620; // less room than this, and the side goes below the picture
 const NARROWEST = 200; // a panel in CSS pixels, before the next one goes below it
 
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class Stage {
   // `shown()` lists the panels: { title, words, layer }. `readOut([x, y])` says what is at a pixel.
-  constructor(frame, scene, { shown, readOut, panels }) {
-    Object.assign(this, { frame, scene, shown, readOut, fit: 1 });
+  // `side` is what stands beside the picture, or below it where there is little room.
+  constructor(frame, scene, { shown, readOut, panels, side }) {
+    Object.assign(this, { frame, scene, shown, readOut, side, fit: 1 });
     this.panels = Array.from({ length: panels }, () => this.panel());
     this.grid = h("div", { class: "seglib-stage" });
     this.words = h("output", { class: "seglib-readout", role: "status" });
-    this.element = h("div", { class: "seglib-main" }, this.grid, this.words);
+    this.element = h("div", { class: "seglib-body" }, h("div", { class: "seglib-main" }, this.grid, this.words), side);
     this.paint = frame.everyFrame(() => this.paintNow());
     frame.watch(["opacity", "zoom", "center", "cursor"], this.paint);
     frame.watch(["height"], () => this.layout());
     const observer = new ResizeObserver(frame.guard(() => this.layout()));
-    observer.observe(this.grid);
+    observer.observe(frame.el);
     frame.onClose(() => observer.disconnect());
   }
 
@@ -41,8 +45,11 @@ class Stage {
 
   // As large as the room and `height` allow; a magnified picture by a whole number, so that its pixels stay alike.
   layout() {
-    const room = this.grid.clientWidth;
-    if (!room) return; // not on the page yet
+    const outside = this.frame.el.clientWidth - FRAME;
+    if (outside < 0) return; // not on the page yet
+    const narrow = outside < NARROW;
+    this.frame.root.classList.toggle("seglib-narrow", narrow);
+    const room = narrow ? outside : outside - this.side.offsetWidth - SIDE_GAP;
     const { width, height } = this.scene;
     const count = this.shown().length;
     const columns = within(Math.floor(room / NARROWEST), 1, count);
@@ -51,12 +58,13 @@ class Stage {
     const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
     this.grid.style.gridTemplateColumns = `repeat(${columns}, ${across}px)`;
     for (const { canvas } of this.panels) {
-      Object.assign(canvas, { width: across * devicePixelRatio, height: down * devicePixelRatio });
+      Object.assign(canvas, { width: Math.round(across * devicePixelRatio), height: Math.round(down * devicePixelRatio) });
       Object.assign(canvas.style, { width: `${across}px`, height: `${down}px` });
     }
+    this.words.style.maxWidth = `${columns * (across + GAP) - GAP}px`;
     const figures = this.panels.slice(0, count).map(({ figure }) => figure);
     if (figures.length !== this.grid.children.length) this.grid.replaceChildren(...figures); // keeps the focus
-    this.paint();
+    this.paintNow(); // a canvas is empty once its size is set
   }
 
   paintNow() {

@@ -33,10 +33,6 @@ async function viewer(frame) {
     if (scene.instances) parts.push(scene.instances[at] ? `object ${scene.instances[at]}` : "no object");
     return [`x ${x}, y ${y}`, ...parts].join(" · ");
   };
-  const stage = new Stage(frame, scene, { shown, readOut, panels: Math.max(2, maps.length) });
-  watch(["visible", "outline", "hatch"], stage.paint);
-  watch(["mode", "layer"], () => stage.layout());
-
   const paintControls = h("div", { class: "seglib-group" },
     slider(frame, "opacity", { label: "Opacity", max: () => 1, step: 0.01, words: percent }),
     h("div", { class: "seglib-bar" }, tick(frame, "outline", "Outline"), tick(frame, "hatch", "Hatching")));
@@ -49,12 +45,12 @@ async function viewer(frame) {
   watch(["mode"], offer);
   offer();
 
+  const side = h("div", { class: "seglib-side" }, paintControls, legend(frame, scene, shown));
+  const stage = new Stage(frame, scene, { shown, readOut, side, panels: Math.max(2, maps.length) });
+  watch(["visible", "outline", "hatch"], stage.paint);
+  watch(["mode", "layer"], () => stage.layout());
   const modes = choice(frame, "mode", "View", several ? MODES : MODES.slice(0, 2));
-  frame.root.append(
-    h("div", { class: "seglib-bar" }, modes, layer, zoomButtons(frame, stage)),
-    h("div", { class: "seglib-body" },
-      stage.element,
-      h("div", { class: "seglib-side" }, paintControls, legend(frame, scene, shown))));
+  frame.root.append(h("div", { class: "seglib-bar" }, modes, layer, zoomButtons(frame, stage)), stage.element);
 }
 
 export default widget("Mask viewer", viewer);

@@ -1,0 +1,217 @@
+"""The annotator: boxes and polygons drawn by hand, against the clock, and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import traitlets
+from torch import Tensor
+
+from seglib.data.agreement import Agreement, agreement
+from seglib.data.annotations import AnnotationSet, Picture
+from seglib.data.dataset import Instances
+from seglib.data.drawn_file import KINDS, DrawnFile
+from seglib.labels import Classes
+from seglib.widgets import pack, sketch
+from seglib.widgets.gallery import Pictures, gallery
+from seglib.widgets.shell import STYLE, Shell, module
+from seglib.widgets.work import Entry, entry_of, picture_of, seconds_per_object
+
+LARGEST = (
+    2048  # pixels of the longer side that travel to the browser; drawing is in pixels of the whole picture
+)
+SHOWN = 6  # pictures in the copy without a kernel
+SCRIPT = module(
+    "controls.js", "stage.js", "clock.js", "drawing.js", "studio.js", "easel.js", "gallery.js", "record.js",
+    "desk.js", "annotator.js",
+)  # fmt: skip
+
+
+class Annotator(Shell):
+    """Pictures on which boxes or polygons are drawn while a clock runs.
+
+    The clock of an object runs from its first point to its last, the clock of a picture from the first point
+    on it. Both stand while the student is away, has been idle for ten seconds, or has pressed Pause. Every
+    finished object is saved at once, and the same path opens where the work was left.
+
+    Args:
+        pictures: a data set, one picture (3, H, W) or several, picture files or a folder of them.
+        classes: what can be drawn; the class "background" cannot.
+        kind: "boxes" or "polygons".
+        path: the file that keeps the work (COCO JSON with "seconds"); without one it ends with the kernel.
+        **state: traits to begin with, as in `tool="extreme"`.
+
+    Attributes:
+        index: which picture is open.
+        tool: how boxes are drawn: "drag" (corner to corner) or "extreme" (four clicks on the outermost
+            points: Papadopoulos et al., "Extreme Clicking for Efficient Object Annotation", 2017).
+        work: what the browser knows (see `seglib.widgets.work`); `annotations` is the same to work with.
+
+    Raises:
+        ValueError: pictures, classes, kind or file do not fit; the sentence says which.
+
+    Example:
+        >>> pictures = [*torch.zeros(2, 3, 60, 80, dtype=torch.uint8)]
+        >>> annotator = Annotator(pictures, classes=Classes.of("background", "fish"))
+        >>> drawn = {"label": 0, "points": [[10, 20], [30, 50]], "seconds": 6.5}
+        >>> annotator.work = [{"objects": [drawn], "seconds": 8.0}, {"objects": [], "seconds": 0.0}]
+        >>> annotator.annotations[0].boxes(), annotator.seconds_per_object
+        (tensor([[10, 20, 30, 50]]), 8.0)
+    """
+
+    _esm = SCRIPT
+    _css = STYLE + module("annotator.css")
+    index = traitlets.Int(0, min=0).tag(sync=True)
+    tool = traitlets.Enum(("drag", "extreme"), "drag").tag(sync=True)
+    work = traitlets.List(traitlets.Dict()).tag(sync=True)
+    saved = traitlets.Unicode().tag(sync=True)
+    wanted = traitlets.List(traitlets.Int()).tag(sync=True)  # a picture's number, and when it was asked for
+    fetched = traitlets.Dict().tag(sync=True)
+    zoom = traitlets.Float(1.0, min=1, max=32).tag(sync=True)
+    center = traitlets.List(traitlets.Float(), [0.0, 0.0], minlen=2, maxlen=2).tag(sync=True)
+    height = traitlets.Int(560, min=100).tag(sync=True)
+
+    def __init__(
+        self,
+        pictures: Pictures,
+        *,
+        classes: Classes,
+        kind: str = "boxes",
+        path: Path | str | None = None,
+        **state: Any,
+    ) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"kind must be 'boxes' or 'polygons', not {kind!r}")
+        self.gallery, self.classes, self.kind = gallery(pictures), classes, kind
+        self.names = tuple(name for name in classes if name != "background")
+        if not self.names:
+            raise ValueError("there is nothing to draw: the only class is the background")
+        self.file = None if path is None else DrawnFile(Path(path), kind, self.names)
+        before = self.file.pictures if self.file else {}
+        known = [before.get(name) for name in self.gallery.names]
+        self.gallery.expect({index: (one.width, one.height) for index, one in enumerate(known) if one})
+        entries = [entry_of(one, self.names) for one in known]
+        untouched = (index for index, entry in enumerate(entries) if not entry["objects"])
+        begin = {"work": entries, "index": next(untouched, len(entries) - 1)}
+        super().__init__(data=self._data(), **begin | state)
+        self.fetched = self.gallery.packed(self.index)
+        self.saved = self._told()
+        self.observe(self._fetch, "wanted")
+        self.observe(self._save, "work")
+
+    @property
+    def annotations(self) -> AnnotationSet:
+        """All that has been drawn, on the pictures that were worked on, in their order."""
+        return AnnotationSet(self.names, tuple(self._worked()))
+
+    @property
+    def seconds_per_object(self) -> float:
+        """The time on all pictures, searching included, for each object; NaN before the first."""
+        return seconds_per_object(self.work)
+
+    def picture(self, index: int) -> Picture:
+        """What has been drawn on picture `index`: its `annotations`, `boxes()` and `masks()`."""
+        return self._picture(index, self.work[index])
+
+    def instances(self, index: int) -> Instances:
+        """The same as a data set gives its objects, with the class indices of `classes`."""
+        return self.picture(index).instances(self.classes)
+
+    def masks(self, index: int) -> Tensor:
+        """(M, H, W) bool, what the M objects on picture `index` cover."""
+        return self.picture(index).masks()
+
+    def agreement(self, index: int, truth: Instances | None = None) -> Agreement:
+        """How well the objects on picture `index` agree with the true ones: box by box, or mask by mask.
+
+        Args:
+            index: which picture.
+            truth: the true objects; by default those that the data set knows.
+
+        Raises:
+            ValueError: nobody knows the true objects.
+        """
+        if truth is None and self.gallery.dataset is not None:
+            truth = self.gallery.dataset.instances(index)
+        if truth is None:
+            raise ValueError("the true objects of these pictures are not known; give truth=...")
+        return agreement(self.instances(index), truth, by="boxes" if self.kind == "boxes" else "masks")
+
+    def description(self) -> str:
+        """What has been drawn, in words."""
+        lines = [f"Annotator for {self.kind}: {len(self.gallery.names)} pictures. {self._told()}."]
+        for one in self._worked():
+            names = ", ".join(annotation.name for annotation in one.annotations) or "nothing"
+            lines.append(f"{one.file_name}: {names}, in {one.seconds:.0f} s")
+        return "\n".join(lines)
+
+    def sketches(self) -> dict[str, Tensor]:
+        """The pictures that were worked on with what is drawn on them, by name; at most six, at least one."""
+        worked = [index for index, entry in enumerate(self.work) if entry["objects"]][:SHOWN] or [self.index]
+        return {self.gallery.names[index]: self._sketch(index) for index in worked}
+
+    def still(self) -> bytes:
+        """The first of the sketches as a PNG or JPEG."""
+        return pack.encode(next(iter(self.sketches().values())))
+
+    def to_html(self) -> str:
+        """The sketches as HTML; without a kernel nothing can be drawn."""
+        return sketch.page(self.sketches(), self.description())
+
+    @traitlets.validate("index")
+    def _index_exists(self, proposal: Any) -> int:
+        if proposal.value >= len(self.gallery.names):
+            raise ValueError(
+                f"there is no picture {proposal.value}; the last is {len(self.gallery.names) - 1}"
+            )
+        return int(proposal.value)
+
+    @traitlets.validate("work")
+    def _work_fits(self, proposal: Any) -> list[Entry]:
+        if len(proposal.value) != len(self.gallery.names):
+            raise ValueError(
+                f"work has {len(proposal.value)} entries, and there are {len(self.gallery.names)} pictures"
+            )
+        for index, entry in enumerate(proposal.value):
+            if entry["objects"]:
+                self._picture(index, entry)
+        return list(proposal.value)
+
+    def _data(self) -> dict[str, Any]:
+        """What does not change: the kind, the pictures' names, the classes."""
+        colors = [self.classes.colors[self.classes.index(name)] for name in self.names]
+        classes = [
+            {"name": name, "color": color, "ink": sketch.ink(color)}
+            for name, color in zip(self.names, colors)
+        ]
+        return {"kind": self.kind, "names": self.gallery.names, "classes": classes}
+
+    def _picture(self, index: int, entry: Entry) -> Picture:
+        return picture_of(entry, self.gallery.names[index], self.gallery.size(index), self.names, self.kind)
+
+    def _sketch(self, index: int) -> Tensor:
+        return sketch.sketch(self.gallery.image(index), self.picture(index).annotations, self.classes)
+
+    def _worked(self) -> list[Picture]:
+        """The pictures on which somebody has spent time."""
+        return [self.picture(k) for k, one in enumerate(self.work) if one["objects"] or one["seconds"]]
+
+    def _fetch(self, change: Any) -> None:
+        """The browser wants a picture."""
+        self.fetched = self.gallery.packed(change.new[0]) | {"asked": change.new[1]}
+
+    def _save(self, _: Any) -> None:
+        if self.file:
+            self.file.save(self._worked())
+        self.saved = self._told()
+
+    def _told(self) -> str:
+        """What is kept, and where."""
+        count = sum(len(entry["objects"]) for entry in self.work)
+        drawn = (
+            f"1 {'box' if self.kind == 'boxes' else 'polygon'}"
+            if count == 1
+            else f"{count or 'no'} {self.kind}"
+        )
+        return f"{drawn} in {self.file.path.name}" if self.file else f"{drawn}; not kept in a file"

@@ -1,0 +1,246 @@
+// The easel: one picture on which shapes are drawn, by pointer and by keyboard. What a point or a key means is the
+// studio's affair; the easel knows where on the picture it was, and paints what the studio shows.
+
+const REACH = 9; // CSS pixels that count as the same place
+const DRAG = 4; // CSS pixels of movement after which a press is a drag
+const EASEL_KEYS = `Arrow keys move the cross, with Shift by ten. Enter or Space sets a point, Backspace takes it back,
+Escape lets go. V goes to the next corner of a chosen object, M picks up what is under the cross and puts it down.`;
+
+class Easel extends Stage {
+  constructor(frame, studio, side) {
+    super(frame, { width: 1, height: 1, image: null }, { shown: () => [{}], readOut: () => "", side, panels: 1 });
+    this.studio = studio;
+    const { canvas, mark } = this.panels[0];
+    Object.assign(this, { canvas, pointer: null, tags: [] });
+    canvas.setAttribute("role", "application");
+    canvas.setAttribute("aria-roledescription", "drawing area");
+    canvas.setAttribute("aria-description", EASEL_KEYS);
+    canvas.classList.add("seglib-easel");
+    mark.remove();
+  }
+
+  // The cross is nobody's business but this page's: no trait.
+  cross = null;
+  get = (trait) => (trait === "cursor" ? this.cross : this.frame.model.get(trait));
+
+  turnTo(scene) {
+    this.scene = scene;
+    this.cross = this.pointer = null;
+    this.showAll();
+    this.layout();
+  }
+
+  // As large as there is room, not only by whole numbers: what counts is to hit an edge.
+  layout() {
+    super.layout();
+    const { width, height } = this.scene;
+    const beside = this.frame.root.classList.contains("seglib-narrow") ? 0 : this.side.offsetWidth + SIDE_GAP;
+    this.fit = Math.min((this.frame.el.clientWidth - FRAME - beside) / width, this.get("height") / height);
+    const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
+    this.grid.style.gridTemplateColumns = `${across}px`;
+    Object.assign(this.canvas, { width: Math.round(across * devicePixelRatio), height: Math.round(down * devicePixelRatio) });
+    Object.assign(this.canvas.style, { width: `${across}px`, height: `${down}px` });
+    this.paintNow();
+  }
+
+  get unit() {
+    return this.place().scale;
+  }
+
+  get reach() {
+    return REACH / this.unit;
+  }
+
+  paintNow() {
+    const { canvas, scene } = this;
+    if (!scene.image) return;
+    const { scale, left, top } = this.place();
+    const context = canvas.getContext("2d");
+    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    context.imageSmoothingEnabled = scale < 8; // closer, pixels are seen as pixels
+    context.drawImage(scene.image, left, top, scene.width * scale, scene.height * scale);
+    const at = ([x, y]) => [left + x * scale, top + y * scale];
+    const { kind, drawing, sheet, selected } = this.studio;
+    this.tags = sheet.objects.map((object, index) => paintObject(context, this.studio.look(object, index), at, index === selected));
+    const spot = this.cross ?? this.pointer;
+    if (spot && (kind === "boxes" || this.cross)) paintCross(context, at(spot), canvas, Boolean(this.cross));
+    if (drawing.started) paintDrawing(context, drawing, at, spot && at(drawing.place(spot)));
+    canvas.setAttribute("aria-label", this.studio.description());
+  }
+
+  listenToPointer(canvas) {
+    let held = null; // { from: where the pointer went down, act: "pan" | "move" | "draw" }
+    const on = (type, listener, options) => this.frame.on(canvas, type, listener, options);
+    on("pointerdown", (event) => {
+      if (!this.scene.image || event.button > 1) return;
+      canvas.setPointerCapture(event.pointerId);
+      this.cross = null;
+      this.pointer = this.spot(event);
+      const pan = event.button === 1 || event.shiftKey;
+      const act = pan ? "pan" : this.studio.grab(this.pointer, this.reach, this.tagAt(event)) ? "move" : "draw";
+      held = { act, from: this.pointer, moved: false };
+      if (pan) event.preventDefault();
+      if (act === "draw") this.studio.point(this.pointer, this.reach);
+    });
+    on("pointermove", (event) => {
+      const spot = (this.pointer = this.spot(event));
+      this.cross = null;
+      if (held) this.dragTo(held, spot);
+      this.studio.touch();
+      this.paint();
+    });
+    on("pointerup", (event) => {
+      if (held?.act === "move") this.studio.drop();
+      if (held?.act === "draw" && held.moved) this.studio.lift(this.spot(event), this.reach);
+      held = null;
+    });
+    on("pointercancel", () => {
+      if (held?.act === "move") this.studio.letGo();
+      held = null;
+    });
+    on("pointerleave", () => ((this.pointer = null), this.paint()));
+    on("dblclick", () => this.studio.close());
+    const zoom = (event) => {
+      if (!event.ctrlKey && document.activeElement !== canvas) return;
+      event.preventDefault();
+      this.zoomBy(1.2 ** -Math.sign(event.deltaY), this.spot(event));
+    };
+    on("wheel", zoom, { passive: false });
+  }
+
+  // The number of the object whose tag is under the pointer, the topmost first; -1 for none.
+  tagAt({ offsetX, offsetY }) {
+    return this.tags.findLastIndex(([x, y, width, height]) => offsetX >= x && offsetX <= x + width && offsetY >= y && offsetY <= y + height);
+  }
+
+  dragTo(held, [x, y]) {
+    held.moved ||= distance(held.from, [x, y]) * this.unit > DRAG;
+    if (held.act === "pan") {
+      const [cx, cy] = this.center();
+      this.set("center", [cx + held.from[0] - x, cy + held.from[1] - y]);
+      this.pointer = held.from;
+    } else if (held.act === "move" && held.moved) this.studio.moveTo([x, y]);
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || !this.scene.image) return;
+    const { studio } = this;
+    const act = ARROWS[event.key]
+      ? () => this.walk(ARROWS[event.key], event.shiftKey ? 10 : 1)
+      : {
+          "+": () => this.zoomBy(1.5),
+          "=": () => this.zoomBy(1.5),
+          "-": () => this.zoomBy(1 / 1.5),
+          0: () => this.showAll(),
+          Enter: () => this.setPoint(event),
+          " ": () => this.setPoint(event),
+          Backspace: () => studio.back(),
+          Delete: () => studio.remove(),
+          Escape: () => studio.letGo(),
+          v: () => this.crossTo(studio.nextHandle(1)),
+          V: () => this.crossTo(studio.nextHandle(-1)),
+          m: () => this.cross && (studio.held ? studio.drop() : studio.grab(this.cross, this.reach)),
+        }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    event.stopPropagation();
+    studio.touch();
+    act();
+    this.paint();
+  }
+
+  // The cross starts where the pointer is.
+  walk(way, pixels) {
+    this.cross ??= this.pointer?.map(Math.round);
+    this.step(way, pixels);
+  }
+
+  // Enter where a polygon began, or twice in one place, closes it.
+  setPoint({ key }) {
+    const { studio } = this;
+    if (studio.held) return studio.drop();
+    this.cross ??= this.center().map(Math.round);
+    const { points, kind } = studio.drawing;
+    const twice = kind === "polygons" && key === "Enter" && points.length > 2 && distance(points.at(-1), this.cross) < 0.5;
+    return twice ? studio.close() : studio.point(this.cross, 0.5);
+  }
+
+  moveTo([x, y]) {
+    const { width, height } = this.scene;
+    this.cross = [within(Math.round(x), 0, width), within(Math.round(y), 0, height)];
+    if (this.studio.held) this.studio.moveTo(this.cross);
+    this.studio.say(`x ${this.cross[0]}, y ${this.cross[1]}`);
+  }
+
+  crossTo(point) {
+    if (point) this.moveTo(point);
+  }
+}
+
+const line = (context, points, closed) => {
+  context.beginPath();
+  points.forEach(([x, y]) => context.lineTo(x, y));
+  if (closed) context.closePath();
+};
+
+// Dark below, the colour above: seen on any picture.
+function stroke(context, color, width, dash = []) {
+  context.lineJoin = "round";
+  context.setLineDash([]);
+  Object.assign(context, { strokeStyle: "rgb(0 0 0 / .6)", lineWidth: width + 2 });
+  context.stroke();
+  context.setLineDash(dash);
+  Object.assign(context, { strokeStyle: color, lineWidth: width });
+  context.stroke();
+  context.setLineDash([]);
+}
+
+// Returns where its tag stands.
+function paintObject(context, { points, kind, color, text, ink, corner }, at, selected) {
+  const corners = handles(kind, points).map(at);
+  line(context, corners, true);
+  context.fillStyle = `rgb(${color} / ${selected ? 0.35 : 0.18})`;
+  context.fill();
+  stroke(context, `rgb(${color})`, selected ? 3 : 2);
+  const [x, y, width, height] = tagPlace(context, corners, text);
+  context.fillStyle = `rgb(${color})`;
+  context.fillRect(x, y, width, height);
+  context.fillStyle = ink;
+  context.fillText(text, x + 5, y + 12.5);
+  if (selected) corners.forEach((spot, index) => paintKnob(context, spot, index === corner ? 7 : 4.5));
+  return [x, y, width, height];
+}
+
+// The tag with the object's number and class stands on its upper left corner, inside where there is no room above.
+function tagPlace(context, corners, text) {
+  context.font = "600 11px system-ui, sans-serif";
+  const [[x, y]] = boxAround(corners, 0);
+  return [Math.max(x - 1, 0), y < 18 ? Math.max(y, 0) : y - 17, context.measureText(text).width + 10, 17];
+}
+
+function paintKnob(context, [x, y], radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  Object.assign(context, { fillStyle: "#fff", strokeStyle: "#000", lineWidth: 1.5 });
+  context.fill();
+  context.stroke();
+}
+
+function paintDrawing(context, { kind, tool, points }, at, next) {
+  const set = points.map(at);
+  const rectangle = kind === "boxes" && tool === "drag" && next;
+  if (rectangle) line(context, handles(kind, [set[0], next]), true);
+  else line(context, kind === "polygons" && next ? [...set, next] : set, false);
+  if (rectangle || kind === "polygons") stroke(context, "#fff", 2, [6, 4]);
+  const large = kind === "polygons" && points.length > 2; // here it closes
+  set.forEach((point, index) => paintKnob(context, point, large && index === 0 ? 7 : 4));
+}
+
+// Guide lines through the pointer help to touch the object's edge; the keyboard's cross is drawn strong.
+function paintCross(context, [x, y], { clientWidth, clientHeight }, strong) {
+  for (const ends of [[[0, y], [clientWidth, y]], [[x, 0], [x, clientHeight]]]) {
+    line(context, ends, false);
+    if (strong) stroke(context, "#fff", 1);
+    else Object.assign(context, { strokeStyle: "rgb(255 255 255 / .7)", lineWidth: 1 }), context.stroke();
+  }
+}

@@ -1,0 +1,42 @@
+// The record: what the trait `work` knows of every picture. The studio draws on the sheet of one of them; once that
+// sheet changes, or its clock has run and stands, the record is written, and Python saves it.
+
+class Record {
+  constructor(frame, studio) {
+    Object.assign(this, { frame, studio, index: -1, sheets: new Map(), written: null });
+  }
+
+  get work() {
+    return this.frame.model.get("work");
+  }
+
+  // Puts the picture `index` before the studio, with its steps back where it was open before.
+  open(index, scene) {
+    if (!this.sheets.has(index)) this.sheets.set(index, new Sheet(this.work[index].objects, () => this.keep()));
+    this.index = index;
+    this.studio.time.turnTo(this.work[index].seconds);
+    this.studio.turnTo(scene, this.sheets.get(index));
+  }
+
+  keep() {
+    if (this.index < 0) return;
+    const seconds = tenth(this.studio.time.picture.seconds);
+    this.written = this.work.with(this.index, { objects: this.studio.sheet.objects, seconds });
+    this.frame.set("work", this.written);
+  }
+
+  // The student goes elsewhere: the clock stands, and what it has counted is kept.
+  leave() {
+    if (this.index < 0) return;
+    this.studio.time.pause("away");
+    if (tenth(this.studio.time.picture.seconds) !== this.work[this.index].seconds) this.keep();
+  }
+
+  // Python or another view has changed the work: the sheets begin anew. False if the change was our own.
+  refresh() {
+    if (this.work === this.written || this.index < 0) return false;
+    this.sheets.clear();
+    this.open(this.index, { ...this.studio.size, title: this.studio.title });
+    return true;
+  }
+}

@@ -1,0 +1,59 @@
+"""A notebook exported to HTML: no kernel, no network, and the widgets still work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Page
+
+from seglib.data.scenes import Scenes
+from seglib.widgets import LieDetector, MaskViewer
+from seglib.widgets.shell import Shell
+from tests.browser.lab import ARTEFACTS, checksum, until
+
+pytestmark = pytest.mark.browser
+
+
+def output(widget: Shell) -> nbformat.NotebookNode:
+    """What JupyterLab saves when a cell shows this widget."""
+    data, _ = widget._repr_mimebundle_()
+    return nbformat.v4.new_output("execute_result", data=data, execution_count=1)
+
+
+@pytest.fixture
+def export(page: Page, tmp_path: Path) -> Page:
+    """The exported page, with a viewer and a detector; a request to anywhere else fails the test."""
+    pools = Scenes(length=1)
+    image, mask = pools[0]
+    widgets = [MaskViewer(image, mask, classes=pools.classes), LieDetector(image, mask, pools.classes)]
+    cells = [nbformat.v4.new_code_cell("widget", outputs=[output(widget)]) for widget in widgets]
+    body, _ = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="").from_notebook_node(
+        nbformat.v4.new_notebook(cells=cells)
+    )
+    file = tmp_path / "export.html"
+    file.write_text(body, encoding="utf-8")
+    page.route(
+        "**/*", lambda route: route.continue_() if route.request.url.startswith("file:") else route.abort()
+    )
+    page.goto(file.as_uri())
+    return page
+
+
+def test_both_widgets_work_without_a_kernel(export: Page) -> None:
+    viewer, detector = export.locator(".seglib-card").all()
+    for card, label in ((viewer, "Opacity"), (detector, "How much")):
+        canvas = card.locator(".seglib-canvas canvas").first
+        before = checksum(canvas)
+        card.get_by_label(label).focus()
+        export.keyboard.press("ArrowRight")
+        until(lambda: checksum(canvas) != before, f"{label} changes the picture", 5)  # noqa: B023
+    export.screenshot(path=ARTEFACTS / "export.png", full_page=True)
+
+
+def test_without_scripts_there_is_a_picture_with_its_description(export: Page, tmp_path: Path) -> None:
+    html = (tmp_path / "export.html").read_text(encoding="utf-8")
+    before = html.split('<script type="module">\n// Pixels')[0]
+    assert '<div data-seglib="' in before and 'alt="mask: ' in before
