@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import ClassVar
 
 from seglib.data.species import SPECIES
@@ -10,7 +11,10 @@ from seglib.data.species import SPECIES
 
 @dataclass(frozen=True)
 class Dials:
-    """What makes a picture easy or hard. Turning one dial leaves the rest of the picture as it is.
+    """What makes a picture easy or hard.
+
+    Only `count`, `object_size`, `rare` and `frequency` change what lies where. All other dials leave every
+    object in its place, so that two pictures of the same seed differ in nothing but the dial.
 
     Attributes:
         count: (fewest, most) objects in a picture, 0..50 each.
@@ -42,10 +46,10 @@ class Dials:
     frequency: float = 0.4
     clutter: float = 0.4
     camouflage: float = 0.1
-    shadow: float = 0.45
-    light: float = 0.45
+    shadow: float = 0.4
+    light: float = 0.4
     blur: float = 0.5
-    noise: float = 3.0
+    noise: float = 2.0
     void_border: int = 1
     box_looseness: float = 1.0
 
@@ -64,11 +68,13 @@ class Dials:
 
     def __post_init__(self) -> None:
         for name, (low, high) in self.RANGES.items():
-            if not low <= (value := getattr(self, name)) <= high:
-                raise ValueError(f"{name}={value} is out of range; use {low:g}..{high:g}.")
-        if len(self.count) != 2 or not 0 <= self.count[0] <= self.count[1] <= 50:
-            raise ValueError(f"count={self.count} must be (fewest, most) with 0 <= fewest <= most <= 50.")
-        if int(self.void_border) != self.void_border:
-            raise ValueError(f"void_border={self.void_border} must be a whole number of pixels.")
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not low <= value <= high:
+                raise ValueError(f"{name}={value!r} is out of range; use {low:g}..{high:g}.")
+        pair = isinstance(self.count, tuple) and len(self.count) == 2
+        if not pair or not 0 <= self.count[0] <= self.count[1] <= 50:
+            raise ValueError(f"count={self.count!r} must be (fewest, most) with 0 <= fewest <= most <= 50.")
+        if not isinstance(self.void_border, Integral):
+            raise ValueError(f"void_border={self.void_border!r} must be a whole number of pixels, 0..10.")
         if self.rare not in SPECIES:
             raise ValueError(f"rare={self.rare!r} is no object class; use one of {', '.join(SPECIES)}.")

@@ -36,22 +36,23 @@ class Placed:
 def arrange(rng: np.random.Generator, size: tuple[int, int], dials: Dials) -> list[Placed]:
     """Choose classes and places, in the order of drawing: later objects lie over earlier ones.
 
-    Every object takes the same random numbers whatever the dials say, so that turning one moves nothing else.
+    Every object takes the same random numbers whatever the dials say, so that most dials move nothing.
     """
     names = list(SPECIES)
     weights = np.array([dials.frequency if name == dials.rare else 1 for name in names])
     placed: list[Placed] = []
-    for _ in range(rng.integers(dials.count[0], dials.count[1] + 1)):
+    fewest, most = dials.count
+    for _ in range(fewest + int(rng.random() * (most + 1 - fewest))):
         label = 1 + int(rng.choice(len(names), p=weights / weights.sum()))
         pair, heading, scale = rng.random() < PAIRS, rng.uniform(-np.pi, np.pi), rng.uniform(0.8, 1.2)
-        spots, seed = rng.uniform(0.1, 0.9, (4, 2)) * size[::-1], int(rng.integers(2**32))
+        spots, seed = rng.uniform(0.14, 0.86, (4, 2)) * size[::-1], int(rng.integers(2**32))
         if beside := pair and placed and names[placed[-1].label - 1] != dials.rare:
             label, heading = placed[-1].label, placed[-1].heading + 0.15 * heading
         length = dials.object_size * float(np.sqrt(size[0] * size[1])) * SPECIES[names[label - 1]].size
         radius = 0.5 * length * scale
         x, y = _beside(placed[-1], radius, heading) if beside else _roomiest(spots, placed)
-        x, y = np.clip((x, y), 0, np.array(size[::-1]) - 1).tolist()
-        placed.append(Placed(label, x, y, radius, heading, seed))
+        x, y = np.clip(x, 0.05 * size[1], 0.95 * size[1]), np.clip(y, 0.05 * size[0], 0.95 * size[0])
+        placed.append(Placed(label, float(x), float(y), radius, heading, seed))
     return placed
 
 

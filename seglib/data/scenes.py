@@ -9,6 +9,7 @@ flat bright shapes would flatter every method that looks at colour alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import cv2
 import numpy as np
@@ -54,7 +55,7 @@ def draw_scene(rng: np.random.Generator, size: Size = (160, 160), dials: Dials |
         rim on the background around the objects, and objects of which almost nothing can be seen.
 
     Raises:
-        ValueError: `size` is smaller than 16 pixels.
+        ValueError: `size` is not two whole numbers of at least 16 pixels.
 
     Example:
         >>> scene = draw_scene(np.random.default_rng(0), size=(48, 64))
@@ -127,6 +128,12 @@ def _boxes(masks: Tensor, looseness: float) -> Tensor:
     return loosen(from_masks(masks), looseness, (masks.shape[1], masks.shape[2]))
 
 
+def _check_size(size: Size) -> None:
+    pair = isinstance(size, tuple) and len(size) == 2 and all(isinstance(side, Integral) for side in size)
+    if not pair or min(size) < 16:
+        raise ValueError(f"size={size!r} must be (height, width), whole numbers of at least 16 pixels.")
+
+
 class Scenes(SegmentationDataset):
     """Tide pools drawn when they are asked for: the same seed, split and index always give the same picture.
 
@@ -138,7 +145,8 @@ class Scenes(SegmentationDataset):
         dials: what makes them easy or hard; None for the defaults.
 
     Raises:
-        ValueError: `split` or `size` is none, or `length` or `seed` is negative.
+        ValueError: there is no such split, `size` is not two whole numbers of at least 16, or `length` or
+            `seed` is negative.
 
     Example:
         >>> image, mask = Scenes(length=10, split="val")[3]
@@ -160,7 +168,8 @@ class Scenes(SegmentationDataset):
         if split not in SPLITS:
             raise ValueError(f"split={split!r} does not exist; use one of {', '.join(SPLITS)}.")
         if length < 0 or seed < 0:
-            raise ValueError(f"length={length} and seed={seed} must not be negative.")
+            raise ValueError(f"length={length} and seed={seed} must both be 0 or more.")
+        _check_size(size)
         self.length, self.split, self.size, self.seed = length, split, size, seed
         self.dials = dials or Dials()
 
@@ -170,7 +179,9 @@ class Scenes(SegmentationDataset):
     def scene(self, index: int) -> Scene:
         """Image, mask and instances of picture `index`, drawn once for all three."""
         if not 0 <= index < self.length:
-            raise IndexError(f"picture {index} does not exist; this data set has 0..{self.length - 1}.")
+            raise IndexError(
+                f"picture {index} does not exist; this data set has {self.length}, counted from 0."
+            )
         return draw_scene(
             np.random.default_rng([self.seed, SPLITS.index(self.split), index]), self.size, self.dials
         )

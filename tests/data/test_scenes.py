@@ -1,8 +1,165 @@
+"""What every tide pool keeps to, at any size and with any dials."""
+
+import hashlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
 import torch
+from scipy.ndimage import distance_transform_cdt
+from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.scenes import Scenes
+from seglib.boxes import from_masks, loosen
+from seglib.data.dials import Dials
+from seglib.data.scenes import CLASSES, SMALLEST, Scene, Scenes, draw_scene
+from seglib.labels import VOID
+
+SIZES = [(16, 16), (16, 120), (33, 97), (160, 160), (480, 640)]
 
 
-def test_same_picture_again():
-    first, again = Scenes(3, "val")[2], Scenes(9, "val")[2]
-    assert torch.equal(first[0], again[0]) and torch.equal(first[1], again[1])
+def scene(size: tuple[int, int] = (160, 160), seed: int = 0, **dials: object) -> Scene:
+    return draw_scene(np.random.default_rng(seed), size, Dials(**dials))
+
+
+def fingerprint(dataset: Scenes) -> str:
+    content = hashlib.sha256()
+    for index in range(len(dataset)):
+        drawn = dataset.scene(index)
+        for tensor in (drawn.image, drawn.mask, drawn.instances.masks, drawn.instances.boxes):
+            content.update(tensor.numpy().tobytes())
+    return content.hexdigest()
+
+
+def painted(drawn: Scene) -> torch.Tensor:
+    mask = torch.zeros_like(torch.as_tensor(drawn.mask))
+    for shape, label in zip(drawn.instances.masks, drawn.instances.classes):
+        mask[shape] = label.to(torch.uint8)
+    return mask
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_shapes_types_and_values_at_any_size(size: tuple[int, int]) -> None:
+    drawn = scene(size)
+    objects = drawn.instances
+    assert isinstance(drawn.image, Image) and isinstance(drawn.mask, Mask)
+    assert drawn.image.shape == (3, *size) and drawn.image.dtype == torch.uint8
+    assert drawn.mask.shape == size and drawn.mask.dtype == torch.uint8
+    assert set(drawn.mask.unique().tolist()) <= {*range(len(CLASSES)), VOID}
+    assert objects.masks.shape == (len(objects), *size) and objects.masks.dtype == torch.bool
+    assert objects.classes.dtype == objects.boxes.dtype == torch.int64
+    assert 2 <= len(objects) <= 5 and objects.classes.min() >= 1 and objects.classes.max() < len(CLASSES)
+    assert drawn.image.float().std() > 10
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_mask_is_the_instances_painted_and_void_lies_only_around_them(size: tuple[int, int]) -> None:
+    drawn = scene(size, void_border=2)
+    assert drawn.instances.masks.sum(0).max() <= 1, "visible pixels belong to one object only"
+    void = drawn.mask == VOID
+    assert torch.equal(drawn.mask[~void], painted(drawn)[~void])
+    assert not (void & drawn.instances.masks.any(0)).any()
+
+
+@pytest.mark.parametrize("width", [0, 1, 3])
+def test_void_is_all_background_within_the_border(width: int) -> None:
+    drawn = scene(void_border=width, count=(2, 2))
+    away = distance_transform_cdt((painted(drawn) == 0).numpy(), metric="chessboard")
+    rim = (away > 0) & (away <= width)
+    assert np.array_equal(drawn.mask.numpy() == VOID, rim)
+
+
+def test_boxes_are_tight_and_loosen_on_demand() -> None:
+    tight, loose = scene().instances, scene(box_looseness=1.4).instances
+    for shape, (x1, y1, x2, y2) in zip(tight.masks.numpy(), tight.boxes.tolist()):
+        rows, columns = np.nonzero(shape)
+        assert (x1, y1, x2, y2) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert torch.equal(loose.boxes, loosen(from_masks(loose.masks), 1.4, (160, 160)))
+    assert torch.equal(loose.masks, tight.masks) and not torch.equal(loose.boxes, tight.boxes)
+
+
+def test_objects_too_hidden_to_name_are_void() -> None:
+    crowded = scene(count=(50, 50), void_border=0)
+    assert len(crowded.instances) < 50, "some of fifty objects are buried"
+    assert crowded.instances.masks.sum((1, 2)).min() >= SMALLEST
+    buried = (crowded.mask == VOID).sum()
+    assert 0 < buried < SMALLEST * (50 - len(crowded.instances))
+
+
+def test_nothing_but_ground() -> None:
+    empty = scene(count=(0, 0))
+    assert not empty.mask.any() and len(empty.instances) == 0
+    assert empty.instances.masks.shape == (0, 160, 160) and empty.instances.boxes.shape == (0, 4)
+
+
+def test_objects_of_one_class_touch() -> None:
+    touching = 0
+    for index in range(40):
+        objects = Scenes(40, "val").scene(index).instances
+        shapes = [(shape.numpy(), int(label)) for shape, label in zip(objects.masks, objects.classes)]
+        touching += any(
+            one is not other and label == same and distance_transform_cdt(~one)[other].min() == 1
+            for one, label in shapes
+            for other, same in shapes
+        )
+    assert touching >= 8, f"{touching} of 40 pictures hold two touching objects of one class"
+
+
+def test_the_same_picture_in_another_process_and_after_pickling() -> None:
+    here = Scenes(2, "val", (64, 80), seed=5)
+    code = "from seglib.data.scenes import Scenes; print(Scenes(2, 'val', (64, 80), seed=5)[1][0].tolist())"
+    there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
+    assert there.stdout.strip() == str(here[1][0].tolist()), there.stderr
+    assert fingerprint(pickle.loads(pickle.dumps(here))) == fingerprint(here)
+
+
+def test_a_picture_depends_on_seed_split_and_index_only() -> None:
+    short, long = Scenes(2, "val"), Scenes(9, "val")
+    assert torch.equal(long[7][0], long[7][0]) and torch.equal(long[1][0], short[1][0])
+    assert torch.equal(long.instances(1).masks, short.scene(1).instances.masks)
+    kinds = [Scenes(3, split, seed=seed) for split in ("train", "val", "test") for seed in (0, 1)]
+    pictures = [dataset[index][0] for dataset in kinds for index in range(3)]
+    different = {picture.numpy().tobytes() for picture in pictures}
+    assert len(different) == len(pictures)
+
+
+def test_a_data_set_ends() -> None:
+    dataset = Scenes(2, size=(16, 16))
+    assert len(list(dataset)) == len(dataset) == 2
+    for index in (-1, 2):
+        with pytest.raises(IndexError, match=rf"picture {index} does not exist; this data set has 2"):
+            dataset[index]
+
+
+@pytest.mark.parametrize(
+    ("dials", "sentence"),
+    [
+        ({"camouflage": 1.1}, r"camouflage=1\.1 is out of range; use 0\.\.1\."),
+        ({"blur": float("nan")}, r"blur=nan is out of range; use 0\.\.10\."),
+        ({"noise": "much"}, r"noise='much' is out of range; use 0\.\.64\."),
+        ({"box_looseness": 0.5}, r"box_looseness=0\.5 is out of range; use 1\.\.3\."),
+        ({"void_border": 1.5}, r"void_border=1\.5 must be a whole number"),
+        ({"count": (5, 2)}, r"count=\(5, 2\) must be \(fewest, most\)"),
+        ({"count": 4}, r"count=4 must be \(fewest, most\)"),
+        ({"rare": "shark"}, r"rare='shark' is no object class; use one of fish, "),
+    ],
+)
+def test_bad_dials_give_one_sentence(dials: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Dials(**dials)
+
+
+@pytest.mark.parametrize("size", [(15, 40), 160, (20.5, 20), (20, 20, 3)])
+def test_bad_sizes_give_one_sentence(size: object) -> None:
+    with pytest.raises(
+        ValueError, match=r"must be \(height, width\), whole numbers of at least 16 pixels\.$"
+    ):
+        Scenes(size=size)
+
+
+def test_bad_splits_and_numbers_give_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"split='trainval' does not exist; use one of train, val, test\."):
+        Scenes(split="trainval")
+    with pytest.raises(ValueError, match="length=-1 and seed=0 must both be 0 or more"):
+        Scenes(-1)

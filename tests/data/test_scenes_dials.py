@@ -1,0 +1,126 @@
+"""Every dial does what it says, and nothing else."""
+
+import numpy as np
+import pytest
+import torch
+from skimage.color import rgb2gray, rgb2lab
+from skimage.filters import laplace
+from skimage.morphology import dilation, disk
+
+from seglib.data.dials import Dials
+from seglib.data.scenes import CLASSES, Scene, Scenes
+from seglib.labels import VOID, shares
+
+
+def scenes(*, pictures: int = 12, side: int = 96, **dials: object) -> list[Scene]:
+    dataset = Scenes(pictures, "test", (side, side), dials=Dials(**dials))
+    return [dataset.scene(index) for index in range(pictures)]
+
+
+def pixels(drawn: Scene) -> np.ndarray:
+    """(H, W, 3) float, 0..1."""
+    return drawn.image.permute(1, 2, 0).numpy() / 255
+
+
+def share(name: str, **dials: object) -> float:
+    drawn = scenes(pictures=60, side=48, **dials)
+    return float(torch.stack([shares(one.mask, CLASSES)[CLASSES.index(name)] for one in drawn]).mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("clutter", 0.1, 0.9),
+        ("camouflage", 0.0, 1.0),
+        ("shadow", 0.0, 1.0),
+        ("light", 0.0, 1.0),
+        ("blur", 0.0, 2.0),
+        ("noise", 0.0, 20.0),
+        ("box_looseness", 1.0, 2.0),
+        ("void_border", 0, 4),
+    ],
+)
+def test_most_dials_move_no_object(name: str, one: float, other: float) -> None:
+    for left, right in zip(scenes(pictures=4, **{name: one}), scenes(pictures=4, **{name: other})):
+        assert torch.equal(left.instances.masks, right.instances.masks)
+        assert torch.equal(left.instances.classes, right.instances.classes)
+        same = torch.equal(left.image, right.image)
+        assert same == (name in ("box_looseness", "void_border"))
+
+
+def test_a_lower_frequency_makes_any_class_rarer() -> None:
+    often, seldom, never = (share("seahorse", frequency=value) for value in (1.0, 0.2, 0.0))
+    assert often > 2 * seldom > 0 and never == 0
+    assert share("crab", rare="crab", frequency=0.1) < share("crab", rare="seahorse") / 3
+
+
+def test_count_and_object_size() -> None:
+    few, many = scenes(count=(1, 1)), scenes(count=(6, 6))
+    assert {len(one.instances) for one in few} == {1}
+    assert np.mean([len(one.instances) for one in many]) > 5
+    small, large = (
+        np.mean([one.instances.masks.sum((1, 2)).float().mean() for one in scenes(object_size=value)])
+        for value in (0.3, 0.6)
+    )
+    assert 2.5 < large / small < 4.5, "twice as long is four times the area, less what leaves the picture"
+
+
+def ground_roughness(clutter: float) -> float:
+    drawn = scenes(count=(0, 0), clutter=clutter, noise=0, light=0)
+    return float(np.mean([np.abs(np.diff(pixels(one), axis=0)).mean() for one in drawn]))
+
+
+def test_clutter_roughens_the_ground() -> None:
+    assert ground_roughness(0.0) < ground_roughness(0.4) < ground_roughness(1.0)
+
+
+def color_distance(camouflage: float) -> float:
+    """Mean CIELAB distance between an object's mean colour and that of the background next to it."""
+    distances = []
+    for drawn in scenes(camouflage=camouflage):
+        lab, background = rgb2lab(pixels(drawn)), (drawn.mask == 0).numpy()
+        for shape in drawn.instances.masks.numpy():
+            beside = dilation(shape, disk(6)) & background
+            if beside.any():
+                distances.append(np.linalg.norm(lab[shape].mean(0) - lab[beside].mean(0)))
+    return float(np.mean(distances))
+
+
+def test_camouflage_brings_colours_together() -> None:
+    none, half, full = (color_distance(value) for value in (0.0, 0.5, 1.0))
+    assert none > 1.2 * half and half > 1.2 * full
+
+
+def test_blur_takes_fine_detail_away() -> None:
+    energy = [
+        np.mean([(laplace(rgb2gray(pixels(one))) ** 2).mean() for one in scenes(blur=blur, noise=0)])
+        for blur in (0, 1, 3)
+    ]
+    assert energy[0] > 3 * energy[1] > 9 * energy[2]
+
+
+def test_noise_has_the_size_it_says() -> None:
+    for clean, noisy in zip(scenes(noise=0), scenes(noise=12)):
+        inner = (pixels(clean) > 0.25) & (pixels(clean) < 0.75)  # where 0 and 255 cut nothing off
+        error = (pixels(noisy) - pixels(clean))[inner] * 255
+        assert error.std() == pytest.approx(12, rel=0.05)
+
+
+def test_shadow_only_darkens() -> None:
+    dials = {"camouflage": 0, "noise": 0, "blur": 0}
+    for bright, dark in zip(scenes(shadow=0, **dials), scenes(shadow=1, **dials)):
+        assert (dark.image <= bright.image).all() and (dark.image < bright.image).any()
+
+
+def test_light_makes_brightness_uneven() -> None:
+    flat, some, full = (scenes(light=value, noise=0) for value in (0, 0.4, 1))
+
+    def unevenness(lit: list[Scene]) -> float:
+        return float(np.mean([np.std(pixels(a) / (pixels(b) + 0.05)) for a, b in zip(lit, flat)]))
+
+    assert 0 < 1.5 * unevenness(some) < unevenness(full)
+
+
+def test_a_wider_border_is_more_void() -> None:
+    void = [sum(int((one.mask == VOID).sum()) for one in scenes(void_border=width)) for width in (0, 1, 3)]
+    assert void[0] < void[1] < void[2]
