@@ -58,7 +58,7 @@ def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int, ignore_index:
     # must not be there shows up in the counts, so no pixel has to be looked at twice.
     width = num_classes + 1
     true = _narrow(mask.to(pred.device), "mask", num_classes)
-    guess = _narrow(pred, "pred", num_classes).clamp(max=num_classes)
+    guess = _narrow(pred, "pred", num_classes).clamp_(max=num_classes)
     counts = torch.bincount(guess.add_(true, alpha=width).flatten(), minlength=(VOID + 1) * width)
     counts = counts.view(VOID + 1, width)  # (256, K + 1)
     cm = counts[:num_classes, :num_classes].clone()
@@ -176,14 +176,14 @@ def all_reduce(cm: Tensor) -> Tensor:
 
 
 def _narrow(values: Tensor, name: str, num_classes: int) -> Tensor:
-    """Class indices in the fewest bytes that hold 256 x (K + 1): counting is limited by memory."""
+    """A copy of class indices in the fewest bytes that hold 256 x (K + 1): memory limits the speed."""
     if values.is_floating_point():
         raise ValueError(
             f"{name} is {values.dtype}; class indices are integers: take logits.argmax(dim=1) first"
         )
     if values.dtype not in (torch.uint8, torch.bool) and values.numel() and not 0 <= _bits(values) <= VOID:
         raise ValueError(_complaint(values[(values < 0) | (values > VOID)], name, num_classes))
-    return values.to(torch.int16 if num_classes < 128 else torch.int32)
+    return values.to(torch.int16 if num_classes < 128 else torch.int32, copy=True)
 
 
 def _bits(values: Tensor) -> int:
