@@ -1,4 +1,4 @@
-"""What a data set is in this course: pictures, their masks, their classes and, where known, their instances."""
+"""What a data set is in this course: pictures, masks, classes and, where known, instances."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         """The single objects of sample `index`, or None where the data set does not know them."""
         return None
 
+    def origin(self, index: int) -> tuple[SegmentationDataset, int]:
+        """The data set that sample `index` was taken from, and its number there; for a subset, its parent."""
+        return self, index
+
     def subset(self, indices: Iterable[int]) -> SegmentationDataset:
         """The same data set with only the samples `indices`, in that order."""
         return _Subset(self, list(indices))
@@ -91,3 +95,6 @@ class _Subset(SegmentationDataset):
 
     def instances(self, index: int) -> Instances | None:
         return self.parent.instances(self.indices[index])
+
+    def origin(self, index: int) -> tuple[SegmentationDataset, int]:
+        return self.parent.origin(self.indices[index])

@@ -1,4 +1,4 @@
-"""A mirror on this machine that can misbehave, and a folder that cannot be written to."""
+"""A mirror on this machine that can misbehave, a folder that cannot be written to, and small data sets."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image as Pillow
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
+
+from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.labels import Classes
 
 
 @dataclass
@@ -99,3 +107,51 @@ def read_only() -> Iterator[Path]:
     os.seteuid(user)
     folder.chmod(0o755)
     shutil.rmtree(folder)
+
+
+class InMemory(SegmentationDataset):
+    """Given masks, each with a grey picture unless pictures are given too."""
+
+    name, split = "memory", "train"
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        masks: Sequence[Tensor],
+        images: Sequence[Tensor] | None = None,
+        instances: Sequence[Instances] | None = None,
+    ) -> None:
+        self.classes, self.masks, self.known = Classes.of(*names), masks, instances
+        self.images = images or [torch.full((3, *mask.shape), 128, dtype=torch.uint8) for mask in masks]
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        return Image(self.images[index]), Mask(self.masks[index])
+
+    def instances(self, index: int) -> Instances | None:
+        return self.known[index] if self.known else None
+
+
+@pytest.fixture(scope="session")
+def in_memory() -> type[InMemory]:
+    """The class of data sets made of given masks."""
+    return InMemory
+
+
+@pytest.fixture
+def make_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A maker of folders with images/, masks/ and classes.txt; no two pictures are alike."""
+
+    def make(masks: Sequence[np.ndarray], names: str = "sea fish weed", split: str = "") -> Path:
+        root = tmp_path / "reef"
+        for number, mask in enumerate(masks):
+            pixels = np.random.default_rng([number, len(split)]).integers(0, 255, (*mask.shape, 3), np.uint8)
+            for sub, array in (("images", pixels), ("masks", mask.astype(np.uint8))):
+                (root / sub / split).mkdir(parents=True, exist_ok=True)
+                Pillow.fromarray(array).save(root / sub / split / f"{split}{number:03}.png")
+        (root / "classes.txt").write_text("\n".join(names.split()))
+        return root
+
+    return make

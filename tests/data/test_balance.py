@@ -1,0 +1,284 @@
+"""Counting: by hand, against a slow loop, and what is remembered of it."""
+
+import io
+import json
+import os
+import signal
+import tracemalloc
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from seglib.data import balance, memory
+from seglib.data.balance import Counts, count
+from seglib.data.catalog import load
+from seglib.data.dataset import Instances
+from seglib.data.scenes import Dials, Scenes
+from seglib.labels import Classes
+
+FIRST = torch.tensor([[0, 0, 1, 255], [0, 0, 1, 255], [0, 0, 0, 0]], dtype=torch.uint8)
+SECOND = torch.tensor([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 1, 1]], dtype=torch.uint8)
+NAMES = ("sea", "fish", "weed")
+
+
+@pytest.fixture(autouse=True)
+def forgetful(home):
+    """Every test begins with nothing remembered."""
+
+
+@pytest.fixture
+def pair(in_memory):
+    return in_memory(NAMES, [FIRST, SECOND])
+
+
+def slow(dataset):
+    """(N, K + 1): what counting must come to, pixel by pixel."""
+    return torch.stack(
+        [torch.stack([(mask == k).sum() for k in [*range(len(dataset.classes)), 255]]) for _, mask in dataset]
+    )
+
+
+def watch(monkeypatch):
+    """The indices of the samples that are really counted."""
+    counted = []
+    real = balance.tally
+    monkeypatch.setattr(balance, "tally", lambda data, index: counted.append(index) or real(data, index))
+    return counted
+
+
+def test_by_hand(pair):
+    counts = count(pair)
+    assert counts.pixels.tolist() == [[8, 2, 0, 2], [6, 2, 4, 0]]
+    assert counts.total().tolist() == [14, 4, 4]
+    assert counts.total("images").tolist() == [2, 2, 1]
+    assert counts.shares().tolist() == [14 / 22, 4 / 22, 4 / 22]
+    assert counts.void == 2 / 24
+    assert counts.pixels_around.tolist() == [22, 22, 12]  # weed is in the second picture only; void is out
+    assert counts.together.tolist() == [[2, 2, 1], [2, 2, 1], [1, 1, 1]]
+    assert counts.subset([1, 1]).total().tolist() == [12, 4, 8]
+
+
+def test_objects_are_counted_where_they_are_known_and_never_guessed(in_memory, pair):
+    assert count(pair).objects is None
+    with pytest.raises(ValueError, match="does not know single objects"):
+        count(pair).total("objects")
+    one = Instances(torch.ones(3, 3, 4).bool(), torch.tensor([1, 2, 1]), torch.zeros(3, 4).long())
+    assert count(in_memory(NAMES, [FIRST], instances=[one])).objects.tolist() == [[0, 2, 1]]
+
+
+def test_the_table_says_what_void_is(pair):
+    text = str(count(pair))
+    assert "2 pictures, 3 classes" in text and "Void is 8.3 % of all pixels" in text
+    assert "weed       4  18.2       1   50.0" in text.splitlines()[-2]
+    assert "<table>" in count(pair)._repr_html_()
+
+
+@pytest.mark.parametrize("pixels", [torch.zeros(2, 3), torch.zeros(4)])
+def test_counts_of_another_shape_are_refused(pixels):
+    with pytest.raises(ValueError, match=r"for 3 classes it must be \(N, 4\), void last"):
+        Counts(Classes.of(*NAMES), pixels.long())
+
+
+def test_units_and_empty_data_sets_are_said(in_memory, pair):
+    with pytest.raises(ValueError, match="'pixels', 'images', 'objects', got 'boxes'"):
+        count(pair).of("boxes")
+    with pytest.raises(ValueError, match="nothing to count"):
+        count(in_memory(NAMES, []))
+    with pytest.raises(ValueError, match="no pixels of any class"):
+        count(in_memory(NAMES, [torch.full((2, 2), 255, dtype=torch.uint8)])).shares()
+
+
+def test_scenes_and_the_photograph_as_a_slow_loop_counts_them():
+    for dataset in (Scenes(4), load("photo"), Scenes(4).subset([3, 1])):
+        counts = count(dataset)
+        assert torch.equal(counts.pixels, slow(dataset))
+        known = [
+            torch.bincount(dataset.instances(i).classes, minlength=len(dataset.classes))
+            for i in range(len(dataset))
+        ]
+        assert torch.equal(counts.objects, torch.stack(known))
+
+
+@pytest.mark.photographs
+@pytest.mark.parametrize("name", ["pets", "camvid"])
+def test_photographs_as_a_slow_loop_counts_them(photographs, name):
+    dataset = load(name, root=photographs).subset(range(0, 200, 20))
+    counts = count(dataset)
+    assert torch.equal(counts.pixels, slow(dataset))
+    if name == "pets":
+        known = [torch.bincount(dataset.instances(i).classes, minlength=3) for i in range(10)]
+        assert torch.equal(counts.objects, torch.stack(known))
+
+
+def test_files_as_a_slow_loop_counts_them(make_folder):
+    rng = np.random.default_rng(0)
+    dataset = load(make_folder([rng.choice([0, 1, 2, 255], (7, 9)) for _ in range(5)]))
+    assert torch.equal(count(dataset).pixels, slow(dataset))
+
+
+def test_a_value_that_is_no_class_is_named_with_its_place(make_folder, in_memory):
+    wrong = SECOND.clone()
+    wrong[2, 3] = 7
+    root = make_folder([FIRST.numpy(), wrong.numpy()])
+    with pytest.raises(
+        ValueError, match=r"001.png: the mask holds the value 7 at row 2, column 3 \(1 pixels"
+    ):
+        for split in ("train", "val", "test"):
+            count(load(root, split))
+    with pytest.raises(ValueError, match="memory, sample 1: the mask holds the value 7"):
+        count(in_memory(NAMES, [FIRST, wrong]))
+
+
+def test_what_was_counted_is_not_counted_again(make_folder, monkeypatch):
+    root = make_folder([FIRST.numpy()] * 8)
+    first = count(load(root))
+    counted = watch(monkeypatch)
+    assert torch.equal(count(load(root)).pixels, first.pixels) and not counted
+    assert torch.equal(count(load(root).subset([2, 0])).pixels, first.pixels[[2, 0]]) and not counted
+
+
+def test_a_mask_that_changed_is_counted_anew_even_if_its_date_and_size_are_the_same(make_folder):
+    root = make_folder([FIRST.numpy()] * 8)
+    path = Path(load(root).samples[1].mask)
+    other = io.BytesIO()
+    Pillow.fromarray((FIRST.numpy() == 0).astype(np.uint8) * 2).save(other, "PNG")
+    path.write_bytes(path.read_bytes().ljust(200, b"\0"))  # readers stop at the end of the PNG
+    before, status = count(load(root)), path.stat()
+    path.write_bytes(other.getvalue().ljust(200, b"\0"))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    after = count(load(root))
+    assert torch.equal(after.pixels, slow(load(root))) and not torch.equal(after.pixels, before.pixels)
+
+
+def test_a_changed_meaning_of_the_same_files_is_counted_anew(make_folder):
+    root = make_folder([FIRST.numpy()] * 8)
+    before = count(load(root)).total().tolist()
+    (root / "classes.json").write_text(json.dumps({"names": ["fish", "sea"], "values": [1, 0]}))
+    assert count(load(root)).total().tolist() == before[1::-1]
+
+
+def test_a_dial_that_was_turned_is_counted_anew():
+    assert not torch.equal(
+        count(Scenes(3)).pixels, count(Scenes(3, dials=Dials(frequency=1.0, count=(9, 9)))).pixels
+    )
+    assert torch.equal(count(Scenes(3, "val")).pixels, slow(Scenes(3, "val")))
+
+
+def test_a_class_of_ones_own_is_always_counted(in_memory, pair):
+    count(pair)
+    pair.masks = [FIRST, FIRST]
+    assert count(pair).total().tolist() == [16, 4, 0]
+
+
+@pytest.mark.photographs
+def test_the_same_trimaps_with_other_classes_are_counted_anew(photographs):
+    cats = count(load("pets", root=photographs).subset(range(4)))
+    animals = count(load("pets", root=photographs, classes=("background", "animal")).subset(range(4)))
+    assert len(cats.total()) == 3 and cats.total()[1:].sum() == animals.total()[1]
+
+
+def test_going_on_after_an_interruption(make_folder, monkeypatch):
+    root = make_folder([FIRST.numpy()] * 40)
+    dataset, real = load(root), balance.tally
+
+    def interrupted(data, index):
+        if index == 17:
+            raise KeyboardInterrupt
+        return real(data, index)
+
+    monkeypatch.setattr(balance, "tally", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        count(dataset)
+    monkeypatch.setattr(balance, "tally", real)
+    counted = watch(monkeypatch)
+    assert torch.equal(count(dataset).pixels, slow(dataset)) and counted == list(range(17, len(dataset)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_going_on_after_being_killed(make_folder, monkeypatch):
+    root = make_folder([FIRST.numpy()] * 40)
+    dataset, real = load(root), balance.tally
+    child = os.fork()
+    if not child:
+
+        def killed(data, index):
+            if index == 17:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(data, index)
+
+        balance.tally, memory.SECONDS = killed, 0
+        count(dataset)
+        os._exit(0)  # not reached
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    counted = watch(monkeypatch)
+    assert torch.equal(count(dataset).pixels, slow(dataset)) and counted == list(range(17, len(dataset)))
+
+
+def test_a_damaged_memory_is_begun_anew(make_folder):
+    dataset = load(make_folder([FIRST.numpy()] * 8))
+    before = count(dataset)
+    path = memory.folder() / "measured.sqlite"
+    for content in (b"not a database", path.read_bytes()[:3000] + b"\xff" * 5000):
+        path.write_bytes(content)
+        assert torch.equal(count(dataset).pixels, before.pixels)
+        assert torch.equal(count(dataset).pixels, before.pixels)
+
+
+def test_a_disk_that_cannot_be_written_costs_a_warning(read_only, monkeypatch):
+    dataset = Scenes(2)
+    monkeypatch.setenv("SEGLIB_CACHE", str(read_only))
+    with pytest.warns(UserWarning, match="set SEGLIB_CACHE to a folder you may write to"):
+        counts = count(dataset)
+    assert torch.equal(counts.pixels, slow(dataset))
+
+
+def test_many_workers_count_the_same(make_folder):
+    rng = np.random.default_rng(1)
+    dataset = load(make_folder([rng.choice([0, 1, 2, 255], (5, 6)) for _ in range(60)]))
+    with joblib.parallel_config(backend="threading"):
+        counts = count(dataset, jobs=3)
+    assert torch.equal(counts.pixels, slow(dataset))
+
+
+def test_an_error_in_a_worker_is_the_same_sentence(make_folder):
+    root = make_folder([np.full((3, 3), 9)] * 30)
+    with (
+        joblib.parallel_config(backend="threading"),
+        pytest.raises(ValueError, match="the mask holds the value 9"),
+    ):
+        count(load(root), jobs=2)
+
+
+def test_a_hundred_thousand_masks_take_only_their_counts(in_memory):
+    number, masks = 100_000, [FIRST, SECOND]
+
+    class Endless(in_memory):
+        def __len__(self):
+            return number
+
+        def __getitem__(self, index):
+            return None, masks[index % 2]
+
+    dataset = Endless(NAMES, masks)
+    count(in_memory(NAMES, masks))  # whatever is imported on the way is imported
+    tracemalloc.start()
+    try:
+        counts = count(dataset)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert counts.total().tolist() == [14 * number / 2, 4 * number / 2, 4 * number / 2]
+    row = 8 * 7  # bytes
+    assert peak < 2.5 * row * number + 4e6, f"{peak / 1e6:.0f} MB"  # the rows, and once more as integers
+
+
+def test_counting_warns_of_nothing(make_folder):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        count(load(make_folder([FIRST.numpy()] * 8)))
