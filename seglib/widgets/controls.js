@@ -116,6 +116,16 @@ function choice(card, trait, label, options) {
   return h("div", { class: "seglib-choice", role: "radiogroup", "aria-label": label }, parts);
 }
 
+// A table out of rows of parts. Pages that show notebooks style every <table> in an output, so this is none.
+function row(role, head, ...cells) {
+  return h("div", { role: "row", class: "seglib-row" },
+    h("div", { role }, head), cells.map((cell) => h("div", { role: role === "rowheader" ? "cell" : role }, cell)));
+}
+
+function table(columns, ...rows) {
+  return h("div", { role: "table", class: "seglib-table", style: `--columns: ${columns}` }, rows);
+}
+
 function button(card, label, text, press) {
   const node = h("button", { type: "button", "aria-label": label, title: label }, text);
   card.on(node, "click", press);

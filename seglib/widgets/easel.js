@@ -155,14 +155,15 @@ class Easel extends Stage {
     this.step(way, pixels);
   }
 
-  // Enter where a polygon began, or twice in one place, closes it.
+  // Enter closes a polygon that the mouse draws; for the keyboard it is where it began, or Enter twice in one place.
   setPoint({ key }) {
-    const { studio } = this;
+    const { studio, cross } = this;
     if (studio.held) return studio.drop();
-    this.cross ??= this.center().map(Math.round);
     const { points, kind } = studio.drawing;
-    const twice = kind === "polygons" && key === "Enter" && points.length > 2 && distance(points.at(-1), this.cross) < 0.5;
-    return twice ? studio.close() : studio.point(this.cross, 0.5);
+    const here = cross ? points.length > 2 && distance(points.at(-1), cross) < 0.5 : points.length > 0;
+    if (kind === "polygons" && key === "Enter" && here) return studio.close();
+    this.cross ??= (this.pointer ?? this.center()).map(Math.round);
+    return studio.point(this.cross, 0.5);
   }
 
   moveTo([x, y]) {

@@ -11,29 +11,28 @@ function legend(frame, scene, shown) {
     h("span", { class: "seglib-grow" }, "Classes"),
     button(frame, "Show all classes", "All", () => set(scene.entries.map(({ name }) => name))),
     button(frame, "Hide all classes", "None", () => set([])));
-  const head = h("tr");
-  const body = h("tbody");
+  const holder = h("div", { class: "seglib-legend" }, bar);
   const show = () => {
     const panels = shown();
     const shares = panels.map(({ map }) => map).filter(Boolean);
     const maps = shares.length > 2 ? shares.slice(0, 1) : shares; // three columns do not fit beside the names
-    const titles = maps.map(({ name }) => h("th", { scope: "col" }, name));
+    const titles = shares.length > 1 ? [row("columnheader", "", ...maps.map(({ name }) => name))] : [];
     bar.hidden = frame.model.get("mode") === "difference";
-    head.replaceChildren(...(shares.length > 1 ? [h("td"), ...titles] : []));
-    body.replaceChildren(...(bar.hidden ? verdictRows(panels[0].verdicts) : rows.map((row) => row(maps))));
+    const body = bar.hidden ? verdictRows(panels[0].verdicts) : rows.map((show) => show(maps));
+    holder.replaceChildren(bar, table(bar.hidden ? 1 : maps.length, ...titles, ...body));
   };
   frame.watch(["mode", "layer"], show);
   show();
-  return h("div", { class: "seglib-legend" }, bar, h("table", {}, h("thead", {}, head), body));
+  return holder;
 }
 
-// Returns a function that gives the row with its share of each of `maps`; the tick box in it stays the same.
+// Returns a function that makes the row with its share of each of `maps`; the tick box in it stays the same.
 function classRow(frame, { name, value, color, place }) {
   const { model } = frame;
   const clear = name === "background"; // never painted: there is the picture itself
   const swatch = h("canvas", SWATCH);
   const input = h("input", { type: "checkbox", disabled: clear });
-  const row = h("tr", {}, h("th", { scope: "row" }, h("label", {}, input, swatch, h("span", {}, name))));
+  const label = h("label", { class: "seglib-key" }, input, swatch, h("span", {}, name));
   const show = () => {
     const ink = model.get("hatch") ? inked(color) : color;
     input.checked = model.get("visible").includes(name);
@@ -45,18 +44,14 @@ function classRow(frame, { name, value, color, place }) {
   });
   frame.watch(["visible", "hatch"], show);
   show();
-  return (maps) => {
-    row.replaceChildren(row.firstChild, ...maps.map(({ shares }) => h("td", {}, shareWords(shares[place]))));
-    return row;
-  };
+  return (maps) => row("rowheader", label, ...maps.map(({ shares }) => shareWords(shares[place])));
 }
 
 function verdictRows(shares) {
   return Object.entries(shares).map(([verdict, share]) => {
     const swatch = h("canvas", SWATCH);
     paintSwatch(swatch, (x, y) => differenceColor(verdict, x, y, 128));
-    const name = h("span", { class: "seglib-key" }, swatch, verdict);
-    return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, shareWords(share)));
+    return row("rowheader", h("span", { class: "seglib-key" }, swatch, verdict), shareWords(share));
   });
 }
 

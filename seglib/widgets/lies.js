@@ -18,7 +18,8 @@ async function detector(frame) {
     const words = `the lie ${model.get("lie")}, ${step().words}; the truth is ${truth.words}`;
     const { labels } = step();
     const difference = model.get("mode") === "difference";
-    return [{ title: "prediction", words, layer: difference ? layers.difference(labels, truth.labels) : layers.labels(labels, style) }];
+    const layer = difference ? layers.difference(labels, truth.labels) : layers.labels(labels, style);
+    return [{ title: "prediction", words, layer, bare: true }];
   };
   const readOut = ([x, y]) => {
     const at = y * scene.width + x;
@@ -51,36 +52,34 @@ function lieSlider(frame, lie, step) {
 // Bars with numbers, and how far each score is from what the truth itself would get.
 function scoreTable(frame, names, honest, step) {
   const rows = names.map((name) => scoreRow(name));
-  const table = h("table", { class: "seglib-scores" },
-    h("thead", {}, h("tr", {}, ["Score", "%", "Change"].map((title) => h("th", { scope: "col" }, title)))),
-    h("tbody", {}, rows.map(({ row }) => row)));
+  const scoreRows = rows.map(({ element }) => element);
+  const scores = h("div", { class: "seglib-scores" }, table(2, row("columnheader", "Score", "%", "Change"), ...scoreRows));
   const verdict = h("output", { class: "seglib-verdict", role: "status" });
   const reveal = button(frame, "Show the scores", "Show the scores", () => frame.set("hidden", false));
   const veil = h("div", { class: "seglib-veil" }, h("p", {}, "Guess first: which score notices this lie least, and which most?"), reveal);
   const show = () => {
-    const { scores } = step();
-    rows.forEach(({ fill }, index) => fill(scores[index], honest[index]));
-    verdict.textContent = summary(names, scores, honest);
+    const told = step().scores;
+    rows.forEach(({ fill }, index) => fill(told[index], honest[index]));
+    verdict.textContent = summary(names, told, honest);
     veil.hidden = !frame.model.get("hidden");
-    table.hidden = verdict.hidden = frame.model.get("hidden");
+    scores.hidden = verdict.hidden = frame.model.get("hidden");
   };
   frame.watch(["lie", "step", "hidden"], show);
   show();
-  return h("div", {}, veil, table, verdict);
+  return h("div", {}, veil, scores, verdict);
 }
 
 function scoreRow(name) {
   const bar = h("span");
-  const number = h("td");
-  const change = h("td");
+  const [number, change] = [h("span"), h("span")];
   const track = h("span", { class: "seglib-track", "aria-hidden": "true" }, bar);
-  const row = h("tr", {}, h("th", { scope: "row" }, name, track), number, change);
+  const element = row("rowheader", h("div", {}, name, track), number, change);
   const fill = (score, before) => {
     bar.style.width = `${100 * (score ?? 0)}%`;
     number.textContent = score === null ? "–" : (100 * score).toFixed(1);
     change.textContent = score === null || before === null ? "–" : signed(100 * (score - before));
   };
-  return { row, fill };
+  return { element, fill };
 }
 
 const signed = (value) => (Math.abs(value) < 0.05 ? "0.0" : `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`);

@@ -14,7 +14,7 @@ const NARROWEST = 200; // a panel in CSS pixels, before the next one goes below 
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class Stage {
-  // `shown()` lists the panels: { title, words, layer }. `readOut([x, y])` says what is at a pixel.
+  // `shown()` lists the panels: { title, words, layer, bare: without a caption }. `readOut([x, y])` says what is at a pixel.
   // `side` is what stands beside the picture, or below it where there is little room.
   constructor(frame, scene, { shown, readOut, panels, side }) {
     Object.assign(this, { frame, scene, shown, readOut, side, fit: 1 });
@@ -54,7 +54,7 @@ class Stage {
     const count = this.shown().length;
     const columns = within(Math.floor(room / NARROWEST), 1, count);
     const fit = Math.min((room - GAP * (columns - 1)) / columns / width, this.get("height") / height);
-    this.fit = fit > 1 ? Math.floor(fit) : fit;
+    this.fit = fit > 2 ? Math.floor(fit) : fit;
     const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
     this.grid.style.gridTemplateColumns = `repeat(${columns}, ${across}px)`;
     for (const { canvas } of this.panels) {
@@ -71,12 +71,12 @@ class Stage {
     const { scale, left, top } = this.place();
     const cursor = this.get("cursor");
     const shown = this.shown();
-    shown.forEach(({ title, words, layer }, index) => {
+    shown.forEach(({ title, words, layer, bare }, index) => {
       const { canvas, mark, caption } = this.panels[index];
       drawLayers(canvas, { scale, left, top }, this.scene.image, layer, this.get("opacity"));
       canvas.setAttribute("aria-label", `${title}: ${words}`);
       caption.textContent = title;
-      caption.hidden = shown.length < 2;
+      caption.hidden = bare;
       mark.hidden = !cursor;
       if (!cursor) return;
       const size = Math.max(scale, 7);

@@ -86,16 +86,17 @@ class Studio {
   // Takes hold of a corner, an edge or the inside of the chosen object, or of the object whose tag was hit.
   grab(spot, reach, tag = -1) {
     if (this.drawing.started) return false;
-    if (tag >= 0) this.choose(tag, this.selected === tag ? this.corner : -1);
+    const corners = this.selected < 0 ? [] : handles(this.kind, this.sheet.objects[this.selected].points);
+    const corner = nearest(corners, spot, reach);
+    if (corner < 0 && tag >= 0) this.choose(tag);
     if (this.selected < 0) return false;
     const { points, seconds } = this.sheet.objects[this.selected];
-    const corners = handles(this.kind, points);
-    const corner = tag >= 0 ? -1 : nearest(corners, spot, reach);
     const edge = corner < 0 && tag < 0 && this.kind === "polygons" ? nearestEdge(points, spot, reach / 2) : -1;
     if (tag < 0 && corner < 0 && edge < 0 && !contains(corners, spot)) return false;
     this.time.begin(seconds);
     this.corner = corner;
-    this.held = { from: spot, points: edge < 0 ? points : points.toSpliced(edge + 1, 0, spot), corner: edge < 0 ? corner : edge + 1, shape: null };
+    const more = edge < 0 ? points : points.toSpliced(edge + 1, 0, spot); // an edge that is dragged gets a corner
+    this.held = { from: spot, points: more, corner: edge < 0 ? corner : edge + 1, shape: null, inside: tag < 0 && corner < 0 && edge < 0 };
     this.tell(`${this.capital(this.noun)} ${this.selected + 1}, ${this.name(this.sheet.objects[this.selected].label)}: ${corner < 0 ? "chosen" : `corner ${corner + 1}`}.`);
     return true;
   }
@@ -115,7 +116,6 @@ class Studio {
     const { shape } = this.held;
     const seconds = tenth(this.time.finish());
     this.held = null;
-    if (shape) this.sheet.replace(this.selected, { ...this.sheet.objects[this.selected], points: shape, seconds });
     if (shape) this.say(`Moved: ${this.extent(shape)}.`);
     this.changed();
   }

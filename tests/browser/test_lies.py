@@ -60,7 +60,7 @@ def percent(page: Page, name: str) -> Locator:
     return (
         page.get_by_role("row")
         .filter(has=page.get_by_role("rowheader", name=name, exact=True))
-        .locator("td")
+        .get_by_role("cell")
         .first
     )
 
