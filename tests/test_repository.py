@@ -44,8 +44,8 @@ def test_every_file_is_tidy() -> None:
 
 def test_untidy_files_are_noticed_and_mended(tmp_path: Path) -> None:
     text = tmp_path / "text.md"
-    for content, mended in [(b"a", b"a\n"), (b"a\n\n", b"a\n"), (b"a \t\n", b"a\n")]:
-        text.write_bytes(content)
+    for given, mended in [(b"a", b"a\n"), (b"a\n\n", b"a\n"), (b"a \t\n", b"a\n")]:
+        text.write_bytes(given)
         assert tidy.main([str(text)]) == 1 and text.read_bytes() == mended
         assert tidy.main([str(text)]) == 0
     text.write_bytes(b"<<<<" + b"<<< HEAD\n")

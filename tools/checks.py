@@ -133,10 +133,11 @@ def run(arguments: list[str], **variables: str) -> bool:
 
 def summary(results: list[Result]) -> Table:
     """The one table at the end."""
-    table = Table("", "step", "ran", "seconds", "skipped", title="Tests", title_justify="left")
+    table = Table("", "step", "ran", "seconds", "not run, and why", box=None, padding=(0, 2, 0, 0))
     for result in results:
         skipped = "\n".join(f"{count} x {reason}" for reason, count in result.skipped.items())
-        verdict = "ok" if result.passed else "FAILED"
+        verdict = "ok" if result.done else "skipped"
+        verdict = verdict if result.passed else "FAILED"
         table.add_row(verdict, result.name, result.done, f"{result.seconds:.0f}", skipped)
     return table
 
@@ -155,7 +156,8 @@ def main(names: list[str]) -> int:
         result = STEPS[name]()
         result.seconds = time.monotonic() - began
         results.append(result)
-    Console().print("", summary(results))
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print("", summary(results), "")
     failed = [result.name for result in results if not result.passed]
     print(f"FAILED: {', '.join(failed)}" if failed else "All passed.")
     return 1 if failed else 0

@@ -24,4 +24,7 @@ def variables() -> dict[str, str]:
         "JUPYTER_PREFER_ENV_PATH": "1",  # a kernel called python3 in the home folder must not win
         "PIP_USER": "0",
     }
+    for name in ("SEGLIB_DATA", "SEGLIB_HOME"):  # notebooks run in another folder than `make`
+        if kept.get(name) and (ROOT / kept[name]).exists():
+            own[name] = str((ROOT / kept[name]).resolve())
     return {"UV_HTTP_TIMEOUT": "120", **kept, **own}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.setup_machine import ROOT, Machine
+from tools import places
 
 DEAD = "http://127.0.0.1:9/simple"  # nothing listens there: refused at once, without any network
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for uv and venv are POSIX scripts")
@@ -172,3 +173,10 @@ def test_ports(machine: Machine) -> None:
         taken.listen()
         status, output = machine.run("lab", PORT=str(taken.getsockname()[1]), HOST="127.0.0.1")
     assert status == 1 and "is taken" in output
+
+
+def test_a_relative_data_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGLIB_DATA", "tests")
+    assert places.variables()["SEGLIB_DATA"] == str(ROOT / "tests")
+    monkeypatch.setenv("SEGLIB_DATA", "none")
+    assert places.variables()["SEGLIB_DATA"] == "none"
