@@ -113,10 +113,12 @@ class Studio {
   }
 
   drop() {
-    const { shape } = this.held;
+    const { shape, inside } = this.held;
     const seconds = tenth(this.time.finish());
     this.held = null;
-    if (shape) this.say(`Moved: ${this.extent(shape)}.`);
+    if (shape) this.sheet.replace(this.selected, { ...this.sheet.objects[this.selected], points: shape, seconds });
+    else if (inside) this.choose(-1); // a click, no drag
+    if (shape || inside) this.say(shape ? `Moved: ${this.extent(shape)}.` : "Let go.");
     this.changed();
   }
 

@@ -1,0 +1,79 @@
+"""The file that keeps hand-drawn annotations while they are made: COCO JSON that grows object by object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from seglib.data.annotations import AnnotationSet, Picture
+from seglib.data.formats import coco_json
+
+KINDS = ("boxes", "polygons")
+
+
+class DrawnFile:
+    """Boxes or polygons in one file, which exists as soon as something has been saved.
+
+    Pictures in the file that are not being annotated stay in it. Where the file has been changed by somebody
+    else since it was read, that is not overwritten: the work goes to a file beside it.
+
+    Args:
+        path: the file; it is read if it is there.
+        kind: what is drawn: "boxes" or "polygons".
+        names: the classes that can be drawn, in order.
+
+    Attributes:
+        pictures: what the file held when it was last read or written, by file name.
+
+    Raises:
+        ValueError: the file is broken, holds the other kind, or a class that is not one of `names`.
+    """
+
+    def __init__(self, path: Path, kind: str, names: Sequence[str]) -> None:
+        self.path, self.kind, self.names = path, kind, tuple(names)
+        self.pictures: dict[str, Picture] = {}
+        self.content = _bytes(path)
+        if self.content is not None:
+            self.pictures = {picture.file_name: picture for picture in self._read()}
+
+    def save(self, pictures: Iterable[Picture]) -> None:
+        """Write the file with these pictures in place of those of the same name.
+
+        Raises:
+            DiskError: the file cannot be written; what it held is still in it.
+            ValueError: somebody else has changed it; the sentence says where this work is now.
+        """
+        self.pictures |= {picture.file_name: picture for picture in pictures}
+        drawn = AnnotationSet(self.names, tuple(self.pictures.values()))
+        if _bytes(self.path) == self.content:
+            coco_json.write(self.path, drawn)
+            self.content = _bytes(self.path)
+            return
+        beside = self.path.with_suffix(".mine.json")
+        coco_json.write(beside, drawn)
+        raise ValueError(
+            f"{self.path} was changed by another annotator or program after it was opened here. What is "
+            f"drawn here is kept in {beside}; to go on with the file as it is now, run this cell again"
+        )
+
+    def _read(self) -> AnnotationSet:
+        found = coco_json.read(self.path)
+        if foreign := [name for name in found.names if name not in self.names]:
+            raise ValueError(
+                f"{self.path}: the file has the class '{foreign[0]}', and here can be drawn "
+                f"{', '.join(self.names)}; give all its classes, or another path"
+            )
+        for picture in found:
+            for one in picture.annotations:
+                if bool(one.polygons) != (self.kind == "polygons"):
+                    other = KINDS[1 - KINDS.index(self.kind)]
+                    raise ValueError(
+                        f"{self.path} holds {other}, and here {self.kind} are drawn; give another path, or "
+                        f"kind='{other}'"
+                    )
+        return found
+
+
+def _bytes(path: Path) -> bytes | None:
+    """What a file holds, None where there is none."""
+    return path.read_bytes() if path.is_file() else None

@@ -1,0 +1,59 @@
+"""A widget on a plain page, with a kernel of a few lines: for what needs a browser and no JupyterLab."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from anywidget import AnyWidget
+from playwright.sync_api import Page
+
+BYTES = """const bytes = (_, value) =>
+  value?.base64 === undefined ? value : Uint8Array.from(atob(value.base64), (letter) => letter.charCodeAt(0));
+"""
+# The model remembers; `answers(change)` gives the traits that the kernel sets after a change in the browser.
+KERNEL = """
+const state = JSON.parse(STATE, bytes), listeners = new EventTarget();
+let sent = {};
+window.sent = [];
+window.put = (trait, value) => {
+  state[trait] = value;
+  listeners.dispatchEvent(new Event(`change:${trait}`));
+};
+const model = {
+  get: (trait) => state[trait],
+  set: (trait, value) => ((sent[trait] = value), window.put(trait, value)),
+  save_changes() {
+    const change = sent;
+    sent = {};
+    window.sent.push(change);
+    const answer = Object.entries(answers(change));
+    setTimeout(() => answer.forEach(([trait, value]) => window.put(trait, value)), 5);
+  },
+  on: (event, listener) => listeners.addEventListener(event, listener),
+  off: (event, listener) => listeners.removeEventListener(event, listener),
+};
+window.model = model;
+await shown.render({ model, el: document.querySelector("main") });
+document.body.dataset.ready = "";
+"""
+
+
+def show(page: Page, widget: AnyWidget, *, answers: str = "const answers = () => ({});") -> None:
+    """Open the widget on an empty page; `answers` is the JavaScript function that plays the kernel."""
+    names = [name for name in widget.traits(sync=True) if name not in AnyWidget.class_traits()]
+    state = {name: getattr(widget, name) for name in names if not name.startswith("_")}
+    module = str(widget._esm).replace("export default", "const shown =")
+    kernel = KERNEL.replace("STATE", quoted(state))
+    page.set_content(
+        f"<style>{widget._css}</style><body><main></main>"
+        f'<script type="module">{module}\n{BYTES}{answers}\n{kernel}</script>'
+    )
+    page.locator("body[data-ready]").wait_for(timeout=20_000)
+
+
+def quoted(value: Any) -> str:
+    """Data, bytes included, as the JavaScript string that `JSON.parse(..., bytes)` reads."""
+    text = json.dumps(value, default=lambda content: {"base64": base64.b64encode(content).decode()})
+    return json.dumps(text).replace("<", "\\u003c")

@@ -1,0 +1,280 @@
+"""The annotator drawn on with a real mouse and real keys: what it makes of them, paints and sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from playwright.sync_api import Locator, Page, expect
+
+from seglib.labels import Classes
+from seglib.widgets.annotator import Annotator
+from tests.browser.plain import quoted, show
+
+pytestmark = pytest.mark.browser
+
+CLASSES = Classes.of("background", "fish", "crab")
+GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)  # shown 7 times as large: 560 x 420
+BLUE, ORANGE = (list(CLASSES.colors[k]) for k in (1, 2))
+ANSWERS = """const pictures = JSON.parse(%s, bytes);
+const answers = ({ wanted }) => (wanted ? { fetched: pictures[wanted[0]] } : {});"""
+PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
+    Math.round(x * canvas.width), Math.round(y * canvas.height), 1, 1).data].slice(0, 3)"""
+
+
+class Desk:
+    """The annotator on a page, with a mouse that knows picture coordinates."""
+
+    def __init__(self, page: Page, kind: str = "boxes", pictures: int = 3, **state: Any) -> None:
+        self.page = page
+        page.set_viewport_size({"width": 1200, "height": 800})
+        widget = Annotator([GREY] * pictures, classes=CLASSES, kind=kind, height=420, **state)
+        packed = [widget.gallery.packed(index) for index in range(pictures)]
+        show(page, widget, answers=ANSWERS % quoted(packed))
+        self.canvas = page.locator("canvas.seglib-easel")
+        self.words = page.locator(".seglib-readout")
+        expect(self.canvas).to_have_css("width", "560px")
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        box = self.canvas.bounding_box()
+        assert box
+        return box["x"] + 7 * x, box["y"] + 7 * y
+
+    def click(self, *points: tuple[float, float]) -> None:
+        for point in points:
+            self.page.mouse.click(*self.at(*point))
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        mouse = self.page.mouse
+        mouse.move(*self.at(*start))
+        mouse.down()
+        mouse.move(*self.at(*end), steps=4)
+        mouse.up()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name)
+
+    @property
+    def work(self) -> list[dict[str, Any]]:
+        return self.page.evaluate("model.get('work')")
+
+    def shapes(self, picture: int = 0) -> list[list[list[float]]]:
+        return [one["points"] for one in self.work[picture]["objects"]]
+
+    def pixel(self, x: float, y: float) -> list[int]:
+        self.page.mouse.move(5, 5)  # no guide lines
+        self.page.evaluate(
+            "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        return self.canvas.evaluate(PIXEL, [x / 80, y / 60])
+
+
+def test_a_box_is_dragged_and_seen(page: Page) -> None:
+    desk = Desk(page)
+    assert desk.pixel(10, 30) == [90, 90, 90]
+    desk.drag((10, 20), (30, 45))
+    assert desk.shapes() == [[[10, 20], [30, 45]]]
+    expect(desk.words).to_contain_text("Box 1, fish: 20 × 25 pixels")
+    assert desk.pixel(10, 30) == BLUE and desk.pixel(20, 45) == BLUE  # on two edges
+    inside = desk.pixel(20, 30)
+    assert inside[2] > inside[0] and inside != BLUE  # tinted, and the picture is seen
+    expect(desk.button("Choose box 1, fish")).to_be_visible()
+    page.wait_for_timeout(100)
+    assert page.evaluate("window.sent.at(-1).work[0].objects.length") == 1  # Python has heard of it
+
+
+def test_a_box_is_drawn_from_any_corner_and_stays_on_the_picture(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((30, 45), (10, 20))
+    desk.drag((70, 50), (95, 70))
+    desk.click((50.4, 5.4), (60.6, 10.6))  # without dragging: both corners clicked
+    assert desk.shapes() == [[[10, 20], [30, 45]], [[70, 50], [80, 60]], [[50, 5], [61, 11]]]
+
+
+def test_a_click_is_no_box(page: Page) -> None:
+    desk = Desk(page)
+    desk.click((10, 20), (10, 20))
+    assert desk.shapes() == []
+    expect(desk.words).to_contain_text("The box has no area")
+    desk.click((15, 25))
+    assert desk.shapes() == [[[10, 20], [15, 25]]]
+
+
+def test_four_extreme_points_make_the_box_of_the_pixels_clicked(page: Page) -> None:
+    desk = Desk(page)
+    page.get_by_label("Four extreme points").check()
+    desk.click((20.5, 10.5), (5.5, 30.5), (25.5, 40.5))
+    expect(desk.words).to_contain_text("3 of 4")
+    assert desk.shapes() == []
+    desk.click((50.5, 20.5))
+    assert desk.shapes() == [[[5, 10], [51, 41]]]
+
+
+@pytest.mark.parametrize("how", ["first corner", "Enter", "double click"])
+def test_a_polygon_is_clicked_and_closed(page: Page, how: str) -> None:
+    desk = Desk(page, "polygons")
+    desk.click((10, 10), (40, 10))
+    desk.press("Enter")
+    expect(desk.words).to_contain_text("three corners or more")
+    desk.click((40, 40))
+    if how == "first corner":
+        desk.click((10.5, 10.5))
+    elif how == "Enter":
+        desk.press("Enter")
+    else:
+        page.mouse.dblclick(*desk.at(10, 40))
+    four = [[10, 40]] if how == "double click" else []
+    assert desk.shapes() == [[[10, 10], [40, 10], [40, 40], *four]]
+    assert desk.pixel(25, 10) == BLUE
+
+
+def test_a_point_is_taken_back_and_an_object_let_go(page: Page) -> None:
+    desk = Desk(page, "polygons")
+    desk.click((10, 10), (40, 10), (60, 50))
+    desk.press("Backspace")
+    desk.click((40, 40))
+    desk.press("Enter")
+    desk.click((50, 10), (60, 10), (60, 20))
+    desk.press("Escape", "Enter")
+    assert desk.shapes() == [[[10, 10], [40, 10], [40, 40]]]
+
+
+def test_every_step_can_be_undone_and_done_again(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    desk.press("2")
+    desk.drag((40, 20), (60, 45))
+    both = desk.shapes()
+    desk.button("Undo").click()
+    assert desk.shapes() == both[:1]
+    desk.press("Control+z")
+    assert desk.shapes() == []
+    desk.press("Control+z")
+    expect(desk.words).to_have_text("Nothing to undo.")
+    desk.press("Control+y")
+    desk.press("Control+Shift+Z")
+    assert desk.shapes() == both
+    assert [one["label"] for one in desk.work[0]["objects"]] == [0, 1]
+    desk.canvas.focus()
+    desk.press("Backspace")
+    assert desk.shapes() == both[:1]
+
+
+def test_a_chosen_box_is_moved_by_its_corner_and_as_a_whole(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    desk.click((11.5, 18.5))  # its tag
+    desk.drag((30, 45), (40, 50))
+    assert desk.shapes() == [[[10, 20], [40, 50]]]
+    desk.drag((20, 30), (25, 20))
+    assert desk.shapes() == [[[15, 10], [45, 40]]]
+    desk.drag((15, 10), (50, 20))  # a corner dragged past its opposite
+    assert desk.shapes() == [[[45, 20], [50, 40]]]
+    desk.drag((47, 30), (99, 99))  # as far as the picture goes
+    assert desk.shapes() == [[[75, 40], [80, 60]]]
+    desk.click((77, 50))  # inside: let go
+    desk.drag((10, 10), (20, 20))
+    assert len(desk.shapes()) == 2
+
+
+def test_corners_of_a_polygon_are_moved_added_and_deleted(page: Page) -> None:
+    desk = Desk(page, "polygons")
+    desk.click((10, 10), (40, 10), (40, 40), (10, 40), (10, 10))
+    desk.click((11.5, 8.5))
+    desk.drag((40, 10), (50, 5))
+    desk.drag((10, 25), (5, 25))  # an edge
+    assert desk.shapes() == [[[10, 10], [50, 5], [40, 40], [10, 40], [5, 25]]]
+    desk.canvas.focus()
+    desk.press("v", "Delete")
+    assert len(desk.shapes()[0]) == 4
+    desk.press("Delete")  # no corner is chosen now: the whole
+    assert desk.shapes() == []
+    desk.press("Control+z")
+    assert len(desk.shapes()[0]) == 4
+
+
+def test_everything_goes_by_keyboard(page: Page) -> None:
+    desk = Desk(page)
+    desk.canvas.focus()
+    desk.press(
+        "2", "ArrowRight", "ArrowDown", "Enter", "Shift+ArrowRight", "Shift+ArrowDown", "ArrowDown", " "
+    )
+    assert desk.shapes() == [[[41, 31], [51, 42]]]  # the cross begins in the middle
+    assert desk.work[0]["objects"][0]["label"] == 1
+    desk.press("o", "v", "v", "v")
+    expect(desk.words).to_have_text("x 51, y 42")
+    desk.press("m", "ArrowRight", "ArrowUp", "Enter")
+    assert desk.shapes() == [[[41, 31], [52, 41]]]
+    desk.press("1")
+    assert desk.work[0]["objects"][0]["label"] == 0
+    desk.press("m", "ArrowRight", "Escape")
+    assert desk.shapes() == [[[41, 31], [52, 41]]]
+    desk.press("Delete", "n")
+    expect(desk.page.get_by_text("2 of 3")).to_be_visible()
+    assert desk.shapes() == []
+
+
+def test_a_polygon_goes_by_keyboard(page: Page) -> None:
+    desk = Desk(page, "polygons")
+    desk.canvas.focus()
+    desk.press("Enter", "Shift+ArrowRight", "Enter", "Shift+ArrowDown", "Enter", "Enter")
+    assert desk.shapes() == [[[40, 30], [50, 30], [50, 40]]]
+
+
+def test_every_picture_keeps_its_own(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    desk.click((50, 50))  # begun, and left
+    desk.button("Next picture").click()
+    expect(page.get_by_text("2 of 3")).to_be_visible()
+    expect(page.get_by_text("No box on this picture yet.")).to_be_visible()
+    desk.drag((1, 2), (3, 4))
+    desk.press("p")
+    expect(desk.button("Choose box 1, fish")).to_be_visible()
+    assert desk.shapes(0) == [[[10, 20], [30, 45]]] and desk.shapes(1) == [[[1, 2], [3, 4]]]
+    desk.press("Control+z")  # the steps back of a picture stay with it
+    assert desk.shapes(0) == [] and len(desk.shapes(1)) == 1
+    desk.press("p", "p")
+    expect(page.get_by_text("1 of 3")).to_be_visible()
+
+
+def test_zoomed_and_moved_a_point_is_where_it_is_seen(page: Page) -> None:
+    desk = Desk(page)
+    desk.canvas.focus()
+    desk.press("+", "+")  # 2.25 about the middle (40, 30)
+    page.keyboard.down("Shift")
+    desk.drag((40, 30), (54, 30))  # 14 / 2.25 picture pixels to the right
+    page.keyboard.up("Shift")
+    assert desk.shapes() == []
+    desk.drag((40, 30), (62.5, 52.5))
+    left = 40 - 14 / 2.25
+    assert desk.shapes() == [[[round(left), 30], [round(left + 10), 40]]]
+
+
+def test_what_python_sets_is_seen(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    page.evaluate(
+        """put("work", model.get("work").with(0, {
+            objects: [{ label: 1, points: [[5, 5], [9, 9]], seconds: null }], seconds: 3 }))"""
+    )
+    expect(desk.button("Choose box 1, crab")).to_contain_text("0.0 s")
+    assert desk.pixel(7, 9) == ORANGE
+    page.evaluate("put('error', 'ValueError: the disk is full')")
+    expect(page.get_by_role("alert")).to_have_text("ValueError: the disk is full")
+
+
+def test_all_that_takes_the_focus_has_a_name_and_its_keys(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    focusable = page.locator("main :is(button, input, canvas, summary)")
+    for node in focusable.all():
+        assert node.get_attribute("data-lm-suppress-shortcuts") == "true", node
+    for node in page.locator("main :is(button, canvas)").all():
+        assert node.get_attribute("aria-label"), node
+    expect(desk.canvas).to_have_attribute("aria-label", "picture 1: 1 box (fish)")
