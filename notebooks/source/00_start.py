@@ -103,7 +103,7 @@ print({name: index for index, name in enumerate(pools.classes)}, "and 255 where 
 # letters:
 
 # %%
-for row in truth[::5, ::2]:
+for row in truth[::6, ::3]:
     print("".join("·█"[int(pixel)] for pixel in row))
 
 # %% [markdown]
@@ -192,7 +192,7 @@ reveal("00.p2", 100 * iou(paint((160, 160), tight), truth))
 #
 # [[00.2]]
 #
-# Every notebook has one fault to find. This crab is red and its sand is not, so somebody subtracts blue
+# Every notebook has one fault to find. This crab is red and the stones are not, so somebody subtracts blue
 # from red and keeps what is more than 60. What they got is white:
 
 
@@ -205,10 +205,10 @@ def white(mask):
     return mask.byte().expand(3, -1, -1) * 255
 
 
-pictures([image, white(reddish(image))], alt="The pool; in white, the crab and half of the bluish sand.")
+pictures([image, white(reddish(image))], alt="The pool; in white, nearly all of the bluish stones.")
 
 # %% [markdown]
-# Bluish sand is not red at all. Find the fault, and write the function anew: an image `(3, H, W)` comes in,
+# Bluish stones are not red at all. Find the fault, and write the function anew: an image `(3, H, W)` comes in,
 # True goes out wherever red is *more than 60* above blue.
 
 

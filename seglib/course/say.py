@@ -44,7 +44,7 @@ def plain(title: str, text: str = "", kind: str = "note") -> str:
         >>> plain("Right.", "2 of 4 pixels.", "right")
         '✓ Right. 2 of 4 pixels.'
     """
-    return f"{KINDS[kind][0]} {title} {text}".rstrip()
+    return f"{KINDS[kind][0]} {title} {text}".rstrip().replace("\n ", "\n")
 
 
 def box(title: str, text: str = "", kind: str = "note", extra_html: str = "") -> str:

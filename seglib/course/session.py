@@ -34,7 +34,7 @@ def start(lesson: str) -> Session:
     """
     session = Session(content.load(lesson), pick_profile())
     _prepare_torch(session.profile)
-    say(f"{session.lesson.number} {session.lesson.title}", "\n".join(card(session)))
+    say(f"{session.lesson.number} {session.lesson.title}\n", "\n".join(card(session)))
     return session
 
 

@@ -15,7 +15,7 @@ def alone(monkeypatch):
 def test_the_card_says_what_there_is(towels, alone, capsys):
     session = start("42_towels")
     said = capsys.readouterr().out
-    assert said.startswith("▸ 42 Towels Your machine: ")
+    assert said.startswith("▸ 42 Towels\nYour machine: ")
     assert "Profile: tiny (SEGLIB_PROFILE says so). Device: cpu. Seed: 0." in said
     assert "at most 10 s, and you about 5 minutes" in said
     assert "built-in scenes and one photograph" in said

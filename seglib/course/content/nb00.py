@@ -33,12 +33,12 @@ LESSON = Lesson(
             meets=["00.b"],
         ),
         "00.2": Exercise(
-            title="The red sand",
+            title="The red stones",
             minutes=3,
             check=check_reddish,
             reference=reddish,
             hints=[
-                "Print the red and the blue of one pixel of sand, and their difference.",
+                "Print the red and the blue of one pixel of stone, and their difference.",
                 "The picture's dtype is uint8. What is 100 - 200 in numbers that go from 0 to 255?",
                 "Turn both colours into a type that knows negative numbers *before* you subtract: `.int()`.",
             ],
