@@ -19,8 +19,9 @@ from tools.places import LOCK, PYTHON, ROOT, STATE, VENV
 
 
 def plan() -> Plan:
-    """What to install, as the variables say; without TORCH_BACKEND the last set-up's torch build stays."""
-    backend = os.environ.get("TORCH_BACKEND") or recall().get("backend", "")
+    """What to install, as the variables say; without TORCH_BACKEND the torch build that is there stays."""
+    state = recall()
+    backend = os.environ.get("TORCH_BACKEND") or (state["backend"] if state.get("key") else "")
     return Plan(backend, newest=os.environ.get("SEGLIB_VERSIONS") == "newest")
 
 

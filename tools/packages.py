@@ -112,6 +112,9 @@ def why_it_stopped(command: list[str], plan: Plan) -> str:
     place, free = free_space()
     if free < 2:  # the installer tidies up after a failure, so a full disk is no longer quite full
         return f"The disk is full: {plan.gigabytes:g} GB are needed, {free:.1f} GB are free at {place}."
-    probe = [*command[:5], "--dry-run", "--reinstall", "--refresh", "--no-deps", "uv"]
+    wanted = (
+        ["--torch-backend", plan.backend, "torch"] if plan.backend else ["uv"]
+    )  # torch builds lie elsewhere
+    probe = [*command[:5], "--dry-run", "--reinstall", "--refresh", "--no-deps", *wanted]
     reachable = subprocess.run(probe, cwd=ROOT, env=variables(), capture_output=True).returncode == 0
     return AGAIN if reachable else NETWORK

@@ -97,6 +97,13 @@ def test_torch_backend_fixes_versions_and_is_remembered(machine: Machine) -> Non
     assert machine.calls() == [], "without the variable the cpu build stays"
 
 
+def test_a_torch_backend_that_failed_is_not_remembered(machine: Machine) -> None:
+    assert machine.run(TORCH_BACKEND="cu999", FAULT="hash")[0] == 1
+    machine.calls()
+    assert machine.run()[0] == 0
+    assert "--require-hashes" in machine.calls()[0]
+
+
 def test_a_disk_too_small_is_noticed_before_anything_is_made(machine: Machine) -> None:
     (machine.folder / "full").touch()
     status, output = machine.run()
