@@ -62,10 +62,7 @@ def draw_scene(rng: np.random.Generator, size: Size = (160, 160), dials: Dials |
         >>> scene.image.shape, scene.mask.shape
         (torch.Size([3, 48, 64]), torch.Size([48, 64]))
     """
-    if min(size) < 16:
-        raise ValueError(
-            f"size={size} is too small for a scene; height and width must be at least 16 pixels."
-        )
+    _check_size(size)
     dials = dials or Dials()
     floor, layout, sea, lens = (np.random.default_rng(seed) for seed in rng.integers(0, 2**32, 4))
     unit = float(np.sqrt(size[0] * size[1]))
