@@ -208,8 +208,8 @@ def white(mask):
 pictures([image, white(reddish(image))], alt="The pool; in white, nearly all of the bluish stones.")
 
 # %% [markdown]
-# Bluish stones are not red at all. Find the fault, and write the function anew: an image `(3, H, W)` comes in,
-# True goes out wherever red is *more than 60* above blue.
+# Bluish stones are not red at all. Find the fault, and write the function anew: an image `(3, H, W)` comes
+# in, True goes out wherever red is *more than 60* above blue.
 
 
 # %%

@@ -74,8 +74,8 @@ def build(root: Path, out: Path) -> Iterator[str]:
         began = time.monotonic()
         ran = run(solution(cells, lesson), folder=root / "notebooks/solutions")
         _write(out / f"notebooks/solutions/{path.stem}.ipynb", _text_of(ran))
-        budget = lesson.budgets["tiny"].seconds
-        yield f"{path.stem}: ran in {time.monotonic() - began:.0f} s of {budget} s"
+        seconds, budget = time.monotonic() - began, lesson.budgets["tiny"].seconds
+        yield f"{path.stem}: ran in {seconds:.0f} s of {budget} s" + " (over budget)" * (seconds > budget)
     _write(out / "docs/instructor.md", render.instructor_guide(chapters))
 
 

@@ -33,6 +33,7 @@ def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
         resources={"metadata": {"path": str(folder)}},
         coalesce_streams=True,
         store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
     )
     with tempfile.TemporaryDirectory() as home:
         client.execute(env={**os.environ, **environment(home)})

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.lab import ARTEFACTS, Lab, Notebook
+from tests.browser.lab import ARTEFACTS, Lab, Notebook, until
 
 pytestmark = pytest.mark.browser
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.browser
 def opened(lab: Lab, context, request) -> Notebook:
     page = context.new_page()
     request.addfinalizer(page.close)
-    code = "from seglib.course import quiz\nasked = quiz('00')\nasked"
+    code = "from seglib.course import quiz, store\nasked = quiz('00')\nasked"
     notebook = lab.open(page, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), "quiz.ipynb")
     notebook.run_all()
     return notebook
@@ -36,7 +36,7 @@ def test_answering_by_keyboard(opened: Notebook, quiz: Page) -> None:
     quiz.keyboard.press("Enter")
     expect(first.get_by_role("status")).to_contain_text("Right.")
     expect(quiz.get_by_text("1 of 3 right")).to_be_visible()
-    assert opened.python("asked.chosen") == {"00.q1": 1}
+    until(lambda: opened.python("asked.chosen") == {"00.q1": 1}, "Python knows the choice", 5)
     quiz.locator(".jp-OutputArea-output").first.screenshot(path=str(ARTEFACTS / "quiz.png"))
 
 
@@ -52,8 +52,9 @@ def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: P
     expect(second.get_by_role("status")).to_have_text("")
     check.click()
     expect(second.get_by_role("status")).to_contain_text("Right.")
-    record = opened.python("__import__('seglib.course.store', fromlist=['read']).read('00')['quiz']['00.q2']")
-    assert record["first"] == 0 and record["right"]
+    record = "store.read('00')['quiz']['00.q2']"
+    until(lambda: opened.python(record)["right"], "Python keeps the score", 5)
+    assert opened.python(record)["first"] == 0
 
 
 def test_python_answers_and_the_page_shows_it(opened: Notebook, quiz: Page) -> None:
@@ -64,7 +65,7 @@ def test_python_answers_and_the_page_shows_it(opened: Notebook, quiz: Page) -> N
 
 
 def test_an_error_while_recording_reaches_the_student(opened: Notebook, quiz: Page) -> None:
-    opened.execute("from seglib.course import store; kept = store.update; store.update = lambda *_: 1 / 0")
+    opened.execute("kept = store.update; store.update = lambda *_: 1 / 0")
     first = quiz.get_by_role("group").first
     first.get_by_role("radio").first.check()
     first.get_by_role("button").click()
