@@ -16,8 +16,8 @@ PAUSE = 0.25  # seconds between two updates
 def tracked(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """The items one by one; after two seconds with a bar that says what is being done and for how long yet.
 
-    In a notebook the bar is a plain HTML element, not a widget, so that nothing stays behind. Elsewhere it is a
-    line on stderr, where stderr is a terminal.
+    In a notebook the bar is a plain HTML element, not a widget, so that nothing stays behind. Elsewhere it is
+    a line on stderr, where stderr is a terminal.
 
     Args:
         items: what the loop is over.
@@ -85,7 +85,8 @@ class TerminalBar:
         from rich.console import Console
         from rich.progress import Progress
 
-        self.progress = Progress(console=Console(stderr=True, force_jupyter=False), transient=True)
+        console = Console(stderr=True, force_jupyter=False)
+        self.progress = Progress(console=console, transient=True, disable=not console.is_terminal)
         self.task = self.progress.add_task(what, total=total)
 
     def __enter__(self) -> TerminalBar:
