@@ -206,8 +206,8 @@ reveal("02.p2", max(fall, key=fall.get))
 # %% [markdown]
 # Now you lie. Pick a lie, drag the dial, watch the numbers.
 #
-# 1. Find a lie that costs less than 3 points of pixel accuracy and more than 30 points of Boundary IoU.
-# 2. Find one that Boundary IoU forgives more than mIoU does.
+# 1. Find a lie that costs less than 5 points of pixel accuracy and more than 35 points of Boundary IoU.
+# 2. Find a lie that costs Boundary IoU less than mIoU without background.
 # 3. Which lie would you, as a buyer, hate most? Which number agrees with you?
 
 # %%
@@ -218,9 +218,9 @@ LieDetector(image, mask, classes)
 # object cannot cover up for its outline.
 
 # %% [markdown] tags=["instructor"]
-# **8 minutes.** Let pairs compete on task 1; shift and erode by one pixel do it, blur nearly. For task 2: drop a
-# class. Boundary IoU and mIoU lose about the same share there. Ask why pixel accuracy hardly moves for *drop* unless
-# the dropped class is the background.
+# **8 minutes.** Let pairs compete on task 1: erode by 2 and shift by 3 do it. For task 2, drop a class: the other
+# outlines are untouched. Ask which measure a farmer, a surgeon and a photo editor would want. Misconception: "Boundary
+# IoU is stricter, so it is better". It says nothing about a missed object that mIoU does not say.
 
 # %% [markdown] tags=["concept"]
 # ## Sixty pictures, one number
