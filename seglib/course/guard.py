@@ -125,7 +125,7 @@ def in_words(value: Any) -> str:
 
 def _inputs_in_words(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     try:
-        named = inspect.signature(function).bind(*args, **kwargs).arguments
+        named: dict[Any, Any] = inspect.signature(function).bind(*args, **kwargs).arguments
     except TypeError:  # another number of arguments: the call itself will say so
         named = dict(enumerate(args)) | kwargs
     return ", ".join(f"{name} = {in_words(value)}" for name, value in named.items()) or "nothing"

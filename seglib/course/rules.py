@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from seglib.course.lesson import Lesson
 from seglib.course.render import PLACEHOLDER, met_by
@@ -96,8 +96,8 @@ def objectives(page: Page) -> Iterator[Problem]:
     for name in known:
         if not met_by(page.lesson, name):
             yield 1, f"objective {name} is met by no exercise and no quiz item"
-    met = [*page.lesson.exercises.values(), *page.lesson.quiz]
-    for name in sorted({name for each in met for name in each.meets} - set(known)):
+    met = [e.meets for e in page.lesson.exercises.values()] + [item.meets for item in page.lesson.quiz]
+    for name in sorted(set(chain(*met)) - set(known)):
         yield 1, f"something meets objective {name}, which is not declared"
 
 

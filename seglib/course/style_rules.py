@@ -47,25 +47,20 @@ def short_texts(page: Page) -> Iterator[Problem]:
 
 def no_plumbing(page: Page) -> Iterator[Problem]:
     """Cells say what is being learned: no installing, fetching, paths, environment or shell."""
+    for line, name in _imports(page):
+        if name.partition(".")[0] in PLUMBING:
+            yield line, f"`import {name}` is plumbing; it belongs in seglib"
     for cell in page.code:
-        for node in ast.walk(tree(cell.text)):
-            for name in _imported(node):
-                if name.partition(".")[0] in PLUMBING:
-                    yield cell.line + node.lineno, f"`import {name}` is plumbing; it belongs in seglib"
-        for number, line in enumerate(cell.text.splitlines(), 1):
-            if re.match(r"\s*[!%]|.*\b(pip3? install|wget|curl) ", line):
-                yield cell.line + number, f"`{line.strip()}` is plumbing; it belongs in seglib"
+        for number, text in enumerate(cell.text.splitlines(), 1):
+            if re.match(r"\s*[!%]|.*\b(pip3? install|wget|curl) ", text):
+                yield cell.line + number, f"`{text.strip()}` is plumbing; it belongs in seglib"
 
 
 def no_pyplot(page: Page) -> Iterator[Problem]:
     """Figures come from matplotlib.figure.Figure and seglib.draw.show: pyplot's state breaks in callbacks."""
-    for cell in page.code:
-        for node in ast.walk(tree(cell.text)):
-            if any(name in ("matplotlib.pyplot", "pylab") for name in _imported(node)):
-                yield (
-                    cell.line + node.lineno,
-                    "no pyplot: draw on a matplotlib.figure.Figure, then show(fig, alt=...)",
-                )
+    for line, name in _imports(page):
+        if name in ("matplotlib.pyplot", "pylab"):
+            yield line, "no pyplot: draw on a matplotlib.figure.Figure, then show(fig, alt=...)"
 
 
 def no_semicolons(page: Page) -> Iterator[Problem]:
@@ -84,10 +79,14 @@ def code_lines(text: str) -> int:
     return len(solved(text).strip().splitlines())
 
 
-def _imported(node: ast.AST) -> list[str]:
-    """The modules an import statement names: `from matplotlib import pyplot` is "matplotlib.pyplot"."""
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return []
+def _imports(page: Page) -> Iterator[tuple[int, str]]:
+    """Each imported module with its line; `from matplotlib import pyplot` is "matplotlib.pyplot" as well."""
+    for cell in page.code:
+        for node in ast.walk(tree(cell.text)):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                continue
+            yield from ((cell.line + node.lineno, name) for name in names)
