@@ -149,7 +149,7 @@ def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
         >>> from seglib.data.catalog import load
         >>> counts = count(load("photo"))
         >>> counts.total("objects")[counts.classes.index("person")]
-        tensor(2)
+        tensor(7)
     """
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no pictures; there is nothing to count")

@@ -44,8 +44,8 @@ def tally(dataset: SegmentationDataset, index: int) -> Tally:
         >>> from seglib.data.catalog import load
         >>> photo = load("photo")
         >>> counted = tally(photo, 0)
-        >>> int(counted.objects[photo.classes.index("bottle")]), counted.pixels.sum() == 375 * 500
-        (12, True)
+        >>> counted.objects[photo.classes.index("person")].item(), counted.pixels.sum().item() == 375 * 500
+        (7, True)
     """
     source, number = dataset.origin(index)
     return _tally(source, number)
