@@ -1,0 +1,49 @@
+"""Every notebook in JupyterLab: Run All, every slider of a widget moves its picture, no console error."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, Page
+
+from tests.browser.lab import ARTEFACTS, ROOT, Lab, Notebook, checksum, until
+
+pytestmark = pytest.mark.browser
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+@pytest.fixture
+def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+    path: Path = request.param
+    shutil.copytree(path.parent / "images", lab.folder / "images", dirs_exist_ok=True)
+    opened = lab.open(page, nbformat.read(path, as_version=4), path.name)
+    yield opened
+    lab.shut_down(opened)
+
+
+def move_slider(page: Page, card: Locator) -> None:
+    """One step on a widget's slider, whichever way there is room, changes its picture."""
+    canvas, slider = card.locator(".seglib-canvas canvas").first, card.locator("input[type=range]").first
+    if not slider.is_visible():
+        card.get_by_role("radio", name="Overlay").check()  # a difference has no opacity
+    before = checksum(canvas)
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    until(lambda: checksum(canvas) != before, "the slider changes the picture", 10)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem, indirect=True)
+def test_run_all_and_move_every_slider(notebook: Notebook, request: pytest.FixtureRequest) -> None:
+    page, name = notebook.page, request.node.callspec.id
+    notebook.run_all(300)
+    page.wait_for_timeout(500)
+    for index, card in enumerate(page.locator(".seglib-card:has(canvas)").all()):
+        card.locator("canvas").first.wait_for()
+        card.scroll_into_view_if_needed()
+        move_slider(page, card)
+        card.screenshot(path=ARTEFACTS / f"{name}-{index}.png")
