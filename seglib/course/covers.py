@@ -29,6 +29,7 @@ def main() -> None:
     """Draw all of them."""
     for path, figure in {
         "docs/cover.png": cover(),
+        "notebooks/images/00_question.png": crab_alone(),
         "notebooks/images/01_question.png": five_answers(),
         "notebooks/images/02_question.png": seahorse_finder(),
     }.items():
@@ -53,6 +54,17 @@ def cover() -> Figure:
     return figure
 
 
+def crab_alone() -> Figure:
+    """The pool of notebook 00, and the same in grey, where only the crab keeps its colour."""
+    pools = Scenes(200, split="train", size=(160, 160))
+    image, mask = pools[34]
+    grey = (0.6 * image.float().mean(0) + 70).to(torch.uint8).expand(3, -1, -1)
+    figure, axes = _panels(2)
+    _panel(axes[0], image, "a pool")
+    _panel(axes[1], torch.where(mask == pools.classes.index("crab"), image, grey), "which pixels are crab?")
+    return figure
+
+
 def five_answers() -> Figure:
     """Classification, detection, semantic, instance and panoptic segmentation of one pool."""
     index = _first(touching=True, wanted="starfish")
@@ -69,8 +81,8 @@ def five_answers() -> Figure:
         _panel(axis, panel, title)
     names = sorted({classes.names[k] for k in found.classes.tolist()})
     box = {"facecolor": "black", "alpha": 0.65, "edgecolor": "none", "pad": 6}
-    middle = {"transform": axes[0].transAxes, "ha": "center", "va": "center"}
-    axes[0].text(0.5, 0.5, "\n".join(names), **middle, fontsize=11, color="white", bbox=box)
+    words = axes[0].text(0.5, 0.5, "\n".join(names), transform=axes[0].transAxes, color="white", bbox=box)
+    words.set(fontsize=11, horizontalalignment="center", verticalalignment="center")
     for k, (x1, y1, x2, y2) in zip(found.classes.tolist(), found.boxes.tolist()):
         color = [channel / 255 for channel in classes.colors[k]]
         axes[1].add_patch(Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor="white", linewidth=3))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from seglib import metrics
 from seglib.course.lesson import Wrong
+from seglib.metrics import confusion_matrix
 
 Pairs = Sequence[tuple[Tensor, Tensor]]
 
@@ -71,12 +71,12 @@ def check_confusion(fn: Callable[[Tensor, Tensor, int], Tensor]) -> str:
     """02.1: rows, columns, void, classes that never occur, more than one seed."""
     for seed, num_classes in ((0, 3), (1, 5)):
         pred, mask = _random_pair(seed, num_classes)
-        expected = metrics.confusion_matrix(pred, mask, num_classes)
+        expected = confusion_matrix(pred, mask, num_classes)
         _expect_matrix(fn(pred, mask, num_classes), expected, num_classes)
     pred, mask = torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.int64)
-    _expect_matrix(fn(pred, mask, 4), metrics.confusion_matrix(pred, mask, 4), 4)
+    _expect_matrix(fn(pred, mask, 4), confusion_matrix(pred, mask, 4), 4)
     pred, mask = _random_pair(2, 3)
-    expected = metrics.confusion_matrix(pred, mask, 3)
+    expected = confusion_matrix(pred, mask, 3)
     _expect_matrix(fn(pred.to(torch.uint8), mask.to(torch.uint8), 3), expected, 3)
     return "It sums to the number of pixels that have a true class. Matrices of many pictures can be added."
 
