@@ -3,8 +3,8 @@
 # %% [markdown] tags=["question"]
 # ## One picture, one question
 #
-# ![A tide pool seen from above: a crab on the sand. Beside it the same pool in grey, where only the crab
-# has kept its colour.](images/00_question.png)
+# ![A tide pool seen from above: an urchin and a red crab on stones. Beside it the same pool in grey, where
+# only the crab has kept its colour.](images/00_question.png)
 #
 # **Which pixels are crab?** You saw it at once. A computer sees 25 600 pixels, three numbers each, and no
 # crab anywhere. This course is about the way from those numbers to that crab.
