@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -88,7 +87,7 @@ class _Subset(SegmentationDataset):
         return len(self.indices)
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        return cast("tuple[Image, Mask]", self.parent[self.indices[index]])
+        return self.parent[self.indices[index]]
 
     def sample_id(self, index: int) -> str:
         return self.parent.sample_id(self.indices[index])

@@ -69,7 +69,7 @@ class Dials:
     def __post_init__(self) -> None:
         for name, (low, high) in self.RANGES.items():
             value = getattr(self, name)
-            if not isinstance(value, Real) or not low <= value <= high:
+            if not isinstance(value, Real) or not low <= float(value) <= high:
                 raise ValueError(f"{name}={value!r} is out of range; use {low:g}..{high:g}.")
         pair = isinstance(self.count, tuple) and len(self.count) == 2
         if not pair or not 0 <= self.count[0] <= self.count[1] <= 50:

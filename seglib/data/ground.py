@@ -95,7 +95,7 @@ def ground(rng: np.random.Generator, size: Size, clutter: float, scenery: Scener
     """Sand that gives way to pebbles or rock, weed and litter on top; float32 (3, H, W), 0..1."""
     unit = float(np.sqrt(size[0] * size[1]))
     mood = MOODS[rng.integers(len(MOODS))]
-    first, second = sand(rng, size, unit, mood), rng.choice([pebbles, rock])(rng, size, unit, mood)
+    first, second = sand(rng, size, unit, mood), (pebbles, rock)[rng.integers(2)](rng, size, unit, mood)
     share = np.clip(noise(rng, size, unit * 0.9, 5) * 2.5 + rng.uniform(-0.5, 1.5), 0, 1)
     color = first[0] + share * (second[0] - first[0])
     height = first[1] + share * (second[1] - first[1])
@@ -121,7 +121,7 @@ def _litter(image: Array, rng: np.random.Generator, unit: float, mood: Mood, sce
         canvas.part(ring(outline, 40, stretch=(1, rng.uniform(0.6, 0.95))))
     for angle in () if stone else rng.uniform(0, 2 * np.pi, 14):
         tip = polar(angle + rng.normal(0, 0.5), rng.uniform(0.6, 1))
-        canvas.line(bezier([(0, 0), polar(angle, 0.5), tip], 10), 0.12, 0.03, rng.uniform(-0.5, 0.5))
+        canvas.line(bezier([np.zeros(2), polar(angle, 0.5), tip], 10), 0.12, 0.03, rng.uniform(-0.5, 0.5))
     base = np.array(mood.stones[rng.integers(4)] if stone else mood.weed) * rng.uniform(0.85, 1.15)
     look = Look(np.clip([base * 0.4, base, base * 1.4], 0, 1), bulge=0.6 if stone else 0.1, rough=0.1)
     at = rng.uniform(0, image.shape[2]), rng.uniform(0, image.shape[1])

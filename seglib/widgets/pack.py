@@ -1,4 +1,4 @@
-"""What travels to the browser, once: a picture as a file, label maps as deflated bytes; and the checks first."""
+"""What travels to the browser, once: a picture as a file, label maps as deflated bytes; checked first."""
 
 from __future__ import annotations
 
