@@ -165,6 +165,15 @@ class AnnotationSet:
                         f"{', '.join(self.names) or 'none'}"
                     )
 
+    @property
+    def seconds_per_object(self) -> float:
+        """The time spent on all pictures, searching included, for each timed object; NaN without any.
+
+        A picture on which nothing was found costs time as well, and a budget pays for it.
+        """
+        timed = sum(one.seconds is not None for picture in self.pictures for one in picture.annotations)
+        return sum(picture.seconds or 0 for picture in self.pictures) / timed if timed else math.nan
+
     def __len__(self) -> int:
         """How many pictures there are."""
         return len(self.pictures)

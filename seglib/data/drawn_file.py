@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
+from itertools import count
 from pathlib import Path
 
 from seglib.data.annotations import AnnotationSet, Picture
@@ -49,12 +51,17 @@ class DrawnFile:
             coco_json.write(self.path, drawn)
             self.content = _bytes(self.path)
             return
-        beside = self.path.with_suffix(".mine.json")
-        coco_json.write(beside, drawn)
+        coco_json.write(self.beside, drawn)
         raise ValueError(
             f"{self.path} was changed by another annotator or program after it was opened here. What is "
-            f"drawn here is kept in {beside}; to go on with the file as it is now, run this cell again"
+            f"drawn here is kept in {self.beside}; to go on with the file as it is now, run this cell again"
         )
+
+    @cached_property
+    def beside(self) -> Path:
+        """A file for this work where the path belongs to somebody else; a new one for every such case."""
+        names = (self.path.with_suffix(f".mine{number if number > 1 else ''}.json") for number in count(1))
+        return next(name for name in names if not name.exists())
 
     def _read(self) -> AnnotationSet:
         found = coco_json.read(self.path)

@@ -16,7 +16,7 @@ from seglib.labels import Classes
 from seglib.widgets import pack, sketch
 from seglib.widgets.gallery import Pictures, gallery
 from seglib.widgets.shell import STYLE, Shell, module
-from seglib.widgets.work import Entry, entry_of, picture_of, seconds_per_object
+from seglib.widgets.work import Entry, entry_of, picture_of
 
 LARGEST = (
     2048  # pixels of the longer side that travel to the browser; drawing is in pixels of the whole picture
@@ -108,7 +108,7 @@ class Annotator(Shell):
     @property
     def seconds_per_object(self) -> float:
         """The time on all pictures, searching included, for each object; NaN before the first."""
-        return seconds_per_object(self.work)
+        return self.annotations.seconds_per_object
 
     def picture(self, index: int) -> Picture:
         """What has been drawn on picture `index`: its `annotations`, `boxes()` and `masks()`."""

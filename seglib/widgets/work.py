@@ -6,8 +6,7 @@ label counts the classes that can be drawn, a box is its two corners, seconds ar
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from seglib.data.annotations import Annotation, Picture
@@ -43,13 +42,6 @@ def picture_of(entry: Entry, name: str, size: tuple[int, int], names: Sequence[s
     """
     objects = tuple(_annotation(one, names, kind) for one in entry["objects"])
     return Picture(name, *size, objects, entry["seconds"])
-
-
-def seconds_per_object(work: Iterable[Entry]) -> float:
-    """The time on all pictures, searching included, for each object that was timed; NaN without any."""
-    work = list(work)
-    timed = sum(one["seconds"] is not None for entry in work for one in entry["objects"])
-    return sum(entry["seconds"] for entry in work) / timed if timed else math.nan
 
 
 def _points(one: Annotation) -> list[list[float]]:
