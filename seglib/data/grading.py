@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seglib.data.balance import Counts, Unit
-from seglib.data.raking import rake
+from seglib.data.raking import rake, worth
 from seglib.labels import Classes
 from seglib.tables import Table
 
@@ -57,8 +57,8 @@ class Grade:
 
     @property
     def pictures(self) -> float:
-        """How many equally weighted pictures would be as much: (sum w)^2 / sum w^2 (Kish, 1965)."""
-        return (self.weights.sum() ** 2 / (self.weights**2).sum()).item()
+        """How many equally weighted pictures would be as much."""
+        return worth(self.weights.numpy())
 
     def distance(self, shares: Tensor) -> float:
         """Total variation to what is wanted, 0..1: the part of the shares that is in the wrong class."""
@@ -122,11 +122,11 @@ def grade(
     problem = _problem(counts, wanted, unit)
     low, high = np.log(1e-5), np.log(1e4)  # of the evenness: the nearest, and all weights alike
     nearest = weights = rake(problem.amounts, problem.wanted, np.exp(low))
-    if _pictures(nearest) < keep * len(counts):
+    if worth(nearest) < keep * len(counts):
         for _ in range(ROUNDS):
             middle = (low + high) / 2
             weights = rake(problem.amounts, problem.wanted, np.exp(middle))
-            low, high = (middle, high) if _pictures(weights) < keep * len(counts) else (low, middle)
+            low, high = (middle, high) if worth(weights) < keep * len(counts) else (low, middle)
         weights = rake(problem.amounts, problem.wanted, np.exp(high))
     distance = float(np.abs(problem.shares(nearest) - problem.wanted).sum() / 2)
     return problem.result(weights, distance)
@@ -217,7 +217,3 @@ def _problem(counts: Counts, wanted: Sequence[float] | Tensor | None, unit: Unit
         names = ", ".join(name for name, absent in zip(counts.classes, missing) if absent)
         raise ValueError(f"no picture contains {names}: want 0 of it, or add pictures that do")
     return _Problem(counts, unit, counts.of(unit).double().numpy(), goal.numpy())
-
-
-def _pictures(weights: Array) -> float:
-    return float(weights.sum() ** 2 / (weights**2).sum())

@@ -62,3 +62,13 @@ def rake(amounts: Array, wanted: Array, evenness: float) -> Array:
     weights = np.zeros(len(size))
     weights[some] = contributions(found.x)[0] / size[some]
     return weights / weights.mean()
+
+
+def worth(weights: Array) -> float:
+    """How many equal weights would be as much: (sum w)^2 / sum w^2 (effective size; Kish, 1965).
+
+    Example:
+        >>> worth(np.array([1.0, 1.0, 0.0])), worth(np.array([4.0, 1.0, 1.0]))
+        (2.0, 2.0)
+    """
+    return float(weights.sum() ** 2 / (weights**2).sum())
