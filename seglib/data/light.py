@@ -23,19 +23,28 @@ def paint(color: ArrayLike) -> Array:
 def noise(rng: np.random.Generator, size: Size, cell: float, octaves: int = 3) -> Array:
     """Cloudy noise: a random grid of `cell` pixels, doubled again and again with ever finer noise on top.
 
+    Args:
+        rng: the same generator state gives the same noise.
+        size: (height, width) in pixels.
+        cell: size of the largest clouds in pixels.
+        octaves: how many sizes of clouds are added, each half as large and 0.6 times as strong.
+
     Returns:
         float32 (H, W), mean near 0, standard deviation near 1.
+
+    Example:
+        >>> noise(np.random.default_rng(0), (30, 50), cell=8).shape
+        (30, 50)
     """
     total, step, octave = _grid(rng, size, cell), cell, 1
     while step > 1:
         step = max(step / 2, 1.0)
         rows, columns = _cells(size, step)
-        smooth = (
-            cv2.INTER_CUBIC if step > 3 else cv2.INTER_LINEAR
-        )  # cubic is slow, and fine noise hides facets
+        # linear leaves facets, which only fine noise hides; cubic is too slow for large grids
+        smooth = cv2.INTER_CUBIC if step > 3 else cv2.INTER_LINEAR
         total = cv2.resize(total, (columns, rows), interpolation=smooth)
         if octave < octaves:
-            total += _grid(rng, size, step) * 0.6**octave
+            total = total + _grid(rng, size, step) * 0.6**octave
         octave += 1
     return total[: size[0], : size[1]]
 
@@ -54,9 +63,18 @@ def rows_columns(size: Size) -> tuple[Array, Array]:
 
 
 def shade(height: Array, light: Array) -> Array:
-    """Lambert's law: how bright a surface of this height (H, W, in pixels) is; flat ground is 1.
+    """Lambert's law: how bright a surface is under a far lamp; flat ground is 1.
 
-    `light` is the unit vector (x, y, z) that points to the light; z is up.
+    Args:
+        height: (H, W) float32 in pixels.
+        light: (3,) the unit vector x, y, z that points to the lamp; z is up.
+
+    Returns:
+        float32 (H, W), 0 where the surface turns away from the lamp.
+
+    Example:
+        >>> shade(np.zeros((1, 3), np.float32), np.array([-0.6, 0, 0.8]))
+        array([[1., 1., 1.]], dtype=float32)
     """
     x, y, z = light.tolist()
     slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=1 / 8)
@@ -106,9 +124,8 @@ def _grain() -> Array:
 def _texture(rng: np.random.Generator, side: int) -> Array:
     """A cut-out of 128 pixels of grain, enlarged to the sheet, so that texture grows with the picture."""
     top, left = rng.integers(0, 512 - 128, 2)
-    return cv2.resize(
-        _grain()[top : top + 128, left : left + 128], (side, side), interpolation=cv2.INTER_LINEAR
-    )
+    piece = _grain()[top : top + 128, left : left + 128]
+    return cv2.resize(piece, (side, side), interpolation=cv2.INTER_LINEAR)
 
 
 def render(rng: np.random.Generator, canvas: Canvas, look: Look, scenery: Scenery) -> tuple[Array, Array]:
@@ -172,9 +189,8 @@ def water(rng: np.random.Generator, size: Size, unit: float, strength: float) ->
         float32 (3, H, W), mean near 1: what the picture's colours are multiplied by.
     """
     cell = unit * rng.uniform(0.2, 0.32)
-    web = cv2.GaussianBlur(
-        np.exp(crooked_cells(rng, size, cell, 0.3)[1] * (-14 / cell)), (0, 0), 0.3 + 0.008 * unit
-    )
+    seam = crooked_cells(rng, size, cell, 0.3)[1] / cell  # light gathers where cells meet
+    web = cv2.GaussianBlur(np.exp(-14 * seam), (0, 0), 0.3 + 0.008 * unit)
     (y, x), toward = rows_columns(size), rng.uniform(0.25, 0.75, 2).tolist()  # the brightest place
     fall = 1.15 - 0.9 * ((x / size[1] - toward[0]) ** 2 + (y / size[0] - toward[1]) ** 2)
     cloud = np.clip(1 + 0.18 * noise(rng, size, unit * 0.8, 3), 0.5, 1.3)

@@ -22,7 +22,12 @@ def _bernstein(degree: int, count: int) -> Array:
 
 
 def bezier(control: ArrayLike, count: int = 24) -> Array:
-    """`count` points along the Bezier curve of these control points, (count, 2)."""
+    """`count` points along the Bezier curve of the control points (n, 2), ends included; (count, 2).
+
+    Example:
+        >>> bezier([(0, 0), (1, 2), (2, 0)], count=3).tolist()
+        [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]
+    """
     control = np.asarray(control, float)
     return _bernstein(len(control) - 1, count) @ control
 
@@ -35,7 +40,12 @@ def polar(angle: ArrayLike, radius: ArrayLike) -> Array:
 def ring(
     radius: ArrayLike, count: int = 40, *, stretch: tuple[float, float] = (1, 1), at: ArrayLike = (0, 0)
 ) -> Array:
-    """A closed outline around `at` from radii at `count` equal angles, (count, 2)."""
+    """A closed outline around `at` from radii at `count` equal angles, (count, 2).
+
+    Example:
+        >>> ring(1, 4, stretch=(2, 1), at=(5, 0)).round().tolist()
+        [[7.0, 0.0], [5.0, 1.0], [3.0, 0.0], [5.0, -1.0]]
+    """
     return polar(np.linspace(0, 2 * np.pi, count, endpoint=False), radius) * stretch + np.asarray(at)
 
 
