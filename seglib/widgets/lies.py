@@ -9,7 +9,7 @@ import traitlets
 from torch import Tensor
 
 from seglib import draw
-from seglib.labels import VOID, Classes, describe
+from seglib.labels import Classes, describe, shares
 from seglib.widgets import pack
 from seglib.widgets.shell import module
 from seglib.widgets.stage import Stage
@@ -70,15 +70,13 @@ class LieDetector(Stage):
         stride = 1
         while max(mask.shape) > stride * LARGEST:
             stride *= 2
-        self._image, self._truth = (
-            image[:, ::stride, ::stride].contiguous(),
-            mask[::stride, ::stride].contiguous(),
-        )
-        self._classes, self._stride = classes, stride
+        self._image = image[:, ::stride, ::stride].contiguous()
+        self._truth = mask[::stride, ::stride].contiguous()
+        self._classes = classes
         if background is None:
             background = classes.background
         if background is None:
-            background = int(mask[mask != VOID].mode().values)
+            background = int(shares(mask, classes)[:-1].argmax())
         self._lies = all_lies(self._truth, classes, background=background)
         data = pack.pack(self._image, {"truth": self._truth}, classes)
         data |= {"lies": _packed(self._lies), "scores": list(self._lies["erode"][0].scores), "stride": stride}

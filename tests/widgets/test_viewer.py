@@ -1,0 +1,181 @@
+"""The mask viewer without a browser: its state as pictures and words, errors, what travels, the snapshot."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from PIL import Image
+
+from seglib import draw
+from seglib.data.dataset import Instances
+from seglib.labels import Classes
+from seglib.widgets import MaskViewer
+from seglib.widgets.viewer import MODES, compose
+
+CLASSES = Classes.of("background", "fish", "crab")
+WITHOUT_BACKGROUND = Classes.of("sky", "road", "car")
+IMAGE = torch.randint(0, 256, (3, 6, 8), generator=torch.Generator().manual_seed(0)).byte()
+TRUTH = torch.tensor([[0, 0, 0, 0, 2, 2, 2, 2], [0, 1, 1, 0, 2, 2, 2, 255]]).repeat(3, 1)
+PRED = TRUTH.roll(1, dims=1).where(TRUTH != 255, 0)
+
+
+def viewer(classes: Classes = CLASSES, **state: Any) -> MaskViewer:
+    return MaskViewer(IMAGE, {"truth": TRUTH, "prediction": PRED}, classes=classes, **state)
+
+
+def test_every_state_has_a_picture() -> None:
+    shown = viewer()
+    names = [*CLASSES, "void"]
+    for mode, layer, opacity, outline, hatch, count in itertools.product(
+        MODES, ("truth", "prediction"), (0.0, 0.4, 1.0), (True, False), (True, False), range(len(names) + 1)
+    ):
+        shown.mode, shown.layer, shown.opacity, shown.outline = mode, layer, opacity, outline
+        shown.hatch, shown.visible = hatch, names[:count]
+        picture = shown.compose()
+        assert picture.shape == (3, 6, 16 if mode == "side by side" else 8)
+        assert picture.dtype == torch.uint8
+        if mode == "overlay" and (opacity == 0 or count <= 1):
+            assert torch.equal(
+                picture, IMAGE
+            )  # nothing painted: no colour, or only the background is visible
+
+
+@pytest.mark.parametrize("hatch", [True, False])
+def test_all_visible_is_the_overlay_of_the_library(hatch: bool) -> None:
+    expected = draw.overlay(IMAGE, PRED, CLASSES, opacity=0.3, hatch=hatch)
+    assert torch.equal(viewer(layer="prediction", opacity=0.3, hatch=hatch).compose(), expected)
+
+
+def test_a_hidden_class_is_neither_painted_nor_outlined() -> None:
+    without = viewer(visible=["fish", "void"]).compose()
+    expected = draw.overlay(IMAGE, TRUTH.where(TRUTH != 2, 0), CLASSES)
+    assert torch.equal(without, expected)
+
+
+def test_a_class_can_be_hidden_where_no_class_is_background() -> None:
+    hidden = viewer(WITHOUT_BACKGROUND, visible=["car"]).compose()
+    expected = draw.overlay(IMAGE, TRUTH.where(TRUTH == 2, 0), CLASSES)
+    same = TRUTH != 2
+    assert torch.equal(hidden[:, same], expected[:, same])
+    assert torch.equal(viewer(WITHOUT_BACKGROUND, visible=[]).compose(), IMAGE)
+
+
+def test_side_by_side_is_both_maps_or_picture_and_map() -> None:
+    both = viewer(mode="side by side").compose()
+    assert torch.equal(both, torch.cat([viewer().compose(), viewer(layer="prediction").compose()], dim=2))
+    one = MaskViewer(IMAGE, TRUTH, classes=CLASSES, mode="side by side").compose()
+    assert torch.equal(one, torch.cat([IMAGE, viewer().compose()], dim=2))
+
+
+@pytest.mark.parametrize("layer", ["truth", "prediction"])
+def test_the_truth_is_never_compared_with_itself(layer: str) -> None:
+    expected = draw.difference(IMAGE, PRED, TRUTH)
+    assert torch.equal(compose(viewer(mode="difference", layer=layer).state), expected)
+
+
+def test_the_read_out_names_class_object_and_place() -> None:
+    objects = torch.stack([TRUTH == 1, TRUTH == 2])
+    instances = Instances(objects, torch.tensor([1, 2]), torch.zeros(2, 4, dtype=torch.int64))
+    shown = viewer(instances=instances, cursor=[4, 0])
+    assert shown.read_out() == "x 4, y 0 · truth: crab · prediction: background · object 2"
+    shown.cursor = [7, 1]
+    assert shown.read_out() == "x 7, y 1 · truth: void · prediction: background · no object"
+    shown.cursor = None
+    assert shown.read_out() == ""
+
+
+def test_what_travels_is_what_was_given() -> None:
+    data = viewer(instances=TRUTH.where(TRUTH != 255, 0) * 1000).data
+    assert (data["width"], data["height"]) == (8, 6)
+    picture = np.asarray(Image.open(io.BytesIO(data["image"])))
+    assert np.array_equal(picture, IMAGE.permute(1, 2, 0).numpy())
+    maps = {entry["name"]: np.frombuffer(zlib.decompress(entry["labels"]), "u1") for entry in data["maps"]}
+    assert np.array_equal(maps["truth"].reshape(6, 8), TRUTH.numpy())
+    ids = np.frombuffer(zlib.decompress(data["instances"]), "<u2").reshape(6, 8)
+    assert ids.max() == 2000 and ids[0, 0] == 0
+
+
+def test_a_large_picture_travels_small() -> None:
+    image = torch.zeros(3, 2048, 2048, dtype=torch.uint8)
+    data = MaskViewer(image, image[0], classes=CLASSES).data
+    assert len(data["image"]) + len(data["maps"][0]["labels"]) < image.numel() / 100
+
+
+BAD = {
+    "float image": ({"image": IMAGE.float()}, r"the image must be a uint8 tensor \(3, H, W\), not .*float32"),
+    "grey image": ({"image": IMAGE[0]}, r"not \(6, 8\) uint8"),
+    "array": ({"image": IMAGE.numpy()}, "not a ndarray"),
+    "no maps": ({"maps": {}}, "give at least one"),
+    "float mask": ({"maps": TRUTH.float()}, "'mask' must be a tensor of class indices"),
+    "other size": ({"maps": {"truth": TRUTH[:4]}}, r"'truth' has the size \(4, 8\), the image \(6, 8\)"),
+    "no class": ({"maps": {"guess": TRUTH + 1}}, "'guess' does not fit its classes: .*the value 3 in"),
+    "other objects": ({"instances": TRUTH[:4]}, r"the instances have the size \(4, 8\), the image \(6, 8\)"),
+    "no such class": ({"visible": ["dog"]}, "no class is called 'dog'"),
+    "no such map": ({"layer": "guess"}, "no label map is called 'guess'; there are truth, prediction"),
+    "off the picture": ({"cursor": [8, 0]}, r"\(8, 0\) is not on the picture, 8 wide and 6 high"),
+    "difference of one": ({"maps": TRUTH, "mode": "difference"}, "needs two label maps"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_gets_one_sentence(case: str) -> None:
+    wrong, sentence = BAD[case]
+    given = {"image": IMAGE, "maps": {"truth": TRUTH, "prediction": PRED}, "classes": CLASSES} | wrong
+    with pytest.raises(ValueError, match=sentence) as caught:
+        MaskViewer(given.pop("image"), given.pop("maps"), **given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("state", [{"opacity": 1.5}, {"zoom": 0.5}, {"mode": "upside down"}])
+def test_a_value_out_of_range_is_refused_and_nothing_changes(state: dict[str, Any]) -> None:
+    shown = viewer()
+    (name, value), before = next(iter(state.items())), shown.compose()
+    with pytest.raises(traitlets.TraitError):
+        setattr(shown, name, value)
+    assert torch.equal(shown.compose(), before)
+
+
+def test_an_observers_error_is_shown_and_raised() -> None:
+    shown = viewer()
+
+    def fail(change: Any) -> None:
+        raise KeyError("no such fish")
+
+    shown.observe(fail, "opacity")
+    with pytest.raises(KeyError):
+        shown.set_state({"opacity": 0.2})  # as a change from the browser arrives
+    assert shown.error == "KeyError: 'no such fish'"
+    shown.unobserve(fail, "opacity")
+    shown.set_state({"opacity": 0.3})
+    assert (shown.error, shown.opacity) == ("", 0.3)
+
+
+def test_a_browser_that_sends_nonsense_is_told() -> None:
+    shown = viewer()
+    with pytest.raises(ValueError, match="not on the picture"):
+        shown.set_state({"cursor": [100, 100]})
+    assert "not on the picture" in shown.error
+
+
+def test_displayed_it_carries_words_and_a_copy_that_needs_nothing() -> None:
+    (first, _), (second, _) = viewer()._repr_mimebundle_(), viewer()._repr_mimebundle_()
+    assert first["text/plain"] == second["text/plain"] == viewer().description()
+    assert first["text/plain"].startswith("truth: crab 44 %, centre right")
+    assert first["text/html"] == second["text/html"]  # no address, no id of a model: nbval compares it
+    assert "application/vnd.jupyter.widget-view+json" in first
+    assert not re.findall(r"https?:|//cdn|src=\"(?!data:)", first["text/html"])
+    assert first["text/html"].count("</script>") == 1
+
+
+def test_the_snapshot_cannot_be_broken_out_of() -> None:
+    hostile = "</script><img src=x onerror=alert(1)>"
+    html = MaskViewer(IMAGE, {hostile: TRUTH}, classes=CLASSES).to_html()
+    assert html.count("</script>") == 1 and "<img src=x" not in html
