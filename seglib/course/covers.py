@@ -115,7 +115,8 @@ def _first(*, touching: bool, wanted: str) -> int:
     for index in range(len(POOLS)):
         found, mask = POOLS.instances(index), POOLS[index][1]
         large = (mask == POOLS.classes.index(wanted)).double().mean() > 0.025
-        if large and (not touching or (len(found.classes.unique()) >= 3 and _two_touch(found.masks, found.classes))):
+        crowded = len(found.classes.unique()) >= 3 and _two_touch(found.masks, found.classes)
+        if large and (crowded or not touching):
             return index
     raise ValueError(f"none of {len(POOLS)} pools shows {wanted} as the picture needs it")
 
