@@ -15,9 +15,11 @@ except ModuleNotFoundError:
         "In the project's folder, `make doctor` sets everything up and uses the right Python."
     )
 
+from seglib.data import cli
 from seglib.doctor import examine, ready, report
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
+app.add_typer(cli.app, name="data")
 
 
 @app.callback()

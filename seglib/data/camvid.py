@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seglib.data.files import FileDataset, pair
+from seglib.data.splits import SplitError
 from seglib.labels import VOID, Classes
 
 NAMES = (
@@ -23,11 +24,13 @@ def camvid(root: Path, split: str = "train") -> FileDataset:
         split: "train", "val" or "test".
 
     Raises:
-        FileNotFoundError: a folder is missing.
-        ValueError: a frame has no mask, or the split is unknown.
+        FileNotFoundError: one of a split's two folders is missing.
+        ValueError: a frame has no mask; SplitError where there is no such split.
     """
     if split not in ("train", "val", "test"):
         raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
+    if not (root / split).is_dir() and not (root / f"{split}annot").is_dir():
+        raise SplitError(f"{root}: there is no split '{split}'; expected {split}/ and {split}annot/")
     values = {k: k for k in range(len(NAMES))} | {len(NAMES): VOID}
     return FileDataset(
         "camvid", split, Classes.of(*NAMES), pair(root / split, root / f"{split}annot"), values=values

@@ -42,7 +42,7 @@ class Coco(SegmentationDataset):
             chosen = set(splits.by_name(entry["file_name"] for entry in images)[split])
             images = [entry for entry in images if entry["file_name"] in chosen]
         if not images:
-            raise ValueError(f"{self.path}: there is no picture in the split '{split}'")
+            raise splits.SplitError(f"{self.path}: there is no picture in the split '{split}'")
         self.name, self.split, self.images = self.path.stem, split, images
         self.classes, self.class_of = coco_file.classes_of(self.path, categories)
         self.objects = coco_file.by_image(annotations)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, combinations_with_replacement
 from typing import NamedTuple
 
 import imagehash
@@ -102,6 +102,13 @@ def across_splits(splits: Mapping[str, SegmentationDataset]) -> Report:
     hashes = {split: _hash_all(split, dataset) for split, dataset in splits.items()}
     found = [pair for a, b in combinations(hashes.values(), 2) for pair in _same(a, b)]
     return _report(splits, found)
+
+
+def anywhere(splits: Mapping[str, SegmentationDataset]) -> Report:
+    """Pictures that come more than once, in one split or in several; every picture is read once."""
+    hashed = {split: _hash_all(split, dataset) for split, dataset in splits.items() if len(dataset)}
+    pairs = combinations_with_replacement(hashed.values(), 2)
+    return _report(splits, [pair for a, b in pairs for pair in _same(a, b)])
 
 
 def within(dataset: SegmentationDataset) -> Report:

@@ -15,7 +15,8 @@ from torchvision.tv_tensors import Image, Mask
 
 from seglib import boxes
 from seglib.data.dataset import Instances, SegmentationDataset
-from seglib.data.images import SUFFIXES, fit, read_image, read_labels
+from seglib.data.images import SUFFIXES, LabelError, fit, read_image, read_labels
+from seglib.data.splits import SplitError
 from seglib.labels import VOID, Classes, from_color
 
 PAINTED = (
@@ -45,7 +46,7 @@ class FileDataset(SegmentationDataset):
 
     Raises:
         ValueError: there are no samples. Reading a sample raises ValueError, naming the file, when a file is
-            damaged, the sizes differ, or the mask holds a value or colour that is no class.
+            damaged, SizeError when the sizes differ, LabelError when a value or colour is no class.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class FileDataset(SegmentationDataset):
         painted: Classes | None = None,
     ) -> None:
         if not samples:
-            raise ValueError(f"{name}: there is no picture in the split '{split}'")
+            raise SplitError(f"{name}: there is no picture in the split '{split}'")
         self.name, self.split, self.samples = name, split, samples
         if classes is not None:
             self.classes = classes
@@ -85,11 +86,11 @@ class FileDataset(SegmentationDataset):
         if labels.ndim == 2:
             return to_classes(labels, self.values, path)
         if self.painted is None:
-            raise ValueError(f"{path}: {PAINTED}")
+            raise LabelError(f"{path}: {PAINTED}")
         try:
             return from_color(torch.from_numpy(labels).permute(2, 0, 1), self.painted).numpy()
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise LabelError(f"{path}: {error}") from None
 
 
 def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> NDArray[np.uint8]:
@@ -109,7 +110,7 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
     mask = np.where(inside, table[np.where(inside, labels, 0)], -1)
     if (mask < 0).any():
         row, column = np.argwhere(mask < 0)[0]
-        raise ValueError(
+        raise LabelError(
             f"{path}: the mask holds the value {labels[row, column]} at row {row}, column {column}"
             f" ({(mask < 0).sum()} pixels in all are like this), but the classes are {_ranges(values)}"
             " and 255 (void); correct the mask, or list every class in classes.txt"

@@ -162,7 +162,9 @@ def _pairs(
 def _chosen(path: Path, split: str, there: Mapping[str, object]) -> str:
     """The split where the folder is divided into splits, "" where it is not."""
     if split not in there and "" not in there:
-        raise ValueError(f"{path}: there is no split '{split}'; there is {', '.join(map(repr, there))}")
+        raise splits.SplitError(
+            f"{path}: there is no split '{split}'; there is {', '.join(map(repr, there))}"
+        )
     return "" if "" in there else split
 
 

@@ -21,6 +21,14 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
+class SizeError(ValueError):
+    """A mask has not the size of its picture."""
+
+
+class LabelError(ValueError):
+    """A mask holds a value or a colour that is no class."""
+
+
 def read_image(path: Path) -> Image:
     """The picture in a file, upright, as colours.
 
@@ -115,7 +123,7 @@ def fit(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
     turned = _turn(labels, _orientation(image_path))
     if turned.shape[-2:] == size:
         return turned
-    raise ValueError(
+    raise SizeError(
         f"{source}: the mask is {labels.shape[-1]}x{labels.shape[-2]} (width x height), but its picture"
         f" {image_path} is {size[1]}x{size[0]}; a mask must have exactly the size of its picture"
     )

@@ -13,6 +13,10 @@ FOLDERS = {
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
+class SplitError(ValueError):
+    """A data set has no such split."""
+
+
 def by_name(names: Iterable[str], shares: Mapping[str, float] = SHARES) -> dict[str, list[str]]:
     """Divide names by their hash, so that a name's split depends on nothing but the name.
 

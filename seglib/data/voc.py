@@ -12,6 +12,7 @@ from torchvision.tv_tensors import Image, Mask
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.files import FileDataset, instances_of, match, pictures_in
 from seglib.data.images import fit, read_labels
+from seglib.data.splits import SplitError
 from seglib.labels import VOID, Classes
 
 NAMES = (
@@ -114,5 +115,5 @@ def _read_list(lists: Path, split: str) -> list[str]:
     path = lists / f"{split}.txt"
     if not path.is_file():
         there = ", ".join(sorted(f"'{list_.stem}'" for list_ in lists.glob("*.txt"))) or "none"
-        raise ValueError(f"{lists}: no list of the split '{split}'; there is {there}")
+        raise SplitError(f"{lists}: no list of the split '{split}'; there is {there}")
     return path.read_text(encoding="utf-8").split()
