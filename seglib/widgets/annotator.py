@@ -52,6 +52,7 @@ class Annotator(Shell):
         ValueError: pictures, classes, kind or file do not fit; the sentence says which.
 
     Example:
+        >>> import torch
         >>> pictures = [*torch.zeros(2, 3, 60, 80, dtype=torch.uint8)]
         >>> annotator = Annotator(pictures, classes=Classes.of("background", "fish"))
         >>> drawn = {"label": 0, "points": [[10, 20], [30, 50]], "seconds": 6.5}
