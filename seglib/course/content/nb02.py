@@ -18,7 +18,7 @@ LESSON = Lesson(
     minutes=45,
     question="A segmenter is right on 99 % of all pixels. Would you buy it?",
     needs="Notebook 01: label maps and void.",
-    budgets={"tiny": Budget(60, 1500), "laptop": Budget(120, 1500), "gpu": Budget(120, 1500)},
+    budgets={"tiny": Budget(90, 1500), "laptop": Budget(120, 1500), "gpu": Budget(120, 1500)},
     objectives=[
         Objective("02.a", "count a confusion matrix from a prediction and a mask, leaving void out"),
         Objective(
