@@ -1,0 +1,302 @@
+"""The audit: every fault is planted and found, a clean data set is clean, and the command line says so."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+from typer.testing import CliRunner
+
+from seglib.__main__ import app
+from seglib.data.audit import audit
+from seglib.data.catalog import load
+from seglib.data.dataset import Instances
+from seglib.data.findings import CHECKS
+from seglib.data.scenes import Scenes
+
+SIZE = (48, 64)
+
+
+def mask(kind=1):
+    """A labelled rectangle on background."""
+    labels = np.zeros(SIZE, np.uint8)
+    labels[10:30, 20:50] = kind
+    return labels
+
+
+@pytest.fixture
+def clean(make_folder):
+    """Two splits of pictures that are all different, every class in both."""
+    for split in ("train", "val"):
+        root = make_folder([mask(1 + number % 2) for number in range(6)], "background fish weed", split)
+    rng = np.random.default_rng(0)
+    for path in sorted(root.glob("images/*/*.png")):
+        coarse = rng.integers(0, 255, (6, 8, 3), np.uint8)
+        Pillow.fromarray(cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_CUBIC)).save(path)
+    return root
+
+
+def report(root):
+    return audit({split: load(root, split) for split in ("train", "val")})
+
+
+def only(found, check, *samples):
+    """The audit found this, in these samples, and nothing else."""
+    assert {finding.check for finding in found.findings} == {check}
+    assert {finding.sample for finding in found.findings} == set(samples)
+    assert bool(found.wrong) == (CHECKS[check][0] == "wrong")
+
+
+def test_a_clean_data_set_has_a_clean_report(clean):
+    found = report(clean)
+    assert not found.findings and found.verdict == "Nothing is wrong."
+    assert all(row[1] == "ok" for row in found.table().rows) and len(found.table().rows) == len(CHECKS)
+    assert not audit(Scenes(40)).findings
+
+
+@pytest.mark.photographs
+def test_what_is_known_of_camvid_and_pets(photographs):
+    camvid = audit({"val": load("camvid", "val", root=photographs).subset(range(40))})
+    assert not camvid.wrong and len(camvid.of("nearly twice")) > 20  # frames of one film
+    pets = audit({s: load("pets", s, root=photographs) for s in ("train", "test")})
+    assert [finding.sample for finding in pets.wrong] == ["train/Abyssinian_151 = test/Abyssinian_99"]
+
+
+@pytest.mark.parametrize("part", ["images", "masks"])
+@pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
+def test_unreadable_files(clean, part, content):
+    path = clean / part / "train" / "train003.png"
+    path.write_bytes(path.read_bytes()[:60] if content == "cut" else content)
+    found = report(clean)
+    only(found, "unreadable", "train/train003")
+    assert str(path) in found.findings[0].says
+
+
+def test_sizes_that_differ(clean):
+    Pillow.fromarray(mask()[:40]).save(clean / "masks/val/val002.png")
+    only(report(clean), "sizes differ", "val/val002")
+
+
+def test_a_value_that_is_no_class(clean):
+    wrong = mask()
+    wrong[0, 5] = 9
+    Pillow.fromarray(wrong).save(clean / "masks/val/val002.png")
+    found = report(clean)
+    only(found, "no such class", "val/val002")
+    assert "the value 9 at row 0, column 5" in found.findings[0].says
+
+
+def test_a_color_map_in_place_of_labels(clean):
+    Pillow.fromarray(mask()).convert("RGB").save(clean / "masks/val/val002.png")
+    found = report(clean)
+    only(found, "no such class", "val/val002")
+    assert "painted in colours" in found.findings[0].says
+
+
+def test_masks_that_teach_nothing(clean):
+    Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
+    only(report(clean), "all void", "val/val002")
+    Pillow.fromarray(mask() * 0).save(clean / "masks/val/val002.png")
+    only(report(clean), "background only", "val/val002")
+
+
+def test_the_same_picture_in_two_splits(clean):
+    picture = Pillow.open(clean / "images/train/train001.png")
+    picture.save(clean / "images/val/val004.png")
+    found = report(clean)
+    only(found, "leak", "train/train001 = val/val004")
+    assert found.findings[0].says == "every pixel is the same"
+    picture.resize((128, 96)).resize(SIZE[::-1]).save(clean / "images/val/val004.png")  # nearly the same
+    only(report(clean), "leak", "train/train001 = val/val004")
+
+
+def test_the_same_picture_twice_in_a_split(clean):
+    picture = Pillow.open(clean / "images/val/val001.png")
+    picture.save(clean / "images/val/val004.png")
+    only(report(clean), "twice", "val/val001 = val/val004")
+    pixels = np.array(picture)
+    pixels[0, 0] ^= 1
+    Pillow.fromarray(pixels).save(clean / "images/val/val004.png")
+    only(report(clean), "nearly twice", "val/val001 = val/val004")
+
+
+@pytest.mark.parametrize(
+    ("size", "says"), [((20, 60), "shorter than 32"), ((40, 200), "a strip"), ((400, 400), "10 times")]
+)
+def test_odd_sizes(clean, size, says):
+    for path, turn in (
+        (clean / "images/val/val002.png", cv2.INTER_CUBIC),
+        (clean / "masks/val/val002.png", cv2.INTER_NEAREST),
+    ):
+        pixels = cv2.resize(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), size[::-1], interpolation=turn)
+        cv2.imwrite(str(path), pixels)
+    found = report(clean)
+    only(found, "odd size", "val/val002")
+    assert says in found.findings[0].says and f"{size[1]}x{size[0]} pixels" in found.findings[0].says
+
+
+def test_a_blank_picture(clean):
+    Pillow.new("RGB", SIZE[::-1], (90, 90, 90)).save(clean / "images/val/val002.png")
+    only(report(clean), "blank picture", "val/val002")
+
+
+def test_a_class_that_is_missing(clean):
+    for path in (clean / "masks/val").iterdir():
+        Pillow.fromarray(mask(1)).save(path)
+    found = report(clean)
+    only(found, "class missing", "val")
+    assert found.findings[0].says == "no mask holds weed"
+
+
+pycocotools_old_numpy = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture
+def noisy(in_memory):
+    """A maker of data sets in memory whose pictures are noise."""
+
+    def make(masks, instances):
+        rng = np.random.default_rng(0)
+        images = [torch.from_numpy(rng.integers(0, 255, (3, *m.shape), np.uint8)) for m in masks]
+        return in_memory(("background", "fish"), masks, images, instances)
+
+    return make
+
+
+def objects(*boxes, label=1):
+    """One object of the usual shape, with this box."""
+    shape = torch.from_numpy(mask() > 0)[None]
+    return Instances(shape, torch.tensor([label]), torch.tensor(boxes))
+
+
+def test_boxes_beside_their_masks(noisy):
+    labels = torch.from_numpy(mask())
+    assert not audit(noisy([labels], [objects([20, 10, 50, 30])])).findings
+    assert not audit(noisy([labels], [objects([21, 9, 51, 31])])).findings  # a pixel or two is nothing
+    found = audit(noisy([labels], [objects([20, 10, 35, 18])]))  # the head
+    only(found, "boxes", "train/0")
+    assert (
+        found.findings[0].says == "the box of fish is 20 10 35 18, its mask reaches 20 10 50 30 (x1 y1 x2 y2)"
+    )
+
+
+def test_objects_that_contradict_the_mask(noisy):
+    labels = torch.from_numpy(mask())
+    labels[10:20, 20:50] = 0  # half of the fish is called background
+    only(audit(noisy([labels], [objects([20, 10, 50, 30])])), "objects", "train/0")
+    labels[10:20, 20:50] = 255  # void is no contradiction
+    assert not audit(noisy([labels], [objects([20, 10, 50, 30])])).findings
+    nothing = Instances(torch.zeros(1, *SIZE).bool(), torch.tensor([1]), torch.zeros(1, 4).long())
+    found = audit(noisy([labels], [nothing]))
+    only(found, "objects", "train/0")
+    assert "has no pixel" in found.findings[0].says
+
+
+@pycocotools_old_numpy
+def test_boxes_of_a_coco_file_beside_its_polygons(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "images").mkdir()
+    images, annotations = [], []
+    for number in range(3):
+        Pillow.fromarray(rng.integers(0, 255, (*SIZE, 3), np.uint8)).save(tmp_path / f"images/{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "height": SIZE[0], "width": SIZE[1]})
+        box = [20, 10, 30, 20] if number != 1 else [20, 10, 50, 30]  # corners where width and height belong
+        polygon = [20, 10, 50, 10, 50, 30, 20, 30]
+        annotations.append(
+            {
+                "id": number + 1,
+                "image_id": number,
+                "category_id": 7,
+                "bbox": box,
+                "area": 600,
+                "iscrowd": 0,
+                "segmentation": [polygon],
+            }
+        )
+    file = {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "fish"}]}
+    path = tmp_path / "fish.json"
+    path.write_text(json.dumps(file))
+    found = audit({split: load(path, split) for split in ("train", "val", "test")})
+    assert [(f.check, f.sample.split("/")[1]) for f in found.findings] == [("boxes", "1")]
+    assert "fish (annotation 2) is 20 10 70 40, its mask reaches 20 10 50 30" in found.findings[0].says
+
+
+def test_masks_in_memory_that_do_not_fit(noisy):
+    dataset = noisy([torch.zeros(SIZE, dtype=torch.uint8)], None)
+    dataset.masks = [torch.zeros(5, 5, dtype=torch.uint8)]
+    assert [f.check for f in audit(dataset).wrong] == ["sizes differ"]
+    dataset.masks = [torch.full(SIZE, 7, dtype=torch.uint8)]
+    assert [f.check for f in audit(dataset).wrong] == ["no such class"]
+
+
+def test_all_faults_at_once_come_in_order_and_are_saved(clean, tmp_path):
+    (clean / "images/train/train000.png").write_bytes(b"")
+    Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
+    Pillow.fromarray(mask() * 0).save(clean / "masks/val/val003.png")
+    found = report(clean)
+    assert [finding.check for finding in found.findings] == ["unreadable", "all void", "background only"]
+    assert found.verdict == "2 findings are wrong: mend or remove these samples. 1 is worth a look."
+    path = tmp_path / "report.txt"
+    found.save(path)
+    text = path.read_text()
+    assert all(finding.sample in text and finding.says in text for finding in found.findings)
+    assert str(found.table()) in text and [p.name for p in tmp_path.glob("report*")] == ["report.txt"]
+    assert "<table>" in found._repr_html_()
+    with pytest.raises(ValueError, match="there is no check 'colour'; there is unreadable,"):
+        found.of("colour")
+
+
+def test_a_report_that_cannot_be_saved_is_said(clean, read_only):
+    found = audit(Scenes(2))
+    with pytest.raises(OSError, match="no permission to write here"):
+        found.save(read_only / "report.txt")
+
+
+def test_pictures_of_the_worst(clean, capsys):
+    (clean / "images/train/train000.png").write_bytes(b"")
+    Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
+    found = report(clean)
+    found.worst()
+    assert "What the audit found: val/val002: all void." in capsys.readouterr().out
+    found.worst(check="leak")
+    assert "There is no picture to show" in capsys.readouterr().out
+
+
+def test_nothing_to_look_at(in_memory):
+    with pytest.raises(ValueError, match="no sample to look at"):
+        audit(in_memory(["sea"], []))
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["data", "audit", *map(str, arguments)])
+
+
+def test_the_command_line_says_whether_something_is_wrong(clean, tmp_path):
+    result = run(clean)
+    assert (
+        result.exit_code == 0
+        and "Nothing is wrong." in result.output
+        and "6 in train, 6 in val" in result.output
+    )
+    Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
+    result = run(clean, "--save", tmp_path / "found.txt")
+    assert result.exit_code == 1 and "val/val002: every pixel of the mask is void" in result.output
+    assert "val/val002" in (tmp_path / "found.txt").read_text()
+
+
+def test_the_command_line_says_in_one_sentence_what_it_cannot_open(clean, tmp_path):
+    for path, sentence in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "A data set is laid out")):
+        result = run(path)
+        assert result.exit_code == 1 and sentence in result.output and "Traceback" not in result.output
+    (clean / "masks/val/val002.png").unlink()
+    result = run(clean)
+    assert result.exit_code == 1 and "1 without a mask" in result.output and "val002" in result.output
+
+
+def test_a_folder_that_is_not_divided_is_looked_at_whole(make_folder):
+    rng = np.random.default_rng(0)
+    root = make_folder([rng.choice([1, 2], SIZE).astype(np.uint8) for _ in range(12)], "background fish weed")
+    result = run(root)
+    assert "in train" in result.output and "in test" in result.output and result.exit_code == 0
