@@ -42,10 +42,9 @@ function card({ model, el }, name) {
   const on = (node, type, listener, options = {}) =>
     node.addEventListener(type, guard(listener), { signal: leave.signal, ...options });
 
-  // The model hears of a change at once, the kernel at most every 50 ms: the picture never waits for it.
-  let timer;
-  const commit = () => (timer ??= setTimeout(() => ((timer = undefined), model.save_changes()), 50));
-  const set = (trait, value) => (model.set(trait, value), commit());
+  // The picture follows the model at once; ipywidgets holds messages back while the kernel is busy, and drops its
+  // echoes of older values. (Saving later, on a timer of our own, let such an echo undo what came after it.)
+  const set = (trait, value) => (model.set(trait, value), model.save_changes());
 
   // At most one painting a frame, however many events ask for it.
   const everyFrame = (paint) => {
@@ -58,7 +57,6 @@ function card({ model, el }, name) {
   watch(["error"], () => tell(model.get("error")));
   tell(model.get("error"));
   el.replaceChildren(root);
-  onClose(() => timer && (clearTimeout(timer), model.save_changes()));
   return { model, el, root, fail, guard, watch, on, set, everyFrame, onClose, close: () => leave.abort() };
 }
 
@@ -76,6 +74,10 @@ function widget(name, show) {
   };
   return { render };
 }
+
+// Text and names are touched only where they change: a browser lays a page out anew for each, and reads it aloud.
+const write = (node, text) => node.textContent === text || (node.textContent = text);
+const label = (node, text) => node.getAttribute("aria-label") === text || node.setAttribute("aria-label", text);
 
 // A slider with its value in words beside it. `max` is asked again whenever one of the traits in `also` changes.
 function slider(card, trait, { label, max, step, words, also = [] }) {

@@ -33,17 +33,19 @@ function classRow(frame, { name, value, color, place }) {
   const swatch = h("canvas", SWATCH);
   const input = h("input", { type: "checkbox", disabled: clear });
   const label = h("label", { class: "seglib-key" }, input, swatch, h("span", {}, name));
-  const show = () => {
+  const mark = () => (input.checked = model.get("visible").includes(name));
+  const paint = () => {
     const ink = model.get("hatch") ? inked(color) : color;
-    input.checked = model.get("visible").includes(name);
     if (!clear) paintSwatch(swatch, (x, y) => (onStripe(value, x, y) ? ink : color));
   };
   frame.on(input, "change", () => {
     const others = model.get("visible").filter((other) => other !== name);
     frame.set("visible", input.checked ? [...others, name] : others);
   });
-  frame.watch(["visible", "hatch"], show);
-  show();
+  frame.watch(["visible"], mark);
+  frame.watch(["hatch"], paint);
+  mark();
+  paint();
   return (maps) => row("rowheader", label, ...maps.map(({ shares }) => shareWords(shares[place])));
 }
 

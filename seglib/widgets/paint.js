@@ -65,9 +65,10 @@ function paintLabels({ width, height, entries }, labels, { visible, outline, hat
   const fill = new Uint32Array(labels.length);
   const edges = new Uint32Array(labels.length);
   for (let y = 0, i = 0; y < height; y++) {
+    let right = shown[labels[i]];
     for (let x = 0; x < width; x++, i++) {
-      const label = shown[labels[i]];
-      const right = x + 1 < width ? shown[labels[i + 1]] : label;
+      const label = right;
+      if (x + 1 < width) right = shown[labels[i + 1]];
       const below = y + 1 < height ? shown[labels[i + width]] : label;
       if (outline && (label !== right || label !== below)) edges[i] = 0xffffffff;
       else fill[i] = hatch && onStripe(label, x, y) ? striped[label] : plain[label];
@@ -134,7 +135,7 @@ function toPicture(pixels, width, height) {
 }
 
 function drawLayers(canvas, { scale, left, top }, image, layer, opacity) {
-  const context = canvas.getContext("2d");
+  const context = canvas.getContext("2d", { alpha: false }); // the page below need not be blended in
   const unit = scale * devicePixelRatio;
   context.setTransform(unit, 0, 0, unit, left * devicePixelRatio, top * devicePixelRatio);
   context.imageSmoothingEnabled = unit < 3 && unit % 1 !== 0; // pixels are seen as pixels where they are large

@@ -74,8 +74,8 @@ class Stage {
     shown.forEach(({ title, words, layer, bare }, index) => {
       const { canvas, mark, caption } = this.panels[index];
       drawLayers(canvas, { scale, left, top }, this.scene.image, layer, this.get("opacity"));
-      canvas.setAttribute("aria-label", `${title}: ${words}`);
-      caption.textContent = title;
+      label(canvas, `${title}: ${words}`);
+      write(caption, title);
       caption.hidden = bare;
       mark.hidden = !cursor;
       if (!cursor) return;
@@ -83,7 +83,7 @@ class Stage {
       const edge = (corner, at) => `${corner + (at + 0.5) * scale - size / 2}px`;
       Object.assign(mark.style, { width: `${size}px`, height: `${size}px`, left: edge(left, cursor[0]), top: edge(top, cursor[1]) });
     });
-    this.words.textContent = cursor ? this.readOut(cursor) : HINT;
+    write(this.words, cursor ? this.readOut(cursor) : HINT);
     this.words.classList.toggle("seglib-quiet", !cursor);
   }
 

@@ -109,6 +109,25 @@ def test_the_opacity_slider_answers_the_arrow_keys_and_python_knows(viewer: Note
     viewer.page.screenshot(path=ARTEFACTS / "viewer.png")
 
 
+def test_many_quick_presses_all_arrive(viewer: Notebook) -> None:
+    slider = viewer.page.get_by_label("Opacity")
+    slider.focus()
+    for _ in range(30):
+        viewer.page.keyboard.press("ArrowRight")
+        viewer.page.wait_for_timeout(20)  # meanwhile the kernel echoes older values
+    expect(slider).to_have_value("0.8")
+    until(lambda: viewer.python("viewer.opacity") == 0.8, "Python reads the last value", 5)
+
+
+def test_the_picture_does_not_wait_for_a_busy_kernel(viewer: Notebook) -> None:
+    pending = viewer.kernel.thread.submit(
+        viewer.kernel.client.execute, "import time; time.sleep(4)", reply=True
+    )
+    press_and_see(viewer, viewer.page.get_by_label("Opacity"), "ArrowRight")
+    assert not pending.done()
+    pending.result()
+
+
 @pytest.mark.parametrize("label", ["Outline", "Hatching", "kelp"])
 def test_a_tick_box_answers_the_space_bar(viewer: Notebook, label: str) -> None:
     press_and_see(viewer, viewer.page.get_by_role("checkbox", name=label, exact=True), "Space")
