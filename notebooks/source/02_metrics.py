@@ -290,8 +290,8 @@ print(
 # Background is easy, and it is in every picture. There it has one vote among the few classes that are
 # present; over the data set it has one among ten. That lifts the mean over pictures.
 #
-# Without it the two come close. What is left: a small fish alone in its pool weighs as much as a large one,
-# while over the data set large objects speak louder.
+# Without it the two nearly agree. What is left can go either way: per picture, a small fish alone in its pool
+# weighs as much as a large one; over the data set, large objects speak louder.
 #
 # Benchmarks (VOC, Cityscapes, ADE20K) report the data-set mIoU, and so does this course. Neither is wrong.
 # Mixing them up is.
@@ -379,6 +379,10 @@ for stride in (4, 8, 16, 32):
         f"{photos.name}, stride {stride:2}: mIoU {100 * scores.mean_iou:.1f} %, "
         f"Boundary IoU {100 * scores.mean_boundary_iou:.1f} %"
     )
+
+# %% [markdown]
+# If your photographs are Oxford Pets, strides 4 and 8 look free to mIoU. Do not believe it. There the whole fur
+# line is void, as wide as the cells, and what is void is not judged. Void can hide exactly what you want to see.
 
 # %% [markdown] tags=["measure"]
 # ## Where does it fail?
