@@ -1,6 +1,7 @@
-"""What a student looks at and drags: the mask viewer and the metric lie detector."""
+"""What a student looks at, drags and draws on: the mask viewer, the metric lie detector, the annotator."""
 
+from seglib.widgets.annotator import Annotator
 from seglib.widgets.lies import LieDetector
 from seglib.widgets.viewer import MaskViewer
 
-__all__ = ["LieDetector", "MaskViewer"]
+__all__ = ["Annotator", "LieDetector", "MaskViewer"]

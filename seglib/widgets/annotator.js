@@ -1,5 +1,6 @@
 // The annotator: pictures one after the other, an easel, a clock, classes and a list of what is drawn.
-// Traits: index, tool, work (a list of { objects, seconds }, one a picture), saved, wanted, fetched, zoom, center.
+// Traits: index, tool, work (a list of { objects, seconds }, one a picture), turn, kept, saved, wanted, fetched, zoom,
+// center, height.
 
 const TOOLS = [["drag", "Corner to corner"], ["extreme", "Four extreme points"]];
 
@@ -43,17 +44,14 @@ async function annotator(frame) {
   listenToAbsence(frame, () => record.leave());
   studio.useTool(model.get("tool"));
 
-  const saved = h("p", { class: "seglib-saved seglib-quiet" });
-  watch(["saved"], () => (saved.textContent = model.get("saved")));
-  saved.textContent = model.get("saved");
   frame.root.append(
     h("div", { class: "seglib-bar" },
       pager(frame, names, go),
       kind === "boxes" ? choice(frame, "tool", "How to draw a box", TOOLS) : null,
       h("div", { class: "seglib-pager" }, button(frame, "Undo (Ctrl Z)", "Undo", studio.undo), button(frame, "Do again (Ctrl Shift Z)", "Redo", studio.redo)),
       zoomButtons(frame, easel)),
-    easel.element,
-    saved);
+    easel.element);
+  easel.words.after(savedLine(frame));
   await turn();
 }
 

@@ -18,13 +18,10 @@ from seglib.widgets.gallery import Pictures, gallery
 from seglib.widgets.shell import STYLE, Shell, module
 from seglib.widgets.work import Entry, entry_of, picture_of
 
-LARGEST = (
-    2048  # pixels of the longer side that travel to the browser; drawing is in pixels of the whole picture
-)
 SHOWN = 6  # pictures in the copy without a kernel
 SCRIPT = module(
-    "controls.js", "stage.js", "clock.js", "drawing.js", "studio.js", "easel.js", "gallery.js", "record.js",
-    "desk.js", "annotator.js",
+    "controls.js", "stage.js", "clock.js", "drawing.js", "studio.js", "brush.js", "easel.js", "gallery.js",
+    "record.js", "desk.js", "annotator.js",
 )  # fmt: skip
 
 
@@ -66,6 +63,8 @@ class Annotator(Shell):
     index = traitlets.Int(0, min=0).tag(sync=True)
     tool = traitlets.Enum(("drag", "extreme"), "drag").tag(sync=True)
     work = traitlets.List(traitlets.Dict()).tag(sync=True)
+    turn = traitlets.Int(0).tag(sync=True)  # the browser's number for a change of the work
+    kept = traitlets.Int(0).tag(sync=True)  # the number of the change that was saved last
     saved = traitlets.Unicode().tag(sync=True)
     wanted = traitlets.List(traitlets.Int()).tag(sync=True)  # a picture's number, and when it was asked for
     fetched = traitlets.Dict().tag(sync=True)
@@ -205,7 +204,7 @@ class Annotator(Shell):
     def _save(self, _: Any) -> None:
         if self.file:
             self.file.save(self._worked())
-        self.saved = self._told()
+        self.kept, self.saved = self.turn, self._told()
 
     def _told(self) -> str:
         """What is kept, and where."""

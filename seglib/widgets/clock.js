@@ -102,12 +102,12 @@ function clockFace(frame, { time, noun }, stopped) {
     show();
   });
   const show = () => {
-    object.textContent = clockWords(time.object.seconds);
-    whose.textContent = time.open || time.stands === "ready" ? `this ${noun}` : `last ${noun}`;
-    picture.textContent = `${clockWords(time.picture.seconds)} on this picture`;
-    state.textContent = time.idle ? "paused: move to go on" : time.stands || time.open ? STANDS[time.stands] : "";
-    toggle.textContent = time.stands === "paused" ? "Go on" : "Pause";
-    toggle.setAttribute("aria-label", time.stands === "paused" ? "Let the clock go on" : "Pause the clock");
+    write(object, clockWords(time.object.seconds));
+    write(whose, time.open || time.stands === "ready" ? `this ${noun}` : `last ${noun}`);
+    write(picture, `${clockWords(time.picture.seconds)} on this picture`);
+    write(state, time.idle ? "paused: move to go on" : time.stands || time.open ? STANDS[time.stands] : "");
+    write(toggle, time.stands === "paused" ? "Go on" : "Pause");
+    label(toggle, time.stands === "paused" ? "Let the clock go on" : "Pause the clock");
     toggle.hidden = time.stands === "ready";
   };
   const timer = setInterval(frame.guard(show), 250);

@@ -35,9 +35,17 @@ function objectList(frame, studio) {
     list.replaceChildren(...studio.sheet.objects.map(row));
     const buttons = list.querySelectorAll("button");
     if (focus >= 0) buttons[Math.min(focus, buttons.length - 1)]?.focus();
+    inView(list.parentNode, list.children[studio.selected]);
     none.textContent = studio.sheet.objects.length ? "" : `No ${studio.noun} on this picture yet.`;
   };
   return { element: h("div", { class: "seglib-drawn" }, list, none), show };
+}
+
+// Scrolls `frame` as little as it takes to show `node`, and nothing else on the page.
+function inView(frame, node) {
+  if (!frame || !node) return;
+  const [first, last] = [node.offsetTop + node.offsetHeight - frame.clientHeight, node.offsetTop];
+  frame.scrollTop = Math.max(first, Math.min(last, frame.scrollTop));
 }
 
 const KEYS = {

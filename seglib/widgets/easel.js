@@ -61,11 +61,14 @@ class Easel extends Stage {
     context.drawImage(scene.image, left, top, scene.width * scale, scene.height * scale);
     const at = ([x, y]) => [left + x * scale, top + y * scale];
     const { kind, drawing, sheet, selected } = this.studio;
-    this.tags = sheet.objects.map((object, index) => paintObject(context, this.studio.look(object, index), at, index === selected));
+    const looks = sheet.objects.map((object, index) => ({ ...this.studio.look(object, index), selected: index === selected }));
+    for (const look of looks.toSorted((a, b) => a.selected - b.selected)) paintShape(context, look, at);
+    this.tags = looks.map((look) => paintTag(context, look, at)); // above all shapes, or the later ones hide them
+    for (const { selected, kind, points, corner } of looks) if (selected) paintKnobs(context, handles(kind, points).map(at), corner);
     const spot = this.cross ?? this.pointer;
     if (spot && (kind === "boxes" || this.cross)) paintCross(context, at(spot), canvas, Boolean(this.cross));
     if (drawing.started) paintDrawing(context, drawing, at, spot && at(drawing.place(spot)));
-    canvas.setAttribute("aria-label", this.studio.description());
+    label(canvas, this.studio.description());
   }
 
   listenToPointer(canvas) {
@@ -175,73 +178,5 @@ class Easel extends Stage {
 
   crossTo(point) {
     if (point) this.moveTo(point);
-  }
-}
-
-const line = (context, points, closed) => {
-  context.beginPath();
-  points.forEach(([x, y]) => context.lineTo(x, y));
-  if (closed) context.closePath();
-};
-
-// Dark below, the colour above: seen on any picture.
-function stroke(context, color, width, dash = []) {
-  context.lineJoin = "round";
-  context.setLineDash([]);
-  Object.assign(context, { strokeStyle: "rgb(0 0 0 / .6)", lineWidth: width + 2 });
-  context.stroke();
-  context.setLineDash(dash);
-  Object.assign(context, { strokeStyle: color, lineWidth: width });
-  context.stroke();
-  context.setLineDash([]);
-}
-
-// Returns where its tag stands.
-function paintObject(context, { points, kind, color, text, ink, corner }, at, selected) {
-  const corners = handles(kind, points).map(at);
-  line(context, corners, true);
-  context.fillStyle = `rgb(${color} / ${selected ? 0.35 : 0.18})`;
-  context.fill();
-  stroke(context, `rgb(${color})`, selected ? 3 : 2);
-  const [x, y, width, height] = tagPlace(context, corners, text);
-  context.fillStyle = `rgb(${color})`;
-  context.fillRect(x, y, width, height);
-  context.fillStyle = ink;
-  context.fillText(text, x + 5, y + 12.5);
-  if (selected) corners.forEach((spot, index) => paintKnob(context, spot, index === corner ? 7 : 4.5));
-  return [x, y, width, height];
-}
-
-// The tag with the object's number and class stands on its upper left corner, inside where there is no room above.
-function tagPlace(context, corners, text) {
-  context.font = "600 11px system-ui, sans-serif";
-  const [[x, y]] = boxAround(corners, 0);
-  return [Math.max(x - 1, 0), y < 18 ? Math.max(y, 0) : y - 17, context.measureText(text).width + 10, 17];
-}
-
-function paintKnob(context, [x, y], radius) {
-  context.beginPath();
-  context.arc(x, y, radius, 0, 2 * Math.PI);
-  Object.assign(context, { fillStyle: "#fff", strokeStyle: "#000", lineWidth: 1.5 });
-  context.fill();
-  context.stroke();
-}
-
-function paintDrawing(context, { kind, tool, points }, at, next) {
-  const set = points.map(at);
-  const rectangle = kind === "boxes" && tool === "drag" && next;
-  if (rectangle) line(context, handles(kind, [set[0], next]), true);
-  else line(context, kind === "polygons" && next ? [...set, next] : set, false);
-  if (rectangle || kind === "polygons") stroke(context, "#fff", 2, [6, 4]);
-  const large = kind === "polygons" && points.length > 2; // here it closes
-  set.forEach((point, index) => paintKnob(context, point, large && index === 0 ? 7 : 4));
-}
-
-// Guide lines through the pointer help to touch the object's edge; the keyboard's cross is drawn strong.
-function paintCross(context, [x, y], { clientWidth, clientHeight }, strong) {
-  for (const ends of [[[0, y], [clientWidth, y]], [[x, 0], [x, clientHeight]]]) {
-    line(context, ends, false);
-    if (strong) stroke(context, "#fff", 1);
-    else Object.assign(context, { strokeStyle: "rgb(255 255 255 / .7)", lineWidth: 1 }), context.stroke();
   }
 }

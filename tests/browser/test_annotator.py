@@ -18,7 +18,8 @@ CLASSES = Classes.of("background", "fish", "crab")
 GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)  # shown 7 times as large: 560 x 420
 BLUE, ORANGE = (list(CLASSES.colors[k]) for k in (1, 2))
 ANSWERS = """const pictures = JSON.parse(%s, bytes);
-const answers = ({ wanted }) => (wanted ? { fetched: pictures[wanted[0]] } : {});"""
+const answers = ({ wanted, turn }) =>
+  ({ ...(wanted && { fetched: pictures[wanted[0]] }), ...(turn && !window.deaf && { kept: turn }) });"""
 PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
     Math.round(x * canvas.width), Math.round(y * canvas.height), 1, 1).data].slice(0, 3)"""
 
@@ -267,6 +268,23 @@ def test_what_python_sets_is_seen(page: Page) -> None:
     assert desk.pixel(7, 9) == ORANGE
     page.evaluate("put('error', 'ValueError: the disk is full')")
     expect(page.get_by_role("alert")).to_have_text("ValueError: the disk is full")
+
+
+def test_a_kernel_that_does_not_answer_is_told(page: Page) -> None:
+    page.clock.install(time=0)
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    page.clock.run_for(6000)
+    line = page.locator(".seglib-saved")
+    expect(line).to_have_text("no boxes; not kept in a file")  # what this kernel says
+    page.evaluate("window.deaf = true")
+    desk.drag((40, 20), (60, 45))
+    page.clock.run_for(6000)
+    expect(line).to_contain_text("Not saved yet: the kernel is busy, or it has stopped")
+    page.evaluate("window.deaf = false")
+    desk.drag((5, 5), (9, 9))
+    page.clock.run_for(100)
+    expect(line).to_have_text("no boxes; not kept in a file")
 
 
 def test_all_that_takes_the_focus_has_a_name_and_its_keys(page: Page) -> None:

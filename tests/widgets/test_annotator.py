@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 
 from seglib.data import formats
 from seglib.data.annotations import Annotation, AnnotationSet, Picture
+from seglib.data.catalog import load
 from seglib.data.disk import DiskError
 from seglib.data.scenes import Scenes
 from seglib.labels import Classes
@@ -34,6 +35,7 @@ def draw(widget: Annotator, index: int, *objects: dict[str, Any], seconds: float
     """What the browser sends when objects are finished."""
     work = [*widget.work]
     work[index] = {"objects": [*objects], "seconds": seconds}
+    widget.set_state({"turn": widget.turn + 1})
     widget.set_state({"work": work})
 
 
@@ -186,9 +188,9 @@ def test_a_full_disk_is_told_and_the_next_object_saves_both(
         patch.setattr("os.fsync", full)
         with pytest.raises(DiskError, match="No space left on device"):
             draw(widget, 0, BOX)
-    assert "No space left" in widget.error and len(widget.work[0]["objects"]) == 1
+    assert widget.kept == 0 and "No space left" in widget.error and len(widget.work[0]["objects"]) == 1
     draw(widget, 1, OTHER)
-    assert widget.error == ""
+    assert widget.error == "" and widget.kept == widget.turn == 2
     assert [len(picture.annotations) for picture in formats.read(path)] == [1, 1]
 
 
@@ -282,3 +284,18 @@ def test_without_a_kernel_the_pictures_show_what_was_drawn() -> None:
     assert not [tag for tag, _ in tags if tag == "script"]
     assert "picture 1: fish, crab, in 20 s" in (tags[0][1]["aria-label"] or "")
     assert "picture 3: fish" in repr(widget)
+
+
+@pytest.mark.photographs
+@pytest.mark.parametrize("name", ["pets", "camvid"])
+def test_photographs_are_annotated_under_their_own_names(
+    photographs: Path, tmp_path: Path, name: str
+) -> None:
+    dataset = load(name, split="train").subset([3, 5])
+    widget = Annotator(dataset, classes=dataset.classes, path=tmp_path / "drawn.json")
+    draw(widget, 1, {"label": 0, "points": [[1, 2], [9, 8]], "seconds": 3.0})
+    image = dataset[1][0]
+    (drawn,) = formats.read(tmp_path / "drawn.json")
+    assert drawn.file_name == f"{name}/train/{dataset.sample_id(1)}"
+    assert (drawn.height, drawn.width) == tuple(image.shape[1:])
+    assert Annotator(dataset, classes=dataset.classes, path=tmp_path / "drawn.json").index == 0

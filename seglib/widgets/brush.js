@@ -1,0 +1,69 @@
+// How shapes are painted: on a canvas context, in CSS pixels. `at` turns a point of the picture into one of the canvas.
+
+const line = (context, points, closed) => {
+  context.beginPath();
+  points.forEach(([x, y]) => context.lineTo(x, y));
+  if (closed) context.closePath();
+};
+
+// Dark below, the colour above: seen on any picture.
+function stroke(context, color, width, dash = []) {
+  context.lineJoin = "round";
+  context.setLineDash([]);
+  Object.assign(context, { strokeStyle: "rgb(0 0 0 / .6)", lineWidth: width + 2 });
+  context.stroke();
+  context.setLineDash(dash);
+  Object.assign(context, { strokeStyle: color, lineWidth: width });
+  context.stroke();
+  context.setLineDash([]);
+}
+
+function paintShape(context, { points, kind, color, selected }, at) {
+  line(context, handles(kind, points).map(at), true);
+  context.fillStyle = `rgb(${color} / ${selected ? 0.35 : 0.18})`;
+  context.fill();
+  stroke(context, `rgb(${color})`, selected ? 3 : 2);
+}
+
+// The tag with the object's number and class stands on its upper left corner, inside where there is no room above.
+// Returns where it is: [left, top, width, height] in CSS pixels.
+function paintTag(context, { points, kind, color, text, ink }, at) {
+  const [[left, top]] = boxAround(handles(kind, points).map(at), 0);
+  context.font = "600 11px system-ui, sans-serif";
+  const width = context.measureText(text).width + 10;
+  const place = [within(left - 1, 0, context.canvas.clientWidth - width), top < 18 ? Math.max(top, 0) : top - 17, width, 17];
+  context.fillStyle = `rgb(${color})`;
+  context.fillRect(...place);
+  context.fillStyle = ink;
+  context.fillText(text, place[0] + 5, place[1] + 12.5);
+  return place;
+}
+
+const paintKnobs = (context, corners, chosen) => corners.forEach((spot, index) => paintKnob(context, spot, index === chosen ? 7 : 4.5));
+
+function paintKnob(context, [x, y], radius) {
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  Object.assign(context, { fillStyle: "#fff", strokeStyle: "#000", lineWidth: 1.5 });
+  context.fill();
+  context.stroke();
+}
+
+function paintDrawing(context, { kind, tool, points }, at, next) {
+  const set = points.map(at);
+  const rectangle = kind === "boxes" && tool === "drag" && next;
+  if (rectangle) line(context, handles(kind, [set[0], next]), true);
+  else line(context, kind === "polygons" && next ? [...set, next] : set, false);
+  if (rectangle || kind === "polygons") stroke(context, "#fff", 2, [6, 4]);
+  const large = kind === "polygons" && points.length > 2; // here it closes
+  set.forEach((point, index) => paintKnob(context, point, large && index === 0 ? 7 : 4));
+}
+
+// Guide lines through the pointer help to touch the object's edge; the keyboard's cross is drawn strong.
+function paintCross(context, [x, y], { clientWidth, clientHeight }, strong) {
+  for (const ends of [[[0, y], [clientWidth, y]], [[x, 0], [x, clientHeight]]]) {
+    line(context, ends, false);
+    if (strong) stroke(context, "#fff", 1);
+    else Object.assign(context, { strokeStyle: "rgb(255 255 255 / .7)", lineWidth: 1 }), context.stroke();
+  }
+}
