@@ -381,8 +381,9 @@ for stride in (4, 8, 16, 32):
     )
 
 # %% [markdown]
-# If your photographs are Oxford Pets, strides 4 and 8 look free to mIoU. Do not believe it. There the whole fur
-# line is void, as wide as the cells, and what is void is not judged. Void can hide exactly what you want to see.
+# If your photographs are Oxford Pets, strides 4 and 8 look free to mIoU. Do not believe it. There the whole
+# fur line is void, as wide as the cells, and what is void is not judged. Void can hide exactly what you want
+# to see.
 
 # %% [markdown] tags=["measure"]
 # ## Where does it fail?
