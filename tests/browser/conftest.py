@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import nbformat
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from tests.browser.lab import ARTEFACTS, Lab, watch
+from tests.browser.lab import ARTEFACTS, Lab, Notebook, watch
 from tests.browser.machine import chromium, find_chromium, jupyterlab
+from tests.browser.widget import CELLS
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +48,18 @@ def page(context: BrowserContext, errors: list[str]) -> Iterator[Page]:
     yield tab
     tab.close()
     assert not errors, errors
+
+
+@pytest.fixture(scope="session")
+def widgets(lab: Lab, context: BrowserContext) -> Iterator[tuple[Notebook, list[str]]]:
+    """A notebook with a viewer and a lie detector, and what it has written to the console as errors."""
+    wrong: list[str] = []
+    tab = context.new_page()
+    watch(tab, wrong)
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    notebook = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "widgets.ipynb")
+    notebook.run_all()
+    tab.locator(".seglib-card canvas").last.wait_for()
+    yield notebook, wrong
+    tab.close()
+    lab.shut_down(notebook)

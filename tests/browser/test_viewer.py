@@ -6,33 +6,18 @@ import base64
 import itertools
 from collections.abc import Iterator
 
-import nbformat
 import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+from playwright.sync_api import Locator, expect
 
 from seglib.data.scenes import Scenes
 from seglib.widgets import MaskViewer
 from seglib.widgets.telling import tell
-from tests.browser.lab import ARTEFACTS, Lab, Notebook, checksum, until, watch
+from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
+from tests.browser.widget import Widget
 
 pytestmark = pytest.mark.browser
 
-SET_UP = """\
-from seglib.data.scenes import Scenes
-from seglib.widgets import MaskViewer
-from seglib.widgets.telling import tell
-
-pools = Scenes(length=1)
-image, mask = pools[0]"""
-VIEWER = """\
-viewer = MaskViewer(
-    image,
-    {"truth": mask, "prediction": tell(mask, "shift", 6)},
-    classes=pools.classes,
-    instances=pools.instances(0),
-)
-viewer"""
 RESET = """\
 viewer.opacity, viewer.outline, viewer.hatch, viewer.error = 0.5, True, False, ""
 viewer.mode, viewer.layer, viewer.visible = "overlay", "truth", [*pools.classes, "void"]
@@ -55,30 +40,15 @@ def pixels(canvas: Locator, width: int) -> np.ndarray:
     return data.reshape(-1, width, 3).astype(int)
 
 
-@pytest.fixture(scope="module")
-def notebook(lab: Lab, context: BrowserContext) -> Iterator[tuple[Notebook, list[str]]]:
-    """A notebook with one viewer; its page serves all tests of this file."""
-    errors: list[str] = []
-    page = context.new_page()
-    watch(page, errors)
-    cells = [nbformat.v4.new_code_cell(source) for source in (SET_UP, VIEWER)]
-    opened = lab.open(page, nbformat.v4.new_notebook(cells=cells), "viewer.ipynb")
-    opened.run_all()
-    page.wait_for_timeout(3000)
-    page.screenshot(path=ARTEFACTS / "start.png")
-    print(errors)
-    page.locator(".seglib-card canvas").first.wait_for()
-    yield opened, errors
-    page.close()
-
-
 @pytest.fixture
-def viewer(notebook: tuple[Notebook, list[str]]) -> Iterator[Notebook]:
+def viewer(widgets: tuple[Notebook, list[str]]) -> Iterator[Widget]:
     """The viewer in its first state; whatever reaches the console as an error fails the test."""
-    opened, errors = notebook
-    opened.execute(RESET)
-    opened.page.wait_for_timeout(200)
-    yield opened
+    notebook, errors = widgets
+    shown = Widget(notebook, "Mask viewer")
+    shown.execute(RESET)
+    shown.page.wait_for_timeout(200)
+    shown.card.scroll_into_view_if_needed()
+    yield shown
     assert not errors, errors
 
 
@@ -91,26 +61,14 @@ def twin() -> MaskViewer:
     return MaskViewer(image, maps, classes=pools.classes, instances=pools.instances(0))
 
 
-def canvas_of(notebook: Notebook, index: int = 0) -> Locator:
-    return notebook.page.locator(".seglib-card .seglib-canvas canvas").nth(index)
-
-
-def press_and_see(notebook: Notebook, control: Locator, key: str) -> None:
-    """A key on a control changes the picture."""
-    before = checksum(canvas_of(notebook))
-    control.focus()
-    notebook.page.keyboard.press(key)
-    until(lambda: checksum(canvas_of(notebook)) != before, f"{key} changes the picture", 5)
-
-
-def test_the_opacity_slider_answers_the_arrow_keys_and_python_knows(viewer: Notebook) -> None:
-    press_and_see(viewer, viewer.page.get_by_label("Opacity"), "ArrowRight")
+def test_the_opacity_slider_answers_the_arrow_keys_and_python_knows(viewer: Widget) -> None:
+    viewer.press(viewer.card.get_by_label("Opacity"), "ArrowRight")
     until(lambda: viewer.python("viewer.opacity") == 0.51, "Python reads 0.51", 5)
-    viewer.page.screenshot(path=ARTEFACTS / "viewer.png")
+    viewer.card.screenshot(path=ARTEFACTS / "viewer.png")
 
 
-def test_many_quick_presses_all_arrive(viewer: Notebook) -> None:
-    slider = viewer.page.get_by_label("Opacity")
+def test_many_quick_presses_all_arrive(viewer: Widget) -> None:
+    slider = viewer.card.get_by_label("Opacity")
     slider.focus()
     for _ in range(30):
         viewer.page.keyboard.press("ArrowRight")
@@ -119,32 +77,31 @@ def test_many_quick_presses_all_arrive(viewer: Notebook) -> None:
     until(lambda: viewer.python("viewer.opacity") == 0.8, "Python reads the last value", 5)
 
 
-def test_the_picture_does_not_wait_for_a_busy_kernel(viewer: Notebook) -> None:
-    pending = viewer.kernel.thread.submit(
-        viewer.kernel.client.execute, "import time; time.sleep(4)", reply=True
-    )
-    press_and_see(viewer, viewer.page.get_by_label("Opacity"), "ArrowRight")
+def test_the_picture_does_not_wait_for_a_busy_kernel(viewer: Widget) -> None:
+    kernel = viewer.notebook.kernel
+    pending = kernel.thread.submit(kernel.client.execute, "import time; time.sleep(4)", reply=True)
+    viewer.press(viewer.card.get_by_label("Opacity"), "ArrowRight")
     assert not pending.done()
     pending.result()
 
 
 @pytest.mark.parametrize("label", ["Outline", "Hatching", "kelp"])
-def test_a_tick_box_answers_the_space_bar(viewer: Notebook, label: str) -> None:
-    press_and_see(viewer, viewer.page.get_by_role("checkbox", name=label, exact=True), "Space")
+def test_a_tick_box_answers_the_space_bar(viewer: Widget, label: str) -> None:
+    viewer.press(viewer.card.get_by_role("checkbox", name=label, exact=True), "Space")
 
 
-def test_hiding_a_class_reaches_python(viewer: Notebook) -> None:
-    viewer.page.get_by_role("button", name="Hide all classes").click()
+def test_hiding_a_class_reaches_python(viewer: Widget) -> None:
+    viewer.card.get_by_role("button", name="Hide all classes").click()
     until(lambda: viewer.python("viewer.visible") == [], "Python reads that nothing is visible", 5)
-    viewer.page.get_by_role("button", name="Show all classes").click()
+    viewer.card.get_by_role("button", name="Show all classes").click()
     until(lambda: "void" in viewer.python("viewer.visible"), "Python reads that all is visible", 5)
 
 
-def test_python_changes_the_picture_and_the_controls(viewer: Notebook) -> None:
-    before = checksum(canvas_of(viewer))
+def test_python_changes_the_picture_and_the_controls(viewer: Widget) -> None:
+    before = checksum(viewer.canvas())
     viewer.execute("viewer.opacity = .9")
-    until(lambda: checksum(canvas_of(viewer)) != before, "the picture changes", 5)
-    expect(viewer.page.get_by_label("Opacity")).to_have_value("0.9")
+    until(lambda: checksum(viewer.canvas()) != before, "the picture changes", 5)
+    expect(viewer.card.get_by_label("Opacity")).to_have_value("0.9")
 
 
 STATES = [
@@ -157,7 +114,7 @@ STATES = [
 ]
 
 
-def test_the_canvas_shows_what_compose_computes(viewer: Notebook, twin: MaskViewer) -> None:
+def test_the_canvas_shows_what_compose_computes(viewer: Widget, twin: MaskViewer) -> None:
     for state in STATES:
         with twin.hold_trait_notifications():
             for name, value in state.items():
@@ -165,33 +122,33 @@ def test_the_canvas_shows_what_compose_computes(viewer: Notebook, twin: MaskView
                 viewer.execute(f"viewer.{name} = {list(value) if name == 'visible' else value!r}")
         viewer.page.wait_for_timeout(100)
         expected = twin.compose().permute(1, 2, 0).numpy().astype(int)
-        seen = pixels(canvas_of(viewer), expected.shape[1])
+        seen = pixels(viewer.canvas(), expected.shape[1])
         assert np.abs(seen - expected).max() <= 2, state
 
 
-def test_the_arrow_keys_read_the_picture_out(viewer: Notebook, twin: MaskViewer) -> None:
-    canvas = canvas_of(viewer)
+def test_the_arrow_keys_read_the_picture_out(viewer: Widget, twin: MaskViewer) -> None:
+    canvas = viewer.canvas()
     canvas.focus()
     for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight"):
         viewer.page.keyboard.press(key)
     twin.cursor = [89, 79]
-    expect(viewer.page.locator(".seglib-readout")).to_have_text(twin.read_out())
+    expect(viewer.card.locator(".seglib-readout")).to_have_text(twin.read_out())
     until(lambda: viewer.python("viewer.cursor") == [89, 79], "Python reads the cursor", 5)
     viewer.page.keyboard.press("Escape")
     until(lambda: viewer.python("viewer.cursor") is None, "Escape lets go", 5)
 
 
-def test_the_pointer_reads_the_picture_out(viewer: Notebook, twin: MaskViewer) -> None:
-    canvas = canvas_of(viewer)
+def test_the_pointer_reads_the_picture_out(viewer: Widget, twin: MaskViewer) -> None:
+    canvas = viewer.canvas()
     unit = canvas.bounding_box()["width"] / 160  # type: ignore[index]
     canvas.hover(position={"x": 40.5 * unit, "y": 100.5 * unit})
     twin.cursor = [40, 100]
-    expect(viewer.page.locator(".seglib-readout")).to_have_text(twin.read_out())
+    expect(viewer.card.locator(".seglib-readout")).to_have_text(twin.read_out())
 
 
-def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Notebook) -> None:
-    canvas, mouse = canvas_of(viewer), viewer.page.mouse
-    press_and_see(viewer, canvas, "+")
+def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Widget) -> None:
+    canvas, mouse = viewer.canvas(), viewer.page.mouse
+    viewer.press(canvas, "+")
     until(lambda: viewer.python("viewer.zoom") == 1.5, "Python reads the zoom", 5)
     canvas.hover(position={"x": 200, "y": 200})
     mouse.wheel(0, -100)
@@ -208,52 +165,52 @@ def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Notebook) -> None:
     until(lambda: viewer.python("viewer.zoom") == 1, "0 shows all", 5)
 
 
-def test_the_wheel_scrolls_the_notebook_over_a_picture_without_focus(viewer: Notebook) -> None:
-    viewer.page.get_by_label("Opacity").focus()
-    canvas_of(viewer).hover()
+def test_the_wheel_scrolls_the_notebook_over_a_picture_without_focus(viewer: Widget) -> None:
+    viewer.card.get_by_label("Opacity").focus()
+    viewer.canvas().hover()
     viewer.page.mouse.wheel(0, -100)
     viewer.page.wait_for_timeout(200)
     assert viewer.python("viewer.zoom") == 1
 
 
-def test_side_by_side_shares_zoom_and_cursor(viewer: Notebook) -> None:
-    viewer.page.get_by_role("radio", name="Side by side").check()
-    first, second = canvas_of(viewer, 0), canvas_of(viewer, 1)
+def test_side_by_side_shares_zoom_and_cursor(viewer: Widget) -> None:
+    viewer.card.get_by_role("radio", name="Side by side").check()
+    first, second = viewer.canvas(0), viewer.canvas(1)
     expect(second).to_be_visible()
     before = checksum(first), checksum(second)
     first.focus()
     viewer.page.keyboard.press("+")
     until(lambda: checksum(first) != before[0] and checksum(second) != before[1], "both zoom", 5)
     viewer.page.keyboard.press("ArrowDown")
-    expect(viewer.page.locator(".seglib-mark:visible")).to_have_count(2)
-    viewer.page.screenshot(path=ARTEFACTS / "viewer-side-by-side.png")
+    expect(viewer.card.locator(".seglib-mark:visible")).to_have_count(2)
+    viewer.card.screenshot(path=ARTEFACTS / "viewer-side-by-side.png")
 
 
-def test_a_difference_is_told_in_words_and_numbers(viewer: Notebook) -> None:
-    viewer.page.get_by_role("radio", name="Difference").check()
-    label = canvas_of(viewer).get_attribute("aria-label")
+def test_a_difference_is_told_in_words_and_numbers(viewer: Widget) -> None:
+    viewer.card.get_by_role("radio", name="Difference").check()
+    label = viewer.canvas().get_attribute("aria-label")
     assert label and label.startswith("prediction against truth: ")
     assert all(word in label for word in ("right", "wrong", "void"))
-    expect(viewer.page.get_by_role("row", name="wrong")).to_be_visible()
-    viewer.page.screenshot(path=ARTEFACTS / "viewer-difference.png")
+    expect(viewer.card.get_by_role("row", name="wrong")).to_be_visible()
+    viewer.card.screenshot(path=ARTEFACTS / "viewer-difference.png")
 
 
-def test_every_picture_has_its_description(viewer: Notebook, twin: MaskViewer) -> None:
+def test_every_picture_has_its_description(viewer: Widget, twin: MaskViewer) -> None:
     twin.mode = "overlay"
-    assert canvas_of(viewer).get_attribute("aria-label") == twin.description().splitlines()[0]
+    assert viewer.canvas().get_attribute("aria-label") == twin.description().splitlines()[0]
 
 
-def test_an_error_of_an_observer_reaches_the_student(viewer: Notebook) -> None:
+def test_an_error_of_an_observer_reaches_the_student(viewer: Widget) -> None:
     viewer.execute("def fail(change):\n    raise KeyError('no such fish')\n\nviewer.observe(fail, 'hatch')")
-    box = viewer.page.get_by_role("checkbox", name="Hatching")
+    box = viewer.card.get_by_role("checkbox", name="Hatching")
     box.check()
-    expect(viewer.page.get_by_role("alert")).to_have_text("KeyError: 'no such fish'")
+    expect(viewer.card.get_by_role("alert")).to_have_text("KeyError: 'no such fish'")
     viewer.execute("viewer.unobserve(fail, 'hatch')")
     box.uncheck()
-    expect(viewer.page.locator(".seglib-alert")).to_be_hidden()
+    expect(viewer.card.locator(".seglib-alert")).to_be_hidden()
 
 
-def test_it_is_readable_on_a_dark_page_too(viewer: Notebook) -> None:
+def test_it_is_readable_on_a_dark_page_too(viewer: Widget) -> None:
     viewer.page.evaluate("""() => {
         document.body.dataset.jpThemeLight = "false";
         const root = document.documentElement.style;
@@ -261,9 +218,18 @@ def test_it_is_readable_on_a_dark_page_too(viewer: Notebook) -> None:
             "layout-color1": "#111", "layout-color2": "#424242", "border-color2": "#616161"}))
             root.setProperty(`--jp-${name}`, value);
     }""")
-    colors = viewer.page.locator(".seglib-card").evaluate(
+    colors = viewer.card.evaluate(
         "card => [getComputedStyle(card).color, getComputedStyle(card).backgroundColor]"
     )
-    viewer.page.screenshot(path=ARTEFACTS / "viewer-dark.png")
+    viewer.card.screenshot(path=ARTEFACTS / "viewer-dark.png")
     viewer.page.evaluate("document.documentElement.removeAttribute('style')")
     assert colors == ["rgb(255, 255, 255)", "rgb(17, 17, 17)"]
+
+
+def test_every_control_has_a_name_and_keeps_its_keys(viewer: Widget) -> None:
+    """JupyterLab takes the arrow keys from elements that do not say that they need them."""
+    nameless = viewer.page.locator(".seglib-card").evaluate_all("""cards => cards.flatMap(card =>
+        [...card.querySelectorAll("input, button, [tabindex]")].filter(control =>
+            !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
+            || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML))""")
+    assert nameless == []
