@@ -21,6 +21,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+from playwright.sync_api import Browser
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.browser.lab import Lab, Notebook
@@ -69,7 +70,7 @@ NOTHING = """() => {
 }"""
 
 
-def opened(lab: Lab, browser: object, size: int) -> Notebook:
+def opened(lab: Lab, browser: Browser, size: int) -> Notebook:
     """A notebook that shows a picture of size x size pixels."""
     cell = nbformat.v4.new_code_cell(CODE.format(size=size))
     page = browser.new_page()
@@ -101,6 +102,16 @@ def report(what: str, values: list[float]) -> None:
     )
 
 
+def measure(notebook: Notebook, size: int, presses: int) -> None:
+    """Three lines for one size of picture."""
+    arrows = ["ArrowRight", "ArrowLeft"] * (presses // 2)
+    notebook.page.evaluate(NOTHING)
+    report(f"{size} x {size}, nothing", times(notebook, "nothing", arrows, "#nothing"))
+    report(f"{size} x {size}, opacity slider", times(notebook, "Opacity", arrows))
+    report(f"{size} x {size}, a class on or off", times(notebook, "class 2", ["Space"] * (presses // 2)))
+    notebook.page.close()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--presses", type=int, default=100)
@@ -109,25 +120,11 @@ def main() -> int:
     if path is None:
         print("There is no Chromium here: install one, or name it in SEGLIB_CHROMIUM.")
         return 1
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
-        with jupyterlab(home / "lab") as lab, chromium(path, home / "profile") as browser:
-            machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-            print(
-                browser.pages[0].evaluate("navigator.userAgent").split()[-2], f"{machine}, {presses} presses"
-            )
-            for size in (512, 1024, 2048):
-                notebook = opened(lab, browser, size)
-                arrows = ["ArrowRight", "ArrowLeft"] * (presses // 2)
-                notebook.page.evaluate(NOTHING)
-                report(f"{size} x {size}, nothing", times(notebook, "nothing", arrows, "#nothing"))
-                report(f"{size} x {size}, opacity slider", times(notebook, "Opacity", arrows))
-                report(
-                    f"{size} x {size}, a class on or off",
-                    times(notebook, "class 2", ["Space"] * (presses // 2)),
-                )
-                lab.shut_down(notebook)
-                notebook.page.close()
+    with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as lab, chromium(path) as browser:
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        print(f"Chromium {browser.version}, {machine}, {presses} presses")
+        for size in (512, 1024, 2048):
+            measure(opened(lab, browser, size), size, presses)
     return 0
 
 

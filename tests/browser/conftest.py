@@ -7,24 +7,32 @@ from collections.abc import Iterator
 
 import nbformat
 import pytest
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.browser.lab import ARTEFACTS, Lab, Notebook, watch
 from tests.browser.machine import chromium, find_chromium, jupyterlab
 from tests.browser.widget import CELLS
 
+VIEWPORT: ViewportSize = {"width": 1280, "height": 960}
+
 
 @pytest.fixture(scope="session")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
-    """A Chromium with an empty profile; without one tests are skipped, or fail if SEGLIB_BROWSER=required."""
+def browser() -> Iterator[Browser]:
+    """A Chromium; without one tests are skipped, or fail if SEGLIB_BROWSER=required."""
     path = find_chromium()
     if path is None:
         sentence = "no Chromium: install one, or name it in SEGLIB_CHROMIUM"
         required = os.environ.get("SEGLIB_BROWSER") == "required"
         pytest.fail(sentence) if required else pytest.skip(sentence)
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    with chromium(path, tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
+    with chromium(path) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> BrowserContext:
+    """What the pages of JupyterLab share, so that its scripts are loaded once."""
+    return browser.new_context(viewport=VIEWPORT)
 
 
 @pytest.fixture(scope="session")
@@ -41,12 +49,12 @@ def errors() -> list[str]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, errors: list[str]) -> Iterator[Page]:
-    """A new tab."""
-    tab = context.new_page()
-    watch(tab, errors)
-    yield tab
-    tab.close()
+def page(browser: Browser, errors: list[str]) -> Iterator[Page]:
+    """A page that shares nothing with any other, not even the clock."""
+    with browser.new_context(viewport=VIEWPORT) as own:
+        tab = own.new_page()
+        watch(tab, errors)
+        yield tab
     assert not errors, errors
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab import ROOT, Lab, until
 
@@ -48,15 +48,10 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def chromium(path: str, profile: Path, width: int = 1280, height: int = 960) -> Iterator[BrowserContext]:
-    """A headless Chromium; `profile` is an empty folder."""
+def chromium(path: str) -> Iterator[Browser]:
+    """A headless Chromium with an empty profile of its own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            str(profile),
-            executable_path=path,
-            args=ARGUMENTS,
-            viewport={"width": width, "height": height},
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from seglib.data.scenes import Scenes
 from seglib.widgets import LieDetector, MaskViewer
@@ -43,6 +43,7 @@ def export(page: Page, tmp_path: Path) -> Page:
 
 
 def test_both_widgets_work_without_a_kernel(export: Page) -> None:
+    expect(export.locator(".seglib-canvas canvas[aria-label]")).to_have_count(2)  # both are painted
     viewer, detector = export.locator(".seglib-card").all()
     for card, label in ((viewer, "Opacity"), (detector, "How much")):
         canvas = card.locator(".seglib-canvas canvas").first

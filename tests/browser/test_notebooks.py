@@ -8,21 +8,27 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import BrowserContext, Locator, Page
 
-from tests.browser.lab import ARTEFACTS, ROOT, Lab, Notebook, checksum, until
+from tests.browser.lab import ARTEFACTS, ROOT, Lab, Notebook, checksum, until, watch
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
 @pytest.fixture
-def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest) -> Iterator[Notebook]:
+def notebook(
+    lab: Lab, context: BrowserContext, errors: list[str], request: pytest.FixtureRequest
+) -> Iterator[Notebook]:
+    page = context.new_page()
+    watch(page, errors)
     path: Path = request.param
     shutil.copytree(path.parent / "images", lab.folder / "images", dirs_exist_ok=True)
     opened = lab.open(page, nbformat.read(path, as_version=4), path.name)
     yield opened
     lab.shut_down(opened)
+    page.close()
+    assert not errors, errors
 
 
 def move_slider(page: Page, card: Locator) -> None:
