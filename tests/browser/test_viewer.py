@@ -120,10 +120,13 @@ def test_the_canvas_shows_what_compose_computes(viewer: Widget, twin: MaskViewer
             for name, value in state.items():
                 setattr(twin, name, list(value) if name == "visible" else value)
                 viewer.execute(f"viewer.{name} = {list(value) if name == 'visible' else value!r}")
-        viewer.page.wait_for_timeout(100)
         expected = twin.compose().permute(1, 2, 0).numpy().astype(int)
-        seen = pixels(viewer.canvas(), expected.shape[1])
-        assert np.abs(seen - expected).max() <= 2, state
+        until(lambda: _differ(viewer, expected) <= 2, f"the canvas shows {state}", 10)
+
+
+def _differ(viewer: Widget, expected: np.ndarray) -> int:
+    """The largest difference between the canvas and what it should show, in grey levels."""
+    return int(np.abs(pixels(viewer.canvas(), expected.shape[1]) - expected).max())
 
 
 def test_the_arrow_keys_read_the_picture_out(viewer: Widget, twin: MaskViewer) -> None:
