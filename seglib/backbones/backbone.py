@@ -1,0 +1,120 @@
+"""What every backbone of this course is: pictures in, feature maps at strides 2, 4, 8, 16 and 32 out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from seglib.backbones.freezing import Freezable
+
+STRIDES = (2, 4, 8, 16, 32)
+MADE_FOR = 224  # side in pixels of the pictures that the classifiers were trained on
+
+
+class Backbone(Freezable):
+    """Five stages, each of which halves the picture, and the classifier they were trained with.
+
+    Attributes:
+        name: what `load` calls it.
+        channels: {stride: C}, the number of channels of each feature map.
+        normalise: turns pictures as they are into what the first stage expects.
+        stages: one module for each stride.
+        classifier: from the feature map at stride 32 to class scores; None where there is none.
+        centred: whether a cell of a map looks at a place between pixels (2 x 2 pooling), not at a pixel (odd
+            kernels): cell i at stride s lies at pixel s * i + (s - 1) / 2, or at pixel s * i.
+
+    Example:
+        >>> from seglib.backbones import load
+        >>> features = load("small")(torch.zeros(1, 3, 50, 33, dtype=torch.uint8))
+        >>> [(stride, tuple(map.shape[2:])) for stride, map in features.items()]
+        [(2, (25, 17)), (4, (13, 9)), (8, (7, 5)), (16, (4, 3)), (32, (2, 2))]
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        stages: Sequence[nn.Module],
+        channels: Sequence[int],
+        mean: Sequence[float],
+        std: Sequence[float],
+        classifier: nn.Module | None = None,
+        centred: bool = False,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.channels = dict(zip(STRIDES, channels, strict=True))
+        self.normalise = Normalise(mean, std)
+        self.stages = nn.ModuleList(stages)
+        self.classifier = classifier
+        self.centred = centred
+
+    def forward(self, images: Tensor) -> dict[int, Tensor]:
+        """Feature maps of pictures.
+
+        Args:
+            images: (N, 3, H, W) uint8, or float with values in 0..255; any size from 1 x 1.
+
+        Returns:
+            {stride: (N, C, ceil(H / stride), ceil(W / stride))} for the strides 2, 4, 8, 16 and 32.
+
+        Raises:
+            ValueError: the pictures are something else.
+        """
+        x = self.normalise(images)
+        features = {}
+        for stride, stage in zip(STRIDES, self.stages):
+            x = features[stride] = stage(x)
+        return features
+
+    def classify(self, images: Tensor) -> Tensor:
+        """(N, 1000) class scores (logits) of pictures, by the classifier that the backbone came with.
+
+        Raises:
+            ValueError: there is none, or the pictures are not what `forward` takes.
+        """
+        return self.as_classifier()(images)
+
+    def as_classifier(self) -> nn.Sequential:
+        """The network as it was before it became a backbone, as one chain of layers that share its weights.
+
+        Raises:
+            ValueError: there is no classifier.
+        """
+        if self.classifier is None:
+            raise ValueError(f"{self.name} has no classifier; it was never trained to classify: use 'lite0'")
+        return nn.Sequential(self.normalise, *self.stages, self.classifier).train(self.training)
+
+
+class Normalise(nn.Module):
+    """Pictures as they are, 0..255, become float32 with about mean 0 and deviation 1.
+
+    Args:
+        mean: of red, green and blue, in 0..255.
+        std: their standard deviation.
+
+    Example:
+        >>> Normalise(mean=(127,) * 3, std=(128,) * 3)(torch.full((1, 3, 1, 1), 255))[0, 0]
+        tensor([[1.]])
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        for name, values in (("mean", mean), ("std", std)):  # constants of the code, no weights: not saved
+            self.register_buffer(name, torch.tensor(values).float()[:, None, None], persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) -> (N, 3, H, W) float32."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise ValueError(
+                f"pictures are a batch (N, 3, H, W), not {tuple(images.shape)}; "
+                "a single picture (3, H, W) becomes one by images[None], a grey one by expand(3, -1, -1)"
+            )
+        if not images.numel():
+            raise ValueError(f"pictures {tuple(images.shape)} have no pixels; the smallest is 1 x 1")
+        return (images.float() - self.mean) / self.std

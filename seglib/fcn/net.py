@@ -1,0 +1,144 @@
+"""FCN-32s, FCN-16s and FCN-8s."""
+
+from __future__ import annotations
+
+import copy
+from typing import Self
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seglib.backbones import Backbone
+from seglib.fcn.surgery import hidden_layers
+from seglib.fcn.upsampling import Upsample
+
+STRIDES = (32, 16, 8)
+GREY = 127  # added around a picture: near the mean of pictures, so about 0 after normalisation
+
+
+class FCN(nn.Module):
+    """A classifier, made to score every pixel.
+
+    The map at stride 32 goes through what is left of the classifier, and a 1 x 1 convolution gives it a
+    score for each class. With `stride` 16 or 8, the scores are doubled in size and those of a finer map, from
+    a 1 x 1 convolution of its own, are added. In the end they are made as large as the picture. All score
+    layers start at zero, so that at first every class is as likely as the others.
+
+    Args:
+        backbone: is copied, without its classifier; the one handed in is not trained.
+        num_classes: K.
+        stride: 32, 16 or 8: how fine the finest map is.
+        learned: whether the kernels that double the scores are trained; the last one never is.
+
+    Attributes:
+        backbone: its copy.
+        hidden: the layers of the classifier between backbone and score, see `surgery.hidden_layers`.
+
+    Reference:
+        Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 4.
+        Departures: pictures are padded by a few pixels to fit the grid of the coarsest map (there by 100,
+        then cropped by offsets); the skips take the maps as they are (there, trained at once, scaled by .01
+        and .0001, which batch norm makes needless).
+
+    Example:
+        >>> import torch
+        >>> from seglib.backbones import load
+        >>> net = FCN(load("small"), num_classes=3, stride=16)
+        >>> net(torch.zeros(1, 3, 50, 33, dtype=torch.uint8)).shape
+        torch.Size([1, 3, 50, 33])
+    """
+
+    def __init__(
+        self, backbone: Backbone, num_classes: int, stride: int = 32, *, learned: bool = False
+    ) -> None:
+        super().__init__()
+        if stride not in STRIDES:
+            raise ValueError(f"stride {stride} must be one of 32, 16, 8")
+        if num_classes < 1:
+            raise ValueError(f"num_classes {num_classes} must be 1 or more")
+        self.num_classes, self.learned = num_classes, learned
+        self.hidden, channels = hidden_layers(backbone)
+        self.backbone = without_classifier(backbone)
+        self.score = _score(channels, num_classes)
+        self.skips = nn.ModuleDict()
+        self.doubles = nn.ModuleDict()
+        self.stride = 32
+        self.enlarge = self._upsample(32)
+        while self.stride > stride:
+            self.add_skip()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores for every pixel.
+
+        Args:
+            images: (N, 3, H, W) uint8, or float in 0..255; any size from 1 x 1.
+
+        Returns:
+            (N, K, H, W) float32 logits.
+        """
+        features = self.backbone(fitted(images, self.backbone.centred))
+        scores = self.score(self.hidden(features[32]))  # (N, K, h, w) at stride 32
+        for stride, skip in self.skips.items():
+            scores = self.doubles[stride](scores) + skip(features[int(stride)])
+        return self.enlarge(scores)[..., : images.shape[2], : images.shape[3]]
+
+    def add_skip(self) -> Self:
+        """Go from 32s to 16s or from 16s to 8s; everything that was learned stays.
+
+        The new score layer starts at zero, so the prediction is at first what it was. Train on with a lower
+        learning rate (in the paper, 100 times lower).
+
+        Raises:
+            ValueError: this is FCN-8s already.
+        """
+        if self.stride == STRIDES[-1]:
+            raise ValueError("this is FCN-8s already; the paper found no gain in finer skips")
+        device = self.score.weight.device
+        self.stride //= 2
+        skip = _score(self.backbone.channels[self.stride], self.num_classes)
+        self.skips[str(self.stride)] = skip.to(device)
+        self.doubles[str(self.stride)] = self._upsample(2, self.learned).to(device)
+        self.enlarge = self._upsample(self.stride).to(device)
+        return self
+
+    def freeze(self, frozen: bool = True) -> Self:
+        """Train only the score layers (FCN-32s-fixed in the paper); with False, train everything again."""
+        self.backbone.freeze(frozen)
+        self.hidden.freeze(frozen)
+        return self
+
+    def _upsample(self, factor: int, learned: bool = False) -> Upsample:
+        return Upsample(self.num_classes, factor, centred=self.backbone.centred, learned=learned)
+
+
+def fitted(images: Tensor, centred: bool) -> Tensor:
+    """Pictures, made a little larger at the right and below, so that every map covers them exactly.
+
+    To n * 32 pixels where cells are centred, else to n * 32 + 1: then every halving finds an odd number of
+    pixels, cell i lies at pixel 32 * i, and the last cell at the last pixel.
+
+    Example:
+        >>> import torch
+        >>> [tuple(fitted(torch.zeros(1, 3, 40, 64), centred).shape[2:]) for centred in (True, False)]
+        [(64, 64), (65, 65)]
+    """
+    odd = 0 if centred else 1
+    bottom, right = (-(size - odd) % 32 for size in images.shape[-2:])
+    return F.pad(images, (0, right, 0, bottom), value=GREY) if bottom or right else images
+
+
+def without_classifier(backbone: Backbone) -> Backbone:
+    """A copy of a backbone that shares nothing with it, without the classifier."""
+    classifier, backbone.classifier = backbone.classifier, None
+    try:
+        return copy.deepcopy(backbone)
+    finally:
+        backbone.classifier = classifier
+
+
+def _score(channels: int, num_classes: int) -> nn.Conv2d:
+    """A 1 x 1 convolution that gives 0 for everything, until it is trained."""
+    score = nn.Conv2d(channels, num_classes, 1)
+    nn.init.zeros_(score.weight)
+    nn.init.zeros_(score.bias)  # type: ignore[arg-type]
+    return score

@@ -1,0 +1,189 @@
+"""The surgery: fully connected layers become convolutions, and a classifier becomes a map of classifications.
+
+A fully connected layer on a map of C x h x w numbers weighs each of them once. A convolution with a kernel of
+h x w does the same, and where the map is larger, it does so at every place.
+
+Reference:
+    Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 3.1.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from seglib.backbones.backbone import MADE_FOR, Backbone
+from seglib.backbones.freezing import Freezable
+
+Shape = tuple[int, ...]
+
+
+def convolutionalise(classifier: nn.Module, input_size: Shape) -> Convolutional:
+    """Turn a classifier for pictures of one size into a network that gives a map for any larger picture.
+
+    Args:
+        classifier: a chain (`nn.Sequential`, nested or not) of convolutions, pooling, batch norm, activations
+            and drop-out, then flattening, then fully connected layers. `backbone.as_classifier()` is one.
+        input_size: (channels, height, width) of what it was made for, such as (3, 224, 224).
+
+    Returns:
+        A network whose output (N, K, h, w) is, for an input of `input_size`, the classifier's with h = w = 1,
+        and for a larger one has a column of K scores for each place the classifier could have looked at. Its
+        weights are copies.
+
+    Raises:
+        ValueError: a layer cannot be turned, or does not fit; the sentence names it.
+
+    Example:
+        >>> classifier = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 4 * 4, 10))
+        >>> convolutionalise(classifier, (3, 6, 6))(torch.zeros(1, 3, 8, 9)).shape
+        torch.Size([1, 10, 3, 4])
+    """
+    return Convolutional(_converted(classifier, input_size), input_size)
+
+
+def as_convolution(linear: nn.Linear, channels: int, height: int, width: int) -> nn.Conv2d:
+    """The convolution that does to a map (channels, height, width) what `linear` does to the flattened map.
+
+    Args:
+        linear: has channels * height * width inputs.
+        channels: of the map before it was flattened.
+        height: of that map.
+        width: of that map.
+
+    Example:
+        >>> linear, map = nn.Linear(2 * 3 * 3, 5), torch.rand(1, 2, 3, 3)
+        >>> conv = as_convolution(linear, 2, 3, 3)
+        >>> torch.allclose(conv(map).flatten(1), linear(map.flatten(1)), atol=1e-5)
+        True
+    """
+    conv = nn.Conv2d(channels, linear.out_features, (height, width), bias=linear.bias is not None)
+    # (outputs, C * h * w) -> (outputs, C, h, w): flattening went through C, then h, then w, and so does this.
+    weight = linear.weight.detach().reshape(linear.out_features, channels, height, width)
+    conv.weight = nn.Parameter(weight.clone())
+    if linear.bias is not None:
+        conv.bias = nn.Parameter(linear.bias.detach().clone())
+    return conv
+
+
+class Convolutional(nn.Sequential):
+    """A classifier after the surgery.
+
+    Attributes:
+        input_size: (channels, height, width) that the classifier was made for, and the smallest it takes.
+    """
+
+    def __init__(self, layers: list[nn.Module], input_size: Shape) -> None:
+        super().__init__(*layers)
+        self.input_size = input_size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) of at least `input_size` -> (N, K, h, w)."""
+        _, height, width = self.input_size
+        if images.shape[-2] < height or images.shape[-1] < width:
+            raise ValueError(
+                f"an input of {images.shape[-2]} x {images.shape[-1]} is smaller than the {height} x {width} "
+                "that the classifier was made for; enlarge or pad it"
+            )
+        return super().forward(images)
+
+
+def hidden_layers(backbone: Backbone) -> tuple[Hidden, int]:
+    """What the classifier of a backbone does before its last layer, as convolutions on the map at stride 32.
+
+    For VGG these are the two layers of 4096, for EfficientNet a 1 x 1 convolution; a ResNet has none. Zeros
+    are added around the map so that its size stays; global average pooling is left out: every place is to
+    have its own say.
+
+    Returns:
+        The layers, with copied weights, and the number of channels they put out.
+    """
+    channels = backbone.channels[32]
+    if backbone.classifier is None:
+        return Hidden(), channels
+    side = MADE_FOR // 32
+    *layers, _ = convolutionalise(backbone.classifier, (channels, side, side))
+    layers = [layer for layer in layers if not isinstance(layer, nn.AvgPool2d)]
+    for layer in _leaves(nn.Sequential(*layers)):
+        if isinstance(layer, nn.Conv2d):
+            layer.padding = (layer.kernel_size[0] // 2, layer.kernel_size[1] // 2)
+            channels = layer.out_channels
+    return Hidden(*layers), channels
+
+
+class Hidden(Freezable, nn.Sequential):
+    """Layers in a chain that can be frozen."""
+
+
+def _converted(classifier: nn.Module, input_size: Shape) -> list[nn.Module]:
+    """The layers after the surgery; an empty picture goes through them to tell the size of each map."""
+    layers: list[nn.Module] = []
+    with torch.no_grad():
+        x = torch.zeros(1, *input_size)
+        for layer in _leaves(classifier):
+            new = _convert(layer, x).eval()
+            x = new(x)
+            new.train(layer.training)
+            if x.ndim != 4:
+                raise ValueError(
+                    f"{type(layer).__name__} gives {tuple(x.shape)}, which is no map (N, C, H, W); write the "
+                    "classifier as one nn.Sequential, with nn.Flatten and nn.Linear as layers of their own"
+                )
+            layers.append(new)
+    return [layer for layer in layers if not isinstance(layer, nn.Identity)]
+
+
+def _convert(layer: nn.Module, x: Tensor) -> nn.Module:
+    """One layer of a classifier, which gets the map `x` (1, C, h, w), for maps of any size."""
+    _, channels, height, width = x.shape
+    if isinstance(layer, nn.Linear):
+        if layer.in_features != channels * height * width:
+            raise ValueError(
+                f"a fully connected layer takes {layer.in_features} numbers, but the map before it has "
+                f"{channels} x {height} x {width}; is input_size that of the classifier?"
+            )
+        return as_convolution(layer, channels, height, width)
+    if isinstance(layer, nn.Flatten):
+        return nn.Identity()  # the map stays one
+    if isinstance(layer, nn.BatchNorm1d):
+        return _batch_norm(layer)
+    if isinstance(layer, nn.AdaptiveAvgPool2d):
+        return _average(layer, height, width)
+    if isinstance(layer, nn.AdaptiveMaxPool2d):
+        raise ValueError("AdaptiveMaxPool2d gives the same size for any picture; use nn.MaxPool2d")
+    return copy.deepcopy(layer)
+
+
+def _average(layer: nn.AdaptiveAvgPool2d, height: int, width: int) -> nn.Module:
+    """The pooling that does the same to a map of height x width, and to a larger one at every place."""
+    wanted = layer.output_size if isinstance(layer.output_size, tuple) else (layer.output_size,) * 2
+    rows, columns = (size if out is None else out for size, out in zip((height, width), wanted))
+    if height % rows or width % columns:
+        raise ValueError(
+            f"AdaptiveAvgPool2d cannot cut {height} x {width} into {rows} x {columns} equal parts; "
+            "choose an input_size for which it can"
+        )
+    window = (height // rows, width // columns)
+    if window == (1, 1):
+        return nn.Identity()
+    # One mean over everything becomes one over every window of that size; several stay side by side.
+    return nn.AvgPool2d(window, stride=1 if (rows, columns) == (1, 1) else window)
+
+
+def _batch_norm(layer: nn.BatchNorm1d) -> nn.BatchNorm2d:
+    """The same batch norm for maps."""
+    new = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum, layer.affine)
+    new.load_state_dict(layer.state_dict())
+    return new
+
+
+def _leaves(module: nn.Module) -> Iterator[nn.Module]:
+    """The layers of a chain, also of chains in chains, in order."""
+    if isinstance(module, nn.Sequential):
+        for child in module:
+            yield from _leaves(child)
+    else:
+        yield module

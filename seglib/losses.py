@@ -1,0 +1,176 @@
+"""What training makes small: four ways to compare class scores with a mask, void left out.
+
+All take `logits` (N, K, H, W), the scores before any softmax, and `mask` (N, H, W), uint8 or int64 class
+indices with 255 for void. All compute in float32, also inside autocast. All give 0 with zero gradients for a
+batch in which everything is void, where PyTorch's own mean gives NaN.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seglib.labels import VOID
+
+
+def cross_entropy(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Minus the log of the probability that the true class was given: the mean over the pixels.
+
+    Args:
+        logits: (N, K, H, W) class scores before softmax.
+        mask: (N, H, W) class indices, or 255 for void.
+        weights: (K,) how much a pixel of each class counts, see `seglib.data.weights`. The mean is a
+            weighted one, as in PyTorch: the sum is divided by the pixels' weights, so that weights ten times
+            as large change nothing.
+
+    Returns:
+        A scalar, 0 or more; K classes guessed at random cost log K.
+
+    Raises:
+        ValueError: shapes do not fit, or (on a CPU, where looking costs nothing) a mask's value is no class.
+
+    Example:
+        >>> cross_entropy(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 255]]]))  # log 2; the void pixel is out
+        tensor(0.6931)
+    """
+    mask = _checked(logits, mask, weights).long()
+    weights = None if weights is None else weights.to(logits.device, torch.float32)
+    total = F.cross_entropy(logits.float(), mask, weights, ignore_index=VOID, reduction="sum")
+    known = mask != VOID
+    counted = known.sum() if weights is None else (weights[mask * known] * known).sum()
+    return total / torch.where(counted > 0, counted, 1)
+
+
+def focal_loss(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
+    """Cross-entropy in which pixels that are right already count little: times (1 - p) ^ gamma.
+
+    Args:
+        logits: (N, K, H, W) class scores before softmax.
+        mask: (N, H, W) class indices, or 255 for void.
+        gamma: 0 is plain cross-entropy; with 2, a pixel at p = 0.9 counts a hundredth.
+
+    Reference:
+        Lin et al., "Focal Loss for Dense Object Detection", 2017, equation 4; here with a softmax over
+        classes in place of one sigmoid per class, without alpha, and as a mean over the known pixels.
+
+    Example:
+        >>> focal_loss(torch.zeros(1, 2, 1, 1), torch.tensor([[[0]]]))  # 0.6931 / 4
+        tensor(0.1733)
+    """
+    mask = _checked(logits, mask).long()
+    known = mask != VOID
+    log_p = F.log_softmax(logits.float(), dim=1)
+    log_p = log_p.gather(1, (mask * known)[:, None])[:, 0]  # (N, H, W): of the true class
+    costs = (1 - log_p.exp()) ** gamma * -log_p * known
+    return costs.sum() / known.sum().clamp(min=1)
+
+
+def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
+    """1 - the mean Dice of the classes in the batch, with probabilities in place of yes and no.
+
+    A class counts the same however few pixels it has; a class that is in no mask of the batch does not count.
+
+    Args:
+        logits: (N, K, H, W) class scores before softmax.
+        mask: (N, H, W) class indices, or 255 for void.
+
+    Reference:
+        Milletari, Navab, Ahmadi, "V-Net", 2016, section 3, whose denominator holds squares; here are none, as
+        in most later work. Sums run over the whole batch.
+
+    Example:
+        >>> dice_loss(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]]))
+        tensor(0.5000)
+    """
+    p, truth = _flat(logits, mask)  # (K, P)
+    dice = 2 * (p * truth).sum(1) / (p.sum(1) + truth.sum(1)).clamp(min=1e-7)
+    return _mean_of_present(1 - dice, truth)
+
+
+def lovasz_softmax(logits: Tensor, mask: Tensor) -> Tensor:
+    """A smooth stand-in for 1 - mean IoU; best after some training with cross-entropy.
+
+    For each class the pixels are ordered by their error, worst first; an error costs what IoU loses when its
+    pixel joins those that are wrong already.
+
+    Args:
+        logits: (N, K, H, W) class scores before softmax.
+        mask: (N, H, W) class indices, or 255 for void.
+
+    Reference:
+        Berman, Triki, Blaschko, "The Lovász-Softmax loss", 2018, equations 8 and 9 and algorithm 1; over the
+        classes that the batch's masks contain, the batch taken as one picture.
+
+    Example:
+        >>> lovasz_softmax(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]]))
+        tensor(0.5000)
+    """
+    p, truth = _flat(logits, mask)  # (K, P); void has p = truth = 0: its error is 0 and comes last
+    errors, order = (truth - p).abs().sort(dim=1, descending=True)
+    truth_sorted = truth.gather(1, order)
+    hits = truth_sorted.cumsum(1)
+    union = hits[:, -1:] + (1 - truth_sorted).cumsum(1)
+    jaccard = 1 - (hits[:, -1:] - hits) / union  # loss of IoU when the first 1, 2, ... pixels are wrong
+    steps = torch.diff(jaccard, dim=1, prepend=torch.zeros_like(jaccard[:, :1]))
+    return _mean_of_present((errors * steps).sum(1), truth)
+
+
+def check_mask(mask: Tensor, num_classes: int) -> None:
+    """Say, before a training starts, that a mask holds a value that is no class.
+
+    Args:
+        mask: class indices, any shape; 255 is void.
+        num_classes: K.
+
+    Raises:
+        ValueError: a value is neither 0..K-1 nor 255; the sentence names it and how often it comes.
+
+    Example:
+        >>> check_mask(torch.tensor([0, 2, 255]), num_classes=2)
+        Traceback (most recent call last):
+        ValueError: the mask holds the value 2 in 1 pixel, but the classes are 0..1 and 255 is void; ...
+    """
+    wrong = (mask >= num_classes) & (mask != VOID)
+    if mask.dtype != torch.uint8:
+        wrong |= mask < 0
+    if wrong.any():
+        value = int(mask[wrong][0])
+        count = int((mask == value).sum())
+        raise ValueError(
+            f"the mask holds the value {value} in {count} pixel{'s' * (count > 1)}, but the classes are "
+            f"0..{num_classes - 1} and 255 is void; give the network more classes, or correct the mask"
+        )
+
+
+def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The mask; ValueError where scores, mask and weights do not fit together."""
+    if logits.ndim != 4 or mask.shape != (len(logits), *logits.shape[2:]):
+        raise ValueError(
+            f"logits {tuple(logits.shape)} and mask {tuple(mask.shape)} do not fit: "
+            "they must be (N, K, H, W) and (N, H, W) with the same N, H and W"
+        )
+    if mask.is_floating_point():
+        raise ValueError(f"the mask is {mask.dtype}; it holds class indices: uint8 or int64")
+    if weights is not None and weights.shape != (logits.shape[1],):
+        raise ValueError(
+            f"weights {tuple(weights.shape)} must hold one number for each of the {logits.shape[1]} classes"
+        )
+    if mask.device.type == "cpu":  # on a GPU a look would make it wait: check the data set once instead
+        check_mask(mask, logits.shape[1])
+    return mask
+
+
+def _flat(logits: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """(K, P) probabilities and (K, P) truth, 0 or 1, for all P pixels of the batch; both 0 where void."""
+    mask = _checked(logits, mask).long().flatten()  # (P,)
+    known = mask != VOID
+    p = logits.float().softmax(dim=1).transpose(0, 1).flatten(1) * known
+    truth = torch.arange(len(p), device=mask.device)[:, None] == mask
+    return p, truth.float()
+
+
+def _mean_of_present(losses: Tensor, truth: Tensor) -> Tensor:
+    """The mean of (K,) losses over the classes that the masks contain; 0 where they contain none."""
+    present = truth.any(1)
+    return (losses * present).sum() / present.sum().clamp(min=1)
