@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
+from torch import Tensor
 
 from seglib.data.scenes import Scenes
 from seglib.widgets import MaskViewer
@@ -120,13 +122,13 @@ def test_the_canvas_shows_what_compose_computes(viewer: Widget, twin: MaskViewer
             for name, value in state.items():
                 setattr(twin, name, list(value) if name == "visible" else value)
                 viewer.execute(f"viewer.{name} = {list(value) if name == 'visible' else value!r}")
-        expected = twin.compose().permute(1, 2, 0).numpy().astype(int)
-        until(lambda: _differ(viewer, expected) <= 2, f"the canvas shows {state}", 10)
+        until(partial(_shows, viewer, twin.compose()), f"the canvas shows {state}", 10)
 
 
-def _differ(viewer: Widget, expected: np.ndarray) -> int:
-    """The largest difference between the canvas and what it should show, in grey levels."""
-    return int(np.abs(pixels(viewer.canvas(), expected.shape[1]) - expected).max())
+def _shows(viewer: Widget, expected: Tensor) -> bool:
+    """Whether the canvas shows the picture (3, H, W), to two grey levels."""
+    wanted = expected.permute(1, 2, 0).numpy().astype(int)
+    return bool(np.abs(pixels(viewer.canvas(), wanted.shape[1]) - wanted).max() <= 2)
 
 
 def test_the_arrow_keys_read_the_picture_out(viewer: Widget, twin: MaskViewer) -> None:
