@@ -1,0 +1,118 @@
+"""Other views of the same pictures: flipped, zoomed, shifted, in another light; batches, on the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as V
+from torchvision.tv_tensors import Image, Mask
+
+from seglib.labels import VOID
+
+CHANCES = 8  # random numbers for each picture of a batch
+GREY = 128  # what lies outside of a picture; its mask is void there
+LUMA = torch.tensor([0.299, 0.587, 0.114])  # brightness of red, green and blue, ITU-R BT.601
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Change each picture of a batch by its own row of random numbers, and its mask with it.
+
+    Masks are resampled to the nearest pixel, so that no class appears between two others; what comes in from
+    outside of the picture is void. Batches stay uint8.
+
+    Attributes:
+        flip: mirror left and right, every other picture.
+        zoom: least and largest magnification, drawn on a logarithmic scale; (1, 1) for none.
+        colour: how far brightness, contrast and saturation go, as a share: 0.2 is 0.8 to 1.2; 0 for none.
+        size: (height, width) of what is cut out, in pixels; None for the size of the pictures.
+
+    Raises:
+        ValueError: a value is out of range.
+
+    Example:
+        >>> images = torch.zeros(1, 3, 1, 2, dtype=torch.uint8)
+        >>> masks = torch.tensor([[[0, 1]]], dtype=torch.uint8)
+        >>> Augment(zoom=(1, 1), colour=0)(images, masks, torch.zeros(1, 8))[1]  # 0 is below 1/2: flipped
+        tensor([[[1, 0]]], dtype=torch.uint8)
+    """
+
+    flip: bool = True
+    zoom: tuple[float, float] = (0.75, 1.5)
+    colour: float = 0.2
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise ValueError(f"zoom {self.zoom} must be (least, largest), both above 0; (1, 1) for none")
+        if not 0 <= self.colour < 1:
+            raise ValueError(f"colour {self.colour} must be at least 0 and below 1")
+        if self.size and min(self.size) < 1:
+            raise ValueError(f"size {self.size} must be (height, width) of at least 1 pixel")
+
+    def __call__(self, images: Tensor, masks: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+        """Augmented copies of a batch.
+
+        Args:
+            images: (N, 3, H, W) uint8.
+            masks: (N, H, W) uint8.
+            chance: (N, 8) float in 0..1 on the CPU, all the randomness there is, a row for each picture: the
+                same rows give the same batch on every device, and split over any number of processes.
+
+        Returns:
+            (N, 3, h, w) uint8 and (N, h, w) uint8, where (h, w) is `size`.
+        """
+        size = self.size or (images.shape[2], images.shape[3])
+        if self.flip or self.zoom != (1, 1) or size != images.shape[2:]:
+            images, masks = self._moved(images, masks, chance, size)
+        return (self._recoloured(images, chance[:, 4:7]) if self.colour else images), masks
+
+    def _moved(
+        self, images: Tensor, masks: Tensor, chance: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        seen = images.new_full((len(images), 3, *size), GREY)
+        truth = masks.new_full((len(masks), *size), VOID)
+        least, largest = self.zoom
+        for image, mask, new_image, new_mask, row in zip(images, masks, seen, truth, chance.tolist()):
+            zoom = least * (largest / least) ** row[1]
+            if self.flip and row[0] < 0.5:
+                image, mask = image.flip(-1), mask.flip(-1)
+            rows, new_rows = _along(image.shape[1], size[0], zoom, row[2])
+            columns, new_columns = _along(image.shape[2], size[1], zoom, row[3])
+            target = new_image[:, new_rows, new_columns]
+            _resize(image[:, rows, columns], mask[rows, columns], target, new_mask[new_rows, new_columns])
+        return seen, truth
+
+    def _recoloured(self, images: Tensor, chance: Tensor) -> Tensor:
+        """Brightness, contrast (around mid-grey) and saturation are all linear: one matrix a picture."""
+        bright, contrast, saturation = (1 + self.colour * (2 * chance.float() - 1)).T[:, :, None, None]
+        grey = (1 - saturation) * LUMA.expand(3, 3)  # (N, 3, 3), each row the weights of grey
+        matrix = bright * contrast * (saturation * torch.eye(3) + grey)
+        offset = bright * (1 - contrast) * GREY  # (N, 1, 1)
+        matrix, offset = matrix.to(images.device), offset.to(images.device)
+        pixels = images.flatten(2).float()  # (N, 3, H * W)
+        return torch.baddbmm(offset, matrix, pixels).clamp_(0, 255).to(torch.uint8).view(images.shape)
+
+
+def _along(length: int, wanted: int, zoom: float, place: float) -> tuple[slice, slice]:
+    """Along one side: which pixels of the picture are seen, and where in the result they come to lie."""
+    window = max(1, round(wanted / zoom))  # in pixels of the picture; may be longer than the picture
+    start = round(place * (length - window))
+    begin, end = max(start, 0), min(start + window, length)
+    scale = wanted / window
+    first = min(round((begin - start) * scale), wanted - 1)
+    return slice(begin, end), slice(first, max(round((end - start) * scale), first + 1))
+
+
+def _resize(image: Tensor, mask: Tensor, new_image: Tensor, new_mask: Tensor) -> None:
+    """Resample a picture and its mask into tensors of another size."""
+    size = [*new_mask.shape]
+    if image.shape[1:] == new_mask.shape:
+        new_image.copy_(image)
+        new_mask.copy_(mask)
+        return
+    new_image.copy_(V.resize(Image(image), size, antialias=True))
+    new_mask.copy_(V.resize(Mask(mask), size, interpolation=InterpolationMode.NEAREST_EXACT))

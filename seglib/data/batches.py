@@ -1,0 +1,148 @@
+"""Batches without end: which pictures, in which order, seen how; all of it a function of a seed and a number.
+
+Batch number 700 is the same whether 699 came before it or none. That is what makes a training that was killed
+go on as if nothing had been: no state of a generator or of a loader has to be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count as count_up
+from itertools import islice
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seglib.data.augment import CHANCES
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.stack import Size, Stack, sample
+from seglib.profiles import cores
+
+Augmentation = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+class EpochSampler(Protocol):
+    """What chooses the pictures of an epoch; `seglib.data.samplers` has two."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose anew."""
+        ...
+
+    def __iter__(self) -> Iterator[int]:
+        """Indices of pictures."""
+        ...
+
+
+def batches(
+    dataset: SegmentationDataset,
+    *,
+    batch_size: int,
+    size: Size | None = None,
+    seed: int = 0,
+    start: int = 0,
+    augment: Augmentation | None = None,
+    sampler: EpochSampler | None = None,
+    device: str | torch.device = "cpu",
+    share: tuple[int, int] = (0, 1),
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of pictures and masks on the device, for ever; all of them are full.
+
+    An epoch shows every picture once, in random order; a batch may begin in one epoch and end in the next.
+
+    Args:
+        dataset: a `Stack`, which is only indexed; anything else is read and decoded by worker processes.
+        batch_size: N, over all processes together.
+        size: (height, width) of pictures that workers decode; a `Stack` has its own.
+        seed: with the number of the batch, decides everything.
+        start: how many batches to pass over, at no cost.
+        augment: takes images, masks and (N, 8) random numbers in 0..1, such as `Augment()`.
+        sampler: chooses the pictures of an epoch, in place of all of them once.
+        device: where the batches are to be.
+        share: (rank, count) of this process: it gets every count-th picture of each batch.
+
+    Yields:
+        Images (n, 3, h, w) uint8 and masks (n, h, w) uint8; n is N over the number of processes.
+
+    Example:
+        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.data.stack import stack
+        >>> images, masks = next(batches(stack(Scenes(length=3, size=(32, 32))), batch_size=4))
+        >>> images.shape, masks.shape
+        (torch.Size([4, 3, 32, 32]), torch.Size([4, 32, 32]))
+    """
+    rank, count = share
+    stream = order(len(dataset), seed, sampler, skip=start * batch_size)
+    chosen = (list(islice(stream, batch_size))[rank::count] for _ in count_up())
+    for number, (images, masks) in enumerate(pick(dataset, chosen, size, device), start):
+        if augment is not None:
+            chance = torch.rand(batch_size, CHANCES, generator=random(seed, number, 1))
+            images, masks = augment(images, masks, chance[rank::count])
+        yield images, masks
+
+
+def order(length: int, seed: int, sampler: EpochSampler | None = None, skip: int = 0) -> Iterator[int]:
+    """Indices of pictures, epoch after epoch, for ever, without the first `skip`.
+
+    Raises:
+        ValueError: the sampler gives nothing.
+
+    Example:
+        >>> sorted(islice(order(3, seed=0), 3))
+        [0, 1, 2]
+    """
+    epoch = 0
+    while True:
+        if sampler is None:
+            indices = torch.randperm(length, generator=random(seed, epoch, 0)).tolist()
+        else:
+            sampler.set_epoch(epoch)
+            indices = [*sampler]
+        if not indices:
+            raise ValueError("the sampler chose no picture for a whole epoch; it must choose at least one")
+        yield from indices[skip:]
+        skip, epoch = max(0, skip - len(indices)), epoch + 1
+
+
+def pick(
+    dataset: SegmentationDataset,
+    chosen: Iterable[list[int]],
+    size: Size | None = None,
+    device: str | torch.device = "cpu",
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """For each list of indices their pictures (N, 3, H, W) and masks (N, H, W), uint8, on the device."""
+    if isinstance(dataset, Stack):
+        home = dataset.images.device
+        for indices in chosen:
+            rows = torch.tensor(indices).to(home)
+            # The device may be smaller than the data: then they lie in main memory, and batches travel.
+            yield dataset.images[rows].to(device), dataset.masks[rows].to(device)
+        return
+    if size is None:
+        raise ValueError("size is missing: pictures that are not in a Stack yet must be brought to one size")
+    workers = max(1, cores() - 1)
+    loader = torch.utils.data.DataLoader(_Fitted(dataset, size), batch_sampler=chosen, num_workers=workers)
+    for images, masks in loader:
+        yield images.to(device), masks.to(device)
+
+
+class _Fitted(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
+    """What a worker process reads: checked samples of one size."""
+
+    def __init__(self, dataset: SegmentationDataset, size: Size) -> None:
+        self.dataset, self.size = dataset, size
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        torch.set_num_threads(1)  # the workers share the cores
+        return sample(self.dataset, index, self.size)
+
+
+def random(*seeds: int) -> torch.Generator:
+    """Chance that depends on all the numbers, and mixes them: (1, 0) is not (0, 1)."""
+    return torch.Generator().manual_seed(mixed(*seeds))
+
+
+def mixed(*seeds: int) -> int:
+    """One seed made of several."""
+    return int(np.random.SeedSequence(seeds).generate_state(1)[0])

@@ -1,0 +1,158 @@
+"""Training: a generator of steps. Asking for the next step trains the net; to stop, stop asking.
+
+    for step in train(net, dataset, val=val, seconds=60):
+        print(step)
+
+A script, a progress bar, a test and a live monitor all use this one loop. What it leaves to others stands in
+`seglib.data.batches` (what the net sees) and `seglib.training` (optimiser, processes, checkpoints, ...).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from seglib.data.augment import Augment
+from seglib.data.batches import Augmentation, EpochSampler
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.stack import Size, Stack, common_size, sample
+from seglib.losses import cross_entropy
+from seglib.training import checks, optimise, processes
+from seglib.training.checkpoint import Keeper
+from seglib.training.clock import Clock
+from seglib.training.optimise import LearningRate, Schedule, poly
+from seglib.training.precision import Loss
+from seglib.training.run import Run
+from seglib.training.step import Step
+from seglib.training.validation import Judge
+
+
+def train(
+    net: nn.Module,
+    dataset: SegmentationDataset,
+    *,
+    steps: int | None = None,
+    epochs: float | None = None,
+    seconds: float | None = None,
+    val: SegmentationDataset | None = None,
+    every: int | None = None,
+    every_seconds: float | None = None,
+    size: Size | None = None,
+    batch_size: int = 16,
+    augment: Augmentation | None = Augment(),  # noqa: B008 - it is frozen
+    sampler: EpochSampler | None = None,
+    loss: Loss = cross_entropy,
+    lr: LearningRate = 1e-3,
+    optimiser: str = "adamw",
+    weight_decay: float = 0.01,
+    schedule: Schedule = poly,
+    clip: float = 1.0,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+    precision: str = "auto",
+    checkpoint: Path | str | None = None,
+    checkpoint_seconds: float = 15.0,
+    resume: bool = True,
+    previews: int = 4,
+) -> Iterator[Step]:
+    """Train a net, step by step; `break` stops, and leaves a usable net and, given a path, a checkpoint.
+
+    Everything that can be wrong is said before the first step. The data are decoded once and stay in memory,
+    next to the net if they fit; see `stack`, and give a `Stack` to train several nets on the same data.
+
+    Args:
+        net: images (N, 3, H, W) uint8 -> logits (N, K, H, W). It is trained in place, and in evaluation mode
+            afterwards.
+        dataset: pictures with masks; sizes may differ.
+        steps: how many batches, or
+        epochs: how often each picture, or
+        seconds: for how long; pauses are not counted, decoding is. Give one of the three.
+        val: judged now and then at the size of the training; None for never.
+        every: steps between two validations; with neither this nor `every_seconds` there are ten in all.
+        every_seconds: seconds between two validations.
+        size: (height, width) of the pictures; by default their own, or the profile's where they differ.
+        batch_size: pictures in a step, over all processes.
+        augment: changes a batch, see `Augment`; None for nothing.
+        sampler: chooses the pictures of each epoch, see `seglib.data.samplers`; None for all, shuffled.
+        loss: (logits, masks) -> scalar, which leaves out void.
+        lr: learning rate, or one for each part of the net, see `seglib.training.optimise.optimiser`.
+        optimiser: "adamw" or "sgd".
+        weight_decay: of everything but biases and norms.
+        schedule: share of the training done, 0..1 -> factor of the learning rate.
+        clip: gradients are scaled down to this length, over all parameters.
+        seed: decides order, augmentation and dropout.
+        device: "cuda" where there is one, else "cpu".
+        precision: "float32", "bfloat16", or "auto": what two timed steps say.
+        checkpoint: file that holds everything needed to go on, written now and then. If it is there, the
+            training goes on from it; on a CPU, with the same numbers as if it had never stopped.
+        checkpoint_seconds: at most this much is lost when the process is killed.
+        resume: False begins anew and overwrites the checkpoint.
+        previews: how many validation pictures `Step.preview` shows.
+
+    Returns:
+        An iterator of Step. If the checkpoint is of a finished training, it has one last step.
+
+    Raises:
+        ValueError: an argument, a picture, a mask, the net or the checkpoint is not what it must be; later, the
+            loss is not finite, or not even one picture fits into memory.
+
+    Example:
+        >>> from seglib.data.scenes import Scenes
+        >>> class Net(nn.Conv2d):
+        ...     def forward(self, images):
+        ...         return super().forward(images / 255)
+        >>> data = Scenes(length=4, size=(32, 32))
+        >>> net = Net(3, len(data.classes), 3, padding=1)
+        >>> [step.number for step in train(net, data, steps=3, batch_size=2)]
+        [1, 2, 3]
+    """
+    clock, device = Clock(), torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    checks.check_stop(steps, epochs, seconds)
+    checks.check_data(dataset, val)
+    (rank, count), path = processes.share(), Path(checkpoint) if checkpoint else None
+    checks.check_batch(batch_size, count)
+    size = dataset.size if isinstance(dataset, Stack) else size or common_size(dataset)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    checks.check_net(net, sample(dataset, 0, size)[0][None].to(device), dataset)
+    moves = optimise.optimiser(net, optimiser, lr, weight_decay)
+    run = Run(
+        net, dataset, loss, moves, schedule, clock, device, size,
+        steps=math.ceil(epochs * len(dataset) / batch_size) if epochs else steps, limit=seconds, clip=clip,
+        batch_size=batch_size, seed=seed, augment=augment, sampler=sampler, precision=precision,
+        keeper=Keeper(path if rank == 0 else None, checkpoint_seconds),
+    )  # fmt: skip
+    run.settings = {
+        "data": f"{dataset.name} {dataset.split}, {len(dataset)} pictures of {size[0]} x {size[1]}",
+        "classes": ", ".join(dataset.classes), "batch_size": batch_size, "seed": seed, "lr": str(lr),
+        "optimiser": optimiser, "weight_decay": weight_decay,
+        "loss": str(getattr(loss, "__name__", type(loss))),
+    }  # fmt: skip
+    run.begin(path if resume else None)
+    judge = Judge(val, run, every, every_seconds, previews) if val is not None else None
+    return _steps(run, judge)
+
+
+def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
+    """The loop."""
+    run.tick(learnt=False)
+    try:
+        if run.over():
+            yield run.report("This training is over already: its checkpoint says so.")
+            return
+        for images, masks in run.batches():
+            loss = run.learn(images, masks)
+            run.tick()
+            scores, preview = judge.judge(run) if judge and judge.due(run) else (None, None)
+            if run.keeper.due():
+                run.keeper.write(run.state())
+            with run.clock.paused():
+                yield run.report(loss=loss, scores=scores, preview=preview)
+            if run.over():
+                return
+    finally:
+        run.net.eval()
+        run.keeper.close(run.state() if run.healthy else None)

@@ -1,0 +1,164 @@
+"""Keep a training on disk, so that it can go on as if it had never stopped.
+
+A file is written under another name and then renamed, so the old one is whole until the new one is. It holds
+tensors, numbers and words and is read with `weights_only=True`: a file that would run a program is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import time
+import warnings
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from seglib.data.disk import writing
+
+FORMAT = 1
+PARTS = {"format", "net", "optimiser", "number", "settings"}
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used; the sentence says why and what to do."""
+
+
+class Keeper:
+    """Writes checkpoints of one training to one path, in a thread, at most one at a time.
+
+    The state is copied at once and written while the training goes on. A disk that is full does not stop the
+    training: `complaint` says so.
+
+    Args:
+        path: the file, or None to write nothing.
+        every: seconds between two checkpoints, which is what a killed process loses.
+    """
+
+    #: the last keeper of each path: an older training, closed late, must not overwrite a newer one's file
+    owners: ClassVar[dict[Path, Keeper]] = {}
+
+    def __init__(self, path: Path | None, every: float) -> None:
+        self.path, self.every, self.last = path, every, time.monotonic()
+        self.pending: Future[None] | None = None
+        self.complaint = ""
+        if path:
+            self.owners[path.resolve()] = self
+            self.writer = ThreadPoolExecutor(1, "checkpoint")
+
+    def due(self) -> bool:
+        """Whether it is time to write again; not while the last one is still being written."""
+        idle = self.pending is None or self.pending.done()
+        return self.path is not None and idle and time.monotonic() - self.last >= self.every
+
+    def write(self, state: dict[str, Any]) -> None:
+        """Copy the state now, and write it in the background."""
+        if self.path is None or self.owners.get(self.path.resolve()) is not self:
+            return
+        self.wait()
+        self.last = time.monotonic()
+        self.pending = self.writer.submit(save, self.path, _copied(state))
+
+    def wait(self) -> None:
+        """Until the last checkpoint is on the disk."""
+        if self.pending is not None:
+            try:
+                self.pending.result()
+            except OSError as error:
+                self.complaint = (
+                    f"The checkpoint could not be written, and training goes on without: {error}."
+                )
+            self.pending = None
+
+    def close(self, state: dict[str, Any] | None) -> None:
+        """Write for the last time, if there is something to write, and wait for it."""
+        if self.path is not None:
+            if state is not None:
+                self.write(state)
+            self.wait()
+            self.writer.shutdown()
+            if self.complaint:
+                warnings.warn(self.complaint, stacklevel=2)
+
+
+def save(path: Path, state: dict[str, Any]) -> None:
+    """Write a checkpoint, all of it or nothing.
+
+    Raises:
+        DiskError: the disk is full or may not be written to.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            with part.open("wb") as file:
+                torch.save({"format": FORMAT, **state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; nothing in it is run.
+
+    Raises:
+        CheckpointError: it is damaged, holds a program, or is no checkpoint of a training.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path} holds more than tensors, numbers and words, so nothing of it was read: such a file can "
+            "run any program when it is opened; take one that seglib wrote, or delete it to begin anew"
+        ) from None
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).split("\n")[0].split(". ")[0]
+        raise CheckpointError(
+            f"{path} is damaged or cut off ({reason}); delete it to begin anew, or take an older copy."
+        ) from None
+    if not isinstance(state, dict) or not state.keys() >= PARTS or state["format"] != FORMAT:
+        raise CheckpointError(f"{path} is no checkpoint of a training; give another path, or move it away.")
+    return state
+
+
+def check_fit(path: Path, state: Mapping[str, Any], net: nn.Module, settings: Mapping[str, Any]) -> None:
+    """See that a checkpoint belongs to this net and this training.
+
+    Raises:
+        CheckpointError: names the first tensor, or every setting, that differs.
+    """
+    advice = "give the net it was made with, another path, or resume=False to overwrite it"
+    here, there = _shapes(net.state_dict()), _shapes(state["net"])
+    if differing := [name for name in here | there if here.get(name) != there.get(name)]:
+        name = differing[0]
+        words = [
+            f"{shape}" if shape is not None else "missing" for shape in (there.get(name), here.get(name))
+        ]
+        raise CheckpointError(
+            f"{path} is of another net: {name} is {words[0]} in the file and {words[1]} here "
+            f"({len(differing)} of {len(here | there)} tensors differ); {advice}."
+        )
+    then = state["settings"]
+    if changed := [name for name in settings if settings[name] != then.get(name)]:
+        was = ", ".join(f"{name} {then.get(name)}" for name in changed)
+        now = ", ".join(f"{name} {settings[name]}" for name in changed)
+        raise CheckpointError(f"{path} is of another training: it had {was}; this one has {now}; {advice}.")
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _copied(value: Any) -> Any:
+    """The same structure with its tensors copied to main memory: training goes on changing the originals."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, Mapping):
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,99 @@
+"""Which parameters move, how far, and how far at which time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+Schedule = Callable[[float], float]
+WARM_UP = 0.05  # the share of a training in which the learning rate rises from nothing
+LearningRate = float | Mapping[str, float]
+
+
+def poly(done: float, power: float = 0.9) -> float:
+    """Rise for a twentieth of the training, then fall towards 0 almost linearly (DeepLab, 2016).
+
+    Args:
+        done: the share of the training that is done, 0..1.
+        power: 1 falls in a straight line.
+
+    Returns:
+        What the learning rate is multiplied by, 0..1.
+
+    Example:
+        >>> [round(poly(done), 2) for done in (0.025, 0.05, 0.5, 1)]
+        [0.5, 1.0, 0.56, 0.0]
+    """
+    return min(done / WARM_UP, 1) * _left(done) ** power
+
+
+def cosine(done: float) -> float:
+    """Rise for a twentieth of the training, then fall along half a cosine (Loshchilov and Hutter, 2017).
+
+    Example:
+        >>> [round(cosine(done), 2) for done in (0.025, 0.05, 0.525, 1)]
+        [0.5, 1.0, 0.5, 0.0]
+    """
+    return min(done / WARM_UP, 1) * (1 - math.cos(math.pi * _left(done))) / 2
+
+
+def constant(done: float) -> float:
+    """The same learning rate from the first step to the last."""
+    return 1.0
+
+
+def _left(done: float) -> float:
+    """The share that is left, of what follows the warm-up."""
+    return min(1.0, max(0.0, (1 - done) / (1 - WARM_UP)))
+
+
+def optimiser(net: nn.Module, kind: str, lr: LearningRate, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW or SGD over the parameters of a net that may move; biases and norms do not decay.
+
+    Args:
+        net: parameters with `requires_grad=False` stay as they are.
+        kind: "adamw", or "sgd", with momentum 0.9.
+        lr: the learning rate, or one for each part of the net by the beginning of its parameters' names:
+            `{"": 1e-3, "backbone.": 1e-4}`; the longest that fits counts.
+        weight_decay: of matrices and kernels.
+
+    Raises:
+        ValueError: there is no such optimiser, no parameter may move, or a learning rate fits nothing.
+
+    Example:
+        >>> [len(group["params"]) for group in optimiser(nn.Conv2d(3, 2, 1), "sgd", 0.1, 1e-4).param_groups]
+        [1, 1]
+    """
+    if kind not in ("adamw", "sgd"):
+        raise ValueError(f"optimiser {kind!r} does not exist; use adamw or sgd")
+    rates = dict(lr) if isinstance(lr, Mapping) else {"": lr}
+    groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
+    for name, parameter in net.named_parameters():
+        if parameter.requires_grad:
+            part = max((start for start in rates if name.startswith(start)), key=len, default=None)
+            if part is None:
+                raise ValueError(f"no learning rate for {name}: lr has {', '.join(rates)}; add one for ''")
+            groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
+    if not groups:
+        raise ValueError("no parameter of this net may move: requires_grad is False for all; set some True")
+    if unused := set(rates) - {part for part, _ in groups}:
+        raise ValueError(
+            f"lr is given for {', '.join(map(repr, unused))}, but no trainable parameter begins so"
+        )
+    settings = [
+        {"params": parameters, "lr": rates[part], "base": rates[part], "weight_decay": weight_decay * decays}
+        for (part, decays), parameters in groups.items()
+    ]
+    if kind == "sgd":
+        return torch.optim.SGD(settings, momentum=0.9, fused=True)
+    return torch.optim.AdamW(settings, fused=True)
+
+
+def adjust(optimiser: torch.optim.Optimizer, factor: float) -> float:
+    """Set every learning rate to this multiple of where it began; the largest is returned."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["base"] * factor
+    return max(group["lr"] for group in optimiser.param_groups)

@@ -1,0 +1,206 @@
+"""The state of one training, and what can be done with it: learn from a batch, judge, keep, go on."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seglib.data.batches import Augmentation, EpochSampler, batches
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.stack import Size, resident
+from seglib.scores import Scores
+from seglib.training import checkpoint, optimise, processes
+from seglib.training.clock import Clock, uninterrupted
+from seglib.training.gradients import gradients
+from seglib.training.precision import Loss, choose
+from seglib.training.step import History, Preview, Step
+
+LOOK = 20  # steps between two looks at the losses on a GPU, each of which waits for it
+
+
+@dataclass
+class Run:
+    """One training between two steps.
+
+    Attributes are the arguments of `seglib.train.train`, and what changes from step to step.
+    """
+
+    net: nn.Module
+    dataset: SegmentationDataset
+    loss: Loss
+    optimiser: torch.optim.Optimizer
+    schedule: optimise.Schedule
+    clock: Clock
+    device: torch.device
+    size: Size
+    keeper: checkpoint.Keeper
+    steps: int | None
+    limit: float | None
+    batch_size: int
+    seed: int
+    augment: Augmentation | None
+    sampler: EpochSampler | None
+    clip: float
+    precision: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    number: int = 0  # steps done
+    now: float = 0.0  # seconds that went by, alike in all processes
+    prepared: float = 0.0  # those before the first step
+    pieces: int = 1  # in which a batch goes through the net
+    rate: float = 0.0
+    healthy: bool = True
+    history: History = field(default_factory=History)
+    pace: deque[float] = field(default_factory=lambda: deque(maxlen=LOOK))  # seconds of the last steps
+    unread: list[Tensor] = field(default_factory=list)  # losses that are still on the GPU
+    messages: list[str] = field(default_factory=list)
+
+    def begin(self, path: Path | None) -> None:
+        """Get everything ready, and go on from the checkpoint if there is one."""
+        state = checkpoint.load(path) if path and path.exists() else None
+        if path and state:
+            checkpoint.check_fit(path, state, self.net, self.settings)
+            self.go_on(state)
+            self.messages.append(f"Going on after step {self.number}, from {path}.")
+        processes.copy_from_first([*self.net.parameters(), *self.net.buffers()])
+        self.dataset, message = resident(self.dataset, self.size, self.device)
+        self.messages += [message] * bool(message)
+        if not state:
+            images, masks = next(self.batches())
+            self.precision, why = choose(self.precision, self.net, self.loss, images, masks)
+            self.messages += [why] * bool(why)
+            self.now = self.prepared = self.clock.seconds()
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """This process's share of the batches, from the next step on."""
+        return batches(
+            self.dataset, batch_size=self.batch_size, size=self.size, seed=self.seed, start=self.number,
+            augment=self.augment, sampler=self.sampler, device=self.device, share=processes.share(),
+        )  # fmt: skip
+
+    def done(self, number: int) -> float:
+        """The share of the training that is over after this many steps, or now; 1 at the end."""
+        if self.steps is not None:
+            return number / self.steps
+        assert self.limit is not None
+        return (self.now - self.prepared) / max(self.limit - self.prepared, 1e-9)
+
+    def over(self) -> bool:
+        """Whether there is nothing more to do."""
+        return self.done(self.number) >= 1
+
+    def tick(self, learnt: bool = True) -> None:
+        """Look at the clock that all processes share; after a step, note how long it took."""
+        before, self.now = self.now, self.clock.seconds()
+        if learnt:
+            self.pace.append(self.now - before)
+
+    def report(
+        self,
+        *messages: str,
+        loss: Tensor | None = None,
+        scores: Scores | None = None,
+        preview: Preview | None = None,
+    ) -> Step:
+        """What there is to say about the step that was just done."""
+        said = " ".join([*self.messages, *messages, self.keeper.complaint]).strip()
+        self.messages, self.keeper.complaint = [], ""
+        pace = sum(self.pace) / len(self.pace) if self.pace else math.nan
+        over = self.done(self.number)
+        left = (self.now - self.prepared) * (1 - over) / over if over else math.nan
+        of = self.steps if self.steps is not None else self.number + (int(left / pace) if over < 1 else 0)
+        speed = self.batch_size / pace if pace else math.nan
+        return Step(
+            self.number,
+            of,
+            self.now,
+            max(left, 0.0),
+            speed,
+            self.rate,
+            self.history,
+            scores,
+            preview,
+            said,
+            loss,
+        )  # fmt: skip
+
+    def learn(self, images: Tensor, masks: Tensor) -> Tensor:
+        """One step: gradients, and the optimiser's move. The loss, still on the device."""
+        with uninterrupted():
+            self.net.train()
+            last = 1.0 if self.steps is None else self.steps / (self.steps + 1)  # the last step moves, too
+            self.rate = optimise.adjust(self.optimiser, self.schedule(last * self.done(self.number + 1)))
+            images = images.contiguous(memory_format=torch.channels_last)
+            loss = processes.add_up(self.net, gradients(self, images, masks))
+            self.remember(loss)
+            moving = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+            nn.utils.clip_grad_norm_(moving, self.clip)
+            self.optimiser.step()
+            self.number += 1
+        return loss
+
+    def remember(self, loss: Tensor) -> None:
+        """Note the loss; on a GPU, look at it later, together with others: looking waits for the GPU."""
+        self.unread.append(loss)
+        if self.device.type == "cpu" or len(self.unread) >= LOOK:
+            self.read()
+
+    def read(self) -> None:
+        """Look at the losses.
+
+        Raises:
+            ValueError: one of them is not a finite number.
+        """
+        if not self.unread:
+            return
+        values, self.unread = torch.stack(self.unread).tolist(), []
+        for value in values:
+            if not math.isfinite(value):
+                self.healthy = False
+                raise ValueError(self._diverged(value))
+            self.history.losses.append(value)
+
+    def _diverged(self, value: float) -> str:
+        number = len(self.history.losses) + 1
+        path = self.keeper.path
+        kept = f" {path} holds an earlier, good state." if path and path.exists() else ""
+        bits = "; bfloat16 (try precision='float32')" if self.precision == "bfloat16" else ""
+        return (
+            f"the loss is {value} at step {number}. Likely causes: a learning rate that is too high (it was "
+            f"{self.rate:.2g}: try a tenth); a class weight that is nan or infinite; a net or a loss that "
+            f"divides by zero or takes the logarithm of 0{bits}.{kept}"
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything that is needed to go on."""
+        scores = [
+            {"number": number, "confusion": one.confusion, "data": one.data, "name": one.name,
+             "images": one.images, "seconds": one.seconds}
+            for number, one in self.history.scores.items()
+        ]  # fmt: skip
+        return {
+            "net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "number": self.number,
+            "seconds": self.now, "prepared": self.prepared, "pieces": self.pieces,
+            "precision": self.precision, "losses": torch.tensor(self.history.losses, dtype=torch.float64),
+            "scores": scores, "settings": self.settings,
+        }  # fmt: skip
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Take up a state where it was left."""
+        self.net.load_state_dict(state["net"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.number, self.pieces, self.precision = state["number"], state["pieces"], state["precision"]
+        self.prepared, self.now, self.clock = state["prepared"], state["seconds"], Clock(state["seconds"])
+        self.history.losses[:] = state["losses"].tolist()
+        for row in state["scores"]:
+            number = row.pop("number")
+            self.history.scores[number] = Scores(
+                classes=self.dataset.classes, boundary=None, outlines=None, **row
+            )
