@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seglib.backbones.backbone import Backbone
+from seglib.backbones.depthwise import applies, depthwise
 
 # Each list of rows is a stage; a row is output channels, blocks, kernel, stride of the first block.
 _STAGES = [
@@ -121,4 +122,6 @@ class SameConv2d(nn.Conv2d):
         if rows % 2 or columns % 2:
             x = F.pad(x, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
             padding = (0, 0)
+        if self.groups > 1 and applies(x):
+            return depthwise(x, self.weight, self.stride[0], padding)
         return F.conv2d(x, self.weight, self.bias, self.stride, padding, groups=self.groups)
