@@ -75,6 +75,17 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         """The same data set with only the samples `indices`, in that order."""
         return _Subset(self, list(indices))
 
+    def __add__(self, other: SegmentationDataset) -> SegmentationDataset:  # type: ignore[override]
+        """Both data sets, one after the other, under the name and split of the first.
+
+        Raises:
+            ValueError: their classes differ, so that one number would mean two things.
+        """
+        if self.classes.names != other.classes.names:
+            one, two = ", ".join(self.classes.names), ", ".join(other.classes.names)
+            raise ValueError(f"the data sets have different classes: {one}; and {two}. Map one to the other.")
+        return _Joined(self, other)
+
 
 class _Subset(SegmentationDataset):
     """A choice of another data set's samples."""
@@ -97,3 +108,37 @@ class _Subset(SegmentationDataset):
 
     def origin(self, index: int) -> tuple[SegmentationDataset, int]:
         return self.parent.origin(self.indices[index])
+
+
+class _Joined(SegmentationDataset):
+    """Two data sets with the same classes, one after the other."""
+
+    def __init__(self, first: SegmentationDataset, second: SegmentationDataset) -> None:
+        self.first, self.second = first, second
+        self.name, self.split, self.classes = first.name, first.split, first.classes
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        source, number = self._place(index)
+        return source[number]
+
+    def sample_id(self, index: int) -> str:
+        source, number = self._place(index)
+        return source.sample_id(number)
+
+    def instances(self, index: int) -> Instances | None:
+        source, number = self._place(index)
+        return source.instances(number)
+
+    def origin(self, index: int) -> tuple[SegmentationDataset, int]:
+        source, number = self._place(index)
+        return source.origin(number)
+
+    def _place(self, index: int) -> tuple[SegmentationDataset, int]:
+        """The part that holds sample `index`, and its number there."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there is no sample {index}; there are {len(self)}")
+        index %= len(self)
+        return (self.first, index) if index < len(self.first) else (self.second, index - len(self.first))

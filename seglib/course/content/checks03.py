@@ -1,0 +1,192 @@
+"""What the exercises of notebook 03 are held against: the course's own answers and the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from seglib.course.content.delivery import FAULTS, ODD
+from seglib.course.lesson import Wrong
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.dials import Dials
+from seglib.data.scenes import Scenes
+
+Masks = Sequence[Tensor]
+ALBUM = {"ordinary": 30, "calm": 15, "blurred": 15}  # pictures of each kind in `album`
+
+
+def album(size: tuple[int, int] = (160, 160)) -> SegmentationDataset:
+    """Sixty pools: 30 ordinary ones, 15 calm and sharp ones, 15 blurred by 2 px and noisy, in this order."""
+    calm = Dials(clutter=0.0, noise=0.0, light=0.1, count=(1, 1))
+    blurred = Dials(blur=2.0, noise=10.0)
+    parts = zip(ALBUM.values(), (5, 6, 7), (Dials(), calm, blurred))
+    first, second, third = (Scenes(length, seed=seed, size=size, dials=d) for length, seed, d in parts)
+    return first + second + third
+
+
+def slope(image: Tensor, sigma: float) -> Tensor:
+    """How steep the grey values are at each pixel after a Gaussian blur: (3, H, W) uint8 -> (H, W) float32.
+
+    Args:
+        image: the picture.
+        sigma: standard deviation of the blur in pixels; it takes the noise away.
+    """
+    gray = image.as_subclass(Tensor).float().mean(0, keepdim=True)
+    soft = gaussian_blur(gray, [2 * round(3 * sigma) + 1] * 2, [sigma, sigma])[0]
+    down, right = torch.gradient(soft, dim=(0, 1))
+    return torch.hypot(down, right)
+
+
+def count_classes(masks: Masks, num_classes: int) -> tuple[Tensor, Tensor]:
+    """The course's answer to 03.1."""
+    rows = torch.stack([mask[mask != 255].long().bincount(minlength=num_classes) for mask in masks])
+    return rows.sum(0), (rows > 0).sum(0)
+
+
+def median_frequency(pixels: Tensor) -> Tensor:
+    """The course's answer to 03.2."""
+    around = ((pixels > 0) * pixels.sum(1, keepdim=True)).sum(0)
+    frequency = pixels.sum(0) / around
+    return frequency.median() / frequency
+
+
+def edge_blur(fine: Tensor, coarse: Tensor) -> float:
+    """The course's answer to 03.3."""
+    strong = coarse >= coarse.quantile(0.98)
+    return float((coarse / fine)[strong].quantile(0.1))
+
+
+def shrink(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """The course's answer to 03.5."""
+    return interpolate(mask[None, None].float(), size=size, mode="nearest")[0, 0].to(torch.uint8)
+
+
+def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> str:
+    """03.1: void, pictures of different sizes, a class that never occurs."""
+    masks = [
+        torch.tensor([[0, 0, 0, 1], [0, 255, 1, 1], [0, 0, 0, 0]], dtype=torch.uint8),
+        torch.tensor([[0, 0], [0, 255]], dtype=torch.uint8),
+        torch.tensor([[2, 2, 2, 2, 0]], dtype=torch.uint8),
+    ]
+    result = fn(masks, 4)
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        raise Wrong("Return two things: the pixels of every class and the pictures that contain it.")
+    pixels, images = (torch.as_tensor(part).flatten() for part in result)
+    if len(pixels) != 4 or len(images) != 4:
+        raise Wrong(
+            f"Four classes are declared, so both have four numbers; yours have {len(pixels)} and "
+            f"{len(images)}. Class 3 never occurs, and void is no class."
+        )
+    if pixels.sum() == 21:
+        raise Wrong("You counted 21 pixels. Two of them are void: nobody knows their class.")
+    if pixels.tolist() != [12, 3, 4, 0]:
+        raise Wrong(
+            f"The three masks hold 12, 3, 4 and 0 pixels of the four classes; you say {_list(pixels)}."
+        )
+    if images.tolist() == pixels.tolist():
+        raise Wrong("The pixels are right. The second count is of pictures: a picture counts once.")
+    if images.tolist() != [3, 1, 1, 0]:
+        raise Wrong(f"Class 0 is in all 3 pictures, 1 and 2 in one, 3 in none; you say {_list(images)}.")
+    return "Two counts, two answers to 'how rare is it?'. Void is in neither."
+
+
+def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
+    """03.2: a class that is rare because few pictures show it, and one that is small where it is."""
+    pixels = torch.tensor([[80, 20, 0], [100, 0, 0], [50, 0, 50]])
+    weights = torch.as_tensor(fn(pixels)).double().flatten()
+    if len(weights) != 3:
+        raise Wrong(f"Three classes need three weights; yours: {len(weights)}.")
+    expected = median_frequency(pixels).double()
+    if not _near(weights, expected):
+        raise Wrong(_why_not(weights, expected, pixels.sum(0).double()))
+    if not _near(torch.as_tensor(fn(pixels * 7)).double().flatten(), expected):
+        raise Wrong("The same pictures with seven times the pixels must get the same weights.")
+    return (
+        "Class 2 is in one picture of three, and large there: its weight is 1. How few pictures is not asked."
+    )
+
+
+@cache
+def _slopes() -> list[tuple[Tensor, Tensor]]:
+    """The two slopes of every picture of the album; the same whenever the check runs."""
+    return [(slope(image, 1.0), slope(image, 2.0)) for image, _ in album()]
+
+
+def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
+    """03.3: the blurred and noisy pictures above the ordinary and the calm ones, nearly always."""
+    scores = torch.tensor([float(fn(fine, coarse)) for fine, coarse in _slopes()])
+    if scores.isnan().any():
+        raise Wrong("A score is NaN. A flat pixel has slope 0 in both, and 0 / 0: ask the edges only.")
+    ordinary, calm, blurred = scores.split(list(ALBUM.values()))
+    versus_ordinary, versus_calm = _ranked_above(blurred, ordinary), _ranked_above(blurred, calm)
+    if versus_ordinary < 0.1 and versus_calm < 0.1:
+        raise Wrong("The sharp pictures have the highest scores. High shall mean blurred.")
+    if versus_calm < 0.95 <= versus_ordinary:
+        raise Wrong("Calm, sharp pictures count as blurred. Flat sand is smooth, not out of focus: compare.")
+    if min(versus_ordinary, versus_calm) < 0.95:
+        raise Wrong(
+            f"A blurred picture scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
+            f"above a calm one in {100 * versus_calm:.0f} %. At the strongest edges 95 % is within reach."
+        )
+    return (
+        f"A blurred picture scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
+        f"above a calm one in {100 * versus_calm:.0f} %."
+    )
+
+
+def check_delivery(answer: Iterable[str]) -> str:
+    """03.4: the five faults; the empty pool stays."""
+    if isinstance(answer, str) or not all(isinstance(name, str) for name in answer):
+        raise Wrong("Give a set of names, as in {'pool_00', 'pool_01'}.")
+    names = {name.removeprefix("train/") for name in answer}
+    if val := sorted(name for name in names if name.startswith(("val/", "check_"))):
+        raise Wrong(f"{val[0]} is in the validation split. Keep the judge, drop the copy that is trained on.")
+    if ODD in names:
+        raise Wrong(f"{ODD}: look at it. Is its mask wrong? What would a net learn from it?")
+    if good := sorted(names - set(FAULTS)):
+        raise Wrong(f"{good[0]} is sound; the report does not name it.")
+    if missing := len(set(FAULTS) - names):
+        raise Wrong(
+            f"{len(names)} right, {missing} missing. 'Look' means that a program cannot decide. You can."
+        )
+    return "Five out. The empty pool stays: it shows what no animal looks like."
+
+
+def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
+    """03.5, the bug clinic: no class that was not there, void stays, the corners stay."""
+    mask = torch.zeros(32, 48, dtype=torch.uint8)
+    mask[:16, 24:], mask[16:, :24], mask[16:, 24:] = 9, 3, 255
+    small = fn(mask, (11, 17))
+    if not isinstance(small, Tensor) or small.shape != (11, 17):
+        raise Wrong(f"The new mask has shape (11, 17); yours: {tuple(getattr(small, 'shape', ()))}.")
+    if small.is_floating_point():
+        raise Wrong("A mask holds class indices. Give it back as uint8.")
+    found, allowed = set(small.unique().tolist()), {0, 3, 9, 255}
+    if made_up := sorted(found - allowed):
+        raise Wrong(f"The mask held 0, 3, 9 and 255. Yours also holds {made_up[0]}: a class nobody drew.")
+    if 255 not in found:
+        raise Wrong("Void is gone. What nobody labelled must not become a class.")
+    corners = [int(small[y, x]) for y in (0, -1) for x in (0, -1)]
+    if corners != [0, 9, 3, 255]:
+        raise Wrong(f"The corners held 0, 9, 3 and 255; yours hold {', '.join(map(str, corners))}.")
+    return "Nearest neighbour asks one pixel. The mean of class 3 and class 9 is not class 6."
+
+
+def _ranked_above(high: Tensor, low: Tensor) -> float:
+    """In how many of the pairs the first is above the second: the area under the ROC curve."""
+    return float(
+        (high[:, None] > low[None]).double().mean() + 0.5 * (high[:, None] == low[None]).double().mean()
+    )
+
+
+def _near(a: Tensor, b: Tensor) -> bool:
+    return bool(torch.allclose(a.double(), b.double(), atol=1e-4))
+
+
+def _list(numbers: Tensor) -> str:
+    return ", ".join(f"{number:.3g}" for number in numbers.tolist())

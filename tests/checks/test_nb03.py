@@ -1,0 +1,119 @@
+"""Wrong answers to the exercises of notebook 03, and the words each must be told."""
+
+import torch
+from torch.nn.functional import interpolate
+
+from seglib.course.content.checks03 import count_classes, edge_blur, median_frequency, shrink
+from seglib.course.content.delivery import FAULTS, ODD, delivery
+from seglib.data.audit import audit
+
+
+def void_as_background(masks, num_classes):
+    return count_classes([torch.where(mask == 255, 0, mask) for mask in masks], num_classes)
+
+
+def pixels_twice(masks, num_classes):
+    pixels, _ = count_classes(masks, num_classes)
+    return pixels, pixels
+
+
+def up_to_the_largest(masks, num_classes):
+    flat = torch.cat([mask.flatten() for mask in masks])
+    return flat[flat != 255].bincount(), torch.tensor([3, 1, 1])
+
+
+def first_picture(masks, num_classes):
+    return count_classes(masks[:1], num_classes)
+
+
+def over_all_pictures(pixels):
+    share = pixels.sum(0) / pixels.sum()
+    return share.median() / share
+
+
+def mean_in_place_of_median(pixels):
+    around = ((pixels > 0) * pixels.sum(1, keepdim=True)).sum(0)
+    frequency = pixels.sum(0) / around
+    return frequency.mean() / frequency
+
+
+def median_of_counts(pixels):
+    return pixels.sum(0).median() / pixels.sum(0)
+
+
+def mean_over_all_pixels(fine, coarse):
+    return float((coarse / (fine + 1e-6)).mean())
+
+
+def overall_steepness(fine, coarse):
+    return -float(fine.square().mean())
+
+
+def difference(fine, coarse):
+    return -float((fine - coarse).mean())
+
+
+def upside_down(fine, coarse):
+    return -edge_blur(fine, coarse)
+
+
+def divides_by_flat(fine, coarse):
+    return float((coarse * 0 / (fine * 0)).mean())
+
+
+def interpolated(mask, size):
+    return interpolate(mask[None, None].float(), size=size, mode="bilinear")[0, 0].round().to(torch.uint8)
+
+
+def void_as_background_first(mask, size):
+    return shrink(torch.where(mask == 255, 0, mask), size)
+
+
+WRONG = {
+    "03.1": {
+        "void is background": (void_as_background, "void"),
+        "pixels where pictures are asked": (pixels_twice, "a picture counts once"),
+        "only the classes that occur": (up_to_the_largest, "Class 3 never occurs"),
+        "the first picture": (first_picture, "three masks hold"),
+        "one of two": (lambda masks, k: count_classes(masks, k)[0], "two things"),
+    },
+    "03.2": {
+        "over the pixels of all pictures": (over_all_pictures, "pictures that contain it"),
+        "median of the counts": (median_of_counts, "pictures that contain it"),
+        "upside down": (lambda pixels: 1 / median_frequency(pixels), "Upside down"),
+        "mean in place of median": (mean_in_place_of_median, "must have the weight 1"),
+        "all alike": (lambda pixels: torch.ones(3), "I expect"),
+    },
+    "03.3": {
+        "mean over all pixels": (mean_over_all_pixels, "of the pairs"),
+        "steepness, as Laplacian variance": (overall_steepness, "Calm, sharp"),
+        "a difference, not a ratio": (difference, "Calm, sharp"),
+        "high means sharp": (upside_down, "High shall mean blurred"),
+        "not a number": (divides_by_flat, "NaN"),
+        "always the same": (lambda fine, coarse: 0.5, "pairs"),
+    },
+    "03.4": {
+        "only what the report calls wrong": (set(FAULTS) - {"pool_19"}, "1 missing"),
+        "everything it names": ({*FAULTS, ODD}, "Is its mask wrong?"),
+        "a sound pool": ({*FAULTS, "pool_00"}, "sound"),
+        "the judge's copy": ({*FAULTS, "check_06"}, "Keep the judge"),
+        "one name": ("pool_07", "set of names"),
+    },
+    "03.5": {
+        "the bug itself": (interpolated, "nobody drew"),
+        "void becomes background": (void_as_background_first, "Void is gone"),
+        "a float mask": (lambda mask, size: shrink(mask, size).float(), "uint8"),
+        "not shrunk": (lambda mask, size: mask, "shape"),
+        "all background": (lambda mask, size: torch.zeros(size, dtype=torch.uint8), "Void is gone"),
+    },
+}
+
+
+def test_the_audit_finds_every_planted_fault_and_the_odd_pool(tmp_path):
+    """The names are told, so that the exercise can be solved; and nothing else is."""
+    found = audit(delivery(tmp_path))
+    told = {part.partition("/")[2] for finding in found.findings for part in finding.sample.split(" = ")}
+    assert told - {""} == {*FAULTS, ODD, "check_06"}
+    checks = "sizes differ, no such class, all void, leak, background only, blank picture, class missing"
+    assert {finding.check for finding in found.findings} == set(checks.split(", "))
+    assert audit(delivery(tmp_path)).findings == found.findings  # written anew, the same
