@@ -1,7 +1,8 @@
-"""What a student looks at, drags and draws on: the mask viewer, the metric lie detector, the annotator."""
+"""What a student looks at, drags and draws on: mask viewer, metric lie detector, annotator, balance board."""
 
 from seglib.widgets.annotator import Annotator
+from seglib.widgets.balance import BalanceBoard
 from seglib.widgets.lies import LieDetector
 from seglib.widgets.viewer import MaskViewer
 
-__all__ = ["Annotator", "LieDetector", "MaskViewer"]
+__all__ = ["Annotator", "BalanceBoard", "LieDetector", "MaskViewer"]

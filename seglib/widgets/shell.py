@@ -58,7 +58,7 @@ class Shell(anywidget.AnyWidget):
         """The widget as a piece of HTML: it works, in the state it has now, without kernel and network."""
         names = [name for name in self.traits(sync=True) if name not in anywidget.AnyWidget.class_traits()]
         state = {name: getattr(self, name) for name in names if not name.startswith("_")}
-        return snapshot(str(self._esm), state, still=self.still(), alt=self.description())
+        return snapshot(str(self._esm), state, self.still(), self.description(), str(self._css))
 
     def __repr__(self) -> str:
         return self.description()
@@ -68,7 +68,7 @@ class Shell(anywidget.AnyWidget):
         return {**data, "text/html": self.to_html()}, metadata
 
 
-def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str) -> str:
+def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str, style: str = STYLE) -> str:
     """A widget's module with its state in a piece of HTML; where scripts do not run, `still` is seen.
 
     Args:
@@ -76,6 +76,7 @@ def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str) -> str:
         state: the values of the model's traits; bytes anywhere in it arrive as bytes.
         still: a PNG or JPEG.
         alt: the widget in words.
+        style: its style sheet.
     """
     packed = json.dumps(state, default=_bytes, separators=(",", ":"))
     kind = "png" if still.startswith(b"\x89PNG") else "jpeg"
@@ -88,7 +89,7 @@ def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str) -> str:
     )
     return (
         f'<div data-seglib="{name}"><img src="{source}" alt="{html.escape(alt)}"></div>\n'
-        f"<style>{STYLE}</style>\n"
+        f"<style>{style}</style>\n"
         f'<script type="module">\n{script.replace("export default", "const widgetModule =")}\n{boot}</script>'
     )
 

@@ -1,0 +1,107 @@
+"""What happens to the classes when the most blurred pictures are dropped, for a row of cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seglib.data.balance import Counts
+from seglib.data.quality import Sharpness
+
+STOPS = 20  # cuts beside "nothing", up to half of the pictures
+MUCH = 1.5  # times as much as pictures are dropped is "much more"
+DOUBT = 2.0  # standard deviations of a cut at random
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One place to cut.
+
+    Attributes:
+        dropped: how many pictures go.
+        threshold: the blur of the sharpest that goes; NaN where none goes.
+        stays: the pictures just below the cut, rising in blur; at most `beside`.
+        goes: the pictures just above it, rising in blur.
+        part: which part of all pictures goes, 0..1.
+        lost: (K,) which part of each class's pixels goes; NaN for a class that does not occur.
+        chance: (K, 2) between what and what a cut of as many pictures at random would take of each class:
+            its mean, two standard deviations down and up.
+        much: (K,) bool: more is lost than that, and at least half as much again as `part`.
+    """
+
+    dropped: int
+    threshold: float
+    stays: tuple[int, ...]
+    goes: tuple[int, ...]
+    part: float
+    lost: Tensor
+    chance: Tensor
+    much: Tensor
+
+
+def cuts(sharpness: Sharpness, counts: Counts, *, beside: int = 3) -> list[Cut]:
+    """Cuts from nothing to half of the judged pictures, the most blurred first.
+
+    Args:
+        sharpness: of the data set; pictures that it could not judge stay.
+        counts: of the same data set.
+        beside: how many pictures to name on each side of a cut.
+
+    Raises:
+        ValueError: fewer than two pictures could be judged.
+    """
+    order = sharpness.blurred(1.0)
+    if len(order) < 2:
+        raise ValueError(
+            f"the blur of {len(order)} of {len(counts)} pictures could be judged; a cut needs two or more"
+        )
+    numbers = sorted({round(number) for number in np.linspace(0, len(order) // 2, STOPS + 1)})
+    return [_cut(sharpness, counts, order, number, beside) for number in numbers]
+
+
+def _cut(sharpness: Sharpness, counts: Counts, order: list[int], dropped: int, beside: int) -> Cut:
+    pixels = counts.pixels[:, :-1].double()
+    parts = pixels / pixels.sum(dim=0)  # (N, K), NaN where a class is absent
+    lost = parts[order[:dropped]].sum(dim=0).where(pixels.sum(dim=0) > 0, torch.nan)
+    chance = _chance(parts[order], dropped)
+    part = dropped / len(counts)
+    return Cut(
+        dropped,
+        float(sharpness.scores[order[dropped - 1]]) if dropped else float("nan"),
+        tuple(order[dropped : dropped + beside][::-1]),
+        tuple(order[max(dropped - beside, 0) : dropped][::-1]),
+        part,
+        lost,
+        chance,
+        (lost > chance[:, 1]) & (lost > MUCH * part),
+    )
+
+
+def _chance(parts: Tensor, dropped: int) -> Tensor:
+    """(K, 2): mean -/+ 2 standard deviations of what `dropped` of these M pictures hold, drawn at random.
+
+    The sum of a sample without replacement has the mean f q and the variance f (1 - f) M / (M - 1) (sum p^2 -
+    q^2 / M), with f = dropped / M and q = sum p (Cochran, Sampling Techniques, 1977, chapter 2).
+
+    Args:
+        parts: (M, K) which part of each class's pixels each picture holds.
+        dropped: how many are drawn.
+    """
+    number = len(parts)
+    drawn, whole = dropped / number, parts.sum(dim=0)
+    spread = (parts.square().sum(dim=0) - whole.square() / number).clamp(min=0)
+    deviation = (drawn * (1 - drawn) * number / (number - 1) * spread).sqrt()
+    mean = drawn * whole
+    return torch.stack([mean - DOUBT * deviation, mean + DOUBT * deviation], dim=1).clamp(0, 1)
+
+
+def nearest(cuts: Sequence[Cut], dropped: int) -> int:
+    """The place of the cut that drops so many pictures; ValueError where there is none."""
+    numbers = [cut.dropped for cut in cuts]
+    if dropped not in numbers:
+        raise ValueError(f"no cut drops {dropped} pictures; there are {', '.join(map(str, numbers))}")
+    return numbers.index(dropped)
