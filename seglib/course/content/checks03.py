@@ -106,9 +106,21 @@ def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
         raise Wrong(_why_not(weights, expected, pixels.sum(0).double()))
     if not _near(torch.as_tensor(fn(pixels * 7)).double().flatten(), expected):
         raise Wrong("The same pictures with seven times the pixels must get the same weights.")
-    return (
-        "Class 2 is in one picture of three, and large there: its weight is 1. How few pictures is not asked."
-    )
+    return "Class 2 is in one picture of three, and large there. Its weight is 1: few pictures do not count."
+
+
+def _why_not(weights: Tensor, expected: Tensor, total: Tensor) -> str:
+    """What is the matter with weights that are not those expected."""
+    if _near(weights, total.median() / total):
+        return (
+            "You divided by the pixels of all pictures. The frequency of a class is taken over the pictures "
+            "that contain it: 20 of 100 for class 1."
+        )
+    if _near(weights, 1 / expected):
+        return "Upside down: the rarest class has the smallest weight. It is median / frequency."
+    if _near(weights, expected / expected[1] * weights[1]):
+        return "The ratios are right, but the class of median frequency must have the weight 1."
+    return f"For the pixels 80 20 0, 100 0 0, 50 0 50 I expect {_list(expected)}; you say {_list(weights)}."
 
 
 @cache
