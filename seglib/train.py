@@ -24,6 +24,7 @@ from seglib.losses import cross_entropy
 from seglib.training import checks, optimise, processes
 from seglib.training.checkpoint import Keeper
 from seglib.training.clock import Clock
+from seglib.training.learn import learn
 from seglib.training.optimise import LearningRate, Schedule, poly
 from seglib.training.precision import Loss
 from seglib.training.run import Run
@@ -57,6 +58,7 @@ def train(
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 15.0,
     resume: bool = True,
+    compiled: bool | None = None,
     previews: int = 4,
 ) -> Iterator[Step]:
     """Train a net, step by step; `break` stops, and leaves a usable net and, given a path, a checkpoint.
@@ -86,19 +88,20 @@ def train(
         clip: gradients are scaled down to this length, over all parameters.
         seed: decides order, augmentation and dropout.
         device: "cuda" where there is one, else "cpu".
-        precision: "float32", "bfloat16", or "auto": what two timed steps say.
+        precision: "float32", "bfloat16", or "auto": what a few timed steps say, if there are enough to pay.
         checkpoint: file that holds everything needed to go on, written now and then. If it is there, the
             training goes on from it; on a CPU, with the same numbers as if it had never stopped.
         checkpoint_seconds: at most this much is lost when the process is killed.
         resume: False begins anew and overwrites the checkpoint.
+        compiled: let `torch.compile` make the net faster; None for on a GPU, if the steps left pay for it.
         previews: how many validation pictures `Step.preview` shows.
 
     Returns:
         An iterator of Step. If the checkpoint is of a finished training, it has one last step.
 
     Raises:
-        ValueError: an argument, a picture, a mask, the net or the checkpoint is not what it must be; later, the
-            loss is not finite, or not even one picture fits into memory.
+        ValueError: an argument, a picture, a mask, the net or the checkpoint is not what it must be; later,
+            the loss is not finite, or not even one picture fits into memory.
 
     Example:
         >>> from seglib.data.scenes import Scenes
@@ -121,9 +124,10 @@ def train(
     moves = optimise.optimiser(net, optimiser, lr, weight_decay)
     run = Run(
         net, dataset, loss, moves, schedule, clock, device, size,
+        keeper=Keeper(path if rank == 0 else None, checkpoint_seconds),
         steps=math.ceil(epochs * len(dataset) / batch_size) if epochs else steps, limit=seconds, clip=clip,
         batch_size=batch_size, seed=seed, augment=augment, sampler=sampler, precision=precision,
-        keeper=Keeper(path if rank == 0 else None, checkpoint_seconds),
+        compiled=compiled,
     )  # fmt: skip
     run.settings = {
         "data": f"{dataset.name} {dataset.split}, {len(dataset)} pictures of {size[0]} x {size[1]}",
@@ -144,7 +148,7 @@ def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
             yield run.report("This training is over already: its checkpoint says so.")
             return
         for images, masks in run.batches():
-            loss = run.learn(images, masks)
+            loss = learn(run, images, masks)
             run.tick()
             scores, preview = judge.judge(run) if judge and judge.due(run) else (None, None)
             if run.keeper.due():

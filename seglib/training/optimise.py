@@ -72,17 +72,16 @@ def optimiser(net: nn.Module, kind: str, lr: LearningRate, weight_decay: float) 
     rates = dict(lr) if isinstance(lr, Mapping) else {"": lr}
     groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
     for name, parameter in net.named_parameters():
+        part = max((start for start in rates if name.startswith(start)), key=len, default=None)
+        if part is None:
+            raise ValueError(f"no learning rate for {name}: lr has {', '.join(rates)}; add one for ''")
         if parameter.requires_grad:
-            part = max((start for start in rates if name.startswith(start)), key=len, default=None)
-            if part is None:
-                raise ValueError(f"no learning rate for {name}: lr has {', '.join(rates)}; add one for ''")
             groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
     if not groups:
         raise ValueError("no parameter of this net may move: requires_grad is False for all; set some True")
-    if unused := set(rates) - {part for part, _ in groups}:
-        raise ValueError(
-            f"lr is given for {', '.join(map(repr, unused))}, but no trainable parameter begins so"
-        )
+    names = [name for name, _ in net.named_parameters()]
+    if unused := [part for part in rates if not any(name.startswith(part) for name in names)]:
+        raise ValueError(f"lr is given for {', '.join(map(repr, unused))}, but no parameter's name begins so")
     settings = [
         {"params": parameters, "lr": rates[part], "base": rates[part], "weight_decay": weight_decay * decays}
         for (part, decays), parameters in groups.items()

@@ -1,4 +1,4 @@
-"""Sixteen bits where they pay."""
+"""Sixteen bits, and compiled code, where they pay."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from seglib.training.processes import agree
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 WORTH = 0.85  # bfloat16 must take at most this share of float32's time: it has 8 bits of precision, not 24
+SAVED, COST = 0.15, 60.0  # what compiling is assumed to save, as a share of a step, and to cost, in seconds
 
 
 def choose(wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor) -> tuple[str, str]:
@@ -32,9 +35,15 @@ def choose(wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor)
         return wish, ""
     if images.device.type not in ("cpu", "cuda"):
         return "float32", ""
-    trial = copy.deepcopy(net).train()
-    full, half = (_seconds(trial, loss, images, masks, kind) for kind in ("float32", "bfloat16"))
-    chosen = "bfloat16" if half < WORTH * full else "float32"
+    try:
+        with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
+            full, half = (_seconds(net, loss, images, masks, kind) for kind in ("float32", "bfloat16"))
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error) or len(images) == 1:
+            raise
+        images, masks = images[: len(images) // 2], masks[: len(masks) // 2]
+        return choose(wish, net, loss, images, masks)
+    chosen = "bfloat16" if agree(half / full) < WORTH else "float32"
     return chosen, f"{chosen}: a step takes {1e3 * full:.0f} ms in float32, {1e3 * half:.0f} ms in bfloat16."
 
 
@@ -45,12 +54,33 @@ def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
     return logits.float()
 
 
+def pays_to_compile(device: torch.device, seconds_left: float) -> bool:
+    """Whether `torch.compile` saves more than it costs, estimated; never on a CPU, where it takes minutes.
+
+    Example:
+        >>> [pays_to_compile(torch.device("cuda"), seconds) for seconds in (60, 600)]
+        [False, True]
+    """
+    return device.type == "cuda" and SAVED * seconds_left > COST
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this error says that memory ran out, on a GPU or in main memory.
+
+    Example:
+        >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+        True
+    """
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
 def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, precision: str) -> float:
     """The time of the faster of two steps, forward and backward, after one that warms up."""
-    times = []
+    trial, times = copy.deepcopy(net).train(), []
     for _ in range(3):
         begin = time.perf_counter()
-        loss(logits_of(net, images, precision), masks).backward()
+        loss(logits_of(trial, images, precision), masks).backward()
         if images.device.type == "cuda":
             torch.cuda.synchronize(images.device)
         times.append(time.perf_counter() - begin)

@@ -1,4 +1,4 @@
-"""The state of one training, and what can be done with it: learn from a batch, judge, keep, go on."""
+"""The state of one training between two steps: what it knows, says, keeps and goes on from."""
 
 from __future__ import annotations
 
@@ -17,20 +17,17 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.stack import Size, resident
 from seglib.scores import Scores
 from seglib.training import checkpoint, optimise, processes
-from seglib.training.clock import Clock, uninterrupted
-from seglib.training.gradients import gradients
-from seglib.training.precision import Loss, choose
+from seglib.training.clock import Clock
+from seglib.training.precision import Loss, choose, pays_to_compile
 from seglib.training.step import History, Preview, Step
 
+TRIAL = 60  # steps, or ten seconds: shorter trainings do not pay for trying out precisions
 LOOK = 20  # steps between two looks at the losses on a GPU, each of which waits for it
 
 
 @dataclass
 class Run:
-    """One training between two steps.
-
-    Attributes are the arguments of `seglib.train.train`, and what changes from step to step.
-    """
+    """One training: the arguments of `seglib.train.train` as attributes, and what the steps change."""
 
     net: nn.Module
     dataset: SegmentationDataset
@@ -49,10 +46,12 @@ class Run:
     sampler: EpochSampler | None
     clip: float
     precision: str
+    compiled: bool | None
     settings: dict[str, Any] = field(default_factory=dict)
 
     number: int = 0  # steps done
     now: float = 0.0  # seconds that went by, alike in all processes
+    forward: nn.Module | None = None  # the net, compiled
     prepared: float = 0.0  # those before the first step
     pieces: int = 1  # in which a batch goes through the net
     rate: float = 0.0
@@ -73,10 +72,14 @@ class Run:
         self.dataset, message = resident(self.dataset, self.size, self.device)
         self.messages += [message] * bool(message)
         if not state:
+            if self.precision == "auto" and min(self.steps or math.inf, 6 * (self.limit or math.inf)) < TRIAL:
+                self.precision = "float32"
             images, masks = next(self.batches())
             self.precision, why = choose(self.precision, self.net, self.loss, images, masks)
             self.messages += [why] * bool(why)
             self.now = self.prepared = self.clock.seconds()
+        if self.compiled:
+            self.compile("as asked")
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """This process's share of the batches, from the next step on."""
@@ -101,6 +104,20 @@ class Run:
         before, self.now = self.now, self.clock.seconds()
         if learnt:
             self.pace.append(self.now - before)
+            if self.compiled is None and len(self.pace) == LOOK:
+                self.compiled = pays_to_compile(self.device, self.seconds_left())
+                if self.compiled:
+                    self.compile("the steps left pay for it")
+
+    def compile(self, why: str) -> None:
+        """Let torch compile the net's forward and backward; validation keeps the plain net."""
+        self.forward = torch.compile(self.net)  # type: ignore[assignment]
+        self.messages.append(f"torch.compile: {why}; the next step takes up to some minutes.")
+
+    def seconds_left(self) -> float:
+        """How long it will take yet, if it goes on as before; NaN at the beginning."""
+        over = self.done(self.number)
+        return max(0.0, (self.now - self.prepared) * (1 - over) / over) if over else math.nan
 
     def report(
         self,
@@ -113,15 +130,14 @@ class Run:
         said = " ".join([*self.messages, *messages, self.keeper.complaint]).strip()
         self.messages, self.keeper.complaint = [], ""
         pace = sum(self.pace) / len(self.pace) if self.pace else math.nan
-        over = self.done(self.number)
-        left = (self.now - self.prepared) * (1 - over) / over if over else math.nan
-        of = self.steps if self.steps is not None else self.number + (int(left / pace) if over < 1 else 0)
+        left = self.seconds_left()
+        of = self.steps if self.steps is not None else self.number + (0 if self.over() else int(left / pace))
         speed = self.batch_size / pace if pace else math.nan
         return Step(
             self.number,
             of,
             self.now,
-            max(left, 0.0),
+            left,
             speed,
             self.rate,
             self.history,
@@ -130,21 +146,6 @@ class Run:
             said,
             loss,
         )  # fmt: skip
-
-    def learn(self, images: Tensor, masks: Tensor) -> Tensor:
-        """One step: gradients, and the optimiser's move. The loss, still on the device."""
-        with uninterrupted():
-            self.net.train()
-            last = 1.0 if self.steps is None else self.steps / (self.steps + 1)  # the last step moves, too
-            self.rate = optimise.adjust(self.optimiser, self.schedule(last * self.done(self.number + 1)))
-            images = images.contiguous(memory_format=torch.channels_last)
-            loss = processes.add_up(self.net, gradients(self, images, masks))
-            self.remember(loss)
-            moving = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-            nn.utils.clip_grad_norm_(moving, self.clip)
-            self.optimiser.step()
-            self.number += 1
-        return loss
 
     def remember(self, loss: Tensor) -> None:
         """Note the loss; on a GPU, look at it later, together with others: looking waits for the GPU."""

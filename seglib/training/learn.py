@@ -1,4 +1,4 @@
-"""Forward and backward, in as many pieces as memory asks for."""
+"""One step: forward, backward, in as many pieces as memory asks for, and the optimiser's move."""
 
 from __future__ import annotations
 
@@ -6,25 +6,47 @@ import math
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seglib.data.batches import mixed
-from seglib.training import processes
-from seglib.training.precision import logits_of
+from seglib.training import optimise, processes
+from seglib.training.clock import uninterrupted
+from seglib.training.precision import logits_of, out_of_memory
 
 if TYPE_CHECKING:
     from seglib.training.run import Run
 
 
-def gradients(run: Run, images: Tensor, masks: Tensor) -> Tensor:
-    """Put the gradients of this process's share of a batch into the net's parameters.
+def learn(run: Run, images: Tensor, masks: Tensor) -> Tensor:
+    """Learn from a batch.
+
+    Args:
+        run: its net, optimiser and number change.
+        images: (n, 3, H, W) uint8, this process's share of the batch.
+        masks: (n, H, W) uint8.
 
     Returns:
-        The share's part of the loss of the whole batch, still on the device: parts are to be added up.
+        The loss of the whole batch before the step, still on the device.
 
     Raises:
-        ValueError: not even one picture at a time fits into memory.
+        ValueError: the loss is not finite, or not even one picture at a time fits into memory.
     """
+    with uninterrupted():
+        run.net.train()
+        last = 1.0 if run.steps is None else run.steps / (run.steps + 1)  # so that the last step moves, too
+        run.rate = optimise.adjust(run.optimiser, run.schedule(last * run.done(run.number + 1)))
+        loss = _gradients(run, images.contiguous(memory_format=torch.channels_last), masks)
+        loss = processes.add_up(run.net, loss)
+        run.remember(loss)  # on a CPU, a loss that is no number stops here, before it spoils the weights
+        moving = [parameter for group in run.optimiser.param_groups for parameter in group["params"]]
+        nn.utils.clip_grad_norm_(moving, run.clip)
+        run.optimiser.step()
+        run.number += 1
+    return loss
+
+
+def _gradients(run: Run, images: Tensor, masks: Tensor) -> Tensor:
+    """Gradients in the net's parameters; this share's part of the loss: parts are to be added up."""
     while True:
         try:
             return _accumulate(run, images, masks)
@@ -35,17 +57,6 @@ def gradients(run: Run, images: Tensor, masks: Tensor) -> Tensor:
         _halve(run, len(images))
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this error says that memory ran out, on a GPU or in main memory.
-
-    Example:
-        >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
-        True
-    """
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
-
-
 def _accumulate(run: Run, images: Tensor, masks: Tensor) -> Tensor:
     run.optimiser.zero_grad(set_to_none=True)
     total = torch.zeros((), device=run.device)
@@ -53,7 +64,7 @@ def _accumulate(run: Run, images: Tensor, masks: Tensor) -> Tensor:
     with torch.random.fork_rng(devices):  # dropout, too, is a function of the seed and the step
         torch.manual_seed(mixed(run.seed, run.number, processes.share()[0], 2))
         for piece, truth in zip(images.chunk(run.pieces), masks.chunk(run.pieces)):
-            loss = run.loss(logits_of(run.net, piece, run.precision), truth)
+            loss = run.loss(logits_of(run.forward or run.net, piece, run.precision), truth)
             loss = loss * (len(piece) / run.batch_size)
             loss.backward()
             total += loss.detach()
