@@ -5,5 +5,6 @@
 
 from seglib.backbones.backbone import Backbone
 from seglib.backbones.catalog import NAMES, load
+from seglib.backbones.errors import WeightsError
 
-__all__ = ["NAMES", "Backbone", "load"]
+__all__ = ["NAMES", "Backbone", "WeightsError", "load"]

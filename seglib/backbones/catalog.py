@@ -28,7 +28,7 @@ def load(name: str, pretrained: bool = True) -> Backbone:
 
     Raises:
         ValueError: no backbone has this name.
-        OfflineError: a kind of RuntimeError: the weights are not on this machine and cannot be fetched.
+        WeightsError: the weights are not on this machine and cannot be fetched, or are damaged.
 
     Example:
         >>> load("lite0").channels

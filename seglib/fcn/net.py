@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import Any, Self
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seglib.backbones import Backbone
 from seglib.fcn.surgery import hidden_layers
 from seglib.fcn.upsampling import Upsample
+from seglib.labels import VOID
 
 STRIDES = (32, 16, 8)
 GREY = 127  # added around a picture: near the mean of pictures, so about 0 after normalisation
@@ -54,8 +55,7 @@ class FCN(nn.Module):
         super().__init__()
         if stride not in STRIDES:
             raise ValueError(f"stride {stride} must be one of 32, 16, 8")
-        if num_classes < 1:
-            raise ValueError(f"num_classes {num_classes} must be 1 or more")
+        check_classes(num_classes)
         self.num_classes, self.learned = num_classes, learned
         self.hidden, channels = hidden_layers(backbone)
         self.backbone = without_classifier(backbone)
@@ -66,6 +66,16 @@ class FCN(nn.Module):
         self.enlarge = self._upsample(32)
         while self.stride > stride:
             self.add_skip()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What is needed to build this net again, before its weights are loaded."""
+        return {
+            "backbone": self.backbone.name,
+            "num_classes": self.num_classes,
+            "stride": self.stride,
+            "learned": self.learned,
+        }
 
     def forward(self, images: Tensor) -> Tensor:
         """Scores for every pixel.
@@ -125,6 +135,12 @@ def fitted(images: Tensor, centred: bool) -> Tensor:
     odd = 0 if centred else 1
     bottom, right = (-(size - odd) % 32 for size in images.shape[-2:])
     return F.pad(images, (0, right, 0, bottom), value=GREY) if bottom or right else images
+
+
+def check_classes(num_classes: int) -> None:
+    """Say if a number of classes is none that a mask can hold."""
+    if not 1 <= num_classes <= VOID:
+        raise ValueError(f"num_classes is {num_classes}; a mask can hold 1 to {VOID} classes")
 
 
 def without_classifier(backbone: Backbone) -> Backbone:

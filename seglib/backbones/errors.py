@@ -1,0 +1,5 @@
+"""What can go wrong with weights."""
+
+
+class WeightsError(RuntimeError):
+    """Weights cannot be had; the sentence says why and what to do instead."""

@@ -1,0 +1,150 @@
+"""A trained net as a segmenter: picture in, mask out; saved and loaded as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seglib import tensor_files
+from seglib.backbones import load as load_backbone
+from seglib.fcn.net import FCN
+from seglib.fcn.unet import UNet
+from seglib.labels import Classes
+from seglib.tensor_files import TensorFileError
+
+FORMAT = "seglib segmenter 1"
+NETS = {"FCN": FCN, "UNet": UNet}
+
+
+class FCNSegmenter:
+    """Any net that gives scores (N, K, H, W), as a `Segmenter`.
+
+    Args:
+        net: images (N, 3, H, W) uint8 -> logits (N, K, H, W): an `FCN`, a `UNet`, or one of your own.
+        classes: K names and colours.
+        name: what a table calls it; by default "FCN-8s lite0" and the like.
+
+    Raises:
+        ValueError: the net has another number of classes.
+
+    Example:
+        >>> from seglib.backbones import load
+        >>> segmenter = FCNSegmenter(FCN(load("small"), 2, stride=8), Classes.of("background", "fish"))
+        >>> segmenter.name, segmenter.predict(torch.zeros(3, 1, 2, dtype=torch.uint8))
+        ('FCN-8s small', tensor([[0, 0]]))
+    """
+
+    def __init__(self, net: nn.Module, classes: Classes, *, name: str | None = None) -> None:
+        _check_count(getattr(net, "num_classes", len(classes)), classes)
+        self.net, self.classes, self.name = net, classes, name or _name(net)
+
+    def predict(self, image: Tensor) -> Tensor:
+        """The class of every pixel.
+
+        The net is in evaluation mode meanwhile, and afterwards in the mode it was in.
+
+        Args:
+            image: (3, H, W) uint8, any size.
+
+        Returns:
+            (H, W) int64 class indices, on the net's device.
+
+        Raises:
+            ValueError: the picture is something else.
+        """
+        if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
+            raise ValueError(f"a picture is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
+        device = next((weight.device for weight in self.net.parameters()), image.device)
+        training = self.net.training
+        self.net.eval()
+        try:
+            with torch.inference_mode():
+                logits = self.net(image.as_subclass(Tensor)[None].to(device))
+        finally:
+            self.net.train(training)
+        _check_count(logits.shape[1], self.classes)
+        return logits[0].argmax(dim=0)
+
+    def save(self, path: Path | str) -> None:
+        """Write net, classes and name to one file, all of it or nothing.
+
+        Raises:
+            DiskError: the disk is full or may not be written to.
+        """
+        content = {
+            "format": FORMAT,
+            "name": self.name,
+            "names": list(self.classes.names),
+            "colors": [list(color) for color in (*self.classes.colors, self.classes.void_color)],
+            "net": type(self.net).__name__,
+            "settings": getattr(self.net, "settings", {}),
+            "weights": {name: value.cpu() for name, value in self.net.state_dict().items()},
+        }
+        tensor_files.write(Path(path), content)
+
+    @classmethod
+    def load(cls, path: Path | str, net: nn.Module | None = None) -> FCNSegmenter:
+        """Read what `save` wrote; the net is on the CPU and in evaluation mode. Nothing in the file is run.
+
+        Args:
+            path: the file.
+            net: one built like the one that was saved, which gets its weights; needed where that was neither
+                `FCN` nor `UNet`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is cut off, damaged, something else, or of another net; the sentence says which.
+        """
+        path = Path(path)
+        content = tensor_files.read(path)
+        if content.get("format") != FORMAT:
+            raise TensorFileError(f"{path} is no saved segmenter; a checkpoint of a training goes to train()")
+        try:
+            colors = [(red, green, blue) for red, green, blue in content["colors"]]
+            classes = Classes(tuple(content["names"]), tuple(colors[:-1]), colors[-1])
+            net = net or _build(path, content["net"], content["settings"])
+            _fill(path, net, content["weights"])
+            return cls(net.eval(), classes, name=content["name"])
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise TensorFileError(f"{path} lacks a part of a segmenter ({error}); save it anew") from None
+
+
+def _build(path: Path, kind: str, settings: dict[str, Any]) -> nn.Module:
+    """A net like the one that was saved, without its weights."""
+    if kind not in NETS:
+        raise TensorFileError(
+            f"{path} is of a net of your own, {kind}; give one like it: load(path, net=...)"
+        )
+    settings = dict(settings)
+    return NETS[kind](load_backbone(settings.pop("backbone"), pretrained=False), **settings)
+
+
+def _fill(path: Path, net: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Put the weights into the net; say which does not fit."""
+    here = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    there = {name: tuple(value.shape) for name, value in weights.items()}
+    if differing := [name for name in here | there if here.get(name) != there.get(name)]:
+        name = differing[0]
+        raise TensorFileError(
+            f"{path} is of another net: {name} is {there.get(name, 'missing')} in the file and "
+            f"{here.get(name, 'missing')} here ({len(differing)} of {len(here | there)} tensors differ)"
+        )
+    net.load_state_dict(weights)
+
+
+def _check_count(num_classes: int, classes: Classes) -> None:
+    if num_classes != len(classes):
+        raise ValueError(
+            f"the net scores {num_classes} classes, but there are {len(classes)} names "
+            f"({', '.join(classes)}); build the net with num_classes={len(classes)}"
+        )
+
+
+def _name(net: nn.Module) -> str:
+    """What a table calls a net that was given no name."""
+    backbone = getattr(getattr(net, "backbone", None), "name", "")
+    kind = f"FCN-{net.stride}s" if isinstance(net, FCN) else type(net).__name__
+    return f"{kind} {backbone}".strip()
