@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seglib.data.scenes import Scenes
 from seglib.draw import difference, overlay
-from seglib.labels import Classes
+from seglib.labels import VOID, Classes
 from seglib.segmenters import OracleStride
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,7 @@ def main() -> None:
         "notebooks/images/00_question.png": crab_alone(),
         "notebooks/images/01_question.png": five_answers(),
         "notebooks/images/02_question.png": seahorse_finder(),
+        "notebooks/images/03_question.png": a_picture_each(),
     }.items():
         _save(figure, ROOT / path)
         print(path)
@@ -108,6 +109,36 @@ def seahorse_finder() -> Figure:
         "what the product finds",
     )
     return figure
+
+
+def a_picture_each() -> Figure:
+    """Ten pools, one for each class, and how many pixels the ten classes have in them."""
+    classes, masks = POOLS.classes, []
+    figure = Figure(figsize=(10.2, 3.2), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.75, 1))
+    for axis, wanted in zip(left.subplots(2, 5).ravel(), range(len(classes))):
+        image, mask = POOLS[_largest(wanted)]
+        masks.append(mask)
+        _panel(axis, (image * 0.8).to(torch.uint8), classes.names[wanted])
+        if wanted:
+            axis.contour((mask == wanted).numpy(), levels=[0.5], colors="white", linewidths=1.6)
+    known = torch.stack(masks)[torch.stack(masks) != VOID]
+    share = 100 * known.long().bincount(minlength=len(classes)) / len(known)
+    axis = right.subplots()
+    colors = [tuple(channel / 255 for channel in color) for color in classes.colors]
+    axis.barh(list(classes), share.tolist(), color=colors, edgecolor="black", linewidth=0.6)
+    axis.set(xlabel="% of the pixels", ylim=(len(classes) - 0.4, -0.6))
+    for row, value in enumerate(share.tolist()):
+        axis.text(min(value, 80) + 1.5, row, f"{value:.1f}", va="center", fontsize=9)
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _largest(wanted: int) -> int:
+    """The pool, of the first forty, that shows most of a class; of the background, the one that shows least."""
+    share = [(POOLS[index][1] == wanted).double().mean() for index in range(40)]
+    order = sorted(range(40), key=lambda index: share[index])
+    return order[0] if wanted == 0 else order[-1]
 
 
 def _first(*, touching: bool, wanted: str) -> int:

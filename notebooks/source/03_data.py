@@ -1,0 +1,490 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One picture, one question
+#
+# ![Ten tide pools, one for each class, each class outlined once; beside them bars of the pixels of the ten
+# classes: the background has four fifths of them, the seahorse a sliver.](images/03_question.png)
+#
+# The advice is old and good: collect about as many pictures of every class, so that all weigh alike. Here
+# every class got its picture.
+#
+# **Is the data set balanced?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open.
+#
+# <details><summary>A segmenter is right on 99 % of the pixels. Why may it be worthless?</summary>
+#
+# Pixel accuracy is the opinion of the largest class. A class of 0.5 % of the pixels can be missed for half a
+# percent.
+# </details>
+#
+# <details><summary>What does the confusion matrix do with void?</summary>
+#
+# It leaves it out. Such a pixel has no true class.
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+
+# %%
+import torch
+
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
+from seglib.course.budget import budget, price
+from seglib.course.content.checks03 import album, slope
+from seglib.data.balance import count
+from seglib.data.blur import laplacian_variance
+from seglib.data.quality import class_shift, sharpness
+from seglib.data.samplers import ClassBalanced
+from seglib.data.weights import effective_number, enet, inverse_frequency
+from seglib.draw import bars, overlay, pictures
+from seglib.widgets import Annotator, BalanceBoard
+
+lesson = start("03_data")
+
+# %% [markdown] tags=["look"]
+# ## Look at the data
+#
+# A net learns what it is fed. So look at the food: 120 pools, counted three ways.
+
+# %%
+pools = lesson.scenes("train", length=120, size=(160, 160))
+classes = pools.classes
+counts = count(pools)
+counts
+
+# %% [markdown]
+# **Pixels**, **pictures** that contain the class, **objects**: three answers to "how much of it is there?"
+#
+# 1. Which class is the rarest by all three? By what factor does it fall short of the next one, each time?
+# 2. Which class is in every picture and has no object?
+# 3. Turn the dial that makes the seahorse rarer. Which count reaches 0 last?
+
+# %%
+BalanceBoard(pools)
+
+# %% [markdown] tags=["exercise"]
+# [[03.1]]
+#
+# `masks` is a list of masks, of any size, which may hold 255. Return two vectors of length `num_classes`: the
+# pixels of each class, and the number of pictures that contain it.
+
+
+# %%
+def count_classes(masks, num_classes):
+    # BEGIN SOLUTION
+    rows = torch.stack([mask[mask != 255].long().bincount(minlength=num_classes) for mask in masks])
+    return rows.sum(0), (rows > 0).sum(0)
+    # END SOLUTION
+
+
+# %%
+check("03.1", count_classes)
+# hint("03.1")
+
+# %%
+count_classes = checkpoint("03.1", count_classes)
+
+# %% tags=["nbval-check-output"]
+pixels, images = count_classes([mask for _, mask in pools], len(classes))
+print(bool((pixels == counts.total("pixels")).all()), bool((images == counts.total("images")).all()))
+
+# %% [markdown] tags=["instructor"]
+# **10 minutes for counting.** Misconception: "rare" is one number. Let pairs find a class that is rarer by
+# objects than by pixels. Early finishers: what is the count of a class whose every pixel is void at the rim?
+
+# %% [markdown] tags=["concept"]
+# ## The same number of pictures
+#
+# Now follow the advice. Draw a class by lot, then a picture that contains it, and go on. Every class is
+# drawn equally often. This is a **class-balanced sampler** (Shen, Lin and Huang 2016).
+#
+# [[03.p1]]
+
+# %%
+predict("03.p1", ...)
+
+# %%
+draws = list(ClassBalanced(counts, length=5000, seed=lesson.seed))
+drawn = counts.subset(draws)
+rare = classes.index("seahorse")
+reveal("03.p1", 100 * drawn.shares()[rare].item())
+
+# %%
+bars(
+    {
+        "in % of the pictures": dict(zip(classes, (100 * drawn.total("images") / len(draws)).tolist())),
+        "% of the pixels": dict(zip(classes, (100 * drawn.shares()).tolist())),
+    },
+    alt="After class-balanced drawing the seahorse is in a fifth of the pictures, and 1 % of the pixels.",
+)
+
+# %% [markdown]
+# The seahorse is shown more often. But a picture with a seahorse is still mostly sand. **A sampler chooses
+# pictures; it cannot balance the pixels inside one.**
+#
+# Can any choice of pictures? `grade` weights pictures so that the pixels come as near to a wish as they can,
+# and says how near that is. Wish for ten equal classes.
+
+# %%
+from seglib.data.grading import grade
+
+grade(counts, wanted=[1 / len(classes)] * len(classes))
+
+# %% [markdown]
+# Read the last line. Even a few pictures, drawn over and over, leave more than half of the pixels in the
+# wrong class. Whole pictures are all there is to choose from, and they are mostly background.
+
+# %% [markdown] tags=["concept"]
+# ## Weights act on pixels
+#
+# The loss is a mean over pixels. Give the pixels of a rare class more **weight** and it changes what the mean
+# means. Simplest: weight = 1 / share, *inverse frequency*.
+#
+# [[03.p2]]
+
+# %%
+predict("03.p2", ...)
+
+# %%
+inverse = inverse_frequency(counts)
+reveal("03.p2", float(inverse[rare] / inverse[classes.background]))
+
+# %% [markdown]
+# One wrongly painted rim pixel of a seahorse now outweighs a hundred of sand. So the net paints seahorses too
+# wide. Two milder recipes:
+#
+# * **Median frequency** (Eigen and Fergus 2015). The frequency of a class is its share *of the pictures that
+#   contain it*. Weight = median of all frequencies / frequency. A class that is in few pictures, but large
+#   there, is left alone.
+# * **ENet** (Paszke et al. 2016). 1 / ln(1.02 + share): bounded, at most 50.
+
+# %% [markdown] tags=["exercise"]
+# [[03.2]]
+#
+# `pixels` has one row per picture and one column per class. Void is no column. Return one weight per class.
+# Every class occurs. Of an even number of frequencies take either of the middle two, or their mean.
+
+
+# %%
+def median_frequency(pixels):
+    # BEGIN SOLUTION
+    around = ((pixels > 0) * pixels.sum(1, keepdim=True)).sum(0)
+    frequency = pixels.sum(0) / around
+    return frequency.median() / frequency
+    # END SOLUTION
+
+
+# %%
+check("03.2", median_frequency)
+# hint("03.2")
+
+# %%
+median_frequency = checkpoint("03.2", median_frequency)
+
+# %%
+schemes = {
+    "inverse frequency": inverse,
+    "median frequency": median_frequency(counts.pixels[:, : len(classes)]),
+    "ENet": enet(counts),
+}
+bars(
+    {name: dict(zip(classes, (w / w[1:].mean()).tolist())) for name, w in schemes.items()},
+    alt="Weights of three schemes: the seahorse has the largest and the background the smallest in each.",
+    title="weight, animals' mean = 1",
+)
+
+# %% [markdown]
+# **Effective number** (Cui et al. 2019): the second thousand samples of a class add less than the first. Its
+# dial β says how soon. The paper counts *images* and uses .9 to .9999. Feed it *pixels* with the same β, and
+# nothing is left of it:
+
+# %% tags=["nbval-check-output"]
+for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
+    weights = effective_number(counts, beta, unit)
+    print(f"{unit:8} beta {beta:<9} seahorse / fish = {weights[rare] / weights[1]:.1f}")
+
+# %% [markdown]
+# At .9999 the bend lies at 10 000 samples. Every class but the rarest has more pixels than that, many times
+# over, so all weigh nearly alike. With pixels, 1 - β must be one in millions.
+#
+# Do weights pay? They trade: recall of the rare for accuracy of the frequent. Notebook 06 measures it.
+
+# %% [markdown] tags=["instructor"]
+# **12 minutes.** Draw three pictures on the board and let the room compute median frequency before they
+# code. The usual mistake divides by all pictures; the check says so. Ask who would *not* weight at all: the
+# authors of FCN found it unnecessary on VOC. Misconception: weights add information about the rare class.
+
+# %% [markdown] tags=["concept"]
+# ## Blurred, or only smooth?
+#
+# Remove pictures that are too blurry, says the advice. The usual test is one line: the variance of the
+# Laplacian, low means blurred.
+#
+# Here is an album of sixty pools. Thirty are ordinary. Fifteen are calm: flat sand, no noise, perfectly
+# sharp. Fifteen are out of focus by 2 pixels, and grainy.
+
+# %%
+photos = album()
+shown = [0, 30, 45]
+pictures(
+    [photos[i][0] for i in shown],
+    titles=["ordinary", "calm, sharp", "blurred, noisy"],
+    alt="Three pools: one ordinary, one calm and sharp on flat sand, one out of focus and grainy.",
+)
+
+# %% [markdown]
+# [[03.p3]]
+
+# %%
+predict("03.p3", ...)
+
+# %%
+kinds = ["the ordinary ones"] * 30 + ["the calm, sharp ones"] * 15 + ["the blurred, noisy ones"] * 15
+laplacian = torch.tensor([laplacian_variance(image) for image, _ in photos])
+lowest = [kinds[i] for i in laplacian.argsort()[:15]]
+reveal("03.p3", max(set(kinds), key=lowest.count))
+
+# %% [markdown]
+# Noise is detail, to the Laplacian. So the grainy pictures pass, and the calm ones are thrown out. You would
+# keep exactly the wrong fifteen.
+#
+# Better: ask the *edges*, and ask for their *width*. Blur the picture a little, and once more. A sharp edge
+# loses much of its slope. A blurred one has little to lose. Noise is gone after the first blur.
+
+# %% [markdown] tags=["exercise"]
+# [[03.3]]
+#
+# `fine` and `coarse` are the slopes of a picture at every pixel, (H, W), after a blur of 1 and of 2 pixels.
+# Return one number, high for blurred. It shall rank the blurred pictures above the ordinary *and* above the
+# calm ones.
+
+
+# %%
+def edge_blur(fine, coarse):
+    # BEGIN SOLUTION
+    strong = coarse >= coarse.quantile(0.98)
+    return float((coarse / fine)[strong].quantile(0.1))
+    # END SOLUTION
+
+
+# %%
+check("03.3", edge_blur)
+# hint("03.3")
+
+# %%
+edge_blur = checkpoint("03.3", edge_blur)
+
+# %% tags=["nbval-check-output"]
+edges = torch.tensor([edge_blur(slope(image, 1), slope(image, 2)) for image, _ in photos])
+for name, least in (("variance of the Laplacian", -laplacian), ("yours", edges)):
+    out = [kinds[i] for i in least.argsort(descending=True)[:15]]
+    print(f"{name}: of the 15 most blurred, {out.count('the blurred, noisy ones')} really are")
+
+# %% [markdown]
+# A cut for blur is a choice of pictures, and so a choice of classes. Look at what else goes. `sharpness` is
+# your idea with the corners rounded off; `class_shift` shows the price. Take street pictures, if this machine
+# has some.
+
+# %%
+streets = lesson.photographs("train", "camvid") or lesson.photographs("train") or pools
+judged = sharpness(streets)
+class_shift(count(streets), judged.blurred(0.1))
+
+# %% [markdown]
+# Compare the last column with the share of pictures that were dropped. Is a class hit twice as hard as it
+# should be? Then look at the pictures before you drop them.
+
+# %%
+judged.show(4)
+
+# %% [markdown]
+# The board has a second page for this. Move the cut, and find the largest one that hurts no class more than
+# twice.
+
+# %%
+BalanceBoard(streets, sharpness=judged, view="blur")
+
+# %% [markdown] tags=["instructor"]
+# **12 minutes.** On CamVid the most blurred tenth are frames at dusk: ask whether a car drives at dusk.
+# There is always a most blurred tenth. Misconception: a threshold (100 is popular) carries over from one
+# data set to the next. Early finishers: blur only a part of a picture; what should the score be?
+
+# %% [markdown] tags=["concept"]
+# ## Trust, then audit
+#
+# Labels come from people, files from programs, and splits from a tired evening. `audit` reads every sample
+# and looks for what is usually wrong: other sizes, values that are no class, void only, the same picture in
+# two splits, boxes beside their objects.
+#
+# "Wrong" must be mended. "Look" means that a program cannot decide. Here is a delivery of 24 training and 8
+# validation pools.
+
+# %%
+from seglib.course.content.delivery import delivery
+from seglib.data.audit import audit
+
+parts = delivery()
+report = audit(parts)
+report
+
+# %%
+report.worst()
+
+# %% [markdown] tags=["exercise"]
+# [[03.4]]
+#
+# Which *training* pools must not be trained on as they are? Give their names, `{"pool_00", ...}`.
+
+# %%
+# BEGIN SOLUTION drop = ...
+drop = {"pool_03", "pool_07", "pool_11", "pool_15", "pool_19"}
+# END SOLUTION
+
+# %%
+check("03.4", drop)
+# hint("03.4")
+
+# %% [markdown]
+# Mend before you drop: a picture whose mask was cut is still a good picture. And where a picture is in train
+# *and* in validation, it is the training copy that goes.
+
+# %% [markdown] tags=["instructor"]
+# **8 minutes.** The empty pool divides the room. A net that never saw an empty pool finds animals in
+# one. Where the data folder holds Oxford Pets, let somebody run `python -m seglib data audit pets` in a
+# terminal: one photograph is in the published train *and* test list, once with a watermark.
+
+# %% [markdown] tags=["concept"]
+# ## The price of a label
+#
+# A class for the picture, a box per object, a mask per object: each costs more and says more. A **box** says
+# how many there are and about where. A **semantic mask** says which pixels, not how many objects. An
+# **instance mask** says both.
+#
+# Price them yourself. Draw boxes around the animals of two pools; the clock runs by itself, from the first
+# point to the last. Mistakes can be undone, and every box is saved at once.
+#
+# [[03.p4]]
+
+# %%
+predict("03.p4", ...)
+
+# %%
+boxes = Annotator(pools.subset([0, 1]), classes=classes, kind="boxes", path="drawn/boxes.json")
+boxes
+
+# %% [markdown]
+# Now the same animals as **polygons**: click along the outline.
+
+# %%
+polygons = Annotator(pools.subset([0, 1]), classes=classes, kind="polygons", path="drawn/polygons.json")
+polygons
+
+# %% [markdown]
+# Your seconds become a budget. The notebooks on weak supervision will use it. Until you have drawn both, the
+# published seconds stand in.
+
+# %%
+drawn_both = boxes.seconds_per_object > 0 and polygons.seconds_per_object > 0
+cost = price(boxes.seconds_per_object, polygons.seconds_per_object) if drawn_both else budget()
+print(cost)
+
+# %%
+reveal("03.p4", cost.boxes_per_mask)
+
+# %% [markdown]
+# Is a mask worth that many boxes? Notebook 07 answers with trained nets. First: how good are yours? If you
+# drew on the first pool, this compares them with the truth.
+
+# %%
+for name, annotator in (("boxes", boxes), ("polygons", polygons)):
+    if annotator.picture(0).annotations:
+        print(f"{name}, first pool: {annotator.agreement(0)}")
+
+# %% [markdown] tags=["measure"]
+# ## What this buys
+#
+# An hour of labelling, at your price or the published one.
+
+# %%
+for hours in (1, 10, 100):
+    bought = cost.buys(hours)
+    print(f"{hours:3} h: {bought['boxes']:6,} boxes or {bought['masks']:5,} masks")
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[03.5]]
+#
+# A team halves pictures and masks to train faster. Since then their net sees urchins everywhere. This pool
+# has none.
+
+# %%
+number = next(i for i in range(len(pools)) if not (pools[i][1] == classes.index("urchin")).any())
+image, mask = pools[number]
+
+
+# %%
+from torch.nn.functional import interpolate
+
+
+def team_shrink(mask, size):
+    small = interpolate(mask[None, None].float(), size=size, mode="bilinear", antialias=True)
+    return small[0, 0].round().to(torch.uint8)
+
+
+# %%
+small = team_shrink(mask, (80, 80))
+print(f"urchin pixels: {int((small == classes.index('urchin')).sum())}; values: {small.unique().tolist()}")
+pictures(
+    [overlay(image, mask, classes), overlay(image[:, ::2, ::2], small.clamp(max=9), classes)],
+    titles=["as labelled", "as trained on"],
+    alt="A pool as labelled, and its shrunken mask: rims of other classes run around every animal.",
+)
+
+# %% [markdown]
+# Find the fault and write it anew: uint8 in, uint8 out, no class that was not there, and void stays void.
+
+
+# %%
+def shrink(mask, size):
+    # BEGIN SOLUTION
+    return interpolate(mask[None, None].float(), size=size, mode="nearest")[0, 0].to(torch.uint8)
+    # END SOLUTION
+
+
+# %%
+check("03.5", shrink)
+# hint("03.5")
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("03")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * D. Eigen, R. Fergus: *Predicting Depth, Surface Normals and Semantic Labels with a Common Multi-Scale
+#   Convolutional Architecture*, ICCV 2015. Median frequency.
+# * A. Paszke et al.: *ENet*, 2016. V. Badrinarayanan, A. Kendall, R. Cipolla: *SegNet*, PAMI 2017: weights on
+#   CamVid, with and without.
+# * Y. Cui et al.: *Class-Balanced Loss Based on Effective Number of Samples*, CVPR 2019.
+# * L. Shen, Z. Lin, Q. Huang: *Relay Backpropagation*, ECCV 2016: the class-aware sampler. A. Gupta, P.
+#   Dollár, R. Girshick: *LVIS*, CVPR 2019: repeat factors.
+# * F. Crete et al.: *The Blur Effect*, 2007. S. Zhuo, T. Sim: *Defocus map estimation from a single image*,
+#   Pattern Recognition 2011: the ratio at edges.
+# * D. Papadopoulos et al.: *Extreme clicking*, ICCV 2017: a box in 7 seconds. T.-Y. Lin et al.: *Microsoft
+#   COCO*, ECCV 2014: what a mask costs.
+#
+# **Data.** The pools are drawn by `seglib.data.scenes` from a seed; nothing was photographed. Photographs,
+# where found: CamVid or Oxford-IIIT Pet. See `data/README.md`.
