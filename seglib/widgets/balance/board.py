@@ -29,6 +29,10 @@ FILES = (
 )
 
 
+class RefusedError(traitlets.TraitError, ValueError):
+    """A value that a trait does not take. As a TraitError it is taken back where the browser sent it."""
+
+
 class BalanceBoard(Shell):
     """How much there is of each class, what weights make of it, and what a cut for blur takes away.
 
@@ -142,36 +146,37 @@ class BalanceBoard(Shell):
         """The bars as a PNG."""
         return still.picture(self.state)
 
-    @traitlets.validate("selected")
-    def _selected_is_a_class(self, proposal: Any) -> str:
-        self._board.survey.counts.classes.index(proposal.value)  # says which classes there are
-        return str(proposal.value)
+    @traitlets.validate("selected", "view", "unit", "beta", "frequency", "cut")
+    def _is_there(self, proposal: Any) -> Any:
+        try:
+            self._check(proposal.trait.name, proposal.value)
+        except ValueError as error:
+            raise RefusedError(str(error)) from None
+        return proposal.value
 
-    @traitlets.validate("view")
-    def _blur_is_known(self, proposal: Any) -> str:
-        if proposal.value == "blur" and not self._board.cuts:
-            raise ValueError("the blur of these pictures is not known; make the board with sharpness=True")
-        return str(proposal.value)
-
-    @traitlets.validate("unit")
-    def _objects_are_known(self, proposal: Any) -> str:
-        if proposal.value == "objects":
-            self._board.survey.counts.of("objects")  # says that they are not known
-        return str(proposal.value)
-
-    @traitlets.validate("beta", "frequency", "cut")
-    def _one_of_its_stops(self, proposal: Any) -> float:
+    def _check(self, name: str, value: Any) -> None:
+        """Say in one sentence what is wrong with a new value, if something is."""
         known = self._board
+        if name == "selected":
+            known.survey.counts.classes.index(value)  # says which classes there are
+        elif name == "unit":
+            known.survey.counts.of(value)  # says that objects are not known
+        elif name == "view":
+            if value == "blur" and not known.cuts:
+                raise ValueError(
+                    "the blur of these pictures is not known; make the board with sharpness=True"
+                )
+        elif value not in (stops := self._stops(name)):
+            there = ", ".join(f"{stop:.7g}" for stop in stops) or "none here"
+            raise ValueError(f"{name}={value:g} is no stop of its slider; there are {there}")
+
+    def _stops(self, name: str) -> Sequence[float]:
         stops: dict[str, Sequence[float]] = {
             "beta": BETAS,
-            "frequency": known.survey.frequencies or [1.0],
-            "cut": [cut.dropped for cut in known.cuts] or [0],
+            "frequency": self._board.survey.frequencies,
+            "cut": [cut.dropped for cut in self._board.cuts],
         }
-        name = proposal.trait.name
-        if proposal.value not in stops[name]:
-            there = ", ".join(f"{stop:.7g}" for stop in stops[name])
-            raise ValueError(f"{name}={proposal.value:g} is no stop of its slider; use one of {there}")
-        return proposal.value
+        return stops[name]
 
 
 def _rarest(counts: Counts) -> str:

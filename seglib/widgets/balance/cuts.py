@@ -29,7 +29,7 @@ class Cut:
         part: which part of all pictures goes, 0..1.
         lost: (K,) which part of each class's pixels goes; NaN for a class that does not occur.
         chance: (K, 2) between what and what a cut of as many pictures at random would take of each class:
-            its mean, two standard deviations down and up.
+            its mean, two standard deviations down and up (which may be below 0 or above 1).
         much: (K,) bool: more is lost than that, and at least half as much again as `part`.
     """
 
@@ -96,7 +96,7 @@ def _chance(parts: Tensor, dropped: int) -> Tensor:
     spread = (parts.square().sum(dim=0) - whole.square() / number).clamp(min=0)
     deviation = (drawn * (1 - drawn) * number / (number - 1) * spread).sqrt()
     mean = drawn * whole
-    return torch.stack([mean - DOUBT * deviation, mean + DOUBT * deviation], dim=1).clamp(0, 1)
+    return torch.stack([mean - DOUBT * deviation, mean + DOUBT * deviation], dim=1)
 
 
 def nearest(cuts: Sequence[Cut], dropped: int) -> int:

@@ -89,7 +89,7 @@ def _cut(cuts: Sequence[Cut]) -> dict[str, Quantity]:
     """What every cut for blur takes of the classes; on a linear axis only, since nothing may be lost."""
     if not cuts:
         return {}
-    most = max(cut.chance.nan_to_num().max().item() for cut in cuts)
+    most = min(max(cut.chance.nan_to_num().max().item() for cut in cuts), 1.0)
     lost = torch.stack([cut.lost for cut in cuts])
     return {
         "lost": Quantity("Lost by the cut", lost, scale.share_text, scale.share_tick, " %", most, log=False)
