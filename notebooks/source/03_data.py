@@ -64,7 +64,8 @@ counts
 #
 # 1. Which class is the rarest by all three? By what factor does it fall short of the next one, each time?
 # 2. Which class is in every picture and has no object?
-# 3. Turn the dial that makes the seahorse rarer. Which count reaches 0 last?
+# 3. Turn the dial until half as many pictures hold a seahorse. Choose inverse frequency. What does the weight
+#    of the seahorse do, and what do all others do?
 
 # %%
 BalanceBoard(pools)
@@ -194,10 +195,12 @@ schemes = {
     "median frequency": median_frequency(counts.pixels[:, : len(classes)]),
     "ENet": enet(counts),
 }
+shown = ["background", "jellyfish", "fish", "crab", "seahorse"]
+relative = {name: weights / weights[classes.index("fish")] for name, weights in schemes.items()}
 bars(
-    {name: dict(zip(classes, (w / w[1:].mean()).tolist())) for name, w in schemes.items()},
+    {name: {each: float(w[classes.index(each)]) for each in shown} for name, w in relative.items()},
     alt="Weights of three schemes: the seahorse has the largest and the background the smallest in each.",
-    title="weight, animals' mean = 1",
+    title="weight, a fish = 1",
 )
 
 # %% [markdown]
@@ -211,8 +214,8 @@ for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
     print(f"{unit:8} beta {beta:<9} seahorse / fish = {weights[rare] / weights[1]:.1f}")
 
 # %% [markdown]
-# At .9999 the bend lies at 10 000 samples. Every class but the rarest has more pixels than that, many times
-# over, so all weigh nearly alike. With pixels, 1 - β must be one in millions.
+# At .9999 the bend lies at 10 000 samples. All classes have more pixels than that, all but the seahorse
+# several times over, so they weigh nearly alike. With pixels, 1 - β must be one in millions.
 #
 # Do weights pay? They trade: recall of the rare for accuracy of the frequent. Notebook 06 measures it.
 
@@ -227,7 +230,7 @@ for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
 # Remove pictures that are too blurry, says the advice. The usual test is one line: the variance of the
 # Laplacian, low means blurred.
 #
-# Here is an album of sixty pools. Thirty are ordinary. Fifteen are calm: flat sand, no noise, perfectly
+# Here is an album of sixty pools. Thirty are ordinary. Fifteen are calm: even ground, no grain, perfectly
 # sharp. Fifteen are out of focus by 2 pixels, and grainy.
 
 # %%
@@ -236,7 +239,7 @@ shown = [0, 30, 45]
 pictures(
     [photos[i][0] for i in shown],
     titles=["ordinary", "calm, sharp", "blurred, noisy"],
-    alt="Three pools: one ordinary, one calm and sharp on flat sand, one out of focus and grainy.",
+    alt="Three pools: one ordinary, one calm and sharp on even ground, one out of focus and grainy.",
 )
 
 # %% [markdown]
@@ -367,8 +370,8 @@ check("03.4", drop)
 # how many there are and about where. A **semantic mask** says which pixels, not how many objects. An
 # **instance mask** says both.
 #
-# Price them yourself. Draw boxes around the animals of two pools; the clock runs by itself, from the first
-# point to the last. Mistakes can be undone, and every box is saved at once.
+# Price them yourself. Draw boxes around the animals of two pools. The clock of an animal runs from its first
+# point to its last. Mistakes can be undone, and every box is saved at once.
 #
 # [[03.p4]]
 
@@ -376,14 +379,14 @@ check("03.4", drop)
 predict("03.p4", ...)
 
 # %%
-boxes = Annotator(pools.subset([0, 1]), classes=classes, kind="boxes", path="drawn/boxes.json")
+boxes = Annotator(pools.subset([1, 12]), classes=classes, kind="boxes", path="drawn/boxes.json")
 boxes
 
 # %% [markdown]
 # Now the same animals as **polygons**: click along the outline.
 
 # %%
-polygons = Annotator(pools.subset([0, 1]), classes=classes, kind="polygons", path="drawn/polygons.json")
+polygons = Annotator(pools.subset([1, 12]), classes=classes, kind="polygons", path="drawn/polygons.json")
 polygons
 
 # %% [markdown]

@@ -41,12 +41,14 @@ LESSON = Lesson(
         "03.p2": Prediction(
             "Inverse frequency gives the seahorse how many times the weight of the background?",
             unit="times",
+            low=1,
+            high=1000,
         ),
         "03.p3": Prediction(
             "The variance of the Laplacian ranks the album. Which pictures does it call the most blurred?",
             choices=("the blurred, noisy ones", "the calm, sharp ones", "the ordinary ones"),
         ),
-        "03.p4": Prediction("How many boxes can you draw in the time for one mask?", unit="boxes"),
+        "03.p4": Prediction("How many boxes can you draw in the time for one mask?", unit="boxes", high=50),
     },
     exercises={
         "03.1": Exercise(
