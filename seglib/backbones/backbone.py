@@ -110,11 +110,22 @@ class Normalise(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, 3, H, W) -> (N, 3, H, W) float32."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(
-                f"pictures are a batch (N, 3, H, W), not {tuple(images.shape)}; "
-                "a single picture (3, H, W) becomes one by images[None], a grey one by expand(3, -1, -1)"
-            )
-        if not images.numel():
-            raise ValueError(f"pictures {tuple(images.shape)} have no pixels; the smallest is 1 x 1")
+        check_pictures(images)
         return (images.float() - self.mean) / self.std
+
+
+def check_pictures(images: Tensor) -> None:
+    """Say what is wrong with pictures, if their shape or type is; their values are not looked at.
+
+    Raises:
+        ValueError: they are no batch (N, 3, H, W) of uint8 or float, or have no pixels.
+    """
+    if images.ndim != 4 or images.shape[1] != 3:
+        raise ValueError(
+            f"pictures are a batch (N, 3, H, W), not {tuple(images.shape)}; "
+            "a single picture (3, H, W) becomes one by images[None], a grey one by expand(3, -1, -1)"
+        )
+    if not images.numel():
+        raise ValueError(f"pictures {tuple(images.shape)} have no pixels; the smallest is 1 x 1")
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise ValueError(f"pictures are {images.dtype}; they must be uint8, or float with values in 0..255")

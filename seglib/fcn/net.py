@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seglib.backbones import Backbone
+from seglib.backbones.backbone import check_pictures
 from seglib.fcn.surgery import hidden_layers
 from seglib.fcn.upsampling import Upsample
 from seglib.labels import VOID
@@ -132,6 +133,7 @@ def fitted(images: Tensor, centred: bool) -> Tensor:
         >>> [tuple(fitted(torch.zeros(1, 3, 40, 64), centred).shape[2:]) for centred in (True, False)]
         [(64, 64), (65, 65)]
     """
+    check_pictures(images)
     odd = 0 if centred else 1
     bottom, right = (-(size - odd) % 32 for size in images.shape[-2:])
     return F.pad(images, (0, right, 0, bottom), value=GREY) if bottom or right else images

@@ -1,0 +1,80 @@
+"""The fast gradients in bfloat16 are the gradients."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seglib.backbones.depthwise import applies, depthwise, input_gradient, weight_gradient
+from seglib.backbones.lite import SameConv2d
+
+CASES = [
+    (kernel, stride, padding, size)
+    for kernel, stride, size in product((3, 5), (1, 2), ((9, 7), (6, 8), (5, 5)))
+    for padding in ((0, 0), (kernel // 2, kernel // 2), (1, 0))
+]
+
+
+def tensors(kernel: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 4, *size, generator=rng, dtype=torch.float64)
+    return x.requires_grad_(), torch.randn(
+        4, 1, kernel, kernel, generator=rng, dtype=torch.float64
+    ).requires_grad_()
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding", "size"), CASES)
+def test_in_double_precision_they_equal_autograds(
+    kernel: int, stride: int, padding: tuple[int, int], size: tuple[int, int]
+) -> None:
+    x, weight = tensors(kernel, size)
+    out = F.conv2d(x, weight, None, stride, padding, groups=4)
+    grad = torch.randn_like(out)
+    expected = torch.autograd.grad(out, (x, weight), grad)
+    with torch.no_grad():
+        found = (
+            input_gradient(grad, size, weight, stride, padding),
+            weight_gradient(grad, x, weight, stride, padding),
+        )
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), list(product((3, 5), (1, 2))))
+def test_in_bfloat16_they_are_as_good_as_pytorchs(kernel: int, stride: int) -> None:
+    x, weight = tensors(kernel, (13, 13))
+    padding = (kernel // 2, kernel // 2)
+    exact = torch.autograd.grad(
+        F.conv2d(x, weight, None, stride, padding, groups=4).square().sum(), (x, weight)
+    )
+    low = [tensor.detach().bfloat16().requires_grad_() for tensor in (x, weight)]
+    plain = torch.autograd.grad(F.conv2d(*low, None, stride, padding, groups=4).float().square().sum(), low)
+    ours = torch.autograd.grad(depthwise(*low, stride, padding).float().square().sum(), low)
+    for truth, theirs, found in zip(exact, plain, ours):
+        error, allowed = (found - truth).abs().max(), (theirs - truth).abs().max()
+        assert error <= 1.5 * allowed + 1e-2 * truth.abs().max()
+
+
+def test_a_layer_uses_them_only_in_bfloat16_with_gradients() -> None:
+    x = torch.randn(1, 4, 9, 9)
+    assert not applies(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert applies(x)
+        with torch.no_grad():
+            assert not applies(x)
+    with torch.autocast("cpu", torch.float16):
+        assert not applies(x)
+
+
+@pytest.mark.parametrize("size", [(9, 9), (8, 9), (8, 8)])
+def test_a_layer_gives_the_same_either_way(size: tuple[int, int]) -> None:
+    layer, x = SameConv2d(4, 4, 5, stride=2, groups=4, bias=False), torch.randn(1, 4, *size)
+    with torch.autocast("cpu", torch.bfloat16):
+        trained = layer(x)
+        with torch.no_grad():
+            judged = layer(x)
+    assert torch.equal(trained.detach(), judged)
+    assert trained.requires_grad

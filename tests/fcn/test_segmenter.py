@@ -1,0 +1,157 @@
+"""Nets as segmenters: judged, saved, loaded, and told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from seglib import backbones, tensor_files
+from seglib.data.scenes import CLASSES, Scenes
+from seglib.evaluate import evaluate
+from seglib.fcn import FCN, FCNSegmenter, UNet
+from seglib.labels import Classes
+from seglib.tensor_files import TensorFileError
+
+TWO = Classes(("background", "fish"), ((0, 0, 0), (9, 8, 7)), void_color=(1, 2, 3))
+
+
+def fcn(stride: int = 8, **options: object) -> FCN:
+    torch.manual_seed(0)
+    net = FCN(backbones.load("small"), 2, stride=stride, **options)  # type: ignore[arg-type]
+    for score in (net.score, *net.skips.values()):
+        nn.init.normal_(score.weight)
+    return net
+
+
+class Own(nn.Module):
+    """A net that is neither FCN nor U-Net."""
+
+    def __init__(self, num_scores: int = 2) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, num_scores, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.layer(images / 255)
+
+
+def picture(*size: int) -> Tensor:
+    return torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_judge_takes_it() -> None:
+    segmenter = FCNSegmenter(FCN(backbones.load("small"), len(CLASSES)), CLASSES, name="mine")
+    scores = evaluate(segmenter, Scenes(length=2, size=(40, 50)))
+    assert (scores.name, scores.images) == ("mine", 2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 47)])
+def test_the_mask_is_the_best_score_and_the_mode_stays(size: tuple[int, int]) -> None:
+    net = fcn().train()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    mask = FCNSegmenter(net, TWO).predict(picture(*size))
+    assert net.training and mask.shape == size and mask.dtype == torch.int64
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+    with torch.no_grad():
+        assert torch.equal(mask, net.eval()(picture(*size)[None])[0].argmax(0))
+
+
+def test_a_frozen_backbone_stays_frozen() -> None:
+    net = fcn().freeze().train()
+    FCNSegmenter(net, TWO).predict(picture(8, 8))
+    assert net.training and not net.backbone.training
+
+
+@pytest.mark.parametrize(
+    ("net", "name"),
+    [
+        (fcn(), "FCN-8s small"),
+        (fcn(32, learned=True), "FCN-32s small"),
+        (UNet(backbones.load("small"), 2, widths=(8, 8, 8, 8)), "UNet small"),
+        (FCN(backbones.load("lite0"), 2, stride=16), "FCN-16s lite0"),
+    ],
+)
+def test_loaded_it_predicts_the_same(net: nn.Module, name: str, tmp_path: Path) -> None:
+    saved = FCNSegmenter(net, TWO)
+    saved.save(tmp_path / "net.pt")
+    loaded = FCNSegmenter.load(tmp_path / "net.pt")
+    assert loaded.name == name and loaded.classes == TWO and not loaded.net.training
+    assert type(loaded.net) is type(net) and loaded.net.settings == net.settings
+    with torch.no_grad():
+        images = picture(50, 33)[None]
+        assert torch.equal(loaded.net(images), net.eval()(images))
+
+
+def test_a_net_of_ones_own_is_handed_in(tmp_path: Path) -> None:
+    saved, path = FCNSegmenter(Own(), TWO), tmp_path / "own.pt"
+    saved.save(path)
+    loaded = FCNSegmenter.load(path, net=Own())
+    assert loaded.name == "Own" and torch.equal(loaded.predict(picture(5, 6)), saved.predict(picture(5, 6)))
+    with pytest.raises(TensorFileError, match=r"own.pt is of a net of your own, Own; give one like it"):
+        FCNSegmenter.load(path)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (torch.zeros(3, 4, 4), r"uint8, not \(3, 4, 4\) torch.float32"),
+        (torch.zeros(4, 4, dtype=torch.uint8), r"not \(4, 4\)"),
+        (torch.zeros(1, 4, 4, dtype=torch.uint8), r"not \(1, 4, 4\)"),
+        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), r"not \(1, 3, 4, 4\)"),
+        (torch.zeros(3, 0, 4, dtype=torch.uint8), r"have no pixels"),
+    ],
+)
+def test_bad_pictures_get_one_sentence(image: Tensor, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        FCNSegmenter(fcn(), TWO).predict(image)
+
+
+def test_another_number_of_classes_gets_one_sentence() -> None:
+    with pytest.raises(
+        ValueError, match=r"scores 2 classes, but there are 3 names \(a, b, c\).*num_classes=3"
+    ):
+        FCNSegmenter(fcn(), Classes.of("a", "b", "c"))
+    with pytest.raises(ValueError, match="the net scores 5 classes, but there are 2 names"):
+        FCNSegmenter(Own(5), TWO).predict(picture(4, 4))
+
+
+def test_a_file_of_another_net_gets_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    FCNSegmenter(fcn(8), TWO).save(path)
+    with pytest.raises(
+        TensorFileError, match=r"net.pt is of another net: enlarge.weight is \(2, 1, 15, 15\) in the file"
+    ):
+        FCNSegmenter.load(path, net=fcn(32))
+    with pytest.raises(
+        TensorFileError, match=r"score.weight is \(2, 256, 1, 1\) in the file and \(5, 256, 1, 1\)"
+    ):
+        FCNSegmenter.load(path, net=FCN(backbones.load("small"), 5, stride=8))
+
+
+@pytest.mark.parametrize("part", ["names", "colors", "net", "settings", "weights", "name"])
+@pytest.mark.parametrize("value", [None, 3, [], {"no_such": 1}])
+def test_a_file_that_lacks_a_part_gets_one_sentence(part: str, value: object, tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    FCNSegmenter(fcn(), TWO).save(path)
+    content = tensor_files.read(path)
+    content[part] = value
+    tensor_files.write(path, content)
+    if part == "name" and value is not None:
+        return  # any name will do
+    if part == "name":
+        assert FCNSegmenter.load(path).name == "FCN-8s small"
+        return
+    with pytest.raises(ValueError, match=r"."):
+        FCNSegmenter.load(path)
+
+
+def test_a_file_of_something_else_gets_one_sentence(tmp_path: Path) -> None:
+    tensor_files.write(tmp_path / "net.pt", {"weights": torch.ones(3)})
+    with pytest.raises(
+        TensorFileError, match="is no saved segmenter; a checkpoint of a training goes to train"
+    ):
+        FCNSegmenter.load(tmp_path / "net.pt")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        FCNSegmenter.load(tmp_path / "none.pt")
