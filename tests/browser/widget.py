@@ -9,11 +9,11 @@ from playwright.sync_api import Locator, Page
 
 from tests.browser.lab import Notebook, checksum, until
 
-# One notebook shows both widgets: a kernel costs half a gigabyte and several seconds.
+# One notebook shows them all: a kernel costs half a gigabyte and several seconds.
 CELLS = [
     """\
 from seglib.data.scenes import Scenes
-from seglib.widgets import LieDetector, MaskViewer
+from seglib.widgets import BalanceBoard, LieDetector, MaskViewer
 from seglib.widgets.telling import tell
 
 pools = Scenes(length=1)
@@ -22,6 +22,9 @@ image, mask = pools[0]""",
 maps = {"truth": mask, "prediction": tell(mask, "shift", 6)}
 viewer = MaskViewer(image, maps, classes=pools.classes, instances=pools.instances(0))
 viewer""",
+    """\
+board = BalanceBoard(Scenes(length=6, size=(64, 64)), frequencies=[0])
+board""",
     """\
 detector = LieDetector(image, mask, pools.classes)
 detector""",

@@ -178,7 +178,8 @@ def test_without_objects_and_dial_the_numbers_are_those_by_hand() -> None:
     assert (part.texts, beside.texts) == (("67 %", "33 %", "0"), ("100 %", "100 %", "0"))
     assert board.says() == (
         "car: 3.8 % of the pixels, in 1 of 2 pictures. Where it is, it fills 7.5 % of the picture; 100 % of"
-        " its pixels, in the pictures below, lie on its edge. Median frequency: weight 6.92, 33 % of the loss."
+        " its pixels, in the pictures below, lie on its edge."
+        " Median frequency: weight 6.92, 33 % of the loss."
     )
     with pytest.raises(ValueError, match="does not know single objects"):
         board.unit = "objects"

@@ -1,0 +1,215 @@
+"""The class-balance board in Chromium: bars, numbers and thumbnails follow every control, as Python says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from seglib.data.quality import Sharpness
+from seglib.data.scenes import Scenes
+from seglib.widgets import BalanceBoard
+from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
+from tests.browser.plain import show
+from tests.browser.widget import Widget
+
+pytestmark = pytest.mark.browser
+
+POOLS = Scenes(24, size=(96, 96))
+BLUR = Sharpness(POOLS, np.random.default_rng(0).random(24), np.zeros(24))
+LENGTHS = """rows => rows.map(row => [...row.querySelectorAll(".seglib-length")].map(
+    bar => bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width))"""
+
+
+@pytest.fixture(scope="module")
+def built() -> BalanceBoard:
+    return BalanceBoard(POOLS, sharpness=BLUR, frequencies=[0, 0.1, 1])
+
+
+@pytest.fixture
+def twin(built: BalanceBoard) -> BalanceBoard:
+    """The board in this process, in its first state."""
+    begin = {"view": "classes", "axis": "linear", "selected": "seahorse", "frequency": 0.4, "cut": 0}
+    for name, value in {**begin, "scheme": "none", "unit": "images", "beta": 0.999}.items():
+        setattr(built, name, value)
+    return built
+
+
+@pytest.fixture
+def card(page: Page, twin: BalanceBoard) -> Locator:
+    """The same board on a page as wide as a narrow cell."""
+    page.set_viewport_size({"width": 700, "height": 900})
+    show(page, twin)
+    return page.locator(".seglib-card")
+
+
+def agree(card: Locator, twin: BalanceBoard) -> None:
+    """Words, numbers and lengths of bars on the page are those of the twin."""
+    view = card.locator(".seglib-view:visible")
+    expect(view.get_by_role("status")).to_have_text(twin.says())
+    columns = twin.columns()
+    rows = view.locator(".seglib-bars-row")
+    seen = [cell.strip().removesuffix(" ▲") for cell in rows.locator(".seglib-number").all_inner_texts()]
+    assert seen == [column.texts[place] for place in range(10) for column in columns]
+    expected = np.array([column.lengths for column in columns]).T
+    floor = 0.04  # a bar of next to nothing is two pixels long
+
+    def drawn() -> bool:  # bars take a tenth of a second to move
+        error = np.abs(np.array(rows.evaluate_all(LENGTHS)) - expected)
+        return bool((error < np.where(expected > floor, 0.01, floor)).all())
+
+    until(drawn, "the bars are as long as Python says", 5)
+    assert view.get_by_role("columnheader").all_inner_texts()[1:] == [column.title for column in columns]
+
+
+def row(card: Locator, name: str) -> Locator:
+    """The row of a class."""
+    return card.locator(".seglib-bars-row:visible", has=card.page.get_by_role("radio", name=name))
+
+
+def pictures(card: Locator) -> list[int]:
+    """The thumbnails on show, as numbers that change with their pixels."""
+    return [checksum(canvas) for canvas in card.locator(".seglib-thumbs canvas:visible").all()]
+
+
+def test_the_axis_and_every_scheme(card: Locator, twin: BalanceBoard) -> None:
+    agree(card, twin)
+    for scheme in ("Inverse frequency", "Median frequency", "ENet", "None"):
+        card.get_by_role("radio", name=scheme).check()
+        twin.scheme = scheme.lower()
+        agree(card, twin)
+    card.get_by_role("radio", name="Log").check()
+    twin.axis = "log"
+    agree(card, twin)
+
+
+def test_the_effective_number_has_a_unit_and_a_beta(card: Locator, twin: BalanceBoard) -> None:
+    expect(card.get_by_label("β")).to_be_hidden()
+    card.get_by_role("radio", name="Effective number").check()
+    card.get_by_role("radio", name="Pixels").check()
+    card.get_by_label("β").focus()
+    for _ in range(3):
+        card.page.keyboard.press("ArrowRight")
+    twin.scheme, twin.unit, twin.beta = "effective number", "pixels", 0.999999
+    agree(card, twin)
+
+
+def test_a_class_is_chosen_by_key_and_by_click(card: Locator, twin: BalanceBoard) -> None:
+    card.get_by_role("radio", name="seahorse").focus()
+    before = pictures(card)
+    for key, name in (("ArrowUp", "snail"), ("ArrowUp", "urchin"), ("ArrowDown", "snail")):
+        card.page.keyboard.press(key)
+        twin.selected = name
+        agree(card, twin)
+        assert pictures(card) != before
+        before = pictures(card)
+    labels = [canvas.get_attribute("aria-label") for canvas in card.locator("canvas:visible").all()]
+    assert all(re.fullmatch(r"picture \d+: snail [\d.]+ %", label or "") for label in labels)
+    row(card, "kelp").locator(".seglib-bartrack").last.click()
+    twin.selected = "kelp"
+    agree(card, twin)
+
+
+def test_the_dial_redraws_all(card: Locator, twin: BalanceBoard) -> None:
+    dial = card.get_by_label("How often a seahorse is drawn")
+    dial.focus()
+    card.page.keyboard.press("Home")
+    for stop in (0, 0.1, 0.4, 1):
+        twin.frequency = stop
+        agree(card, twin)
+        shown = (twin.counts.pixels[:, twin.state.selected] > 0).sum().item()
+        assert len(pictures(card)) == min(shown, 6)
+        card.page.keyboard.press("ArrowRight")
+    assert dial.get_attribute("aria-valuetext") == "as often as any other"
+    assert card.page.evaluate("sent.at(-1)") == {"frequency": 1}
+    card.screenshot(path=ARTEFACTS / "balance.png")
+
+
+def test_the_class_is_lit_and_all_else_is_dimmed(card: Locator, twin: BalanceBoard) -> None:
+    number = card.page.evaluate("model.get('data').settings[2].shown[0][0]")[2]
+    image, mask = POOLS[int(number)]
+    row(card, "background").click()
+    canvas = card.locator(".seglib-thumbs canvas").first
+    seen = np.array(
+        canvas.evaluate("""canvas => [...canvas.getContext("2d").getImageData(0, 0, 192, 192).data]""")
+    ).reshape(192, 192, 4)[::2, ::2, :3]
+    expected = image.permute(1, 2, 0).numpy().astype(float)
+    object_ = (mask > 0).numpy() & (mask < 255).numpy()
+    ratio = seen.mean(axis=2) / expected.mean(axis=2).clip(1)
+    assert np.median(ratio[(mask == 0).numpy()]) == pytest.approx(1, abs=0.05)
+    assert np.median(ratio[object_]) == pytest.approx(1 - 0x60 / 255, abs=0.07)
+    assert (seen[object_ | (mask == 255).numpy()] > 240).all(axis=1).any()  # the line
+
+
+def test_the_cut_moves_the_pictures_and_shows_what_is_lost(card: Locator, twin: BalanceBoard) -> None:
+    card.get_by_role("radio", name="Blur").check()
+    twin.view = "blur"
+    agree(card, twin)
+    expect(card.get_by_text("Nothing goes yet.")).to_be_visible()
+    cut, before = card.get_by_label("Drop the most blurred"), pictures(card)
+    cut.focus()
+    for dropped in (1, 2, 3, 4):
+        card.page.keyboard.press("ArrowRight")
+        twin.cut = dropped
+        agree(card, twin)
+        assert pictures(card) != before
+        before = pictures(card)
+        names = [canvas.get_attribute("aria-label") for canvas in card.locator("canvas:visible").all()]
+        order = BLUR.blurred(1.0)
+        near = [*order[dropped : dropped + 3][::-1], *order[max(dropped - 3, 0) : dropped][::-1]]
+        assert [int(re.findall(r"\d+", name or "")[0]) for name in names] == near
+    marked = card.locator(".seglib-bars-row:visible", has=card.page.locator("[data-much]")).all_inner_texts()
+    much = twin._board.cuts[4].much
+    assert [text.split()[0] for text in marked] == [n for n, m in zip(POOLS.classes, much) if m]
+    card.screenshot(path=ARTEFACTS / "balance-blur.png")
+
+
+def test_hatching_can_be_left_out(card: Locator) -> None:
+    bar = row(card, "crab").locator(".seglib-length").first
+    assert "url(" in bar.evaluate("bar => getComputedStyle(bar).backgroundImage")
+    card.get_by_role("checkbox", name="Hatching").focus()
+    card.page.keyboard.press("Space")
+    assert bar.evaluate("bar => getComputedStyle(bar).backgroundImage") == "none"
+
+
+def test_it_fits_a_narrow_cell_and_every_control_has_a_name(card: Locator) -> None:
+    for view in ("Blur", "Classes"):
+        card.get_by_role("radio", name=view).check()
+        overflow = card.evaluate("""card => [card, ...card.querySelectorAll(".seglib-bars")].map(
+            box => box.scrollWidth - box.clientWidth)""")
+        assert max(overflow) <= 0
+    nameless = card.locator("input, button, [tabindex]").evaluate_all("""controls => controls.filter(
+        control => !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
+        || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML)""")
+    assert nameless == []
+
+
+def test_exported_it_works_without_a_kernel(page: Page, twin: BalanceBoard, tmp_path: Path) -> None:
+    file = tmp_path / "board.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8>{twin.to_html()}", encoding="utf-8")
+    page.route(re.compile("^(?!file:)"), lambda route: route.abort())
+    page.goto(file.as_uri())
+    card = page.locator(".seglib-card")
+    agree(card, twin)
+    card.get_by_label("How often a seahorse is drawn").focus()
+    page.keyboard.press("ArrowRight")
+    twin.frequency = 1
+    agree(card, twin)
+
+
+def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(widgets: tuple[Notebook, list[str]]) -> None:
+    notebook, errors = widgets
+    board = Widget(notebook, "Class balance")
+    board.card.get_by_label("How often a seahorse is drawn").focus()
+    board.page.keyboard.press("ArrowLeft")
+    until(lambda: board.python("board.frequency") == 0, "Python reads the dial", 5)
+    board.card.get_by_role("radio", name="crab").focus()
+    board.page.keyboard.press("ArrowDown")
+    until(lambda: board.python("board.selected") == "jellyfish", "Python reads the class", 5)
+    board.execute("board.scheme = 'enet'")
+    expect(board.card.get_by_role("radio", name="ENet")).to_be_checked()
+    expect(board.card.get_by_role("status").first).to_have_text(board.python("board.says()"))
+    assert not errors, errors
