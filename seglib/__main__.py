@@ -1,4 +1,4 @@
-"""The command line: `python -m seglib doctor`."""
+"""The command line: `python -m seglib doctor`, `data audit`, `train`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ except ModuleNotFoundError:
         "In the project's folder, `make doctor` sets everything up and uses the right Python."
     )
 
+from seglib import train_command
 from seglib.data import cli
 from seglib.doctor import examine, ready, report
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 app.add_typer(cli.app, name="data")
+app.command()(train_command.train)
 
 
 @app.callback()

@@ -82,8 +82,10 @@ class Augment:
                 image, mask = image.flip(-1), mask.flip(-1)
             rows, new_rows = _along(image.shape[1], size[0], zoom, row[2])
             columns, new_columns = _along(image.shape[2], size[1], zoom, row[3])
-            target = new_image[:, new_rows, new_columns]
-            _resize(image[:, rows, columns], mask[rows, columns], target, new_mask[new_rows, new_columns])
+            target = new_mask[new_rows, new_columns]
+            image, mask = resized(image[:, rows, columns], mask[rows, columns], target.shape)
+            target.copy_(mask)
+            new_image[:, new_rows, new_columns] = image
         return seen, truth
 
     def _recoloured(self, images: Tensor, chance: Tensor) -> Tensor:
@@ -107,12 +109,17 @@ def _along(length: int, wanted: int, zoom: float, place: float) -> tuple[slice, 
     return slice(begin, end), slice(first, max(round((end - start) * scale), first + 1))
 
 
-def _resize(image: Tensor, mask: Tensor, new_image: Tensor, new_mask: Tensor) -> None:
-    """Resample a picture and its mask into tensors of another size."""
-    size = [*new_mask.shape]
-    if image.shape[1:] == new_mask.shape:
-        new_image.copy_(image)
-        new_mask.copy_(mask)
-        return
-    new_image.copy_(V.resize(Image(image), size, antialias=True))
-    new_mask.copy_(V.resize(Mask(mask), size, interpolation=InterpolationMode.NEAREST_EXACT))
+def resized(image: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """A picture (3, H, W) and its mask (H, W), uint8, in another size: smooth the one, nearest the other.
+
+    Example:
+        >>> resized(torch.zeros(3, 1, 2, dtype=torch.uint8), torch.tensor([[0, 7]]), (1, 4))[1]
+        tensor([[0, 0, 7, 7]])
+    """
+    if mask.shape == size:
+        return image, mask
+    # Torch 2.15 fails on bytes in some shapes that are one pixel wide (UpSampleKernelAVXAntialias.h).
+    image = image if min(*image.shape, *size) > 1 else image.float()
+    image = V.resize(Image(image), [*size], antialias=True).as_subclass(Tensor)
+    mask = V.resize(Mask(mask), [*size], interpolation=InterpolationMode.NEAREST_EXACT).as_subclass(Tensor)
+    return image.round().to(torch.uint8) if image.is_floating_point() else image, mask

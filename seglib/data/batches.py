@@ -123,8 +123,11 @@ def pick(
         raise ValueError("size is missing: pictures that are not in a Stack yet must be brought to one size")
     workers = max(1, cores() - 1)
     loader = torch.utils.data.DataLoader(_Fitted(dataset, size), batch_sampler=chosen, num_workers=workers)
-    for images, masks in loader:
-        yield images.to(device), masks.to(device)
+    try:
+        for images, masks in loader:
+            yield images.to(device), masks.to(device)
+    except ValueError as error:  # the worker's traceback, and last what it wanted to say
+        raise ValueError(str(error).strip().split("\n")[-1].removeprefix("ValueError: ")) from None
 
 
 class _Fitted(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):

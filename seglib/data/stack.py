@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.augment import GREY
+from seglib.data.augment import GREY, resized
 from seglib.data.dataset import SegmentationDataset
 from seglib.labels import VOID
 from seglib.profiles import cores, pick_profile
@@ -137,11 +136,9 @@ def fitted(image: Tensor, mask: Tensor, size: Size) -> tuple[Tensor, Tensor]:
     inside = [min(max(1, round(side * scale)), most) for side, most in zip((height, width), size)]
     top, left = (size[0] - inside[0]) // 2, (size[1] - inside[1]) // 2
     border = [left, top, size[1] - inside[1] - left, size[0] - inside[0] - top]
-    image = V.resize(Image(image), inside, antialias=True)
-    mask = V.resize(Mask(mask), inside, interpolation=InterpolationMode.NEAREST_EXACT)
-    return V.pad(image, border, fill=GREY).as_subclass(Tensor), V.pad(mask, border, fill=VOID).as_subclass(
-        Tensor
-    )
+    image, mask = resized(image, mask, (inside[0], inside[1]))
+    mask = V.pad(Mask(mask), border, fill=VOID).as_subclass(Tensor)
+    return V.pad(image, border, fill=GREY), mask
 
 
 def resident(
@@ -162,7 +159,7 @@ def resident(
         return stack(dataset, size=size), f"{name}, too much for {device}: it stays in main memory."
     return (
         dataset,
-        f"{name}, more than half of the memory that is free: worker processes decode it as it is used.",
+        f"{name}, more than half of the free memory: worker processes decode it when used.",
     )
 
 

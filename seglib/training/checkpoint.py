@@ -1,13 +1,11 @@
 """Keep a training on disk, so that it can go on as if it had never stopped.
 
-A file is written under another name and then renamed, so the old one is whole until the new one is. It holds
-tensors, numbers and words and is read with `weights_only=True`: a file that would run a program is refused.
+It is a file of tensors, numbers and words (`seglib.tensor_files`), whole at every moment: the old one until
+the new one is written.
 """
 
 from __future__ import annotations
 
-import os
-import pickle
 import time
 import warnings
 from collections.abc import Mapping
@@ -15,16 +13,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from seglib.data.disk import writing
+from seglib import tensor_files
+from seglib.tensor_files import TensorFileError
 
-FORMAT = 1
+FORMAT = "seglib checkpoint 1"
 PARTS = {"format", "net", "optimiser", "number", "settings"}
 
 
-class CheckpointError(ValueError):
+class CheckpointError(TensorFileError):
     """A checkpoint cannot be used; the sentence says why and what to do."""
 
 
@@ -61,7 +59,7 @@ class Keeper:
             return
         self.wait()
         self.last = time.monotonic()
-        self.pending = self.writer.submit(save, self.path, _copied(state))
+        self.pending = self.writer.submit(tensor_files.write, self.path, {"format": FORMAT, **_copied(state)})
 
     def wait(self) -> None:
         """Until the last checkpoint is on the disk."""
@@ -85,25 +83,6 @@ class Keeper:
                 warnings.warn(self.complaint, stacklevel=2)
 
 
-def save(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint, all of it or nothing.
-
-    Raises:
-        DiskError: the disk is full or may not be written to.
-    """
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                torch.save({"format": FORMAT, **state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-
-
 def load(path: Path) -> dict[str, Any]:
     """Read a checkpoint; nothing in it is run.
 
@@ -111,19 +90,11 @@ def load(path: Path) -> dict[str, Any]:
         CheckpointError: it is damaged, holds a program, or is no checkpoint of a training.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:
-        raise CheckpointError(
-            f"{path} holds more than tensors, numbers and words, so nothing of it was read: such a file can "
-            "run any program when it is opened; take one that seglib wrote, or delete it to begin anew"
-        ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).split("\n")[0].split(". ")[0]
-        raise CheckpointError(
-            f"{path} is damaged or cut off ({reason}); delete it to begin anew, or take an older copy."
-        ) from None
-    if not isinstance(state, dict) or not state.keys() >= PARTS or state["format"] != FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of a training; give another path, or move it away.")
+        state = tensor_files.read(path)
+    except TensorFileError as error:
+        raise CheckpointError(f"{error}, or begin anew with resume=False") from None
+    if not state.keys() >= PARTS or state["format"] != FORMAT:
+        raise CheckpointError(f"{path} is no checkpoint of a training; give another path, or move it away")
     return state
 
 

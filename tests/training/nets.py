@@ -64,3 +64,8 @@ def endless(path: Path) -> None:
     torch.set_num_threads(1)
     for _ in train(Net(), Squares(), checkpoint=path, checkpoint_seconds=0, **LONG):
         pass
+
+
+def plain(num_classes: int) -> Net:
+    """For `--net`: neither batch normalisation nor dropout, so that pictures do not notice each other."""
+    return Net(num_classes, norm=False)

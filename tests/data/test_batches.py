@@ -1,0 +1,112 @@
+"""Batches: every picture once an epoch, the same batch whatever came before, by index or by workers."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
+
+from seglib.data import stack as stack_module
+from seglib.data.augment import Augment
+from seglib.data.balance import count
+from seglib.data.batches import batches, order
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.samplers import RepeatFactor
+from seglib.data.stack import Stack, resident, stack
+from seglib.labels import Classes
+from seglib.train import train
+from tests.training.nets import Net, Squares, weights
+
+
+class Numbered(SegmentationDataset):
+    """Picture number i is i everywhere, and so is nothing else."""
+
+    name, split, classes = "numbered", "train", Classes.of("background", "square", "edge")
+
+    def __len__(self) -> int:
+        return 7
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        return Image(torch.full((3, 4, 6), index, dtype=torch.uint8)), Mask(
+            torch.zeros(4, 6, dtype=torch.uint8)
+        )
+
+
+def first(
+    number: int, dataset: SegmentationDataset | None = None, **settings: Any
+) -> list[tuple[Tensor, Tensor]]:
+    settings = {"batch_size": 4, "size": (4, 6)} | settings
+    return [*islice(batches(dataset or stack(Numbered()), **settings), number)]
+
+
+def seen(given: list[tuple[Tensor, Tensor]]) -> list[int]:
+    return torch.cat([images[:, 0, 0, 0] for images, _ in given]).tolist()
+
+
+def test_every_picture_once_an_epoch_and_all_batches_full() -> None:
+    given = first(7)
+    assert {len(images) for images, _ in given} == {4}
+    numbers = seen(given)
+    epochs = [numbers[start : start + 7] for start in (0, 7, 14, 21)]
+    assert all(sorted(epoch) == [*range(7)] for epoch in epochs) and len({*map(tuple, epochs)}) == 4
+    assert seen(first(7, seed=1)) != numbers
+
+
+@pytest.mark.parametrize("augment", [None, Augment()])
+def test_a_batch_is_the_same_whatever_came_before(augment: Augment | None) -> None:
+    data = stack(Squares(7))
+    given, later = first(9, data, augment=augment), first(4, data, augment=augment, start=5)
+    assert all(torch.equal(a, b) for pair in zip(given[5:], later) for a, b in zip(*pair))
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4])
+def test_shares_of_several_processes_make_up_the_batch(processes: int) -> None:
+    data, augment = stack(Squares(7)), Augment()
+    ((images, masks),) = first(1, data, augment=augment)
+    for rank in range(processes):
+        ((some, truth),) = first(1, data, augment=augment, share=(rank, processes))
+        assert torch.equal(some, images[rank::processes]) and torch.equal(truth, masks[rank::processes])
+
+
+def test_a_sampler_chooses() -> None:
+    counts = count(Squares(3), jobs=1)
+    chosen = list(islice(order(3, 0, RepeatFactor(counts, threshold=1.0)), 50))
+    assert {*chosen} == {0, 1, 2}
+    assert chosen[10:] == list(islice(order(3, 0, RepeatFactor(counts, threshold=1.0), skip=10), 40))
+
+
+def test_workers_give_the_same_batches() -> None:
+    data, augment = Squares(5), Augment()
+    by_index, by_workers = (first(4, each, augment=augment, size=(24, 32)) for each in (stack(data), data))
+    assert all(torch.equal(a, b) for pair in zip(by_index, by_workers) for a, b in zip(*pair))
+
+
+def test_what_does_not_fit_is_decoded_by_workers_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    roomy, tight, settings = Net(), Net(), {"steps": 3, "batch_size": 4, "precision": "float32"}
+    for _ in train(roomy, Squares(5), **settings):  # type: ignore[arg-type]
+        pass
+    need = 5 * 24 * 32 * 4
+    monkeypatch.setattr(stack_module, "free", lambda device: 2 * need)
+    assert isinstance(resident(Squares(5), (24, 32), torch.device("cpu"))[0], Stack)
+    monkeypatch.setattr(stack_module, "free", lambda device: 2 * need - 1)
+    said = [step.message for step in train(tight, Squares(5), val=Squares(2, split="val"), **settings)]  # type: ignore[arg-type]
+    assert (
+        "squares train takes 0.0 GB, more than half of the free memory: worker processes decode it" in said[0]
+    )
+    assert torch.equal(weights(roomy), weights(tight))
+
+
+def test_a_worker_s_complaint_is_one_sentence() -> None:
+    class Spoilt(Squares):
+        def __getitem__(self, index: int) -> Any:
+            image, mask = super().__getitem__(index)
+            return image, mask + 7
+
+    with pytest.raises(
+        ValueError, match=r"^squares train, picture \d: the mask holds the value \d+; [^\n]*$"
+    ):
+        first(1, Spoilt(5), size=(24, 32))

@@ -1,0 +1,89 @@
+"""`python -m seglib train`: alone, and as two processes that do what one does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.transforms.v2.functional import to_pil_image
+from typer.testing import CliRunner
+
+from seglib import train_command
+from seglib.__main__ import app
+from seglib.backbones import NAMES
+from seglib.labels import VOID
+from tests.training.nets import Squares
+
+ROOT = Path(__file__).resolve().parent.parent
+NET = "tests.training.nets:plain"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of one's own: 6 pictures to train on and 5 to validate, two of them odd ones out."""
+    path = tmp_path_factory.mktemp("squares")
+    for split, count in (("train", 6), ("val", 5)):
+        for index, (image, mask) in enumerate(Squares(count, split=split)):
+            for kind, picture in (("images", image), ("masks", mask.masked_fill(mask == VOID, 0)[None])):
+                (path / kind / split).mkdir(parents=True, exist_ok=True)
+                to_pil_image(picture).save(path / kind / split / f"{index}.png")
+    (path / "classes.txt").write_text("background\nsquare\nedge\n")
+    return path
+
+
+def options(folder: Path, out: Path, *more: str) -> list[str]:
+    common = ["--data", str(folder), "--net", NET, "--batch-size", "4", "--precision", "float32"]
+    return ["train", *common, "--steps", "8", "--lr", "0.01", "--no-augment", "--out", str(out), *more]
+
+
+def test_it_trains_prints_the_table_and_goes_on(folder: Path, tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, options(folder, tmp_path))
+    assert ran.exit_code == 0, ran.output
+    assert ran.output.startswith("8 steps in ") and str(tmp_path / "checkpoint.pt") in ran.output
+    assert "5 pictures" in ran.output and "all background" in ran.output and "IoU of square" in ran.output
+    again = CliRunner().invoke(app, options(folder, tmp_path, "--steps", "12"))
+    assert again.exit_code == 0 and "Going on after step 8" in again.output and "12 steps" in again.output
+    assert CliRunner().invoke(app, options(folder, tmp_path, "--no-resume")).output.count("Going on") == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--net", "fcn8s-lite9"], f"no backbone is called 'lite9'; there are {', '.join(NAMES)}"),
+        (["--net", "resnet"], "--net resnet: there is no such net; give fcn8s-, "),
+        (["--net", "seglib.fcn:nothing"], "has no attribute 'nothing'"),
+        (["--data", "nowhere"], "nowhere"),
+        (["--seconds", "3"], "give one of steps=, epochs= or seconds=, not steps and seconds"),
+    ],
+)
+def test_what_is_wrong_is_a_sentence(folder: Path, tmp_path: Path, more: list[str], words: str) -> None:
+    ran = CliRunner().invoke(app, options(folder, tmp_path, *more))
+    assert ran.exit_code == 1 and words in ran.output and "Traceback" not in ran.output
+
+
+def test_nets_by_name() -> None:
+    net = train_command.build("fcn16s-small", 5, pretrained=False)
+    assert net(torch.zeros(1, 3, 33, 40, dtype=torch.uint8)).shape == (1, 5, 33, 40)
+
+
+def test_two_processes_do_what_one_does(folder: Path, tmp_path: Path) -> None:
+    """Batches of 5 in shares of 3 and 2: the same training, and every pixel counted once."""
+    one, two = options(folder, tmp_path / "1", "--batch-size", "5"), options(folder, tmp_path / "2")
+    assert CliRunner().invoke(app, one).exit_code == 0
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["-m", "seglib", *two, "--batch-size", "5"]
+    environ = os.environ | {"OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("IoU of square") == 1
+    alone, both = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("1", "2"))
+    torch.testing.assert_close(both["losses"], alone["losses"], rtol=1e-5, atol=1e-6)
+    for name, value in alone["net"].items():
+        torch.testing.assert_close(both["net"][name], value, rtol=1e-4, atol=1e-5)
+    for row, other in zip(alone["scores"], both["scores"], strict=True):
+        assert torch.equal(row["confusion"], other["confusion"])
+        assert row["confusion"].sum() == 5 * 24 * 32
