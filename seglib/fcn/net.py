@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seglib.backbones import Backbone
 from seglib.backbones.backbone import check_pictures
-from seglib.fcn.surgery import hidden_layers
+from seglib.fcn.hidden import hidden_layers
 from seglib.fcn.upsampling import Upsample
 from seglib.labels import VOID
 
@@ -34,7 +34,7 @@ class FCN(nn.Module):
 
     Attributes:
         backbone: its copy.
-        hidden: the layers of the classifier between backbone and score, see `surgery.hidden_layers`.
+        hidden: the layers of the classifier between backbone and score, see `hidden_layers`.
 
     Reference:
         Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 4.

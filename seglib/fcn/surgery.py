@@ -15,9 +15,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from seglib.backbones.backbone import MADE_FOR, Backbone
-from seglib.backbones.freezing import Freezable
-
 Shape = tuple[int, ...]
 
 
@@ -91,39 +88,12 @@ class Convolutional(nn.Sequential):
         return super().forward(images)
 
 
-def hidden_layers(backbone: Backbone) -> tuple[Hidden, int]:
-    """What the classifier of a backbone does before its last layer, as convolutions on the map at stride 32.
-
-    For VGG these are the two layers of 4096, for EfficientNet a 1 x 1 convolution; a ResNet has none. Zeros
-    are added around the map so that its size stays; global average pooling is left out: every place is to
-    have its own say.
-
-    Returns:
-        The layers, with copied weights, and the number of channels they put out.
-    """
-    channels = backbone.channels[32]
-    if backbone.classifier is None:
-        return Hidden(), channels
-    side = MADE_FOR // 32
-    *layers, _ = convolutionalise(backbone.classifier, (channels, side, side))
-    layers = [layer for layer in layers if not isinstance(layer, nn.AvgPool2d)]
-    for layer in _leaves(nn.Sequential(*layers)):
-        if isinstance(layer, nn.Conv2d):
-            layer.padding = (layer.kernel_size[0] // 2, layer.kernel_size[1] // 2)
-            channels = layer.out_channels
-    return Hidden(*layers), channels
-
-
-class Hidden(Freezable, nn.Sequential):
-    """Layers in a chain that can be frozen."""
-
-
 def _converted(classifier: nn.Module, input_size: Shape) -> list[nn.Module]:
     """The layers after the surgery; an empty picture goes through them to tell the size of each map."""
     layers: list[nn.Module] = []
     with torch.no_grad():
         x = torch.zeros(1, *input_size)
-        for layer in _leaves(classifier):
+        for layer in leaves(classifier):
             new = _convert(layer, x).eval()
             x = new(x)
             new.train(layer.training)
@@ -180,10 +150,10 @@ def _batch_norm(layer: nn.BatchNorm1d) -> nn.BatchNorm2d:
     return new
 
 
-def _leaves(module: nn.Module) -> Iterator[nn.Module]:
+def leaves(module: nn.Module) -> Iterator[nn.Module]:
     """The layers of a chain, also of chains in chains, in order."""
     if isinstance(module, nn.Sequential):
         for child in module:
-            yield from _leaves(child)
+            yield from leaves(child)
     else:
         yield module

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seglib import backbones
 from seglib.fcn import as_convolution, convolutionalise
-from seglib.fcn.surgery import hidden_layers
+from seglib.fcn.hidden import hidden_layers
 
 torch.manual_seed(0)
 
