@@ -39,6 +39,8 @@ def convolutionalise(classifier: nn.Module, input_size: Shape) -> Convolutional:
         >>> convolutionalise(classifier, (3, 6, 6))(torch.zeros(1, 3, 8, 9)).shape
         torch.Size([1, 10, 3, 4])
     """
+    if len(input_size) != 3:
+        raise ValueError(f"input_size {input_size} must be (channels, height, width), such as (3, 224, 224)")
     return Convolutional(_converted(classifier, input_size), input_size)
 
 
@@ -91,19 +93,32 @@ class Convolutional(nn.Sequential):
 def _converted(classifier: nn.Module, input_size: Shape) -> list[nn.Module]:
     """The layers after the surgery; an empty picture goes through them to tell the size of each map."""
     layers: list[nn.Module] = []
-    with torch.no_grad():
-        x = torch.zeros(1, *input_size)
-        for layer in leaves(classifier):
-            new = _convert(layer, x).eval()
-            x = new(x)
-            new.train(layer.training)
-            if x.ndim != 4:
-                raise ValueError(
-                    f"{type(layer).__name__} gives {tuple(x.shape)}, which is no map (N, C, H, W); write the "
-                    "classifier as one nn.Sequential, with nn.Flatten and nn.Linear as layers of their own"
-                )
-            layers.append(new)
+    weight = next(classifier.parameters(), torch.empty(0))
+    x = torch.zeros(1, *input_size, device=weight.device)
+    for layer in leaves(classifier):
+        new = _convert(layer, x).eval()
+        x = _applied(new, x)
+        layers.append(new.train(layer.training))
     return [layer for layer in layers if not isinstance(layer, nn.Identity)]
+
+
+@torch.no_grad()
+def _applied(layer: nn.Module, x: Tensor) -> Tensor:
+    """The map after a layer; a sentence where the layer cannot take `x`, or gives no map."""
+    try:
+        result = layer(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{type(layer).__name__} cannot take a map {tuple(x.shape)}; is input_size that of the "
+            f"classifier? ({str(error).splitlines()[0]})"
+        ) from None
+    if not isinstance(result, Tensor) or result.ndim != 4:
+        given = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+        raise ValueError(
+            f"{type(layer).__name__} gives {given}, which is no map (N, C, H, W); write the classifier as "
+            "one nn.Sequential, with nn.Flatten and nn.Linear as layers of their own"
+        )
+    return result
 
 
 def _convert(layer: nn.Module, x: Tensor) -> nn.Module:

@@ -65,7 +65,7 @@ class UNet(nn.Module):
             images: (N, 3, H, W) uint8, or float in 0..255; any size from 1 x 1.
 
         Returns:
-            (N, K, H, W) logits.
+            (N, K, H, W) float32 logits.
         """
         padded = fitted(images, self.backbone.centred)
         features = self.backbone(padded)
@@ -73,7 +73,7 @@ class UNet(nn.Module):
         for stride, join in self.joins.items():
             finer = features[int(stride)]
             x = join(torch.cat([self._enlarged(x, finer), finer], dim=1))
-        return self._enlarged(self.score(x), padded)[..., : images.shape[2], : images.shape[3]]
+        return self._enlarged(self.score(x).float(), padded)[..., : images.shape[2], : images.shape[3]]
 
     def freeze(self, frozen: bool = True) -> Self:
         """Train only what comes after the backbone; with False, train everything again."""

@@ -122,6 +122,8 @@ class Whole(nn.Module):
             nn.Sequential(nn.Conv2d(3, 2, 3), Whole()),
             r"Whole gives \(1, 1800\), which is no map.*nn.Sequential",
         ),
+        (nn.Sequential(nn.Conv2d(1, 2, 3)), r"Conv2d cannot take a map \(1, 3, 32, 32\); is input_size"),
+        (backbones.load("small"), r"Backbone gives dict, which is no map"),
         (nn.Sequential(nn.AdaptiveMaxPool2d(1)), "AdaptiveMaxPool2d gives the same size for any picture"),
         (nn.Sequential(nn.AdaptiveAvgPool2d(5)), "cannot cut 32 x 32 into 5 x 5 equal parts"),
     ],
@@ -129,6 +131,11 @@ class Whole(nn.Module):
 def test_what_cannot_be_turned_gets_one_sentence(classifier: nn.Module, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         convolutionalise(classifier, (3, 32, 32))
+
+
+def test_a_size_without_channels_gets_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"input_size \(32, 32\) must be \(channels, height, width\)"):
+        convolutionalise(vgg_like(), (32, 32))
 
 
 def test_a_smaller_picture_gets_one_sentence() -> None:
