@@ -32,7 +32,8 @@ def learn(run: Run, images: Tensor, masks: Tensor) -> Tensor:
         ValueError: the loss is not finite, or not even one picture at a time fits into memory.
     """
     with uninterrupted():
-        run.net.train()
+        if not run.net.training:  # whoever looked on may have left it in evaluation mode
+            run.net.train()
         last = 1.0 if run.steps is None else run.steps / (run.steps + 1)  # so that the last step moves, too
         run.rate = optimise.adjust(run.optimiser, run.schedule(last * run.done(run.number + 1)))
         loss = _gradients(run, images.contiguous(memory_format=torch.channels_last), masks)

@@ -1,0 +1,120 @@
+"""How fast is the training loop, as a share of the speed of the bare step?
+
+In turns, in one process, with the same net, precision and optimiser:
+
+    bare     forward, backward and step, again and again on one batch that lies ready
+    loop     `train`: other pictures each time, augmented, gradients clipped, the loss looked at, a checkpoint
+             every 15 seconds
+    judged   the same without checkpoints, with a validation on `--val` pictures every `--every` steps,
+             whose forward passes are included
+
+The aim is 0.95 on a CPU and 0.9 on a GPU. On a CPU processor time is compared, which other work on the
+machine does not disturb much; on a GPU time on the clock.
+
+    python benchmarks/train_loop.py [--net fcn8s-lite0] [--size 160] [--batch-size 16] [--precision bfloat16]
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from seglib.data.scenes import Scenes
+from seglib.data.stack import Stack, stack
+from seglib.losses import cross_entropy
+from seglib.train import train
+from seglib.train_command import build
+from seglib.training.optimise import optimiser
+from seglib.training.precision import logits_of
+
+
+def bare(net: nn.Module, data: Stack, batch_size: int, precision: str) -> Iterator[None]:
+    """Forward, backward and step on one batch."""
+    images = data.images[:batch_size].contiguous(memory_format=torch.channels_last)
+    masks, moves = data.masks[:batch_size], optimiser(net, "adamw", 1e-3, 0.01)
+    net.train()
+    while True:
+        moves.zero_grad(set_to_none=True)
+        cross_entropy(logits_of(net, images, precision), masks).backward()
+        moves.step()
+        yield
+
+
+def timed(steps: Iterator[object], count: int, clock: Callable[[], float]) -> float:
+    """Seconds for so many steps."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    begin = clock()
+    for _ in range(count):
+        next(steps)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (clock() - begin) / count
+
+
+def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, list[float]]:
+    """Seconds a step, round after round, of the three."""
+    device, size = torch.device(arguments.device), (arguments.size, arguments.size)
+    data = stack(Scenes(64, size=size), device=device)
+    val = stack(Scenes(arguments.val, "val", size=size), device=device)
+    net = build(arguments.net, len(data.classes), pretrained=arguments.pretrained)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    common = {"batch_size": arguments.batch_size, "precision": arguments.precision, "device": device}
+    ways: dict[str, Iterator[object]] = {
+        "bare": bare(copy.deepcopy(net), data, arguments.batch_size, arguments.precision),
+        "loop": train(copy.deepcopy(net), data, steps=10**6, checkpoint=folder / "loop.pt", **common),
+        "judged": train(copy.deepcopy(net), data, steps=10**6, val=val, every=arguments.every, **common),
+    }
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    for way in ways.values():
+        timed(way, 3, clock)  # warms up
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(arguments.rounds):
+        for name, way in ways.items():
+            times[name].append(timed(way, arguments.every if name == "judged" else arguments.steps, clock))
+    return times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--net", default="fcn8s-lite0")
+    parser.add_argument("--pretrained", action="store_true", help="the weights do not matter for the speed")
+    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--precision", default="bfloat16", choices=("float32", "bfloat16"))
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--val", type=int, default=16)
+    parser.add_argument("--every", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=5, help="of each in a round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    machine = torch.cuda.get_device_name() if arguments.device != "cpu" else platform.machine()
+    print(f"torch {torch.__version__}, {machine}, {torch.get_num_threads()} threads; {arguments.net},")
+    print(f"{arguments.batch_size} scenes of {arguments.size} pixels a side, {arguments.precision}")
+    with tempfile.TemporaryDirectory() as folder:
+        times = measured(arguments, Path(folder))
+    print("          ms a step   images/s   share of the bare speed: median   least    most")
+    for name, seconds in times.items():
+        ratios = sorted(base / one for base, one in zip(times["bare"], seconds))
+        each = statistics.median(seconds)
+        print(
+            f"{name:8}{1e3 * each:11.1f}{arguments.batch_size / each:11.1f}"
+            f"{statistics.median(ratios):40.3f}{ratios[0]:8.3f}{ratios[-1]:8.3f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
