@@ -212,4 +212,5 @@ def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(widgets: tuple[Note
     board.execute("board.scheme = 'enet'")
     expect(board.card.get_by_role("radio", name="ENet")).to_be_checked()
     expect(board.card.get_by_role("status").first).to_have_text(board.python("board.says()"))
+    board.card.screenshot(path=ARTEFACTS / "balance-lab.png")
     assert not errors, errors

@@ -6,20 +6,15 @@ import io
 import itertools
 import re
 import zlib
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import traitlets
 from PIL import Image
-from torch import Tensor
 
 from seglib.data.balance import count
-from seglib.data.dataset import SegmentationDataset
 from seglib.data.quality import Sharpness
 from seglib.data.scenes import Dials, Scenes
-from seglib.labels import Classes
 from seglib.widgets import BalanceBoard
 from seglib.widgets.balance.reading import AXES, says
 from seglib.widgets.balance.schemes import BETAS, SCHEMES, UNITS, Option, weigh
@@ -156,37 +151,6 @@ def test_a_picture_at_two_dials_travels_once(board: BalanceBoard) -> None:
     assert board._board.thumbs.weight < 5000 * len(thumbs)
 
 
-class Streets(SegmentationDataset):
-    """Two pictures whose single objects nobody marked; one of the classes is in none."""
-
-    name, split, classes = "streets", "train", Classes.of("road", "car", "tram")
-
-    def __len__(self) -> int:
-        return 2
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        mask = torch.zeros(4, 10, dtype=torch.uint8)
-        mask[0, : 3 * index] = 1
-        return torch.full((3, 4, 10), 90, dtype=torch.uint8), mask
-
-
-def test_without_objects_and_dial_the_numbers_are_those_by_hand() -> None:
-    board = BalanceBoard(Streets(), scheme="median frequency", selected="car")
-    shares, pictures, weight, part, beside = board.columns()
-    assert (shares.texts, pictures.texts) == (("96 %", "3.8 %", "0"), ("2", "1", "0"))
-    assert weight.texts == ("0.539", "6.92", "–")  # f = 77 / 80 and 3 / 40, their median .51875
-    assert (part.texts, beside.texts) == (("67 %", "33 %", "0"), ("100 %", "100 %", "0"))
-    assert board.says() == (
-        "car: 3.8 % of the pixels, in 1 of 2 pictures. Where it is, it fills 7.5 % of the picture; 100 % of"
-        " its pixels, in the pictures below, lie on its edge."
-        " Median frequency: weight 6.92, 33 % of the loss."
-    )
-    with pytest.raises(ValueError, match="does not know single objects"):
-        board.unit = "objects"
-    board.selected = "tram"
-    assert [column.texts for column in board.columns()][-1] == ("–", "–", "–")
-
-
 def test_displayed_it_carries_words_and_a_copy_that_needs_nothing(board: BalanceBoard) -> None:
     bundle, _ = board._repr_mimebundle_()
     html = bundle["text/html"]
@@ -197,45 +161,3 @@ def test_displayed_it_carries_words_and_a_copy_that_needs_nothing(board: Balance
     assert not re.findall(r"https?:|//cdn|src=\"(?!data:)", html)
     still = Image.open(io.BytesIO(board.still()))
     assert still.format == "PNG" and still.width > 600
-
-
-BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "no data set": ({"dataset": [1, 2]}, "shows a data set, as load.. gives, not a list"),
-    "empty": ({"dataset": Scenes(0)}, "scenes train has no pictures"),
-    "a dial elsewhere": ({"dataset": POOLS.subset([0]), "frequencies": [0.5]}, "only Scenes can be drawn"),
-    "a dial too far": ({"frequencies": [2]}, r"frequency=2 is out of range; use 0\.\.1"),
-    "another's sharpness": (
-        {"dataset": Scenes(3), "sharpness": BLUR},
-        "is of 8 pictures, the data set has 3",
-    ),
-    "no such class": ({"selected": "dog"}, "no class is called 'dog'"),
-    "no such stop": (
-        {"frequencies": [0.2], "frequency": 0.5},
-        "frequency=0.5 is no stop .*; there are 0.2, 0.4",
-    ),
-    "no such beta": ({"beta": 0.5}, "beta=0.5 is no stop of its slider; there are 0, 0.9, 0.99"),
-    "no such cut": ({"sharpness": BLUR, "cut": 7}, "cut=7 is no stop of its slider; there are 0, 1, 2, 3"),
-    "no blur": ({"view": "blur"}, "make the board with sharpness=True"),
-    "nothing judged": (
-        {"sharpness": Sharpness(POOLS, np.full(8, np.nan), np.zeros(8))},
-        "the blur of 0 of 8 pictures could be judged; a cut needs two or more",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_a_mistake_gets_one_sentence(case: str) -> None:
-    wrong, sentence = BAD[case]
-    given = {"dataset": POOLS, "frequencies": []} | wrong
-    with pytest.raises(ValueError, match=sentence) as caught:
-        BalanceBoard(given.pop("dataset"), **given)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_value_that_is_refused_changes_nothing(board: BalanceBoard) -> None:
-    before = board.says()
-    with pytest.raises(traitlets.TraitError):
-        board.scheme = "by hand"
-    with pytest.raises(ValueError, match="no stop"):
-        board.set_state({"frequency": 0.33})  # as a change from the browser arrives
-    assert "no stop" in board.error and board.says() == before

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import traitlets
 from torch import Tensor
 
 from seglib.data.balance import Counts
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.quality import Sharpness
 from seglib.widgets.balance import reading, still
 from seglib.widgets.balance.cuts import cuts, nearest
 from seglib.widgets.balance.packing import packed
@@ -18,6 +17,9 @@ from seglib.widgets.balance.schemes import BETAS, SCHEMES, UNITS, Option, weigh
 from seglib.widgets.balance.survey import survey
 from seglib.widgets.balance.thumbs import thumbs
 from seglib.widgets.shell import STYLE, Shell, module
+
+if TYPE_CHECKING:
+    from seglib.data.quality import Sharpness
 
 FILES = (
     "paint.js",
@@ -46,7 +48,8 @@ class BalanceBoard(Shell):
 
     Args:
         dataset: any data set that `load` opens.
-        sharpness: its `seglib.data.quality.Sharpness`, or True to measure it; without it there is no cut.
+        sharpness: its `seglib.data.quality.Sharpness`, or True to measure it; without it there is no cut. One
+            with scores of your own, as minus the variance of the Laplacian, shows what that one would drop.
         frequencies: the stops of the dial on scenes, as `Dials.frequency`; [] for no dial. All pictures are
             drawn at each stop; counts are kept on disk, so that this takes long only once.
         **state: traits to begin with, as in `scheme="enet"`.
@@ -92,7 +95,7 @@ class BalanceBoard(Shell):
         frequencies: Sequence[float] | None = None,
         **state: Any,
     ) -> None:
-        known = survey(dataset, sharpness or False, frequencies)
+        known = survey(dataset, False if sharpness is None else sharpness, frequencies)
         where = tuple(cuts(known.sharpness, known.counts)) if known.sharpness else ()
         self._board = reading.Board(known, thumbs(known, where), where)
         begin: dict[str, Any] = {"selected": known.rare or _rarest(known.counts)}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seglib.data.balance import Counts
-from seglib.data.quality import Sharpness
+
+if TYPE_CHECKING:
+    from seglib.data.quality import Sharpness
 
 STOPS = 20  # cuts beside "nothing", up to half of the pictures
 MUCH = 1.5  # times as much as pictures are dropped is "much more"

@@ -6,11 +6,14 @@ import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from seglib.data.balance import Counts, count
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.quality import Sharpness, sharpness
 from seglib.data.scenes import Scenes
+
+if TYPE_CHECKING:
+    from seglib.data.quality import Sharpness  # for SciPy's statistics, which take long to import
 
 FREQUENCIES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 
@@ -81,16 +84,12 @@ def survey(
     """
     if not isinstance(dataset, SegmentationDataset):
         raise ValueError(f"the board shows a data set, as load() gives, not a {type(dataset).__name__}")
-    if isinstance(blur, Sharpness) and len(blur.scores) != len(dataset):
-        raise ValueError(
-            f"the sharpness is of {len(blur.scores)} pictures, the data set has {len(dataset)};"
-            " measure it on the same data set"
-        )
     if frequencies and not isinstance(dataset, Scenes):
         raise ValueError(
             f"only Scenes can be drawn with a class made rarer, and this {dataset.name} {dataset.split} is a"
             f" {type(dataset).__name__.strip('_')}; leave out frequencies"
         )
+    known = _judged(dataset, blur) if blur is not False else None
     series = _redrawn(dataset, FREQUENCIES if frequencies is None else frequencies)
     counts = count(reduce(operator.add, [one for _, one in series]))  # one bar for all
     number = len(dataset)
@@ -99,7 +98,23 @@ def survey(
         for place, (frequency, one) in enumerate(series)
     ]
     start = next(place for place, (_, one) in enumerate(series) if one is dataset)
-    return Survey(tuple(settings), start, sharpness(dataset) if blur is True else blur or None)
+    return Survey(tuple(settings), start, known)
+
+
+def _judged(dataset: SegmentationDataset, blur: Sharpness | bool) -> Sharpness:
+    """The sharpness of the data set, measured if it is not there yet."""
+    from seglib.data.quality import Sharpness, sharpness
+
+    if blur is True:
+        return sharpness(dataset)
+    if not isinstance(blur, Sharpness):
+        raise ValueError(f"sharpness must be True or what sharpness() gives, not a {type(blur).__name__}")
+    if len(blur.scores) != len(dataset):
+        raise ValueError(
+            f"the sharpness is of {len(blur.scores)} pictures, the data set has {len(dataset)};"
+            " measure it on the same data set"
+        )
+    return blur
 
 
 def _redrawn(
