@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
@@ -42,6 +42,37 @@ def tracked(items: Iterable[T], total: int, what: str) -> Iterator[T]:
             yield item
 
 
+def last(items: Iterable[T], what: str, share: Callable[[T], float]) -> T:
+    """The last of the items, with a bar on the way to it.
+
+    Args:
+        items: at least one.
+        what: a few words, "training FCN-8s".
+        share: how much of the work is done at an item, 0..1.
+
+    Raises:
+        ValueError: there is no item.
+
+    Example:
+        >>> last([1, 2, 3], "adding", lambda item: item / 3)
+        3
+    """
+    item, begin, shown = None, time.monotonic(), 0.0
+    bar: NotebookBar | TerminalBar | None = None
+    with ExitStack() as stack:
+        for item in items:
+            now = time.monotonic()
+            if bar is None and now - begin > PATIENCE:
+                bar = _bar(what, 100)
+                stack.enter_context(bar)
+            if bar is not None and now - shown > PAUSE:
+                bar.update(round(100 * share(item)))
+                shown = now
+    if item is None:
+        raise ValueError(f"{what}: there was nothing to do")
+    return item
+
+
 def _bar(what: str, total: int) -> NotebookBar | TerminalBar:
     try:
         from IPython.core.getipython import get_ipython
@@ -73,7 +104,8 @@ class NotebookBar:
     def _content(self, done: int) -> dict[str, str]:
         what = html.escape(self.what)
         left = (time.monotonic() - self.begin) * (self.total - done) / done if done else None
-        words = f"{what}: {done} of {self.total}" + (f", {left:.0f} s left" if left is not None else "")
+        much = f"{done} %" if self.total == 100 else f"{done} of {self.total}"
+        words = f"{what}: {much}" + (f", {left:.0f} s left" if left is not None else "")
         element = f'<progress max="{self.total}" value="{done}" aria-label="{what}"></progress>'
         return {"text/html": f"{element} {words}", "text/plain": self.what}
 

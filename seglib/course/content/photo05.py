@@ -1,0 +1,54 @@
+"""The photograph of notebook 05, and where a classifier sees a cat in it."""
+
+from __future__ import annotations
+
+import skimage.data
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from torchvision.models import ResNet18_Weights
+
+from seglib.draw import show
+
+#: What the 1000 outputs of an ImageNet classifier stand for.
+WORDS: list[str] = ResNet18_Weights.DEFAULT.meta["categories"]
+cat_words = [
+    WORDS.index(word) for word in ("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat")
+]
+
+
+def cat() -> Tensor:
+    """Chelsea the cat, (3, 300, 451) uint8, photographed by Stéfan van der Walt (CC0), from scikit-image."""
+    return torch.from_numpy(skimage.data.chelsea().copy()).permute(2, 0, 1)
+
+
+def heat_figure(photo: Tensor, where: Tensor) -> Figure:
+    """The photograph, and beside it the same under a map of probabilities.
+
+    Args:
+        photo: (3, H, W) uint8.
+        where: (h, w) in 0..1, of places that lie evenly over the photograph.
+    """
+    figure = Figure(figsize=(9, 3.1), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    extent = (0, photo.shape[2], photo.shape[1], 0)
+    for axis in (left, right):
+        axis.imshow(photo.permute(1, 2, 0).numpy(), extent=extent)
+        axis.set_axis_off()
+    seen = right.imshow(
+        where.numpy(), extent=extent, cmap="cividis", alpha=0.72, vmin=0, vmax=1, interpolation="nearest"
+    )
+    left.set_title("the photograph")
+    right.set_title(f"probability of a cat at {where.shape[0]} x {where.shape[1]} places")
+    figure.colorbar(seen, ax=right, shrink=0.85)
+    return figure
+
+
+def heat(photo: Tensor, where: Tensor) -> None:
+    """Show `heat_figure` with its description."""
+    row, column = divmod(int(where.argmax()), where.shape[1])
+    alt = (
+        f"Probability of a cat at {where.shape[0]} x {where.shape[1]} places: from {float(where.min()):.2f} to "
+        f"{float(where.max()):.2f}, highest in row {row + 1}, column {column + 1}."
+    )
+    show(heat_figure(photo, where), alt=alt)

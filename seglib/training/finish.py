@@ -1,0 +1,32 @@
+"""A training from here to its end, where nobody wants to look at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seglib.progress import last
+from seglib.training.step import Step
+
+
+def finish(steps: Iterable[Step], what: str = "training") -> Step:
+    """Let a training run to its end, with a bar, and return its last step.
+
+    Args:
+        steps: what `train` returns; it may have begun.
+        what: a few words for the bar.
+
+    Raises:
+        ValueError: what `train` raises, or the training was over before.
+
+    Example:
+        >>> from torch import nn
+        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.train import train
+        >>> class Net(nn.Conv2d):
+        ...     def forward(self, images):
+        ...         return super().forward(images / 255)
+        >>> data = Scenes(length=4, size=(32, 32))
+        >>> finish(train(Net(3, len(data.classes), 3, padding=1), data, steps=3, batch_size=2)).number
+        3
+    """
+    return last(steps, what, lambda step: step.seconds / max(step.seconds + step.seconds_left, 1e-9))
