@@ -48,7 +48,7 @@ def heat(photo: Tensor, where: Tensor) -> None:
     """Show `heat_figure` with its description."""
     row, column = divmod(int(where.argmax()), where.shape[1])
     alt = (
-        f"Probability of a cat at {where.shape[0]} x {where.shape[1]} places: from {float(where.min()):.2f} to "
-        f"{float(where.max()):.2f}, highest in row {row + 1}, column {column + 1}."
+        f"Probability of a cat at {where.shape[0]} x {where.shape[1]} places: from {float(where.min()):.2f} "
+        f"to {float(where.max()):.2f}, highest in row {row + 1}, column {column + 1}."
     )
     show(heat_figure(photo, where), alt=alt)
