@@ -1,0 +1,101 @@
+"""What cannot be seen on a CPU, with a GPU played by a name: losses that are looked at late."""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from seglib.training.checkpoint import Keeper
+from seglib.training.clock import Clock, uninterrupted
+from seglib.training.run import LOOK, Run
+from seglib.training.step import History, Step
+
+
+def run_on(kind: str) -> Run:
+    """A training of which only the losses are looked at."""
+    run = Run.__new__(Run)
+    run.device, run.history, run.unread, run.healthy = SimpleNamespace(type=kind), History(), [], True  # type: ignore[assignment]
+    run.rate, run.precision, run.keeper = 0.1, "bfloat16", Keeper(None, 15)
+    return run
+
+
+def test_a_gpu_is_waited_for_only_now_and_then() -> None:
+    run = run_on("cuda")
+    for number in range(2 * LOOK + 3):
+        run.remember(torch.tensor(float(number)))
+        assert len(run.history.losses) == (number + 1) // LOOK * LOOK
+    run.read()
+    assert run.history.losses == [float(number) for number in range(2 * LOOK + 3)]
+
+
+def test_a_loss_that_is_found_late_names_its_own_step() -> None:
+    run = run_on("cuda")
+    for number in range(LOOK - 1):
+        run.remember(torch.tensor(math.nan if number > 3 else 1.0))
+    with pytest.raises(
+        ValueError, match=r"the loss is nan at step 5\. .* bfloat16 \(try precision='float32'\)"
+    ):
+        run.remember(torch.tensor(math.nan))
+    assert run.history.losses == [1.0] * 4 and not run.healthy  # so that no checkpoint is made of it
+
+
+def test_on_a_cpu_every_loss_is_looked_at() -> None:
+    run = run_on("cpu")
+    run.remember(torch.tensor(1.0))
+    with pytest.raises(ValueError, match="at step 2"):
+        run.remember(torch.tensor(-math.inf))
+
+
+def test_one_interrupt_waits_and_a_second_does_not() -> None:
+    done = []
+    with pytest.raises(KeyboardInterrupt), uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+        done.append(1)
+        signal.raise_signal(signal.SIGINT)
+        done.append(2)
+    assert done == [1] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            done.append(3)
+        done.append(4)
+    assert done == [1, 3]
+
+
+def test_the_clock_counts_what_came_before_and_no_long_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    clock = Clock(7.0)
+    now[0] += 2
+    with clock.paused():
+        now[0] += 0.5
+    assert clock.seconds() == 9.5
+    with clock.paused():
+        now[0] += 60
+    assert clock.seconds() == 9.5
+
+
+def test_reading_a_loss_is_left_to_the_reader() -> None:
+    read = []
+
+    class Loss:
+        def item(self) -> float:
+            read.append(1)
+            return 0.25
+
+    step = Step(3, 9, 1.0, 2.0, 40.0, 0.1, History(), _loss=Loss())  # type: ignore[arg-type]
+    assert read == [] and step.loss == 0.25 and str(step) == "step 3 of 9, loss 0.250, 40 images/s, 2 s left"
+
+
+def test_a_keeper_without_a_path_keeps_nothing(tmp_path: Path) -> None:
+    keeper = Keeper(None, 0)
+    assert not keeper.due()
+    keeper.write({})
+    keeper.close({})
+    assert list(tmp_path.iterdir()) == []
