@@ -37,6 +37,10 @@ class Stack(SegmentationDataset):
         """(height, width) of every picture."""
         return self.masks.shape[1], self.masks.shape[2]
 
+    def to(self, device: str | torch.device) -> Stack:
+        """A copy on another device."""
+        return Stack(self.source, self.images.to(device), self.masks.to(device))
+
     def __len__(self) -> int:
         return len(self.masks)
 
@@ -149,9 +153,10 @@ def resident(
     Returns:
         The data set, and a sentence if it could not be put onto the device.
     """
-    if isinstance(dataset, Stack):
-        return dataset, ""
     need = len(dataset) * size[0] * size[1] * 4
+    if isinstance(dataset, Stack):
+        there = dataset.images.device.type == device.type or need > free(device) / 2
+        return dataset if there else dataset.to(device), ""
     name = f"{dataset.name} {dataset.split} takes {need / 1e9:.1f} GB"
     if need <= free(device) / 2:
         return stack(dataset, size=size, device=device), ""

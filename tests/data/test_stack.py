@@ -1,0 +1,95 @@
+"""Stack: pictures of any size brought to one, nothing distorted, what is added is void."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.tv_tensors import Image, Mask
+
+from seglib.data import stack as stack_module
+from seglib.data.augment import GREY
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.scenes import Scenes
+from seglib.data.stack import common_size, fitted, resident, stack
+from seglib.evaluate import evaluate
+from seglib.labels import VOID, Classes
+from seglib.profiles import pick_profile
+from seglib.segmenters import Constant
+from tests.training.nets import Squares
+
+
+class Sizes(SegmentationDataset):
+    """Pictures of these sizes, all of class 1."""
+
+    name, split, classes = "sizes", "train", Classes.of("background", "fish")
+
+    def __init__(self, *sizes: tuple[int, int]) -> None:
+        self.sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        size = self.sizes[index]
+        return Image(torch.full((3, *size), 9, dtype=torch.uint8)), Mask(torch.ones(size, dtype=torch.uint8))
+
+    def sample_id(self, index: int) -> str:
+        return f"picture{index}"
+
+
+def test_a_stack_of_one_size_is_the_data_set_itself() -> None:
+    data = Scenes(3, size=(32, 48))
+    stacked = stack(data)
+    assert stacked.size == (32, 48) and stacked.classes == data.classes and len(stacked) == 3
+    for (image, mask), (other, truth) in zip(stacked, data):
+        assert torch.equal(image, other) and torch.equal(mask, truth)
+        assert type(image) is Image and type(mask) is Mask
+    assert torch.equal(evaluate(Constant(), stacked).confusion, evaluate(Constant(), data).confusion)
+
+
+def test_other_sizes_lie_in_the_middle_of_void() -> None:
+    stacked = stack(Sizes((10, 20), (20, 10), (40, 40)), size=(20, 20))
+    wide, tall, square = stacked.masks != VOID
+    assert wide.sum() == tall.sum() == 200 and square.all()
+    assert wide[5:15].all() and tall[:, 5:15].all()
+    assert (stacked.images[0][:, ~wide] == GREY).all() and (stacked.images[0][:, wide] == 9).all()
+    assert stacked.sample_id(1) == "picture1"
+
+
+@given(
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+)
+def test_any_size_fits_into_any_other(height: int, width: int, size: tuple[int, int]) -> None:
+    image = torch.full((3, height, width), 77, dtype=torch.uint8)
+    seen, mask = fitted(image, torch.zeros(height, width, dtype=torch.uint8), size)
+    known = mask == 0
+    assert seen.shape == (3, *size) and mask.shape == size and known.any()
+    assert (seen[:, known] == 77).all() and (mask[~known] == VOID).all() and (seen[:, ~known] == GREY).all()
+    assert known.any(0).all() or known.any(1).all()  # one side is filled
+
+
+def test_the_size_where_nobody_says() -> None:
+    assert common_size(Sizes((10, 20), (10, 20))) == (10, 20)
+    assert common_size(Sizes((10, 20), (11, 20))) == pick_profile().size
+
+
+def test_no_pictures() -> None:
+    with pytest.raises(ValueError, match="sizes train has no pictures"):
+        stack(Sizes())
+
+
+def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The meta device plays a GPU: 0 bytes free, or many."""
+    gpu, data = torch.device("meta"), Squares(3)
+    monkeypatch.setattr(stack_module, "free", lambda device: 1e9)
+    assert resident(data, (24, 32), gpu)[0].images.device == gpu  # type: ignore[attr-defined]
+    assert resident(stack(data), (24, 32), gpu)[0].images.device == gpu  # type: ignore[attr-defined]
+    monkeypatch.setattr(stack_module, "free", lambda device: 1e9 if device.type == "cpu" else 0)
+    stacked, said = resident(data, (24, 32), gpu)
+    assert stacked.images.device.type == "cpu" and "too much for meta: it stays in main memory" in said  # type: ignore[attr-defined]
+    given = stack(data)
+    assert resident(given, (24, 32), gpu) == (given, "")
