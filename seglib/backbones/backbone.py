@@ -96,7 +96,7 @@ class Normalise(nn.Module):
         std: their standard deviation.
 
     Example:
-        >>> Normalise(mean=(127,) * 3, std=(128,) * 3)(torch.full((1, 3, 1, 1), 255))[0, 0]
+        >>> Normalise(mean=(127,) * 3, std=(128,) * 3)(torch.full((1, 3, 1, 1), 255.0))[0, 0]
         tensor([[1.]])
     """
 
