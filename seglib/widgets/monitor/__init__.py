@@ -1,0 +1,5 @@
+"""The live monitor: a training that can be watched, paused and stopped, and looked through afterwards."""
+
+from seglib.widgets.monitor.monitor import Monitor
+
+__all__ = ["Monitor"]

@@ -1,0 +1,116 @@
+// The few validation pictures at one moment, and one of them through all moments: a strip that is scrubbed.
+
+// The pictures with their classes, each as `paint.js` likes it.
+async function unpackFilm(data) {
+  const entries = data.classes.map(({ name, color }, value) => ({ name, color, value }));
+  entries.push({ name: "void", color: data.void, value: VOID });
+  return Promise.all(data.pictures.map(async ({ width, height, image, truth }) => ({
+    width, height, entries,
+    image: await createImageBitmap(new Blob([image])),
+    truth: { labels: new Uint8Array(await inflate(truth)), painted: new Map() },
+  })));
+}
+
+// Moments, unpacked; those that are known already stay, with what was painted of them.
+async function unpackMoments(moments, before) {
+  const known = new Map(before.map((moment) => [moment.number, moment]));
+  return Promise.all(moments.map(async (moment) => known.get(moment.number) ?? {
+    ...moment,
+    frames: await Promise.all(moment.frames.map(async ({ labels, right }) =>
+      ({ right, labels: new Uint8Array(await inflate(labels)), painted: new Map() }))),
+  }));
+}
+
+// What lies over a picture: a frame or the truth, painted once in each style.
+function layerOf(scene, frame, { difference, hatch }) {
+  const key = `${difference} ${hatch}`;
+  if (!frame.painted.has(key)) {
+    scene.pixels ??= pixelsOf(scene);
+    const style = { visible: scene.entries.map(({ name }) => name), outline: true, hatch };
+    frame.painted.set(key, difference
+      ? paintDifference(scene, scene.pixels, frame.labels, scene.truth.labels) : paintLabels(scene, frame.labels, style));
+  }
+  return frame.painted.get(key);
+}
+
+function paintFrame(canvas, scene, frame, style) {
+  const scale = Math.max(1, Math.ceil(canvas.clientWidth / scene.width));
+  const [width, height] = [scene.width * scale, scene.height * scale];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const view = { scale: scale / devicePixelRatio, left: 0, top: 0 };
+  drawLayers(canvas, view, scene.image, frame && layerOf(scene, frame, style), 0.6);
+}
+
+const still = (canvas) => (canvas.removeAttribute("data-lm-suppress-shortcuts"), canvas); // it takes no focus
+
+// `shown()` is the moment that is looked at; `moments()` are all.
+function filmStrip(frame, scenes, moments, shown) {
+  const { model, set } = frame;
+  const style = () => ({ difference: model.get("view") === "difference", hatch: model.get("hatch") });
+  const of = (scene, moment, index) => (model.get("view") === "truth" ? scene.truth : moment.frames[index]);
+  const group = `seglib-${Math.random().toString(36).slice(2)}`;
+  const slots = scenes.map((scene, index) => {
+    const canvas = still(h("canvas", { role: "img" }));
+    const input = h("input", { type: "radio", name: group, "aria-label": `Picture ${index + 1} in the strip` });
+    frame.on(input, "change", () => set("picture", index));
+    const caption = h("figcaption");
+    return { canvas, input, caption, element: h("figure", {}, h("label", {}, input, canvas), caption) };
+  });
+  const scrub = scrubber(frame, moments, shown);
+  const strip = h("div", { class: "seglib-strip", "aria-hidden": "true" });
+  const element = h("div", { class: "seglib-film" },
+    h("div", { class: "seglib-pictures", role: "radiogroup", "aria-label": "Validation pictures", style: `--most: ${scenes.length}` },
+      slots.map(({ element }) => element)),
+    strip, scrub.element);
+  const chosen = () => Math.min(model.get("picture"), scenes.length - 1);
+
+  const cells = [];
+  const cell = (place) => {
+    const canvas = still(h("canvas"));
+    frame.on(canvas, "click", () => look(frame, moments(), place));
+    return canvas;
+  };
+  const showStrip = () => {
+    while (cells.length < moments().length) cells.push(cell(cells.length));
+    const list = cells.slice(0, moments().length);
+    if (strip.children.length !== list.length) strip.replaceChildren(...list);
+    list.forEach((canvas, place) => {
+      const moment = moments()[place];
+      canvas.title = moment.title;
+      canvas.toggleAttribute("data-shown", moment === shown());
+      paintFrame(canvas, scenes[chosen()], moment.frames[chosen()], { difference: false, hatch: model.get("hatch") });
+    });
+  };
+  const show = () => {
+    const moment = shown();
+    slots.forEach(({ canvas, input, caption }, index) => {
+      paintFrame(canvas, scenes[index], of(scenes[index], moment, index), style());
+      const { right } = moment.frames[index];
+      write(caption, model.get("view") === "truth" ? "truth" : `${right} right`);
+      label(canvas, model.get("view") === "truth" ? `picture ${index + 1}, the truth`
+        : `picture ${index + 1}, ${model.get("view")} after step ${moment.number}: ${right} of the pixels right`);
+      input.checked = index === chosen();
+    });
+    showStrip();
+    scrub.show();
+  };
+  return { element, show };
+}
+
+// The last moment is looked at as "the last", so that it follows the training.
+const look = (frame, moments, place) => frame.set("moment", place >= moments.length - 1 ? -1 : moments[place].number);
+
+function scrubber(frame, moments, shown) {
+  const input = h("input", { type: "range", min: 0, step: 1, "aria-label": "Moment" });
+  const words = h("output", { class: "seglib-value", "aria-hidden": "true" });
+  const show = () => {
+    input.max = moments().length - 1;
+    input.value = moments().indexOf(shown());
+    input.disabled = moments().length < 2;
+    write(words, shown().title);
+    input.setAttribute("aria-valuetext", shown().title);
+  };
+  frame.on(input, "input", () => look(frame, moments(), input.valueAsNumber));
+  const element = h("label", { class: "seglib-slider seglib-scrubber" }, h("span", {}, "Moment"), input, words);
+  return { element, show };
+}

@@ -1,0 +1,137 @@
+"""What is kept of a training: a curve of bounded length, and a few moments with their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from seglib.labels import Classes
+from seglib.scores import Scores
+from seglib.training.step import Preview, Step
+
+Point = tuple[float, float]
+LONGEST = 512  # points of a curve: as many as a chart has pixels
+FRAMES = 24  # moments whose pictures are kept
+# Pixels of a picture's longer side. Of a larger one every second pixel is left out until it fits.
+LARGEST = 256
+
+
+class Curve:
+    """One number a step, kept as at most 512 means of equally many steps each.
+
+    Example:
+        >>> curve = Curve()
+        >>> curve.add([3.0, 2.0])
+        >>> curve.points()
+        [(1.0, 3.0), (2.0, 2.0)]
+    """
+
+    def __init__(self) -> None:
+        self.count, self.width = 0, 1  # steps so far, steps in a mean
+        self.means: list[float] = []
+        self.rest: list[float] = []  # steps that are not in a mean yet
+
+    def add(self, values: Sequence[float]) -> None:
+        """The numbers of the next steps."""
+        self.count += len(values)
+        rest, at = [*self.rest, *values], 0
+        while len(rest) - at >= self.width:
+            self.means.append(fmean(rest[at : at + self.width]))
+            at += self.width
+            if len(self.means) == LONGEST:
+                self.means = [fmean(self.means[k : k + 2]) for k in range(0, LONGEST, 2)]
+                self.width *= 2
+        self.rest = rest[at:]
+
+    def points(self) -> list[Point]:
+        """(step, mean) in order; the step is the middle of those that the mean is over."""
+        middle = (self.width + 1) / 2
+        points = [(k * self.width + middle, mean) for k, mean in enumerate(self.means)]
+        if self.rest:
+            points.append((len(self.means) * self.width + (len(self.rest) + 1) / 2, fmean(self.rest)))
+        return points
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A validation.
+
+    Attributes:
+        number: the step after which it was.
+        seconds: since the training began.
+        scores: of all validation pictures.
+        preds: (M, h, w) uint8, what the net made of the few pictures; None where none are shown.
+    """
+
+    number: int
+    seconds: float
+    scores: Scores
+    preds: Tensor | None
+
+
+@dataclass
+class Record:
+    """A training as far as it has come; `take` every step of it.
+
+    Attributes:
+        step: the last one, None before the first.
+        losses: the loss of each step's batch.
+        scores: (step, mean IoU) of every validation, also those before an interruption.
+        moments: validations, thinned to at most 24, the first and the last among them.
+        pictures: the few validation pictures, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
+        messages: (step, sentence).
+        memory: what the process holds, in words.
+    """
+
+    step: Step | None = None
+    losses: Curve = field(default_factory=Curve)
+    scores: list[Point] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+    pictures: tuple[Tensor, Tensor] | None = None
+    messages: list[tuple[int, str]] = field(default_factory=list)
+    memory: str = ""
+
+    @property
+    def classes(self) -> Classes | None:
+        """Known from the first validation on."""
+        return self.moments[0].scores.classes if self.moments else None
+
+    def take(self, step: Step) -> None:
+        """One more step. It costs next to nothing where there is no validation."""
+        self.step = step
+        if step.message:
+            self.messages.append((step.number, step.message))
+        if step.scores is not None:
+            self._take_scores(step, step.scores, step.preview)
+
+    def catch_up(self) -> None:
+        """Put the losses that have arrived since the last time onto their curve."""
+        if self.step is not None:
+            losses = self.step.history.losses
+            self.losses.add(losses[self.losses.count :])
+
+    def _take_scores(self, step: Step, scores: Scores, preview: Preview | None) -> None:
+        if not self.scores:  # what was before an interruption
+            history = step.history.scores.items()
+            self.scores = [(number, old.mean_iou) for number, old in history if number < step.number]
+        self.scores.append((step.number, scores.mean_iou))
+        preds = None
+        if preview is not None:
+            if self.pictures is None:
+                self.pictures = small(preview.images), small(preview.masks)
+            preds = small(preview.preds)
+        self.moments.append(Moment(step.number, step.seconds, scores, preds))
+        if len(self.moments) > FRAMES:
+            self.moments = [*self.moments[:-1:2], self.moments[-1]]
+
+
+def small(images: Tensor) -> Tensor:
+    """(..., H, W) with every second row and column left out until the longer side is at most 256; a copy."""
+    stride = 1
+    while max(images.shape[-2:]) > stride * LARGEST:
+        stride *= 2
+    return torch.empty_like(images[..., ::stride, ::stride]).copy_(images[..., ::stride, ::stride])

@@ -1,0 +1,135 @@
+"""The live monitor in JupyterLab while a training runs: it moves, it pauses, it stops, it says what failed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from tests.browser.lab import ARTEFACTS, ERROR, Lab, Notebook, checksum, until, watch
+from tests.browser.widget import Widget
+
+pytestmark = pytest.mark.browser
+
+CELLS = [
+    """\
+import time
+import torch
+from seglib import backbones, fcn
+from seglib.data.scenes import Scenes
+from seglib.train import train
+from seglib.widgets import Monitor
+
+torch.set_num_threads(1)
+pools, val = Scenes(16, size=(64, 64)), Scenes(4, split="val", size=(64, 64))
+net = fcn.FCN(backbones.load("small"), len(pools.classes), stride=8)
+settings = dict(batch_size=4, precision="float32", val=val, every=20, lr=5e-3)
+pressed, told = [], []""",
+    """\
+monitor = Monitor(train(net, pools, steps=100_000, **settings))
+monitor.observe(lambda change: pressed.append((change.new, time.monotonic())), "wish")
+monitor.observe(lambda change: told.append((change.new, time.monotonic())), "status")
+monitor""",
+    """\
+await monitor.finished()
+after = monitor.step.number""",
+    """\
+def failing(steps):
+    yield from steps
+    raise RuntimeError("the disk is on fire")
+
+broken = Monitor(failing(train(net, pools, steps=3, batch_size=4, precision="float32")))
+broken""",
+    """\
+await broken.finished()""",
+]
+
+
+@pytest.fixture
+def notebook(lab: Lab, context: BrowserContext, errors: list[str]) -> Iterator[Notebook]:
+    """A notebook whose cells have all been asked to run; the second awaits the training of the first."""
+    tab = context.new_page()
+    watch(tab, errors)
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    opened = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "monitor.ipynb")
+    prompts = tab.locator(".jp-CodeCell .jp-InputPrompt")
+
+    def begun() -> bool:
+        tab.get_by_role("menuitem", name="Run", exact=True).click()
+        tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        tab.wait_for_timeout(500)
+        return "[ ]" not in prompts.first.inner_text()
+
+    until(begun, "Lab runs the first cell", 60)
+    yield opened
+    tab.close()
+    lab.shut_down(opened)
+
+
+def steps_done(card: Locator) -> int:
+    """What the step counter says."""
+    text = card.locator(".seglib-facts dd").first.inner_text()
+    return int(text.split(" of ")[0].replace(",", ""))
+
+
+def curve(card: Locator) -> str:
+    return card.locator(".seglib-smooth").first.get_attribute("d") or ""
+
+
+def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
+    notebook: Notebook, errors: list[str]
+) -> None:
+    page = notebook.page
+    card = page.get_by_role("region", name="Training monitor").first
+    expect(card.locator(".seglib-strip canvas").nth(4)).to_be_visible(timeout=60_000)
+
+    # It moves: the curve, its pixels and the counter.
+    chart = card.locator(".seglib-chart").first
+    before, pixels, done = curve(card), chart.screenshot(), steps_done(card)
+    until(lambda: curve(card) != before and steps_done(card) > done, "the curve moves", 10)
+    assert chart.screenshot() != pixels
+    card.screenshot(path=ARTEFACTS / "monitor.png")
+
+    # Pause answers at once, and the counter stands.
+    card.get_by_role("button", name="Pause the training").click()
+    expect(card.locator(".seglib-pill")).to_have_text(re.compile("Pausing…|Paused"), timeout=250)
+    expect(card.locator(".seglib-pill")).to_have_text("Paused", timeout=5000)
+    page.wait_for_timeout(300)
+    done = steps_done(card)
+    page.wait_for_timeout(600)
+    assert steps_done(card) == done
+    card.screenshot(path=ARTEFACTS / "monitor-paused.png")
+
+    # It can be looked through in the meantime.
+    last = checksum(card.locator(".seglib-pictures canvas").first)
+    card.get_by_label("Moment").focus()
+    page.keyboard.press("Home")
+    expect(card.get_by_label("Moment")).to_have_attribute("aria-valuetext", re.compile("^step 20, mean IoU"))
+    until(lambda: checksum(card.locator(".seglib-pictures canvas").first) != last, "the pictures follow", 5)
+
+    card.get_by_role("button", name="Resume the training").click()
+    until(lambda: steps_done(card) > done, "it goes on", 10)
+    card.get_by_role("button", name="Stop the training").click()
+    expect(card.locator(".seglib-pill")).to_have_text("Stopped", timeout=10_000)
+
+    # The waiting cell ends, the next training runs and fails, and the last cell says why.
+    broken = page.get_by_role("region", name="Training monitor").nth(1)
+    expect(broken.get_by_role("alert").filter(has_text="fire")).to_have_text(
+        "RuntimeError: the disk is on fire", timeout=20_000
+    )
+    expect(page.locator(ERROR).filter(has_text="RuntimeError: the disk is on fire")).to_have_count(1)
+
+    python = notebook.python
+    assert python("after == monitor.step.number and monitor.status") == "stopped"
+    assert python("broken.status") == "failed"
+    assert python("net.training") is False
+    assert python("list(net(pools[0][0][None]).shape)") == [1, 10, 64, 64]
+    heard = {wish: at for wish, at in python("pressed")}
+    done_at = {status: at for status, at in python("told")}
+    assert done_at["paused"] - heard["pause"] < 0.25 and done_at["stopped"] - heard["stop"] < 0.25
+    assert not errors, errors
