@@ -66,11 +66,11 @@ def logarithmic(values: Iterable[float]) -> Axis:
 
 
 def share_text(share: float) -> str:
-    """A share of 0..1 with the digits that a rare class needs.
+    """A share of 0..1 in percent, with two digits that count, however rare the class.
 
     Example:
-        >>> share_text(0.8127), share_text(0.0024), share_text(0.00002), share_text(0)
-        ('81 %', '0.24 %', '< 0.01 %', '0')
+        >>> share_text(0.8127), share_text(0.0024), share_text(0.00017), share_text(0.00002), share_text(0)
+        ('81 %', '0.24 %', '0.017 %', '< 0.01 %', '0')
     """
     if math.isnan(share):
         return "–"
@@ -79,7 +79,7 @@ def share_text(share: float) -> str:
         return "0"
     if cent < 0.01:
         return "< 0.01 %"
-    digits = 0 if cent >= 9.95 else 1 if cent >= 0.995 else 2
+    digits = sum(cent < bound for bound in (9.95, 0.995, 0.0995))
     return f"{cent:.{digits}f} %"
 
 
