@@ -8,8 +8,8 @@ In turns, in one process, with the same net, precision and optimiser:
              included
 
 The aim is 0.95 on a CPU and 0.9 on a GPU. On a CPU processor time is compared, which other work on the
-machine disturbs less than time on the clock; the fastest turns are those that it disturbed least. A checkpoint
-every 15 seconds is measured apart: with turns, it would fall into anybody's.
+machine disturbs less than time on the clock; the fastest turns are those that it disturbed least. A
+checkpoint every 15 seconds is measured apart: with turns, it would fall into anybody's.
 
     python benchmarks/train_loop.py [--net fcn8s-lite0] [--size 160] [--batch-size 16] [--precision bfloat16]
 """
