@@ -54,17 +54,25 @@ async function monitor(frame) {
   await read();
 }
 
-// Status, how far, and the buttons.
+// Status, how far, and the buttons. A wish is sent as a message of its own: changes of traits wait in the browser until
+// the kernel has reported the last one as done, and ipykernel does not report it while a cell awaits something.
 function head(frame) {
-  const { model, watch, set } = frame;
+  const { model, watch } = frame;
+  let asked = null; // what was pressed, until Python knows
+  const wished = () => asked ?? model.get("wish");
+  const ask = (wish) => {
+    asked = wish;
+    show();
+    model.send({ wish });
+  };
   const pill = h("span", { class: "seglib-pill" });
   const says = h("span", { class: "seglib-quiet seglib-grow seglib-says-now" });
   const bar = h("progress", { max: 1, "aria-label": "Training" });
-  const hold = button(frame, "Pause the training", "Pause", () => set("wish", model.get("wish") === "pause" ? "train" : "pause"));
-  const stop = button(frame, "Stop the training", "Stop", () => set("wish", "stop"));
+  const hold = button(frame, "Pause the training", "Pause", () => ask(wished() === "pause" ? "train" : "pause"));
+  const stop = button(frame, "Stop the training", "Stop", () => ask("stop"));
   const status = h("span", { class: "seglib-unseen", role: "status" });
   const show = () => {
-    const [wish, is] = [model.get("wish"), model.get("status")];
+    const [wish, is] = [wished(), model.get("status")];
     const over = !["training", "paused"].includes(is);
     const met = over || (wish === "pause") === (is === "paused") && wish !== "stop";
     const words = met ? STATUS[is] : WISHES[wish];
@@ -74,7 +82,7 @@ function head(frame) {
     write(hold, wish === "pause" ? "Resume" : "Pause");
     label(hold, wish === "pause" ? "Resume the training" : "Pause the training");
     hold.title = hold.ariaLabel;
-    hold.hidden = stop.hidden = over;
+    hold.hidden = stop.hidden = over || !model.send; // without a kernel there is nobody to ask
     hold.disabled = stop.disabled = wish === "stop";
   };
   const tell = () => {
@@ -82,7 +90,8 @@ function head(frame) {
     write(says, now.says.replace(/^(Training|Paused after|Stopped after|Failed after|Finished after)[: ]*/, ""));
     bar.value = now.done;
   };
-  watch(["wish", "status"], show);
+  watch(["wish"], () => ((asked = null), show()));
+  watch(["status"], show);
   watch(["now"], frame.everyFrame(tell));
   show();
   tell();
@@ -91,13 +100,13 @@ function head(frame) {
 
 // The numbers of the last step, and what went wrong.
 function facts(frame) {
-  const list = h("dl", { class: "seglib-facts" });
+  const list = h("div", { class: "seglib-facts" });
   const failure = h("p", { class: "seglib-alert", role: "alert", hidden: true });
   const values = new Map();
   const value = (name) => {
     if (!values.has(name)) {
-      values.set(name, h("dd"));
-      list.append(h("div", {}, h("dt", {}, name), values.get(name)));
+      values.set(name, h("span", { class: "seglib-fact" }));
+      list.append(h("div", {}, h("span", { class: "seglib-fact-name" }, name), values.get(name)));
     }
     return values.get(name);
   };

@@ -97,6 +97,7 @@ class Monitor(Shell):
         self._live = attended() if live is None else live
         self._runner = Runner(steps if self._live else _with_bar(steps), self._take, self._tell)
         super().__init__(now=packing.now(self.record, "training", ""), **state)
+        self.on_msg(self._hear)
         if self._live:
             self._runner.start()
         else:
@@ -147,6 +148,14 @@ class Monitor(Shell):
         data, metadata = self._repr_mimebundle_()
         self._shown = self._shown or f"monitor-{self.model_id}"
         display(data, metadata=metadata, raw=True, display_id=self._shown)
+
+    def _hear(self, _: Any, content: dict[str, Any], __: Any) -> None:
+        """A button was pressed."""
+        try:
+            self.wish = content["wish"]
+        except Exception as error:
+            self.error = f"{type(error).__name__}: {error}"
+            raise
 
     @traitlets.observe("wish")
     def _obey(self, change: Any) -> None:

@@ -198,13 +198,16 @@ def description(record: Record, status: str) -> str:
 
 
 def _right(record: Record, status: str) -> float:
-    """The step at the right edge of both charts."""
+    """The step at the right edge of both charts: while training the whole, or as much as is half full."""
     step = record.step
     if step is None:
         return 1.0
-    if status in ("training", "paused"):
-        return max(scale.round_up(step.of), step.number)
-    return max(step.number, 1)
+    if status not in ("training", "paused"):
+        return max(step.number, 1)
+    right = max(scale.round_up(step.of), step.number)
+    while right > max(2 * step.number, 20):
+        right /= 2
+    return right
 
 
 def _across(right: float) -> list[tuple[float, str]]:
