@@ -135,7 +135,7 @@ def a_picture_each() -> Figure:
 
 
 def _largest(wanted: int) -> int:
-    """The pool, of the first forty, that shows most of a class; of the background, the one that shows least."""
+    """The pool, of the first forty, that shows most of a class; of the background, least."""
     share = [(POOLS[index][1] == wanted).double().mean() for index in range(40)]
     order = sorted(range(40), key=lambda index: share[index])
     return order[0] if wanted == 0 else order[-1]

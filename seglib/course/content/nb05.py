@@ -6,12 +6,9 @@ from seglib.course.content.checks05 import (
     check_as_convolution,
     check_bilinear_kernel,
     check_fuse,
-    check_predict_mask,
-    check_train_step,
     fuse,
-    predict_mask,
-    train_step,
 )
+from seglib.course.content.steps05 import check_predict_mask, check_train_step, predict_mask, train_step
 from seglib.course.lesson import Budget, Exercise, Item, Lesson, Objective, Prediction
 
 LESSON = Lesson(
