@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
-from playwright.sync_api import BrowserContext, Locator, expect
+import torch
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from seglib import draw
+from seglib.train import train
+from seglib.widgets import Monitor
+from seglib.widgets.monitor import reading
 from tests.browser.lab import ARTEFACTS, ERROR, Lab, Notebook, checksum, until, watch
+from tests.training.nets import Net, Squares
 
 pytestmark = pytest.mark.browser
 
@@ -141,3 +151,92 @@ def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
     done_at = dict(python("told"))
     assert done_at["paused"] - heard["pause"] < 0.25 and done_at["stopped"] - heard["stop"] < 0.25
     assert not errors, errors
+
+
+# Without a kernel: a training that is over, replayed.
+
+
+@pytest.fixture(scope="module")
+def twin() -> Monitor:
+    """A training that is over, in this process."""
+    torch.manual_seed(0)
+    return Monitor(train(Net(), Squares(), steps=60, batch_size=4, lr=0.02, val=Squares(6, split="val")))
+
+
+@pytest.fixture
+def card(page: Page, twin: Monitor, tmp_path: Path) -> Locator:
+    """Its exported copy, on a page without a network."""
+    file = tmp_path / "monitor.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8>{twin.to_html()}", encoding="utf-8")
+    page.route(re.compile("^(?!file:)"), lambda route: route.abort())
+    page.set_viewport_size({"width": 760, "height": 1000})
+    page.goto(file.as_uri())
+    shown = page.locator(".seglib-card")
+    expect(shown.locator(".seglib-strip canvas")).to_have_count(10)
+    return shown
+
+
+def pixels(canvas: Locator, size: tuple[int, int]) -> np.ndarray:
+    """(height, width, 3): one pixel of the canvas for each of the picture, from its middle."""
+    got = canvas.evaluate("""canvas => [canvas.height, canvas.width,
+        ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]""")
+    scale = got[0] // size[0]
+    return np.array(got[2:]).reshape(got[0], got[1], 4)[scale // 2 :: scale, scale // 2 :: scale, :3]
+
+
+def test_every_moment_can_be_looked_at_without_a_kernel(card: Locator, twin: Monitor) -> None:
+    slider = card.get_by_label("Moment")
+    slider.focus()
+    card.page.keyboard.press("Home")
+    for moment in twin.record.moments:
+        expect(card.locator(".seglib-status")).to_have_text(reading.moment_words(moment))
+        expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^step {moment.number},"))
+        shown = card.locator(".seglib-class-row").get_by_role("cell").all_inner_texts()
+        rows = [row.texts for row in reading.rows(moment)]
+        assert shown == [text for iou, true, guess in rows for text in (iou, f"{true}, {guess}")]
+        assert moment.preds is not None and twin.record.pictures is not None
+        mask = twin.record.pictures[1][2]
+        right = reading.cent(reading.right_share(moment.preds[2], mask), 0)
+        picture = card.locator(".seglib-pictures canvas").nth(2)
+        words = f"picture 3, prediction after step {moment.number}: {right} of the pixels right"
+        expect(picture).to_have_attribute("aria-label", words)
+        image = np.array(Image.open(io.BytesIO(twin.data["pictures"][2]["image"])))  # as it travels: a JPEG
+        over = draw.overlay(
+            torch.from_numpy(image).permute(2, 0, 1), moment.preds[2], moment.scores.classes, opacity=0.6
+        )
+        off = np.abs(pixels(picture, (24, 32)) - over.permute(1, 2, 0).numpy().astype(int)).max(axis=2)
+        assert np.quantile(off, 0.95) <= 3  # two decoders
+        card.page.keyboard.press("ArrowRight")
+    expect(card.locator(".seglib-pin").first).to_have_css("display", "none")  # the last moment is "the last"
+
+
+def test_truth_difference_hatching_and_the_strip(card: Locator) -> None:
+    first = card.locator(".seglib-pictures canvas").first
+    strip = card.locator(".seglib-strip canvas")
+    seen = {checksum(first)}
+    for view in ("Truth", "Difference", "Prediction"):
+        card.get_by_role("radio", name=view).check()
+        until(lambda: checksum(first) not in seen or view == "Prediction", view, 5)  # noqa: B023
+        seen.add(checksum(first))
+    card.get_by_role("checkbox", name="Hatching").check()
+    until(lambda: checksum(first) not in seen, "the hatching", 5)
+    before = checksum(strip.last)
+    card.get_by_role("radio", name="Picture 1 in the strip").focus()
+    card.page.keyboard.press("ArrowRight")
+    until(lambda: checksum(strip.last) != before, "the strip shows the second picture", 5)
+    strip.nth(3).click()
+    expect(card.get_by_label("Moment")).to_have_value("3")
+    expect(card.locator(".seglib-pin").first).not_to_have_css("display", "none")
+    card.screenshot(path=ARTEFACTS / "monitor-replayed.png")
+
+
+def test_it_fits_every_control_has_a_name_and_nobody_is_asked_to_stop_what_is_over(card: Locator) -> None:
+    for width in (760, 420):
+        card.page.set_viewport_size({"width": width, "height": 1000})
+        assert card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
+    nameless = card.locator("input, button, [tabindex]").evaluate_all("""controls => controls.filter(
+        control => !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
+        || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML)""")
+    assert nameless == []
+    expect(card.get_by_role("button", name="Stop the training")).to_be_hidden()
+    expect(card.locator(".seglib-pill")).to_have_text("Finished")

@@ -1,0 +1,146 @@
+"""What does the live monitor cost, in steps of the training it watches?
+
+In a real JupyterLab in a real, headless Chromium that draws, on the same cores as the training. One training
+goes on and on; portions of it are watched and not watched in turn, both in a thread, and the pairs' ratios of
+steps per second are printed. The goal is a median of at least 0.98. "alike" is the same with both halves
+unwatched: how much two portions differ on this machine, as it is.
+
+It also prints how long it takes from the moment the kernel hears of Pause until the training stands, which is
+at most one step, and how long it takes to make the copy that needs no kernel, once at the end.
+
+    python benchmarks/monitor.py [--pairs 12] [--seconds 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tests.browser.machine import chromium, find_chromium, jupyterlab
+
+SETTING = """\
+import asyncio, itertools, threading, time
+import torch
+from IPython.display import display
+from torch import nn
+from seglib import backbones, fcn
+from seglib.data.scenes import Scenes
+from seglib.train import train
+from seglib.widgets import Monitor
+
+pools, val = Scenes(64, size=(96, 128)), Scenes(8, split="val", size=(96, 128))
+
+def timed(steps, count, speeds):
+    begin = time.perf_counter()
+    yield from itertools.islice(steps, count)
+    speeds.append(count / (time.perf_counter() - begin))
+
+async def portion(steps, count, watched, speeds):
+    part = timed(steps, count, speeds)
+    if watched:
+        monitor = Monitor(part, live=True)
+        shown = display(monitor)
+        await monitor.finished()
+        return
+    thread = threading.Thread(target=lambda: [None for _ in part])
+    thread.start()
+    while thread.is_alive():
+        await asyncio.sleep(0.05)
+
+async def measured(net, batch_size):
+    steps = train(net, pools, steps=10**7, val=val, every=max(1, 40 * 8 // batch_size), batch_size=batch_size,
+                  precision="float32", schedule=lambda done: 1.0)
+    speeds = []
+    await portion(steps, 20, False, speeds)
+    count = max(5, round(SECONDS * speeds[-1]))
+    ratios = {True: [], False: []}
+    for turn in range(PAIRS):
+        for watched in (True, False):
+            pair = {}
+            for which in (True, False) if turn % 2 else (False, True):
+                await portion(steps, count, watched and which, speeds)
+                pair[which] = speeds[-1]
+            ratios[watched].append(pair[True] / pair[False])
+    return count, speeds[-1], ratios
+
+async def stands(net, batch_size):
+    heard, told = [], []
+    monitor = Monitor(train(net, pools, steps=10**7, batch_size=batch_size, precision="float32"), live=True)
+    monitor.observe(lambda change: told.append(time.perf_counter()), "status")
+    for _ in range(10):
+        await asyncio.sleep(0.37)
+        told.clear()
+        begin = time.perf_counter()
+        monitor.wish = "pause"
+        while not told:
+            await asyncio.sleep(0.001)
+        heard.append(told[0] - begin)
+        monitor.wish = "train"
+    monitor.wish = "stop"
+    await monitor.finished()
+    begin = time.perf_counter()
+    monitor._repr_mimebundle_()
+    return heard, time.perf_counter() - begin
+"""
+NETS = {
+    "FCN-8s, small, batch of 8": ("fcn.FCN(backbones.load('small'), 10, stride=8)", 8),
+    "one convolution, batch of 1": ("nn.Sequential(Float(), nn.Conv2d(3, 10, 3, padding=1))", 1),
+}
+FLOAT = """
+class Float(nn.Module):
+    def forward(self, images):
+        return images / 128 - 1
+"""
+RUN = "answer = [await measured({net}, {size}), await stands({net}, {size})]"
+
+
+def quartiles(values: list[float]) -> str:
+    first, middle, third = statistics.quantiles(values, n=4)
+    return f"{middle:.3f} (quartiles {first:.3f} to {third:.3f})"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--seconds", type=float, default=4)
+    wish = parser.parse_args()
+    path = find_chromium()
+    if path is None:
+        print("There is no Chromium here: install one, or name it in SEGLIB_CHROMIUM.")
+        return 1
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("torch", "ipykernel", "anywidget")
+    )
+    with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as lab, chromium(path) as browser:
+        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+        threads = os.environ.get("OMP_NUM_THREADS", "all")
+        print(f"Chromium {browser.version}, {versions}, {machine}, OMP_NUM_THREADS {threads}")
+        for name, (net, size) in NETS.items():
+            head = f"PAIRS, SECONDS = {wish.pairs}, {wish.seconds}\n"
+            cells = [head + SETTING + FLOAT, RUN.format(net=net, size=size)]
+            notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+            opened = lab.open(browser.new_page(), notebook, f"monitor-{size}.ipynb")
+            opened.run_all(seconds=60 + 5 * wish.pairs * wish.seconds)
+            (count, speed, ratios), (heard, copy) = opened.python("answer")
+            print(f"{name}: {1000 / speed:.1f} ms a step, {wish.pairs} pairs of portions of {count} steps")
+            print(f"  watched / unwatched   {quartiles(ratios['true'])}")
+            print(f"  alike                 {quartiles(ratios['false'])}")
+            middle, worst = 1000 * statistics.median(heard), 1000 * max(heard)
+            print(f"  Pause until it stands {middle:.0f} ms, worst {worst:.0f} ms")
+            print(f"  the copy at the end   {1000 * copy:.0f} ms, once")
+            opened.page.close()
+            lab.shut_down(opened)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

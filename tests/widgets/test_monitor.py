@@ -1,0 +1,331 @@
+"""The live monitor without a browser: what it keeps, what it shows, its thread, and what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import itertools
+import json
+import math
+import struct
+import threading
+import time
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+import traitlets
+from nbclient import NotebookClient
+from PIL import Image
+from torch import Tensor
+
+from seglib.labels import Classes
+from seglib.metrics import confusion_matrix
+from seglib.scores import Scores
+from seglib.train import train
+from seglib.training.step import History, Preview, Step
+from seglib.widgets import Monitor
+from seglib.widgets.monitor import packing, reading
+from seglib.widgets.monitor.record import FRAMES, LONGEST, Curve, Record, small
+from tests.training.nets import Net, Squares
+
+CLASSES = Classes.of("background", "square", "edge")
+TRUTH = torch.tensor([[0, 0, 1], [2, 2, 255]], dtype=torch.uint8)
+
+
+def steps(count: int, every: int = 2, seconds: float = 0.0, pred: Tensor | None = None) -> Iterator[Step]:
+    """A training that only says it was one: loss 1/n, a validation every so many steps."""
+    history = History()
+    for number in range(1, count + 1):
+        time.sleep(seconds)
+        history.losses.append(1 / number)
+        scores = preview = None
+        if every and number % every == 0:
+            guess = TRUTH.clamp(max=2) if pred is None else pred
+            matrix = confusion_matrix(guess, TRUTH, 3)
+            scores = Scores("net", "val", CLASSES, matrix, None, None, images=1, seconds=0.1)
+            history.scores[number] = scores
+            preview = Preview(torch.zeros(1, 3, 2, 3, dtype=torch.uint8), TRUTH[None], guess[None])
+        message = "Out of memory." if number == 3 else ""
+        yield Step(
+            number,
+            count,
+            0.5 * number,
+            0.5 * (count - number),
+            40.0,
+            0.001,
+            history,
+            scores,
+            preview,
+            message,
+        )
+
+
+def recorded(*args: Any, **settings: Any) -> Record:
+    record = Record()
+    for step in steps(*args, **settings):
+        record.take(step)
+    record.catch_up()
+    return record
+
+
+def until(condition: Any, seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "too late"
+        time.sleep(0.005)
+
+
+# What is kept.
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, LONGEST - 1, LONGEST, LONGEST + 1, 5000])
+@pytest.mark.parametrize("portion", [1, 7, 10_000])
+def test_a_curve_of_any_length_has_at_most_512_points_with_the_same_mean(count: int, portion: int) -> None:
+    curve, values = Curve(), np.random.default_rng(0).random(count)
+    for start in range(0, count, portion):
+        curve.add(values[start : start + portion].tolist())
+    points = curve.points()
+    assert len(points) <= LONGEST and curve.count == count
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    if count < LONGEST:
+        assert points == [(k + 1, pytest.approx(value)) for k, value in enumerate(values)]
+    weights = [curve.width] * len(curve.means) + [len(curve.rest)] * bool(curve.rest)
+    if count:
+        assert np.average([y for _, y in points], weights=weights) == pytest.approx(values.mean())
+        assert np.average([x for x, _ in points], weights=weights) == pytest.approx((count + 1) / 2)
+
+
+def test_moments_are_thinned_and_the_first_and_the_last_stay() -> None:
+    record = recorded(500, every=1)
+    numbers = [moment.number for moment in record.moments]
+    assert FRAMES / 2 <= len(numbers) <= FRAMES and numbers[0] == 1 and numbers[-1] == 500
+    assert len(record.scores) == 500 and numbers == sorted(numbers)
+
+
+def test_what_was_before_an_interruption_is_on_the_curves() -> None:
+    (*_, last) = steps(6)
+    record = Record()
+    record.take(last)
+    record.catch_up()
+    assert record.scores == [(2, pytest.approx(1)), (4, pytest.approx(1)), (6, pytest.approx(1))]
+    assert record.losses.count == 6 and [moment.number for moment in record.moments] == [6]
+
+
+def test_a_large_picture_is_made_small_by_leaving_pixels_out() -> None:
+    mask = torch.arange(600 * 20).reshape(600, 20)
+    assert torch.equal(small(mask), mask[::4, ::4]) and torch.equal(small(mask[:256]), mask[:256])
+
+
+# What is shown.
+
+
+def test_every_state_of_every_length_can_be_shown() -> None:
+    for count, every, status in itertools.product((0, 1, 2, 3, 30), (0, 1, 2), reading.STATUS):
+        record = recorded(count, every=every)
+        for chart in (reading.loss_chart(record, status), reading.score_chart(record, status)):
+            places = [place for point in [*chart.line, *chart.smooth] for place in point]
+            assert all(0 <= place <= 1 for place in places), (count, every, status)
+            assert all(0 < at <= 1 for at, _ in [*chart.across, *chart.up])
+        assert reading.says(record, status).endswith(".") and reading.description(record, status)
+        sent = packing.now(record, status, "")
+        json.dumps(sent, default=lambda value: value.hex(), allow_nan=False)
+        assert 0 <= sent["done"] <= 1
+
+
+def test_the_curve_is_the_losses() -> None:
+    chart = reading.loss_chart(recorded(4, every=0), "finished")
+    high = 0.5 / next(at for at, text in chart.up if text == "0.5")
+    assert [x * chart.right for x, _ in chart.line] == pytest.approx([1, 2, 3, 4])
+    assert [y * high for _, y in chart.line] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+
+
+def test_bars_are_those_of_the_confusion_matrix() -> None:
+    record = recorded(2, pred=torch.tensor([[0, 1, 1], [0, 2, 0]], dtype=torch.uint8))
+    background, square, edge = reading.rows(record.moments[-1])
+    assert background.texts == ("33.3 %", "40.0 %", "40.0 %") and background.iou == pytest.approx(1 / 3)
+    assert square.texts == ("50.0 %", "20.0 %", "40.0 %") and edge.texts == ("50.0 %", "40.0 %", "20.0 %")
+    assert square.predicted == pytest.approx(1 + math.log10(0.4) / 3)
+    assert reading.right_share(record.moments[-1].preds[0], TRUTH) == pytest.approx(3 / 5)  # type: ignore[index]
+    words = reading.moment_words(record.moments[-1])
+    assert words == "After step 2 (1 s): mean IoU 44.4 %, best square (50.0 %), worst background (33.3 %)."
+
+
+def test_a_class_that_is_nowhere_has_no_iou() -> None:
+    record = recorded(2, pred=torch.zeros(2, 3, dtype=torch.uint8))
+    sent = packing.moment(record.moments[-1], record)
+    assert sent["rows"][1][3:] == ["0.0 %", "20.0 %", "0.0 %"] and sent["rows"][1][2] == 0
+
+
+def test_a_moment_is_looked_at_by_its_step() -> None:
+    record = recorded(10)
+    assert [reading.looked_at(record, k).number for k in (-1, 0, 4, 5, 7, 99)] == [10, 2, 4, 4, 6, 10]  # type: ignore[union-attr]
+    assert reading.looked_at(Record(), -1) is None
+
+
+# What travels.
+
+
+def test_what_travels_is_small_and_complete() -> None:
+    monitor = Monitor(train(Net(), Squares(), steps=40, batch_size=4, val=Squares(6, split="val"), every=4))
+    assert len(monitor.moments) == 10 and len(monitor.data["pictures"]) == 4
+    truth = zlib.decompress(monitor.data["pictures"][1]["truth"])
+    labels = zlib.decompress(monitor.moments[-1]["frames"][1]["labels"])
+    assert monitor.record.pictures and truth == monitor.record.pictures[1][1].numpy().tobytes()
+    assert labels == monitor.record.moments[-1].preds[1].numpy().tobytes()  # type: ignore[index]
+    line = monitor.now["charts"][0]["line"]
+    assert len(struct.unpack(f"<{len(line) // 4}f", line)) == 80
+    bound = Record(step=monitor.step)
+    bound.losses.add([1.0] * 100_000)
+    sent = packing.now(bound, "training", "")
+    assert sum(len(chart[part]) for chart in sent["charts"] for part in ("line", "smooth")) < 10_000
+
+
+def test_it_has_a_copy_without_a_kernel_and_a_description() -> None:
+    monitor = Monitor(steps(6))
+    assert Image.open(io.BytesIO(monitor.still())).size == (720, 416)
+    html = monitor.to_html()
+    assert "Finished after 6 steps, 3 s." in html and "export default" not in html
+    assert repr(monitor).splitlines() == [
+        "Finished after 6 steps, 3 s.",
+        f"Loss: 1.000 at first, {monitor.now['charts'][0]['title'].split()[1]} now, smoothed.",
+        "Mean IoU: 100.0 % after step 2, 100.0 % after step 6, the best 100.0 % after step 2.",
+        "After step 6 (3 s): mean IoU 100.0 %.",
+        "Step 3: Out of memory.",
+    ]
+
+
+def test_without_validation_there_are_curves_only() -> None:
+    monitor = Monitor(steps(3, every=0))
+    assert monitor.data == {} and monitor.moments == []
+    assert Image.open(io.BytesIO(monitor.still())).size == (720, 208)
+    assert "no validation yet" in repr(monitor)
+
+
+# The thread.
+
+
+def test_without_a_front_end_it_runs_here_and_raises_here() -> None:
+    seen = []
+
+    def failing() -> Iterator[Step]:
+        seen.append(threading.current_thread())
+        yield from steps(2)
+        raise RuntimeError("no luck")
+
+    with pytest.raises(RuntimeError, match="no luck"):
+        Monitor(failing())
+    assert seen == [threading.main_thread()]
+
+
+def test_pause_holds_it_resume_lets_it_go_and_stop_leaves_a_usable_net() -> None:
+    net = Net()
+    monitor = Monitor(train(net, Squares(), steps=10_000_000, batch_size=4, precision="float32"), live=True)
+    until(lambda: monitor.step is not None and monitor.step.number > 3)
+    monitor.wish = "pause"
+    until(lambda: monitor.status == "paused")
+    assert monitor.step is not None
+    number = monitor.step.number
+    time.sleep(0.1)
+    assert monitor.step.number == number and reading.says(monitor.record, "paused") == monitor.now["says"]
+    monitor.wish = "train"
+    until(lambda: monitor.step.number > number and monitor.status == "training")  # type: ignore[union-attr]
+    monitor.wish = "pause"
+    until(lambda: monitor.status == "paused")
+    monitor.wish = "stop"  # also while it is paused
+    monitor.wait()
+    assert monitor.status == "stopped" and not net.training
+    assert net(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)).shape == (1, 3, 8, 8)
+
+
+def test_an_error_in_the_thread_is_shown_and_raised_each_time_it_is_asked_for() -> None:
+    def failing() -> Iterator[Step]:
+        yield from steps(2)
+        raise ValueError("the loss is nan at step 3")
+
+    monitor = Monitor(failing(), live=True)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="nan at step 3"):
+            monitor.wait()
+        with pytest.raises(ValueError, match="nan at step 3"):
+            asyncio.run(monitor.finished())
+    assert monitor.status == "failed" and monitor.now["failure"] == "ValueError: the loss is nan at step 3"
+
+
+def test_whoever_awaits_lets_others_work() -> None:
+    async def both() -> int:
+        monitor = Monitor(steps(10, seconds=0.03), live=True)
+        waiting, turns = asyncio.ensure_future(monitor.finished()), 0
+        while not waiting.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        return turns
+
+    assert asyncio.run(both()) > 5
+
+
+def test_interrupting_the_wait_stops_the_training() -> None:
+    async def interrupted() -> Monitor:
+        monitor = Monitor(steps(1000, seconds=0.01), live=True)
+        waiting = asyncio.ensure_future(monitor.finished())
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return monitor
+
+    assert asyncio.run(interrupted()).status == "stopped"
+
+
+def test_a_new_training_stops_an_older_one() -> None:
+    older = Monitor(steps(10_000, seconds=0.01), live=True)
+    newer = Monitor(steps(3, seconds=0.01), live=True)
+    newer.wait()
+    assert older.status == "stopped" and newer.status == "finished"
+
+
+def test_it_speaks_at_most_ten_times_a_second_and_of_pictures_once() -> None:
+    spoken: list[str] = []
+    monitor = Monitor(steps(200, every=5, seconds=0.005), live=True)
+    monitor.observe(lambda change: spoken.append(change.name))
+    begin = time.monotonic()
+    monitor.wait()
+    seconds = time.monotonic() - begin
+    assert 3 <= spoken.count("now") <= 10 * seconds + 2
+    assert 1 <= spoken.count("moments") <= seconds + 2 and spoken.count("data") <= 1
+
+
+def test_a_button_is_a_message_and_a_wrong_one_is_told() -> None:
+    monitor = Monitor(steps(1))
+    monitor._handle_custom_msg({"wish": "pause"}, [])
+    assert monitor.wish == "pause"
+    with pytest.raises(traitlets.TraitError, match="wish"):
+        monitor._hear(monitor, {"wish": "explode"}, [])
+    assert "wish" in monitor.error
+
+
+@pytest.mark.parametrize("wrong", [Net(), 3, None])
+def test_what_is_no_training_is_told(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"a monitor watches what train\(net, dataset, ...\) returns, not a"):
+        Monitor(wrong)
+
+
+# Notebooks that nobody looks at.
+
+
+def test_a_notebook_that_is_run_by_a_program_trains_in_the_cell() -> None:
+    cells = [
+        "from seglib.widgets import Monitor\nfrom tests.widgets.test_monitor import steps\n"
+        "monitor = Monitor(steps(3))\nmonitor",
+        "assert monitor.status == 'finished'\nawait monitor.finished()",
+        "def failing():\n    yield from steps(3)\n    raise RuntimeError('no luck')\nMonitor(failing())",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120, allow_errors=True).execute()
+    (shown,), waited, (failed,) = (cell.outputs for cell in notebook.cells)
+    assert "Finished after 3 steps" in shown.data["text/html"] and waited == []
+    assert failed.output_type == "error" and "no luck" in failed.evalue
