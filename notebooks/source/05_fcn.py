@@ -33,8 +33,6 @@
 # ## Set up
 
 # %%
-import copy
-
 import torch
 from torch import nn
 from torch.nn.functional import interpolate
@@ -46,6 +44,7 @@ from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter, convolutionalise
 from seglib.segmenters import Constant, OracleStride
 from seglib.train import train
+from seglib.widgets import Monitor
 
 lesson = start("05_fcn")
 
@@ -285,6 +284,8 @@ await monitor.finished()
 # Now the skips, one after the other, a third of the time each. The net goes on from where it is.
 
 # %%
+import copy
+
 from seglib.training.finish import finish
 
 table = {"FCN-32s": evaluate(FCNSegmenter(net, data.classes), val)}

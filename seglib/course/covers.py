@@ -1,6 +1,6 @@
 """The pictures in the README and at the head of the notebooks: `python -m seglib.course.covers` draws them.
 
-They show built-in scenes, so nobody else's photograph is in the repository. Redraw them when scenes change.
+They show built-in scenes and Chelsea, scikit-image's cat (CC0). Redraw them when scenes change.
 """
 
 from __future__ import annotations
@@ -14,9 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
+from torch.nn.functional import interpolate
 
+from seglib import backbones
+from seglib.course.content import photo05
 from seglib.data.scenes import Scenes
 from seglib.draw import difference, overlay
+from seglib.fcn import convolutionalise
 from seglib.labels import VOID, Classes
 from seglib.segmenters import OracleStride
 
@@ -33,6 +37,7 @@ def main() -> None:
         "notebooks/images/01_question.png": five_answers(),
         "notebooks/images/02_question.png": seahorse_finder(),
         "notebooks/images/03_question.png": a_picture_each(),
+        "notebooks/images/05_question.png": where_is_the_cat(),
     }.items():
         _save(figure, ROOT / path)
         print(path)
@@ -115,7 +120,8 @@ def a_picture_each() -> Figure:
     """Ten pools, one for each class, and how many pixels the ten classes have in them."""
     classes, masks = POOLS.classes, []
     figure = Figure(figsize=(10.2, 3.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.75, 1))
+    grid = figure.add_gridspec(1, 2, width_ratios=(1.75, 1))
+    left, right = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     for axis, wanted in zip(left.subplots(2, 5).ravel(), range(len(classes))):
         image, mask = POOLS[_largest(wanted)]
         masks.append(mask)
@@ -132,6 +138,16 @@ def a_picture_each() -> Figure:
         axis.text(min(value, 80) + 1.5, row, f"{value:.1f}", va="center", fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def where_is_the_cat() -> Figure:
+    """Chelsea the cat, and where a classifier that never saw a mask finds a cat."""
+    photo = photo05.cat()
+    everywhere = convolutionalise(backbones.load("lite0").eval().as_classifier(), (3, 224, 224)).eval()
+    with torch.no_grad():
+        large = interpolate(photo[None].float(), scale_factor=2, mode="bilinear")
+        where = everywhere(large).softmax(1)[0, photo05.cat_words].sum(0)
+    return photo05.heat_figure(photo, where)
 
 
 def _largest(wanted: int) -> int:
