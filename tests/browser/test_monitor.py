@@ -100,7 +100,7 @@ def curve(card: Locator) -> str:
 
 
 def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
-    notebook: Notebook, errors: list[str]
+    notebook: Notebook, lab: Lab, errors: list[str]
 ) -> None:
     page = notebook.page
     card = page.get_by_role("region", name="Training monitor").first
@@ -141,6 +141,13 @@ def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
         "RuntimeError: the disk is on fire", timeout=20_000
     )
     expect(page.locator(ERROR).filter(has_text="RuntimeError: the disk is on fire")).to_have_count(1)
+
+    # What is saved can be looked through without a kernel.
+    page.keyboard.press("Control+s")
+    file = lab.folder / "monitor.ipynb"
+    until(lambda: "Stopped after step" in file.read_text(encoding="utf-8"), "the copy is saved", 20)
+    (output, *_) = nbformat.read(file, as_version=4).cells[1].outputs
+    assert "Stopped after step" in output.data["text/html"] and output.data["text/html"].startswith("<div")
 
     python = notebook.python
     assert python("after == monitor.step.number and monitor.status") == "stopped"

@@ -85,7 +85,7 @@ def until(condition: Any, seconds: float = 10) -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 5, LONGEST - 1, LONGEST, LONGEST + 1, 5000])
 @pytest.mark.parametrize("portion", [1, 7, 10_000])
-def test_a_curve_of_any_length_has_at_most_512_points_with_the_same_mean(count: int, portion: int) -> None:
+def test_a_curve_of_any_length_has_at_most_256_points_with_the_same_mean(count: int, portion: int) -> None:
     curve, values = Curve(), np.random.default_rng(0).random(count)
     for start in range(0, count, portion):
         curve.add(values[start : start + portion].tolist())
@@ -128,7 +128,7 @@ def test_every_state_of_every_length_can_be_shown() -> None:
     for count, every, status in itertools.product((0, 1, 2, 3, 30), (0, 1, 2), reading.STATUS):
         record = recorded(count, every=every)
         for chart in (reading.loss_chart(record, status), reading.score_chart(record, status)):
-            places = [place for point in [*chart.line, *chart.smooth] for place in point]
+            places = np.concatenate([chart.line, chart.smooth]).flatten()
             assert all(0 <= place <= 1 for place in places), (count, every, status)
             assert all(0 < at <= 1 for at, _ in [*chart.across, *chart.up])
         assert reading.says(record, status).endswith(".") and reading.description(record, status)
@@ -182,7 +182,7 @@ def test_what_travels_is_small_and_complete() -> None:
     bound = Record(step=monitor.step)
     bound.losses.add([1.0] * 100_000)
     sent = packing.now(bound, "training", "")
-    assert sum(len(chart[part]) for chart in sent["charts"] for part in ("line", "smooth")) < 10_000
+    assert sum(len(chart[part]) for chart in sent["charts"] for part in ("line", "smooth")) < 6_000
 
 
 def test_it_has_a_copy_without_a_kernel_and_a_description() -> None:
@@ -288,14 +288,14 @@ def test_a_new_training_stops_an_older_one() -> None:
     assert older.status == "stopped" and newer.status == "finished"
 
 
-def test_it_speaks_at_most_ten_times_a_second_and_of_pictures_once() -> None:
+def test_it_speaks_at_most_five_times_a_second_and_of_pictures_once() -> None:
     spoken: list[str] = []
     monitor = Monitor(steps(200, every=5, seconds=0.005), live=True)
     monitor.observe(lambda change: spoken.append(change.name))
     begin = time.monotonic()
     monitor.wait()
     seconds = time.monotonic() - begin
-    assert 3 <= spoken.count("now") <= 10 * seconds + 2
+    assert 3 <= spoken.count("now") <= 5 * seconds + 2
     assert 1 <= spoken.count("moments") <= seconds + 2 and spoken.count("data") <= 1
 
 

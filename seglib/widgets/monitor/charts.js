@@ -29,6 +29,7 @@ function lineChart(dots) {
   const drawing = s("svg", { viewBox: `-46 -8 ${WIDE + 58} ${HIGH + 30}`, role: "img" }, grid, raw, smooth, marks, pin);
   const title = h("figcaption");
   const element = h("figure", { class: "seglib-chart" }, title, drawing);
+  let drawn = "";
   const show = (chart, step) => {
     const [line, mean] = [pairs(chart.line), pairs(chart.smooth)];
     write(title, chart.title);
@@ -36,7 +37,9 @@ function lineChart(dots) {
     raw.setAttribute("d", path(line));
     raw.classList.toggle("seglib-only", !mean.length);
     smooth.setAttribute("d", path(mean));
-    grid.replaceChildren(...ticks(chart));
+    const scale = `${chart.across} ${chart.up}`;
+    if (scale !== drawn) grid.replaceChildren(...ticks(chart));
+    drawn = scale;
     marks.replaceChildren(...(dots && line.length < 60 ? line.map(([x, y]) => s("circle", { cx: across(x), cy: up(y), r: 2.5 })) : []));
     pin.style.display = step === null ? "none" : "";
     if (step !== null) pin.setAttribute("transform", `translate(${across(Math.min(step / chart.right, 1))} 0)`);

@@ -18,7 +18,7 @@ from seglib.widgets.monitor.record import Record
 from seglib.widgets.monitor.runner import Runner
 from seglib.widgets.shell import STYLE, Shell, module
 
-PERIOD = 0.1  # seconds between two messages to the browser
+PERIOD = 0.2  # seconds between two messages to the browser: what it draws takes time from the training
 SLOW = 1.0  # seconds between two that carry pictures, or a look at the memory
 FILES = (
     "paint.js",

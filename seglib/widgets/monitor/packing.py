@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import struct
 from typing import Any
 
 from PIL import Image as Pillow
@@ -12,12 +11,12 @@ from torch import Tensor
 from seglib.widgets.monitor import reading
 from seglib.widgets.monitor.reading import Chart
 from seglib.widgets.monitor.record import Moment, Record
-from seglib.widgets.monitor.scale import Place
+from seglib.widgets.monitor.scale import Places
 from seglib.widgets.pack import deflate
 
 
 def now(record: Record, status: str, failure: str) -> dict[str, Any]:
-    """What changes ten times a second: a few words, and two curves as bytes, some kilobytes in all."""
+    """What changes five times a second: a few words, and two curves as bytes, some kilobytes in all."""
     return {
         "says": reading.says(record, status),
         "tiles": reading.tiles(record),
@@ -72,10 +71,9 @@ def _chart(chart: Chart) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _floats(places: list[Place]) -> bytes:
+def _floats(places: Places) -> bytes:
     """x, y, x, y ... as little-endian float32."""
-    numbers = [number for place in places for number in place]
-    return struct.pack(f"<{len(numbers)}f", *numbers)
+    return places.astype("<f4").tobytes()
 
 
 def _jpeg(image: Tensor) -> bytes:

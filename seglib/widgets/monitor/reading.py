@@ -12,7 +12,7 @@ from seglib.labels import VOID
 from seglib.training.step import Step
 from seglib.widgets.monitor import scale
 from seglib.widgets.monitor.record import Moment, Point, Record
-from seglib.widgets.monitor.scale import Place, cent, duration, number
+from seglib.widgets.monitor.scale import Places, cent, duration, number
 
 STATUS = ("training", "paused", "finished", "stopped", "failed")
 SPAN = 20  # points that the smoothed curve is an average over
@@ -24,7 +24,7 @@ class Chart:
 
     Attributes:
         title: with the last value.
-        line: the points.
+        line: the points, (N, 2).
         smooth: the same, smoothed; empty where the points are few.
         across: (place, text) of the ticks of the x axis, which counts steps.
         up: those of the y axis.
@@ -33,8 +33,8 @@ class Chart:
     """
 
     title: str
-    line: list[Place]
-    smooth: list[Place]
+    line: Places
+    smooth: Places
     across: list[tuple[float, str]]
     up: list[tuple[float, str]]
     right: float
@@ -84,7 +84,7 @@ def score_chart(record: Record, status: str) -> Chart:
     return Chart(
         f"Mean IoU {last}",
         scale.places([point for point in points if not math.isnan(point[1])], right, high),
-        [],
+        scale.places([], right, high),
         _across(right),
         [(tick / high, f"{100 * tick:.0f} %") for tick in scale.ticks(high)],
         right,

@@ -14,14 +14,14 @@ from seglib.scores import Scores
 from seglib.training.step import Preview, Step
 
 Point = tuple[float, float]
-LONGEST = 512  # points of a curve: as many as a chart has pixels
+LONGEST = 256  # points of a curve: half as many as a chart has pixels
 FRAMES = 24  # moments whose pictures are kept
 # Pixels of a picture's longer side. Of a larger one every second pixel is left out until it fits.
 LARGEST = 256
 
 
 class Curve:
-    """One number a step, kept as at most 512 means of equally many steps each.
+    """One number a step, kept as at most 256 means of equally many steps each.
 
     Example:
         >>> curve = Curve()

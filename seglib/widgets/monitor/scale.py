@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-Place = tuple[float, float]
+import numpy as np
+from numpy.typing import NDArray
+
+Places = NDArray[np.float32]
 
 
 def ticks(high: float, most: int = 4) -> list[float]:
@@ -25,7 +28,7 @@ def smooth(values: Sequence[float], span: float) -> list[float]:
 
     Example:
         >>> smooth([4.0, 4.0, 1.0], 2)
-        [4.0, 4.0, 2.285714285714286]
+        [4.0, 4.0, 2.2857142857142856]
     """
     keep = 1 - 1 / max(span, 1)
     total = weight = 0.0
@@ -47,9 +50,9 @@ def round_up(number: float) -> float:
     return math.ceil(number / size - 1e-9) * size
 
 
-def places(points: Sequence[Place], right: float, high: float) -> list[Place]:
-    """Points as shares of a chart's width and height, 0..1 from its lower left corner."""
-    return [(min(x / right, 1.0), min(max(y / high, 0.0), 1.0)) for x, y in points]
+def places(points: Sequence[tuple[float, float]], right: float, high: float) -> Places:
+    """Points as shares of a chart's width and height, (N, 2), 0..1 from its lower left corner."""
+    return (np.array(points, np.float32).reshape(-1, 2) / np.array((right, high), np.float32)).clip(0, 1)
 
 
 def duration(seconds: float) -> str:
@@ -57,7 +60,7 @@ def duration(seconds: float) -> str:
 
     Example:
         >>> duration(8.26), duration(75), duration(4000), duration(math.nan)
-        ('8 s', '1 min 15 s', '1 h 07 min', '–')
+        ('8 s', '1 min 15 s', '1 h 06 min', '–')
     """
     if not math.isfinite(seconds):
         return "–"

@@ -33,12 +33,12 @@ def picture(record: Record, status: str, moment: int) -> bytes:
 
 
 def _curve(panel: Any, chart: Chart) -> None:
-    thin = bool(chart.smooth)
-    if chart.line:
+    thin = len(chart.smooth) > 0
+    if len(chart.line):
         mark = None if thin or len(chart.line) > 40 else "o"
-        panel.plot(*zip(*chart.line), color=LINE, alpha=0.35 if thin else 1, linewidth=1, marker=mark)
+        panel.plot(*chart.line.T, color=LINE, alpha=0.35 if thin else 1, linewidth=1, marker=mark)
     if thin:
-        panel.plot(*zip(*chart.smooth), color=LINE, linewidth=2)
+        panel.plot(*chart.smooth.T, color=LINE, linewidth=2)
     panel.set(xlim=(0, 1), ylim=(0, 1), title=chart.title, xlabel="step")
     panel.set_xticks(*zip(*chart.across)) if chart.across else panel.set_xticks([])
     panel.set_yticks(*zip(*chart.up)) if chart.up else panel.set_yticks([])
