@@ -59,7 +59,8 @@ from seglib.course.content.photo05 import WORDS, cat, cat_words, heat
 
 photo = cat()
 lite = backbones.load("lite0").eval()
-scores = lite.classify(interpolate(photo[None].float(), size=(224, 224), mode="bilinear"))
+with torch.no_grad():
+    scores = lite.classify(interpolate(photo[None].float(), size=(224, 224), mode="bilinear"))
 for p, k in zip(*scores.softmax(1)[0].topk(3)):
     print(f"{100 * float(p):4.0f} %  {WORDS[int(k)]}")
 
@@ -199,10 +200,19 @@ print(double(torch.tensor([[[[0.0, 4.0], [8.0, 4.0]]]])).detach().int()[0, 0])
 # %%
 data = lesson.photographs("train", "pets") or lesson.scenes("train")
 val = lesson.photographs("val", "pets") or lesson.scenes("val")
+
+
+def rim(scores):
+    return 100 * float(scores.boundary_iou[1:].nanmean())  # class 0 is the background
+
+
 for stride in (32, 16, 8):
     best = evaluate(OracleStride(stride), val)
-    print(f"stride {stride:2}: mIoU at most {100 * best.mean_iou:.0f} %, "
-          f"Boundary IoU at most {100 * best.mean_boundary_iou:.0f} %")  # fmt: skip
+    print(f"stride {stride:2}: mIoU at most {100 * best.mean_iou:.0f} %, rims at most {rim(best):.0f} %")
+
+# %% [markdown]
+# `rim` is the Boundary IoU of the animals. The background is left out: its boundary is mostly the frame of
+# the picture, and that is easy to get right.
 
 # %% [markdown] tags=["concept"]
 # ## Skips
@@ -281,6 +291,9 @@ monitor
 await monitor.finished()
 
 # %% [markdown]
+# The monitor judges at the size of the training. The table below judges every picture at its own size. Where
+# that is larger, a place in 32 pixels is finer, and the score is better.
+#
 # Now the skips, one after the other, a third of the time each. The net goes on from where it is.
 
 # %%
@@ -309,14 +322,15 @@ predict("05.p2", ...)
 finish(train(control, data, seconds=2 * seconds / 3, lr=slower, batch_size=8), "training the control")
 table["FCN-32s, as long"] = evaluate(FCNSegmenter(control, data.classes), val)
 gain = table["FCN-8s"].mean_iou - table["FCN-32s, as long"].mean_iou
-rim = table["FCN-8s"].mean_boundary_iou - table["FCN-32s, as long"].mean_boundary_iou
-reveal("05.p2", "about the same" if abs(gain - rim) < 0.01 else "mIoU" if gain > rim else "Boundary IoU")
+gain, sharper = 100 * gain, rim(table["FCN-8s"]) - rim(table["FCN-32s, as long"])
+close = abs(gain - sharper) < 1
+reveal("05.p2", "about the same" if close else "mIoU" if gain > sharper else "Boundary IoU")
 
 # %%
 bars(
     {
         "mIoU (%)": {name: 100 * scores.mean_iou for name, scores in table.items()},
-        "Boundary IoU (%)": {name: 100 * scores.mean_boundary_iou for name, scores in table.items()},
+        "Boundary IoU of the animals (%)": {name: rim(scores) for name, scores in table.items()},
     },
     alt="mIoU and Boundary IoU of FCN-32s, 16s, 8s and of FCN-32s trained as long as FCN-8s.",
 )
@@ -358,7 +372,7 @@ table["FCN-8s, score layers only"] = evaluate(FCNSegmenter(fixed, data.classes),
 # %%
 table["all background"] = evaluate(Constant(0), val)
 for name, scores in table.items():
-    print(f"{name:26} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU {100 * scores.mean_boundary_iou:5.1f}")
+    print(f"{name:26} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU of the animals {rim(scores):5.1f}")
 
 # %% [markdown]
 # Where does FCN-8s fail? Its four worst pictures, truth beside prediction.

@@ -37,7 +37,7 @@ LESSON = Lesson(
             high=256,
         ),
         "05.p2": Prediction(
-            "From FCN-32s to FCN-8s: which measure gains more points?",
+            "From FCN-32s, trained as long, to FCN-8s: which measure gains more points?",
             choices=("mIoU", "Boundary IoU", "about the same"),
         ),
         "05.p3": Prediction(
