@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import psutil
 import torch
 import traitlets
 
-from seglib.progress import tracked
 from seglib.training.step import Step
 from seglib.widgets.monitor import packing, reading, still
 from seglib.widgets.monitor.attended import attended
-from seglib.widgets.monitor.record import Record
-from seglib.widgets.monitor.runner import Runner
+from seglib.widgets.monitor.record import Record, memory
+from seglib.widgets.monitor.runner import Runner, with_bar
 from seglib.widgets.shell import STYLE, Shell, module
 
 PERIOD = 0.2  # seconds between two messages to the browser: what it draws takes time from the training
@@ -95,7 +93,7 @@ class Monitor(Shell):
         self._told = self._told_slow = 0.0
         self._shown: str | None = None
         self._live = attended() if live is None else live
-        self._runner = Runner(steps if self._live else _with_bar(steps), self._take, self._tell)
+        self._runner = Runner(steps if self._live else with_bar(steps), self._take, self._tell)
         super().__init__(now=packing.now(self.record, "training", ""), **state)
         self.on_msg(self._hear)
         if self._live:
@@ -185,7 +183,7 @@ class Monitor(Shell):
         self._told = time.monotonic()
         self.record.catch_up()
         if self._told - self._told_slow >= SLOW:
-            self._told_slow, self.record.memory = self._told, _memory()
+            self._told_slow, self.record.memory = self._told, memory()
             self._show_moments()
         error = self._runner.error
         failure = f"{type(error).__name__}: {error}" if error else ""
@@ -208,28 +206,3 @@ class Monitor(Shell):
     def _raise(self) -> None:
         if self._runner.error is not None:
             raise self._runner.error
-
-
-def _with_bar(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same steps, with a bar that counts per cent."""
-    bar, per_cent = tracked(range(100), 100, "training, per cent"), 0
-    try:
-        for step in steps:
-            yield step
-            share = reading.done(step)
-            while per_cent < min(100 * share, 100):
-                next(bar, None)
-                per_cent += 1
-        for _ in bar:
-            pass
-    finally:
-        if close := getattr(steps, "close", None):
-            close()
-
-
-def _memory() -> str:
-    """What the process holds: main memory, and that of the GPU where it has used one."""
-    held = f"{psutil.Process().memory_info().rss / 1e9:.1f} GB"
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
-        held += f", GPU {torch.cuda.memory_reserved() / 1e9:.1f} GB"
-    return held

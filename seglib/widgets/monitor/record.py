@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -135,3 +136,11 @@ def small(images: Tensor) -> Tensor:
     while max(images.shape[-2:]) > stride * LARGEST:
         stride *= 2
     return torch.empty_like(images[..., ::stride, ::stride]).copy_(images[..., ::stride, ::stride])
+
+
+def memory() -> str:
+    """What the process holds: main memory, and that of the GPU where it has used one."""
+    held = f"{psutil.Process().memory_info().rss / 1e9:.1f} GB"
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        held += f", GPU {torch.cuda.memory_reserved() / 1e9:.1f} GB"
+    return held

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import ClassVar
 
+from seglib.progress import tracked
 from seglib.training.step import Step
+from seglib.widgets.monitor import reading
 
 LOOK = 0.05  # seconds between two looks of whoever waits
 
@@ -111,3 +113,20 @@ class Runner:
         self.stop()
         if self.thread is not None:
             self.thread.join(5)
+
+
+def with_bar(steps: Iterable[Step]) -> Iterator[Step]:
+    """The same steps, with a bar that counts per cent."""
+    bar, per_cent = tracked(range(100), 100, "training, per cent"), 0
+    try:
+        for step in steps:
+            yield step
+            share = reading.done(step)
+            while per_cent < min(100 * share, 100):
+                next(bar, None)
+                per_cent += 1
+        for _ in bar:
+            pass
+    finally:
+        if close := getattr(steps, "close", None):
+            close()
