@@ -25,6 +25,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "artefacts" / "reports"
+PAIRED = ["--numprocesses=2", "--dist=loadfile"]  # two files at a time, each on a core of its own
 NBVAL = [
     "-o",
     "addopts=",
@@ -33,6 +34,7 @@ NBVAL = [
     "--nbval-current-env",
     "--nbval-cell-timeout=300",
     "--timeout=360",
+    *PAIRED,
 ]
 
 
@@ -61,7 +63,7 @@ def lint() -> Result:
 
 def units() -> Result:
     """Unit tests and doctests; the tests in a browser come last, on their own."""
-    return pytest("units", ["-m", "not browser"])
+    return pytest("units", ["-m", "not browser", *PAIRED], OMP_NUM_THREADS="1")
 
 
 def build() -> Result:
@@ -102,7 +104,7 @@ def nbval(name: str, how: str, folder: str, **variables: str) -> Result:
     found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.ipynb"))
     if not found:
         return Result(name, False, f"no notebooks in {folder}: run `make notebooks`")
-    return pytest(name, [*NBVAL, how, *found], what="cells", **variables)
+    return pytest(name, [*NBVAL, how, *found], what="cells", OMP_NUM_THREADS="1", **variables)
 
 
 def pytest(name: str, arguments: list[str], what: str = "tests", **variables: str) -> Result:

@@ -1,4 +1,4 @@
-"""Every notebook in JupyterLab: Run All, every slider of a widget moves its picture, no console error."""
+"""Every notebook in JupyterLab: Run All, every slider moves its picture, no error, also on the console."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from tests.browser.lab import ARTEFACTS, ROOT, Lab, Notebook, checksum, until, w
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+# Widgets that blend a picture under a slider. Board, monitor and annotator have tests of their own.
+BLENDED = ".seglib-card:has(.seglib-canvas canvas):has(input[type=range])"
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def notebook(
     watch(page, errors)
     path: Path = request.param
     shutil.copytree(path.parent / "images", lab.folder / "images", dirs_exist_ok=True)
+    shutil.rmtree(lab.folder / "drawn", ignore_errors=True)  # what another test has drawn
     opened = lab.open(page, nbformat.read(path, as_version=4), path.name)
     yield opened
     lab.shut_down(opened)
@@ -48,7 +51,7 @@ def test_run_all_and_move_every_slider(notebook: Notebook, request: pytest.Fixtu
     page, name = notebook.page, request.node.callspec.id
     notebook.run_all(300)
     page.wait_for_timeout(500)
-    for index, card in enumerate(page.locator(".seglib-card:has(canvas)").all()):
+    for index, card in enumerate(page.locator(BLENDED).all()):
         card.locator("canvas").first.wait_for()
         card.scroll_into_view_if_needed()
         move_slider(page, card)
