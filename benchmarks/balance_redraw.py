@@ -13,20 +13,13 @@ Then the same for a key that chooses another class: it changes thumbnails, and t
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import statistics
-import sys
-import tempfile
 import time
-from pathlib import Path
 
 import nbformat
+from _browser import lab_in_chromium, line, pressed
 from playwright.sync_api import Locator, Page
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.browser.lab import Lab
-from tests.browser.machine import chromium, find_chromium, jupyterlab
 
 CODE = """\
 from seglib.data.scenes import Scenes
@@ -57,23 +50,11 @@ CLOCK = """control => {
 }"""
 
 
-def times(page: Page, listener: Locator, keys: list[str]) -> list[tuple[float, float]]:
-    """Milliseconds from each key that `listener` hears to the first change, and to rest."""
+def report(what: str, page: Page, listener: Locator, keys: list[str]) -> None:
+    """Two lines about the keys that `listener` hears: to the first change, and to rest."""
     listener.evaluate(CLOCK)
-    for key in keys:
-        count = page.evaluate("times.length")
-        page.keyboard.press(key)
-        page.wait_for_function("count => times.length > count", arg=count, timeout=5000)
-        page.wait_for_timeout(40)
-    return page.evaluate("times")
-
-
-def report(what: str, values: list[tuple[float, float]]) -> None:
-    for name, column in zip(("first change", "all at rest"), zip(*values)):
-        ordered = sorted(column)
-        p95 = ordered[int(0.95 * len(ordered))]
-        middle = statistics.median(ordered)
-        print(f"{what}, {name:<13} median {middle:5.1f}   95 % {p95:5.1f}   worst {ordered[-1]:5.1f} ms")
+    for name, column in zip(("first change", "all at rest"), zip(*pressed(page, keys))):
+        line(f"{what}, {name}", column)
 
 
 def measure(lab: Lab, page: Page, presses: int) -> None:
@@ -88,28 +69,22 @@ def measure(lab: Lab, page: Page, presses: int) -> None:
     print(f"the cell ran and showed the board in {time.perf_counter() - start:.1f} s")
     sweep = ["ArrowLeft"] * 4 + ["ArrowRight"] * 6 + ["ArrowLeft"] * 2  # from .4 to 0, to 1, and back
     dial.focus()
-    report("dial ", times(page, dial, (sweep * presses)[:presses]))
+    report("dial", page, dial, (sweep * presses)[:presses])
     page.get_by_role("radio", name="seahorse").focus()
     classes = page.get_by_role(
         "radiogroup", name="Class", exact=True
     ).first  # the focus goes from one to the next
-    report("class", times(page, classes, (["ArrowUp"] * 5 + ["ArrowDown"] * 5) * (presses // 10)))
+    report("class", page, classes, (["ArrowUp"] * 5 + ["ArrowDown"] * 5) * (presses // 10))
 
 
-def main() -> int:
+def main() -> None:
+    """The dial, then the classes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--presses", type=int, default=100)
     presses = parser.parse_args().presses
-    path = find_chromium()
-    if path is None:
-        print("There is no Chromium here: install one, or name it in SEGLIB_CHROMIUM.")
-        return 1
-    with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as lab, chromium(path) as browser:
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        print(f"Chromium {browser.version}, {machine}, {presses} presses")
+    with lab_in_chromium(f"{presses} presses") as (lab, browser):
         measure(lab, browser.new_page(), presses)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

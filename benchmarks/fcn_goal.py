@@ -11,20 +11,18 @@ resolution. The clock of `train` runs from the call to the last step: decoding i
 from __future__ import annotations
 
 import argparse
-import platform
 import statistics
 import time
 from typing import Any
 
 import torch
-import torchvision
+from _machine import machine
 
 from seglib import backbones
 from seglib.data.augment import Augment
 from seglib.data.catalog import load
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter
-from seglib.profiles import cores
 from seglib.segmenters import Constant
 from seglib.train import train
 from seglib.training.finish import finish
@@ -51,10 +49,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seconds", type=float, help="in place of the goal's")
     asked = parser.parse_args()
-    print(
-        f"{cores()} cores, {torch.get_num_threads()} threads, {platform.machine()}, Python "
-        f"{platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}"
-    )
+    print(machine())
     for name in asked.data:
         run(name, asked.split, asked.seeds, asked.seconds)
 

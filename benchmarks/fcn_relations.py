@@ -19,12 +19,11 @@ from __future__ import annotations
 
 import argparse
 import copy
-import platform
 import statistics
 import time
 
 import torch
-import torchvision
+from _machine import machine
 
 from seglib import backbones
 from seglib.data.catalog import found, load
@@ -33,7 +32,6 @@ from seglib.data.scenes import Scenes
 from seglib.data.stack import Stack, stack
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter
-from seglib.profiles import cores
 from seglib.scores import Scores
 from seglib.segmenters import Constant
 from seglib.tables import Table
@@ -116,11 +114,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=90)
     parser.add_argument("--seeds", type=int, default=3)
     asked = parser.parse_args()
-    print(
-        f"{cores()} cores, {torch.get_num_threads()} threads, {platform.machine()}, Python "
-        f"{platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}; "
-        f"{asked.steps} steps of {BATCH}, sizes {SIZES}"
-    )
+    print(machine(f"{asked.steps} steps of {BATCH}, sizes {SIZES}"))
     for name in asked.data:
         data, test = splits(name)
         report(name, test, [trainings(data, test, asked.steps, seed) for seed in range(asked.seeds)])

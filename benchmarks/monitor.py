@@ -16,16 +16,10 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import os
-import platform
 import statistics
-import sys
-import tempfile
-from pathlib import Path
 
 import nbformat
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from tests.browser.machine import chromium, find_chromium, jupyterlab
+from _browser import lab_in_chromium
 
 SETTING = """\
 import asyncio, itertools, time
@@ -109,39 +103,37 @@ def quartiles(values: list[float]) -> str:
     return f"{middle:.3f} (quartiles {first:.3f} to {third:.3f})"
 
 
-def main() -> int:
+def main() -> None:
+    """Two nets: one whose steps are long, one whose steps are short."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=4)
     wish = parser.parse_args()
-    path = find_chromium()
-    if path is None:
-        print("There is no Chromium here: install one, or name it in SEGLIB_CHROMIUM.")
-        return 1
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("torch", "ipykernel", "anywidget")
-    )
-    with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as lab, chromium(path) as browser:
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        threads = os.environ.get("OMP_NUM_THREADS", "all")
-        print(f"Chromium {browser.version}, {versions}, {machine}, OMP_NUM_THREADS {threads}")
+    said = [f"{name} {importlib.metadata.version(name)}" for name in ("torch", "ipykernel", "anywidget")]
+    said.append(f"OMP_NUM_THREADS {os.environ.get('OMP_NUM_THREADS', 'all')}")
+    with lab_in_chromium(*said) as (lab, browser):
         for name, (net, size) in NETS.items():
             head = f"PAIRS, SECONDS = {wish.pairs}, {wish.seconds}\n"
             cells = [head + SETTING + FLOAT, RUN.format(net=net, size=size)]
             notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
             opened = lab.open(browser.new_page(), notebook, f"monitor-{size}.ipynb")
             opened.run_all(seconds=60 + 5 * wish.pairs * wish.seconds)
-            (count, speed, watched, alike), (heard, copy) = opened.python("answer")
-            print(f"{name}: {1000 / speed:.1f} ms a step, {wish.pairs} pairs of portions of {count} steps")
-            print(f"  watched / unwatched   {quartiles(watched)}")
-            print(f"  alike                 {quartiles(alike)}")
-            middle, worst = 1000 * statistics.median(heard), 1000 * max(heard)
-            print(f"  Pause until it stands {middle:.0f} ms, worst {worst:.0f} ms")
-            print(f"  the copy at the end   {1000 * copy:.0f} ms, once")
+            report(name, wish.pairs, *opened.python("answer"))
             opened.page.close()
             lab.shut_down(opened)
-    return 0
+
+
+def report(name: str, pairs: int, measured: list, stands: list) -> None:
+    """Five lines about one net."""
+    (count, speed, watched, alike), (heard, copy) = measured, stands
+    print(f"{name}: {1000 / speed:.1f} ms a step, {pairs} pairs of portions of {count} steps")
+    print(f"  watched / unwatched   {quartiles(watched)}")
+    print(f"  alike                 {quartiles(alike)}")
+    print(
+        f"  Pause until it stands {1000 * statistics.median(heard):.0f} ms, worst {1000 * max(heard):.0f} ms"
+    )
+    print(f"  the copy at the end   {1000 * copy:.0f} ms, once")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,19 +13,12 @@ as it is. The tick box of a class is timed as well; it paints the layers anew, w
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import statistics
-import sys
-import tempfile
-from pathlib import Path
 
 import nbformat
+from _browser import lab_in_chromium, line, pressed
 from playwright.sync_api import Browser
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.browser.lab import Lab, Notebook
-from tests.browser.machine import chromium, find_chromium, jupyterlab
 
 PICTURE = ".seglib-canvas canvas"
 CODE = """\
@@ -83,50 +76,31 @@ def opened(lab: Lab, browser: Browser, size: int) -> Notebook:
 
 def times(notebook: Notebook, control: str, keys: list[str], canvas: str = PICTURE) -> list[float]:
     """Milliseconds from each key on a control to the changed pixel."""
-    page = notebook.page
-    page.get_by_label(control, exact=True).evaluate(CLOCK, canvas)
-    page.get_by_label(control, exact=True).focus()
-    for key in keys:
-        count = page.evaluate("times.length")
-        page.keyboard.press(key)
-        page.wait_for_function("count => times.length > count", arg=count, timeout=5000)
-        page.wait_for_timeout(40)
-    return page.evaluate("times")
-
-
-def report(what: str, values: list[float]) -> None:
-    ordered = sorted(values)
-    p95 = ordered[int(0.95 * len(ordered))]
-    print(
-        f"{what:<38} median {statistics.median(values):5.1f}   95 % {p95:5.1f}   worst {ordered[-1]:5.1f} ms"
-    )
+    listener = notebook.page.get_by_label(control, exact=True)
+    listener.evaluate(CLOCK, canvas)
+    listener.focus()
+    return pressed(notebook.page, keys)
 
 
 def measure(notebook: Notebook, size: int, presses: int) -> None:
     """Three lines for one size of picture."""
     arrows = ["ArrowRight", "ArrowLeft"] * (presses // 2)
     notebook.page.evaluate(NOTHING)
-    report(f"{size} x {size}, nothing", times(notebook, "nothing", arrows, "#nothing"))
-    report(f"{size} x {size}, opacity slider", times(notebook, "Opacity", arrows))
-    report(f"{size} x {size}, a class on or off", times(notebook, "class 2", ["Space"] * (presses // 2)))
+    line(f"{size} x {size}, nothing", times(notebook, "nothing", arrows, "#nothing"))
+    line(f"{size} x {size}, opacity slider", times(notebook, "Opacity", arrows))
+    line(f"{size} x {size}, a class on or off", times(notebook, "class 2", ["Space"] * (presses // 2)))
     notebook.page.close()
 
 
-def main() -> int:
+def main() -> None:
+    """Three sizes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--presses", type=int, default=100)
     presses = parser.parse_args().presses
-    path = find_chromium()
-    if path is None:
-        print("There is no Chromium here: install one, or name it in SEGLIB_CHROMIUM.")
-        return 1
-    with tempfile.TemporaryDirectory() as home, jupyterlab(Path(home)) as lab, chromium(path) as browser:
-        machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-        print(f"Chromium {browser.version}, {machine}, {presses} presses")
+    with lab_in_chromium(f"{presses} presses") as (lab, browser):
         for size in (512, 1024, 2048):
             measure(opened(lab, browser, size), size, presses)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

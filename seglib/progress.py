@@ -13,7 +13,9 @@ PATIENCE = 2.0  # seconds before a bar is worth showing
 PAUSE = 0.25  # seconds between two updates
 
 
-def tracked(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+def tracked(
+    items: Iterable[T], total: int, what: str, share: Callable[[T], float] | None = None
+) -> Iterator[T]:
     """The items one by one; after two seconds with a bar that says what is being done and for how long yet.
 
     In a notebook the bar is a plain HTML element, not a widget, so that nothing stays behind. Elsewhere it is
@@ -23,6 +25,8 @@ def tracked(items: Iterable[T], total: int, what: str) -> Iterator[T]:
         items: what the loop is over.
         total: how many there are.
         what: a few words, "counting pets train".
+        share: how much of the work is done at an item, 0..1, where the items' number does not say; then
+            `total` is 1, and the bar shows percent.
 
     Example:
         >>> sum(tracked([1, 2, 3], 3, "adding"))
@@ -37,40 +41,9 @@ def tracked(items: Iterable[T], total: int, what: str) -> Iterator[T]:
                 bar = _bar(what, total)
                 stack.enter_context(bar)
             if bar is not None and now - last > PAUSE:
-                bar.update(done)
+                bar.update(share(item) if share else done)
                 last = now
             yield item
-
-
-def last(items: Iterable[T], what: str, share: Callable[[T], float]) -> T:
-    """The last of the items, with a bar on the way to it.
-
-    Args:
-        items: at least one.
-        what: a few words, "training FCN-8s".
-        share: how much of the work is done at an item, 0..1.
-
-    Raises:
-        ValueError: there is no item.
-
-    Example:
-        >>> last([1, 2, 3], "adding", lambda item: item / 3)
-        3
-    """
-    item, begin, shown = None, time.monotonic(), 0.0
-    bar: NotebookBar | TerminalBar | None = None
-    with ExitStack() as stack:
-        for item in items:
-            now = time.monotonic()
-            if bar is None and now - begin > PATIENCE:
-                bar = _bar(what, 100)
-                stack.enter_context(bar)
-            if bar is not None and now - shown > PAUSE:
-                bar.update(round(100 * share(item)))
-                shown = now
-    if item is None:
-        raise ValueError(f"{what}: there was nothing to do")
-    return item
 
 
 def _bar(what: str, total: int) -> NotebookBar | TerminalBar:
@@ -93,18 +66,18 @@ class NotebookBar:
     def __enter__(self) -> NotebookBar:
         return self
 
-    def update(self, done: int) -> None:
-        """`done` items are finished."""
+    def update(self, done: float) -> None:
+        """`done` items, or that share of the only one, are finished."""
         self.handle.update(self._content(done), raw=True)
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
             self.handle.update({"text/html": "", "text/plain": ""}, raw=True)
 
-    def _content(self, done: int) -> dict[str, str]:
+    def _content(self, done: float) -> dict[str, str]:
         what = html.escape(self.what)
         left = (time.monotonic() - self.begin) * (self.total - done) / done if done else None
-        much = f"{done} %" if self.total == 100 else f"{done} of {self.total}"
+        much = f"{100 * done:.0f} %" if self.total == 1 else f"{done} of {self.total}"
         words = f"{what}: {much}" + (f", {left:.0f} s left" if left is not None else "")
         element = f'<progress max="{self.total}" value="{done}" aria-label="{what}"></progress>'
         return {"text/html": f"{element} {words}", "text/plain": self.what}
@@ -125,8 +98,8 @@ class TerminalBar:
         self.progress.start()
         return self
 
-    def update(self, done: int) -> None:
-        """`done` items are finished."""
+    def update(self, done: float) -> None:
+        """`done` items, or that share of the only one, are finished."""
         self.progress.update(self.task, completed=done)
 
     def __exit__(self, *_: object) -> None:

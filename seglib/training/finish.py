@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
-from seglib.progress import last
+from seglib.progress import tracked
 from seglib.training.step import Step
 
 
@@ -29,4 +30,7 @@ def finish(steps: Iterable[Step], what: str = "training") -> Step:
         >>> finish(train(Net(3, len(data.classes), 3, padding=1), data, steps=3, batch_size=2)).number
         3
     """
-    return last(steps, what, lambda step: step.seconds / max(step.seconds + step.seconds_left, 1e-9))
+    final = deque(tracked(steps, 1, what, share=lambda step: step.done), maxlen=1)
+    if not final:
+        raise ValueError(f"{what}: there was no step to do")
+    return final[0]

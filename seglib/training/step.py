@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -70,6 +71,13 @@ class Step:
     def loss(self) -> float:
         """The loss of this step's batch, before the step. Reading it waits for a GPU to get there."""
         return float("nan") if self._loss is None else self._loss.item()
+
+    @property
+    def done(self) -> float:
+        """The share of the training that is over, 0..1."""
+        if math.isfinite(self.seconds_left) and self.seconds:
+            return self.seconds / (self.seconds + self.seconds_left)
+        return self.number / max(self.of, 1)
 
     def __str__(self) -> str:
         """The step in a line."""

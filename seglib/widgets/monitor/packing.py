@@ -20,7 +20,7 @@ def now(record: Record, status: str, failure: str) -> dict[str, Any]:
     return {
         "says": reading.says(record, status),
         "tiles": reading.tiles(record),
-        "done": round(reading.done(record.step), 4),
+        "done": round(record.step.done if record.step else 0.0, 4),
         "failure": failure,
         "messages": [f"Step {at:,}: {text}" for at, text in record.messages[-20:]],
         "charts": [_chart(reading.loss_chart(record, status)), _chart(reading.score_chart(record, status))],

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from seglib.labels import VOID
-from seglib.training.step import Step
 from seglib.widgets.monitor import scale
 from seglib.widgets.monitor.record import Moment, Point, Record
 from seglib.widgets.monitor.scale import Places, cent, duration, number
@@ -127,15 +126,6 @@ def looked_at(record: Record, moment: int) -> Moment | None:
     if moment < 0 or not record.moments:
         return record.moments[-1] if record.moments else None
     return min(record.moments, key=lambda one: abs(one.number - moment))
-
-
-def done(step: Step | None) -> float:
-    """The share of the training that is over."""
-    if step is None:
-        return 0.0
-    if math.isfinite(step.seconds_left) and step.seconds:
-        return step.seconds / (step.seconds + step.seconds_left)
-    return step.number / max(step.of, 1)
 
 
 def rows(moment: Moment) -> list[Row]:

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from seglib.progress import tracked
 from seglib.training.step import Step
-from seglib.widgets.monitor import reading
 
 LOOK = 0.05  # seconds between two looks of whoever waits
 
@@ -116,17 +115,9 @@ class Runner:
 
 
 def with_bar(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same steps, with a bar that counts per cent."""
-    bar, per_cent = tracked(range(100), 100, "training, per cent"), 0
+    """The same steps, with a bar."""
     try:
-        for step in steps:
-            yield step
-            share = reading.done(step)
-            while per_cent < min(100 * share, 100):
-                next(bar, None)
-                per_cent += 1
-        for _ in bar:
-            pass
+        yield from tracked(steps, 1, "training", share=lambda step: step.done)
     finally:
         if close := getattr(steps, "close", None):
             close()
