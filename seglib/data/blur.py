@@ -52,9 +52,9 @@ def blur(image: Tensor) -> float:
         >>> round(blur(image), 1), blur(image[:, :, :20])
         (0.6, nan)
     """
-    gray = _gray(image)
-    fine, coarse = _slope(gray, FINE), _slope(gray, COARSE)
-    noise = _noise(gray) / (np.sqrt(8 * np.pi) * COARSE**2)  # slope of white noise after the coarse blur
+    pixels = gray(image)
+    fine, coarse = slope(pixels, FINE), slope(pixels, COARSE)
+    noise = _noise(pixels) / (np.sqrt(8 * np.pi) * COARSE**2)  # slope of white noise after the coarse blur
     asked = coarse >= max(np.quantile(coarse, 1 - EDGES), CLEAR * noise, 1e-3)
     if asked.mean() < ENOUGH:
         return float("nan")
@@ -67,7 +67,7 @@ def reblur(image: Tensor) -> float:
     A second opinion: it looks at all pixels, so noise makes a blurred picture sharp for it, and sky a sharp
     picture blurred.
     """
-    return float(blur_effect(_gray(image) / 255))
+    return float(blur_effect(gray(image) / 255))
 
 
 def laplacian_variance(image: Tensor) -> float:
@@ -75,34 +75,49 @@ def laplacian_variance(image: Tensor) -> float:
 
     The number that most tutorials use, with a threshold of 100. It is here to be compared with.
     """
-    return float(cv2.Laplacian(_gray(image), cv2.CV_32F).var())
+    return float(cv2.Laplacian(gray(image), cv2.CV_32F).var())
 
 
-def _gray(image: Tensor) -> Array:
-    """(H, W) float32 in 0..255, the longer side at most 320; smaller pictures stay as they are."""
+def gray(image: Tensor) -> Array:
+    """The grey picture that is judged: (3, H, W) uint8 -> (h, w) float32 in 0..255, the longer side at most 320.
+
+    Raises:
+        ValueError: the picture is not (3, H, W) uint8.
+
+    Example:
+        >>> import torch
+        >>> gray(torch.full((3, 400, 640), 7, dtype=torch.uint8)).shape
+        (200, 320)
+    """
     if image.ndim != 3 or len(image) != 3 or str(image.dtype) != "torch.uint8":
         raise ValueError(f"a picture is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
-    pixels = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
-    gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    scale = SIDE / max(gray.shape)
+    colored = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
+    pixels = cv2.cvtColor(colored, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    scale = SIDE / max(pixels.shape)
     if scale >= 1:
-        return gray
-    size = (max(round(gray.shape[1] * scale), 1), max(round(gray.shape[0] * scale), 1))
-    return cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return pixels
+    size = (max(round(pixels.shape[1] * scale), 1), max(round(pixels.shape[0] * scale), 1))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _slope(gray: Array, sigma: float) -> Array:
-    """Grey levels per pixel after a Gaussian blur."""
-    smooth = cv2.GaussianBlur(gray, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+def slope(pixels: Array, sigma: float) -> Array:
+    """How steep grey values are after a Gaussian blur of `sigma` pixels: (H, W) -> (H, W), in levels per pixel.
+
+    Example:
+        >>> ramp = np.tile(np.arange(20, dtype=np.float32) * 3, (20, 1))
+        >>> round(float(slope(ramp, 1.0)[10, 10]), 3)
+        3.0
+    """
+    smooth = cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
     across, down = (cv2.Sobel(smooth, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
     return np.hypot(across, down)
 
 
-def _noise(gray: Array) -> float:
+def _noise(pixels: Array) -> float:
     """Standard deviation of the noise: a filter that plane surfaces and straight edges do not pass.
 
     Immerkaer, 1996, with the median in place of the mean, so that texture in half of the picture does no
     harm.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    return float(np.median(np.abs(cv2.filter2D(gray, cv2.CV_32F, kernel)))) / (0.6745 * 6)
+    return float(np.median(np.abs(cv2.filter2D(pixels, cv2.CV_32F, kernel)))) / (0.6745 * 6)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 import torch
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 from torch.nn.functional import interpolate
-from torchvision.transforms.v2.functional import gaussian_blur
 
 from seglib.course.content.delivery import FAULTS, ODD
 from seglib.course.lesson import Wrong
+from seglib.data import blur
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.dials import Dials
 from seglib.data.scenes import Scenes
@@ -36,10 +37,7 @@ def slope(image: Tensor, sigma: float) -> Tensor:
         image: the picture.
         sigma: standard deviation of the blur in pixels; it takes the noise away.
     """
-    gray = image.as_subclass(Tensor).float().mean(0, keepdim=True)
-    soft = gaussian_blur(gray, [2 * round(3 * sigma) + 1] * 2, [sigma, sigma])[0]
-    down, right = torch.gradient(soft, dim=(0, 1))
-    return torch.hypot(down, right)
+    return torch.from_numpy(blur.slope(blur.gray(image), sigma))
 
 
 def count_classes(masks: Masks, num_classes: int) -> tuple[Tensor, Tensor]:
@@ -191,9 +189,7 @@ def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
 
 def _ranked_above(high: Tensor, low: Tensor) -> float:
     """In how many of the pairs the first is above the second: the area under the ROC curve."""
-    return float(
-        (high[:, None] > low[None]).double().mean() + 0.5 * (high[:, None] == low[None]).double().mean()
-    )
+    return float(roc_auc_score([1] * len(high) + [0] * len(low), torch.cat([high, low])))
 
 
 def _near(a: Tensor, b: Tensor) -> bool:
