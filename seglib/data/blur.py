@@ -79,7 +79,7 @@ def laplacian_variance(image: Tensor) -> float:
 
 
 def gray(image: Tensor) -> Array:
-    """The grey picture that is judged: (3, H, W) uint8 -> (h, w) float32 in 0..255, the longer side at most 320.
+    """The grey picture that is judged: (3, H, W) uint8 -> (h, w) float32 in 0..255, longer side at most 320.
 
     Raises:
         ValueError: the picture is not (3, H, W) uint8.
@@ -101,7 +101,7 @@ def gray(image: Tensor) -> Array:
 
 
 def slope(pixels: Array, sigma: float) -> Array:
-    """How steep grey values are after a Gaussian blur of `sigma` pixels: (H, W) -> (H, W), in levels per pixel.
+    """How steep grey values are after a Gaussian blur of `sigma` pixels: (H, W) -> (H, W), levels per pixel.
 
     Example:
         >>> ramp = np.tile(np.arange(20, dtype=np.float32) * 3, (20, 1))
