@@ -18,7 +18,7 @@ NAMES = tuple(_BUILDERS)
 
 
 def load(name: str, pretrained: bool = True) -> Backbone:
-    """A backbone by its name.
+    """A backbone by its name, in evaluation mode: training sets the mode it needs.
 
     Args:
         name: "lite0" (EfficientNet-Lite0; its ImageNet weights came with the installation), "resnet18",
@@ -36,4 +36,4 @@ def load(name: str, pretrained: bool = True) -> Backbone:
     """
     if name not in _BUILDERS:
         raise ValueError(f"no backbone is called {name!r}; there are {', '.join(NAMES)}")
-    return _BUILDERS[name](pretrained)
+    return _BUILDERS[name](pretrained).eval()
