@@ -1,0 +1,137 @@
+"""A tree of regions: from the superpixels, step by step, to the whole picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from seglib.regions.colours import Space, checked, in_space
+from seglib.regions.grouping import CUES, Cue, describe, group
+from seglib.regions.strategies import Strategy
+from seglib.regions.superpixels import superpixels
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """Which regions became one, in order. Nodes 0..S-1 are the superpixels; the k-th merge made node S + k.
+
+    Attributes:
+        labels: (H, W) int64 superpixels, 0..S-1.
+        merges: (S - 1, 2) int64, the two nodes of each merge.
+        similarities: (S - 1,) float64, how similar they were.
+    """
+
+    labels: Tensor
+    merges: Tensor
+    similarities: Tensor
+
+    def __len__(self) -> int:
+        """2 S - 1, the number of nodes: every one is a region."""
+        return 2 * len(self.merges) + 1
+
+    def at(self, count: int) -> Tensor:
+        """The picture when `count` regions were left.
+
+        Args:
+            count: 1 (the whole picture) to S (the superpixels).
+
+        Returns:
+            (H, W) int64, 0..count-1.
+
+        Raises:
+            ValueError: there are fewer superpixels than that, or `count` is below 1.
+        """
+        superpixels = len(self.merges) + 1
+        if not 1 <= count <= superpixels:
+            raise ValueError(f"count must be 1 to {superpixels}, the number of superpixels; got {count}")
+        node = torch.arange(superpixels)
+        for made, pair in enumerate(self.merges[: superpixels - count].tolist(), start=superpixels):
+            node[(node == pair[0]) | (node == pair[1])] = made
+        return node.unique(return_inverse=True)[1][self.labels]
+
+    def members(self, nodes: Tensor | Sequence[int]) -> Tensor:
+        """(M, S) bool: the superpixels of each node."""
+        first, count, place = self._places
+        first, count = (values[torch.as_tensor(nodes)][:, None] for values in (first, count))
+        return (place >= first) & (place < first + count)
+
+    def sums(self, values: Tensor) -> Tensor:
+        """(2 S - 1,) for each node the sum of its superpixels' values (S,)."""
+        total = values.tolist()
+        for one, other in self.merges.tolist():
+            total.append(total[one] + total[other])
+        return torch.tensor(total, dtype=values.dtype)
+
+    @cached_property
+    def _places(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Superpixels in a row in which each node is a stretch: first (N,), count (N,), place (S,)."""
+        superpixels = len(self.merges) + 1
+        count = self.sums(torch.ones(superpixels, dtype=torch.long)).tolist()
+        first = [0] * len(self)
+        for node in range(len(self) - 1, superpixels - 1, -1):  # from the whole picture down
+            one, other = self.merges[node - superpixels].tolist()
+            first[one], first[other] = first[node], first[node] + count[one]
+        return torch.tensor(first), torch.tensor(count), torch.tensor(first[:superpixels])
+
+
+def hierarchy(
+    image: Tensor, *, scale: float = 100, space: Space = "lab", cues: Sequence[Cue] = CUES
+) -> Hierarchy:
+    """Cut a picture into superpixels and group them.
+
+    Args:
+        image: (3, H, W) uint8; or grey, (H, W) or (1, H, W).
+        scale: of the superpixels; larger ones, fewer of them.
+        space: the colours in which superpixels are found and compared.
+        cues: what makes two regions similar: any of "colour", "texture", "size", "fill".
+
+    Returns:
+        The tree.
+
+    Raises:
+        ValueError: the picture is no picture; or there is no such space or cue.
+
+    Example:
+        >>> image = torch.zeros(3, 20, 30, dtype=torch.uint8)
+        >>> image[:, :, 10:], image[:, 10:, 20:] = 128, 255
+        >>> tree = hierarchy(image)
+        >>> tree.merges
+        tensor([[0, 1],
+                [2, 3]])
+        >>> tree.at(2).unique(return_counts=True)[1]
+        tensor([500, 100])
+    """
+    return next(hierarchies(image, [Strategy(space, scale, tuple(cues))]))[0]
+
+
+def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[Hierarchy]]:
+    """The trees of several strategies; those with the same superpixels come together, as one list.
+
+    Args:
+        image: (3, H, W) uint8; or grey, (H, W) or (1, H, W).
+        strategies: superpixels are found, and pixels looked at, once for each space and scale among them.
+
+    Raises:
+        ValueError: the picture is no picture; there is no strategy; or no such space or cue.
+    """
+    image = checked(image)
+    if not strategies:
+        raise ValueError("no strategy was given, so there is nothing to group by; take FAST or QUALITY")
+    for cues in {cues for _, _, cues in strategies}:
+        if not cues or (unknown := [cue for cue in cues if cue not in CUES]):
+            raise ValueError(
+                f"cues must be some of {', '.join(CUES)}; got {unknown[0] if cues else 'none'!r}"
+            )
+    for space, scale in dict.fromkeys((space, scale) for space, scale, _ in strategies):
+        labels = superpixels(image, scale=scale, space=space)
+        regions = describe(labels.numpy(), in_space(image, space))
+        yield [
+            Hierarchy(labels, *map(torch.from_numpy, group(deepcopy(regions), strategy.cues)))
+            for strategy in strategies
+            if strategy[:2] == (space, scale)
+        ]

@@ -1,0 +1,95 @@
+"""How good are proposals, before any classifier: is there a region for every object?"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from seglib import boxes
+from seglib.data.dataset import Instances
+from seglib.regions.proposals import Proposals
+
+
+def best_overlap(proposals: Proposals, masks: Tensor) -> Tensor:
+    """The overlap of every object with the region that fits it best.
+
+    Args:
+        proposals: R regions of a picture; at least one.
+        masks: (M, H, W) bool, the objects.
+
+    Returns:
+        (M,) float32 in 0..1. Its mean over all objects of a data set is the average best overlap (ABO).
+    """
+    return proposals.overlaps_many(masks).amax(dim=0)
+
+
+def best_box_overlap(proposed: Tensor, objects: Tensor) -> Tensor:
+    """The overlap of every object's box with the box that fits it best.
+
+    Args:
+        proposed: (R, 4) boxes; at least one.
+        objects: (M, 4) boxes.
+
+    Returns:
+        (M,) float32 in 0..1.
+    """
+    return boxes.iou(proposed, objects).amax(dim=0)
+
+
+def overlap_by_number(overlaps: Tensor) -> Tensor:
+    """What the best overlap is if only the first 1, 2, ... R proposals are looked at.
+
+    Args:
+        overlaps: (R, M) of every proposal with every object, best-ranked proposal first.
+
+    Returns:
+        (R, M), which never falls.
+
+    Example:
+        >>> overlap_by_number(torch.tensor([[0.2, 0.5], [0.6, 0.1]]))
+        tensor([[0.2000, 0.5000],
+                [0.6000, 0.5000]])
+    """
+    return overlaps.cummax(dim=0).values
+
+
+def recall(best: Tensor, threshold: float = 0.5) -> float:
+    """The share of objects for which there is a proposal.
+
+    Args:
+        best: (M,) best overlap of each object; at least one.
+        threshold: the overlap from which on a proposal counts.
+
+    Raises:
+        ValueError: there is no object, or the threshold is not in 0..1.
+
+    Example:
+        >>> recall(torch.tensor([0.8, 0.5, 0.3]), 0.5)
+        0.6666666666666666
+    """
+    if not len(best):
+        raise ValueError("there is no object, so there is no recall")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must be an overlap, 0 to 1; got {threshold}")
+    return int((best >= threshold).sum()) / len(best)
+
+
+def oracle_paste(proposals: Proposals, instances: Instances, *, background: int = 0) -> Tensor:
+    """The best mask that any classifier could make of these regions: each object's best region, pasted.
+
+    Args:
+        proposals: regions of a picture.
+        instances: its objects; what they are is known here.
+        background: the class of pixels in no region.
+
+    Returns:
+        (H, W) uint8 class indices; where regions overlap, the one that fits its object better lies in front.
+    """
+    mask = torch.full(proposals.labels.shape, background, dtype=torch.uint8)
+    if not (len(instances) and len(proposals)):
+        return mask
+    overlap, region = proposals.overlaps_many(instances.masks).max(dim=0)
+    for index in overlap.argsort(stable=True).tolist():
+        if overlap[index] > 0:
+            mask[proposals.masks(region[index : index + 1])[0]] = instances.classes[index].byte()
+    return mask
