@@ -1,0 +1,181 @@
+"""Every picture of a data set becomes regions with features, in parallel, once; the SVMs learn from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import joblib
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.data.measure import Measure, measure
+from seglib.data.memory import Row
+from seglib.progress import tracked
+from seglib.regions import kept
+from seglib.regions.colours import checked
+from seglib.regions.features import Kind, RegionFeatures
+from seglib.regions.proposals import Proposals
+from seglib.regions.search import propose
+from seglib.regions.stages import NAMES, Stages
+from seglib.regions.strategies import FAST, Strategy
+from seglib.regions.truth import true_regions
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The regions of one picture: R proposals, and last its G true regions.
+
+    Attributes:
+        read: gives (R + G, D) float32 features; from the disk, so that memory does not grow with pictures.
+        overlaps: (R + G, G) float32, IoU with each true region.
+        classes: (G,) int64 class of each true region.
+    """
+
+    read: Callable[[], Tensor]
+    overlaps: Tensor
+    classes: Tensor
+
+    @property
+    def first_true(self) -> int:
+        """R, the number of the first true region."""
+        return len(self.overlaps) - len(self.classes)
+
+    def overlap_with(self, index: int) -> Tensor:
+        """(R + G,) the best IoU of each region with an object of class `index`; 0 where there is none."""
+        of_class = self.overlaps[:, self.classes == index]
+        return of_class.amax(dim=1) if of_class.shape[1] else torch.zeros(len(self.overlaps))
+
+
+@dataclass(frozen=True)
+class Looker:
+    """How a picture becomes regions with features.
+
+    Attributes:
+        features: the net.
+        kind: which features.
+        number: regions of a picture at most.
+        longest: a picture with a longer side is looked at in a smaller copy.
+        strategies: of the proposals.
+        seed: of the proposals' ranking.
+    """
+
+    features: RegionFeatures
+    kind: Kind = "joined"
+    number: int = 250
+    longest: int = 320
+    strategies: tuple[Strategy, ...] = FAST
+    seed: int = 0
+
+    def propose(self, image: Tensor) -> Proposals:
+        """Regions of a picture that `shrunk` gave."""
+        return propose(image, self.number, strategies=self.strategies, seed=self.seed)
+
+    def shrunk(self, image: Tensor) -> Tensor:
+        """(3, h, w) uint8 with h, w <= longest, from a picture (3, H, W) or a grey one."""
+        image = checked(image)
+        size = small_size(image.shape[1:], self.longest)
+        if size == image.shape[1:]:
+            return image
+        smaller = interpolate(image[None].float(), size, mode="bilinear", antialias=True)
+        return smaller[0].round().clamp(0, 255).byte()
+
+    def prepare(self, dataset: SegmentationDataset, jobs: int | None = None) -> Stages:
+        """Make the features of all pictures, or find that they are there; killed half-way, it goes on.
+
+        Args:
+            dataset: pictures with masks.
+            jobs: processes; see `seglib.data.measure.measure`.
+
+        Returns:
+            What it took, now or when it was done, by stage.
+        """
+        name = f"regions {joblib.hash([self._settings, list(self.features.fingerprints.values())])}"
+        what = Measure(partial(_look, self), name, "image", len(NAMES))
+        label = f"{self.kind} features of {dataset.name} {dataset.split}"
+        stages = Stages()
+        stages.seconds = dict(zip(NAMES, measure(dataset, what, jobs=jobs, label=label).sum(axis=0).tolist()))
+        stages.pictures = len(dataset)
+        return stages
+
+    def examples(self, dataset: SegmentationDataset) -> Iterator[Examples]:
+        """The examples of each picture, after `prepare`; what is missing is made."""
+        for index in tracked(
+            range(len(dataset)), len(dataset), f"overlaps of {dataset.name} {dataset.split}"
+        ):
+            yield self.look(dataset, index, Stages())
+
+    def look(self, dataset: SegmentationDataset, index: int, stages: Stages) -> Examples:
+        """The examples of one picture."""
+        image, proposals, truth, classes = self.regions(dataset, index, stages)
+        paths = [
+            kept.kept(self.features, image, some, self.kind, stages=stages) for some in (proposals, truth)
+        ]
+        shapes = truth.masks()
+        overlaps = torch.cat([proposals.overlaps_many(shapes), torch.eye(len(truth))])
+        return Examples(partial(_read, *paths), overlaps, classes)
+
+    def known(self, dataset: SegmentationDataset, index: int) -> tuple[Proposals, Tensor]:
+        """The proposals of one picture and their (R, D) features, from the disk."""
+        image, proposals, _, _ = self.regions(dataset, index, Stages())
+        return proposals, kept.read(kept.kept(self.features, image, proposals, self.kind))
+
+    def regions(
+        self, dataset: SegmentationDataset, index: int, stages: Stages
+    ) -> tuple[Tensor, Proposals, Proposals, Tensor]:
+        """The picture as it is looked at, its proposals, its true regions, and their classes."""
+        image, mask = dataset[index]
+        image = self.shrunk(image)
+        with stages("proposals"):
+            proposals = kept.proposals(image, self._settings, partial(self.propose, image))
+        instances = dataset.instances(index)
+        if mask.shape != image.shape[1:]:
+            mask, instances = _small(mask, instances, (image.shape[1], image.shape[2]))
+        truth, classes = true_regions(mask, instances, background=dataset.classes.background)
+        return image, proposals, truth, classes
+
+    @property
+    def _settings(self) -> str:
+        return f"{self.number} {self.longest} {self.strategies} {self.seed}"
+
+
+def small_size(size: torch.Size, longest: int) -> tuple[int, int]:
+    """(height, width) in the same proportion with neither above `longest`; smaller ones stay as they are.
+
+    Example:
+        >>> small_size(torch.Size([480, 640]), 320), small_size(torch.Size([9, 5]), 320)
+        ((240, 320), (9, 5))
+    """
+    factor = min(longest / max(size), 1)
+    height, width = (max(round(side * factor), 1) for side in size)
+    return height, width
+
+
+def resized(mask: Tensor, size: tuple[int, int]) -> Tensor:
+    """A mask (H, W), or masks (M, H, W), of another size: each pixel takes the nearest one's value."""
+    stack = mask.as_subclass(Tensor)[None] if mask.ndim == 2 else mask
+    values = interpolate(stack[:, None].float(), size, mode="nearest-exact")[:, 0].to(mask.dtype)
+    return values[0] if mask.ndim == 2 else values
+
+
+def _small(
+    mask: Tensor, instances: Instances | None, size: tuple[int, int]
+) -> tuple[Tensor, Instances | None]:
+    if instances is not None:
+        instances = Instances(resized(instances.masks, size), instances.classes, instances.boxes)
+    return resized(mask, size), instances
+
+
+def _look(looker: Looker, dataset: SegmentationDataset, index: int) -> Row:
+    """The seconds of each stage; the features are on the disk. Runs in another process, too."""
+    stages = Stages()
+    looker.look(dataset, index, stages)
+    return np.array([stages.seconds[name] for name in NAMES])
+
+
+def _read(proposals: list, truth: list) -> Tensor:
+    return torch.cat([kept.read(proposals), kept.read(truth)])

@@ -1,0 +1,193 @@
+"""Regions become vectors: a net that learned to classify pictures looks at the crops of each region."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from functools import cached_property
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import box_iou
+
+from seglib import backbones
+from seglib.backbones import Backbone
+from seglib.regions import crops
+from seglib.regions.proposals import Proposals
+from seglib.regions.stages import Stages
+
+Kind = Literal["full", "foreground", "joined"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+BATCH = 64  # regions at a time: bounds memory, and more are no faster on a CPU
+SAME = 0.95  # boxes that overlap as much share one full crop
+
+
+class RegionFeatures:
+    """The net of the region pipeline: full box, foreground, or both side by side.
+
+    Args:
+        backbone: looks at full boxes, and at foregrounds too unless there is `foreground`; by default lite0.
+            It is copied, and never trained here.
+        foreground: one that was fine-tuned on foregrounds (see `seglib.regions.finetune`).
+        size: side of the crops in pixels. Time grows with its square.
+        context: the share of a crop on each side of the box.
+        precision: "bfloat16" takes about half the time on processors that know it, and more on others.
+
+    Reference:
+        Girshick, Donahue, Darrell, Malik, "Rich Feature Hierarchies", 2014, section 5 (full, fg, full + fg);
+        Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.2. They take a layer of
+        4096 of AlexNet; lite0's last layer before its classifier has 1280.
+
+    Example:
+        >>> features = RegionFeatures(backbones.load("small"), size=32)
+        >>> image, labels = torch.zeros(3, 4, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.long)
+        >>> whole = Proposals(labels, torch.ones(1, 1).bool(), torch.ones(1))
+        >>> features.extract(image, whole, "full").shape, features.extract(image, whole).shape
+        (torch.Size([1, 256]), torch.Size([1, 512]))
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone | None = None,
+        *,
+        foreground: Backbone | None = None,
+        size: int = 96,
+        context: float = crops.CONTEXT,
+        precision: Literal["float32", "bfloat16"] = "float32",
+    ) -> None:
+        self.backbone = ready(backbone or backbones.load("lite0"))
+        self.foreground = self.backbone if foreground is None else ready(foreground)
+        self.size, self.context, self.precision = size, context, precision
+
+    def extract(
+        self, image: Tensor, proposals: Proposals, kind: Kind = "joined", *, stages: Stages | None = None
+    ) -> Tensor:
+        """The features of every region.
+
+        Args:
+            image: (3, H, W) uint8.
+            proposals: R regions of that picture. Memory beside the result does not grow with R.
+            kind: "full" box, "foreground", or "joined": both, full first.
+            stages: where to count the seconds of "crops" and "net".
+
+        Returns:
+            (R, D) float32 on the CPU.
+
+        Raises:
+            ValueError: there is no such kind, or the picture is not (3, H, W) uint8.
+        """
+        check_kind(kind)
+        stages = stages or Stages()
+        if kind == "joined":
+            parts = [self.extract(image, proposals, part, stages=stages) for part in KINDS[:2]]
+            return torch.cat(parts, dim=1)
+        if kind == "foreground":
+            return self._foreground(image, proposals, stages)
+        first = like_earlier(proposals.boxes)
+        shown, place = first.unique(return_inverse=True)
+        return self._full(image, proposals.boxes[shown], stages)[place]
+
+    def crops(self, image: Tensor, proposals: Proposals) -> tuple[Tensor, Tensor]:
+        """What the net is shown: full and foreground crops, (R, 3, size, size) float32 in 0..255 each."""
+        return crops.crops(image, proposals, size=self.size, context=self.context, fill=self.fill)
+
+    def _full(self, image: Tensor, around: Tensor, stages: Stages) -> Tensor:
+        batches = []
+        for some in around.split(BATCH):
+            with stages("crops"):
+                full = crops.cut(image, crops.windows(some, self.context), self.size, self.fill)
+            with stages("net"):
+                batches.append(self._vectors(self.backbone, full))
+        return torch.cat(batches) if batches else torch.zeros(0, self.width(self.backbone))
+
+    def _foreground(self, image: Tensor, proposals: Proposals, stages: Stages) -> Tensor:
+        batches = []
+        for members, some in zip(proposals.members.split(BATCH), proposals.boxes.split(BATCH)):
+            with stages("crops"):
+                window = crops.windows(some, self.context)
+                full = crops.cut(image, window, self.size, self.fill)
+                within = crops.inside(proposals.labels, members, window, self.size)
+                alone = crops.masked(full, within, self.fill)
+            with stages("net"):
+                batches.append(self._vectors(self.foreground, alone))
+        return torch.cat(batches) if batches else torch.zeros(0, self.width(self.foreground))
+
+    def _vectors(self, net: Backbone, pictures: Tensor) -> Tensor:
+        device = next(net.parameters()).device
+        pictures = pictures.to(device, memory_format=torch.channels_last)  # twice as fast on a CPU
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+        with torch.inference_mode(), autocast:
+            vectors = layers(net)(pictures)
+        return vectors.float().cpu().clone()
+
+    @staticmethod
+    def width(net: Backbone) -> int:
+        """D, the length of one pathway's features."""
+        with torch.inference_mode():
+            return layers(net)(torch.zeros(1, 3, 32, 32)).shape[1]
+
+    @property
+    def fill(self) -> tuple[float, float, float]:
+        """The colour that the net takes for nothing, 0..255: what surrounds a foreground."""
+        red, green, blue = self.backbone.normalise.mean.flatten().tolist()
+        return red, green, blue
+
+    @cached_property
+    def fingerprints(self) -> dict[Kind, str]:
+        """For "full" and "foreground": a name that changes with the weights and everything else."""
+        settings = f"{self.size} {self.context} {self.precision} {torch.__version__}"
+        nets: dict[Kind, Backbone] = {"full": self.backbone, "foreground": self.foreground}
+        return {kind: f"{kind} {settings} {_hash(net)}" for kind, net in nets.items()}
+
+
+def layers(net: Backbone) -> nn.Sequential:
+    """A backbone as a chain that ends before its last layer; one without classifier ends in an average."""
+    if net.classifier is None:
+        head: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    else:
+        head = list(net.classifier.children())[:-1]
+    return nn.Sequential(net.normalise, *net.stages, *head).train(net.training)
+
+
+def ready(net: Backbone) -> Backbone:
+    """A copy in evaluation mode, in the order of memory that is fast on a CPU."""
+    return copy.deepcopy(net).eval().to(memory_format=torch.channels_last)
+
+
+def like_earlier(around: Tensor, same: float = SAME) -> Tensor:
+    """For each box the first one that is nearly the same, so that the net looks at it only once.
+
+    SDS groups boxes by complete linkage; here each box joins the first of the boxes kept so far that it
+    overlaps enough with, which does not depend on later boxes.
+
+    Args:
+        around: (R, 4) boxes, best first.
+        same: the IoU from which two boxes are one.
+
+    Returns:
+        (R,) int64, index of a box that stands for itself.
+
+    Example:
+        >>> like_earlier(torch.tensor([[0, 0, 50, 9], [0, 0, 9, 9], [0, 0, 49, 9]]))
+        tensor([0, 1, 0])
+    """
+    around, first = around.double(), torch.full((len(around),), -1)
+    for index in range(len(around)):
+        if first[index] < 0:
+            near = box_iou(around[index : index + 1], around)[0] >= same
+            first[near & (first < 0)] = index
+    return first
+
+
+def check_kind(kind: str) -> None:
+    """ValueError with the kinds there are, where this is none."""
+    if kind not in KINDS:
+        raise ValueError(f"features {kind!r} do not exist; they are {', '.join(KINDS)}")
+
+
+def _hash(net: Backbone) -> str:
+    digest = hashlib.blake2b(net.name.encode(), digest_size=16)
+    for name, value in net.state_dict().items():
+        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
