@@ -1,5 +1,20 @@
 """The region-based family: proposals, features of the region and of its foreground, linear SVMs, paste."""
 
+from seglib.regions.dataset_proposals import propose_all
+from seglib.regions.hierarchy import Hierarchy, hierarchy
 from seglib.regions.proposals import Proposals
+from seglib.regions.search import propose
+from seglib.regions.strategies import FAST, QUALITY, Strategy
+from seglib.regions.superpixels import superpixels
 
-__all__ = ["Proposals"]
+__all__ = [
+    "FAST",
+    "QUALITY",
+    "Hierarchy",
+    "Proposals",
+    "Strategy",
+    "hierarchy",
+    "propose",
+    "propose_all",
+    "superpixels",
+]

@@ -98,13 +98,13 @@ def hierarchy(
 
     Example:
         >>> image = torch.zeros(3, 20, 30, dtype=torch.uint8)
-        >>> image[:, :, 10:], image[:, 10:, 20:] = 128, 255
+        >>> image[0, :, 10:], image[2, 10:, 20:] = 255, 60
         >>> tree = hierarchy(image)
         >>> tree.merges
-        tensor([[0, 1],
-                [2, 3]])
+        tensor([[1, 2],
+                [0, 3]])
         >>> tree.at(2).unique(return_counts=True)[1]
-        tensor([500, 100])
+        tensor([200, 400])
     """
     return next(hierarchies(image, [Strategy(space, scale, tuple(cues))]))[0]
 

@@ -98,37 +98,40 @@ class Proposals:
         chosen = self.members if indices is None else self.members[self._indices(indices)]
         return chosen[:, self.labels]
 
-    def overlaps(self, mask: Tensor) -> Tensor:
+    def overlaps(self, mask: Tensor, void: Tensor | None = None) -> Tensor:
         """Intersection over union of every region with a mask.
 
         Args:
             mask: (H, W) bool, any shape; it need not follow the superpixels.
+            void: (H, W) bool, pixels that count neither for nor against a region.
 
         Returns:
-            (R,) float32 in 0..1; the IoU of the pixels, not an approximation. 0 where the mask is empty.
+            (R,) float32 in 0..1; the IoU of the pixels, not an approximation. 0 where both are empty.
         """
-        return self.overlaps_many(mask[None])[:, 0]
+        return self.overlaps_many(mask[None], void)[:, 0]
 
-    def overlaps_many(self, masks: Tensor) -> Tensor:
+    def overlaps_many(self, masks: Tensor, void: Tensor | None = None) -> Tensor:
         """Intersection over union of every region with every mask.
 
         Args:
             masks: (M, H, W) bool.
+            void: (H, W) bool, pixels that count neither for nor against a region.
 
         Returns:
             (R, M) float32 in 0..1.
 
         Raises:
-            ValueError: the masks are not bool, or not of the picture's size.
+            ValueError: the masks or `void` are not bool, or not of the picture's size.
         """
-        if masks.dtype != torch.bool or masks.shape[1:] != self.labels.shape:
-            raise ValueError(
-                f"masks must be bool, {tuple(self.labels.shape)} each like the superpixels; "
-                f"not {tuple(masks.shape[1:])} {masks.dtype}"
-            )
+        areas = self.areas
+        if void is not None:
+            self._check(void[None])
+            areas = self._pixels(~void[None])[:, 0]
+        self._check(masks)
+        masks = masks if void is None else masks & ~void
         shared = self._pixels(masks).double()  # (R, M)
-        union = self.areas[:, None] + masks.flatten(1).sum(dim=1) - shared
-        return (shared / union).float()
+        union = areas[:, None] + masks.flatten(1).sum(dim=1) - shared
+        return (shared / union.clamp(min=1)).float()
 
     def shared(self, index: int) -> Tensor:
         """(R,) bool: which regions have a pixel in common with region `index`, itself included."""
@@ -152,6 +155,13 @@ class Proposals:
             TensorFileError: it is damaged, or holds something else.
         """
         return Proposals(*packing.unpack(tensor_files.read(path), path))
+
+    def _check(self, masks: Tensor) -> None:
+        if masks.dtype != torch.bool or masks.shape[1:] != self.labels.shape:
+            raise ValueError(
+                f"masks must be bool, {tuple(self.labels.shape)} each like the superpixels; "
+                f"not {tuple(masks.shape[1:])} {masks.dtype}"
+            )
 
     def _indices(self, indices: Tensor | Sequence[int]) -> Tensor:
         return torch.as_tensor(indices, dtype=torch.long, device=self.members.device)

@@ -10,17 +10,18 @@ from seglib.data.dataset import Instances
 from seglib.regions.proposals import Proposals
 
 
-def best_overlap(proposals: Proposals, masks: Tensor) -> Tensor:
+def best_overlap(proposals: Proposals, masks: Tensor, void: Tensor | None = None) -> Tensor:
     """The overlap of every object with the region that fits it best.
 
     Args:
         proposals: R regions of a picture; at least one.
         masks: (M, H, W) bool, the objects.
+        void: (H, W) bool, pixels that count neither for nor against a region.
 
     Returns:
         (M,) float32 in 0..1. Its mean over all objects of a data set is the average best overlap (ABO).
     """
-    return proposals.overlaps_many(masks).amax(dim=0)
+    return proposals.overlaps_many(masks, void).amax(dim=0)
 
 
 def best_box_overlap(proposed: Tensor, objects: Tensor) -> Tensor:
@@ -74,13 +75,16 @@ def recall(best: Tensor, threshold: float = 0.5) -> float:
     return int((best >= threshold).sum()) / len(best)
 
 
-def oracle_paste(proposals: Proposals, instances: Instances, *, background: int = 0) -> Tensor:
+def oracle_paste(
+    proposals: Proposals, instances: Instances, *, background: int = 0, void: Tensor | None = None
+) -> Tensor:
     """The best mask that any classifier could make of these regions: each object's best region, pasted.
 
     Args:
         proposals: regions of a picture.
         instances: its objects; what they are is known here.
         background: the class of pixels in no region.
+        void: (H, W) bool, pixels that do not count when the best region is looked for.
 
     Returns:
         (H, W) uint8 class indices; where regions overlap, the one that fits its object better lies in front.
@@ -88,7 +92,7 @@ def oracle_paste(proposals: Proposals, instances: Instances, *, background: int 
     mask = torch.full(proposals.labels.shape, background, dtype=torch.uint8)
     if not (len(instances) and len(proposals)):
         return mask
-    overlap, region = proposals.overlaps_many(instances.masks).max(dim=0)
+    overlap, region = proposals.overlaps_many(instances.masks, void).max(dim=0)
     for index in overlap.argsort(stable=True).tolist():
         if overlap[index] > 0:
             mask[proposals.masks(region[index : index + 1])[0]] = instances.classes[index].byte()

@@ -46,8 +46,8 @@ def propose(
         >>> image = torch.zeros(3, 40, 60, dtype=torch.uint8)
         >>> image[:, 10:30, 20:40] = 255
         >>> proposals = propose(image)
-        >>> len(proposals), proposals.boxes[proposals.areas == 400]
-        X
+        >>> proposals.boxes[proposals.areas == 400]
+        tensor([[20, 10, 40, 30]])
     """
     if number < 1:
         raise ValueError(f"number must be at least 1, the regions to propose; got {number}")

@@ -1,0 +1,159 @@
+"""Do our region proposals find objects as well as OpenCV's selective search, and how long do both take?
+
+Photographs are brought to the area of 320 x 240. Objects are the animals of pets, and in CamVid the connected
+pieces, of at least --smallest pixels, of car, pedestrian, bicyclist, sign and pole. Their boxes are compared
+with the boxes of both; only ours have masks. Void does not count in the overlap of masks. Both get one thread
+and take turns; seconds are processor time. The strategies were chosen on the train splits.
+
+    SEGLIB_DATA=... taskset -c 1 python benchmarks/proposals.py [--split test] [--pictures 40]
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from _machine import machine
+from scipy.ndimage import label
+from torch import Tensor
+from torchvision.transforms.v2.functional import resize_image, resize_mask
+
+from seglib import boxes
+from seglib.data.catalog import load
+from seglib.data.dataset import SegmentationDataset
+from seglib.labels import VOID
+from seglib.progress import tracked
+from seglib.regions import FAST, QUALITY, propose
+from seglib.regions.recall import overlap_by_number, recall
+
+AREA = 320 * 240
+OBJECTS = {"pets": ("cat", "dog"), "camvid": ("car", "pedestrian", "bicyclist", "sign", "pole")}
+NUMBER = 2000
+
+
+class Picture(NamedTuple):
+    """A photograph with the objects in it."""
+
+    image: Tensor  # (3, H, W) uint8
+    objects: Tensor  # (M, H, W) bool
+    void: Tensor  # (H, W) bool
+
+
+class Found(NamedTuple):
+    """What one method made of one picture."""
+
+    seconds: float
+    boxes: Tensor  # (R, M) overlap by number
+    masks: Tensor | None
+
+
+def pictures(dataset: SegmentationDataset, number: int, smallest: int) -> Iterator[Picture]:
+    """Photographs from all over the data set that show an object."""
+    kinds = [dataset.classes.index(name) for name in OBJECTS[dataset.name]]
+    for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).astype(int).tolist():
+        image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
+        factor = (AREA / mask.numel()) ** 0.5
+        size = [round(side * factor) for side in mask.shape]
+        image, mask = resize_image(image, size, antialias=True), resize_mask(mask[None], size)[0]
+        objects = [piece for kind in kinds for piece in pieces(mask == kind, smallest)]
+        if objects:
+            yield Picture(image, torch.stack(objects), mask == VOID)
+
+
+def pieces(mask: Tensor, smallest: int) -> list[Tensor]:
+    """The connected pieces of a class, without the smallest ones."""
+    numbers, count = label(mask.numpy())
+    found = [torch.from_numpy(numbers == number) for number in range(1, count + 1)]
+    return [piece for piece in found if piece.sum() >= smallest]
+
+
+def ours(picture: Picture, strategies: tuple, number: int) -> Found:
+    start = time.process_time()
+    proposals = propose(picture.image, number, strategies=strategies)
+    found = proposals.boxes
+    seconds = time.process_time() - start
+    by_box = boxes.iou(found, boxes.from_masks(picture.objects))
+    by_mask = proposals.overlaps_many(picture.objects, picture.void)
+    return Found(seconds, overlap_by_number(by_box), overlap_by_number(by_mask))
+
+
+def opencv(picture: Picture) -> Found:
+    image = np.ascontiguousarray(picture.image.permute(1, 2, 0).numpy()[..., ::-1])  # blue, green, red
+    start = time.process_time()
+    search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
+    search.setBaseImage(image)
+    search.switchToSelectiveSearchQuality()
+    found = torch.from_numpy(search.process().astype(np.int64))  # x, y, width, height
+    seconds = time.process_time() - start
+    found[:, 2:] += found[:, :2]
+    return Found(seconds, overlap_by_number(boxes.iou(found, boxes.from_masks(picture.objects))), None)
+
+
+def line(name: str, best: list[Tensor], numbers: list[int]) -> str:
+    overlap = torch.cat(best)
+    recalls = ", ".join(f"{100 * recall(overlap, at):.1f} % at {at}" for at in (0.5, 0.7))
+    return f"  {name:<34}{np.mean(numbers):6.0f} regions   ABO {overlap.mean():.3f}   recall {recalls}"
+
+
+def compare(dataset: SegmentationDataset, number: int, smallest: int) -> None:
+    """Both methods on the same pictures, in turns."""
+    methods: dict[str, Callable[[Picture], Found]] = {
+        "FAST, 2000": lambda picture: ours(picture, FAST, NUMBER),
+        "QUALITY, all": lambda picture: ours(picture, QUALITY, 10**6),
+        "OpenCV Quality": opencv,
+    }
+    found: dict[str, list[Found]] = {name: [] for name in methods}
+    for picture in tracked(pictures(dataset, number, smallest), number, dataset.name):
+        for name, method in methods.items():
+            found[name].append(method(picture))
+    theirs = found["OpenCV Quality"]
+    count = sum(one.boxes.shape[1] for one in theirs)
+    print(
+        f"\n{dataset.name} {dataset.split}: {len(theirs)} pictures, "
+        f"{count} objects of {smallest} pixels or more"
+    )
+    for name, results in found.items():
+        seconds = [one.seconds for one in results]
+        print(f"  {name}: {np.mean(seconds):.2f} s a picture (median {np.median(seconds):.2f})")
+    for name, results in found.items():
+        report(name, results, theirs)
+
+
+def report(name: str, results: list[Found], theirs: list[Found]) -> None:
+    everything = [len(one.boxes) for one in results]
+    print(line(f"{name}, boxes", [one.boxes[-1] for one in results], everything))
+    if results is theirs:
+        return
+    same = [min(len(one.boxes), len(other.boxes)) for one, other in zip(results, theirs)]
+    print(
+        line("    boxes, cut to the same number", [one.boxes[n - 1] for one, n in zip(results, same)], same)
+    )
+    print(line("    OpenCV's, cut to that number", [one.boxes[n - 1] for one, n in zip(theirs, same)], same))
+    print(line("    masks", [one.masks[-1] for one in results if one.masks is not None], everything))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--smallest", type=int, default=100)
+    chosen = parser.parse_args()
+    if not hasattr(cv2, "ximgproc"):
+        raise SystemExit(
+            "this cv2 has no selective search: uninstall every opencv-python* package and install "
+            "opencv-contrib-python-headless"
+        )
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    print(machine(f"OpenCV {cv2.__version__}, one thread each"))
+    for name in OBJECTS:
+        compare(load(name, split=chosen.split), chosen.pictures, chosen.smallest)
+
+
+if __name__ == "__main__":
+    main()
