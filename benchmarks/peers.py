@@ -94,9 +94,14 @@ def separately(row: Row, out: Path) -> None:
     print(f"{time.strftime('%H:%M:%S')} {', '.join(str(row[name]) for name in KEY)}", flush=True)
     command = [sys.executable, __file__, "--one", json.dumps(row), "--out", str(out)]
     began = time.monotonic()
+    home = {name: str(Path(os.environ[name]).absolute()) for name in ("SEGLIB_DATA",) if os.environ.get(name)}
     quiet = {"NO_ALBUMENTATIONS_UPDATE": "1", "PYTHONWARNINGS": "ignore", "KERAS_BACKEND": "torch"}
     ended = subprocess.run(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **quiet}
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **home, **quiet},
     )
     if ended.returncode:
         last = [line for line in ended.stderr.splitlines() if line.strip()][-1:] or ["it said nothing"]

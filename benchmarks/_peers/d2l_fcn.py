@@ -2,9 +2,9 @@
 
 1 x 1 convolution (Xavier), transposed convolution of stride 32 (bilinear, trained); SGD 1e-3 without
 momentum, weight decay 1e-3, constant; the loss is the mean over the pixels of a picture, summed over the
-batch. The pictures are decoded once (that time is counted) and cropped at random, 320 x 480 of about 375 x 500
-there, the same shares here, rounded down to 32. Void is left out by ignore_index (there it is background).
-With the common weights, the body is EfficientNet-Lite0.
+batch. The pictures are decoded once (that time is counted) and cropped at random, 320 x 480 of about 375 x
+500 there, the same shares here, rounded down to 32. Void is left out by ignore_index (there it is
+background). With the common weights, the body is EfficientNet-Lite0.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Channels 16 to 256, two residual units a level, Dice loss, Adam 1e-3, batches of two pictures with several
 crops around positive and negative pixels each, a quarter turn now and then; intensities scaled to 0..1. The
-tutorial cuts 96 x 96 out of 128 x 128; the same shares here. Quarter turns only where the crop is square. Softmax
-in place of its sigmoid, because there are more than two classes; void is left out by MaskedDiceLoss.
+tutorial cuts 96 x 96 out of 128 x 128; the same shares here. Quarter turns only where the crop is square.
+Softmax in place of its sigmoid, because there are more than two classes; void is left out by
+MaskedDiceLoss.
 """
 
 from __future__ import annotations
