@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import argparse
 import copy
-import statistics
 import time
 
 import torch
 from _machine import machine
+from _rows import rim, spread
 
 from seglib import backbones
 from seglib.data.catalog import found, load
@@ -32,7 +32,6 @@ from seglib.data.scenes import Scenes
 from seglib.data.stack import Stack, stack
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter
-from seglib.scores import Scores
 from seglib.segmenters import Constant
 from seglib.tables import Table
 from seglib.train import train
@@ -79,16 +78,10 @@ def trainings(data: Stack, test: SegmentationDataset, steps: int, seed: int) -> 
     return result
 
 
-def rim(scores: Scores) -> float:
-    """Mean Boundary IoU in %, without the background: its boundary is mostly the frame of the picture."""
-    first = 0 if scores.classes.background is None else 1
-    return 100 * float(scores.boundary_iou[first:].nanmean())
-
-
 def report(name: str, test: SegmentationDataset, runs: list[Row]) -> None:
     """A row for each net, mean and spread over the seeds; then every relation, held or not."""
     lazy = evaluate(Constant(0), test)
-    rows = [[net, *(_spread([run[net][k] for run in runs]) for k in (0, 1))] for net in runs[0]]
+    rows = [[net, *(spread([run[net][k] for run in runs]) for k in (0, 1))] for net in runs[0]]
     rows.append([f"all {test.classes.names[0]}", f"{100 * lazy.mean_iou:.1f}", f"{rim(lazy):.1f}"])
     print(Table(f"\n{name} test, {len(test)} pictures, %", ["", "mIoU", "Boundary IoU"], rows, lazy.policy))
     for better, worse in (
@@ -99,10 +92,6 @@ def report(name: str, test: SegmentationDataset, runs: list[Row]) -> None:
             gains = [run[better][k] - run[worse][k] for run in runs]
             said = "yes" if min(gains) > 0 else "NO" if max(gains) <= 0 else "not in every seed"
             print(f"{better} > {worse} in {measure}: {said} ({', '.join(f'{gain:+.1f}' for gain in gains)})")
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values) if len(values) > 1 else 0:.1f}"
 
 
 def main() -> None:

@@ -94,7 +94,8 @@ class Looker:
         Returns:
             What it took, now or when it was done, by stage.
         """
-        name = f"regions {joblib.hash([self._settings, list(self.features.fingerprints.values())])}"
+        nets = list(self.features.fingerprints.values())
+        name = f"regions {joblib.hash([self._settings, self.longest, self.kind, nets])}"
         what = Measure(partial(_look, self), name, "image", len(NAMES))
         label = f"{self.kind} features of {dataset.name} {dataset.split}"
         stages = Stages()
@@ -119,9 +120,10 @@ class Looker:
         overlaps = torch.cat([proposals.overlaps_many(shapes), torch.eye(len(truth))])
         return Examples(partial(_read, *paths), overlaps, classes)
 
-    def known(self, dataset: SegmentationDataset, index: int) -> tuple[Proposals, Tensor]:
-        """The proposals of one picture and their (R, D) features, from the disk."""
-        image, proposals, _, _ = self.regions(dataset, index, Stages())
+    def known(self, image: Tensor) -> tuple[Proposals, Tensor]:
+        """The proposals of a picture and their (R, D) features: from the disk, or made and put there."""
+        image = self.shrunk(image)
+        proposals = kept.proposals(image, self._settings, partial(self.propose, image))
         return proposals, kept.read(kept.kept(self.features, image, proposals, self.kind))
 
     def regions(
@@ -140,7 +142,7 @@ class Looker:
 
     @property
     def _settings(self) -> str:
-        return f"{self.number} {self.longest} {self.strategies} {self.seed}"
+        return f"{self.number} {self.strategies} {self.seed}"  # as of `propose_all`, so that both share files
 
 
 def small_size(size: torch.Size, longest: int) -> tuple[int, int]:

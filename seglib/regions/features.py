@@ -79,6 +79,8 @@ class RegionFeatures:
         """
         check_kind(kind)
         stages = stages or Stages()
+        if not len(proposals):
+            return torch.zeros(0, self.width(kind))
         if kind == "joined":
             parts = [self.extract(image, proposals, part, stages=stages) for part in KINDS[:2]]
             return torch.cat(parts, dim=1)
@@ -99,7 +101,7 @@ class RegionFeatures:
                 full = crops.cut(image, crops.windows(some, self.context), self.size, self.fill)
             with stages("net"):
                 batches.append(self._vectors(self.backbone, full))
-        return torch.cat(batches) if batches else torch.zeros(0, self.width(self.backbone))
+        return torch.cat(batches)
 
     def _foreground(self, image: Tensor, proposals: Proposals, stages: Stages) -> Tensor:
         batches = []
@@ -111,7 +113,7 @@ class RegionFeatures:
                 alone = crops.masked(full, within, self.fill)
             with stages("net"):
                 batches.append(self._vectors(self.foreground, alone))
-        return torch.cat(batches) if batches else torch.zeros(0, self.width(self.foreground))
+        return torch.cat(batches)
 
     def _vectors(self, net: Backbone, pictures: Tensor) -> Tensor:
         device = next(net.parameters()).device
@@ -121,11 +123,13 @@ class RegionFeatures:
             vectors = layers(net)(pictures)
         return vectors.float().cpu().clone()
 
-    @staticmethod
-    def width(net: Backbone) -> int:
-        """D, the length of one pathway's features."""
-        with torch.inference_mode():
-            return layers(net)(torch.zeros(1, 3, 32, 32)).shape[1]
+    def width(self, kind: Kind) -> int:
+        """D, the length of a feature vector of this kind."""
+        grey = torch.zeros(1, 3, self.size, self.size)
+        nets = {"full": [self.backbone], "foreground": [self.foreground]}
+        return sum(
+            self._vectors(net, grey).shape[1] for net in nets.get(kind, [self.backbone, self.foreground])
+        )
 
     @property
     def fill(self) -> tuple[float, float, float]:

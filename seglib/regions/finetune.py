@@ -40,8 +40,8 @@ def finetune(
         ValueError: the data set is empty.
 
     Reference:
-        Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.2 (net B): 128 regions of 4
-        pictures, a quarter of them objects, mirrored, as here; SGD for 100 000 steps.
+        Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.2 (net B): 128 regions of
+        4 pictures, a quarter of them objects, mirrored, as here; SGD for 100 000 steps.
     """
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no pictures to learn from; give some")

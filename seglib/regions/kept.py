@@ -24,7 +24,10 @@ from seglib.regions.stages import Stages
 from seglib.tensor_files import TensorFileError
 
 SEEN_BY_THE_NET = ("crops.py", "features.py")
-NOT_FOR_PROPOSALS = (*SEEN_BY_THE_NET, "kept.py", "examples.py", "mining.py", "svm.py", "selection.py")
+BEHIND_PROPOSALS = (
+    "colours.py", "superpixels.py", "grouping.py", "hierarchy.py", "strategies.py", "search.py",
+    "proposals.py", "packing.py",
+)  # fmt: skip
 
 
 def kept(
@@ -117,8 +120,8 @@ def _code_of_features() -> str:
 
 @cache
 def _code_of_proposals() -> str:
-    files = Path(__file__).parent.glob("*.py")
-    return version("scikit-image") + _hash([path for path in files if path.name not in NOT_FOR_PROPOSALS])
+    here = Path(__file__).parent
+    return version("scikit-image") + _hash([here / name for name in BEHIND_PROPOSALS])
 
 
 def _hash(files: list[Path]) -> str:

@@ -93,13 +93,14 @@ class Miner:
         self.scale = NORM / self._mean_norm()
 
     def first(self, each: int = 10) -> LinearSVMs:
-        """Train on `each` random negatives a picture."""
+        """Train on the objects of other classes, and `each` random negatives a picture."""
         rng = np.random.default_rng(self.seed)
         for number, picture in enumerate(self.pictures):
             features = picture.read()
             for index in self._learnable():
                 rows = (picture.overlap_with(index) < FAR).nonzero()[:, 0].numpy()
-                self._keep(index, number, rng.permutation(rows)[:each].tolist(), features)
+                chosen = rng.permutation(rows)[:each].tolist()
+                self._keep(index, number, chosen + rows[rows >= picture.first_true].tolist(), features)
         return self.train()
 
     def round(self, svms: LinearSVMs) -> tuple[LinearSVMs, int]:

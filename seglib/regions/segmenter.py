@@ -95,6 +95,7 @@ class RegionSegmenter:
         """
         for dataset in (train, val):
             self._check(dataset)
+        for dataset in (train, val):
             self.looker.prepare(dataset, jobs)
         examples = list(self.looker.examples(train))
         self.svms = train_svms(examples, len(self.classes), rounds=rounds, seed=self.looker.seed)

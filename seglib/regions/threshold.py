@@ -33,8 +33,9 @@ def best_threshold(looker: Looker, svms: LinearSVMs, rest: int, val: Segmentatio
     number = len(val.classes)
     counts = torch.zeros(len(THRESHOLDS), number, number, dtype=torch.long)
     for index in tracked(range(len(val)), len(val), f"threshold on {val.name} {val.split}"):
-        proposals, features = looker.known(val, index)
-        scores, truth = svms.scores(features), val[index][1].as_subclass(Tensor)
+        image, mask = val[index]
+        proposals, features = looker.known(image)
+        scores, truth = svms.scores(features), mask.as_subclass(Tensor)
         picked = pick(proposals, scores)  # those above a threshold are the last of these
         for place, threshold in enumerate(THRESHOLDS):
             above = picked[scores[picked].amax(dim=1) > threshold]

@@ -27,7 +27,8 @@ def test_a_box_of_the_crops_own_size_is_cut_out_unchanged() -> None:
 
 def test_a_box_twice_as_large_is_averaged_and_not_sampled() -> None:
     image = picture(8, 8)
-    theirs = cv2.resize(image.permute(1, 2, 0).numpy().astype(np.float32), (4, 4), interpolation=cv2.INTER_AREA)
+    pixels = image.permute(1, 2, 0).numpy().astype(np.float32)
+    theirs = cv2.resize(pixels, (4, 4), interpolation=cv2.INTER_AREA)
     ours = crop(image, torch.tensor([0, 0, 8, 8]), size=4, context=0).permute(1, 2, 0)
     assert np.allclose(ours, theirs, atol=1e-3)
 

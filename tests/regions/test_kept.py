@@ -1,0 +1,165 @@
+"""What is on the disk: found by content, made again where damaged, and there after a kill."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import seglib
+from seglib import backbones
+from seglib.regions import kept
+from seglib.regions.features import Kind, RegionFeatures
+from seglib.regions.proposals import Proposals
+
+REGIONS = Proposals(torch.tensor([[0, 1]] * 2), torch.tensor([[1, 1], [0, 1]]).bool(), torch.zeros(2))
+CHILD = """
+import sys
+import torch
+from seglib import backbones
+from seglib.data.scenes import Scenes
+from seglib.regions.examples import Looker
+from seglib.regions.features import RegionFeatures
+torch.manual_seed(0)
+features = RegionFeatures(backbones.load("small", pretrained=False), size=32)
+stages = Looker(features, number=30).prepare(Scenes(int(sys.argv[1]), size=(64, 64)), jobs=1)
+print(stages.pictures)
+"""
+
+
+def small(seed: int = 0) -> RegionFeatures:
+    torch.manual_seed(seed)
+    return RegionFeatures(backbones.load("small", pretrained=False), size=32)
+
+
+class Counting(RegionFeatures):
+    """Counts how often the net is asked."""
+
+    asked = 0
+
+    def extract(self, *args: object, **more: object) -> Tensor:
+        self.asked += 1
+        return super().extract(*args, **more)  # type: ignore[arg-type]
+
+
+def counting() -> Counting:
+    torch.manual_seed(0)
+    return Counting(backbones.load("small", pretrained=False), size=32)
+
+
+def picture(value: int = 0) -> Tensor:
+    return torch.full((3, 2, 2), value, dtype=torch.uint8)
+
+
+def files(home: Path) -> list[Path]:
+    return sorted((home / "cache" / "regions").glob("*/*.pt"))
+
+
+def test_what_is_read_is_what_was_said_to_eleven_bits(home: Path) -> None:
+    features = small()
+    rows = kept.read(kept.kept(features, picture(), REGIONS))
+    assert torch.allclose(rows, features.extract(picture(), REGIONS), rtol=2**-10, atol=1e-6)
+
+
+def test_joined_serves_full_and_foreground(home: Path) -> None:
+    features = counting()
+    kept.kept(features, picture(), REGIONS)
+    for kind in ("full", "foreground", "joined"):
+        kept.kept(features, picture(), REGIONS, kind)  # type: ignore[arg-type]
+    assert features.asked == 2 and len(files(home)) == 2
+
+
+def test_another_picture_region_net_or_size_is_another_file(home: Path) -> None:
+    kind: Kind = "full"
+    kept.kept(small(), picture(), REGIONS, kind)
+    kept.kept(small(), picture(1), REGIONS, kind)
+    kept.kept(small(), picture(), REGIONS.subset([1]), kind)
+    kept.kept(small(1), picture(), REGIONS, kind)
+    assert len(files(home)) == 4
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"x"), lambda file: file.unlink()])
+def test_a_damaged_or_missing_file_is_made_again(home: Path, damage: object) -> None:
+    features = counting()
+    before = kept.read(kept.kept(features, picture(), REGIONS, "full"))
+    damage(files(home)[0])  # type: ignore[operator]
+    assert torch.equal(kept.read(kept.kept(features, picture(), REGIONS, "full")), before)
+    assert features.asked == 2
+
+
+def test_proposals_are_made_once(home: Path) -> None:
+    made: list[int] = []
+
+    def make() -> Proposals:
+        made.append(1)
+        return REGIONS
+
+    for _ in range(2):
+        assert torch.equal(kept.proposals(picture(), "settings", make).members, REGIONS.members)
+    kept.proposals(picture(), "other settings", make)
+    assert len(made) == 2
+
+
+def imported(name: str, seen: set[str]) -> set[str]:
+    """The files of seglib.regions that a module there needs, itself included."""
+    folder = Path(seglib.__file__).parent / "regions"
+    seen.add(name)
+    for node in ast.walk(ast.parse((folder / name).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("seglib.regions"):
+            ends = [
+                (node.module or "").removeprefix("seglib.regions").strip("."),
+                *(a.name for a in node.names),
+            ]
+            for file in {f"{end}.py" for end in ends} - seen:
+                if (folder / file).is_file():
+                    imported(file, seen)
+    return seen
+
+
+def test_the_key_knows_all_code_behind_proposals_and_features() -> None:
+    assert imported("search.py", set()) <= set(kept.BEHIND_PROPOSALS)
+    behind = imported("features.py", set()) - set(kept.BEHIND_PROPOSALS) - {"stages.py"}
+    assert behind == set(kept.SEEN_BY_THE_NET)
+
+
+def test_killed_half_way_it_goes_on(home: Path) -> None:
+    number, environment = 12, {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", CHILD, str(number)]
+    process = subprocess.Popen(command, env=environment)
+    deadline = time.monotonic() + 200
+    while len(files(home)) < 10 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "it was done before it could be killed"
+    done = {path: path.stat().st_mtime_ns for path in files(home)}
+    assert 10 <= len(done) < 5 * number
+    again = subprocess.run(
+        [sys.executable, "-c", CHILD, str(number)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert again.stdout.split() == [str(number)]
+    assert all(path.stat().st_mtime_ns == when for path, when in done.items()), "made twice"
+    assert len(files(home)) == 5 * number  # proposals, and two pathways for them and for the true regions
+
+
+def test_propose_all_shares_its_files_with_the_looker(home: Path) -> None:
+    from seglib.data.scenes import Scenes
+    from seglib.regions import propose_all
+    from seglib.regions.examples import Looker
+
+    scenes = Scenes(1, size=(48, 48))
+    propose_all(scenes, 20, jobs=1)
+    before = files(home)
+    Looker(small(), "full", number=20).prepare(scenes, jobs=1)
+    assert len(before) == 1 and len(files(home)) == 3  # full features of the proposals and of the truth

@@ -1,0 +1,188 @@
+"""The whole pipeline: fitted, judged, saved, loaded; and what it says about bad data."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
+
+from seglib import backbones, tensor_files
+from seglib.data.dataset import SegmentationDataset
+from seglib.evaluate import evaluate
+from seglib.labels import Classes
+from seglib.regions.features import RegionFeatures
+from seglib.regions.segmenter import RegionSegmenter
+from seglib.tensor_files import TensorFileError
+
+COLOURS = torch.tensor([[90, 90, 90], [250, 30, 30], [30, 30, 250]], dtype=torch.uint8)
+THREE = Classes.of("background", "red", "blue")
+
+
+class Squares(SegmentationDataset):
+    """A grey ground with noise, and on it a square in the colour of its class."""
+
+    def __init__(self, length: int, split: str = "train", *, kinds: tuple[int, ...] = (1, 2)) -> None:
+        self.name, self.split, self.classes = "squares", split, THREE
+        self.length, self.kinds = length, kinds
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        if not 0 <= index < self.length:
+            raise IndexError(index)
+        rng = torch.Generator().manual_seed(index + 1000 * (self.split != "train"))
+        mask = torch.zeros(48, 56, dtype=torch.uint8)
+        x, y = torch.randint(2, 24, (2,), generator=rng).tolist()
+        if self.kinds:
+            mask[y : y + 20, x : x + 24] = self.kinds[index % len(self.kinds)]
+        noise = torch.randint(-9, 10, (48, 56, 3), generator=rng)
+        image = (COLOURS[mask.long()].int() + noise).clamp(0, 255).byte().permute(2, 0, 1)
+        return Image(image), Mask(mask)
+
+
+def segmenter(kind: str = "joined", **more: object) -> RegionSegmenter:
+    torch.manual_seed(0)
+    features = RegionFeatures(backbones.load("small", pretrained=False), size=32)
+    return RegionSegmenter(THREE, features=features, kind=kind, number=30, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> RegionSegmenter:
+    return segmenter().fit(Squares(12), Squares(6, "val"), jobs=1)
+
+
+@pytest.mark.parametrize("kind", ["full", "foreground", "joined"])
+def test_it_finds_the_squares(kind: str) -> None:
+    """Even a net with random weights tells red from blue, and regions do the rest."""
+    scores = evaluate(segmenter(kind).fit(Squares(12), Squares(6, "val"), jobs=1), Squares(6, "test"))
+    assert scores.mean_iou > scores.baseline.mean_iou + 0.3 and scores.name == f"regions, {kind}"
+
+
+def test_the_threshold_is_one_that_nothing_beats_on_val(fitted: RegionSegmenter) -> None:
+    val, chosen = Squares(6, "val"), fitted.threshold
+    best = evaluate(fitted, val, boundary=False).mean_iou
+    for other in (-math.inf, -1.0, 0.0, 1.4):
+        fitted.threshold = other
+        assert evaluate(fitted, val, boundary=False).mean_iou <= best + 0.01  # the features are rounded there
+    fitted.threshold = chosen
+
+
+def test_the_same_seed_gives_the_same_mask(fitted: RegionSegmenter) -> None:
+    again = segmenter().fit(Squares(12), Squares(6, "val"), jobs=1)
+    image = Squares(1, "test")[0][0]
+    assert again.threshold == fitted.threshold and torch.equal(again.predict(image), fitted.predict(image))
+
+
+def test_two_processes_give_what_one_gives(fitted: RegionSegmenter, home: Path) -> None:
+    both = segmenter().fit(Squares(12), Squares(6, "val"), jobs=2)
+    assert both.svms is not None and fitted.svms is not None
+    assert torch.allclose(both.svms.weights, fitted.svms.weights, atol=1e-4)
+
+
+def test_loaded_it_predicts_the_same(fitted: RegionSegmenter, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "regions.pt")
+    loaded = RegionSegmenter.load(tmp_path / "regions.pt")
+    image = Squares(1, "test")[0][0]
+    assert torch.equal(loaded.predict(image), fitted.predict(image))
+    assert (loaded.name, loaded.threshold, loaded.classes) == (fitted.name, fitted.threshold, THREE)
+
+
+def test_two_nets_are_saved_as_two(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    other = backbones.load("small", pretrained=False)
+    two = segmenter()
+    two.looker.features.foreground = other.eval()
+    two.fit(Squares(4), Squares(2, "val"), jobs=1).save(tmp_path / "two.pt")
+    features = RegionSegmenter.load(tmp_path / "two.pt").looker.features
+    assert features.foreground is not features.backbone
+    assert torch.equal(next(features.foreground.parameters()), next(other.parameters()))
+
+
+def test_a_larger_picture_is_looked_at_smaller_and_answered_in_its_size(fitted: RegionSegmenter) -> None:
+    image, mask = Squares(1, "test")[0]
+    large = torch.nn.functional.interpolate(image[None].float(), scale_factor=8)[0].byte()
+    proposals, _ = fitted.score(large)
+    assert proposals.labels.shape == (274, 320)
+    pred = fitted.predict(large)
+    assert pred.shape == (384, 448) and (pred[::8, ::8] == mask).float().mean() > 0.9
+
+
+def test_seconds_by_stage_are_of_one_picture(fitted: RegionSegmenter) -> None:
+    fitted.predict(Squares(1)[0][0])
+    assert list(fitted.seconds_by_stage) == ["proposals", "crops", "net", "svm", "paste"]
+    total = sum(fitted.seconds_by_stage.values()) * fitted.stages.pictures
+    assert total == pytest.approx(sum(fitted.stages.seconds.values())) and total > 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 40)])
+def test_pictures_of_one_colour_down_to_one_pixel(fitted: RegionSegmenter, size: tuple[int, int]) -> None:
+    pred = fitted.predict(torch.full((3, *size), 90, dtype=torch.uint8))
+    assert pred.shape == size and pred.dtype == torch.int64 and pred.unique().numel() == 1
+
+
+def test_a_grey_picture_is_taken_and_a_float_one_refused(fitted: RegionSegmenter) -> None:
+    grey = Squares(1)[0][0].as_subclass(Tensor)[:1]
+    assert torch.equal(fitted.predict(grey), fitted.predict(grey.expand(3, -1, -1)))
+    with pytest.raises(ValueError, match=r"uint8.*float32.*255"):
+        fitted.predict(torch.rand(3, 8, 8))
+
+
+def test_a_class_without_training_objects_is_said_and_never_predicted() -> None:
+    with pytest.warns(UserWarning, match="no training picture has an object of blue: it will never"):
+        poor = segmenter().fit(Squares(6, kinds=(1,)), Squares(4, "val"), jobs=1)
+    assert not any((poor.predict(image) == 2).any() for image, _ in Squares(4, "test"))
+
+
+def test_no_object_at_all_is_said() -> None:
+    with pytest.raises(ValueError, match="no object to learn from in 3 training pictures"):
+        segmenter().fit(Squares(3, kinds=()), Squares(2, "val"), jobs=1)
+
+
+class OneClass(Squares):
+    """The same pictures with one class, which is everywhere."""
+
+    def __init__(self, length: int, split: str = "train") -> None:
+        super().__init__(length, split)
+        self.classes = Classes.of("paper")
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        image, mask = super().__getitem__(index)
+        return image, Mask(torch.zeros_like(mask))
+
+
+def test_one_class_that_is_everywhere_is_predicted_everywhere() -> None:
+    one = segmenter()
+    one.classes = Classes.of("paper")
+    one.fit(OneClass(3), OneClass(2, "val"), jobs=1)
+    assert one.predict(Squares(1)[0][0]).unique().tolist() == [0]
+
+
+def test_wrong_data_is_said() -> None:
+    with pytest.raises(ValueError, match="squares train has no pictures"):
+        segmenter().fit(Squares(0), Squares(2, "val"))
+    with pytest.raises(ValueError, match=r"squares val has the classes paper, but .* background, red, blue"):
+        segmenter().fit(Squares(2), OneClass(2, "val"), jobs=1)
+    with pytest.raises(ValueError, match=r"no SVMs yet; call fit\(train, val\)"):
+        segmenter().predict(Squares(1)[0][0])
+    with pytest.raises(ValueError, match="'both' do not exist"):
+        segmenter("both")
+
+
+def test_wrong_files_are_said(fitted: RegionSegmenter, tmp_path: Path) -> None:
+    path = tmp_path / "regions.pt"
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        RegionSegmenter.load(path)
+    tensor_files.write(path, {"format": "something else"})
+    with pytest.raises(TensorFileError, match=r"regions.pt is no saved region segmenter"):
+        RegionSegmenter.load(path)
+    fitted.save(path)
+    content = tensor_files.read(path)
+    for part in ("svms", "nets", "crops"):
+        tensor_files.write(path, {name: value for name, value in content.items() if name != part})
+        with pytest.raises(TensorFileError, match=rf"lacks .*{part}.*anew"):
+            RegionSegmenter.load(path)
