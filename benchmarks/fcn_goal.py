@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "augment": Augment(zoom=(0.9, 2.0)),
     },
 }
+ENLARGE = {"pets": 1.0, "camvid": 1.5}  # a pole is two pixels wide; chosen on val
 GOALS = {"pets": (0.90, 120), "camvid": (0.60, 600)}
 
 
@@ -66,7 +67,7 @@ def run(name: str, split: str, seeds: int, seconds: float | None) -> None:
         began = time.monotonic()
         end = finish(train(net, data, schedule=cosine, seed=seed, **settings), f"{name}, seed {seed}")
         clock = time.monotonic() - began
-        scores = evaluate(FCNSegmenter(net, data.classes), judge)
+        scores = evaluate(FCNSegmenter(net, data.classes, enlarge=ENLARGE[name]), judge)
         results.append(scores.mean_iou)
         print(
             f"seed {seed}: mIoU {scores.mean_iou:.3f}, Boundary IoU {scores.mean_boundary_iou:.3f}; "

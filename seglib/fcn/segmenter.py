@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from seglib import tensor_files
 from seglib.backbones import load as load_backbone
@@ -26,9 +27,11 @@ class FCNSegmenter:
         net: images (N, 3, H, W) uint8 -> logits (N, K, H, W): an `FCN`, a `UNet`, or one of your own.
         classes: K names and colours.
         name: what a table calls it; by default "FCN-8s lite0" and the like.
+        enlarge: the net sees pictures magnified so many times, which makes its stride finer in terms of the
+            picture; choose it on the validation split. Time grows with its square.
 
     Raises:
-        ValueError: the net has another number of classes.
+        ValueError: the net has another number of classes, or `enlarge` is not above 0.
 
     Example:
         >>> from seglib.backbones import load
@@ -37,9 +40,13 @@ class FCNSegmenter:
         ('FCN-8s small', tensor([[0, 0]]))
     """
 
-    def __init__(self, net: nn.Module, classes: Classes, *, name: str | None = None) -> None:
+    def __init__(
+        self, net: nn.Module, classes: Classes, *, name: str | None = None, enlarge: float = 1.0
+    ) -> None:
         _check_count(getattr(net, "num_classes", len(classes)), classes)
-        self.net, self.classes, self.name = net, classes, name or _name(net)
+        if not enlarge > 0:
+            raise ValueError(f"enlarge is how many times a picture is magnified, above 0; got {enlarge}")
+        self.net, self.classes, self.name, self.enlarge = net, classes, name or _name(net), enlarge
 
     def predict(self, image: Tensor) -> Tensor:
         """The class of every pixel.
@@ -62,11 +69,20 @@ class FCNSegmenter:
         self.net.eval()
         try:
             with torch.inference_mode():
-                logits = self.net(image.as_subclass(Tensor)[None].to(device))
+                logits = self._scores(image.as_subclass(Tensor)[None].to(device))
         finally:
             self.net.train(training)
         _check_count(logits.shape[1], self.classes)
         return logits[0].argmax(dim=0)
+
+    def _scores(self, images: Tensor) -> Tensor:
+        """(1, 3, H, W) uint8 -> (1, K, H, W), by way of a larger or smaller copy if that was asked for."""
+        if self.enlarge == 1:
+            return self.net(images)
+        height, width = images.shape[2:]
+        size = max(round(height * self.enlarge), 1), max(round(width * self.enlarge), 1)
+        logits = self.net(interpolate(images.float(), size, mode="bilinear", antialias=self.enlarge < 1))
+        return interpolate(logits.float(), (height, width), mode="bilinear")
 
     def save(self, path: Path | str) -> None:
         """Write net, classes and name to one file, all of it or nothing.
@@ -77,6 +93,7 @@ class FCNSegmenter:
         content = {
             "format": FORMAT,
             "name": self.name,
+            "enlarge": self.enlarge,
             "names": list(self.classes.names),
             "colors": [list(color) for color in (*self.classes.colors, self.classes.void_color)],
             "net": type(self.net).__name__,
@@ -107,7 +124,7 @@ class FCNSegmenter:
             classes = Classes(tuple(content["names"]), tuple(colors[:-1]), colors[-1])
             net = net or _build(path, content["net"], content["settings"])
             _fill(path, net, content["weights"])
-            return cls(net.eval(), classes, name=content["name"])
+            return cls(net.eval(), classes, name=content["name"], enlarge=content.get("enlarge", 1.0))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise TensorFileError(f"{path} lacks a part of a segmenter ({error}); save it anew") from None
 

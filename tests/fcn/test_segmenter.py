@@ -155,3 +155,37 @@ def test_a_file_of_something_else_gets_one_sentence(tmp_path: Path) -> None:
         FCNSegmenter.load(tmp_path / "net.pt")
     with pytest.raises(FileNotFoundError, match="no such file"):
         FCNSegmenter.load(tmp_path / "none.pt")
+
+
+class Middle(nn.Module):
+    """Tells pixels brighter than 100 apart, and remembers which size it saw."""
+
+    num_classes = 2
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen = tuple(images.shape[2:])
+        bright = images.float().mean(1, keepdim=True) - 100
+        return torch.cat([-bright, bright], 1)
+
+
+@pytest.mark.parametrize(("enlarge", "seen"), [(1.5, (6, 9)), (2.0, (8, 12)), (0.5, (2, 3)), (0.01, (1, 1))])
+def test_the_net_sees_an_enlarged_copy_and_the_mask_keeps_its_size(enlarge: float, seen: tuple) -> None:
+    image = torch.zeros(3, 4, 6, dtype=torch.uint8)
+    image[:, :, 3:] = 200
+    net = Middle()
+    mask = FCNSegmenter(net, TWO, enlarge=enlarge).predict(image)
+    assert net.seen == seen
+    assert mask.shape == (4, 6)
+    if enlarge > 0.5:
+        assert mask[:, :2].eq(0).all() and mask[:, 4:].eq(1).all()
+
+
+def test_how_much_it_enlarges_is_saved_and_must_be_above_0(tmp_path: Path) -> None:
+    FCNSegmenter(fcn(), TWO, enlarge=1.5).save(tmp_path / "net.pt")
+    again = FCNSegmenter.load(tmp_path / "net.pt")
+    assert again.enlarge == 1.5
+    assert again.predict(picture(20, 30)).equal(
+        FCNSegmenter(fcn(), TWO, enlarge=1.5).predict(picture(20, 30))
+    )
+    with pytest.raises(ValueError, match="above 0; got 0"):
+        FCNSegmenter(fcn(), TWO, enlarge=0)
