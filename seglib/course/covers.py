@@ -18,10 +18,12 @@ from torch.nn.functional import interpolate
 
 from seglib import backbones
 from seglib.course.content import photo05
+from seglib.course.content.regions04 import mosaic
 from seglib.data.scenes import Scenes
 from seglib.draw import difference, overlay
 from seglib.fcn import convolutionalise
 from seglib.labels import VOID, Classes
+from seglib.regions import hierarchy
 from seglib.segmenters import OracleStride
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +39,7 @@ def main() -> None:
         "notebooks/images/01_question.png": five_answers(),
         "notebooks/images/02_question.png": seahorse_finder(),
         "notebooks/images/03_question.png": a_picture_each(),
+        "notebooks/images/04_question.png": cut_up(),
         "notebooks/images/05_question.png": where_is_the_cat(),
     }.items():
         _save(figure, ROOT / path)
@@ -137,6 +140,17 @@ def a_picture_each() -> Figure:
     for row, value in enumerate(share.tolist()):
         axis.text(min(value, 80) + 1.5, row, f"{value:.1f}", va="center", fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def cut_up() -> Figure:
+    """Chelsea the cat, and three stops on the way from superpixels to the whole picture."""
+    cat = photo05.cat()
+    tree = hierarchy(cat, scale=20)
+    figure, axes = _panels(4)
+    _panel(axes[0], cat, "a photograph")
+    for axis, count in zip(axes[1:], (400, 60, 20)):
+        _panel(axis, mosaic(cat, tree.at(count)), f"{count} regions")
     return figure
 
 

@@ -1,0 +1,94 @@
+"""Wrong answers to the exercises of notebook 04, and the words each must be told."""
+
+import torch
+
+from seglib.course.content.checks04 import corners, foreground, merge_most_similar, paste
+
+
+def merged_by(choose, mix):
+    def merge(histograms, sizes, pairs):
+        common = torch.minimum(histograms[pairs[:, 0]], histograms[pairs[:, 1]]).sum(1)
+        one, other = pairs[choose(common)].tolist()
+        return (one, other), mix(histograms[[one, other]])
+
+    return merge
+
+
+def any_two(histograms, sizes, pairs):
+    common = torch.minimum(histograms[:, None], histograms[None]).sum(2).triu(1)
+    one, other = divmod(int(common.argmax()), len(histograms))
+    return (one, other), histograms[one]
+
+
+def filled(value):
+    def fill(crop, mask, mean):
+        return torch.where(mask, crop, torch.as_tensor(value(crop, mean), dtype=crop.dtype))
+
+    return fill
+
+
+def mined(overlap, score):
+    return lambda scores, overlaps: ((overlaps < overlap) & (scores > score)).nonzero()[:, 0]
+
+
+def painted(order, above=lambda score, threshold: score > threshold):
+    def paste(masks, classes, scores, threshold):
+        mask = torch.zeros(masks.shape[1:], dtype=torch.long)
+        for region in order(scores).tolist():
+            if above(scores[region], threshold):
+                mask[masks[region]] = classes[region]
+        return mask
+
+    return paste
+
+
+WRONG = {
+    "04.1": {
+        "the least similar": (merged_by(torch.argmin, lambda rows: rows.mean(0)), "share least"),
+        "regions that do not touch": (any_two, "do not touch"),
+        "plain mean": (merged_by(torch.argmax, lambda rows: rows.mean(0)), "plain mean"),
+        "sum": (merged_by(torch.argmax, lambda rows: rows.sum(0)), "sums to 2"),
+        "the histogram only": (lambda h, s, p: merge_most_similar(h, s, p)[1], "two things"),
+        "the last pair": (lambda h, s, p: ((2, 3), h[2]), "share most"),
+    },
+    "04.2": {
+        "black": (filled(lambda crop, mean: 0), "Black is a colour"),
+        "white": (filled(lambda crop, mean: 255), "and no other"),
+        "inside out": (lambda crop, mask, mean: foreground(crop, ~mask, mean), "Inside out"),
+        "the crop's own mean": (filled(lambda crop, mean: crop.mean((1, 2))[:, None, None]), "mean of this"),
+        "the full crop": (lambda crop, mask, mean: crop, "full crop"),
+        "cut to the pixels": (lambda crop, mask, mean: crop[:, mask], "keeps its shape"),
+        "darker inside": (lambda crop, mask, mean: foreground(crop / 2, mask, mean), "stay as they are"),
+    },
+    "04.3": {
+        "positives too": (mined(1.1, -1), "unlearns"),
+        "half-covered ones": (mined(0.5, -1), "clear negative"),
+        "above 0 only": (mined(0.2, 0), "wrong ones"),
+        "easy ones too": (mined(0.2, -9), "teach nothing new"),
+        "both limits": (lambda s, o: ((o <= 0.2) & (s >= -1)).nonzero()[:, 0], "exactly"),
+        "True and False": (lambda s, o: (o < 0.2) & (s > -1), "numbers of the regions"),
+    },
+    "04.4": {
+        "best first": (painted(lambda scores: scores.argsort(descending=True)), "lies below"),
+        "all of them": (painted(torch.argsort, lambda score, threshold: True), "-0.2 is not above 0"),
+        "threshold forgotten": (
+            painted(torch.argsort, lambda score, threshold: score > 0),
+            "only the region",
+        ),
+        "as they come": (painted(lambda scores: torch.tensor([1, 2, 0])), "lies below"),
+        "a mask each": (
+            lambda masks, classes, scores, threshold: masks * classes[:, None, None],
+            "each pixel",
+        ),
+    },
+    "04.5": {
+        "as they are": (lambda rects: rects, "Unchanged"),
+        "one short": (lambda rects: corners(rects) - torch.tensor([0, 0, 1, 1]), "One pixel short"),
+        "rows first": (lambda rects: corners(rects)[:, [1, 0, 3, 2]], "changed places"),
+        "width only": (lambda rects: rects + torch.tensor([0, 0, 10, 0]), "should become"),
+    },
+}
+
+
+def test_a_tie_or_an_order_of_ones_own_is_right():
+    assert paste(torch.zeros(0, 2, 3).bool(), torch.zeros(0), torch.zeros(0), 0.0).tolist() == [[0] * 3] * 2
