@@ -38,6 +38,7 @@ from seglib.data.catalog import found
 
 LENGTHS = (60.0, 180.0)
 OUR_LENGTHS = (20.0, 30.0, 45.0, 60.0, 90.0, 180.0)
+PATIENCE = 1800.0  # seconds for a run's imports, trial and judging, before it is given up
 Row = dict[str, Any]
 
 
@@ -96,21 +97,21 @@ def separately(row: Row, out: Path) -> None:
     began = time.monotonic()
     home = {name: str(Path(os.environ[name]).absolute()) for name in ("SEGLIB_DATA",) if os.environ.get(name)}
     quiet = {"NO_ALBUMENTATIONS_UPDATE": "1", "PYTHONWARNINGS": "ignore", "KERAS_BACKEND": "torch"}
-    ended = subprocess.run(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **home, **quiet},
-    )
-    if ended.returncode:
-        last = [line for line in ended.stderr.splitlines() if line.strip()][-1:] or ["it said nothing"]
-        append(row | {"error": f"{last[0].strip()[:160]} (status {ended.returncode})"}, out)
+    environment = {**os.environ, **home, **quiet}
+    try:
+        ended = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
+            timeout=row["seconds"] + PATIENCE,
+        )  # fmt: skip
+        said = [line.strip() for line in ended.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        error = f"{said[-1][:160]} (status {ended.returncode})" if ended.returncode else ""
+    except subprocess.TimeoutExpired:
+        error = f"not done after {row['seconds'] + PATIENCE:.0f} s in all"
+    if error:
+        append(row | {"error": error}, out)
     done = read(out)[key(row)]
-    said = (
-        done.get("error") or f"mIoU {100 * done['miou']:.1f}, {done['steps']} steps in {done['used']:.1f} s"
-    )
-    print(f"    {said} ({time.monotonic() - began:.0f} s in all)", flush=True)
+    scores = "" if error else f"mIoU {100 * done['miou']:.1f}, {done['steps']} steps in {done['used']:.1f} s"
+    print(f"    {error or scores} ({time.monotonic() - began:.0f} s in all)", flush=True)
 
 
 def one(row: Row, out: Path) -> int:
