@@ -60,7 +60,10 @@ def pictures(dataset: SegmentationDataset, number: int, smallest: int) -> Iterat
         factor = (AREA / mask.numel()) ** 0.5
         size = [round(side * factor) for side in mask.shape]
         image, mask = resize_image(image, size, antialias=True), resize_mask(mask[None], size)[0]
-        objects = [piece for kind in kinds for piece in pieces(mask == kind, smallest)]
+        if dataset.name == "pets":  # one animal, which a branch may cut in two
+            objects = [torch.isin(mask, torch.tensor(kinds))]
+        else:
+            objects = [piece for kind in kinds for piece in pieces(mask == kind, smallest)]
         if objects:
             yield Picture(image, torch.stack(objects), mask == VOID)
 
