@@ -23,8 +23,8 @@ class Strategy(NamedTuple):
 
 
 SHAPE: tuple[Cue, ...] = ("texture", "size", "fill")  # without colour: parts of an object differ in it
-# Chosen by their overlap with objects of the train splits of pets and CamVid: benchmarks/proposals.py. Two maps
-# of superpixels, which take most of the time, and two ways to group each.
+# Chosen by their overlap with objects of the train splits of pets and CamVid: two maps of superpixels,
+# which take most of the time, and two ways to group each.
 FAST = (
     Strategy("lab", 50),
     Strategy("lab", 50, SHAPE),
