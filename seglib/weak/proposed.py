@@ -1,0 +1,167 @@
+"""Labels with the help of region proposals: where they agree with GrabCut+, and BoxSup's candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seglib.boxes import iou
+from seglib.weak.grabcut import STRENGTH, around, as_picture, object_in
+from seglib.weak.rectangles import NOT, OBJECT, UNSURE, paint
+
+NEAR = 0.3  # BoxSup looks at regions whose own box has at least this IoU with the given one
+
+
+class Regions(Protocol):
+    """Proposals of one picture, as `seglib.regions` makes them."""
+
+    @property
+    def boxes(self) -> Tensor:
+        """(R, 4) int64, the tight box of every region."""
+        ...
+
+    def masks(self, indices: Tensor | Sequence[int] | None = None) -> Tensor:
+        """(M, H, W) bool, the regions `indices`."""
+        ...
+
+
+Propose = Callable[[Tensor], Regions]  # picture (3, H, W) uint8 -> its regions
+
+
+def agreement(
+    image: Tensor,
+    boxes: Tensor,
+    classes: Tensor,
+    *,
+    propose: Propose,
+    margin: float = 0.5,
+    strength: float = STRENGTH,
+    seed: int = 0,
+    background: int = 0,
+) -> Tensor:
+    """M-and-G+: object where GrabCut+ and the best region agree; all other pixels of the box are ignored.
+
+    The best region is the one whose own tight box has the highest IoU with the given one.
+
+    Args:
+        image: (3, H, W) uint8.
+        boxes: (M, 4) int64, end-exclusive.
+        classes: (M,) int64.
+        propose: picture -> its region proposals.
+        margin: as in `grabcut_plus`, likewise `strength` and `seed`.
+        strength: of the edge term.
+        seed: of OpenCV's first guess at the colours.
+        background: the class of what is in no box.
+
+    Returns:
+        (H, W) uint8 with 255 for ignored.
+
+    Raises:
+        BoxError: a box is reversed, empty or outside of the picture.
+
+    Reference:
+        Khoreva et al., "Simple Does It", 2017, section 3.2; they take MCG's regions.
+    """
+    picture = as_picture(image)
+    regions = propose(image) if len(boxes) else None
+
+    def inside(number: int) -> Tensor:
+        x1, y1, x2, y2 = box = boxes[number].tolist()
+        says = torch.from_numpy(object_in(around(picture, box, margin), strength, seed))
+        if regions is not None and len(regions.boxes):
+            best = int(iou(regions.boxes, boxes[number][None]).argmax())
+            says = says & regions.masks([best])[0, y1:y2, x1:x2]
+        return torch.where(says, OBJECT, UNSURE)
+
+    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+
+
+def candidates(
+    image: Tensor,
+    boxes: Tensor,
+    classes: Tensor,
+    *,
+    propose: Propose,
+    logits: Tensor | None = None,
+    weight: float = 3.0,
+    best: int = 5,
+    seed: int = 0,
+    background: int = 0,
+) -> Tensor:
+    """BoxSup: each box is given exactly one region, drawn from those that cost least: E_o + weight x E_r.
+
+    E_o is 1 - IoU of the given box and the region's own. E_r is the net's loss inside the box if the region
+    is the object and the rest of the box background, as a mean over the box, or large boxes would outweigh
+    small ones. Exactly one region: if a box could go without, "all background" would cost nothing. Pixels
+    of a region outside of its box stay background, and a box that no region fits is all object; the paper
+    says neither.
+
+    Args:
+        image: (3, H, W) uint8.
+        boxes: (M, 4) int64, end-exclusive.
+        classes: (M,) int64.
+        propose: picture -> its region proposals.
+        logits: (K, H, W) what the net says; None before there is one, and E_r is left out.
+        weight: of E_r, the paper's lambda.
+        best: how many of the cheapest to draw from; 1 takes the cheapest.
+        seed: of the draw; the same boxes and the same seed give the same draw.
+        background: the class of what is in no box.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        BoxError: a box is reversed, empty or outside of the picture.
+        ValueError: `best` is below 1, or the logits are of another size.
+
+    Reference:
+        Dai, He, Sun, "BoxSup: Exploiting Bounding Boxes to Supervise Convolutional Networks for Semantic
+        Segmentation", 2015, section 3.
+    """
+    if best < 1:
+        raise ValueError(f"best {best} must be 1 or more: every box gets exactly one region")
+    if logits is not None and logits.shape[1:] != image.shape[1:]:
+        raise ValueError(f"logits {tuple(logits.shape)} are not of the picture's size {tuple(image.shape)}")
+    loss = None if logits is None else -logits.float().log_softmax(dim=0).cpu()  # (K, H, W)
+    regions = propose(image) if len(boxes) else None
+
+    def inside(number: int) -> Tensor:
+        x1, y1, x2, y2 = boxes[number].tolist()
+        fit = iou(regions.boxes, boxes[number][None])[:, 0] if regions is not None else torch.zeros(0)
+        near = (fit >= NEAR).nonzero()[:, 0]
+        if regions is None or not len(near):
+            return torch.full((y2 - y1, x2 - x1), OBJECT)
+        pieces = regions.masks(near)[:, y1:y2, x1:x2]  # (R, h, w)
+        cost = 1 - fit[near]
+        if loss is not None:
+            here = loss[:, y1:y2, x1:x2]
+            cost = cost + weight * region_loss(pieces, here[int(classes[number])], here[background])
+        order = cost.argsort(stable=True)[:best].tolist()
+        rng = np.random.default_rng([seed, x1, y1, x2, y2])
+        return torch.where(pieces[order[int(rng.integers(len(order)))]], OBJECT, NOT)
+
+    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+
+
+def region_loss(pieces: Tensor, as_object: Tensor, as_background: Tensor) -> Tensor:
+    """E_r of every region.
+
+    Args:
+        pieces: (R, h, w) bool, the regions inside of a box.
+        as_object: (h, w) the net's loss in each pixel if that is of the box's class.
+        as_background: (h, w) the same for background.
+
+    Returns:
+        (R,) float32, the mean loss over the box.
+
+    Example:
+        >>> pieces = torch.tensor([[[1, 0]], [[1, 1]], [[0, 0]]]).bool()
+        >>> region_loss(pieces, torch.tensor([[1.0, 4.0]]), torch.tensor([[3.0, 2.0]]))
+        tensor([1.5000, 2.5000, 2.5000])
+    """
+    change = (as_object - as_background).flatten()
+    return (as_background.sum() + pieces.flatten(1).float() @ change) / as_object.numel()

@@ -1,0 +1,124 @@
+"""How good labels are, before anything is trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from seglib.boundary import boundary_counts
+from seglib.labels import VOID
+from seglib.metrics import confusion_matrix
+from seglib.progress import tracked
+from seglib.scores import Scores
+from seglib.tables import Table
+from seglib.void import nearest_known
+from seglib.weak.labelled import Labelled
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Quality:
+    """Labels against the truth; void pixels of the truth are not judged.
+
+    A scheme that ignores what it is not sure of looks good on what is left. So there are two scores: beside
+    the labelled pixels alone, all pixels, where an ignored one is taken as the nearest label says.
+
+    Attributes:
+        labelled: scores of the pixels that have a label; without a boundary measure, since what is ignored
+            lies along the boundary.
+        filled: scores of all pixels, with Boundary IoU.
+        ignored: share of all pixels that have no label, 0..1.
+    """
+
+    labelled: Scores
+    filled: Scores
+    ignored: float
+
+    def cells(self) -> list[str]:
+        """Per cent, in the order of `compare`'s columns."""
+        shares = (
+            self.labelled.mean_iou, self.ignored, self.filled.mean_iou, self.filled.mean_boundary_iou,
+            self.filled.pixel_accuracy,
+        )  # fmt: skip
+        return [f"{100 * share:.1f}" for share in shares]
+
+    def __str__(self) -> str:
+        """A table of one row."""
+        return str(compare({self.filled.name: self}))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table for a notebook."""
+        return compare({self.filled.name: self})._repr_html_()
+
+
+def quality(labels: Labelled) -> Quality:
+    """Measure labels against the masks of the data set that their pictures come from.
+
+    Args:
+        labels: masks that were made from boxes.
+
+    Returns:
+        Quality; print it. Counts are added up over all pictures and divided once, as by `evaluate`.
+
+    Raises:
+        ValueError: there is no picture, or truth and label differ in size or classes.
+
+    Example:
+        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.weak.schemes import pseudo_labels
+        >>> found = quality(pseudo_labels(Scenes(length=4), "rectangles"))
+        >>> found.ignored, found.filled.mean_iou == found.labelled.mean_iou
+        (0.0, True)
+    """
+    if not len(labels):
+        raise ValueError(f"{labels.name} {labels.split} has no pictures; there is nothing to measure")
+    count = len(labels.classes)
+    sure, all_of_it = torch.zeros(count, count).long(), torch.zeros(count, count).long()
+    rims = torch.zeros(count, 2).long()
+    ignored = pixels = 0
+    for index in tracked(range(len(labels)), len(labels), f"measuring {labels.name}"):
+        label, true = labels.mask(index), labels.truth[index][1].as_subclass(Tensor)
+        whole, known = filled(label, labels.classes.background or 0), label != VOID
+        sure += confusion_matrix(whole[known], true[known], count)
+        all_of_it += confusion_matrix(whole, true, count)
+        rims += boundary_counts(whole, true, count)
+        ignored, pixels = ignored + int((~known).sum()), pixels + label.numel()
+    name, where = labels.scheme, f"{labels.truth.name} {labels.split}"
+    return Quality(
+        Scores(name, where, labels.classes, sure, None, None, len(labels), 0.0),
+        Scores(name, where, labels.classes, all_of_it, rims, None, len(labels), 0.0),
+        ignored / pixels,
+    )
+
+
+def filled(label: Tensor, background: int = 0) -> Tensor:
+    """A label (H, W) with every ignored pixel as the nearest labelled one; background where nothing is.
+
+    Example:
+        >>> filled(torch.tensor([[1, 255, 255, 255, 0]]))
+        tensor([[1, 1, 1, 0, 0]])
+    """
+    if (label == VOID).all():
+        return torch.full_like(label, background)
+    return label[nearest_known(label)] if (label == VOID).any() else label
+
+
+def compare(measured: Mapping[str, Quality]) -> Table:
+    """Schemes side by side, in per cent."""
+    first = next(iter(measured.values())).filled
+    rows = [[name, *one.cells()] for name, one in measured.items()]
+    base = first.baseline
+    rows.append(
+        [base.name, f"{100 * base.mean_iou:.1f}", "0.0", f"{100 * base.mean_iou:.1f}", "",
+         f"{100 * base.pixel_accuracy:.1f}"]
+    )  # fmt: skip
+    return Table(
+        f"Labels of {first.data}, {first.images} pictures, against the truth",
+        ["%", "mIoU labelled", "ignored", "mIoU filled", "Boundary IoU", "pixel accuracy"],
+        rows,
+        f"filled: an ignored pixel is taken as the nearest label says; {first.policy}",
+    )
