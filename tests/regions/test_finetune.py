@@ -26,9 +26,7 @@ def test_a_batch_has_objects_and_others_on_the_mean_colour() -> None:
     background = len(SCENES.classes)
     assert 0 < int((truth != background).sum()) <= 8 and int((truth == background).sum()) > 8
     fill = torch.tensor(looker().features.fill)
-    assert (pictures[:, :, 0, 0] == fill).all(
-        dim=1
-    ).float().mean() > 0.5  # context
+    assert (pictures[:, :, 0, 0] == fill).all(dim=1).float().mean() > 0.5  # context
 
 
 def test_a_copy_learns_and_the_same_seed_learns_the_same() -> None:
