@@ -3,7 +3,7 @@
 Photographs are brought to the area of 320 x 240. Objects are the animals of pets, and in CamVid the connected
 pieces, of at least --smallest pixels, of car, pedestrian, bicyclist, sign and pole. Their boxes are compared
 with the boxes of both, each box counted once; only ours have masks, in whose overlap void does not count.
-Both get one thread and take turns; seconds are processor time. The strategies were chosen on the train splits.
+Both get one thread and take turns; seconds are processor time. Strategies were chosen on the train splits.
 
     SEGLIB_DATA=... taskset -c 1 python benchmarks/proposals.py [--split test] [--pictures 40]
 """

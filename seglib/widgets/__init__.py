@@ -1,9 +1,10 @@
-"""What a student looks at, drags and draws on: viewer, lie detector, annotator, balance board, monitor."""
+"""What a student looks at, drags and draws on: viewer, lies, annotator, balance, monitor, proposals."""
 
 from seglib.widgets.annotator import Annotator
 from seglib.widgets.balance import BalanceBoard
 from seglib.widgets.lies import LieDetector
 from seglib.widgets.monitor import Monitor
+from seglib.widgets.proposals import ProposalExplorer
 from seglib.widgets.viewer import MaskViewer
 
-__all__ = ["Annotator", "BalanceBoard", "LieDetector", "MaskViewer", "Monitor"]
+__all__ = ["Annotator", "BalanceBoard", "LieDetector", "MaskViewer", "Monitor", "ProposalExplorer"]

@@ -12,9 +12,9 @@ from torch import Tensor
 from seglib.data.catalog import load
 from seglib.data.scenes import Scenes
 from seglib.regions import FAST, QUALITY, Strategy, propose
-from seglib.regions.hierarchy import hierarchies
+from seglib.regions.hierarchy import Hierarchy, hierarchies
 from seglib.regions.recall import best_overlap
-from seglib.regions.search import LARGEST
+from seglib.regions.search import LARGEST, LEAST, _stability
 
 
 def scene(seed: int = 0, size: tuple[int, int] = (60, 80)) -> Tensor:
@@ -39,6 +39,16 @@ def test_superpixels_are_no_finer_than_the_regions_need() -> None:
     columns = {column.numpy().tobytes() for column in proposals.members.T}
     assert len(columns) == proposals.members.shape[1]
     assert proposals.labels.unique().tolist() == list(range(len(columns)))
+
+
+def test_stability_by_hand() -> None:
+    """0 and 1 are alike, and 2 is unlike both: so 0 + 1 is stable, 0 and 1 are not."""
+    tree = Hierarchy(
+        torch.tensor([[0, 1, 2]]),
+        torch.tensor([[0, 1], [2, 3]]),
+        torch.tensor([0.9, 0.3], dtype=torch.double),
+    )
+    assert _stability(tree).tolist() == pytest.approx([LEAST, LEAST, 0.6, 0.6, 0.3])
 
 
 def test_fewer_are_the_first_of_more() -> None:
