@@ -25,8 +25,8 @@ def propose(
     """Region proposals of a picture: every node of every strategy's hierarchy, ranked.
 
     A node ranks by how near it is to the top of its tree, times chance: without chance, the list would begin
-    with nothing but the largest regions. We depart from the paper in one thing: the more stable a node is, the
-    higher it ranks. What several strategies find comes once.
+    with nothing but the largest regions. We depart from the paper in one thing: the more stable a node is,
+    the higher it ranks. What several strategies find comes once.
 
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W). One of more than 250 000 pixels is searched in a

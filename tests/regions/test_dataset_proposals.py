@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
+import joblib
 import pytest
 
 from seglib.data.scenes import Scenes
@@ -81,6 +83,8 @@ def test_it_is_a_sequence(home: Path) -> None:
     assert len(propose_all(scenes(0), strategies=FAST)) == 0
 
 
-def test_processes_make_the_same(home: Path) -> None:
-    found = propose_all(scenes(), 50, strategies=FEW, jobs=2)
+def test_two_at_a_time_make_the_same(home: Path) -> None:
+    with joblib.parallel_config(backend="threading"):  # processes take seconds to start
+        found = propose_all(scenes(), 50, strategies=FEW, jobs=2)
     assert found[2].members.equal(propose(scenes()[2][0], 50, strategies=FEW).members)
+    assert pickle.loads(pickle.dumps(found)).settings == found.settings

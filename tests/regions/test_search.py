@@ -90,10 +90,10 @@ def test_a_grey_picture_is_the_coloured_one_of_the_same_brightness() -> None:
 
 
 def test_thousands_of_tiny_superpixels_stay_within_bounds() -> None:
-    noise = torch.randint(256, (3, 200, 200), generator=torch.Generator().manual_seed(0)).byte()
+    noise = torch.randint(256, (3, 80, 80), generator=torch.Generator().manual_seed(0)).byte()
     strategies = (Strategy("rgb", 4), Strategy("hsv", 4, ("size",)))
     proposals = propose(noise, 500, strategies=strategies)
-    assert int(next(hierarchies(noise, strategies))[0].labels.max()) > 2000
+    assert int(next(hierarchies(noise, strategies))[0].labels.max()) > 1000
     assert len(proposals) == 500 and proposals.boxes.shape == (500, 4)
 
 
