@@ -1,0 +1,171 @@
+"""Three rules that turn what a net predicted into the next round's labels (Khoreva 2017, section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from seglib.labels import VOID
+from seglib.weak.given import Given, Size, back_to_front, check
+from seglib.weak.labelled import Labelled
+from seglib.weak.meanfield import smooth
+
+RESET = 0.5  # of what a class usually fills of its boxes
+
+
+def keep_inside(mask: Tensor, one: Given, *, background: int = 0) -> Tensor:
+    """Rule 1: a pixel in no box of its class becomes background.
+
+    Args:
+        mask: (H, W) predicted classes.
+        one: the boxes of the picture.
+        background: the class of what is in no box.
+
+    Returns:
+        (H, W) uint8. An ignored pixel stays ignored.
+
+    Example:
+        >>> keep_inside(torch.tensor([[1, 1, 2]]), Given(torch.tensor([[0, 0, 3, 1]]), torch.tensor([1])))
+        tensor([[1, 1, 0]], dtype=torch.uint8)
+    """
+    size = (mask.shape[0], mask.shape[1])
+    check(one, size)
+    kept = torch.where(mask == VOID, VOID, background).to(torch.uint8)
+    for (x1, y1, x2, y2), index in zip(one.boxes.tolist(), one.classes.tolist()):
+        place, here = kept[y1:y2, x1:x2], mask[y1:y2, x1:x2] == index
+        place[here] = index
+    return kept
+
+
+def reset_outliers(
+    mask: Tensor, one: Given, usual: Tensor, *, threshold: float = RESET
+) -> tuple[Tensor, list[int]]:
+    """Rule 2: a box of which too little is left is filled again, the smaller box in front.
+
+    The paper resets below half of the box. A star fills a third of its box when its mask is perfect, so there
+    that rule destroys what it should keep: here the threshold is a share of what the class usually fills.
+
+    Args:
+        mask: (H, W) classes; an ignored pixel counts as filled.
+        one: the boxes of the picture.
+        usual: (K,) what share of its box each class fills, see `fill_rates`; all 1: the paper's rule.
+        threshold: reset below this share of the usual; 0 never does.
+
+    Returns:
+        (H, W) uint8, and the numbers of the boxes that were filled again.
+
+    Example:
+        >>> one = Given(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
+        >>> mask = torch.tensor([[1, 0, 0, 0]])
+        >>> reset_outliers(mask, one, torch.tensor([1.0, 1.0]))[0].tolist()
+        [[1, 1, 1, 1]]
+        >>> reset_outliers(mask, one, torch.tensor([1.0, 0.3]))[0].tolist()
+        [[1, 0, 0, 0]]
+    """
+    if threshold < 0:
+        raise ValueError(f"threshold {threshold} must be 0 or more; 0 never resets a box")
+    rates = fills(mask, one)
+    low = [
+        number
+        for number, index in enumerate(one.classes.tolist())
+        if rates[number] < threshold * float(usual[index])
+    ]
+    result = mask.to(torch.uint8).clone()
+    for number in [number for number in back_to_front(one.boxes) if number in low]:
+        x1, y1, x2, y2 = one.boxes[number].tolist()
+        front = torch.zeros(result.shape, dtype=torch.bool)  # what smaller boxes say stays
+        area = (x2 - x1) * (y2 - y1)
+        for other, (a1, b1, a2, b2) in enumerate(one.boxes.tolist()):
+            if other != number and (a2 - a1) * (b2 - b1) < area:
+                front[b1:b2, a1:a2] |= mask[b1:b2, a1:a2] == int(one.classes[other])
+        result[y1:y2, x1:x2][~front[y1:y2, x1:x2]] = int(one.classes[number])
+    return result, low
+
+
+def smoothed(image: Tensor, probabilities: Tensor) -> Tensor:
+    """Rule 3: (K, H, W) probabilities -> (H, W) uint8 classes that follow the picture's edges.
+
+    Args:
+        image: (3, H, W) uint8.
+        probabilities: (K, H, W).
+    """
+    return smooth(image, probabilities).argmax(dim=0).to(torch.uint8)
+
+
+def clean(
+    image: Tensor,
+    probabilities: Tensor,
+    one: Given,
+    usual: Tensor,
+    *,
+    threshold: float = RESET,
+    smoothing: bool = True,
+    background: int = 0,
+) -> Tensor:
+    """All three rules on one picture: smooth, keep what is inside, reset what became too small.
+
+    Smoothing comes first, so that its result too stays in the boxes. A class without a box is out of the
+    question before anything else.
+
+    Args:
+        image: (3, H, W) uint8.
+        probabilities: (K, H, W) what the net says.
+        one: the boxes of the picture.
+        usual: (K,) see `fill_rates`.
+        threshold: see `reset_outliers`.
+        smoothing: whether to apply rule 3.
+        background: the class of what is in no box.
+
+    Returns:
+        (H, W) uint8, the label for the next round.
+
+    Raises:
+        BoxError: a box is reversed, empty or outside of the picture.
+    """
+    possible = torch.zeros(len(probabilities), 1, 1)
+    possible[[background, *one.classes.tolist()]] = 1
+    probabilities = probabilities.cpu() * possible
+    probabilities = probabilities / probabilities.sum(dim=0).clamp_min(1e-12)
+    pred = smoothed(image, probabilities) if smoothing else probabilities.argmax(dim=0)
+    inside = keep_inside(pred, one, background=background)
+    return reset_outliers(inside, one, usual, threshold=threshold)[0]
+
+
+def fills(mask: Tensor, one: Given) -> list[float]:
+    """What share of each box its class fills in a mask; an ignored pixel counts as filled."""
+    size: Size = (mask.shape[0], mask.shape[1])
+    check(one, size)
+    rates = []
+    for (x1, y1, x2, y2), index in zip(one.boxes.tolist(), one.classes.tolist()):
+        here = mask[y1:y2, x1:x2]
+        rates.append(float(((here == index) | (here == VOID)).float().mean()))
+    return rates
+
+
+def fill_rates(labels: Labelled, *, few: int = 5) -> Tensor:
+    """What share of its box each class usually fills: the median over all of its boxes.
+
+    It is read from labels that follow shapes, GrabCut+ for instance, or from a few true masks; from
+    rectangles it is 1, and the rule is the paper's.
+
+    Args:
+        labels: masks with boxes.
+        few: a class with fewer boxes than this gets 1, the paper's rule.
+
+    Returns:
+        (K,) float32 in 0..1.
+
+    Example:
+        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.weak.schemes import pseudo_labels
+        >>> fill_rates(pseudo_labels(Scenes(length=2), "rectangles")).min() > 0.9
+        tensor(True)
+    """
+    found: Sequence[list[float]] = [[] for _ in labels.classes]
+    for index, one in enumerate(labels.boxes):
+        for rate, number in zip(fills(labels.mask(index), one), one.classes.tolist()):
+            found[number].append(rate)
+    medians = [float(torch.tensor(rates).median()) if len(rates) >= few else 1.0 for rates in found]
+    return torch.tensor(medians)
