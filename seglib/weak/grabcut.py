@@ -44,7 +44,8 @@ class Window(NamedTuple):
         if scale >= 1:
             return self
         size = max(1, round(width * scale)), max(1, round(height * scale))
-        small = cv2.resize(self.picture, size, interpolation=cv2.INTER_AREA)
+        # Pixels are picked, not averaged: colours learned without noise would not know those with noise.
+        small = cv2.resize(self.picture, size, interpolation=cv2.INTER_NEAREST)
         x, y = size[0] / width, size[1] / height
         left, top = int(self.x1 * x), int(self.y1 * y)
         right, bottom = max(left + 1, round(self.x2 * x)), max(top + 1, round(self.y2 * y))
@@ -118,16 +119,15 @@ def object_in(window: Window, strength: float, seed: int, exact: bool = True) ->
     if min(free.sum(), (~free).sum()) < SMALLEST:
         return np.ones((window.y2 - window.y1, window.x2 - window.x1), bool)
     models = _colours(small, seed)
-    found = _cut(small.picture, small.picture, models, strength, np.zeros_like(free), free)
+    found = _cut(small.picture, models, strength, np.zeros_like(free), free)
     height, width = window.picture.shape[:2]
     if found.shape != (height, width):
         whole = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
         reach = 1 + int(np.ceil(2 * width / found.shape[1]))  # two pixels of the small picture
         square = np.ones((2 * reach + 1,) * 2, np.uint8)
         near = cv2.dilate(whole, square) > cv2.erode(whole, square)
-        soft = _averaged(window.picture, width / found.shape[1])
         start = (whole > 0) & window.inside()
-        found = _cut(window.picture, soft, models, strength, start, near & window.inside()) if exact else start
+        found = _cut(window.picture, models, strength, start, near & window.inside()) if exact else start
     return found[box] if found.any() else np.ones_like(found[box])
 
 
