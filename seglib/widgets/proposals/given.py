@@ -1,0 +1,120 @@
+"""What the explorer is given, made to fit together, or one sentence about what does not."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from seglib import boxes
+from seglib.data.dataset import Instances
+from seglib.labels import Classes
+from seglib.regions.colours import checked
+from seglib.regions.examples import resized, small_size
+from seglib.regions.hierarchy import Hierarchy, hierarchy
+from seglib.regions.proposals import Proposals
+from seglib.regions.search import propose
+
+LARGEST = 640  # pixels of the longer side; a larger picture is explored in a smaller copy
+FINE = 50  # scale of the superpixels that the grouping begins with; that of the proposals
+
+Size = tuple[int, int]
+
+
+def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) -> Size:
+    """(height, width) at which all is shown: that of the proposals, of the hierarchy, or of the picture.
+
+    Raises:
+        ValueError: the proposals or the hierarchy are of another picture.
+    """
+    full = image.shape[1:]
+    shown = {
+        name: (one.labels.shape[0], one.labels.shape[1])
+        for name, one in (("proposals", proposals), ("hierarchy", tree))
+        if one is not None
+    }
+    for name, size in shown.items():
+        if size != small_size(full, max(size)):
+            raise ValueError(
+                f"the {name} {'are' if name == 'proposals' else 'is'} of a picture {size} (H, W), "
+                f"the image is {tuple(full)}; give the picture of both, or a larger copy of it"
+            )
+    if len(set(shown.values())) > 1:
+        raise ValueError(
+            f"the proposals have the size {shown['proposals']}, the hierarchy {shown['hierarchy']}; "
+            "make both of the same picture"
+        )
+    return next(iter(shown.values()), small_size(full, LARGEST))
+
+
+def fitted(
+    image: Tensor,
+    proposals: Proposals | None,
+    instances: Instances | None,
+    tree: Hierarchy | None,
+) -> tuple[Tensor, Proposals, Instances, Hierarchy]:
+    """The four in one size; what was not given is made, and objects without pixels are left out."""
+    image = checked(image)
+    size = size_of(image, proposals, tree)
+    if size != tuple(image.shape[1:]):
+        small = interpolate(image[None].float(), size, mode="bilinear", antialias=True)[0]
+        smaller = small.round().clamp(0, 255).byte()
+    else:
+        smaller = image.contiguous()
+    objects = _visible(instances, (image.shape[1], image.shape[2]), size)
+    return smaller, proposals or propose(smaller), objects, tree or hierarchy(smaller, scale=FINE)
+
+
+def _visible(instances: Instances | None, full: Size, size: Size) -> Instances:
+    """The objects in `size`, without those that have no pixel there."""
+    masks = torch.zeros(0, *size, dtype=torch.bool) if instances is None else instances.masks.cpu()
+    classes = torch.zeros(0, dtype=torch.long) if instances is None else instances.classes.cpu()
+    if tuple(masks.shape[1:]) not in (full, size):
+        raise ValueError(f"the instances have the size {tuple(masks.shape[1:])}, the image {full}")
+    if tuple(masks.shape[1:]) != size and len(masks):
+        masks = resized(masks, size)
+    seen = masks.flatten(1).any(dim=1)
+    masks = masks[seen] if len(masks) else masks.new_zeros(0, *size)
+    return Instances(masks, classes[seen], boxes.from_masks(masks))
+
+
+def object_names(objects: Instances, classes: Classes | None) -> tuple[str, ...]:
+    """A name for each object: its class, with a number where there are several of it.
+
+    Raises:
+        ValueError: an object is of a class that there is not.
+    """
+    kinds = objects.classes.tolist()
+    if classes is None:
+        return tuple(f"object {number}" for number in range(1, len(kinds) + 1))
+    for kind in kinds:
+        if not 0 <= kind < len(classes):
+            raise ValueError(
+                f"an object has class {kind}; there are 0..{len(classes) - 1} ({', '.join(classes)})"
+            )
+    names = [classes.names[kind] for kind in kinds]
+    return tuple(
+        f"{name} {names[: index + 1].count(name)}" if names.count(name) > 1 else name
+        for index, name in enumerate(names)
+    )
+
+
+def region_scores(scores: Tensor | None, regions: int, classes: Classes | None) -> Tensor | None:
+    """(R, K) float32, minus infinity for background, which no region is.
+
+    Raises:
+        ValueError: there are no classes, or not one row for each region and one column for each class.
+    """
+    if scores is None:
+        return None
+    if classes is None:
+        raise ValueError("scores need classes=..., the names of their columns")
+    if tuple(scores.shape) != (regions, len(classes)):
+        raise ValueError(
+            f"scores must be (R, K) = ({regions}, {len(classes)}), a row for each region and a column for "
+            f"each class; not {tuple(scores.shape)}"
+        )
+    found = scores.detach().cpu().float().clone()
+    if classes.background is not None:
+        found[:, classes.background] = -torch.inf
+    return found.nan_to_num(nan=-torch.inf, posinf=torch.finfo().max, neginf=-torch.inf)

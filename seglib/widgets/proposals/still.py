@@ -1,0 +1,84 @@
+"""The explorer without a browser: a figure of what is on show, and its words."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from seglib.regions import crops
+from seglib.widgets.proposals.curves import Chart, heights, recall_chart, similarity_chart
+from seglib.widgets.proposals.painting import compose
+from seglib.widgets.proposals.reading import NONE, State, bars, paste_step, says
+
+DASHES = ("-", "--", ":")
+
+
+def cropped(state: State) -> tuple[Tensor, Tensor] | None:
+    """What the net is shown of the region on show: full and foreground, (3, s, s); None without one."""
+    facts = state.facts
+    if state.region == NONE:
+        return None
+    full, foreground = crops.crops(facts.image, facts.regions.subset([state.region]), size=facts.side)
+    return full[0], foreground[0]
+
+
+def picture(state: State) -> bytes:
+    """The picture, and beside it the two crops, or the chart where there is no region, as a PNG."""
+    height, width = state.facts.image.shape[1:]
+    room = min(max(4 * width / height, 2), 8)  # inches; a very long picture becomes smaller
+    figure = Figure(figsize=(room + 2.6, 4.2), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=(room, 2.4))
+    _shown(figure.add_subplot(grid[:, 0]), compose(state), state.view)
+    pair = cropped(state)
+    if pair is None:
+        _drawn(figure.add_subplot(grid[0, 1]), similarity_chart(state.facts), state)
+    else:
+        for place, (crop, title) in enumerate(zip(pair, ("full box", "foreground"))):
+            _shown(figure.add_subplot(grid[place, 1]), crop.round().byte(), title)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100, facecolor="white", metadata={"Software": None})
+    return file.getvalue()
+
+
+def _shown(axes: Any, image: Tensor, title: str) -> None:
+    axes.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
+    axes.set_title(title, fontsize=9)
+    axes.set_axis_off()
+
+
+def _drawn(axes: Any, chart: Chart, state: State) -> None:
+    """The lines of a chart over its slider's stops, and where the slider stands."""
+    counts = state.facts.counts
+    places = torch.linspace(0, 1, len(counts)).tolist()
+    for line, dash in zip(heights(chart), DASHES):
+        axes.plot(places, line.tolist(), dash, color="black", linewidth=1)
+    axes.axvline(places[counts.index(state.left)], color="grey", linestyle=":")
+    axes.set_title(chart.title, fontsize=9)
+    axes.set_xticks([place for place, _ in chart.across], [text for _, text in chart.across], fontsize=7)
+    axes.set_yticks([place for place, _ in chart.up], [text for _, text in chart.up], fontsize=7)
+    axes.set_ylim(0, 1.05)
+
+
+def description(state: State) -> str:
+    """The picture and its proposals, every object with its overlap, and what is looked at."""
+    facts = state.facts
+    height, width = facts.image.shape[1:]
+    lines = [
+        f"Proposals of a picture, {width} x {height} pixels: {facts.total:,} regions; "
+        f"grouping begins with {len(facts.tree.merges) + 1:,} superpixels."
+    ]
+    if facts.names:
+        chart = recall_chart(facts)
+        lines.append(f"{chart.title}, {chart.words}.")
+        overlaps = zip(facts.names, facts.overlaps[-1].tolist())
+        lines.append(f"Best overlap: {', '.join(f'{name} {overlap:.2f}' for name, overlap in overlaps)}.")
+    if len(facts.picked):
+        lines.append(f"Pasted: {len(facts.picked)} regions, at last {paste_step(facts, len(facts.picked))}")
+    if (shown := bars(facts, state.region)) is not None:
+        pairs = ", ".join(f"{name} {text}" for name, text in zip(shown.names, shown.texts))
+        lines.append(f"Scores of the region on show: {pairs}.")
+    return "\n".join([*lines, f"On show, {state.view}: {says(state)}"])
