@@ -2,61 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from functools import partial
-from pathlib import Path
 
-import nbformat
-import numpy as np
 import pytest
-import torch
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from seglib.data.scenes import Scenes
 from seglib.regions.search import propose
 from seglib.widgets import ProposalExplorer
-from tests.browser.lab import ARTEFACTS, Lab, until, watch
+from tests.browser.explorer import POOLS, agree, made, press, shows
+from tests.browser.lab import ARTEFACTS, until
 from tests.browser.plain import show
-from tests.browser.widget import Widget
 
 pytestmark = pytest.mark.browser
-
-POOLS = Scenes(length=1, size=(96, 96))
-# What a canvas shows, one sample for each of `width` columns; as the test of the viewer reads it.
-SAMPLES = """(canvas, width) => {
-    const unit = canvas.width / width, height = canvas.height / unit, data = canvas.getContext("2d")
-        .getImageData(0, 0, canvas.width, canvas.height).data, out = new Uint8Array(width * height * 3);
-    for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++) {
-        const at = 4 * (Math.floor((y + .5) * unit) * canvas.width + Math.floor((x + .5) * unit));
-        for (let c = 0; c < 3; c++) out[i++] = data[at + c];
-    }
-    return btoa(Array.from(out, value => String.fromCharCode(value)).join(""));
-}"""
-CELLS = [
-    """\
-import torch
-from seglib.data.scenes import Scenes
-from seglib.regions.search import propose
-from seglib.widgets import ProposalExplorer
-
-pools = Scenes(length=1, size=(96, 96))
-image, _ = pools[0]
-objects = pools.instances(0)
-proposals = propose(image, 200)
-scores = 3 * proposals.overlaps_many((pools[0][1] == torch.arange(10)[:, None, None])) - 1""",
-    """\
-explorer = ProposalExplorer(image, proposals, objects, pools.classes, scores=scores, view="proposals")
-explorer""",
-]
 
 
 @pytest.fixture(scope="module")
 def built() -> ProposalExplorer:
-    image, mask = POOLS[0]
-    proposals = propose(image, 200)
-    scores = 3 * proposals.overlaps_many(mask == torch.arange(10)[:, None, None]) - 1
-    return ProposalExplorer(image, proposals, POOLS.instances(0), POOLS.classes, scores=scores)
+    return made()
 
 
 @pytest.fixture
@@ -80,42 +43,6 @@ def card(page: Page, twin: ProposalExplorer) -> Locator:
     page.set_viewport_size({"width": 900, "height": 1000})
     show(page, twin)
     return page.locator(".seglib-card")
-
-
-def pixels(canvas: Locator, width: int) -> np.ndarray:
-    data = np.frombuffer(base64.b64decode(canvas.evaluate(SAMPLES, width)), np.uint8)
-    return data.reshape(-1, width, 3).astype(int)
-
-
-def shows(card: Locator, twin: ProposalExplorer) -> bool:
-    """Whether the picture is the twin's, to two grey levels."""
-    wanted = twin.compose().permute(1, 2, 0).numpy().astype(int)
-    return bool(np.abs(pixels(card.locator(".seglib-canvas canvas"), wanted.shape[1]) - wanted).max() <= 2)
-
-
-def agree(card: Locator, twin: ProposalExplorer) -> None:
-    """Words, picture, crops and scores on the page are those of the twin."""
-    expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), f"the picture of {twin.view}", 10)
-    crops = twin.crops
-    canvases = card.locator(".seglib-crops canvas").all()
-    assert [canvas.is_visible() for canvas in canvases] == [crops is not None] * 2
-    if crops is None or twin.region is None:
-        return
-    assert (canvases[0].get_attribute("aria-label") or "").startswith(f"region {twin.region + 1:,}, full box")
-    for canvas, crop in zip(canvases, crops):  # the browser makes a picture smaller in its own way
-        error = np.abs(pixels(canvas, 96) - crop.permute(1, 2, 0).numpy())
-        assert error.mean() < 5
-    mean = (crops[1] == 127).all(dim=0).numpy()  # outside of the region
-    assert (pixels(canvases[1], 96)[mean] == 127).all()
-    bars = card.locator(".seglib-score .seglib-value").all_inner_texts()
-    assert bars == twin.data["regions"]["texts"][twin.state.region]
-
-
-def press(card: Locator, control: Locator, *keys: str) -> None:
-    control.focus()
-    for key in keys:
-        card.page.keyboard.press(key)
 
 
 def test_the_grouping_by_slider_and_by_button(card: Locator, twin: ProposalExplorer) -> None:
@@ -150,7 +77,7 @@ def test_the_number_of_proposals_by_key(card: Locator, twin: ProposalExplorer) -
         if stop % 4 == 0:
             agree(card, twin)
             overlaps = card.locator(".seglib-pick .seglib-value:visible").all_inner_texts()
-            assert overlaps == [f"{value:.2f}" for value in twin._facts.overlaps[stop].tolist()]
+            assert overlaps == [f"{value:.3f}" for value in twin._facts.overlaps[stop].tolist()]
         card.page.keyboard.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") == "the first 200"
     ends = card.evaluate("""card => {
@@ -184,7 +111,7 @@ def test_an_object_by_click_by_arrow_key_and_in_the_list(card: Locator, twin: Pr
         twin.selected = selected
         agree(card, twin)
     press(card, canvas, "Escape")
-    twin.selected, twin.cursor = -1, None
+    twin.selected = -1
     agree(card, twin)
     card.locator(".seglib-pick:visible").first.click()
     press(card, card.get_by_role("radio", name=re.compile(rf"^{twin._facts.names[0]}, overlap")), "ArrowDown")
@@ -233,41 +160,3 @@ def test_a_picture_without_objects_and_scores(page: Page) -> None:
     twin.view = "paste"
     expect(card.locator(".seglib-explains")).to_have_text(twin.says())
     until(partial(shows, card, twin), "the picture alone", 10)
-
-
-def test_exported_it_works_without_a_kernel(page: Page, twin: ProposalExplorer, tmp_path: Path) -> None:
-    twin.view = "proposals"
-    file = tmp_path / "explorer.html"
-    file.write_text(f"<!doctype html><meta charset=utf-8>{twin.to_html()}", encoding="utf-8")
-    page.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
-    page.goto(file.as_uri())
-    card = page.locator(".seglib-card")
-    agree(card, twin)
-    press(card, card.get_by_label("Proposals looked at"), "ArrowLeft")
-    twin.number = twin._facts.numbers[-2]
-    agree(card, twin)
-
-
-def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(lab: Lab, context: BrowserContext) -> None:
-    errors: list[str] = []
-    tab = context.new_page()
-    watch(tab, errors)
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    notebook = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "proposals.ipynb")
-    try:
-        notebook.run_all()
-        shown = Widget(notebook, "Proposal explorer")
-        shown.press(shown.card.get_by_label("Proposals looked at"), "Home")
-        until(lambda: shown.python("explorer.number") == 1, "Python reads the number", 10)
-        shown.press(shown.canvas(), "ArrowRight")
-        until(lambda: shown.python("explorer.selected") == 1, "Python reads the object", 10)
-        shown.execute("explorer.view = 'grouping'")
-        shown.press(shown.card.get_by_label("Regions left"), "End")
-        until(lambda: shown.python("explorer.left") == 1, "Python reads the grouping", 10)
-        shown.execute("explorer.view, explorer.painted = 'paste', 1")
-        expect(shown.card.locator(".seglib-explains")).to_have_text(shown.python("explorer.says()"))
-        shown.card.screenshot(path=ARTEFACTS / "proposals-lab.png")
-        assert not errors, errors
-    finally:
-        tab.close()
-        lab.shut_down(notebook)

@@ -82,7 +82,7 @@ def recall_words(facts: Facts, stop: int) -> str:
     return (
         f"The first {number:,} of {facts.total:,} proposals find {found[0]} of {whole} "
         f"object{'s' * (whole > 1)} at an overlap of {HALF}, {found[1]} at {MORE}; "
-        f"average best overlap {float(row.mean()):.2f}."
+        f"average best overlap {float(row.mean()):.3f}."
     )
 
 

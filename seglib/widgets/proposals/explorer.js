@@ -30,6 +30,7 @@ async function explorer(frame) {
     for (const [name, { element }] of Object.entries(panels)) element.hidden = name !== view;
     panels[view].show();
     write(says, know.says());
+    frame.root.dataset.view = view;
     opacity.style.visibility = view === "proposals" ? "hidden" : ""; // keeps its place, so that nothing jumps
     hatch.style.visibility = view === "paste" ? "" : "hidden";
     net.show(view, know.region());

@@ -64,8 +64,10 @@ function meanColours(labels, pixels, count) {
 
 // The region is clear, all else is dimmed; stripes mark what the region and the object do not share.
 function paintRegion(scene, region, object) {
-  const { width, height, ids } = scene;
+  const { width, height } = scene;
   const mask = scene.mask(region);
+  const chosen = scene.objects.indexOf(object) + 1;
+  const others = scene.ids.map((id) => (id === chosen ? 0 : id)); // these have a dotted line, and can be clicked
   const target = object?.mask ?? mask;
   const line = rim(mask, width, height);
   const fill = new Uint32Array(mask.length);
@@ -75,7 +77,7 @@ function paintRegion(scene, region, object) {
       const striped = slanted(x, y, mask[i] ? 1 : -1);
       fill[i] = striped ? see(mask[i] ? ORANGE : BLUE, STRIPE) : see([0, 0, 0], HALF_VEIL);
     }
-    if ((x + y) % 4 < 2 && isEdge(ids, i, x, y, width, height)) fill[i] = see([255, 255, 255], Math.max(fill[i] >>> 24, 179));
+    if ((x + y) % 4 < 2 && isEdge(others, i, x, y, width, height)) fill[i] = see([255, 255, 255], Math.max(fill[i] >>> 24, 179));
     if (line[i]) fill[i] = line[i] === 1 ? WHITE : BLACK;
   });
   return { fill: toPicture(fill, width, height), edges: null, solid: true };

@@ -36,7 +36,7 @@ def packed(facts: Facts) -> dict[str, Any]:
         "numbers": list(facts.numbers),
         "last": facts.last.tolist(),
         "best": facts.best.tolist(),
-        "overlaps": [[f"{value:.2f}" for value in row] for row in facts.overlaps.tolist()],
+        "overlaps": [[f"{value:.3f}" for value in row] for row in facts.overlaps.tolist()],
         "lengths": [[round(value, 4) for value in row] for row in facts.overlaps.tolist()],
         "found": [recall_words(facts, stop) for stop in range(len(facts.numbers)) if facts.names],
         "recall": _chart(recall_chart(facts)) if facts.names else None,

@@ -59,7 +59,8 @@ def proposals(state: State) -> Tensor:
         ):
             colour = torch.where(where & stripes, colour.new_tensor(ink)[:, None, None], colour)
             alpha = alpha.masked_fill(where, VEIL / 2).masked_fill(where & stripes, STRIPE)
-    colour, alpha = _hinted(facts.ids, colour, alpha)
+    others = facts.ids.masked_fill(facts.ids == state.selected + 1, 0)
+    colour, alpha = _hinted(others, colour, alpha)
     inner, outer = rim(region)
     colour = colour.masked_fill(inner, 255).masked_fill(outer, 0)
     return _round(torch.lerp(facts.image.float(), colour, alpha.masked_fill(inner | outer, 1)))
@@ -117,7 +118,7 @@ def slanted(like: Tensor, way: int) -> Tensor:
 
 
 def _hinted(ids: Tensor, colour: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """A faint dotted line around every object, so that one sees what can be clicked."""
+    """A faint dotted line around every other object, so that one sees what can be clicked."""
     height, width = ids.shape
     dotted = edges(ids) & (((torch.arange(width) + torch.arange(height)[:, None]) % 4) < 2)
     return colour.masked_fill(dotted, 255), torch.where(dotted, alpha.clamp(min=0.7), alpha)

@@ -76,7 +76,7 @@ def region_words(state: State) -> str:
     found = recall_words(facts, state.stop)
     if not overlap:
         return f"{found} None of the first {number:,} touches {name}."
-    return f"{found} Of these, region {place:,} fits {name} best: overlap {overlap:.2f}."
+    return f"{found} Of these, region {place:,} fits {name} best: overlap {overlap:.3f}."
 
 
 def paste_words(state: State) -> str:

@@ -75,7 +75,7 @@ def description(state: State) -> str:
         chart = recall_chart(facts)
         lines.append(f"{chart.title}, {chart.words}.")
         overlaps = zip(facts.names, facts.overlaps[-1].tolist())
-        lines.append(f"Best overlap: {', '.join(f'{name} {overlap:.2f}' for name, overlap in overlaps)}.")
+        lines.append(f"Best overlap: {', '.join(f'{name} {overlap:.3f}' for name, overlap in overlaps)}.")
     if len(facts.picked):
         lines.append(f"Pasted: {len(facts.picked)} regions, at last {paste_step(facts, len(facts.picked))}")
     if (shown := bars(facts, state.region)) is not None:
