@@ -91,7 +91,9 @@ def paste_step(facts: Facts, painted: int) -> str:
     if not len(facts.picked):
         return "No region scores more than the threshold, so nothing is pasted."
     if not painted:
-        return f"Nothing is pasted yet; {len(facts.picked)} regions wait, the lowest score first."
+        many = len(facts.picked) > 1
+        waits = f"{len(facts.picked)} regions wait, the lowest score first" if many else "one region waits"
+        return f"Nothing is pasted yet; {waits}."
     region, kind = int(facts.picked[painted - 1]), facts.kinds[painted - 1]
     below = facts.pasted[painted - 1][facts.regions.masks([region])[0]]
     words = (

@@ -77,7 +77,7 @@ def description(state: State) -> str:
         overlaps = zip(facts.names, facts.overlaps[-1].tolist())
         lines.append(f"Best overlap: {', '.join(f'{name} {overlap:.3f}' for name, overlap in overlaps)}.")
     if len(facts.picked):
-        lines.append(f"Pasted: {len(facts.picked)} regions, at last {paste_step(facts, len(facts.picked))}")
+        lines.append(f"The last that is pasted, {paste_step(facts, len(facts.picked))}")
     if (shown := bars(facts, state.region)) is not None:
         pairs = ", ".join(f"{name} {text}" for name, text in zip(shown.names, shown.texts))
         lines.append(f"Scores of the region on show: {pairs}.")
