@@ -57,7 +57,10 @@ lesson = start("04_regions")
 image, mask = lesson.photo[0]
 objects = lesson.photo.instances(0)
 many, few = {"tiny": (10, 5), "laptop": (60, 24), "gpu": (200, 60)}[lesson.profile.name]
-parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
+parts = [
+    lesson.photographs(split, "pets") or lesson.scenes(split, frequency=0.6)  # seahorses, but not too few
+    for split in ("train", "val", "test")
+]
 data, val, test = [evenly(part, number) for part, number in zip(parts, (many, few, few))]
 pictures([image, data[0][0], data[1][0]], alt="The photograph, and two pictures of the data set.")
 print(f"{data.name}: {len(data)} pictures to learn from, {len(val)} to choose with, {len(test)} to judge")
@@ -279,13 +282,16 @@ check("04.4", paste)
 predict("04.p2", ...)
 
 # %%
+from seglib.regions.features import RegionFeatures
 from seglib.regions.segmenter import RegionSegmenter
 
-number = {"tiny": 120, "laptop": 250, "gpu": 500}[lesson.profile.name]
+number, side = {"tiny": (100, 64), "laptop": (250, 96), "gpu": (500, 128)}[lesson.profile.name]
+features = RegionFeatures(size=side)
 fitted, table = {}, {}
 for kind in ("full", "foreground", "joined"):
-    fitted[kind] = RegionSegmenter(data.classes, kind=kind, number=number, seed=lesson.seed).fit(data, val)
-    table[kind] = evaluate(fitted[kind], test)
+    segmenter = RegionSegmenter(data.classes, features=features, kind=kind, number=number, seed=lesson.seed)
+    fitted[kind] = segmenter.fit(data, val)
+    table[kind] = evaluate(segmenter, test)
 table["all background"] = evaluate(Constant(0), test)
 
 # %%
