@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from seglib.progress import tracked
 from seglib.regions.examples import Examples
 from seglib.regions.svm import LinearSVMs, one_svm
 
 NORM = 20.0  # mean length of a feature vector after scaling, which the C of SDS was chosen for
 FAR = 0.2  # IoU with every object of the class below which a region is a negative
-NEAR = 0.5  # IoU with an object from which a region may stand for it
+NEAR = 0.5  # IoU with an object above which a region may stand for it
 HARD, EASY = -1.0, -1.2  # the score from which a negative is looked at, and at which it is forgotten
 
 
@@ -26,9 +27,8 @@ def train_svms(
     latent: bool = True,
     most: int = 3000,
     seed: int = 0,
-    told: Callable[[str], None] = lambda message: None,
 ) -> LinearSVMs:
-    """Train one SVM a class against the rest, as SDS does.
+    """Train one SVM a class against the rest, as SDS does; with bars after two seconds.
 
     Positives are the true regions of the class. Negatives are regions that overlap none of its objects by 0.2
     or more: first some by chance, then, in each round, those that the SVM does not yet reject.
@@ -40,7 +40,6 @@ def train_svms(
         latent: whether to update the positives.
         most: negatives kept for each class.
         seed: of the first negatives and of the solver.
-        told: is told after each step what was done, in words.
 
     Raises:
         ValueError: there is no object in any picture.
@@ -55,9 +54,8 @@ def train_svms(
         if update:
             miner.update_positives(svms)
             svms = miner.train()
-        for number in range(1, rounds + 1):
+        for _ in range(rounds):
             svms, new = miner.round(svms)
-            told(f"hard negatives, round {number}{' after the update' * update}: {new} new")
             if not new:
                 break
     return svms
@@ -72,7 +70,8 @@ class Miner:
     Args:
         pictures: the training pictures' regions.
         num_classes: K; background is a class without objects.
-        most: negatives kept for each class, the highest-scoring: what bounds memory.
+        most: negatives kept for each class, the highest-scoring, so that memory does not grow with pictures;
+            positives, one for each object, are all kept.
         seed: of the first, random negatives and of the solver.
 
     Raises:
@@ -93,10 +92,13 @@ class Miner:
         self.scale = NORM / self._mean_norm()
 
     def first(self, each: int = 10) -> LinearSVMs:
-        """Train on the objects of other classes, and `each` random negatives a picture."""
+        """Train on the objects of other classes, and `each` random negatives a picture, at least 1.
+
+        Where there are so many pictures that these would be more than `most`, it takes fewer of each.
+        """
         rng = np.random.default_rng(self.seed)
-        for number, picture in enumerate(self.pictures):
-            features = picture.read()
+        each = max(min(each, self.most // len(self.pictures)), 1)
+        for number, picture, features in self._read("first negatives"):
             for index in self._learnable():
                 rows = (picture.overlap_with(index) < FAR).nonzero()[:, 0].numpy()
                 chosen = rng.permutation(rows)[:each].tolist()
@@ -106,8 +108,7 @@ class Miner:
     def round(self, svms: LinearSVMs) -> tuple[LinearSVMs, int]:
         """One sweep for hard negatives, and SVMs trained with them; and how many were new."""
         before = [set(known) for known in self.negatives]
-        for number, picture in enumerate(self.pictures):
-            features = picture.read()
+        for number, picture, features in self._read("hard negatives"):
             scores = svms.scores(features)
             for index in self._learnable():
                 hard = (picture.overlap_with(index) < FAR) & (scores[:, index] >= HARD)
@@ -124,8 +125,7 @@ class Miner:
         So the SVMs see positives as they will come: with the errors of proposals (the latent update of SDS).
         """
         found: list[list[Tensor]] = [[] for _ in range(self.num_classes)]
-        for picture in self.pictures:
-            features = picture.read()
+        for _, picture, features in self._read("regions near objects"):
             scores = svms.scores(features)
             for number, index in enumerate(picture.classes.tolist()):
                 near = picture.overlaps[:, number] > NEAR
@@ -139,10 +139,15 @@ class Miner:
         """An SVM for each class from what is known now."""
         width = max(rows.shape[-1] for rows in self.positives if len(rows))
         weights, bias = torch.zeros(self.num_classes, width), torch.full((self.num_classes,), -math.inf)
-        for index in self._learnable():
+        for index in tracked(self._learnable(), len(self._learnable()), "SVMs"):
             negatives = list(self.negatives[index].values())
             weights[index], bias[index] = one_svm(self.positives[index], negatives, self.scale, self.seed)
         return LinearSVMs(weights, bias)
+
+    def _read(self, what: str) -> Iterator[tuple[int, Examples, Tensor]]:
+        """Each picture's number, regions and features, with a bar."""
+        for number, picture in enumerate(tracked(self.pictures, len(self.pictures), what)):
+            yield number, picture, picture.read()
 
     def _learnable(self) -> list[int]:
         """The classes that have an object."""

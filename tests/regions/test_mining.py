@@ -87,6 +87,16 @@ def test_memory_is_bounded_and_keeps_the_hardest() -> None:
     assert max(len(known) for known in miner.negatives) == 7 and torch.isfinite(svms.weights).all()
 
 
+def test_the_first_negatives_do_not_grow_with_the_pictures() -> None:
+    few, many = (Miner(pictures(number), 3, most=24) for number in (4, 20))
+    few.first(each=6)
+    many.first(each=6)
+    for miner, each in ((few, 6), (many, 1)):
+        others = len(miner.pictures) // 2  # objects of the other class: always negatives
+        by_chance = each * len(miner.pictures)
+        assert all(by_chance <= len(known) <= by_chance + others for known in miner.negatives[1:])
+
+
 def test_the_update_takes_the_best_proposal_near_the_object_or_its_mask() -> None:
     near, none = pictures(2)
     none = replace(none, overlaps=none.overlaps * torch.tensor([0.5] * 40 + [1.0])[:, None])
@@ -117,12 +127,6 @@ def test_no_object_at_all_is_said() -> None:
     empty = Examples(lambda: torch.zeros(4, WIDTH), torch.zeros(4, 0), torch.zeros(0, dtype=torch.long))
     with pytest.raises(ValueError, match=r"no object to learn from in 2 .*only background and void"):
         train_svms([empty, empty], 3)
-
-
-def test_what_is_done_is_told() -> None:
-    told: list[str] = []
-    train_svms(pictures(), 3, told=told.append)
-    assert told and all(message.startswith("hard negatives, round ") for message in told)
 
 
 def test_scores_by_hand() -> None:
