@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.svm import LinearSVC
 from torch import Tensor
 
 C, BIAS, POSITIVE = 1e-3, 10.0, 2  # of SDS: liblinear's -c, -B and -w1
@@ -37,6 +36,8 @@ def one_svm(positives: Tensor, negatives: Sequence[Tensor], scale: float, seed: 
     """
     if not len(negatives):
         return torch.zeros(positives.shape[1]), 1.0
+    from sklearn.svm import LinearSVC  # here, because it takes a second to import
+
     rows = scale * torch.cat([positives, torch.stack(list(negatives))])
     truth = np.repeat([1, 0], [len(positives), len(negatives)])
     svm = LinearSVC(
