@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from seglib.data.balance import count
 from seglib.data.dataset import SegmentationDataset
-from seglib.labels import shares
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.progress import tracked
 from seglib.regions.examples import Looker, resized
@@ -48,7 +48,4 @@ def rest_of(train: SegmentationDataset) -> int:
     """The class of pixels in no region: background; where there is none, the most frequent class."""
     if train.classes.background is not None:
         return train.classes.background
-    total = torch.zeros(len(train.classes) + 1, dtype=torch.float64)
-    for _, mask in train:
-        total += shares(mask, train.classes)
-    return int(total[:-1].argmax())
+    return int(count(train).total().argmax())
