@@ -78,7 +78,10 @@ def recall(best: Tensor, threshold: float = 0.5) -> float:
 def oracle_paste(
     proposals: Proposals, instances: Instances, *, background: int = 0, void: Tensor | None = None
 ) -> Tensor:
-    """The best mask that any classifier could make of these regions: each object's best region, pasted.
+    """What a classifier would paste that knew every object's best region: one region an object.
+
+    Its score is the ceiling of a method that finds each object as one region; pasting several regions for one
+    object could come closer still.
 
     Args:
         proposals: regions of a picture.
