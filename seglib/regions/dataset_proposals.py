@@ -95,7 +95,7 @@ def propose_all(
     """
     proposals = DatasetProposals(dataset, number, tuple(strategies), seed)
     row = partial(_count, number, proposals.strategies, seed)
-    what = Measure(row, f"proposals {proposals.settings}", "image", 1)
+    what = Measure(row, f"proposals {proposals.settings} {kept.code_of_proposals()}", "image", 1)
     measure(dataset, what, jobs=jobs, label=f"proposals of {dataset.name} {dataset.split}")
     return proposals
 

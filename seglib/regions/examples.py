@@ -95,7 +95,8 @@ class Looker:
             What it took, now or when it was done, by stage.
         """
         nets = list(self.features.fingerprints.values())
-        name = f"regions {joblib.hash([self._settings, self.longest, self.kind, nets])}"
+        code = kept.code_of_proposals() + kept.code_of_features()
+        name = f"regions {joblib.hash([self._settings, self.longest, self.kind, nets, code])}"
         what = Measure(partial(_look, self), name, "image", len(NAMES))
         label = f"{self.kind} features of {dataset.name} {dataset.split}"
         stages = Stages()

@@ -58,7 +58,7 @@ def kept(
     paths = []
     for part in KINDS[:2] if kind == "joined" else (kind,):
         path = _path(
-            features.fingerprints[part], _code_of_features(), image, proposals.labels.int(), proposals.members
+            features.fingerprints[part], code_of_features(), image, proposals.labels.int(), proposals.members
         )
         if not _whole(path):
             rows = features.extract(image, proposals, part, stages=stages)
@@ -78,7 +78,7 @@ def proposals(image: Tensor, settings: str, make: Callable[[], Proposals]) -> Pr
     Raises:
         DiskError: the disk is full or may not be written to.
     """
-    path = _path(f"proposals {settings}", _code_of_proposals(), image)
+    path = _path(f"proposals {settings}", code_of_proposals(), image)
     try:
         return Proposals.load(path)
     except (FileNotFoundError, TensorFileError):
@@ -113,13 +113,15 @@ def _path(what: str, code: str, *content: Tensor) -> Path:
 
 
 @cache
-def _code_of_features() -> str:
+def code_of_features() -> str:
+    """A hash of the code behind features."""
     here = Path(seglib.__file__).parent
     return _hash([here / "regions" / name for name in SEEN_BY_THE_NET] + [*(here / "backbones").glob("*.py")])
 
 
 @cache
-def _code_of_proposals() -> str:
+def code_of_proposals() -> str:
+    """A hash of the code behind proposals."""
     here = Path(__file__).parent
     return version("scikit-image") + _hash([here / name for name in BEHIND_PROPOSALS])
 
