@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import pickle
 from pathlib import Path
 
+import joblib
 import pytest
 import torch
 from torch import Tensor
@@ -82,7 +84,9 @@ def test_the_same_seed_gives_the_same_mask(fitted: RegionSegmenter) -> None:
 
 def test_other_processes_leave_nothing_to_do(home: Path) -> None:
     mine = segmenter("full").looker
-    mine.prepare(Squares(3), jobs=2)
+    theirs = pickle.loads(pickle.dumps(mine))  # what other processes get
+    with joblib.parallel_config(backend="threading"):  # processes take seconds to start
+        theirs.prepare(Squares(3), jobs=2)
     stages = Stages()
     for index in range(3):
         examples = mine.look(Squares(3), index, stages)
@@ -100,9 +104,8 @@ def test_loaded_it_predicts_the_same(fitted: RegionSegmenter, tmp_path: Path) ->
 
 def test_two_nets_are_saved_as_two(tmp_path: Path) -> None:
     torch.manual_seed(3)
-    other = backbones.load("small", pretrained=False)
-    two = segmenter()
-    two.looker.features.foreground = other.eval()
+    one, other = (backbones.load("small", pretrained=False) for _ in range(2))
+    two = RegionSegmenter(THREE, features=RegionFeatures(one, foreground=other, size=32), number=30)
     two.fit(Squares(4), Squares(2, "val"), jobs=1).save(tmp_path / "two.pt")
     features = RegionSegmenter.load(tmp_path / "two.pt").looker.features
     assert features.foreground is not features.backbone
