@@ -78,11 +78,7 @@ class Looker:
     def shrunk(self, image: Tensor) -> Tensor:
         """(3, h, w) uint8 with h, w <= longest, from a picture (3, H, W) or a grey one."""
         image = checked(image)
-        size = small_size(image.shape[1:], self.longest)
-        if size == image.shape[1:]:
-            return image
-        smaller = interpolate(image[None].float(), size, mode="bilinear", antialias=True)
-        return smaller[0].round().clamp(0, 255).byte()
+        return smaller(image, small_size(image.shape[1:], self.longest))
 
     def prepare(self, dataset: SegmentationDataset, jobs: int | None = None) -> Stages:
         """Make the features of all pictures, or find that they are there; killed half-way, it goes on.
@@ -156,6 +152,14 @@ def small_size(size: torch.Size, longest: int) -> tuple[int, int]:
     factor = min(longest / max(size), 1)
     height, width = (max(round(side * factor), 1) for side in size)
     return height, width
+
+
+def smaller(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """A picture (3, H, W) uint8 in a size that is not larger, antialiased."""
+    if size == image.shape[1:]:
+        return image
+    small = interpolate(image[None].float(), size, mode="bilinear", antialias=True)
+    return small[0].round().clamp(0, 255).byte()
 
 
 def resized(mask: Tensor, size: tuple[int, int]) -> Tensor:

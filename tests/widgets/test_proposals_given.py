@@ -120,6 +120,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"image": IMAGE[:, :20]},
         r"the proposals are of a picture \(40, 60\) \(H, W\), the image is \(20, 60\); give the picture of",
     ),
+    "no proposals": ({"proposals": PROPOSALS.subset([])}, "there is no region among the proposals"),
     "other hierarchy": (
         {"proposals": None, "hierarchy": hierarchy(IMAGE[:, :20])},
         r"the hierarchy is of a picture \(20, 60\) \(H, W\), the image is \(40, 60\); give the picture of",

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from seglib import boxes
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions.colours import checked
-from seglib.regions.examples import resized, small_size
+from seglib.regions.examples import resized, small_size, smaller
 from seglib.regions.hierarchy import Hierarchy, hierarchy
 from seglib.regions.proposals import Proposals
 from seglib.regions.search import propose
@@ -25,8 +24,12 @@ def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) 
     """(height, width) at which all is shown: that of the proposals, of the hierarchy, or of the picture.
 
     Raises:
-        ValueError: the proposals or the hierarchy are of another picture.
+        ValueError: the proposals or the hierarchy are of another picture, or there is no proposal.
     """
+    if proposals is not None and not len(proposals):
+        raise ValueError(
+            "there is no region among the proposals; leave them out, and propose(image) makes some"
+        )
     full = image.shape[1:]
     shown = {
         name: (one.labels.shape[0], one.labels.shape[1])
@@ -56,13 +59,10 @@ def fitted(
     """The four in one size; what was not given is made, and objects without pixels are left out."""
     image = checked(image)
     size = size_of(image, proposals, tree)
-    if size != tuple(image.shape[1:]):
-        small = interpolate(image[None].float(), size, mode="bilinear", antialias=True)[0]
-        smaller = small.round().clamp(0, 255).byte()
-    else:
-        smaller = image.contiguous()
+    shown = smaller(image, size).contiguous()
     objects = _visible(instances, (image.shape[1], image.shape[2]), size)
-    return smaller, proposals or propose(smaller), objects, tree or hierarchy(smaller, scale=FINE)
+    proposals, tree = proposals or propose(shown), tree or hierarchy(shown, scale=FINE)
+    return shown, proposals, objects, tree
 
 
 def _visible(instances: Instances | None, full: Size, size: Size) -> Instances:
