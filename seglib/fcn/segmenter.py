@@ -85,7 +85,7 @@ class FCNSegmenter:
         return interpolate(logits.float(), (height, width), mode="bilinear")
 
     def save(self, path: Path | str) -> None:
-        """Write net, classes and name to one file, all of it or nothing.
+        """Write net, classes, name and enlargement to one file, all of it or nothing.
 
         Raises:
             DiskError: the disk is full or may not be written to.
