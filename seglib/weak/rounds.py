@@ -1,0 +1,144 @@
+"""Train, predict, clean, train again: a generator of rounds (Khoreva 2017, section 3.1; Dai 2015, section 3).
+
+for one in rounds(make_net, pseudo_labels(dataset, "rectangles"), steps=200, val=val):
+    print(one)
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.stack import common_size
+from seglib.profiles import cores
+from seglib.train import train
+from seglib.weak import round_files
+from seglib.weak.cleaning import fill_rates
+from seglib.weak.given import Size, background_of
+from seglib.weak.labelled import Labelled
+from seglib.weak.one_round import MakeNet, Plan, Round, changed_share
+from seglib.weak.relabel import Relabel, Rules
+
+STILL = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
+FEW = 16  # pictures: fewer are cleaned in this process, since others take seconds to start
+OWN = {"size", "seed", "val", "every", "every_seconds", "checkpoint", "resume", "previews"}  # not to be given
+
+
+def rounds(
+    make_net: MakeNet | nn.Module,
+    labels: Labelled,
+    *,
+    relabel: Relabel | None = None,
+    most: int = 4,
+    still: float = STILL,
+    val: SegmentationDataset | None = None,
+    keep: Sequence[int] = (),
+    folder: Path | str | None = None,
+    size: Size | None = None,
+    seed: int = 0,
+    jobs: int | None = None,
+    **training: Any,
+) -> Iterator[Round]:
+    """Train on labels, let the net predict the same pictures, make new labels of that, and so on.
+
+    Everything that can be wrong is said before the first round. The last round says why it is the last:
+    the validation score did not rise, hardly a label changed, or there were `most` rounds.
+
+    Args:
+        make_net: makes a fresh net, and every round begins with the same weights, so that only its labels
+            tell it from the others; or a net, which goes on being trained from round to round.
+        labels: the first ones, of `pseudo_labels`, with or without some true masks.
+        relabel: see `seglib.weak.relabel`. None for the three rules, with the fill rates of the first labels;
+            `naive` for no cleaning at all; `Regions` for BoxSup's.
+        most: how many rounds there are at most.
+        still: stop where the next labels differ in a smaller share of the pixels; 0 never does.
+        val: validation pictures with true masks; stop where their mean IoU does not rise. None: no such stop.
+        keep: numbers of the pictures whose labels stay, such as those with a true mask.
+        folder: keeps each round's labels and net, and the running training. Given again, it goes on there:
+            rounds that are over come from it at once.
+        size: (height, width) of the training, and of what the net sees later; see `train`.
+        seed: of a fresh net, and of every round's training.
+        jobs: processes that clean; None for all cores if there is much to do.
+        training: what `train` takes: one of `steps`, `epochs`, `seconds`; `lr`, `batch_size`, ...
+
+    Returns:
+        An iterator of Round.
+
+    Raises:
+        ValueError: an argument is not what it must be, or the folder holds other rounds. Later, what `train`
+            raises.
+
+    Example:
+        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.weak.schemes import pseudo_labels
+        >>> class Net(nn.Conv2d):
+        ...     def forward(self, images):
+        ...         return super().forward(images / 255)
+        >>> labels = pseudo_labels(Scenes(length=2, size=(32, 32)), "rectangles")
+        >>> make_net = lambda: Net(3, len(labels.classes), 1)
+        >>> [one.number for one in rounds(make_net, labels, most=2, still=0, steps=1)]
+        [0, 1]
+    """
+    _check(labels, most, still, keep, training)
+    if relabel is None:
+        usual = tuple(fill_rates(labels).tolist())
+        relabel = Rules(usual, background=background_of(labels.classes))
+    size = size or common_size(labels.truth)
+    settings = {
+        "data": f"{labels.name} {labels.split}, {len(labels)} pictures", "size": str(tuple(size)),
+        "labels": round_files.digest(labels.packed), "relabel": round_files.told(relabel),
+        "keep": str(sorted(keep)), "seed": str(seed),
+        "val": "none" if val is None else f"{val.name} {val.split}, {len(val)} pictures",
+        **{name: round_files.told(value) for name, value in training.items()},
+    }  # fmt: skip
+    jobs = jobs or (cores() if len(labels) > FEW else 1)
+    plan = Plan(
+        make_net, relabel, frozenset(keep), most, val, still, size, seed, jobs, training,
+        round_files.Shelf(folder, settings),
+    )  # fmt: skip
+    return _rounds(plan, labels)
+
+
+def _rounds(plan: Plan, labels: Labelled) -> Iterator[Round]:
+    """The loop. Whether a round is the last is known before it is handed out."""
+    number, changed, best = 0, float("nan"), float("-inf")
+    while True:
+        one = plan.trained(number, labels, changed)
+        why = _enough(one, plan, best)
+        if not why:
+            following = plan.labels_after(one)
+            changed = changed_share(following, labels)
+            labels = following
+            if changed < plan.still:
+                why = f"{100 * changed:.2f} % of the pixels would change, less than {100 * plan.still:g} %"
+        yield replace(one, why=why)
+        if why:
+            return
+        number, best = number + 1, max(best, one.scores.mean_iou if one.scores else best)
+
+
+def _enough(one: Round, plan: Plan, best: float) -> str:
+    """Why there should be no round after this one, as far as its own result says; or ""."""
+    if one.scores and one.scores.mean_iou <= best:
+        now = 100 * one.scores.mean_iou
+        return f"on the validation pictures its net has {now:.1f} %, not more than {100 * best:.1f} % before"
+    return f"no more than {plan.most} were asked for" if one.number + 1 >= plan.most else ""
+
+
+def _check(labels: Labelled, most: int, still: float, keep: Sequence[int], training: dict[str, Any]) -> None:
+    """One sentence about what is not what it must be."""
+    if most < 1:
+        raise ValueError(f"most {most} must be 1 or more: the first round trains on the labels given")
+    if not 0 <= still <= 1:
+        raise ValueError(f"still {still} must be 0..1, a share of the pixels; 0 never stops")
+    if lost := [index for index in keep if not 0 <= index < len(labels)]:
+        raise ValueError(f"keep: there is no picture {lost[0]}; {labels.name} has {len(labels)}")
+    known = [name for name in list(inspect.signature(train).parameters)[2:] if name not in OWN]
+    if wrong := [name for name in training if name not in known]:
+        raise ValueError(f"rounds cannot hand {wrong[0]!r} to train; it can {', '.join(known)}")

@@ -1,0 +1,177 @@
+"""Rounds: what is trained on what, when they stop, and that a run that was stopped goes on alike."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+
+import pytest
+import torch
+
+from seglib.tensor_files import TensorFileError
+from seglib.train import train
+from seglib.weak import one_round
+from seglib.weak.given import Given
+from seglib.weak.mixed import with_masks
+from seglib.weak.one_round import changed_share
+from seglib.weak.relabel import Regions, naive
+from seglib.weak.rounds import rounds
+from seglib.weak.schemes import pseudo_labels
+from seglib.weak.trained import Trained
+from tests.weak.samples import TwoRegions, disc
+from tests.weak.tiny import CLASSES, Blobs, TinyNet
+
+SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None}
+
+
+@pytest.fixture(scope="module")
+def boxes():
+    return pseudo_labels(Blobs(), "rectangles")
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values()))
+
+
+def test_rounds_make_rectangles_squares(boxes):
+    first, second = islice(rounds(TinyNet, boxes, most=3, still=0, **SHORT), 2)
+    assert first.labels is boxes and math.isnan(first.changed)
+    assert first.quality.filled.iou[1] == pytest.approx(36 / 48)  # the boxes are 6 x 8, the squares 6 x 6
+    assert second.quality.filled.mean_iou > 0.95
+    assert second.changed == pytest.approx(changed_share(second.labels, boxes)) and second.changed > 0.03
+    assert "round 1, labels: mean IoU" in str(second)
+
+
+def test_naive_recursion_takes_what_the_net_says(boxes):
+    first, second = rounds(TinyNet, boxes, relabel=naive, most=2, still=0, **SHORT)
+    said = first.segmenter.predict(boxes[1][0])
+    assert torch.equal(second.labels.mask(1).long(), said)
+    assert second.why == "no more than 2 were asked for" and not first.why
+
+
+def test_every_fresh_net_begins_alike_and_one_net_goes_on(boxes):
+    same = lambda image, probabilities, one, number: boxes.mask(0)  # noqa: E731
+    only = boxes.subset([0])
+    fresh = list(rounds(TinyNet, only, relabel=same, most=2, still=0, **SHORT))
+    assert fresh[0].net is not fresh[1].net and same_weights(fresh[0].net, fresh[1].net)
+    net = TinyNet()
+    before = torch.random.get_rng_state()
+    going = rounds(net, only, relabel=same, most=2, still=0, **SHORT)
+    bias = next(going).net.look.bias.clone()
+    assert next(going).net is net and not torch.equal(net.look.bias, bias)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_stops_where_hardly_a_label_changes(boxes):
+    same = lambda image, probabilities, one, number: boxes.mask(0)  # noqa: E731
+    (last,) = rounds(TinyNet, boxes.subset([0]), relabel=same, most=9, **SHORT)
+    assert last.why == "0.00 % of the pixels would change, less than 0.2 %"
+
+
+def test_stops_where_validation_does_not_rise(boxes):
+    wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
+    found = list(rounds(TinyNet, boxes, relabel=wrong, most=9, val=Blobs(2, split="val"), **SHORT))
+    assert len(found) == 2 and found[1].scores.mean_iou < found[0].scores.mean_iou
+    assert "on the validation pictures" in found[1].why
+
+
+def test_kept_labels_stay(boxes):
+    mixed = with_masks(boxes, 4, seed=0)
+    wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
+    *_, last = rounds(TinyNet, mixed, relabel=wrong, keep=[2], most=2, still=0, **SHORT)
+    assert torch.equal(last.labels.mask(2), Blobs()[2][1]) and not last.labels.mask(1).any()
+
+
+def test_without_truth_there_is_no_quality():
+    labels = pseudo_labels(Blobs(2, known=False), "rectangles")
+    (one,) = rounds(TinyNet, labels, most=1, **SHORT)
+    assert one.quality is None and str(one) == "round 0. The last: no more than 1 were asked for"
+
+
+def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
+    kind = {"most": 2, "still": 0, "val": Blobs(2, split="val"), "folder": tmp_path / "one", **SHORT}
+    whole = list(rounds(TinyNet, boxes, **kind | {"folder": None}))
+    next(rounds(TinyNet, boxes, **kind))  # labels of round 1 are made, its training has not begun
+    trained = []
+
+    def counted(*given, **settings):
+        trained.append(1)
+        return train(*given, **settings)
+
+    monkeypatch.setattr(one_round, "train", counted)
+    again = list(rounds(TinyNet, boxes, **kind))
+    assert len(trained) == 1 and len(again) == len(whole) == 2
+    for one, other in zip(whole, again):
+        assert same_weights(one.net, other.net) and changed_share(one.labels, other.labels) == 0
+        assert one.quality.cells() == other.quality.cells() and other.why == one.why
+        assert torch.equal(one.scores.confusion, other.scores.confusion)
+    assert not list(tmp_path.rglob("training*"))
+
+
+def test_goes_on_inside_a_round(boxes, tmp_path, monkeypatch):
+    (whole,) = rounds(TinyNet, boxes, most=1, **SHORT)
+
+    def broken(steps, what):
+        for step in steps:
+            if step.number == 10:
+                steps.close()
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(one_round, "finish", broken)
+        list(rounds(TinyNet, boxes, most=1, folder=tmp_path, **SHORT))
+    assert (tmp_path / "training00.pt").exists()
+    seen = []
+    monkeypatch.setattr(one_round, "finish", lambda steps, what: seen.extend(step.number for step in steps))
+    (again,) = rounds(TinyNet, boxes, most=1, folder=tmp_path, **SHORT)
+    assert seen[0] == 11 and same_weights(whole.net, again.net)
+
+
+def test_a_folder_of_other_rounds_is_refused(boxes, tmp_path):
+    next(rounds(TinyNet, boxes, most=1, folder=tmp_path, **SHORT))
+    with pytest.raises(TensorFileError, match=r"they had steps 25; these have steps 3; give another folder"):
+        rounds(TinyNet, boxes, folder=tmp_path, **SHORT | {"steps": 3})
+    with pytest.raises(TensorFileError, match="they had labels"):
+        rounds(TinyNet, boxes.relabelled([boxes.mask(0)] * 4, "rectangles"), folder=tmp_path, **SHORT)
+    (tmp_path / "round00.pt").write_bytes(b"PK")
+    with pytest.raises(TensorFileError, match=r"round00.pt is cut off, damaged"):
+        list(rounds(TinyNet, boxes, folder=tmp_path, **SHORT))
+
+
+def test_boxsup_s_update_follows_the_net():
+    image, inside = disc()
+    one = Given(torch.tensor([[0, 0, 40, 40]]), torch.tensor([1]))
+    sure = torch.where(inside, 0.99, 0.01)
+    mask = Regions(TwoRegions, best=1)(image, torch.stack([1 - sure, sure]), one, 1)
+    assert mask.shape == (40, 40) and mask.any()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"most": 0}, "most 0 must be 1 or more"),
+        ({"still": 2}, "still 2 must be 0..1"),
+        ({"keep": [4]}, "there is no picture 4"),
+        ({"speed": 3}, "cannot hand 'speed' to train; it can steps"),
+        ({"checkpoint": "x"}, "cannot hand 'checkpoint' to train"),
+    ],
+)
+def test_a_wrong_argument_is_said_before_the_first_round(boxes, change, said):
+    with pytest.raises(ValueError, match=said):
+        rounds(TinyNet, boxes, **SHORT | change)
+
+
+def test_a_picture_is_seen_at_the_size_of_the_training():
+    seen = []
+
+    class Watching(TinyNet):
+        def forward(self, images):
+            seen.append(tuple(images.shape))
+            return super().forward(images)
+
+    trained = Trained(Watching().train(), CLASSES, size=(16, 16))
+    said = trained.probabilities(torch.zeros(3, 64, 32, dtype=torch.uint8))
+    assert seen == [(1, 3, 16, 8)] and said.shape == (2, 64, 32) and trained.net.training
+    assert torch.allclose(said.sum(0), torch.ones(64, 32))
+    with pytest.raises(ValueError, match=r"a picture is \(3, H, W\) uint8, not \(3, 4, 4\) torch.float32"):
+        trained.predict(torch.zeros(3, 4, 4))
