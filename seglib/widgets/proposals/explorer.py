@@ -152,7 +152,7 @@ class ProposalExplorer(Stage):
     @property
     def mask(self) -> Tensor:
         """(H, W) int64, the mask as far as it is pasted."""
-        return self._facts.pasted[self.painted]
+        return self._facts.pasted(self.painted)
 
     def compose(self) -> Tensor:
         """The picture on show, (3, H, W) uint8."""

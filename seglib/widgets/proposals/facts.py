@@ -12,7 +12,7 @@ from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions.hierarchy import Hierarchy
 from seglib.regions.proposals import Proposals
-from seglib.regions.selection import pick
+from seglib.regions.selection import paint, pick
 from seglib.widgets.proposals.given import fitted, object_names, region_scores
 from seglib.widgets.proposals.stops import counts_down, numbers_up
 
@@ -67,15 +67,10 @@ class Facts:
             ids[mask] = number
         return ids
 
-    @cached_property
-    def pasted(self) -> list[Tensor]:
-        """The P + 1 masks (H, W) int64 of the paste, from nothing to all."""
-        colours = torch.full((self.regions.members.shape[1],), self.rest)
-        masks = [colours[self.regions.labels]]
-        for region, kind in zip(self.picked.tolist(), self.kinds):
-            colours[self.regions.members[region]] = kind
-            masks.append(colours[self.regions.labels])
-        return masks
+    def pasted(self, painted: int) -> Tensor:
+        """(H, W) int64, the mask when so many regions are pasted, 0 to P."""
+        scores = torch.zeros(len(self.regions), 1) if self.scores is None else self.scores
+        return paint(self.regions, scores, self.picked[:painted], self.rest)
 
     @property
     def kinds(self) -> list[int]:

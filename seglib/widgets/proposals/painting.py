@@ -71,7 +71,7 @@ def paste(state: State) -> Tensor:
     facts = state.facts
     if facts.classes is None:
         return facts.image
-    mask = facts.pasted[state.painted]
+    mask = facts.pasted(state.painted)
     laid = [
         draw.overlay(facts.image, mask, facts.classes, opacity=state.opacity, outline=line, hatch=state.hatch)
         for line in (True, False)

@@ -95,7 +95,7 @@ def paste_step(facts: Facts, painted: int) -> str:
         waits = f"{len(facts.picked)} regions wait, the lowest score first" if many else "one region waits"
         return f"Nothing is pasted yet; {waits}."
     region, kind = int(facts.picked[painted - 1]), facts.kinds[painted - 1]
-    below = facts.pasted[painted - 1][facts.regions.masks([region])[0]]
+    below = facts.pasted(painted - 1)[facts.regions.masks([region])[0]]
     words = (
         f"{painted} of {len(facts.picked)}: {facts.classes.names[kind]}, score "
         f"{score_text(float(facts.scores[region, kind]))}, {int(facts.regions.areas[region]):,} pixels"
@@ -151,7 +151,7 @@ def read_out(state: State) -> str:
     number = int(facts.ids[y, x])
     what = facts.names[number - 1] if number else "no object"
     if state.view == "paste" and facts.classes is not None:
-        kind = int(facts.pasted[state.painted][y, x])
+        kind = int(facts.pasted(state.painted)[y, x])
         return f"x {x}, y {y} · pasted: {facts.classes.names[kind]} · object: {what}"
     return f"x {x}, y {y} · {what}"
 
