@@ -61,9 +61,10 @@ class FromDisk:
 
 
 def split(name: str, part: str, number: int) -> SegmentationDataset:
-    """A split, or `number` pictures evenly spread over it."""
+    """A split, or `number` pictures evenly spread over it, from the first to the last."""
     whole = Scenes(number, split=part) if name == "scenes" else load(name, part)
-    return whole.subset(range(0, len(whole), max(len(whole) // number, 1))[:number])
+    picked = torch.linspace(0, len(whole) - 1, min(number, len(whole)), dtype=torch.double)
+    return whole.subset(picked.round().long().tolist())
 
 
 def drawn(name: str, number: int, seed: int) -> SegmentationDataset:
