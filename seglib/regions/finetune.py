@@ -49,7 +49,7 @@ def finetune(
     model = _model(net, len(dataset.classes) + 1)
     update = optimiser(model, "adamw", {"0.": lr, "1.": 10 * lr}, weight_decay=0.01)
     for step in tracked(range(steps), steps, f"fine-tuning on foregrounds of {dataset.name}"):
-        adjust(update, poly((step + 1) / steps))
+        adjust(update, poly((step + 1) / (steps + 1)))  # so that the last step moves, too
         pictures, truth = _batch(looker, dataset, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=looker.features.precision == "bfloat16"):
             logits = model(pictures.contiguous(memory_format=torch.channels_last))
