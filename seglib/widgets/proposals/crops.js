@@ -41,7 +41,7 @@ function cropPair(scene, data) {
     const mask = scene.mask(region);
     canvases.forEach((canvas, k) => {
       paintCrop(canvas, scene, { box: data.regions.boxes[region], mask: k ? mask : null, side, context, fill });
-      label(canvas, `region ${data.regions.ranks[region]}, ${names[k]}, warped to ${side} by ${side} pixels`);
+      label(canvas, `region ${data.regions.ranks[region].toLocaleString("en")}, ${names[k]}, warped to ${side} by ${side} pixels`);
     });
   };
   return { element, show };
