@@ -18,15 +18,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+from joblib import Parallel, delayed
 from nbformat import NotebookNode, v4
 
 from seglib.course import content, render
 from seglib.course.lesson import Lesson
 from seglib.course.run import run
 from seglib.course.source import Cell, read_cells, solved, stub
+from seglib.profiles import cores
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 200_000  # bytes of a notebook
+AT_A_TIME = 2  # notebooks that run side by side: each takes a core, and up to 2 GB
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -66,17 +69,28 @@ def build(root: Path, out: Path) -> Iterator[str]:
         ValueError: a source has no lesson, or a notebook is too large.
         CellExecutionError: a solution does not run, or an answer of the course is not right.
     """
+    sources = sorted((root / "notebooks/source").glob("[0-9][0-9]_*.py"))
     chapters = []
-    for path in sorted((root / "notebooks/source").glob("[0-9][0-9]_*.py")):
-        lesson, cells = content.load(path.stem), read_cells(path)
-        chapters.append((lesson, notes(cells, lesson)))
-        _write(out / f"notebooks/{path.stem}.ipynb", _text_of(student(cells, lesson)))
-        began = time.monotonic()
-        ran = run(solution(cells, lesson), folder=root / "notebooks/solutions")
-        _write(out / f"notebooks/solutions/{path.stem}.ipynb", _text_of(ran))
-        seconds, budget = time.monotonic() - began, lesson.budgets["tiny"].seconds
+    built = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")(
+        delayed(_build_one)(path, root, out) for path in sources
+    )
+    for path, (chapter, seconds) in zip(sources, built):
+        lesson = content.load(path.stem)
+        chapters.append((lesson, chapter))
+        budget = lesson.budgets["tiny"].seconds
         yield f"{path.stem}: ran in {seconds:.0f} s of {budget} s" + " (over budget)" * (seconds > budget)
     _write(out / "docs/instructor.md", render.instructor_guide(chapters))
+
+
+def _build_one(path: Path, root: Path, out: Path) -> tuple[list[str], float]:
+    """Both notebooks of one source; returns the instructor's notes, and how long the solution ran."""
+    lesson, cells = content.load(path.stem), read_cells(path)
+    _write(out / f"notebooks/{path.stem}.ipynb", _text_of(student(cells, lesson)))
+    began = time.monotonic()
+    ran = run(solution(cells, lesson), folder=root / "notebooks/solutions")
+    seconds = time.monotonic() - began
+    _write(out / f"notebooks/solutions/{path.stem}.ipynb", _text_of(ran))
+    return notes(cells, lesson), seconds
 
 
 def differences(built: Path, committed: Path) -> Iterator[str]:
