@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.measure import Measure, measure
 from seglib.data.memory import Row
+from seglib.labels import VOID
 from seglib.progress import tracked
 from seglib.regions import kept
 from seglib.regions.colours import checked
@@ -109,13 +110,11 @@ class Looker:
 
     def look(self, dataset: SegmentationDataset, index: int, stages: Stages) -> Examples:
         """The examples of one picture."""
-        image, proposals, truth, classes = self.regions(dataset, index, stages)
+        image, proposals, truth, classes, overlaps = self.regions(dataset, index, stages)
         paths = [
             kept.kept(self.features, image, some, self.kind, stages=stages) for some in (proposals, truth)
         ]
-        shapes = truth.masks()
-        overlaps = torch.cat([proposals.overlaps_many(shapes), torch.eye(len(truth))])
-        return Examples(partial(_read, *paths), overlaps, classes)
+        return Examples(partial(_read, *paths), torch.cat([overlaps, torch.eye(len(truth))]), classes)
 
     def known(self, image: Tensor) -> tuple[Proposals, Tensor]:
         """The proposals of a picture and their (R, D) features: from the disk, or made and put there."""
@@ -125,8 +124,11 @@ class Looker:
 
     def regions(
         self, dataset: SegmentationDataset, index: int, stages: Stages
-    ) -> tuple[Tensor, Proposals, Proposals, Tensor]:
-        """The picture as it is looked at, its proposals, its true regions, and their classes."""
+    ) -> tuple[Tensor, Proposals, Proposals, Tensor, Tensor]:
+        """The picture as it is looked at, R proposals, G true regions, their classes, and (R, G) overlaps.
+
+        Void counts neither for nor against a region: it can be as large as an animal.
+        """
         image, mask = dataset[index]
         image = self.shrunk(image)
         with stages("proposals"):
@@ -135,7 +137,8 @@ class Looker:
         if mask.shape != image.shape[1:]:
             mask, instances = _small(mask, instances, (image.shape[1], image.shape[2]))
         truth, classes = true_regions(mask, instances, background=dataset.classes.background)
-        return image, proposals, truth, classes
+        overlaps = proposals.overlaps_many(truth.masks(), mask.as_subclass(Tensor) == VOID)
+        return image, proposals, truth, classes, overlaps
 
     @property
     def _settings(self) -> str:

@@ -75,10 +75,10 @@ def _batch(looker: Looker, dataset: SegmentationDataset, rng: torch.Generator) -
     """Foreground crops (N, 3, s, s), half of them mirrored, and (N,) their classes, background last."""
     shown, truth = [], []
     for index in torch.randint(len(dataset), (PICTURES,), generator=rng).tolist():
-        image, proposals, objects, classes = looker.regions(dataset, index, Stages())
+        image, proposals, _, classes, overlaps = looker.regions(dataset, index, Stages())
         kinds = torch.full((len(proposals),), len(dataset.classes))
         if len(classes):
-            best, which = proposals.overlaps_many(objects.masks()).max(dim=1)
+            best, which = overlaps.max(dim=1)
             kinds[best >= OBJECT] = classes[which[best >= OBJECT]]
         rows = _some(kinds, len(dataset.classes), rng)
         shown.append(looker.features.crops(image, proposals.subset(rows))[1])

@@ -94,6 +94,24 @@ def test_other_processes_leave_nothing_to_do(home: Path) -> None:
     assert stages.seconds["net"] == 0  # all was on the disk
 
 
+class Fringed(Squares):
+    """The same squares with void around them, as wide as a trimap's."""
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        image, mask = super().__getitem__(index)
+        ys, xs = (mask > 0).nonzero(as_tuple=True)
+        y1, y2, x1, x2 = int(ys.min()), int(ys.max()) + 1, int(xs.min()), int(xs.max()) + 1
+        inner = torch.full_like(mask, 255)
+        inner[y1 + 5 : y2 - 5, x1 + 5 : x2 - 5] = mask.max()
+        return image, Mask(torch.where(mask > 0, inner, mask))
+
+
+def test_void_counts_neither_for_nor_against_a_region(home: Path) -> None:
+    mine, fringed = segmenter("full").looker, Fringed(1)
+    best = mine.look(fringed, 0, Stages()).overlaps[:-1].max()
+    assert best > 0.9  # with the void, the square has more than three times the pixels of its core
+
+
 def test_loaded_it_predicts_the_same(fitted: RegionSegmenter, tmp_path: Path) -> None:
     fitted.save(tmp_path / "regions.pt")
     loaded = RegionSegmenter.load(tmp_path / "regions.pt")
