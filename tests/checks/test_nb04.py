@@ -90,5 +90,5 @@ WRONG = {
 }
 
 
-def test_a_tie_or_an_order_of_ones_own_is_right():
+def test_no_regions_leave_all_background():
     assert paste(torch.zeros(0, 2, 3).bool(), torch.zeros(0), torch.zeros(0), 0.0).tolist() == [[0] * 3] * 2
