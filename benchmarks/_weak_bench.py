@@ -1,0 +1,157 @@
+"""One data set of the weak benchmark: its splits, its boxes, and every training that was done on it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from _rows import rim, spread
+from torch import nn
+
+from seglib import backbones
+from seglib.data.catalog import load
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.scenes import Scenes
+from seglib.evaluate import evaluate
+from seglib.fcn import FCN
+from seglib.regions.search import propose
+from seglib.segmenters import Constant
+from seglib.tables import Table
+from seglib.train import train
+from seglib.training.finish import finish
+from seglib.weak.given import Given, given
+from seglib.weak.labelled import Labelled
+from seglib.weak.objects import Objects
+from seglib.weak.schemes import pseudo_labels
+from seglib.weak.trained import Trained
+
+THINGS = ("car", "pedestrian", "bicyclist", "sign", "pole")
+SIZES = {"scenes": (160, 160), "pets": (192, 192), "camvid": (240, 320)}
+RATES = {"": 3e-3, "backbone.": 5e-4}
+Result = dict[str, Any]
+
+
+class Bench:
+    """One data set: its splits, its boxes, and every training that was done on it."""
+
+    def __init__(self, name: str, asked: argparse.Namespace) -> None:
+        self.name, self.asked = name, asked
+        self.memory: dict[str, Result] = {}
+        self.data, self.val = part(name, "train", asked.pictures), part(name, "val", asked.judged)
+        self.test, self.boxes = part(name, "test", asked.judged), given(self.data)
+        self.training = {"steps": asked.steps, "batch_size": 8, "lr": RATES}
+        lazy = evaluate(Constant(self.data.classes.background or 0), self.test)
+        self.lazy = {"miou": 100 * lazy.mean_iou, "rim": rim(lazy)}
+
+    def net(self) -> nn.Module:
+        """A fresh net; the caller seeds it."""
+        return FCN(backbones.load(self.asked.backbone), len(self.data.classes), 8)
+
+    def labels(self, scheme: str, boxes: Sequence[Given] | None = None) -> Labelled:
+        """Labels of a scheme, from the disk where they were made before."""
+        needs = {"propose": propose} if scheme in ("m-and-g+", "boxsup") else {}
+        return pseudo_labels(self.data, scheme, boxes=boxes or self.boxes, jobs=self.asked.jobs, **needs)
+
+    def judged(self, segmenter: Trained) -> Result:
+        """The measures of a net on the test split, in %."""
+        scores = evaluate(segmenter, self.test)
+        return {"miou": 100 * scores.mean_iou, "rim": rim(scores)}
+
+    def trained(self, what: str, data: SegmentationDataset, seed: int, *, times: int = 1) -> Result:
+        """A training: done before, or done now and kept."""
+
+        def work() -> Result:
+            began = time.monotonic()
+            torch.manual_seed(seed)
+            net, steps = self.net(), times * self.asked.steps
+            val = {"val": self.val, "every": max(1, steps // 10)} if what.startswith("full") else {}
+            kind = self.training | {"steps": steps, "size": SIZES[self.name], "seed": seed}
+            last = finish(train(net, data, **kind, **val), what)
+            curve = {str(n): 100 * one.mean_iou for n, one in last.history.scores.items()}
+            found = self.judged(Trained(net, self.data.classes, SIZES[self.name]))
+            return found | {"curve": curve, "seconds": time.monotonic() - began}
+
+        return self.known(f"{what}, seed {seed}", work)
+
+    def known(self, what: str, work: Callable[[], Result]) -> Result:
+        """A result: from this run, from the folder, or made now."""
+        if what not in self.memory:
+            self.memory[what] = self._kept(what, work)
+        return self.memory[what]
+
+    def _kept(self, what: str, work: Callable[[], Result]) -> Result:
+        """A result from the folder, or made and kept there."""
+        asked, folder = self.asked, self.asked.folder
+        whole = f"{asked.pictures} of {asked.judged}, {asked.backbone}, {asked.steps} steps, {what}"
+        file = folder / self.name / f"{re.sub('[^a-z0-9]+', '-', whole.lower())}.json" if folder else None
+        if file and file.exists():
+            return json.loads(file.read_text())
+        found = work()
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(found))
+        if "miou" in found:
+            print(f"  {self.name}, {what}: {found['miou']:.1f} / {found['rim']:.1f}"
+                  f" ({found['seconds']:.0f} s)", flush=True)  # fmt: skip
+        return found
+
+    def runs(self, what: str, data: SegmentationDataset) -> list[Result]:
+        """One training for each seed."""
+        return [self.trained(what, data, seed) for seed in range(self.asked.seeds)]
+
+    def full(self) -> list[Result]:
+        """Full supervision, which every ratio is to."""
+        return self.runs("full supervision", self.data)
+
+    def ratios(self, runs: list[Result]) -> list[float]:
+        """Gain over all background, in % of that of full supervision, seed by seed; NaN if that has none."""
+        gains = [[run["miou"] - self.lazy["miou"] for run in these] for these in (runs, self.full())]
+        return [100 * mine / most if most > 0 else float("nan") for mine, most in zip(*gains)]
+
+    def row(self, what: str, runs: list[Result], *more: str) -> list[str]:
+        """A row of a table."""
+        columns = [spread([run[key] for run in runs]) for key in ("miou", "rim")]
+        return [what, *columns, self.share(runs), spread([run["seconds"] for run in runs]), *more]
+
+    def share(self, runs: list[Result]) -> str:
+        """The ratios' mean and spread; nothing where full supervision learned nothing."""
+        ratios = self.ratios(runs)
+        return "none to reach" if any(map(math.isnan, ratios)) else spread(ratios)
+
+    def table(self, title: str, rows: list[list[str]], *more: str) -> None:
+        """Rows with that of all background below."""
+        rows.append(["all background", f"{self.lazy['miou']:.1f}", f"{self.lazy['rim']:.1f}", "0.0"])
+        width = 5 + len(more)
+        rows = [row + [""] * (width - len(row)) for row in rows]
+        head = ["%", "mIoU", "Boundary IoU", "of full gain", "seconds", *more]
+        told = f"{self.name} test, {len(self.test)} pictures; trained on {len(self.data)}"
+        note = "mean ± standard deviation over seeds; boundaries without the background's"
+        print(Table(f"\n{title}: {told}", head, rows, note), flush=True)
+
+
+def part(name: str, split: str, number: int) -> SegmentationDataset:
+    """A split, or `number` pictures evenly spread over it."""
+    whole = Scenes(number, split=split) if name == "scenes" else load(name, split)
+    whole = Objects(whole, THINGS) if name == "camvid" else whole
+    return whole.subset(range(0, len(whole), max(len(whole) // number, 1))[:number])
+
+
+def held(relation: str, gains: list[float]) -> None:
+    """Whether a relation held, and by how much in each seed."""
+    said = "yes" if min(gains) > 0 else "NO" if max(gains) <= 0 else "not in every seed"
+    print(f"{relation}: {said} ({', '.join(f'{gain:+.1f}' for gain in gains)})", flush=True)
+
+
+def worth(reached: float, alone: list[tuple[int, float]]) -> str:
+    """How many masks alone reach as much, between two counts on a straight line."""
+    for (few, low), (many, high) in pairwise(alone):
+        if low <= reached < high:
+            return f"{few + (many - few) * (reached - low) / (high - low):.0f} masks"
+    return f"{alone[-1][0]} masks or more" if reached >= alone[-1][1] else "no mask"
