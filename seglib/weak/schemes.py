@@ -119,8 +119,13 @@ def _hand_on(packed: Tensor) -> Tensor:
 
 
 def _label(make: Scheme, image: Tensor, one: Given, path: Any) -> Tensor:
-    """The packed label of one picture, kept if there is a path; runs in another process."""
+    """The packed label of one picture, kept if there is a path; on one thread, in another process or here."""
+    before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    mask = make(image, one.boxes, one.classes)
+    try:
+        mask = make(image, one.boxes, one.classes)
+    finally:  # a training may come after this in the same process
+        cv2.setNumThreads(before[0])
+        torch.set_num_threads(before[1])
     return shelf.write(path, mask) if path else pack(mask)

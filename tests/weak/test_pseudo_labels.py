@@ -202,3 +202,16 @@ def test_other_wrong_input_is_said():
     blind.classes = Classes.of("sea", "disc", "ring")
     with pytest.raises(BoxError, match="no class is called background"):
         pseudo_labels(blind, "rectangles")
+
+
+def test_a_training_afterwards_has_its_threads_back(home):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        pseudo_labels(Discs(), "rectangles", jobs=1)
+        assert torch.get_num_threads() == 2
+        with pytest.raises(ValueError, match="stopped here"):
+            _label(broken, Discs()[0][0], Given(torch.tensor([[0, 0, 4, 4]]), torch.tensor([1])), None)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
