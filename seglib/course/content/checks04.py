@@ -104,7 +104,7 @@ def check_hard_negatives(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     scores = torch.tensor([1.4, 0.3, -0.5, -1.7, 0.8, -0.9, -1.0, 2.0])
     overlaps = torch.tensor([0.9, 0.1, 0.0, 0.05, 0.35, 0.19, 0.1, 0.2])
     got = sorted(torch.as_tensor(fn(scores, overlaps)).flatten().long().tolist())
-    if got == [0, 0, 1, 0, 0, 1, 0, 0] or (set(got) <= {0, 1} and len(got) == len(scores)):
+    if set(got) <= {0, 1} and len(got) == len(scores):
         raise Wrong("Return the numbers of the regions, not a True or False for each.")
     if got == [1, 2, 3, 5, 6]:
         raise Wrong("Those are all negatives. The easy ones, scored -1 and below, teach nothing new.")

@@ -30,7 +30,7 @@ LESSON = Lesson(
     ],
     predictions={
         "04.p1": Prediction(
-            "Of the 2000 regions of the photograph, how many overlap its main object by half or more (IoU)?",
+            "Of 2000 regions of the photograph, how many overlap its largest object by half or more (IoU)?",
             unit="regions",
             high=2000,
         ),
@@ -126,25 +126,24 @@ LESSON = Lesson(
             meets=["04.a"],
         ),
         Item(
-            "Average best overlap is .75. What follows for the mIoU of any classifier on these regions?",
-            ["nothing", "it will be about .75", "whatever is pasted, outlines will be wrong"],
+            "Average best overlap is .75. What follows if one region is pasted for each object?",
+            ["nothing", "its mIoU will be about .75", "even if it is always right, its outlines are not"],
             answer=2,
             reasons=[
-                "The mask is made of the regions. It cannot be better than the best of them.",
+                "A mask is made of regions. None of them is the object.",
                 "A classifier can do worse; and pixels of large objects count more.",
-                "The best region of an object misses a quarter of what both cover.",
+                "Of all pixels that the object or its best region covers, a quarter is in only one of them.",
             ],
             meets=["04.a", "04.d"],
         ),
         Item(
-            "The foreground crop alone mistakes a boat for a bird less often than the full crop, in the sky. "
-            "Why?",
-            ["it has more pixels", "it cannot see the sky", "it was trained longer"],
+            "Two regions have the same box: a cat, and the cat with its cushion. Which crop shows it?",
+            ["the full one", "the foreground", "neither"],
             answer=1,
             reasons=[
-                "It has fewer.",
-                "The full crop shows what is around. That helps often, and misleads sometimes.",
-                "Both come from the same network.",
+                "It shows the box. The box is the same.",
+                "It shows the region alone, and the regions differ.",
+                "One of them shows the shape.",
             ],
             meets=["04.b"],
         ),

@@ -1,4 +1,4 @@
-"""What notebook 04 shows beside the pipeline: regions as a mosaic, and a linear probe at every place."""
+"""What notebook 04 holds beside the pipeline: regions as a mosaic, their ceiling, a probe at every place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from seglib.backbones import Backbone
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.labels import VOID
+from seglib.patterns import edges
+from seglib.regions.examples import Looker, resized
+from seglib.regions.recall import oracle_paste
+from seglib.regions.truth import true_regions
+from seglib.widgets.proposals.painting import mean_colours
 
 STRIDE = 32
 LARGEST = 2000  # places that the probe learns from
@@ -32,18 +37,34 @@ def mosaic(image: Tensor, labels: Tensor) -> Tensor:
     Returns:
         (3, H, W) uint8.
     """
-    flat, pixels = labels.flatten(), image.as_subclass(Tensor).flatten(1).double()
-    sums = torch.zeros(3, int(flat.max()) + 1, dtype=torch.double).index_add_(1, flat, pixels)
-    flats = (sums / flat.bincount()).round().byte()[:, flat].view_as(image)
-    edge = torch.zeros(labels.shape, dtype=torch.bool)
-    edge[:, 1:] |= labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= labels[1:] != labels[:-1]
-    flats[:, edge] = flats[:, edge] // 3
-    return flats
+    flats = mean_colours(image.as_subclass(Tensor), labels)
+    return torch.where(edges(labels), flats / 3, flats).byte()
+
+
+class BestRegions:
+    """Sees the truth: pastes for each object the one region of a segmenter's own that fits it best.
+
+    Args:
+        looker: how that segmenter makes regions of a picture.
+    """
+
+    name, sees_truth = "best regions", True
+
+    def __init__(self, looker: Looker) -> None:
+        self.looker = looker
+
+    def predict(self, image: Tensor, mask: Tensor) -> Tensor:
+        """(3, H, W) uint8 and its truth (H, W) -> (H, W) int64."""
+        small = self.looker.shrunk(image)
+        truth = resized(mask, (small.shape[1], small.shape[2]))
+        shapes, classes = true_regions(truth)
+        objects = Instances(shapes.masks(), classes, shapes.boxes)
+        pasted = oracle_paste(self.looker.propose(small), objects, void=truth == VOID)
+        return resized(pasted, (mask.shape[0], mask.shape[1])).long()
 
 
 class Probe:
-    """Logistic regression on a classifier's own last map, place by place; the net stays as it is.
+    """Logistic regression on a classifier's map at stride 32, place by place; the net stays as it is.
 
     Args:
         backbone: in evaluation mode.
