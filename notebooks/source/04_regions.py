@@ -308,17 +308,11 @@ print(table["joined"])
 
 # %%
 joined = fitted["joined"]
-regions, scores = joined.score(test[0][0])
-ProposalExplorer(
-    test[0][0],
-    regions,
-    scores=scores,
-    classes=test.classes,
-    threshold=joined.threshold,
-    rest=joined.rest,
-    side=side,
-    view="paste",
-)
+preds = [joined.predict(picture) for picture, _ in test]
+most = max(range(len(test)), key=lambda i: int((preds[i] != 0).sum()))  # the most that was painted
+regions, scores = joined.score(test[most][0])
+painted = {"threshold": joined.threshold, "rest": joined.rest, "side": side, "view": "paste"}
+ProposalExplorer(test[most][0], regions, scores=scores, classes=test.classes, **painted)
 
 # %% [markdown] tags=["measure"]
 # ## Drawback one: time
@@ -397,7 +391,6 @@ bars(
 from seglib.draw import overlay
 from seglib.metrics import confusion_matrix, mean_iou
 
-preds = [fitted["joined"].predict(picture) for picture, _ in test]
 score = [mean_iou(confusion_matrix(p, test[i][1], len(test.classes))) for i, p in enumerate(preds)]
 worst = sorted(range(len(test)), key=lambda i: score[i])[:4]
 pictures(
