@@ -35,7 +35,7 @@ def notebook(
 
 
 def move_slider(page: Page, card: Locator) -> None:
-    """One step on a widget's slider, whichever way there is room, changes the picture if anything is on it."""
+    """A step on a widget's slider, whichever way there is room, changes the picture if anything is on it."""
     if "nothing is pasted" in card.inner_text():
         return
     canvas, slider = card.locator(".seglib-canvas canvas").first, card.locator("input[type=range]").first
