@@ -16,3 +16,9 @@ def rim(scores: Scores) -> float:
 def spread(values: list[float]) -> str:
     """Mean and standard deviation."""
     return f"{statistics.mean(values):.1f} ± {statistics.stdev(values) if len(values) > 1 else 0:.1f}"
+
+
+def held(relation: str, gains: list[float]) -> None:
+    """Whether a relation held, and by how much in each seed."""
+    said = "yes" if min(gains) > 0 else "NO" if max(gains) <= 0 else "not in every seed"
+    print(f"{relation}: {said} ({', '.join(f'{gain:+.1f}' for gain in gains)})", flush=True)

@@ -23,7 +23,7 @@ import time
 
 import torch
 from _machine import machine
-from _rows import rim, spread
+from _rows import held, rim, spread
 
 from seglib import backbones
 from seglib.data.catalog import found, load
@@ -89,9 +89,7 @@ def report(name: str, test: SegmentationDataset, runs: list[Row]) -> None:
         ("FCN-8s at once", "from scratch"), ("FCN-8s at once", "score layers only"),
     ):  # fmt: skip
         for k, measure in enumerate(("mIoU", "Boundary IoU")):
-            gains = [run[better][k] - run[worse][k] for run in runs]
-            said = "yes" if min(gains) > 0 else "NO" if max(gains) <= 0 else "not in every seed"
-            print(f"{better} > {worse} in {measure}: {said} ({', '.join(f'{gain:+.1f}' for gain in gains)})")
+            held(f"{better} > {worse} in {measure}", [run[better][k] - run[worse][k] for run in runs])
 
 
 def main() -> None:

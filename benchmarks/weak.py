@@ -28,8 +28,8 @@ from statistics import mean
 
 import torch
 from _machine import machine
-from _rows import rim, spread
-from _weak_bench import SIZES, Bench, Result, held, worth
+from _rows import held, rim, spread
+from _weak_bench import SIZES, Bench, Result, worth
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.regions.search import propose
