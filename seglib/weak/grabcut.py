@@ -103,18 +103,18 @@ def grabcut_plus(
     return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
 
 
-def object_in(window: Window, strength: float, seed: int, exact: bool = True) -> Marks:
+def object_in(window: Window, strength: float, seed: int) -> Marks:
     """(h, w) bool of the box's size: which of its pixels are the object.
+
+    Cut at `WORK` pixels, and near that outline once more at full size.
 
     Args:
         window: the box and its surroundings.
         strength: of the edge term.
         seed: of OpenCV's first guess at the colours.
-        exact: cut at `WORK` pixels, and near that outline once more at full size; else only once, at a
-            quarter of `WORK`.
     """
     box = slice(window.y1, window.y2), slice(window.x1, window.x2)
-    small = window.shrunk(WORK if exact else WORK // 4)
+    small = window.shrunk(WORK)
     free = small.inside()
     if min(free.sum(), (~free).sum()) < SMALLEST:
         return np.ones((window.y2 - window.y1, window.x2 - window.x1), bool)
@@ -127,7 +127,7 @@ def object_in(window: Window, strength: float, seed: int, exact: bool = True) ->
         square = np.ones((2 * reach + 1,) * 2, np.uint8)
         near = cv2.dilate(whole, square) > cv2.erode(whole, square)
         start = (whole > 0) & window.inside()
-        found = _cut(window.picture, models, strength, start, near & window.inside()) if exact else start
+        found = _cut(window.picture, models, strength, start, near & window.inside())
     return found[box] if found.any() else np.ones_like(found[box])
 
 
