@@ -93,7 +93,8 @@ def ways(bench: Bench) -> dict[str, tuple[str, Relabel]]:
     return {
         "naive recursion": ("rectangles", naive), "rectangles, paper's rules": ("rectangles", paper),
         "rectangles, rules by fill": ("rectangles", ours), "box-i, rules by fill": ("box-i", ours),
-        "grabcut+, rules by fill": ("grabcut+", ours), "boxsup": ("boxsup", Regions(propose)),
+        "grabcut+, rules by fill": ("grabcut+", ours), "grabcut+-i, rules by fill": ("grabcut+-i", ours),
+        "boxsup": ("boxsup", Regions(propose)),
     }  # fmt: skip
 
 
