@@ -104,7 +104,8 @@ class Plan:
             net.eval()
             scores = round_files.scores_from_dict(kept["scores"], labels.classes)
             found, foreseen = (
-                round_files.quality_from_dict(kept.get(name), labels.classes) for name in ("quality", "foreseen")
+                round_files.quality_from_dict(kept.get(name), labels.classes)
+                for name in ("quality", "foreseen")
             )
         else:
             checkpoint = self.shelf.checkpoint(number)
@@ -118,7 +119,9 @@ class Plan:
                 "foreseen": round_files.quality_to_dict(foreseen),
             }
             self.shelf.keep_result(number, net, result)
-        return Round(number, labels, net, segmenter, found, scores, foreseen, changed, time.monotonic() - began)
+        return Round(
+            number, labels, net, segmenter, found, scores, foreseen, changed, time.monotonic() - began
+        )
 
     def labels_after(self, one: Round) -> Labelled:
         """The labels of the next round: from the disk, or made and kept."""
@@ -153,9 +156,7 @@ class Plan:
                 yield delayed(_same)(labels.packed[index])
             else:
                 image = labels.truth[index][0].as_subclass(Tensor)
-                yield delayed(_relabelled)(
-                    self.relabel, image, segmenter.probabilities(image), boxes, number
-                )
+                yield delayed(_relabelled)(self.relabel, image, segmenter.probabilities(image), boxes, number)
 
 
 def changed_share(labels: Labelled, before: Labelled) -> float:

@@ -49,7 +49,8 @@ def rounds(
     """Train on labels, let the net predict the same pictures, make new labels of that, and so on.
 
     Everything that can be wrong is said before the first round. The last round says why it is the last:
-    the labels of the validation pictures did not get better, hardly a label changed, or there were `most` rounds.
+    the labels of the validation pictures did not get better, hardly a label changed, or there were `most`
+    rounds.
 
     Args:
         make_net: makes a fresh net, and every round begins with the same weights, so that only its labels
@@ -131,9 +132,7 @@ def _enough(one: Round, plan: Plan, best: float) -> str:
     """Why there should be no round after this one, as far as its own result says; or ""."""
     what, now = _judged(one)
     if now <= best and one.scores:
-        return (
-            f"on the validation pictures {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
-        )
+        return f"on the validation pictures {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
     return f"no more than {plan.most} were asked for" if one.number + 1 >= plan.most else ""
 
 

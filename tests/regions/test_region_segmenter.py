@@ -218,7 +218,10 @@ class Spoilt(Squares):
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda mask: mask + 2, r"picture 1: the mask holds the value \d; it may hold 0..2 \(background, red"),
+        (
+            lambda mask: mask + 2,
+            r"picture 1: the mask holds the value \d; it may hold 0..2 \(background, red",
+        ),
         (lambda mask: mask[:20], r"picture 1: .* so the mask must be \(48, 56\) .* not \(20, 56\)"),
     ],
 )

@@ -170,7 +170,9 @@ def test_what_is_no_given_is_named_with_its_picture(wrong):
 
 def test_a_class_of_a_box_is_a_whole_number():
     half = Given(torch.tensor([[3, 3, 9, 9]]), torch.tensor([1.5]))
-    with pytest.raises(BoxError, match=r"1 boxes and \(1,\) torch.float32 classes; each box needs one, a whole"):
+    with pytest.raises(
+        BoxError, match=r"1 boxes and \(1,\) torch.float32 classes; each box needs one, a whole"
+    ):
         pseudo_labels(Discs(1), "rectangles", boxes=[half])
 
 
@@ -190,7 +192,9 @@ class Odd(Discs):
 @pytest.mark.parametrize("spoil", [lambda image: image / 255, lambda image: image[:1]], ids=["float", "grey"])
 def test_a_picture_that_is_something_else_is_named(scheme, spoil):
     settings = {"propose": TwoRegions} if scheme == "m-and-g+" else {}
-    with pytest.raises(ValueError, match=r"discs train, picture disc0: it is \(\d, 40, 40\) torch.*must be \(3"):
+    with pytest.raises(
+        ValueError, match=r"discs train, picture disc0: it is \(\d, 40, 40\) torch.*must be \(3"
+    ):
         pseudo_labels(Odd(spoil), scheme, jobs=1, **settings)
 
 
