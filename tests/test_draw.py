@@ -223,7 +223,7 @@ NO_JUPYTER_AT_ALL = """
 import importlib, sys
 for name in ("IPython", "ipykernel", "ipywidgets", "anywidget", "traitlets", "comm", "nbformat", "jupytext"):
     sys.modules[name] = None
-for name in ("train", "evaluate", "train_command", "fcn", "regions.segmenter", "weak.segmenter", "data.catalog"):
+for name in ("train", "evaluate", "train_command", "fcn", "regions.segmenter", "weak.segmenter"):
     importlib.import_module(f"seglib.{name}")
 """
 
