@@ -58,6 +58,8 @@ def read(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         TensorFileError: it is cut off or damaged, holds a program, or is something else.
     """
+    if path.is_dir():
+        raise TensorFileError(f"{path} is a folder; give the file in it")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     if not zipfile.is_zipfile(path):

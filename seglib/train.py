@@ -115,6 +115,7 @@ def train(
     """
     clock, device = Clock(), torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     checks.check_stop(steps, epochs, seconds)
+    checks.check_settings(net, lr, clip, size)
     checks.check_data(dataset, val)
     (rank, count), path = processes.share(), Path(checkpoint) if checkpoint else None
     checks.check_batch(batch_size, count)

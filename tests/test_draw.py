@@ -217,3 +217,16 @@ print("matplotlib.pyplot" in sys.modules)
 def test_without_jupyter_the_words_are_printed_and_pyplot_is_never_loaded():
     run = subprocess.run([sys.executable, "-c", WITHOUT_JUPYTER], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == ["an empty figure", "False"]
+
+
+NO_JUPYTER_AT_ALL = """
+import importlib, sys
+for name in ("IPython", "ipykernel", "ipywidgets", "anywidget", "traitlets", "comm", "nbformat", "jupytext"):
+    sys.modules[name] = None
+for name in ("train", "evaluate", "train_command", "fcn", "regions.segmenter", "weak.segmenter"):
+    importlib.import_module(f"seglib.{name}")
+"""
+
+
+def test_everything_below_the_widgets_works_without_jupyter():
+    subprocess.run([sys.executable, "-c", NO_JUPYTER_AT_ALL], check=True)

@@ -81,6 +81,8 @@ def test_something_else_gets_one_sentence(tmp_path: Path) -> None:
         tensor_files.read(tmp_path / "net.pt")
     with pytest.raises(FileNotFoundError, match=r"none.pt: no such file"):
         tensor_files.read(tmp_path / "none.pt")
+    with pytest.raises(TensorFileError, match="is a folder; give the file in it"):
+        tensor_files.read(tmp_path)
 
 
 def test_on_a_full_disk_the_old_file_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,7 @@ def test_break_leaves_a_net_that_can_be_used_and_a_checkpoint(tmp_path: Path) ->
 def test_an_interrupt_waits_for_the_end_of_the_step(tmp_path: Path) -> None:
     """The signal comes in the middle of the loss; the step is finished, kept, and then it stops."""
     net, path, steps = Net(), tmp_path / "a.pt", []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it sends behind without
 
     def pressed(logits: Tensor, masks: Tensor) -> Tensor:
         if len(steps) == 4:
@@ -244,6 +245,15 @@ class Nothing:
         ({"data": Spoilt(lambda image, mask: (image / 255, mask))}, r"picture 7: .* torch.float32; "),
         ({"data": Spoilt(lambda image, mask: (image, mask[:9]))}, r"must be \(24, 32\) .* not \(9, 32\)"),
         ({"data": Spoilt(lambda image, mask: (image, mask + 2))}, r"picture 7: the mask holds the value"),
+        ({"net": Net}, "net is the class Net; give a net that was built"),
+        ({"net": len}, "net is a builtin_function_or_method; give a net that was built"),
+        ({"lr": -1e-3}, "lr=-0.001 must be a number of at least 0"),
+        ({"lr": {"": "1e-3"}}, "lr={'': '1e-3'} must be a number of at least 0, or a dict"),
+        ({"lr": float("nan")}, "lr=nan must be a number of at least 0"),
+        ({"clip": 0}, "clip=0 must be above 0"),
+        ({"size": 64}, r"size=64 must be \(height, width\), two whole numbers of at least 1"),
+        ({"size": (0, 10)}, r"size=\(0, 10\) must be \(height, width\)"),
+        ({"size": (32, 32.0)}, r"size=\(32, 32.0\) must be \(height, width\)"),
         ({"optimiser": "lion"}, "optimiser 'lion' does not exist; use adamw or sgd"),
         ({"precision": "float16"}, "precision 'float16' does not exist; use auto, float32 or bfloat16"),
         ({"lr": {"stem.": 1e-3}}, "no learning rate for norm.weight: lr has stem.; add one for ''"),

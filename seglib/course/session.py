@@ -102,8 +102,8 @@ def card(session: Session) -> list[str]:
     budget = lesson.budgets[profile.name]
     data = ", ".join(found()) or "built-in scenes and one photograph (real data sets: see data/README.md)"
     return [
-        f"Your machine: {cores()} cores, {memory():.0f} GB of memory, Python {platform.python_version()}, "
-        f"torch {torch.__version__}.",
+        f"Your machine: {cores()} core{'s' * (cores() > 1)}, {memory():.0f} GB of memory, "
+        f"Python {platform.python_version()}, torch {torch.__version__}.",
         f"Profile: {profile.name} ({profile.why}). Device: {profile.device}. Seed: {session.seed}.",
         f"All of it takes your machine at most {budget.seconds} s, and you about {lesson.minutes} minutes.",
         f"Data: {data}.",

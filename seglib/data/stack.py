@@ -104,14 +104,34 @@ def sample(dataset: SegmentationDataset, index: int, size: Size) -> tuple[Tensor
         ValueError: channels, type, size or values are wrong; the sentence names the picture.
     """
     image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
-    where = f"{dataset.name} {dataset.split}, picture {dataset.sample_id(index)}"
+    image = checked_image(dataset, index, image)
+    return fitted(image, checked_mask(dataset, index, image, mask), size)
+
+
+def checked_image(dataset: SegmentationDataset, index: int, image: Tensor) -> Tensor:
+    """Picture number `index`, if it is (3, H, W) uint8.
+
+    Raises:
+        ValueError: it is not; the sentence names the picture.
+    """
     if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
+        where = f"{dataset.name} {dataset.split}, picture {dataset.sample_id(index)}"
         raise ValueError(
             f"{where}: it is {tuple(image.shape)} {image.dtype}; it must be (3, H, W) torch.uint8"
         )
-    if mask.is_floating_point() or mask.shape != image.shape[1:] or not mask.numel():
+    return image
+
+
+def checked_mask(dataset: SegmentationDataset, index: int, image: Tensor, mask: Tensor) -> Tensor:
+    """The mask of picture number `index` as uint8, if it has the picture's size and holds classes and void.
+
+    Raises:
+        ValueError: it does not; the sentence names the picture.
+    """
+    where = f"{dataset.name} {dataset.split}, picture {dataset.sample_id(index)}"
+    if mask.is_floating_point() or mask.shape != image.shape[-2:] or not mask.numel():
         raise ValueError(
-            f"{where}: the picture is {tuple(image.shape)}, so the mask must be {tuple(image.shape[1:])} "
+            f"{where}: the picture is {tuple(image.shape)}, so the mask must be {tuple(image.shape[-2:])} "
             f"integers, at least one, not {tuple(mask.shape)} {mask.dtype}"
         )
     wrong = mask[((mask < 0) | (mask >= len(dataset.classes))) & (mask != VOID)]
@@ -121,7 +141,7 @@ def sample(dataset: SegmentationDataset, index: int, size: Size) -> tuple[Tensor
             f"({', '.join(dataset.classes)}) and {VOID} for void; "
             "`python -m seglib data audit` finds all such masks"
         )
-    return fitted(image, mask.to(torch.uint8), size)
+    return mask.to(torch.uint8)
 
 
 def fitted(image: Tensor, mask: Tensor, size: Size) -> tuple[Tensor, Tensor]:

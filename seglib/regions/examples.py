@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.measure import Measure, measure
 from seglib.data.memory import Row
+from seglib.data.stack import checked_mask
 from seglib.labels import VOID
 from seglib.progress import tracked
 from seglib.regions import kept
@@ -129,8 +130,9 @@ class Looker:
 
         Void counts neither for nor against a region: it can be as large as an animal.
         """
-        image, mask = dataset[index]
-        image = self.shrunk(image)
+        whole, mask = dataset[index]
+        image = self.shrunk(whole)
+        mask = checked_mask(dataset, index, whole, mask)
         with stages("proposals"):
             proposals = kept.proposals(image, self._settings, partial(self.propose, image))
         instances = dataset.instances(index)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -79,12 +80,11 @@ def proposals(image: Tensor, settings: str, make: Callable[[], Proposals]) -> Pr
         DiskError: the disk is full or may not be written to.
     """
     path = _path(f"proposals {settings}", code_of_proposals(), image)
-    try:
+    with suppress(FileNotFoundError, TensorFileError):
         return Proposals.load(path)
-    except (FileNotFoundError, TensorFileError):
-        found = make()
-        found.save(path)
-        return found
+    found = make()
+    found.save(path)
+    return found
 
 
 def read(paths: list[Path]) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seglib.data.balance import count
 from seglib.data.dataset import SegmentationDataset
+from seglib.data.stack import checked_mask
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.progress import tracked
 from seglib.regions.examples import Looker, resized
@@ -29,18 +30,26 @@ def best_threshold(looker: Looker, svms: LinearSVMs, rest: int, val: Segmentatio
 
     Returns:
         One of THRESHOLDS.
+
+    Raises:
+        ValueError: a mask is not what it must be, or every pixel is void.
     """
     number = len(val.classes)
     counts = torch.zeros(len(THRESHOLDS), number, number, dtype=torch.long)
     for index in tracked(range(len(val)), len(val), f"threshold on {val.name} {val.split}"):
         image, mask = val[index]
         proposals, features = looker.known(image)
-        scores, truth = svms.scores(features), mask.as_subclass(Tensor)
+        scores, truth = svms.scores(features), checked_mask(val, index, image, mask.as_subclass(Tensor))
         picked = pick(proposals, scores)  # those above a threshold are the last of these
         for place, threshold in enumerate(THRESHOLDS):
             above = picked[scores[picked].amax(dim=1) > threshold]
             mask = resized(paint(proposals, scores, above, rest), (truth.shape[0], truth.shape[1]))
             counts[place] += confusion_matrix(mask, truth, number)
+    if not counts.any():
+        raise ValueError(
+            f"{val.name} {val.split}: every pixel is void, so no threshold is better than another; take "
+            "pictures with masks"
+        )
     return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(counts[place]))]
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +21,21 @@ def check_stop(steps: int | None, epochs: float | None, seconds: float | None) -
     for name, value in chosen.items():
         if not value > 0:
             raise ValueError(f"{name}={value} must be above 0")
+
+
+def check_settings(net: Any, lr: Any, clip: float, size: Any) -> None:
+    """The net is one, and learning rates, clipping and size are numbers that make sense."""
+    if not isinstance(net, nn.Module):
+        what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
+        raise ValueError(f"net is {what}; give a net that was built, a torch.nn.Module")
+    for rate in lr.values() if isinstance(lr, Mapping) else [lr]:
+        if not isinstance(rate, Real) or not 0 <= rate < float("inf"):
+            raise ValueError(f"lr={lr!r} must be a number of at least 0, or a dict of such numbers")
+    if not clip > 0:
+        raise ValueError(f"clip={clip} must be above 0; float('inf') leaves gradients as they are")
+    pair = isinstance(size, (tuple, list)) and len(size) == 2
+    if size is not None and not (pair and all(isinstance(side, Integral) and side > 0 for side in size)):
+        raise ValueError(f"size={size!r} must be (height, width), two whole numbers of at least 1")
 
 
 def check_batch(batch_size: int, processes: int) -> None:

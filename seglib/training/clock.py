@@ -43,12 +43,13 @@ def uninterrupted() -> Iterator[None]:
     """Hold an interrupt (Ctrl-C, a notebook's stop button) back until the block is done.
 
     Between half of the weights' update and the other half a net is neither one thing nor the other. A second
-    interrupt is not held back. Outside of the main thread no interrupt arrives.
+    interrupt is not held back. Outside of the main thread no interrupt arrives; one that the process was
+    told to ignore, as by `nohup`, stays ignored.
     """
-    if threading.current_thread() is not threading.main_thread():
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is signal.SIG_IGN:
         yield
         return
-    previous = signal.getsignal(signal.SIGINT)
     came: list[object] = []
 
     def hold(number: int, frame: object) -> None:

@@ -88,14 +88,19 @@ def check(one: Given, size: Size, classes: Classes | None = None, where: str = "
             ...
         seglib.weak.given.BoxError: cat.jpg, box 0, (3, 0, 3, 2): it has no area; x1 < x2 and y1 < y2
     """
+    if not isinstance(one, Given) or not all(isinstance(part, Tensor) for part in one):
+        raise BoxError(f"{where}: its boxes must be a Given(boxes, classes) of two tensors, not {one!r:.60}")
     boxes, indices = one
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
         raise BoxError(
             f"{where}: boxes must be (M, 4) whole numbers, rows of x1 y1 x2 y2, "
             f"not {tuple(boxes.shape)} {boxes.dtype}"
         )
-    if indices.shape != boxes.shape[:1]:
-        raise BoxError(f"{where}: {len(boxes)} boxes and {tuple(indices.shape)} classes; each box needs one")
+    if indices.shape != boxes.shape[:1] or indices.is_floating_point():
+        raise BoxError(
+            f"{where}: {len(boxes)} boxes and {tuple(indices.shape)} {indices.dtype} classes; each box needs "
+            "one, a whole number"
+        )
     for number, (box, index) in enumerate(zip(boxes.tolist(), indices.tolist())):
         if fault := _fault(box, size) or _class_fault(index, classes):
             raise BoxError(f"{where}, box {number}, {tuple(box)}: {fault}")

@@ -39,6 +39,8 @@ class Round:
         segmenter: the net as a `Segmenter`, which sees pictures at the size of the training.
         quality: of the labels; None where every pixel of the true masks is void, so that nobody knows.
         scores: of the net on the validation pictures; None without.
+        foreseen: quality of the labels that this net and the rules give the validation pictures, made as the
+            next round's are; None without validation pictures, or where these have no boxes.
         changed: share of the pixels, 0..1, whose label differs from the round before; NaN for the first.
         seconds: that training and measuring took; those of another run are not counted.
         why: why this is the last round, or "".
@@ -50,6 +52,7 @@ class Round:
     segmenter: Trained = field(repr=False)
     quality: Quality | None
     scores: Scores | None
+    foreseen: Quality | None
     changed: float
     seconds: float
     why: str = ""
@@ -63,6 +66,8 @@ class Round:
             parts.append(f"{100 * self.changed:.1f} % of the pixels changed")
         if self.scores:
             parts.append(f"net: mean IoU {100 * self.scores.mean_iou:.1f} %")
+        if self.foreseen:
+            parts.append(f"labels from it: mean IoU {100 * self.foreseen.filled.mean_iou:.1f} %")
         return ", ".join(parts) + (f". The last: {self.why}" if self.why else "")
 
 
@@ -75,6 +80,7 @@ class Plan:
     keep: frozenset[int]
     most: int
     val: SegmentationDataset | None
+    judged: Labelled | None  # the same pictures as `val`, with their boxes, where they have some
     still: float
     size: Size
     seed: int
@@ -97,19 +103,25 @@ class Plan:
         if (kept := self.shelf.result(number, net)) is not None:
             net.eval()
             scores = round_files.scores_from_dict(kept["scores"], labels.classes)
-            found = round_files.quality_from_dict(kept["quality"], labels.classes)
+            found, foreseen = (
+                round_files.quality_from_dict(kept.get(name), labels.classes)
+                for name in ("quality", "foreseen")
+            )
         else:
             checkpoint = self.shelf.checkpoint(number)
             steps = train(net, labels, size=self.size, seed=self.seed, checkpoint=checkpoint, **self.training)
             finish(steps, f"round {number}")
             scores = None if self.val is None else evaluate(segmenter, self.val)
-            found = _measured(labels)
+            found, foreseen = _measured(labels), self._foreseen(segmenter, number + 1)
             result = {
                 "scores": round_files.scores_to_dict(scores),
                 "quality": round_files.quality_to_dict(found),
+                "foreseen": round_files.quality_to_dict(foreseen),
             }
             self.shelf.keep_result(number, net, result)
-        return Round(number, labels, net, segmenter, found, scores, changed, time.monotonic() - began)
+        return Round(
+            number, labels, net, segmenter, found, scores, foreseen, changed, time.monotonic() - began
+        )
 
     def labels_after(self, one: Round) -> Labelled:
         """The labels of the next round: from the disk, or made and kept."""
@@ -117,22 +129,34 @@ class Plan:
         if (known := self.shelf.labels(number, one.labels)) is not None:
             return known
         first = one.labels.scheme.split(", round ")[0]
-        work = Parallel(n_jobs=self.jobs, return_as="generator")(self._tasks(one, number))
-        masks = tracked(work, len(one.labels), f"labels of round {number}")
-        labels = one.labels.relabelled(masks, f"{first}, round {number}")
+        labels = self._relabelled(one.labels, one.segmenter, number, self.keep, f"{first}, round {number}")
         self.shelf.keep_labels(number, labels)
         return labels
 
-    def _tasks(self, one: Round, number: int) -> Iterator[tuple]:
+    def _foreseen(self, segmenter: Trained, number: int) -> Quality | None:
+        """How good the labels of the next round would be, on pictures whose true masks may be looked at."""
+        if self.judged is None:
+            return None
+        return _measured(self._relabelled(self.judged, segmenter, number, frozenset(), "labels of val"))
+
+    def _relabelled(
+        self, labels: Labelled, segmenter: Trained, number: int, keep: frozenset[int], name: str
+    ) -> Labelled:
+        """What the net and the rules make of some pictures with boxes."""
+        tasks = self._tasks(labels, segmenter, number, keep)
+        work = Parallel(n_jobs=self.jobs, return_as="generator")(tasks)
+        return labels.relabelled(tracked(work, len(labels), f"{name}, round {number}"), name)
+
+    def _tasks(
+        self, labels: Labelled, segmenter: Trained, number: int, keep: frozenset[int]
+    ) -> Iterator[tuple]:
         """One task a picture; the net is asked here, and other processes clean what it said."""
-        for index, boxes in enumerate(one.labels.boxes):
-            if index in self.keep:
-                yield delayed(_same)(one.labels.packed[index])
+        for index, boxes in enumerate(labels.boxes):
+            if index in keep:
+                yield delayed(_same)(labels.packed[index])
             else:
-                image = one.labels.truth[index][0].as_subclass(Tensor)
-                yield delayed(_relabelled)(
-                    self.relabel, image, one.segmenter.probabilities(image), boxes, number
-                )
+                image = labels.truth[index][0].as_subclass(Tensor)
+                yield delayed(_relabelled)(self.relabel, image, segmenter.probabilities(image), boxes, number)
 
 
 def changed_share(labels: Labelled, before: Labelled) -> float:

@@ -18,9 +18,10 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.stack import common_size
 from seglib.profiles import cores
 from seglib.train import train
+from seglib.training.checks import check_data
 from seglib.weak import round_files
 from seglib.weak.cleaning import fill_rates
-from seglib.weak.given import Size, background_of
+from seglib.weak.given import Size, background_of, given
 from seglib.weak.labelled import Labelled
 from seglib.weak.one_round import MakeNet, Plan, Round, changed_share
 from seglib.weak.relabel import Relabel, Rules
@@ -48,7 +49,8 @@ def rounds(
     """Train on labels, let the net predict the same pictures, make new labels of that, and so on.
 
     Everything that can be wrong is said before the first round. The last round says why it is the last:
-    the validation score did not rise, hardly a label changed, or there were `most` rounds.
+    the labels of the validation pictures did not get better, hardly a label changed, or there were `most`
+    rounds.
 
     Args:
         make_net: makes a fresh net, and every round begins with the same weights, so that only its labels
@@ -58,7 +60,9 @@ def rounds(
             `naive` for no cleaning at all; `Regions` for BoxSup's.
         most: how many rounds there are at most.
         still: stop where the next labels differ in a smaller share of the pixels; 0 never does.
-        val: validation pictures with true masks; stop where their mean IoU does not rise. None: no such stop.
+        val: a few validation pictures with true masks and boxes. The net and the rules make labels of them,
+            too; stop where these do not get better, since the next round's would not either. Without boxes,
+            stop where the net itself does not get better. None: no such stop.
         keep: numbers of the pictures whose labels stay, such as those with a true mask.
         folder: keeps each round's labels and net, and the running training. Given again, it goes on there:
             rounds that are over come from it at once.
@@ -86,6 +90,7 @@ def rounds(
         [0, 1]
     """
     _check(labels, most, still, keep, training)
+    check_data(labels, val)
     if relabel is None:
         usual = tuple(fill_rates(labels).tolist())
         relabel = Rules(usual, background=background_of(labels.classes))
@@ -99,7 +104,7 @@ def rounds(
     }  # fmt: skip
     jobs = jobs or (cores() if len(labels) > FEW else 1)
     plan = Plan(
-        make_net, relabel, frozenset(keep), most, val, still, size, seed, jobs, training,
+        make_net, relabel, frozenset(keep), most, val, _with_boxes(val), still, size, seed, jobs, training,
         round_files.Shelf(folder, settings),
     )  # fmt: skip
     return _rounds(plan, labels)
@@ -120,19 +125,35 @@ def _rounds(plan: Plan, labels: Labelled) -> Iterator[Round]:
         yield replace(one, why=why)
         if why:
             return
-        number, best = number + 1, max(best, one.scores.mean_iou if one.scores else best)
+        number, best = number + 1, max(best, _judged(one)[1])
 
 
 def _enough(one: Round, plan: Plan, best: float) -> str:
     """Why there should be no round after this one, as far as its own result says; or ""."""
-    if one.scores and one.scores.mean_iou <= best:
-        now = 100 * one.scores.mean_iou
-        return f"on the validation pictures its net has {now:.1f} %, not more than {100 * best:.1f} % before"
+    what, now = _judged(one)
+    if now <= best and one.scores:
+        return f"on the validation pictures {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
     return f"no more than {plan.most} were asked for" if one.number + 1 >= plan.most else ""
+
+
+def _judged(one: Round) -> tuple[str, float]:
+    """What tells whether a round was better than those before, and its mean IoU; -inf where nothing does."""
+    if one.foreseen:
+        return "the labels from its net have", one.foreseen.filled.mean_iou
+    return "its net has", one.scores.mean_iou if one.scores else float("-inf")
+
+
+def _with_boxes(val: SegmentationDataset | None) -> Labelled | None:
+    """Validation pictures with their boxes, if they have some."""
+    if val is None or val.instances(0) is None:
+        return None
+    return Labelled(val, given(val), (mask for _, mask in val), name="truth")
 
 
 def _check(labels: Labelled, most: int, still: float, keep: Sequence[int], training: dict[str, Any]) -> None:
     """One sentence about what is not what it must be."""
+    if not isinstance(labels, Labelled):
+        raise ValueError(f"labels is a {type(labels).__name__}; give what pseudo_labels(dataset, ...) made")
     if most < 1:
         raise ValueError(f"most {most} must be 1 or more: the first round trains on the labels given")
     if not 0 <= still <= 1:

@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from seglib.data.dataset import SegmentationDataset
+from seglib.data.stack import checked_image
 from seglib.profiles import cores
 from seglib.progress import tracked
 from seglib.weak import shelf
@@ -60,7 +61,7 @@ def pseudo_labels(
 
     Raises:
         BoxError: the number of pictures differs, or a box is not what it must be.
-        ValueError: no such scheme, or it does not take such a setting.
+        ValueError: no such scheme, it does not take such a setting, or a picture is not (3, H, W) uint8.
 
     Example:
         >>> from seglib.data.scenes import Scenes
@@ -106,7 +107,7 @@ def _tasks(
 ) -> Iterator[tuple]:
     """One task a picture; what is on the disk already is only handed on."""
     for index, one in enumerate(known):
-        image = dataset[index][0].as_subclass(Tensor)
+        image = checked_image(dataset, index, dataset[index][0].as_subclass(Tensor))
         size = (image.shape[1], image.shape[2])
         check(one, size, dataset.classes, picture_name(dataset, index))
         path = shelf.place(recipe, image, one) if recipe else None

@@ -18,6 +18,7 @@ from seglib import draw
 from seglib.train import train
 from seglib.widgets import Monitor
 from seglib.widgets.monitor import reading
+from seglib.widgets.shell import STYLE
 from tests.browser.lab import ARTEFACTS, ERROR, Lab, Notebook, checksum, until, watch
 from tests.training.nets import Net, Squares
 
@@ -238,6 +239,8 @@ def test_truth_difference_hatching_and_the_strip(card: Locator) -> None:
 
 
 def test_it_fits_every_control_has_a_name_and_nobody_is_asked_to_stop_what_is_over(card: Locator) -> None:
+    # As another widget does that is shown later on the same page.
+    card.page.evaluate("css => document.body.appendChild(document.createElement('style')).append(css)", STYLE)
     for width in (760, 420):
         card.page.set_viewport_size({"width": width, "height": 1000})
         assert card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import joblib
@@ -199,6 +200,41 @@ def test_wrong_data_is_said() -> None:
         segmenter().predict(Squares(1)[0][0])
     with pytest.raises(ValueError, match="'both' do not exist"):
         segmenter("both")
+
+
+class Spoilt(Squares):
+    """One of its masks is spoilt."""
+
+    def __init__(self, spoil: Callable[[Tensor], Tensor], split: str = "train") -> None:
+        super().__init__(3, split)
+        self.spoil = spoil
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        image, mask = super().__getitem__(index)
+        return image, Mask(self.spoil(mask) if index == 1 else mask)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (
+            lambda mask: mask + 2,
+            r"picture 1: the mask holds the value \d; it may hold 0..2 \(background, red",
+        ),
+        (lambda mask: mask[:20], r"picture 1: .* so the mask must be \(48, 56\) .* not \(20, 56\)"),
+    ],
+)
+def test_a_wrong_mask_is_named(spoil: Callable[[Tensor], Tensor], said: str, split: str) -> None:
+    parts = {"train": Squares(3), "val": Squares(3, "val")} | {split: Spoilt(spoil, split)}
+    with pytest.raises(ValueError, match=f"squares {split}, {said}"):
+        segmenter("full").fit(**parts, jobs=1)
+
+
+def test_a_val_split_of_void_chooses_nothing() -> None:
+    val = Spoilt(lambda mask: torch.full_like(mask, 255), "val").subset([1])
+    with pytest.raises(ValueError, match="squares val: every pixel is void"):
+        segmenter("full").fit(Squares(3), val, jobs=1)
 
 
 def test_wrong_files_are_said(fitted: RegionSegmenter, tmp_path: Path) -> None:

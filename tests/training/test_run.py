@@ -54,6 +54,7 @@ def test_on_a_cpu_every_loss_is_looked_at() -> None:
 
 def test_one_interrupt_waits_and_a_second_does_not() -> None:
     done = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it sends behind without
     with pytest.raises(KeyboardInterrupt), uninterrupted():
         signal.raise_signal(signal.SIGINT)
         done.append(1)
@@ -66,6 +67,16 @@ def test_one_interrupt_waits_and_a_second_does_not() -> None:
             done.append(3)
         done.append(4)
     assert done == [1, 3]
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_clock_counts_what_came_before_and_no_long_pause(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,7 +142,7 @@ WRONG = {
     "reversed": ([[9, 9, 5, 5]], [1], r"picture disc1, box 0, \(9, 9, 5, 5\): its corners are swapped"),
     "no class": ([[3, 3, 9, 9]], [7], r"box 0, \(3, 3, 9, 9\): there is no class 7; the classes are 0..2"),
     "background": ([[3, 3, 9, 9]], [0], r"box 0, \(3, 3, 9, 9\): a box of the background"),
-    "one short": ([[3, 3, 9, 9]], [], r"picture disc1: 1 boxes and \(0,\) classes"),
+    "one short": ([[3, 3, 9, 9]], [], r"picture disc1: 1 boxes and \(0,\) torch.int64 classes"),
     "fractions": ([[3.5, 3, 9, 9]], [1], r"picture disc1: boxes must be \(M, 4\) whole numbers"),
 }
 
@@ -152,6 +152,50 @@ def test_a_wrong_box_is_named_with_its_picture(boxes, classes, said):
     wrong = Given(torch.tensor(boxes), torch.tensor(classes, dtype=torch.int64))
     with pytest.raises(BoxError, match=said):
         pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Given([[3, 3, 9, 9]], [1]),
+        (torch.tensor([[3, 3, 9, 9]]), torch.tensor([1])),
+        torch.tensor([[3, 3, 9, 9]]),
+    ],
+    ids=["lists", "a pair", "boxes alone"],
+)
+def test_what_is_no_given_is_named_with_its_picture(wrong):
+    with pytest.raises(BoxError, match=r"picture disc1: its boxes must be a Given\(boxes, classes\) of two"):
+        pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
+
+
+def test_a_class_of_a_box_is_a_whole_number():
+    half = Given(torch.tensor([[3, 3, 9, 9]]), torch.tensor([1.5]))
+    with pytest.raises(
+        BoxError, match=r"1 boxes and \(1,\) torch.float32 classes; each box needs one, a whole"
+    ):
+        pseudo_labels(Discs(1), "rectangles", boxes=[half])
+
+
+class Odd(Discs):
+    """Pictures that are something else."""
+
+    def __init__(self, spoil):
+        super().__init__(2)
+        self.spoil = spoil
+
+    def __getitem__(self, index):
+        image, mask = super().__getitem__(index)
+        return self.spoil(image), mask
+
+
+@pytest.mark.parametrize("scheme", ["rectangles", "grabcut+", "m-and-g+"])
+@pytest.mark.parametrize("spoil", [lambda image: image / 255, lambda image: image[:1]], ids=["float", "grey"])
+def test_a_picture_that_is_something_else_is_named(scheme, spoil):
+    settings = {"propose": TwoRegions} if scheme == "m-and-g+" else {}
+    with pytest.raises(
+        ValueError, match=r"discs train, picture disc0: it is \(\d, 40, 40\) torch.*must be \(3"
+    ):
+        pseudo_labels(Odd(spoil), scheme, jobs=1, **settings)
 
 
 def entry(name: str, label: str = "disc", width: int = 40) -> Picture:

@@ -18,7 +18,7 @@ from seglib.weak.relabel import Regions, naive
 from seglib.weak.rounds import rounds
 from seglib.weak.schemes import pseudo_labels
 from seglib.weak.trained import Trained
-from tests.weak.samples import TwoRegions, disc
+from tests.weak.samples import Discs, TwoRegions, disc
 from tests.weak.tiny import CLASSES, Blobs, TinyNet
 
 SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None}
@@ -72,7 +72,30 @@ def test_stops_where_validation_does_not_rise(boxes):
     wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
     found = list(rounds(TinyNet, boxes, relabel=wrong, most=9, val=Blobs(2, split="val"), **SHORT))
     assert len(found) == 2 and found[1].scores.mean_iou < found[0].scores.mean_iou
-    assert "on the validation pictures" in found[1].why
+    assert "on the validation pictures the labels from its net have" in found[1].why
+
+
+def test_goes_on_while_the_labels_of_validation_get_better_although_the_net_does_not(boxes):
+    def relabel(image, probabilities, one, number):
+        """First nothing, after that the squares themselves."""
+        return ((image[0] > 100) & (number > 1)).to(torch.uint8)
+
+    val = Blobs(2, split="val")
+    first, second, third = rounds(TinyNet, boxes, relabel=relabel, most=9, still=0, val=val, **SHORT)
+    assert second.scores.mean_iou < first.scores.mean_iou
+    assert first.foreseen.filled.iou[1] == 0 and second.foreseen.filled.mean_iou == 1
+    assert "the labels from its net have 100.0 %, not more than 100.0 % before" in third.why
+    assert "labels from it: mean IoU 100.0 %" in str(second)
+
+
+def test_validation_pictures_without_boxes_judge_the_net(boxes):
+    class Masks(Blobs):
+        def instances(self, index):
+            return None
+
+    wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
+    *_, last = rounds(TinyNet, boxes, relabel=wrong, most=9, val=Masks(2, split="val"), **SHORT)
+    assert last.foreseen is None and "on the validation pictures its net has" in last.why
 
 
 def test_kept_labels_stay(boxes):
@@ -104,6 +127,7 @@ def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
     for one, other in zip(whole, again):
         assert same_weights(one.net, other.net) and changed_share(one.labels, other.labels) == 0
         assert one.quality.cells() == other.quality.cells() and other.why == one.why
+        assert one.foreseen.cells() == other.foreseen.cells()
         assert torch.equal(one.scores.confusion, other.scores.confusion)
     assert not list(tmp_path.rglob("training*"))
 
@@ -154,11 +178,14 @@ def test_boxsup_s_update_follows_the_net():
         ({"keep": [4]}, "there is no picture 4"),
         ({"speed": 3}, "cannot hand 'speed' to train; it can steps"),
         ({"checkpoint": "x"}, "cannot hand 'checkpoint' to train"),
+        ({"labels": Blobs()}, r"labels is a Blobs; give what pseudo_labels\(dataset, ...\) made"),
+        ({"val": Blobs(0, split="val")}, "blobs val has no pictures"),
+        ({"val": Discs(2, split="val")}, "discs val has background, disc, ring; they must be the same"),
     ],
 )
 def test_a_wrong_argument_is_said_before_the_first_round(boxes, change, said):
     with pytest.raises(ValueError, match=said):
-        rounds(TinyNet, boxes, **SHORT | change)
+        rounds(TinyNet, **{"labels": boxes} | SHORT | change)
 
 
 def test_a_picture_is_seen_at_the_size_of_the_training():

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from pathlib import Path
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from seglib import backbones
 from seglib.evaluate import evaluate
+from seglib.fcn import FCN, UNet
 from seglib.labels import Classes
+from seglib.losses import cross_entropy
 from seglib.tensor_files import TensorFileError
 from seglib.weak.given import Given
 from seglib.weak.mixed import with_masks
@@ -63,6 +70,50 @@ def test_goes_on_from_its_folder(tmp_path):
         for _ in range(2)
     ]
     assert torch.equal(weak[0].net.look.weight, weak[1].net.look.weight)
+
+
+@pytest.mark.parametrize("build", [lambda small: FCN(small, 2, stride=8), lambda small: UNet(small, 2)])
+def test_any_net_that_fcn_builds_is_taken(build, tmp_path):
+    def make_net() -> nn.Module:
+        return build(backbones.load("small", pretrained=False))
+
+    kind = {"scheme": "rectangles", "steps": 2, "batch_size": 2}
+    weak = WeakSegmenter(make_net, CLASSES, most=2, still=0, **kind).fit(Blobs(2))
+    weak.save(tmp_path / "weak.pt")
+    loaded = WeakSegmenter.load(tmp_path / "weak.pt", make_net)
+    assert len(weak.rounds) == 2 and torch.equal(loaded.predict(Blobs()[0][0]), weak.predict(Blobs()[0][0]))
+
+
+class Deadly:
+    """Cross-entropy that kills its process after some steps."""
+
+    __name__ = "cross_entropy"
+    left = 10**9
+
+    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
+        Deadly.left -= 1
+        if Deadly.left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return cross_entropy(logits, masks)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize("steps", [10, 35])
+def test_killed_in_any_round_it_goes_on_to_the_same_weights(steps, tmp_path):
+    kind = {"scheme": "rectangles", "most": 2, "still": 0, "checkpoint_seconds": 0, **SHORT}
+
+    def fit(folder: Path | None) -> WeakSegmenter:
+        return WeakSegmenter(TinyNet, CLASSES, loss=Deadly(), **kind).fit(Blobs(), folder=folder)
+
+    child = os.fork()
+    if not child:
+        Deadly.left = steps  # of 25 in each round
+        fit(tmp_path)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert [path.name for path in tmp_path.glob("training*.pt")] == [f"training{steps // 25:02}.pt"]
+    whole, again = fit(None), fit(tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(whole.net.parameters(), again.net.parameters()))
 
 
 def test_what_is_wrong_is_said(fitted, tmp_path):
