@@ -46,7 +46,10 @@ class Bench:
         self.memory: dict[str, Result] = {}
         self.data, self.val = part(name, "train", asked.pictures), part(name, "val", asked.judged)
         self.test, self.boxes = part(name, "test", asked.judged), given(self.data)
-        self.training = {"steps": asked.steps, "batch_size": 8, "lr": RATE}
+        height, width = SIZES[name]
+        scale = min(1, (asked.side or math.inf) / max(height, width))
+        self.size = round(height * scale), round(width * scale)
+        self.training = {"steps": asked.steps, "batch_size": 8, "lr": RATE, "precision": asked.precision}
         lazy = evaluate(Constant(self.data.classes.background or 0), self.test)
         self.lazy = {"miou": 100 * lazy.mean_iou, "rim": rim(lazy)}
 
@@ -72,10 +75,10 @@ class Bench:
             torch.manual_seed(seed)
             net, steps = self.net(), times * self.asked.steps
             val = {"val": self.val, "every": max(1, steps // 10)} if what.startswith("full") else {}
-            kind = self.training | {"steps": steps, "size": SIZES[self.name], "seed": seed}
+            kind = self.training | {"steps": steps, "size": self.size, "seed": seed}
             last = finish(train(net, data, **kind, **val), what)
             curve = {str(n): 100 * one.mean_iou for n, one in last.history.scores.items()}
-            found = self.judged(Trained(net, self.data.classes, SIZES[self.name]))
+            found = self.judged(Trained(net, self.data.classes, self.size))
             return found | {"curve": curve, "seconds": time.monotonic() - began}
 
         return self.known(f"{what}, seed {seed}", work)
@@ -90,6 +93,7 @@ class Bench:
         """A result from the folder, or made and kept there."""
         asked, folder = self.asked, self.asked.folder
         whole = f"{asked.pictures} of {asked.judged}, {asked.backbone}, {asked.steps} steps, {what}"
+        whole += f", {asked.side}" if asked.side else ""
         file = folder / self.name / f"{re.sub('[^a-z0-9]+', '-', whole.lower())}.json" if folder else None
         if file and file.exists():
             return json.loads(file.read_text())

@@ -14,7 +14,7 @@ background*: (net - background) / (full supervision - background), both of one s
 would flatter what learned nothing. Published on VOC 2012: 95.1 % (M-and-G+), 97.2 % (BoxSup), of plain mIoU.
 
     SEGLIB_DATA=... python benchmarks/weak.py schemes [full rounds mixed noise] [--data pets camvid scenes]
-        [--steps 600] [--seeds 3] [--pictures 240] [--judged 100] [--rounds 4] [--folder FOLDER]
+        [--steps 600] [--seeds 3] [--pictures 240] [--judged 100] [--rounds 4] [--side 128] [--folder FOLDER]
 
 With --folder a run that was stopped goes on: every result, and every round, is kept there.
 """
@@ -121,12 +121,14 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
     """The rounds of one seed."""
 
     def work() -> Result:
-        name = f"{what}, {bench.asked.pictures} pictures, {bench.asked.steps} steps, seed {seed}"
+        name = (
+            f"{what}, {bench.asked.pictures} pictures, {bench.asked.steps} steps, {bench.size}, seed {seed}"
+        )
         folder = bench.asked.folder and bench.asked.folder / bench.name / "rounds" / name
         rows = []
         for one in rounds(
             bench.net, bench.labels(scheme), relabel=relabel, most=bench.asked.rounds, still=0, seed=seed,
-            folder=folder, size=SIZES[bench.name], jobs=bench.asked.jobs, **bench.training,
+            folder=folder, size=bench.size, jobs=bench.asked.jobs, **bench.training,
         ):  # fmt: skip
             assert one.quality is not None
             label = {"label miou": 100 * one.quality.filled.mean_iou, "label rim": rim(one.quality.filled)}
@@ -201,6 +203,8 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", help="of rounds; all without")
     for option, number in (("steps", 600), ("seeds", 3), ("pictures", 240), ("judged", 100), ("rounds", 4)):
         parser.add_argument(f"--{option}", type=int, default=number)
+    parser.add_argument("--side", type=int, help="longest side of what the nets see, if shorter than usual")
+    parser.add_argument("--precision", default="bfloat16", help="auto would choose by the clock")
     parser.add_argument("--backbone", default="lite0")
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--folder", type=Path, help="keeps every result, so that a run goes on")
