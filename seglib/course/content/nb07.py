@@ -29,8 +29,8 @@ LESSON = Lesson(
     ],
     predictions={
         "07.p1": Prediction(
-            "Full supervision gains so many points of mIoU over 'all background'. "
-            "Which share of that gain will the best net reach that has seen boxes only?",
+            "From 'all background' to full supervision, in mIoU, is 100 %. "
+            "How far does the best net get that has seen boxes only?",
             unit="%",
         ),
         "07.p2": Prediction(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from torchvision.utils import draw_bounding_boxes
 
 from seglib.labels import Classes
+from seglib.regions import Proposals, kept, propose
 from seglib.weak.given import Given
 from seglib.weak.labelled import Labelled
 from seglib.weak.one_round import Round
@@ -26,9 +29,14 @@ def boxed(image: Tensor, one: Given, classes: Classes) -> Tensor:
     """
     width = max(1, round(max(image.shape[1:]) / 150))
     edge = one.boxes - torch.tensor([0, 0, 1, 1])  # the last pixel that is inside
-    drawn = draw_bounding_boxes(image.as_subclass(Tensor), edge, colors="white", width=2 * width + 1)
     colors = [classes.colors[index] for index in one.classes.tolist()]
-    return draw_bounding_boxes(drawn, edge, colors=colors, width=width)
+    drawn = draw_bounding_boxes(image.as_subclass(Tensor), edge, colors=colors, width=2 * width + 1)
+    return draw_bounding_boxes(drawn, edge, colors="white", width=width)
+
+
+def regions_of(image: Tensor) -> Proposals:
+    """What notebook 04 proposes for a picture, kept on disk, since more than one method asks for it."""
+    return kept.proposals(image, "2000 regions", partial(propose, image))
 
 
 class NextLabels:
