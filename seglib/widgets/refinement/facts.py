@@ -153,9 +153,7 @@ def stops(threshold: float) -> tuple[float, ...]:
         (101, (0.33, 0.333))
     """
     if not 0 <= threshold <= 1:
-        raise ValueError(
-            f"threshold {threshold} must be 0..1, a share of the usual; 0 resets no box"
-        )
+        raise ValueError(f"threshold {threshold} must be 0..1, a share of the usual; 0 resets no box")
     return tuple(sorted({*(step / DIAL for step in range(DIAL + 1)), float(threshold)}))
 
 
