@@ -134,8 +134,8 @@ def _filled(facts: Facts, low: tuple[int, ...]) -> str:
         return "There is no box."
     if total == 1:
         return "The only box is filled again." if low else "The only box is kept."
-    if not low:
-        return f"All {total} boxes are kept."
+    if len(low) in (0, total):
+        return f"All {total} boxes are {'filled again' if low else 'kept'}."
     return f"{len(low)} of {total} boxes {'are' if len(low) > 1 else 'is'} filled again."
 
 
