@@ -9,7 +9,8 @@ import torch
 
 from seglib.labels import VOID
 from seglib.weak.quality import Quality
-from seglib.widgets.refinement.facts import Facts, Shot, Step
+from seglib.widgets.refinement.facts import Facts
+from seglib.widgets.refinement.steps import Shot, Step
 
 
 class Stage(NamedTuple):
