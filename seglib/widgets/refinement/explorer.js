@@ -101,7 +101,7 @@ function refinementStrip(frame, data, scene, know, style) {
   };
   const chosen = (item) => (kind() === "rules" ? item.name === model.get("stage") : item === know.shot());
   const looks = (item) => ({
-    scene, layers: item, style: style(), title: `${name(item)}: ${item.words}`, chosen: chosen(item), caption: `${name(item)}\n${item.cells[0]} %`,
+    scene, layers: item, style: style(), title: `${name(item)}: ${item.words}`, chosen: chosen(item), caption: `${name(item)}\nmIoU ${item.cells[0]} %`,
   });
   const choose = (place) => {
     if (kind() === "schemes") set("scheme", scene.schemes[place].name);

@@ -39,10 +39,9 @@ class RefinementExplorer(Stage):
     """Labels that were made from boxes, beside the truth: every scheme, every round, every cleaning rule.
 
     Three views of one picture. Schemes: each label that was made from the boxes alone. Rounds: the label that
-    each round trains on, as a film strip, with its measures. Rules: how a net's answer becomes the next
-    label; every pixel is marked by the rule that changed it last, and a dial says how little of a box may be
-    left before it is filled again. All is computed once, here: the browser needs no kernel, in exported HTML
-    neither.
+    each round trains on, with its measures. Rules: how a net's answer becomes the next label; pixels are
+    marked by the rule that changed them last, and a dial says how little of a box may be left before it is
+    filled again. All is computed once, here: the browser needs no kernel, in exported HTML neither.
 
     Args:
         image: (3, H, W) uint8.
@@ -55,7 +54,7 @@ class RefinementExplorer(Stage):
         first: the scheme that round 0 was trained on; by default the first.
         usual: (K,) what share of its box each class fills, see `seglib.weak.cleaning.fill_rates`; by default
             1, the paper's rule.
-        threshold: the share of the usual below which a box was filled again in training.
+        threshold: the share of the usual below which a box was filled again in the rounds.
         smoothing: whether the rules smooth.
         qualities: of the labels of whole rounds, as `Round.quality`, from round 0 on.
         **state: traits to begin with, as in `view="rules"`.

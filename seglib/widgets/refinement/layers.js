@@ -27,12 +27,13 @@ function dimmed({ pixels, width, height }) {
   return toPicture(grey, width, height);
 }
 
-// The boxes in black and white dashes, the smaller in front; one that is filled again has a line three times as wide.
+// The boxes in black and white dashes, the smaller in front; one that is filled again has a wider line.
 function paintBoxes({ width, height }, { boxes, order, line }, low) {
   const lines = new Uint32Array(width * height);
   for (const number of order) {
     const [x1, y1, x2, y2] = boxes[number].box;
-    const wide = line * (low.includes(number) ? 3 : 1);
+    const thick = Math.min(3 * line, Math.max(line, Math.floor(Math.min(x2 - x1, y2 - y1) / 5)));
+    const wide = low.includes(number) ? thick : line;
     for (let y = y1; y < y2; y++) {
       for (let x = x1; x < x2; x++) {
         if (x >= x1 + wide && x < x2 - wide && y >= y1 + wide && y < y2 - wide) continue;

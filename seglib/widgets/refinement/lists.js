@@ -70,7 +70,7 @@ function boxList(frame, data, know) {
       bar.style.width = `${100 * step.fills[k]}%`;
       track.style.setProperty("--usual", `${100 * usual}%`);
       track.style.setProperty("--least", `${100 * usual * frame.model.get("threshold")}%`);
-      write(number, `${step.texts[k][0]} of ${step.texts[k][1]}`);
+      write(number, `${step.texts[k][0]}, usual ${step.texts[k][1]}`);
       line.toggleAttribute("data-reset", boxes.includes(k));
       write(fate, boxes.includes(k) ? "reset" : "kept");
     });

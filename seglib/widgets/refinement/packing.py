@@ -9,8 +9,9 @@ from seglib.weak.given import back_to_front
 from seglib.widgets import pack
 from seglib.widgets.chart import packed_chart
 from seglib.widgets.refinement.curves import round_chart
-from seglib.widgets.refinement.facts import Facts, Shot, Step
+from seglib.widgets.refinement.facts import Facts
 from seglib.widgets.refinement.painting import COLOURS, line_width
+from seglib.widgets.refinement.steps import Shot, Step
 from seglib.widgets.refinement.words import (
     STAGES,
     box_words,

@@ -53,16 +53,17 @@ def line_width(image: Tensor) -> int:
 
 
 def framed(picture: Tensor, state: State) -> Tensor:
-    """The boxes in black and white dashes; a box that is filled again has a line three times as wide.
+    """The boxes in black and white dashes; a box that is filled again has a line up to three times as wide.
 
-    The line lies inside of the box. The smaller box is in front.
+    The line lies inside of the box and leaves most of it free. The smaller box is in front.
     """
     shown, unit = picture.clone(), line_width(picture)
     y, x = torch.arange(picture.shape[1])[:, None], torch.arange(picture.shape[2])
     ink = ((x + y) // (4 * unit) % 2 * 255).to(torch.uint8)
     for number in back_to_front(state.facts.one.boxes):
         x1, y1, x2, y2 = state.facts.one.boxes[number].tolist()
-        wide = unit * (3 if number in state.low else 1)
+        thick = min(3 * unit, max(unit, min(x2 - x1, y2 - y1) // 5))
+        wide = thick if number in state.low else unit
         box = torch.zeros(picture.shape[1:], dtype=torch.bool)
         box[y1:y2, x1:x2] = True
         box[y1 + wide : max(y2 - wide, y1 + wide), x1 + wide : max(x2 - wide, x1 + wide)] = False

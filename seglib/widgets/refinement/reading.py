@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from seglib.labels import VOID
-from seglib.widgets.refinement.facts import Facts, Shot, Step
+from seglib.widgets.refinement.facts import Facts
+from seglib.widgets.refinement.steps import Shot, Step
 from seglib.widgets.refinement.words import STAGES, reset_note, round_words, rule_words, scheme_words
 
 

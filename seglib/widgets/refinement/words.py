@@ -9,7 +9,8 @@ import torch
 
 from seglib.labels import VOID
 from seglib.weak.quality import Quality
-from seglib.widgets.refinement.facts import Facts, Shot, Step
+from seglib.widgets.refinement.facts import Facts
+from seglib.widgets.refinement.steps import Shot, Step
 
 
 class Stage(NamedTuple):
@@ -134,8 +135,8 @@ def _filled(facts: Facts, low: tuple[int, ...]) -> str:
         return "There is no box."
     if total == 1:
         return "The only box is filled again." if low else "The only box is kept."
-    if not low:
-        return f"All {total} boxes are kept."
+    if len(low) in (0, total):
+        return f"All {total} boxes are {'filled again' if low else 'kept'}."
     return f"{len(low)} of {total} boxes {'are' if len(low) > 1 else 'is'} filled again."
 
 
