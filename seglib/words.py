@@ -1,6 +1,8 @@
-"""Shares and places in words, for text descriptions of masks."""
+"""Shares, places and names in words, for text descriptions of masks."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from torch import Tensor
 
@@ -36,6 +38,19 @@ def position(where: Tensor) -> str:
     if len(touched) == 4:
         return f"{spot}, touches all four edges"
     return f"{spot}, touches the {_listed(touched)} edge{'s' * (len(touched) > 1)}" if touched else spot
+
+
+def numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """The same names, with a number where one comes more than once.
+
+    Example:
+        >>> numbered(["fish", "crab", "fish"])
+        ('fish 1', 'crab', 'fish 2')
+    """
+    return tuple(
+        f"{name} {names[: index + 1].count(name)}" if names.count(name) > 1 else name
+        for index, name in enumerate(names)
+    )
 
 
 def _listed(items: list[str]) -> str:

@@ -5,26 +5,28 @@ They show built-in scenes and Chelsea, scikit-image's cat (CC0). Redraw them whe
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from seglib import backbones
 from seglib.course.content import photo05
 from seglib.course.content.regions04 import mosaic
+from seglib.course.content.weak07 import boxed
+from seglib.course.panels import panel, panels, save
 from seglib.data.scenes import Scenes
 from seglib.draw import difference, overlay
 from seglib.fcn import convolutionalise
 from seglib.labels import VOID, Classes
 from seglib.regions import hierarchy
 from seglib.segmenters import OracleStride
+from seglib.weak.given import Given
+from seglib.weak.grabcut import grabcut_plus
+from seglib.weak.rectangles import rectangles
 
 ROOT = Path(__file__).parents[2]
 SIZE = (240, 240)
@@ -41,8 +43,9 @@ def main() -> None:
         "notebooks/images/03_question.png": a_picture_each(),
         "notebooks/images/04_question.png": cut_up(),
         "notebooks/images/05_question.png": where_is_the_cat(),
+        "notebooks/images/07_question.png": boxes_alone(),
     }.items():
-        _save(figure, ROOT / path)
+        save(figure, ROOT / path)
         print(path)
 
 
@@ -51,15 +54,15 @@ def cover() -> Figure:
     index = _first(touching=True, wanted="fish")
     image, mask = POOLS[index]
     pred = OracleStride(16).predict(image, mask)
-    panels = [
+    shown = [
         image,
         overlay(image, mask, POOLS.classes),
         overlay(image, mask, POOLS.classes, hatch=True, opacity=0.7),
     ]
-    figure, axes = _panels(4)
+    figure, axes = panels(4)
     titles = ["a picture", "its mask", "the same, without colour", "where a coarse grid fails"]
-    for axis, panel, title in zip(axes, [*panels, difference(image, pred, mask)], titles):
-        _panel(axis, panel, title)
+    for axis, each, title in zip(axes, [*shown, difference(image, pred, mask)], titles):
+        panel(axis, each, title)
     return figure
 
 
@@ -68,9 +71,9 @@ def crab_alone() -> Figure:
     pools = Scenes(200, split="train", size=(160, 160))
     image, mask = pools[34]
     grey = (0.6 * image.float().mean(0) + 70).to(torch.uint8).expand(3, -1, -1)
-    figure, axes = _panels(2)
-    _panel(axes[0], image, "a pool")
-    _panel(axes[1], torch.where(mask == pools.classes.index("crab"), image, grey), "which pixels are crab?")
+    figure, axes = panels(2)
+    panel(axes[0], image, "a pool")
+    panel(axes[1], torch.where(mask == pools.classes.index("crab"), image, grey), "which pixels are crab?")
     return figure
 
 
@@ -83,11 +86,11 @@ def five_answers() -> Figure:
         number[visible] = k
     each = Classes.of("background", *(f"object {k}" for k in range(1, len(found) + 1)))
     semantic, instance = overlay(image, mask, classes, opacity=0.8), overlay(image, number, each, opacity=0.8)
-    figure, axes = _panels(5)
+    figure, axes = panels(5)
     titles = ["classification", "detection", "semantic", "instance", "panoptic"]
-    panels = [image, image, semantic, instance, overlay(semantic, number, each, opacity=0)]
-    for axis, panel, title in zip(axes, panels, titles):
-        _panel(axis, panel, title)
+    shown = [image, image, semantic, instance, overlay(semantic, number, each, opacity=0)]
+    for axis, picture, title in zip(axes, shown, titles):
+        panel(axis, picture, title)
     names = sorted({classes.names[k] for k in found.classes.tolist()})
     box = {"facecolor": "black", "alpha": 0.65, "edgecolor": "none", "pad": 6}
     words = axes[0].text(0.5, 0.5, "\n".join(names), transform=axes[0].transAxes, color="white", bbox=box)
@@ -107,11 +110,11 @@ def seahorse_finder() -> Figure:
     (image, mask), rare = POOLS[index], POOLS.classes.index("seahorse")
     truth = torch.where(mask == rare, 1, 0)
     classes = Classes(("background", "seahorse"), ((0, 0, 0), (230, 159, 0)))
-    figure, axes = _panels(3)
+    figure, axes = panels(3)
     dim = (image * 0.45).to(torch.uint8)
-    _panel(axes[0], image, "a pool")
-    _panel(axes[1], overlay(dim, truth, classes, opacity=0.9), "where the seahorse is")
-    _panel(
+    panel(axes[0], image, "a pool")
+    panel(axes[1], overlay(dim, truth, classes, opacity=0.9), "where the seahorse is")
+    panel(
         axes[2],
         overlay(dim, torch.zeros_like(truth), classes),
         "what the product finds",
@@ -128,7 +131,7 @@ def a_picture_each() -> Figure:
     for axis, wanted in zip(left.subplots(2, 5).ravel(), range(len(classes))):
         image, mask = POOLS[_largest(wanted)]
         masks.append(mask)
-        _panel(axis, (image * 0.8).to(torch.uint8), classes.names[wanted])
+        panel(axis, (image * 0.8).to(torch.uint8), classes.names[wanted])
         if wanted:
             axis.contour((mask == wanted).numpy(), levels=[0.5], colors="white", linewidths=1.6)
     known = torch.stack(masks)[torch.stack(masks) != VOID]
@@ -147,10 +150,10 @@ def cut_up() -> Figure:
     """Chelsea the cat, and three stops on the way from superpixels to the whole picture."""
     cat = photo05.cat()
     tree = hierarchy(cat, scale=20)
-    figure, axes = _panels(4)
-    _panel(axes[0], cat, "a photograph")
+    figure, axes = panels(4)
+    panel(axes[0], cat, "a photograph")
     for axis, count in zip(axes[1:], (400, 60, 20)):
-        _panel(axis, mosaic(cat, tree.at(count)), f"{count} regions")
+        panel(axis, mosaic(cat, tree.at(count)), f"{count} regions")
     return figure
 
 
@@ -162,6 +165,20 @@ def where_is_the_cat() -> Figure:
         large = interpolate(photo[None].float(), scale_factor=2, mode="bilinear")
         where = everywhere(large).softmax(1)[0, photo05.cat_words].sum(0)
     return photo05.heat_figure(photo, where)
+
+
+def boxes_alone() -> Figure:
+    """A pool with its boxes, two labels that are made of them, and its mask."""
+    index = _first(touching=True, wanted="fish")
+    (image, mask), found, classes = POOLS[index], POOLS.instances(index), POOLS.classes
+    one = Given(found.boxes, found.classes)
+    labels = [rectangles(image, *one), grabcut_plus(image, *one), mask]
+    shown = [boxed(image, one, classes), *(overlay(image, label, classes, opacity=0.7) for label in labels)]
+    titles = ["what was drawn", "the boxes, filled", "by colours and edges", "what nobody drew"]
+    figure, axes = panels(4)
+    for axis, each, title in zip(axes, shown, titles):
+        panel(axis, each, title)
+    return figure
 
 
 def _largest(wanted: int) -> int:
@@ -190,25 +207,6 @@ def _two_touch(masks: Tensor, class_ids: Tensor) -> bool:
         for i in range(len(masks))
         for j in range(i)
     )
-
-
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(2.4 * count, 2.7), layout="constrained")
-    return figure, list(figure.subplots(1, count).ravel())
-
-
-def _panel(axis: Axes, image: Tensor, title: str) -> None:
-    axis.imshow(image.permute(1, 2, 0).numpy())
-    axis.set_title(title, fontsize=11)
-    axis.set_axis_off()
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """As a PNG of 256 colours: a third of the bytes, and the eye does not miss the rest."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, facecolor="white")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(buffer).convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -124,13 +124,46 @@ def clean(
     Raises:
         BoxError: a box is reversed, empty or outside of the picture.
     """
-    possible = torch.zeros(len(probabilities), 1, 1)
-    possible[[background, *one.classes.tolist()]] = 1
-    probabilities = probabilities.cpu() * possible
-    probabilities = probabilities / probabilities.sum(dim=0).clamp_min(1e-12)
-    pred = smoothed(image, probabilities) if smoothing else probabilities.argmax(dim=0)
-    inside = keep_inside(pred, one, background=background)
+    *_, inside = stages(image, probabilities, one, smoothing=smoothing, background=background).values()
     return reset_outliers(inside, one, usual, threshold=threshold)[0]
+
+
+def stages(
+    image: Tensor, probabilities: Tensor, one: Given, *, smoothing: bool = True, background: int = 0
+) -> dict[str, Tensor]:
+    """What the rules make of a prediction, one after the other, up to where a box may be reset.
+
+    Args:
+        image: (3, H, W) uint8.
+        probabilities: (K, H, W) what the net says.
+        one: the boxes of the picture.
+        smoothing: whether to apply rule 3.
+        background: the class of what is in no box.
+
+    Returns:
+        Labels (H, W) uint8 by name: "net", what the net says; "possible", without the classes that have no
+        box here; "smooth", unless it is not wanted; "inside".
+
+    Raises:
+        BoxError: a box is reversed, empty or outside of the picture.
+
+    Example:
+        >>> net = torch.tensor([[[0.1, 0.1, 0.1]], [[0.7, 0.7, 0.2]], [[0.2, 0.2, 0.7]]])
+        >>> one = Given(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
+        >>> labels = stages(torch.zeros(3, 1, 3, dtype=torch.uint8), net, one, smoothing=False)
+        >>> {name: label.tolist() for name, label in labels.items()}
+        {'net': [[1, 1, 2]], 'possible': [[1, 1, 1]], 'inside': [[1, 1, 0]]}
+    """
+    allowed = torch.zeros(len(probabilities), 1, 1)
+    allowed[[background, *one.classes.tolist()]] = 1
+    possible = probabilities.cpu() * allowed
+    possible = possible / possible.sum(dim=0).clamp_min(1e-12)
+    labels = {"net": probabilities.cpu().argmax(dim=0), "possible": possible.argmax(dim=0)}
+    if smoothing:
+        labels["smooth"] = smoothed(image, possible)
+    *_, pred = labels.values()
+    labels["inside"] = keep_inside(pred, one, background=background)
+    return {name: label.to(torch.uint8) for name, label in labels.items()}
 
 
 def fills(mask: Tensor, one: Given) -> list[float]:

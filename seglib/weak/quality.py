@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seglib.boundary import boundary_counts
-from seglib.labels import VOID
+from seglib.labels import VOID, Classes
 from seglib.metrics import confusion_matrix
 from seglib.progress import tracked
 from seglib.scores import Scores
@@ -82,16 +82,41 @@ def quality(labels: Labelled) -> Quality:
     ignored = pixels = 0
     for index in tracked(range(len(labels)), len(labels), f"measuring {labels.name}"):
         label, true = labels.mask(index), labels.truth[index][1].as_subclass(Tensor)
-        whole, known = filled(label, labels.classes.background or 0), label != VOID
-        sure += confusion_matrix(whole[known], true[known], count)
-        all_of_it += confusion_matrix(whole, true, count)
-        rims += boundary_counts(whole, true, count)
-        ignored, pixels = ignored + int((~known).sum()), pixels + label.numel()
+        one = picture_quality(label, true, labels.classes)
+        sure += one.labelled.confusion
+        all_of_it += one.filled.confusion
+        rims += one.filled.boundary
+        ignored, pixels = ignored + int((label == VOID).sum()), pixels + label.numel()
     name, where = labels.scheme, f"{labels.truth.name} {labels.split}"
     return Quality(
         Scores(name, where, labels.classes, sure, None, None, len(labels), 0.0),
         Scores(name, where, labels.classes, all_of_it, rims, None, len(labels), 0.0),
         ignored / pixels,
+    )
+
+
+def picture_quality(label: Tensor, truth: Tensor, classes: Classes, name: str = "label") -> Quality:
+    """Measure one label against the truth.
+
+    Args:
+        label: (H, W) classes, or 255 for ignored.
+        truth: (H, W) true classes, or 255 for void.
+        classes: K classes.
+        name: what the label is called.
+
+    Example:
+        >>> mask = torch.tensor([[0, 0, 1, 1]])
+        >>> found = picture_quality(torch.tensor([[0, 1, 1, 255]]), mask, Classes.of("background", "fish"))
+        >>> found.labelled.mean_iou, found.filled.pixel_accuracy, found.ignored
+        (0.5, 0.75, 0.25)
+    """
+    whole, known, count = filled(label, classes.background or 0), label != VOID, len(classes)
+    sure = confusion_matrix(whole[known], truth[known], count)
+    rims = boundary_counts(whole, truth, count)
+    return Quality(
+        Scores(name, "one picture", classes, sure, None, None, 1, 0.0),
+        Scores(name, "one picture", classes, confusion_matrix(whole, truth, count), rims, None, 1, 0.0),
+        float((~known).double().mean()),
     )
 
 

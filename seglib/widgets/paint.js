@@ -134,13 +134,16 @@ function toPicture(pixels, width, height) {
   return canvas;
 }
 
+// A layer is { fill, edges: lines or null, solid: whether the fill hides the picture } and may bring a picture of its own
+// to lie `under` it, or lines that lie `over` it at any opacity.
 function drawLayers(canvas, { scale, left, top }, image, layer, opacity) {
   const context = canvas.getContext("2d", { alpha: false }); // the page below need not be blended in
   const unit = scale * devicePixelRatio;
   context.setTransform(unit, 0, 0, unit, left * devicePixelRatio, top * devicePixelRatio);
   context.imageSmoothingEnabled = unit < 3 && unit % 1 !== 0; // pixels are seen as pixels where they are large
   const draw = (picture, alpha) => ((context.globalAlpha = alpha), context.drawImage(picture, 0, 0));
-  draw(image, 1);
+  draw(layer?.under ?? image, 1);
   if (layer) draw(layer.fill, layer.solid ? 1 : opacity);
   if (layer?.edges && opacity > 0) draw(layer.edges, Math.max(0.9, opacity));
+  if (layer?.over) draw(layer.over, 1);
 }

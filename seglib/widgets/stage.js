@@ -21,7 +21,8 @@ class Stage {
     this.panels = Array.from({ length: panels }, () => this.panel());
     this.grid = h("div", { class: "seglib-stage" });
     this.words = h("output", { class: "seglib-readout", role: "status" });
-    this.element = h("div", { class: "seglib-body" }, h("div", { class: "seglib-main" }, this.grid, this.words), side);
+    this.main = h("div", { class: "seglib-main" }, this.grid, this.words);
+    this.element = h("div", { class: "seglib-body" }, this.main, side);
     this.paint = frame.everyFrame(() => this.paintNow());
     frame.watch(["opacity", "zoom", "center", "cursor"], this.paint);
     frame.watch(["height"], () => this.layout());
@@ -47,7 +48,7 @@ class Stage {
   layout() {
     const outside = this.frame.el.clientWidth - FRAME;
     if (outside < 0) return; // not on the page yet
-    const narrow = outside < NARROW;
+    const narrow = this.isNarrow(outside);
     this.frame.root.classList.toggle("seglib-narrow", narrow);
     const room = narrow ? outside : outside - this.side.offsetWidth - SIDE_GAP;
     const { width, height } = this.scene;
@@ -66,6 +67,8 @@ class Stage {
     if (figures.length !== this.grid.children.length) this.grid.replaceChildren(...figures); // keeps the focus
     this.paintNow(); // a canvas is empty once its size is set
   }
+
+  isNarrow = (outside) => outside < NARROW;
 
   paintNow() {
     const { scale, left, top } = this.place();

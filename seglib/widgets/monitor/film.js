@@ -21,28 +21,6 @@ async function unpackMoments(moments, before) {
   }));
 }
 
-// What lies over a picture: a frame or the truth, painted once in each style.
-function layerOf(scene, frame, { difference, hatch }) {
-  const key = `${difference} ${hatch}`;
-  if (!frame.painted.has(key)) {
-    scene.pixels ??= pixelsOf(scene);
-    const style = { visible: scene.entries.map(({ name }) => name), outline: true, hatch };
-    frame.painted.set(key, difference
-      ? paintDifference(scene, scene.pixels, frame.labels, scene.truth.labels) : paintLabels(scene, frame.labels, style));
-  }
-  return frame.painted.get(key);
-}
-
-function paintFrame(canvas, scene, frame, style) {
-  const scale = Math.max(1, Math.ceil(canvas.clientWidth / scene.width));
-  const [width, height] = [scene.width * scale, scene.height * scale];
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const view = { scale: scale / devicePixelRatio, left: 0, top: 0 };
-  drawLayers(canvas, view, scene.image, frame && layerOf(scene, frame, style), 0.6);
-}
-
-const still = (canvas) => (canvas.removeAttribute("data-lm-suppress-shortcuts"), canvas); // it takes no focus
-
 // `shown()` is the moment that is looked at; `moments()` are all.
 function filmStrip(frame, scenes, moments, shown) {
   const { model, set } = frame;
@@ -57,30 +35,16 @@ function filmStrip(frame, scenes, moments, shown) {
     return { canvas, input, caption, element: h("figure", {}, h("label", {}, input, canvas), caption) };
   });
   const scrub = scrubber(frame, moments, shown);
-  const strip = h("div", { class: "seglib-strip", "aria-hidden": "true" });
+  const small = strip(frame, moments, (moment) => ({
+    scene: scenes[chosen()], layers: moment.frames[chosen()], title: moment.title, chosen: moment === shown(),
+    style: { difference: false, hatch: model.get("hatch") },
+  }), (place) => look(frame, moments(), place));
   const element = h("div", { class: "seglib-film" },
     h("div", { class: "seglib-pictures", role: "radiogroup", "aria-label": "Validation pictures", style: `--most: ${scenes.length}` },
       slots.map(({ element }) => element)),
-    strip, scrub.element);
+    small.element, scrub.element);
   const chosen = () => Math.min(model.get("picture"), scenes.length - 1);
 
-  const cells = [];
-  const cell = (place) => {
-    const canvas = still(h("canvas"));
-    frame.on(canvas, "click", () => look(frame, moments(), place));
-    return canvas;
-  };
-  const showStrip = () => {
-    while (cells.length < moments().length) cells.push(cell(cells.length));
-    const list = cells.slice(0, moments().length);
-    if (strip.children.length !== list.length) strip.replaceChildren(...list);
-    list.forEach((canvas, place) => {
-      const moment = moments()[place];
-      canvas.title = moment.title;
-      canvas.toggleAttribute("data-shown", moment === shown());
-      paintFrame(canvas, scenes[chosen()], moment.frames[chosen()], { difference: false, hatch: model.get("hatch") });
-    });
-  };
   const show = () => {
     const moment = shown();
     slots.forEach(({ canvas, input, caption }, index) => {
@@ -91,7 +55,7 @@ function filmStrip(frame, scenes, moments, shown) {
         : `picture ${index + 1}, ${model.get("view")} after step ${moment.number}: ${right} of the pixels right`);
       input.checked = index === chosen();
     });
-    showStrip();
+    small.show();
     scrub.show();
   };
   return { element, show };

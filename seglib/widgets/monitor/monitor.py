@@ -23,6 +23,7 @@ FILES = (
     "controls.js",
     "balance/bars.js",
     "monitor/charts.js",
+    "strip.js",
     "monitor/film.js",
     "monitor/monitor.js",
 )
@@ -74,7 +75,7 @@ class Monitor(Shell):
     """
 
     _esm = module(*FILES)
-    _css = STYLE + module("monitor/monitor.css")
+    _css = STYLE + module("strip.css", "monitor/monitor.css")
     wish = traitlets.Enum(("train", "pause", "stop"), "train").tag(sync=True)
     status = traitlets.Enum(reading.STATUS, "training").tag(sync=True)
     moment = traitlets.Int(-1, min=-1).tag(sync=True)

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
-
 from seglib.regions.recall import recall
+from seglib.widgets.chart import Chart
 from seglib.widgets.proposals.facts import Facts
 
 HALF, MORE = 0.5, 0.7  # overlaps from which on an object counts as found
 APART = 0.09  # of the chart's width: ticks that are nearer would run into each other
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Lines over the stops of a slider, as shares of the chart's width and height.
-
-    Attributes:
-        title: what is drawn.
-        lines: (name, heights 0..1 or None at each stop).
-        across: ticks below, (place, text).
-        up: ticks beside.
-        words: the chart in words.
-    """
-
-    title: str
-    lines: tuple[tuple[str, tuple[float | None, ...]], ...]
-    across: tuple[tuple[float, str], ...]
-    up: tuple[tuple[float, str], ...]
-    words: str
 
 
 def similarity_chart(facts: Facts) -> Chart:
@@ -102,8 +81,3 @@ def _spread(places: list[tuple[float, int]]) -> list[tuple[float, int]]:
         if not kept or place[0] - kept[-1][0] >= APART:
             kept.append(place)
     return kept
-
-
-def heights(chart: Chart) -> torch.Tensor:
-    """(L, T) float32 the lines of a chart; NaN where there is no value."""
-    return torch.tensor([[torch.nan if y is None else y for y in line] for _, line in chart.lines])

@@ -23,10 +23,11 @@ FILES = (
     "paint.js",
     "controls.js",
     "stage.js",
+    "curve.js",
+    "picks.js",
     "proposals/scene.js",
     "proposals/layers.js",
     "proposals/plate.js",
-    "proposals/curve.js",
     "proposals/crops.js",
     "proposals/lists.js",
     "proposals/explorer.js",
@@ -76,7 +77,7 @@ class ProposalExplorer(Stage):
     """
 
     _esm = module(*FILES)
-    _css = STYLE + module("proposals/explorer.css")
+    _css = STYLE + module("explore.css", "proposals/explorer.css")
     view = traitlets.Enum(VIEWS, "grouping").tag(sync=True)
     left = traitlets.Int(1).tag(sync=True)
     number = traitlets.Int(1).tag(sync=True)

@@ -13,6 +13,7 @@ from seglib.regions.examples import resized, small_size, smaller
 from seglib.regions.hierarchy import Hierarchy, hierarchy
 from seglib.regions.proposals import Proposals
 from seglib.regions.search import propose
+from seglib.words import numbered
 
 LARGEST = 640  # pixels of the longer side; a larger picture is explored in a smaller copy
 FINE = 50  # scale of the superpixels that the grouping begins with; that of the proposals
@@ -92,11 +93,7 @@ def object_names(objects: Instances, classes: Classes | None) -> tuple[str, ...]
             raise ValueError(
                 f"an object has class {kind}; there are 0..{len(classes) - 1} ({', '.join(classes)})"
             )
-    names = [classes.names[kind] for kind in kinds]
-    return tuple(
-        f"{name} {names[: index + 1].count(name)}" if names.count(name) > 1 else name
-        for index, name in enumerate(names)
-    )
+    return numbered([classes.names[kind] for kind in kinds])
 
 
 def region_scores(scores: Tensor | None, regions: int, classes: Classes | None) -> Tensor | None:

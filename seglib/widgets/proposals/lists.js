@@ -1,34 +1,5 @@
-// Lists to choose from: the objects with their overlap, the regions in the order in which they are pasted.
-// Rows are radio buttons, so arrow keys go from one to the next. And the bars of the SVMs' scores.
-
-// `rows` are { value, cells, color, place }; `trait` is what a row sets.
-function pickList(frame, trait, name, rows) {
-  const group = `seglib-${Math.random().toString(36).slice(2)}`;
-  const inputs = rows.map(({ value, title }) => h("input", { type: "radio", name: group, value, "aria-label": title }));
-  const elements = rows.map(({ cells, color }, k) => h("label", { class: "seglib-pick" }, inputs[k], listSwatch(color), cells));
-  const list = h("div", { class: "seglib-picks", role: "radiogroup", "aria-label": name }, elements);
-  const mark = () => rows.forEach(({ value }, k) => {
-    inputs[k].checked = frame.model.get(trait) === value;
-    elements[k].toggleAttribute("data-chosen", inputs[k].checked);
-    if (inputs[k].checked) keepInView(list, elements[k]);
-  });
-  inputs.forEach((input, k) => frame.on(input, "change", () => frame.set(trait, rows[k].value)));
-  frame.watch([trait], mark);
-  mark();
-  return { element: list, elements, inputs, mark };
-}
-
-// Scrolls the list, and never the page.
-function keepInView(list, element) {
-  const [top, bottom] = [element.offsetTop - list.offsetTop, element.offsetTop - list.offsetTop + element.offsetHeight];
-  if (top < list.scrollTop) list.scrollTop = top;
-  else if (bottom > list.scrollTop + list.clientHeight) list.scrollTop = bottom - list.clientHeight;
-}
-
-function listSwatch(color) {
-  if (!color) return h("span", { class: "seglib-swatch", hidden: true });
-  return h("span", { class: "seglib-swatch", "aria-hidden": "true", style: `background: rgb(${color.join(" ")})` });
-}
+// The lists of the proposal explorer: objects with their overlap, regions in the order in which they are pasted.
+// And the bars of the SVMs' scores.
 
 // Every object with its best overlap at the slider's stop; last, no object at all.
 function objectList(frame, scene, data, stop) {

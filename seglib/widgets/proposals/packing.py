@@ -11,7 +11,8 @@ from torch import Tensor
 from seglib.labels import Classes
 from seglib.regions.crops import CONTEXT, MEAN
 from seglib.widgets import pack
-from seglib.widgets.proposals.curves import Chart, recall_chart, recall_words, similarity_chart
+from seglib.widgets.chart import packed_chart
+from seglib.widgets.proposals.curves import recall_chart, recall_words, similarity_chart
 from seglib.widgets.proposals.facts import Facts
 from seglib.widgets.proposals.reading import bars, paste_step
 
@@ -39,7 +40,7 @@ def packed(facts: Facts) -> dict[str, Any]:
         "overlaps": [[f"{value:.3f}" for value in row] for row in facts.overlaps.tolist()],
         "lengths": [[round(value, 4) for value in row] for row in facts.overlaps.tolist()],
         "found": [recall_words(facts, stop) for stop in range(len(facts.numbers)) if facts.names],
-        "recall": _chart(recall_chart(facts)) if facts.names else None,
+        "recall": packed_chart(recall_chart(facts)) if facts.names else None,
         "paste": _paste(facts),
         "crops": {"side": facts.side, "context": CONTEXT, "fill": list(MEAN)},
     }
@@ -53,7 +54,7 @@ def _grouping(facts: Facts) -> dict[str, Any]:
         "merges": tree.merges.tolist(),
         "similarities": [f"{value:.2f}" for value in tree.similarities.tolist()],
         "counts": list(facts.counts),
-        "chart": _chart(similarity_chart(facts)),
+        "chart": packed_chart(similarity_chart(facts)),
     }
 
 
@@ -83,19 +84,6 @@ def _paste(facts: Facts) -> dict[str, Any]:
         "rest": facts.rest,
         "words": [paste_step(facts, painted) for painted in range(len(facts.picked) + 1)],
         "given": facts.scores is not None,
-    }
-
-
-def _chart(chart: Chart) -> dict[str, Any]:
-    return {
-        "title": chart.title,
-        "lines": [
-            {"name": name, "heights": [None if y is None else round(y, 4) for y in line]}
-            for name, line in chart.lines
-        ],
-        "across": chart.across,
-        "up": chart.up,
-        "words": chart.words,
     }
 
 

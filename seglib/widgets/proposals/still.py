@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from seglib.regions import crops
-from seglib.widgets.proposals.curves import Chart, heights, recall_chart, similarity_chart
+from seglib.widgets.chart import draw_chart, show_picture
+from seglib.widgets.proposals.curves import recall_chart, similarity_chart
 from seglib.widgets.proposals.painting import compose
 from seglib.widgets.proposals.reading import NONE, State, bars, paste_step, says
-
-DASHES = ("-", "--", ":")
 
 
 def cropped(state: State) -> tuple[Tensor, Tensor] | None:
@@ -32,35 +29,17 @@ def picture(state: State) -> bytes:
     room = min(max(4 * width / height, 2), 8)  # inches; a very long picture becomes smaller
     figure = Figure(figsize=(room + 2.6, 4.2), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(room, 2.4))
-    _shown(figure.add_subplot(grid[:, 0]), compose(state), state.view)
+    show_picture(figure.add_subplot(grid[:, 0]), compose(state), state.view)
     pair = cropped(state)
     if pair is None:
-        _drawn(figure.add_subplot(grid[0, 1]), similarity_chart(state.facts), state)
+        stop = state.facts.counts.index(state.left)
+        draw_chart(figure.add_subplot(grid[0, 1]), similarity_chart(state.facts), stop)
     else:
         for place, (crop, title) in enumerate(zip(pair, ("full box", "foreground"))):
-            _shown(figure.add_subplot(grid[place, 1]), crop.round().byte(), title)
+            show_picture(figure.add_subplot(grid[place, 1]), crop.round().byte(), title)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100, facecolor="white", metadata={"Software": None})
     return file.getvalue()
-
-
-def _shown(axes: Any, image: Tensor, title: str) -> None:
-    axes.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-    axes.set_title(title, fontsize=9)
-    axes.set_axis_off()
-
-
-def _drawn(axes: Any, chart: Chart, state: State) -> None:
-    """The lines of a chart over its slider's stops, and where the slider stands."""
-    counts = state.facts.counts
-    places = torch.linspace(0, 1, len(counts)).tolist()
-    for line, dash in zip(heights(chart), DASHES):
-        axes.plot(places, line.tolist(), dash, color="black", linewidth=1)
-    axes.axvline(places[counts.index(state.left)], color="grey", linestyle=":")
-    axes.set_title(chart.title, fontsize=9)
-    axes.set_xticks([place for place, _ in chart.across], [text for _, text in chart.across], fontsize=7)
-    axes.set_yticks([place for place, _ in chart.up], [text for _, text in chart.up], fontsize=7)
-    axes.set_ylim(0, 1.05)
 
 
 def description(state: State) -> str:

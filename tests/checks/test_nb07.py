@@ -1,0 +1,178 @@
+"""Wrong answers to the exercises of notebook 07, and the words each must be told."""
+
+import math
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from seglib.course.content.checks07 import cheapest, core, paint_boxes, reset
+from seglib.course.content.loss07 import box_loss
+from seglib.weak.rectangles import inner_rectangles, rectangles
+
+
+def painted(order, change=lambda box: box):
+    def paint(boxes, classes, size):
+        mask = torch.zeros(size, dtype=torch.uint8)
+        areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        for number in order(areas):
+            x1, y1, x2, y2 = change(boxes[number].tolist())
+            mask[y1:y2, x1:x2] = classes[number]
+        return mask
+
+    return paint
+
+
+def largest_first(areas):
+    return areas.argsort(descending=True).tolist()
+
+
+def numbered(boxes, classes, size):
+    return paint_boxes(boxes, torch.arange(len(boxes)) + 7, size)
+
+
+def of_the_side(box, share):
+    return core(box, share**2)
+
+
+def one_side_only(box, share):
+    x1, y1, x2, y2 = box
+    cut = (1 - share) / 2 * (x2 - x1)
+    return x1 + cut, y1, x2 - cut, y2
+
+
+def corner(box, share):
+    x1, y1, x2, y2 = core(box, share)
+    return box[0], box[1], box[0] + x2 - x1, box[1] + y2 - y1
+
+
+def chosen(costs, none=lambda nothing: 3 * nothing):
+    def choose(fits, losses, nothing):
+        each = costs(fits, losses)
+        number = int(each.argmin())
+        return number, float(each[number]), none(nothing)
+
+    return choose
+
+
+def both(fits, losses):
+    return 1 - fits + 3 * losses
+
+
+def filled_if(too_little):
+    def rule(mask, box, index, usual, threshold):
+        x1, y1, x2, y2 = box
+        mask = mask.clone()
+        if too_little((mask[y1:y2, x1:x2] == index).double(), (mask == index).double(), usual, threshold):
+            mask[y1:y2, x1:x2] = index
+        return mask
+
+    return rule
+
+
+def fills_all(mask, box, index, usual, threshold):
+    return torch.full_like(mask, index)
+
+
+def only_background(mask, box, index, usual, threshold):
+    full = reset(mask, box, index, usual, threshold)
+    return torch.where(mask == 2, mask, full)
+
+
+def cut_out(mask, box, index, usual, threshold):
+    x1, y1, x2, y2 = box
+    return reset(mask, box, index, usual, threshold)[y1:y2, x1:x2]
+
+
+def void_as_background(logits, masks):
+    masks = masks.long()
+    return cross_entropy(logits, torch.where(masks == 255, 0, masks))
+
+
+def the_bug_itself(logits, masks):
+    masks = masks.long()
+    return cross_entropy(logits, torch.where(masks == 255, 0, masks), ignore_index=0)
+
+
+WRONG = {
+    "07.1": {
+        "the larger in front": (painted(lambda areas: areas.argsort().tolist()), "is gone"),
+        "as they come": (painted(lambda areas: range(len(areas))), "smaller one is in front"),
+        "one pixel short": (
+            painted(largest_first, lambda box: (box[0], box[1], box[2] - 1, box[3] - 1)),
+            "One pixel short",
+        ),
+        "rows and columns swapped": (
+            painted(largest_first, lambda box: (box[1], box[0], box[3], box[2])),
+            "y is rows",
+        ),
+        "numbers in place of classes": (numbered, "Only 0 and the classes"),
+        "width first": (lambda boxes, classes, size: paint_boxes(boxes, classes, size).T, "I expect"),
+    },
+    "07.2": {
+        "20 % of each side": (of_the_side, "of each side. Of the area that is 5 %"),
+        "one side only": (one_side_only, "both sides"),
+        "in the corner": (corner, "middle"),
+        "the whole box": (lambda box, share: box, "you keep 100 %"),
+        "its area": (lambda box, share: math.prod(box), "Four numbers"),
+    },
+    "07.3": {
+        "the best fit": (chosen(lambda fits, losses: 1 - fits), "the net disagrees"),
+        "the least loss": (chosen(lambda fits, losses: losses), "fills another box"),
+        "the dearest": (chosen(lambda fits, losses: -both(fits, losses)), "the net disagrees"),
+        "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
+        "once": (chosen(both, lambda nothing: nothing), "three times"),
+        "the number alone": (lambda *given: cheapest(*given)[0], "three things"),
+        "a cost of something else": (
+            lambda fits, losses, nothing: (3, float(losses[3]), 3 * nothing),
+            "you say 0.1",
+        ),
+    },
+    "07.4": {
+        "half of the box, always": (
+            filled_if(lambda box, all_of_it, usual, threshold: box.mean() < threshold),
+            "slender shape is lost",
+        ),
+        "always": (filled_if(lambda box, all_of_it, usual, threshold: True), "slender shape is lost"),
+        "never": (filled_if(lambda box, all_of_it, usual, threshold: False), "must be filled"),
+        "the other way round": (
+            filled_if(lambda box, all_of_it, usual, threshold: box.mean() > threshold * usual),
+            "Yours stays",
+        ),
+        "pixels in place of a share": (
+            filled_if(lambda box, all_of_it, usual, threshold: box.sum() < threshold * usual),
+            "must be filled",
+        ),
+        "below the usual": (
+            filled_if(lambda box, all_of_it, usual, threshold: box.mean() < usual),
+            "slender shape is lost",
+        ),
+        "all of the picture": (fills_all, "outside of the box"),
+        "only what was background": (only_background, "whatever was there"),
+        "the box alone": (cut_out, "whole mask"),
+    },
+    "07.5": {
+        "the bug itself": (the_bug_itself, "never wrong"),
+        "void is background": (void_as_background, "Now void is background"),
+        "the sum": (
+            lambda logits, masks: cross_entropy(logits, masks.long(), ignore_index=255, reduction="sum"),
+            "the sum over",
+        ),
+        "a loss for each pixel": (
+            lambda logits, masks: cross_entropy(logits, masks.long(), ignore_index=255, reduction="none"),
+            "One number",
+        ),
+        "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels teach"),
+    },
+}
+
+
+def test_the_core_is_the_library_s():
+    label = inner_rectangles(torch.zeros(3, 60, 90), torch.tensor([[10, 5, 80, 55]]), torch.tensor([1]))
+    x1, y1, x2, y2 = core((10, 5, 80, 55), 0.2)
+    assert (label == 1).nonzero().amin(0).tolist() == [y1, x1]
+    assert (label == 1).nonzero().amax(0).tolist() == [y2 - 1, x2 - 1]
+
+
+def test_painted_boxes_are_the_library_s():
+    boxes, classes = torch.tensor([[0, 0, 4, 4], [1, 1, 7, 3], [2, 2, 4, 6]]), torch.tensor([1, 2, 3])
+    assert torch.equal(paint_boxes(boxes, classes, (8, 9)), rectangles(torch.zeros(3, 8, 9), boxes, classes))
