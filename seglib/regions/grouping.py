@@ -20,6 +20,7 @@ from seglib.regions.colours import Channels
 
 Cue = Literal["colour", "texture", "size", "fill"]
 CUES: tuple[Cue, ...] = get_args(Cue)
+Index = NDArray[np.int64]
 COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
 STEEPEST = 0.5  # a step of colour per pixel from which on the last bin of texture counts
 
@@ -45,6 +46,11 @@ class Regions:
     texture: NDArray[np.float32]
     neighbours: list[set[int]]
     pixels: int
+
+    def copy(self) -> Regions:
+        """The same, to be grouped in another way."""
+        rows = (self.sizes, self.low, self.high, self.colour, self.texture)
+        return Regions(*(values.copy() for values in rows), list(map(set, self.neighbours)), self.pixels)
 
 
 def group(regions: Regions, cues: Sequence[Cue] = CUES) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -90,13 +96,13 @@ def merge(regions: Regions, one: int, other: int, *, made: int) -> int:
         The number of the new region.
     """
     new = (len(regions.sizes) + 1) // 2 + made
-    pair = [one, other]
-    share = regions.sizes[pair] / regions.sizes[pair].sum()
-    regions.sizes[new] = regions.sizes[pair].sum()
-    regions.low[new] = regions.low[pair].min(axis=0)
-    regions.high[new] = regions.high[pair].max(axis=0)
-    regions.colour[new] = share @ regions.colour[pair]
-    regions.texture[new] = share @ regions.texture[pair]
+    size = float(regions.sizes[one] + regions.sizes[other])
+    share = float(regions.sizes[one]) / size
+    regions.sizes[new] = size
+    regions.low[new] = np.minimum(regions.low[one], regions.low[other])
+    regions.high[new] = np.maximum(regions.high[one], regions.high[other])
+    for histogram in (regions.colour, regions.texture):
+        histogram[new] = share * histogram[one] + (1 - share) * histogram[other]
     around = (regions.neighbours[one] | regions.neighbours[other]) - {one, other}
     for near in around:
         regions.neighbours[near] -= {one, other}
@@ -107,31 +113,32 @@ def merge(regions: Regions, one: int, other: int, *, made: int) -> int:
 
 def similarity(regions: Regions, one: int, others: Sequence[int], cues: Sequence[Cue] = CUES) -> NDArray:
     """How similar region `one` is to each of M others, (M,): the sum of the cues, each 0..1."""
-    return np.sum([SIMILARITIES[cue](regions, one, others) for cue in cues], axis=0)
+    index = np.asarray(others)
+    return sum((SIMILARITIES[cue](regions, one, index) for cue in cues), np.zeros(len(index)))
 
 
-def _by_colour(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
+def _by_colour(regions: Regions, one: int, others: Index) -> NDArray:
     """What the histograms have in common."""
-    return np.minimum(regions.colour[one], regions.colour[others]).sum(axis=1)
+    return np.minimum(regions.colour[one], regions.colour.take(others, axis=0)).sum(axis=1)
 
 
-def _by_texture(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
-    return np.minimum(regions.texture[one], regions.texture[others]).sum(axis=1)
+def _by_texture(regions: Regions, one: int, others: Index) -> NDArray:
+    return np.minimum(regions.texture[one], regions.texture.take(others, axis=0)).sum(axis=1)
 
 
-def _by_size(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
+def _by_size(regions: Regions, one: int, others: Index) -> NDArray:
     """Small ones first, so that all parts of the picture grow alike."""
     return 1 - (regions.sizes[one] + regions.sizes[others]) / regions.pixels
 
 
-def _by_fill(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
+def _by_fill(regions: Regions, one: int, others: Index) -> NDArray:
     """How well the two fill the box around both: one that lies within the other fits best."""
-    low = np.minimum(regions.low[one], regions.low[others])
-    box = (np.maximum(regions.high[one], regions.high[others]) - low).prod(axis=1)
-    return 1 - (box - regions.sizes[one] - regions.sizes[others]) / regions.pixels
+    low = np.minimum(regions.low[one], regions.low.take(others, axis=0))
+    height, width = (np.maximum(regions.high[one], regions.high.take(others, axis=0)) - low).T
+    return 1 - (height * width - regions.sizes[one] - regions.sizes[others]) / regions.pixels
 
 
-SIMILARITIES: dict[Cue, Callable[[Regions, int, Sequence[int]], NDArray]] = {
+SIMILARITIES: dict[Cue, Callable[[Regions, int, Index], NDArray]] = {
     "colour": _by_colour, "texture": _by_texture, "size": _by_size, "fill": _by_fill,
 }  # fmt: skip
 
