@@ -49,8 +49,9 @@ class Regions:
 
     def copy(self) -> Regions:
         """The same, to be grouped in another way."""
-        rows = (self.sizes, self.low, self.high, self.colour, self.texture)
-        return Regions(*(values.copy() for values in rows), list(map(set, self.neighbours)), self.pixels)
+        low, high, near = self.low.copy(), self.high.copy(), [set(near) for near in self.neighbours]
+        colour, texture = self.colour.copy(), self.texture.copy()
+        return Regions(self.sizes.copy(), low, high, colour, texture, near, self.pixels)
 
 
 def group(regions: Regions, cues: Sequence[Cue] = CUES) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
