@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from seglib.regions.colours import Space, checked, in_space
-from seglib.regions.grouping import CUES, Cue, describe, group
+from seglib.regions.descriptions import describe
+from seglib.regions.grouping import CUES, Cue, group
 from seglib.regions.strategies import Strategy
 from seglib.regions.superpixels import superpixels
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from seglib.data.scenes import Scenes
 from seglib.regions import hierarchy, superpixels
 from seglib.regions.colours import checked, in_space
-from seglib.regions.grouping import CUES, Regions, describe, group, merge, similarity, steps
+from seglib.regions.descriptions import describe, steps
+from seglib.regions.grouping import CUES, Regions, group, merge, similarity
 from seglib.regions.hierarchy import hierarchies
 from seglib.regions.strategies import Strategy
 from seglib.regions.superpixels import renumbered
