@@ -1,8 +1,7 @@
 """Hierarchical grouping: the two most similar neighbours become one, again and again.
 
 This is the heart of selective search: Uijlings, van de Sande, Gevers, Smeulders, "Selective Search for Object
-Recognition", 2013, section 3. We depart from it in one thing: texture is seen in the colour space's channels
-at eight directions as there, but in bins of fixed width, so that it means the same in every picture.
+Recognition", 2013, section 3.
 """
 
 from __future__ import annotations
@@ -12,16 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from seglib.regions.colours import Channels
-
 Cue = Literal["colour", "texture", "size", "fill"]
 CUES: tuple[Cue, ...] = get_args(Cue)
-COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
-STEEPEST = 0.5  # a step of colour per pixel from which on the last bin of texture counts
+Index = NDArray[np.int64]
 
 
 @dataclass
@@ -45,6 +40,12 @@ class Regions:
     texture: NDArray[np.float32]
     neighbours: list[set[int]]
     pixels: int
+
+    def copy(self) -> Regions:
+        """The same, to be grouped in another way."""
+        low, high, near = self.low.copy(), self.high.copy(), [set(near) for near in self.neighbours]
+        colour, texture = self.colour.copy(), self.texture.copy()
+        return Regions(self.sizes.copy(), low, high, colour, texture, near, self.pixels)
 
 
 def group(regions: Regions, cues: Sequence[Cue] = CUES) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -90,13 +91,13 @@ def merge(regions: Regions, one: int, other: int, *, made: int) -> int:
         The number of the new region.
     """
     new = (len(regions.sizes) + 1) // 2 + made
-    pair = [one, other]
-    share = regions.sizes[pair] / regions.sizes[pair].sum()
-    regions.sizes[new] = regions.sizes[pair].sum()
-    regions.low[new] = regions.low[pair].min(axis=0)
-    regions.high[new] = regions.high[pair].max(axis=0)
-    regions.colour[new] = share @ regions.colour[pair]
-    regions.texture[new] = share @ regions.texture[pair]
+    size = float(regions.sizes[one] + regions.sizes[other])
+    share = float(regions.sizes[one]) / size
+    regions.sizes[new] = size
+    regions.low[new] = np.minimum(regions.low[one], regions.low[other])
+    regions.high[new] = np.maximum(regions.high[one], regions.high[other])
+    for histogram in (regions.colour, regions.texture):
+        histogram[new] = share * histogram[one] + (1 - share) * histogram[other]
     around = (regions.neighbours[one] | regions.neighbours[other]) - {one, other}
     for near in around:
         regions.neighbours[near] -= {one, other}
@@ -107,31 +108,32 @@ def merge(regions: Regions, one: int, other: int, *, made: int) -> int:
 
 def similarity(regions: Regions, one: int, others: Sequence[int], cues: Sequence[Cue] = CUES) -> NDArray:
     """How similar region `one` is to each of M others, (M,): the sum of the cues, each 0..1."""
-    return np.sum([SIMILARITIES[cue](regions, one, others) for cue in cues], axis=0)
+    index = np.asarray(others)
+    return sum((SIMILARITIES[cue](regions, one, index) for cue in cues), np.zeros(len(index)))
 
 
-def _by_colour(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
+def _by_colour(regions: Regions, one: int, others: Index) -> NDArray:
     """What the histograms have in common."""
-    return np.minimum(regions.colour[one], regions.colour[others]).sum(axis=1)
+    return np.minimum(regions.colour[one], regions.colour.take(others, axis=0)).sum(axis=1)
 
 
-def _by_texture(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
-    return np.minimum(regions.texture[one], regions.texture[others]).sum(axis=1)
+def _by_texture(regions: Regions, one: int, others: Index) -> NDArray:
+    return np.minimum(regions.texture[one], regions.texture.take(others, axis=0)).sum(axis=1)
 
 
-def _by_size(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
+def _by_size(regions: Regions, one: int, others: Index) -> NDArray:
     """Small ones first, so that all parts of the picture grow alike."""
     return 1 - (regions.sizes[one] + regions.sizes[others]) / regions.pixels
 
 
-def _by_fill(regions: Regions, one: int, others: Sequence[int]) -> NDArray:
+def _by_fill(regions: Regions, one: int, others: Index) -> NDArray:
     """How well the two fill the box around both: one that lies within the other fits best."""
-    low = np.minimum(regions.low[one], regions.low[others])
-    box = (np.maximum(regions.high[one], regions.high[others]) - low).prod(axis=1)
-    return 1 - (box - regions.sizes[one] - regions.sizes[others]) / regions.pixels
+    low = np.minimum(regions.low[one], regions.low.take(others, axis=0))
+    height, width = (np.maximum(regions.high[one], regions.high.take(others, axis=0)) - low).T
+    return 1 - (height * width - regions.sizes[one] - regions.sizes[others]) / regions.pixels
 
 
-SIMILARITIES: dict[Cue, Callable[[Regions, int, Sequence[int]], NDArray]] = {
+SIMILARITIES: dict[Cue, Callable[[Regions, int, Index], NDArray]] = {
     "colour": _by_colour, "texture": _by_texture, "size": _by_size, "fill": _by_fill,
 }  # fmt: skip
 
@@ -141,76 +143,3 @@ def _likenesses(
 ) -> list[tuple[int, float]]:
     """(other, similarity) of each other; they are looked at together, which is faster than one by one."""
     return list(zip(others, similarity(regions, one, others, cues).tolist())) if others else []
-
-
-def describe(labels: NDArray[np.int64], colours: Channels) -> Regions:
-    """Look at every pixel, once: sizes, boxes, histograms and neighbours of S superpixels.
-
-    Args:
-        labels: (H, W) superpixels, 0..S-1, all of which occur.
-        colours: (H, W, C) 0..1.
-
-    Returns:
-        S regions, and room for S - 1 more.
-    """
-    count = int(labels.max()) + 1
-    low, high = _corners(labels, count)
-    return Regions(
-        _with_room(np.bincount(labels.ravel()).astype(np.float64)),
-        _with_room(low),
-        _with_room(high),
-        _with_room(_histogram(labels, colours * COLOUR_BINS, COLOUR_BINS, count)),
-        _with_room(_histogram(labels, steps(colours) * (TEXTURE_BINS / STEEPEST), TEXTURE_BINS, count)),
-        _touching(labels, count),
-        labels.size,
-    )
-
-
-def steps(colours: Channels) -> Channels:
-    """(H, W, 8 C) how steeply each channel rises in eight directions, by Gaussian derivatives, or 0."""
-    smooth = cv2.GaussianBlur(colours, (0, 0), 1).reshape(colours.shape)
-    right = cv2.Sobel(smooth, -1, 1, 0, ksize=1, scale=0.5).reshape(colours.shape)
-    down = cv2.Sobel(smooth, -1, 0, 1, ksize=1, scale=0.5).reshape(colours.shape)
-    angles = np.arange(DIRECTIONS, dtype=np.float32) * (2 * np.pi / DIRECTIONS)
-    return np.concatenate(
-        [np.maximum(np.cos(angle) * right + np.sin(angle) * down, 0) for angle in angles], axis=2
-    )
-
-
-def _histogram(labels: NDArray[np.int64], values: Channels, bins: int, count: int) -> NDArray[np.float32]:
-    """(S, C * bins) a histogram of every channel of every superpixel, side by side; each row sums to 1."""
-    channels = values.shape[2]
-    place = np.minimum(values.astype(np.int32), bins - 1)
-    place += (labels.astype(np.int32)[..., None] * channels + np.arange(channels, dtype=np.int32)) * bins
-    found = np.bincount(place.ravel(), minlength=count * channels * bins).reshape(count, channels * bins)
-    return (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _corners(labels: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(S, 2) first row and column of each superpixel, and (S, 2) the first after it."""
-    low, high = np.full((count, 2), max(labels.shape)), np.zeros((count, 2), np.int64)
-    for axis in range(2):
-        where = np.indices(labels.shape)[axis].ravel()
-        np.minimum.at(low[:, axis], labels.ravel(), where)
-        np.maximum.at(high[:, axis], labels.ravel(), where + 1)
-    return low, high
-
-
-def _touching(labels: NDArray[np.int64], count: int) -> list[set[int]]:
-    """For each superpixel those that share a side of a pixel with it."""
-    beside = np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()])
-    below = np.stack([labels[:-1].ravel(), labels[1:].ravel()])
-    pairs = np.concatenate([beside, below], axis=1)
-    one, other = pairs[:, pairs[0] != pairs[1]]
-    codes = np.unique(np.minimum(one, other) * count + np.maximum(one, other))
-    neighbours: list[set[int]] = [set() for _ in range(2 * count - 1)]
-    for code in codes.tolist():
-        one, other = divmod(code, count)
-        neighbours[one].add(other)
-        neighbours[other].add(one)
-    return neighbours
-
-
-def _with_room(rows: NDArray) -> NDArray:
-    """(S, ...) rows and S - 1 empty ones."""
-    return np.concatenate([rows, np.zeros_like(rows[1:])])

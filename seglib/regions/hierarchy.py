@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +10,8 @@ import torch
 from torch import Tensor
 
 from seglib.regions.colours import Space, checked, in_space
-from seglib.regions.grouping import CUES, Cue, describe, group
+from seglib.regions.descriptions import describe
+from seglib.regions.grouping import CUES, Cue, group
 from seglib.regions.strategies import Strategy
 from seglib.regions.superpixels import superpixels
 
@@ -131,7 +131,7 @@ def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[
         labels = superpixels(image, scale=scale, space=space)
         regions = describe(labels.numpy(), in_space(image, space))
         yield [
-            Hierarchy(labels, *map(torch.from_numpy, group(deepcopy(regions), strategy.cues)))
+            Hierarchy(labels, *map(torch.from_numpy, group(regions.copy(), strategy.cues)))
             for strategy in strategies
             if strategy[:2] == (space, scale)
         ]

@@ -26,8 +26,8 @@ from seglib.tensor_files import TensorFileError
 
 SEEN_BY_THE_NET = ("crops.py", "features.py")
 BEHIND_PROPOSALS = (
-    "colours.py", "superpixels.py", "grouping.py", "hierarchy.py", "strategies.py", "search.py",
-    "proposals.py", "packing.py",
+    "colours.py", "superpixels.py", "descriptions.py", "grouping.py", "hierarchy.py",
+    "strategies.py", "search.py", "proposals.py", "packing.py",
 )  # fmt: skip
 
 

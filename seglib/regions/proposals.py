@@ -194,4 +194,5 @@ def _superpixel_corners(labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 def _least(members: Tensor, values: Tensor, otherwise: int) -> Tensor:
     """(R,) the least of the values (S,) over the superpixels of each region."""
-    return values.expand_as(members).masked_fill(~members, otherwise).amin(dim=1)
+    row = values.int()  # half the memory of int64, and so half the time
+    return row.expand_as(members).masked_fill(~members, otherwise).amin(dim=1).long()

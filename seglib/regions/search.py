@@ -14,6 +14,7 @@ from seglib.regions.colours import checked
 from seglib.regions.hierarchy import Hierarchy, hierarchies
 from seglib.regions.proposals import Proposals
 from seglib.regions.strategies import FAST, Strategy
+from seglib.regions.superpixels import renumbered
 
 LARGEST = 500 * 500  # pixels; a larger picture is searched at this size
 LEAST = 1e-3  # stability of a node that is as like its surroundings as its parts were like each other
@@ -129,13 +130,15 @@ def _on_common_superpixels(
 ) -> tuple[Tensor, Tensor]:
     """Labels (H, W) and members (R, S) of nodes of several trees, on the coarsest superpixels they share."""
     labels = _intersection([tree.labels for tree in trees])
-    count = int(labels.max()) + 1
-    members = torch.zeros(len(nodes), count, dtype=torch.bool)
-    for owner, tree in enumerate(trees):
-        within = torch.zeros(count, dtype=torch.long)
-        within[labels.flatten()] = tree.labels.flatten()  # the tree's superpixel that holds the common one
-        members[owners == owner] = tree.members(nodes[owners == owner])[:, within]
-    return _joined(labels, members)
+    within = torch.zeros(len(trees), int(labels.max()) + 1, dtype=torch.long)
+    for holds, tree in zip(within, trees):
+        holds[labels.flatten()] = tree.labels.flatten()  # the tree's superpixel that holds the common one
+    parts = [tree.members(nodes[owners == owner]) for owner, tree in enumerate(trees)]
+    first, new = _told_apart(parts, within)
+    members = torch.zeros(len(nodes), len(first), dtype=torch.bool)
+    for owner, (part, holds) in enumerate(zip(parts, within)):
+        members[owners == owner] = part[:, holds[first]]
+    return new[labels], members
 
 
 def _intersection(maps: Sequence[Tensor]) -> Tensor:
@@ -143,13 +146,22 @@ def _intersection(maps: Sequence[Tensor]) -> Tensor:
     common = maps[0]
     for labels in maps[1:]:
         if labels is not maps[0]:
-            codes = (common * (labels.max() + 1) + labels).numpy()
-            common = torch.from_numpy(np.unique(codes, return_inverse=True)[1].reshape(codes.shape))
+            common = renumbered(common * (labels.max() + 1) + labels)
     return common
 
 
-def _joined(labels: Tensor, members: Tensor) -> tuple[Tensor, Tensor]:
-    """Superpixels that no region tells apart become one."""
-    numbers = torch.randint(2**40, (len(members),), generator=torch.Generator().manual_seed(0)).double()
-    _, first, new = np.unique((numbers @ members.double()).numpy(), return_index=True, return_inverse=True)
-    return torch.from_numpy(new)[labels], members[:, first]
+def _told_apart(parts: Sequence[Tensor], within: Tensor) -> tuple[Tensor, Tensor]:
+    """Superpixels that no region tells apart become one: the first of each, and (S,) the new numbers.
+
+    Every region draws a number; a superpixel's name is the sum over the regions that it is in.
+
+    Args:
+        parts: of each tree, (R, S) the superpixels of its regions.
+        within: (trees, S) the superpixel of each tree that holds each common one.
+    """
+    chance, names = torch.Generator().manual_seed(0), torch.zeros(within.shape[1], dtype=torch.double)
+    for part, holds in zip(parts, within):
+        numbers = torch.randint(2**40, (len(part),), generator=chance).double()
+        names += (numbers @ part.double())[holds]
+    _, first, new = np.unique(names.numpy(), return_index=True, return_inverse=True)
+    return torch.from_numpy(first), torch.from_numpy(new)

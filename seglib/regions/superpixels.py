@@ -45,4 +45,24 @@ def superpixels(image: Tensor, *, scale: float = 100, space: Space = "lab", sigm
         found = felzenszwalb(colours, scale=scale, sigma=sigma, min_size=int(scale / 2))[::2, ::2]
     else:
         found = felzenszwalb(colours, scale=scale, sigma=sigma, min_size=int(scale / 2))
-    return torch.from_numpy(np.unique(found, return_inverse=True)[1].reshape(found.shape))
+    return renumbered(torch.from_numpy(found))
+
+
+def renumbered(codes: Tensor) -> Tensor:
+    """The same map with the numbers 0, 1, 2 ... in place of those that occur, which stay in their order.
+
+    Args:
+        codes: (H, W) int64, at least 0.
+
+    Returns:
+        (H, W) int64.
+
+    Example:
+        >>> renumbered(torch.tensor([[7, 7, 2], [9, 2, 2]]))
+        tensor([[1, 1, 0],
+                [2, 0, 0]])
+    """
+    if int(codes.max()) > 20 * codes.numel():  # a table of all numbers would be larger than it is fast
+        return codes.unique(return_inverse=True)[1]
+    occurs = codes.flatten().bincount() > 0
+    return (occurs.cumsum(0) - 1)[codes]

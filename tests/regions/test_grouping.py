@@ -14,9 +14,11 @@ from torch import Tensor
 from seglib.data.scenes import Scenes
 from seglib.regions import hierarchy, superpixels
 from seglib.regions.colours import checked, in_space
-from seglib.regions.grouping import CUES, Regions, describe, group, merge, similarity, steps
+from seglib.regions.descriptions import describe, steps
+from seglib.regions.grouping import CUES, Regions, group, merge, similarity
 from seglib.regions.hierarchy import hierarchies
 from seglib.regions.strategies import Strategy
+from seglib.regions.superpixels import renumbered
 
 
 def scene(seed: int = 0) -> Tensor:
@@ -40,6 +42,21 @@ def test_a_description_by_hand() -> None:
     assert regions.colour[:3].argmax(axis=1).tolist() == [0, 0, 24]
     assert regions.colour[:3].sum(axis=1) == pytest.approx(1)
     assert regions.texture[:3].sum(axis=1) == pytest.approx(1)
+
+
+def test_a_copy_is_grouped_alone() -> None:
+    regions = describe(*three())
+    group(regions.copy())
+    again = describe(*three())
+    assert regions.neighbours == again.neighbours
+    for name in ("sizes", "low", "high", "colour", "texture"):
+        assert (getattr(regions, name) == getattr(again, name)).all()
+
+
+@pytest.mark.parametrize("largest", [9, 10**9])
+def test_numbers_without_gaps_in_the_same_order(largest: int) -> None:
+    codes = torch.tensor([[7, 7, 2], [largest, 2, 2]])
+    assert renumbered(codes).tolist() == [[1, 1, 0], [2, 0, 0]]
 
 
 def test_each_cue_by_hand() -> None:
