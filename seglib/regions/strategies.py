@@ -35,7 +35,7 @@ FAST = (
     Strategy("hsv", 100, FILL),
 )
 # A large object is many superpixels, and few hierarchies happen to put together all of them: on pets the best
-# overlap grows with the number of hierarchies. So here are 48, of every kind; OpenCV's Quality has more yet.
+# overlap grows with the number of hierarchies. So here are 48, of every kind.
 QUALITY = tuple(
     Strategy(space, scale, cues)
     for space in SPACES

@@ -29,12 +29,12 @@ def check_settings(net: Any, lr: Any, clip: float, size: Any) -> None:
         what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
         raise ValueError(f"net is {what}; give a net that was built, a torch.nn.Module")
     for rate in lr.values() if isinstance(lr, Mapping) else [lr]:
-        if not isinstance(rate, Real) or not 0 <= rate < float("inf"):
+        if not isinstance(rate, Real) or not 0 <= float(rate) < float("inf"):
             raise ValueError(f"lr={lr!r} must be a number of at least 0, or a dict of such numbers")
     if not clip > 0:
         raise ValueError(f"clip={clip} must be above 0; float('inf') leaves gradients as they are")
     pair = isinstance(size, (tuple, list)) and len(size) == 2
-    if size is not None and not (pair and all(isinstance(side, Integral) and side > 0 for side in size)):
+    if size is not None and not (pair and all(isinstance(side, Integral) and int(side) > 0 for side in size)):
         raise ValueError(f"size={size!r} must be (height, width), two whole numbers of at least 1")
 
 
