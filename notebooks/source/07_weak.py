@@ -61,7 +61,7 @@ parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in 
 data, val, test = [evenly(part, number) for part, number in zip(parts, (many, few, few))]
 known = given(data)
 pictures(
-    [boxed(data[i][0], known[i], data.classes) for i in range(4)],
+    [boxed(data[i][0], known[i], data.classes) for i in range(0, len(data), len(data) // 4)],
     alt="Four pictures of the data set, each with boxes around its objects.",
 )
 
@@ -120,8 +120,8 @@ pictures(
 )
 
 # %% [markdown]
-# Now for the whole data set. `pseudo_labels` is your function, for every picture: it makes a data set with
-# the same pictures and other masks.
+# Now for the whole data set. `pseudo_labels` does what your function does, for every picture: it makes a data
+# set with the same pictures and other masks. Filled boxes are called `"rectangles"` there.
 #
 # [[07.p2]]
 
@@ -192,10 +192,10 @@ for scheme in ("box-i", "grabcut+"):
     found[scheme] = quality(made[scheme])
 
 # %% [markdown]
-# Pale is 255: not sure.
+# Pale is 255, not sure. The truth may have some, too: void, where nobody judges.
 
 # %%
-shown = [0, 1, 2]
+shown = [0, 1, len(data) - 1]
 pictures(
     [overlay(data[i][0], mask, data.classes) for i in shown
      for mask in (*(labels.mask(i) for labels in made.values()), data[i][1])],
@@ -344,7 +344,7 @@ print(f"The last third brought {late:+.1f} points:", "a plateau" if late < 2 els
 # %% [markdown] tags=["train"]
 # ## The same net, taught by boxes
 #
-# Filled boxes and Box-i; then GrabCut+ and M-and-G+.
+# Filled boxes, Box-i and M-and-G+. BoxSup and GrabCut+ come in rounds, below.
 
 # %%
 from seglib.training.finish import finish
@@ -362,11 +362,7 @@ def teach(name, labels):
 
 
 # %%
-for scheme in ("rectangles", "box-i"):
-    teach(scheme, made[scheme])
-
-# %%
-for scheme in ("grabcut+", "m-and-g+"):
+for scheme in ("rectangles", "box-i", "m-and-g+"):
     teach(scheme, made[scheme])
 
 # %% [markdown]
@@ -405,8 +401,8 @@ drift = list(rounds(new_net, made["rectangles"], relabel=naive, most=3, still=0,
 print(*drift, sep="\n")
 
 # %%
-gain = 100 * (drift[-1].quality.filled.mean_iou - drift[0].quality.filled.mean_iou)
-reveal("07.p3", "about the same" if abs(gain) < 1 else "better" if gain > 0 else "worse")
+moved = 100 * (drift[-1].quality.filled.mean_iou - drift[0].quality.filled.mean_iou)
+reveal("07.p3", "about the same" if abs(moved) < 1 else "better" if moved > 0 else "worse")
 
 # %% [markdown]
 # "Simple Does It" cleans between the rounds, by three rules:
@@ -443,7 +439,8 @@ check("07.4", reset)
 # hint("07.4")
 
 # %% [markdown]
-# Fill rates need shapes, and we have none. GrabCut+'s will do. They need not be exact.
+# Fill rates need shapes, and we have none. GrabCut+'s will do; they need not be exact. A class with a single
+# box keeps 100 %, the paper's rule.
 
 # %%
 from seglib.weak.cleaning import fill_rates
@@ -492,6 +489,14 @@ bars(
     },
     alt="mIoU of the labels against the truth, round by round, naive and with the three rules.",
 )
+
+# %% [markdown]
+# And if the first labels are good already? GrabCut+, and one round by the rules.
+
+# %%
+better = list(rounds(new_net, made["grabcut+"], relabel=Rules(rates), most=2, still=0, **recipe))
+print(*better, sep="\n")
+trained["grabcut+"], trained["grabcut+, 2 rounds"] = (one.segmenter for one in better)
 
 # %% [markdown]
 # Here we look at true masks, to see what happens. Who has boxes only cannot. `rounds` stops where few labels
@@ -545,6 +550,8 @@ whole = gain("full supervision")
 for name, scores in table.items():
     share = f"{100 * gain(name) / whole:5.0f} % of the gain" if whole > 0 else ""
     print(f"{name:21} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU {rim(scores):5.1f}   {share}")
+if late >= 2:
+    print("Full supervision is not at its plateau, so these shares mean little.")
 
 # %%
 valid = {name: evaluate(one, val, boundary=False).mean_iou for name, one in trained.items()}
@@ -560,7 +567,7 @@ bars(
         "mIoU (%)": {name: 100 * scores.mean_iou for name, scores in table.items()},
         "Boundary IoU of the objects (%)": {name: rim(scores) for name, scores in table.items()},
     },
-    alt="mIoU and Boundary IoU of nets taught by boxes in six ways, by true masks, and of all background.",
+    alt="mIoU and Boundary IoU of nets taught by boxes, each way, by true masks, and of all background.",
 )
 
 # %% [markdown]
@@ -577,23 +584,29 @@ bars(
 # | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
 # |---|---|---|---|---|---|
 # | full supervision | | | 90.3 | 17.2 | 100 |
-# | GrabCut+ | 82.2 | 0 | 83.7 | 12.7 | 90 ± 2 |
-# | M-and-G+ | 76.5 | 28.1 | 83.3 | 14.2 | 90 ± 1 |
-# | BoxSup, one round | 74.4 | 0 | 81.2 | 10.5 | 87 ± 3 |
-# | GrabCut+-i, by votes | 71.4 | 16.8 | 76.6 | 8.2 | 80 ± 6 |
-# | Box-i | 70.9 | 43.7 | 71.0 | 2.5 | 72 ± 4 |
-# | filled boxes | 68.3 | 0 | 63.0 | 8.6 | 60 ± 3 |
+# | GrabCut+, then one round by the rules | 85.6 | 0 | 86.5 | 14.1 | 94.3 ± 0.2 |
+# | GrabCut+ | 82.2 | 0 | 83.7 | 12.7 | 90.2 ± 2.0 |
+# | M-and-G+ | 76.5 | 28.1 | 83.3 | 14.2 | 89.7 ± 1.1 |
+# | BoxSup, one round | 74.4 | 0 | 81.2 | 10.5 | 86.5 ± 3.1 |
+# | GrabCut+-i: votes of many runs | 74.6 | 18.3 | 80.2 | 7.6 | 85.1 ± 4.5 |
+# | Box-i | 70.9 | 43.7 | 71.0 | 2.5 | 71.7 ± 4.3 |
+# | filled boxes | 68.3 | 0 | 63.0 | 8.6 | 59.8 ± 3.3 |
 # | all background | | | 22.3 | 0 | 0 |
 #
-# Full supervision is at its plateau: twice the steps bring half a point of mIoU. The same command measures
-# street scenes: `--data camvid` puts boxes around cars and people.
+# Full supervision is at its plateau: twice the steps bring half a point of mIoU. The round is measured by
+# `python benchmarks/weak.py rounds --data pets --steps 150 --rounds 3`. With `--data camvid` both put boxes
+# around cars and people.
 
 # %% [markdown]
-# * **Nine tenths of the gain, from boxes.** Not the 95 % of the papers.
+# * **94 % of the gain, from boxes.** The papers below have 95 and 97 %, but of plain mIoU. Counted so, ours
+#   are 96 %: all background is in both.
+# * **One round paid, a second did not.** The first brought 1.4 to 4.1 points, seed by seed. The second took
+#   back 0.6 to 2.0, while its labels were as good. So keep a few true masks, to know when to stop.
 # * **Ignored pixels beat wrong ones** where the wrong ones are many: Box-i beat filled boxes in every seed.
-#   M-and-G+ and GrabCut+ are even, and the votes of GrabCut+-i lost to GrabCut+ in every seed.
+#   Where labels are good they do not: M-and-G+ is even with GrabCut+, and GrabCut+-i below it in every seed.
 # * **mIoU does not tell of rims.** Box-i gains most over filled boxes, and has the worst outlines of all:
-#   nobody ever told its net where an object ends.
+#   nobody ever told its net where an object ends. And the round by the rules made labels better in mIoU, from
+#   82.2 to 85.6, and worse at the rims, from 27.5 to 23.3.
 
 # %% [markdown]
 # **What the papers had.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Their ratios
@@ -644,7 +657,7 @@ print(f"{objects} boxes, {minutes:.1f} min. As long: the masks of {number} of th
 predict("07.p4", ...)
 
 # %%
-masks = f"masks of {number} pictures"
+masks = f"masks of {number}"
 teach(masks, evenly(data, number))
 table[masks] = evaluate(trained[masks], test)
 ahead = gain(best) - gain(masks)
