@@ -85,6 +85,7 @@ def quality(labels: Labelled) -> Quality:
         one = picture_quality(label, true, labels.classes)
         sure += one.labelled.confusion
         all_of_it += one.filled.confusion
+        assert one.filled.boundary is not None  # it is always measured there
         rims += one.filled.boundary
         ignored, pixels = ignored + int((label == VOID).sum()), pixels + label.numel()
     name, where = labels.scheme, f"{labels.truth.name} {labels.split}"

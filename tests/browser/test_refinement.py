@@ -119,7 +119,7 @@ def test_the_rules_by_key_one_after_the_other(card: Locator, twin: RefinementExp
     card.locator(".seglib-strip canvas").last.click()
     twin.stage = "reset"
     agree(card, twin)
-    press(card, card.get_by_label("Step"), "Home")
+    press(card, card.get_by_role("slider", name="Step"), "Home")
     twin.round = 0
     agree(card, twin)
     expect(card.get_by_label("Reset below")).not_to_be_visible()

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
+from tests.browser.explorer import press
 from tests.browser.lab import ARTEFACTS, Lab, until, watch
 from tests.browser.widget import Widget
 
@@ -36,13 +37,17 @@ def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(lab: Lab, context: 
     try:
         notebook.run_all()
         shown = Widget(notebook, "Refinement explorer")
-        shown.press(shown.card.get_by_label("Reset below"), "End")
+        dial = shown.card.get_by_label("Reset below")
+        shown.press(dial, "Home")
+        until(lambda: shown.python("explorer.threshold") == 0, "Python reads the dial", 10)
+        assert shown.python("len(explorer.reset)") == 0
+        shown.press(dial, "End")
         until(lambda: shown.python("explorer.threshold") == 1, "Python reads the dial", 10)
         assert shown.python("len(explorer.reset)") > 0
         expect(shown.card.locator(".seglib-explains")).to_have_text(shown.python("explorer.says()"))
         shown.execute("explorer.stage = 'net'")
         expect(shown.card.locator(".seglib-explains")).to_have_text(shown.python("explorer.says()"))
-        shown.press(shown.card.get_by_label("Step"), "ArrowLeft")
+        press(shown.card, shown.card.get_by_role("slider", name="Step"), "ArrowLeft")
         until(lambda: shown.python("explorer.round") == 0, "Python reads the round", 10)
         shown.card.screenshot(path=ARTEFACTS / "refinement-lab.png")
         assert not errors, errors

@@ -115,7 +115,8 @@ def says(state: State) -> str:
     if state.view == "rounds" or state.step is None:
         return round_words(facts, state.round, rules=state.view == "rules")
     words = rule_words(facts, state.step, state.stage, state.stop, state.round)
-    return f"{words} {reset_note(facts)}" if state.stop != facts.begin else words
+    elsewhere = state.stage == "reset" and state.stop != facts.begin
+    return f"{words} {reset_note(facts)}" if elsewhere else words
 
 
 def read_out(state: State) -> str:

@@ -24,7 +24,8 @@ function looking(model, data, scene) {
     if (view() === "schemes") return shot().says;
     if (!step()) return (view() === "rules" && shot().untouched) || shot().says;
     const words = outcome(step()).says[place()];
-    return data.thresholds[data.begin] === get("threshold") ? words : `${words} ${data.note}`;
+    const elsewhere = get("stage") === "reset" && data.thresholds[data.begin] !== get("threshold");
+    return elsewhere ? `${words} ${data.note}` : words;
   };
   const readOut = ([x, y]) => {
     const at = y * scene.width + x;
