@@ -31,7 +31,12 @@ def panel(axis: Axes, image: Tensor, title: str) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """As a PNG of 256 colours: a third of the bytes, and the eye does not miss the rest."""
+    """As a PNG of 256 colours: a third of the bytes, and the eye does not miss the rest.
+
+    Args:
+        figure: what was drawn.
+        path: the file; its folder is made if it is not there.
+    """
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, facecolor="white")
     path.parent.mkdir(parents=True, exist_ok=True)
