@@ -314,8 +314,8 @@ print(table["joined"])
 # | all of class 0 | 23.4 | 1.6 | |
 #
 # Foreground beats full in every seed, as published, and by more. Joining helps full in every seed. It helps
-# the foreground on streets, once that is fine-tuned; on pets it does not. There one animal fills most of the
-# box, good and bad regions share it, and the full crop cannot tell them apart.
+# the foreground on streets, once that is fine-tuned; on pets it does not. A likely reason: the animal fills
+# most of the box, good and bad regions share it, and the full crop cannot tell them apart.
 
 # %% [markdown]
 # Watch it paste: one region after the other, from the lowest score to the highest. Which class paints over
