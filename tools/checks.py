@@ -66,11 +66,6 @@ def units() -> Result:
     return pytest("units", ["-m", "not browser", *PAIRED], OMP_NUM_THREADS="1")
 
 
-def build() -> Result:
-    """The notebooks are what their sources say."""
-    return Result("build", run(["-m", "seglib.course.build", "--check"]), "notebooks built anew and compared")
-
-
 def solutions() -> Result:
     """The solved notebooks run on built-in scenes, and every output that is stored comes out the same."""
     return nbval("solutions", "--nbval", "notebooks/solutions", SEGLIB_DATA="none")
@@ -95,7 +90,7 @@ def browser() -> Result:
 
 
 STEPS: dict[str, Callable[[], Result]] = {
-    step.__name__: step for step in (lint, units, build, solutions, students, photographs, browser)
+    step.__name__: step for step in (lint, units, solutions, students, photographs, browser)
 }
 
 

@@ -1,11 +1,11 @@
-"""The committed notebooks are what their sources say; nbval and `build --check` run them."""
+"""The committed notebooks are what their sources say; nbval runs them and compares what they print."""
 
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from seglib.course import build, content
+from seglib.course import build, content, render
 from seglib.course.lint import lint
 from seglib.course.source import read_cells
 
@@ -36,6 +36,13 @@ def test_the_student_s_notebook_is_built_from_its_source(source):
 def test_the_solution_is_built_from_its_source(source):
     rebuilt = build.solution(read_cells(source), content.load(source.stem))
     assert shape(read(f"solutions/{source.stem}.ipynb")) == shape(rebuilt), "run `make notebooks`"
+
+
+def test_the_instructor_guide_is_made_of_the_sources():
+    lessons = [content.load(source.stem) for source in SOURCES]
+    chapters = [(lesson, build.notes(read_cells(path), lesson)) for path, lesson in zip(SOURCES, lessons)]
+    committed = (ROOT / "docs/instructor.md").read_text(encoding="utf-8")
+    assert committed == render.instructor_guide(chapters), "run `make notebooks`"
 
 
 def test_every_notebook_has_a_source():
