@@ -300,7 +300,7 @@ print(table["joined"])
 
 # %% [markdown]
 # One run, few pictures: the order may be luck. Here are three seeds: 60 pictures to learn from, 30 to choose
-# with, 30 of the test split, 150 regions. `python benchmarks/regions.py --pictures 60 --judged 30 --number 150
+# with, 30 of the test list, 150 regions. `python benchmarks/regions.py --pictures 60 --judged 30 --number 150
 # --precision bfloat16`; mIoU in %, beside what R-CNN's authors had on VOC.
 #
 # | | pets | CamVid | published |

@@ -623,7 +623,7 @@ bars(
 # end. With rules every round was better than the one before, in every seed.
 
 # %% [markdown]
-# **Bad boxes**, GrabCut+, the same pictures and nets: `python benchmarks/weak.py noise` with the same options.
+# **Bad boxes**, GrabCut+, the same pictures and nets: `python benchmarks/weak.py noise` with those options.
 #
 # | boxes | mIoU of the net |
 # |---|---|
