@@ -93,6 +93,7 @@ class Bench:
         """A result from the folder, or made and kept there."""
         asked, folder = self.asked, self.asked.folder
         whole = f"{asked.pictures} of {asked.judged}, {asked.backbone}, {asked.steps} steps, {what}"
+        whole += f", {asked.precision}"
         whole += f", {asked.side}" if asked.side else ""
         file = folder / self.name / f"{re.sub('[^a-z0-9]+', '-', whole.lower())}.json" if folder else None
         if file and file.exists():
