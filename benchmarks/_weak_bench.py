@@ -26,6 +26,7 @@ from seglib.segmenters import Constant
 from seglib.tables import Table
 from seglib.train import train
 from seglib.training.finish import finish
+from seglib.training.step import Step
 from seglib.weak.given import Given, given
 from seglib.weak.labelled import Labelled
 from seglib.weak.objects import Objects
@@ -71,17 +72,34 @@ class Bench:
         """A training: done before, or done now and kept."""
 
         def work() -> Result:
-            began = time.monotonic()
-            torch.manual_seed(seed)
-            net, steps = self.net(), times * self.asked.steps
+            began, steps = time.monotonic(), times * self.asked.steps
             val = {"val": self.val, "every": max(1, steps // 10)} if what.startswith("full") else {}
-            kind = self.training | {"steps": steps, "size": self.size, "seed": seed}
-            last = finish(train(net, data, **kind, **val), what)
+            net, last = self._train(what, data, seed, steps=steps, **val)
             curve = {str(n): 100 * one.mean_iou for n, one in last.history.scores.items()}
             found = self.judged(Trained(net, self.data.classes, self.size))
             return found | {"curve": curve, "seconds": time.monotonic() - began}
 
         return self.known(f"{what}, seed {seed}", work)
+
+    def by_scale(self, what: str, data: SegmentationDataset, seed: int, scales: Sequence[float]) -> Result:
+        """Mean IoU on the validation split, in %, by size, in times that of the training."""
+
+        def work() -> Result:
+            net, _ = self._train(what, data, seed, steps=self.asked.steps)
+            found = {}
+            for scale in scales:
+                size = round(self.size[0] * scale), round(self.size[1] * scale)
+                scores = evaluate(Trained(net, self.data.classes, size), self.val, boundary=False)
+                found[f"{scale:g}"] = 100 * scores.mean_iou
+            return found
+
+        return self.known(f"{what} by size, seed {seed}", work)
+
+    def _train(self, what: str, data: SegmentationDataset, seed: int, **kind: Any) -> tuple[nn.Module, Step]:
+        """A net and its last step."""
+        torch.manual_seed(seed)
+        net = self.net()
+        return net, finish(train(net, data, **self.training | {"size": self.size, "seed": seed} | kind), what)
 
     def known(self, what: str, work: Callable[[], Result]) -> Result:
         """A result: from this run, from the folder, or made now."""

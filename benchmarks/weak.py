@@ -6,6 +6,7 @@ Each part is asked for by its name, and each number is a training of the same ne
     schemes   labels of every scheme: their quality, then what a net makes of them
     rounds    train, predict, clean, train: naive recursion, the paper's rules, the rules that know how much
               of its box a class fills, and BoxSup's; label and net, round by round
+    scales    at which size should a net be asked for labels? On the *validation* split, to choose by
     mixed     m masks alone, and m masks with boxes for the rest, by seconds of annotation
     noise     boxes that are loosened, shifted, missing or of the wrong class
 
@@ -13,8 +14,9 @@ Judged on the test split, which nothing here was chosen on. The ratio is that of
 background*: (net - background) / (full supervision - background), both of one seed; a ratio of plain mIoU
 would flatter what learned nothing. Published on VOC 2012: 95.1 % (M-and-G+), 97.2 % (BoxSup), of plain mIoU.
 
-    SEGLIB_DATA=... python benchmarks/weak.py schemes [full rounds mixed noise] [--data pets camvid scenes]
-        [--steps 600] [--seeds 3] [--pictures 240] [--judged 100] [--rounds 4] [--side 128] [--folder FOLDER]
+    SEGLIB_DATA=... python benchmarks/weak.py schemes [full rounds scales mixed noise]
+        [--data pets camvid scenes] [--steps 600] [--seeds 3] [--pictures 240] [--judged 100] [--rounds 4]
+        [--side 128] [--label-scale 1] [--folder FOLDER]
 
 With --folder a run that was stopped goes on: every result, and every round, is kept there.
 """
@@ -33,6 +35,7 @@ from _weak_bench import SIZES, Bench, Result, worth
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.regions.search import propose
+from seglib.tables import Table
 from seglib.weak import noise
 from seglib.weak.cleaning import fill_rates
 from seglib.weak.given import Given
@@ -44,6 +47,7 @@ from seglib.weak.rounds import rounds
 from seglib.weak.schemes import SCHEMES
 
 BOX, MASK = 7.0, 79.2  # seconds: Papadopoulos et al. 2017; Lin et al. 2014
+LARGER = 0.75, 1.0, 1.25, 1.5, 2.0  # times the size of the training
 SHARES = 0.05, 0.1, 0.25, 0.5  # of the pictures that have a mask
 NOISES: dict[str, Callable[[Given, tuple[int, int], list[int]], Given]] = {
     "as drawn": lambda one, size, names: one,
@@ -110,7 +114,8 @@ def in_rounds(bench: Bench) -> None:
             here = [run[number] for run in runs]
             labels = [spread([one[key] for one in here]) for key in ("label miou", "label rim")]
             rows.append(bench.row(f"round {number}", here, *labels))
-        bench.table(f"Rounds, {what}", rows, "label mIoU", "label boundary")
+        title = f"Rounds, {what}, labels at {asked.label_scale:g} times the size of training"
+        bench.table(title, rows, "label mIoU", "label boundary")
         for number in range(1, asked.rounds):
             for key in ("label miou", "miou"):
                 gains = [run[number][key] - run[number - 1][key] for run in runs]
@@ -123,12 +128,14 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
     def work() -> Result:
         name = (
             f"{what}, {bench.asked.pictures} pictures, {bench.asked.steps} steps, {bench.size}, seed {seed}"
+            f", labels at {bench.asked.label_scale:g}"
         )
         folder = bench.asked.folder and bench.asked.folder / bench.name / "rounds" / name
         rows = []
         for one in rounds(
             bench.net, bench.labels(scheme), relabel=relabel, most=bench.asked.rounds, still=0, seed=seed,
-            folder=folder, size=bench.size, jobs=bench.asked.jobs, **bench.training,
+            folder=folder, size=bench.size, label_scale=bench.asked.label_scale, jobs=bench.asked.jobs,
+            **bench.training,
         ):  # fmt: skip
             assert one.quality is not None
             label = {"label miou": 100 * one.quality.filled.mean_iou, "label rim": rim(one.quality.filled)}
@@ -136,7 +143,21 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
             print(f"  {what}, seed {seed}: {one}; test {rows[-1]['miou']:.1f}", flush=True)
         return {"rows": rows}
 
-    return bench.known(f"{what}, {bench.asked.rounds} rounds, seed {seed}", work)["rows"]
+    many, scale = bench.asked.rounds, bench.asked.label_scale
+    return bench.known(f"{what}, {many} rounds, labels at {scale:g}, seed {seed}", work)["rows"]
+
+
+def scales(bench: Bench) -> None:
+    """Nets from masks and from boxes, asked at several sizes, on the validation split; nothing is cleaned."""
+    rows = []
+    for what, data in (
+        ("full supervision", bench.data),
+        (bench.asked.scheme, bench.labels(bench.asked.scheme)),
+    ):
+        runs = [bench.by_scale(what, data, seed, LARGER) for seed in range(bench.asked.seeds)]
+        rows.append([what, *(spread([run[f"{scale:g}"] for run in runs]) for scale in LARGER)])
+    head = ["validation mIoU, %", *(f"at {scale:g}" for scale in LARGER)]
+    print(Table(f"\nSizes, {bench.name}, times that of training", head, rows), flush=True)
 
 
 def mixed(bench: Bench) -> None:
@@ -190,7 +211,14 @@ def noisy(bench: Bench) -> None:
     bench.table(f"Bad boxes, {bench.asked.scheme}", rows, "label mIoU")
 
 
-PARTS = {"full": full, "schemes": schemes, "rounds": in_rounds, "mixed": mixed, "noise": noisy}
+PARTS = {
+    "full": full,
+    "schemes": schemes,
+    "rounds": in_rounds,
+    "scales": scales,
+    "mixed": mixed,
+    "noise": noisy,
+}
 
 
 def main() -> None:
@@ -203,6 +231,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", help="of rounds; all without")
     for option, number in (("steps", 600), ("seeds", 3), ("pictures", 240), ("judged", 100), ("rounds", 4)):
         parser.add_argument(f"--{option}", type=int, default=number)
+    parser.add_argument("--label-scale", type=float, default=1, help="see seglib.weak.rounds")
     parser.add_argument("--side", type=int, help="longest side of what the nets see, if shorter than usual")
     parser.add_argument("--precision", default="bfloat16", help="auto would choose by the clock")
     parser.add_argument("--backbone", default="lite0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -83,6 +83,7 @@ class Plan:
     judged: Labelled | None  # the same pictures as `val`, with their boxes, where they have some
     still: float
     size: Size
+    label_scale: float
     seed: int
     jobs: int
     training: dict[str, Any]
@@ -151,6 +152,8 @@ class Plan:
         self, labels: Labelled, segmenter: Trained, number: int, keep: frozenset[int]
     ) -> Iterator[tuple]:
         """One task a picture; the net is asked here, and other processes clean what it said."""
+        larger = round(self.size[0] * self.label_scale), round(self.size[1] * self.label_scale)
+        segmenter = replace(segmenter, size=larger)
         for index, boxes in enumerate(labels.boxes):
             if index in keep:
                 yield delayed(_same)(labels.packed[index])

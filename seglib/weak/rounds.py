@@ -42,6 +42,7 @@ def rounds(
     keep: Sequence[int] = (),
     folder: Path | str | None = None,
     size: Size | None = None,
+    label_scale: float = 1.0,
     seed: int = 0,
     jobs: int | None = None,
     **training: Any,
@@ -67,6 +68,9 @@ def rounds(
         folder: keeps each round's labels and net, and the running training. Given again, it goes on there:
             rounds that are over come from it at once.
         size: (height, width) of the training, and of what the net sees later; see `train`.
+        label_scale: how many times as large as in training a picture is when the net makes its next label.
+            The papers have 1. What is best depends on what the net was taught by, so choose it on validation
+            pictures; `benchmarks/weak.py scales` shows how.
         seed: of a fresh net, and of every round's training.
         jobs: processes that clean; None for all cores if there is much to do.
         training: what `train` takes: one of `steps`, `epochs`, `seconds`; `lr`, `batch_size`, ...
@@ -89,7 +93,7 @@ def rounds(
         >>> [one.number for one in rounds(make_net, labels, most=2, still=0, steps=1)]
         [0, 1]
     """
-    _check(labels, most, still, keep, training)
+    _check(labels, most, still, keep, label_scale, training)
     check_data(labels, val)
     if relabel is None:
         usual = tuple(fill_rates(labels).tolist())
@@ -98,14 +102,14 @@ def rounds(
     settings = {
         "data": f"{labels.name} {labels.split}, {len(labels)} pictures", "size": str(tuple(size)),
         "labels": round_files.digest(labels.packed), "relabel": round_files.told(relabel),
-        "keep": str(sorted(keep)), "seed": str(seed),
+        "keep": str(sorted(keep)), "seed": str(seed), "label_scale": f"{label_scale:g}",
         "val": "none" if val is None else f"{val.name} {val.split}, {len(val)} pictures",
         **{name: round_files.told(value) for name, value in training.items()},
     }  # fmt: skip
     jobs = jobs or (cores() if len(labels) > FEW else 1)
     plan = Plan(
-        make_net, relabel, frozenset(keep), most, val, _with_boxes(val), still, size, seed, jobs, training,
-        round_files.Shelf(folder, settings),
+        make_net, relabel, frozenset(keep), most, val, _with_boxes(val), still, size, label_scale, seed, jobs,
+        training, round_files.Shelf(folder, settings),
     )  # fmt: skip
     return _rounds(plan, labels)
 
@@ -150,7 +154,9 @@ def _with_boxes(val: SegmentationDataset | None) -> Labelled | None:
     return Labelled(val, given(val), (mask for _, mask in val), name="truth")
 
 
-def _check(labels: Labelled, most: int, still: float, keep: Sequence[int], training: dict[str, Any]) -> None:
+def _check(
+    labels: Labelled, most: int, still: float, keep: Sequence[int], scale: float, training: dict[str, Any]
+) -> None:
     """One sentence about what is not what it must be."""
     if not isinstance(labels, Labelled):
         raise ValueError(f"labels is a {type(labels).__name__}; give what pseudo_labels(dataset, ...) made")
@@ -158,6 +164,8 @@ def _check(labels: Labelled, most: int, still: float, keep: Sequence[int], train
         raise ValueError(f"most {most} must be 1 or more: the first round trains on the labels given")
     if not 0 <= still <= 1:
         raise ValueError(f"still {still} must be 0..1, a share of the pixels; 0 never stops")
+    if not 0.25 <= scale <= 4:
+        raise ValueError(f"label_scale {scale} must be 0.25..4; 1 shows the net its pictures as in training")
     if lost := [index for index in keep if not 0 <= index < len(labels)]:
         raise ValueError(f"keep: there is no picture {lost[0]}; {labels.name} has {len(labels)}")
     known = [name for name in list(inspect.signature(train).parameters)[2:] if name not in OWN]

@@ -170,9 +170,23 @@ def test_boxsup_s_update_follows_the_net():
     assert mask.shape == (40, 40) and mask.any()
 
 
+def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_at_its_own(boxes):
+    seen = []
+
+    class Watched(TinyNet):
+        def forward(self, images):
+            seen.append((self.training, tuple(images.shape[2:])))
+            return super().forward(images)
+
+    list(rounds(Watched, boxes, most=2, still=0, label_scale=1.5, size=(32, 32), jobs=1, **SHORT))
+    assert {size for training, size in seen if training} == {(32, 32)}
+    assert (48, 48) in {size for training, size in seen if not training}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"label_scale": 0}, "label_scale 0 must be 0.25..4"),
         ({"most": 0}, "most 0 must be 1 or more"),
         ({"still": 2}, "still 2 must be 0..1"),
         ({"keep": [4]}, "there is no picture 4"),
