@@ -100,7 +100,7 @@ def scores_of_kinds(name: str, asked: argparse.Namespace, seed: int) -> Row:
         tuned = RegionFeatures(foreground=net, size=asked.size, precision=asked.precision)
         run("foreground, fine-tuned", "foreground", tuned)
         mine = run("joined, fine-tuned", "joined", tuned)
-    net = fcn(train, test.classes, asked.fcn, seed)
+    net = fcn(train, test.classes, asked.fcn, seed, asked.precision)
     scores = evaluate(net, test)
     result["FCN-8s"] = 100 * scores.mean_iou, rim(scores)
     print(f"  {name}, seed {seed}, FCN-8s: {result['FCN-8s'][0]:.1f} / {result['FCN-8s'][1]:.1f}", flush=True)
@@ -109,12 +109,13 @@ def scores_of_kinds(name: str, asked: argparse.Namespace, seed: int) -> Row:
     return result
 
 
-def fcn(train: SegmentationDataset, classes: Classes, steps: int, seed: int) -> FCNSegmenter:
+def fcn(train: SegmentationDataset, classes: Classes, steps: int, seed: int, precision: str) -> FCNSegmenter:
     """FCN-8s, trained on the same pictures and from the same ImageNet weights."""
     torch.manual_seed(seed)
     net = FCN(backbones.load("lite0"), len(classes), 8)
     size = (240, 320) if train.name == "camvid" else (192, 192)
-    finish(steps_of(net, train, steps=steps, batch_size=8, size=size, seed=seed), "FCN-8s")
+    kind = {"batch_size": 8, "size": size, "seed": seed, "precision": precision}
+    finish(steps_of(net, train, steps=steps, **kind), "FCN-8s")
     return FCNSegmenter(net, classes)
 
 

@@ -292,6 +292,12 @@ monitor
 # %%
 await monitor.finished()
 
+# %%
+taken = monitor.step.number
+print(f"{taken} steps in {seconds} s.")
+if taken < 40:
+    print(f"Too few for the rest to say much; with seconds = {40 * seconds // taken + 1} it would be 40.")
+
 # %% [markdown]
 # The monitor judges at the size of the training. The table below judges every picture at its own size. Where
 # that is larger, a place in 32 pixels is finer, and the score is better.
