@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from joblib import Parallel, delayed
-from torch import Tensor, nn
+from torch import nn
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import evaluate
-from seglib.progress import tracked
 from seglib.scores import Scores
 from seglib.train import train
 from seglib.training.finish import finish
 from seglib.weak import round_files
-from seglib.weak.given import Given, Size
-from seglib.weak.labelled import Labelled, pack
+from seglib.weak.given import Size
+from seglib.weak.labelled import Labelled
+from seglib.weak.next_labels import next_labels
 from seglib.weak.quality import Quality, quality
 from seglib.weak.relabel import Relabel
 from seglib.weak.trained import Trained
@@ -85,7 +84,7 @@ class Plan:
     size: Size
     label_scale: float
     seed: int
-    jobs: int
+    jobs: int | None
     training: dict[str, Any]
     shelf: round_files.Shelf
 
@@ -130,7 +129,7 @@ class Plan:
         if (known := self.shelf.labels(number, one.labels)) is not None:
             return known
         first = one.labels.scheme.split(", round ")[0]
-        labels = self._relabelled(one.labels, one.segmenter, number, self.keep, f"{first}, round {number}")
+        labels = self._next(one.labels, one.segmenter, number, self.keep, f"{first}, round {number}")
         self.shelf.keep_labels(number, labels)
         return labels
 
@@ -138,28 +137,18 @@ class Plan:
         """How good the labels of the next round would be, on pictures whose true masks may be looked at."""
         if self.judged is None:
             return None
-        return _measured(self._relabelled(self.judged, segmenter, number, frozenset(), "labels of val"))
+        return _measured(
+            self._next(self.judged, segmenter, number, frozenset(), f"labels of val, round {number}")
+        )
 
-    def _relabelled(
+    def _next(
         self, labels: Labelled, segmenter: Trained, number: int, keep: frozenset[int], name: str
     ) -> Labelled:
         """What the net and the rules make of some pictures with boxes."""
-        tasks = self._tasks(labels, segmenter, number, keep)
-        work = Parallel(n_jobs=self.jobs, return_as="generator")(tasks)
-        return labels.relabelled(tracked(work, len(labels), f"{name}, round {number}"), name)
-
-    def _tasks(
-        self, labels: Labelled, segmenter: Trained, number: int, keep: frozenset[int]
-    ) -> Iterator[tuple]:
-        """One task a picture; the net is asked here, and other processes clean what it said."""
-        larger = round(self.size[0] * self.label_scale), round(self.size[1] * self.label_scale)
-        segmenter = replace(segmenter, size=larger)
-        for index, boxes in enumerate(labels.boxes):
-            if index in keep:
-                yield delayed(_same)(labels.packed[index])
-            else:
-                image = labels.truth[index][0].as_subclass(Tensor)
-                yield delayed(_relabelled)(self.relabel, image, segmenter.probabilities(image), boxes, number)
+        scale, jobs = self.label_scale, self.jobs
+        return next_labels(
+            labels, segmenter, self.relabel, name, number=number, scale=scale, keep=keep, jobs=jobs
+        )
 
 
 def changed_share(labels: Labelled, before: Labelled) -> float:
@@ -178,12 +167,3 @@ def _measured(labels: Labelled) -> Quality | None:
     """The quality of labels, or None where no pixel of the truth is known."""
     found = quality(labels)
     return found if found.filled.confusion.any() else None
-
-
-def _same(packed: Tensor) -> Tensor:
-    return packed
-
-
-def _relabelled(relabel: Relabel, image: Tensor, probabilities: Tensor, one: Given, number: int) -> Tensor:
-    """The packed new label of one picture; runs in another process."""
-    return pack(relabel(image, probabilities, one, number))

@@ -16,18 +16,17 @@ from torch import nn
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.stack import common_size
-from seglib.profiles import cores
 from seglib.train import train
 from seglib.training.checks import check_data
 from seglib.weak import round_files
 from seglib.weak.cleaning import fill_rates
 from seglib.weak.given import Size, background_of, given
 from seglib.weak.labelled import Labelled
+from seglib.weak.next_labels import check_scale
 from seglib.weak.one_round import MakeNet, Plan, Round, changed_share
 from seglib.weak.relabel import Relabel, Rules
 
 STILL = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
-FEW = 16  # pictures: fewer are cleaned in this process, since others take seconds to start
 OWN = {"size", "seed", "val", "every", "every_seconds", "checkpoint", "resume", "previews"}  # not to be given
 
 
@@ -68,9 +67,8 @@ def rounds(
         folder: keeps each round's labels and net, and the running training. Given again, it goes on there:
             rounds that are over come from it at once.
         size: (height, width) of the training, and of what the net sees later; see `train`.
-        label_scale: how many times as large as in training a picture is when the net makes its next label.
-            The papers have 1. What is best depends on what the net was taught by, so choose it on validation
-            pictures; `benchmarks/weak.py scales` shows how.
+        label_scale: how many times as large as in training the net sees a picture that it is to label, see
+            `next_labels`; `benchmarks/weak.py scales` chooses it on validation pictures.
         seed: of a fresh net, and of every round's training.
         jobs: processes that clean; None for all cores if there is much to do.
         training: what `train` takes: one of `steps`, `epochs`, `seconds`; `lr`, `batch_size`, ...
@@ -106,7 +104,6 @@ def rounds(
         "val": "none" if val is None else f"{val.name} {val.split}, {len(val)} pictures",
         **{name: round_files.told(value) for name, value in training.items()},
     }  # fmt: skip
-    jobs = jobs or (cores() if len(labels) > FEW else 1)
     plan = Plan(
         make_net, relabel, frozenset(keep), most, val, _with_boxes(val), still, size, label_scale, seed, jobs,
         training, round_files.Shelf(folder, settings),
@@ -164,8 +161,7 @@ def _check(
         raise ValueError(f"most {most} must be 1 or more: the first round trains on the labels given")
     if not 0 <= still <= 1:
         raise ValueError(f"still {still} must be 0..1, a share of the pixels; 0 never stops")
-    if not 0.25 <= scale <= 4:
-        raise ValueError(f"label_scale {scale} must be 0.25..4; 1 shows the net its pictures as in training")
+    check_scale(scale)
     if lost := [index for index in keep if not 0 <= index < len(labels)]:
         raise ValueError(f"keep: there is no picture {lost[0]}; {labels.name} has {len(labels)}")
     known = [name for name in list(inspect.signature(train).parameters)[2:] if name not in OWN]

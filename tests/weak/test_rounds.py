@@ -186,7 +186,7 @@ def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"label_scale": 0}, "label_scale 0 must be 0.25..4"),
+        ({"label_scale": 0}, "scale 0 must be 0.25..4"),
         ({"most": 0}, "most 0 must be 1 or more"),
         ({"still": 2}, "still 2 must be 0..1"),
         ({"keep": [4]}, "there is no picture 4"),

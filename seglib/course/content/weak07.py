@@ -1,4 +1,4 @@
-"""What notebook 07 holds beside the library: boxes drawn on their picture, and labels after one rule more."""
+"""What notebook 07 holds beside the library: boxes drawn on their picture, and regions kept on disk."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from torchvision.utils import draw_bounding_boxes
 from seglib.labels import Classes
 from seglib.regions import Proposals, kept, propose
 from seglib.weak.given import Given
-from seglib.weak.labelled import Labelled
-from seglib.weak.one_round import Round
-from seglib.weak.relabel import Relabel
 
 
 def boxed(image: Tensor, one: Given, classes: Classes) -> Tensor:
@@ -37,25 +34,3 @@ def boxed(image: Tensor, one: Given, classes: Classes) -> Tensor:
 def regions_of(image: Tensor) -> Proposals:
     """What notebook 04 proposes for a picture, kept on disk, since more than one method asks for it."""
     return kept.proposals(image, "2000 regions", partial(propose, image))
-
-
-class NextLabels:
-    """What a round's net says of its first pictures, kept, so that one way after the other can clean it.
-
-    Args:
-        one: a round.
-        number: of pictures.
-
-    Attributes:
-        labels: what the net was trained on.
-    """
-
-    def __init__(self, one: Round, number: int) -> None:
-        self.labels = one.labels.subset(range(min(number, len(one.labels))))
-        self.says = [one.segmenter.probabilities(image) for image, _ in self.labels]
-
-    def by(self, relabel: Relabel, name: str) -> Labelled:
-        """The labels that the next round would learn from."""
-        parts = zip(self.labels, self.says, self.labels.boxes)
-        masks = [relabel(image.as_subclass(Tensor), says, one, 1) for (image, _), says, one in parts]
-        return self.labels.relabelled(masks, name)
