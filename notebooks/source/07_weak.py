@@ -689,8 +689,8 @@ bars(
 # | 120 | | | 84.7 ± 0.9 | 9504 |
 #
 # The 120 boxes, a quarter of an hour, are worth 51 masks, more than an hour. But masks *among* boxes add
-# nothing here: each picture counts as much as any other, so the masks are outvoted. With 60 masks it is better
-# to leave the boxes out, in every seed.
+# nothing here: each picture counts as much as any other, so the masks are outvoted. With 60 masks it is
+# better to leave the boxes out, in every seed.
 
 # %% [markdown]
 # **What the papers had.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Their ratios
