@@ -167,14 +167,18 @@ def mixed(bench: Bench) -> None:
     rows = [bench.row("boxes alone", boxes_only, f"{objects * BOX:.0f}")]
     alone = [(0, bench.lazy["miou"])]
     for count in sorted({round(share * len(labels)) for share in SHARES} - {0, len(labels)}):
-        both, only = _with_and_without(bench, labels, count)
-        masks = (
-            objects * count / len(labels) * MASK
-        )  # seconds, if pictures have as many objects as on average
-        boxes = objects * (1 - count / len(labels)) * BOX
-        rows.append(bench.row(f"{count} masks + boxes", both, f"{masks + boxes:.0f}"))
-        rows.append(bench.row(f"{count} masks alone", only, f"{masks:.0f}"))
-        alone.append((count, mean(run["miou"] for run in only)))
+        mask = objects * count / len(labels) * MASK  # seconds, if pictures have as many objects as on average
+        both = mask + objects * (1 - count / len(labels)) * BOX
+        for what, make in MIXES.items():
+            if make is _as_often and 2 * count >= len(labels):
+                continue  # they are seen as often as they are
+            runs = [
+                bench.trained(what.format(bench.asked.scheme, count), make(bench, labels, count, seed), seed)
+                for seed in range(bench.asked.seeds)
+            ]
+            told = what.format("boxes", count)
+            rows.append(bench.row(told, runs, f"{mask if make is _masks_alone else both:.0f}"))
+        alone.append((count, mean(run["miou"] for run in runs)))
     rows.append(bench.row(f"{len(labels)} masks", bench.full(), f"{objects * MASK:.0f}"))
     alone.append((len(labels), mean(run["miou"] for run in bench.full())))
     bench.table("Masks and boxes", rows, "annotation seconds")
@@ -182,20 +186,33 @@ def mixed(bench: Bench) -> None:
     print(f"the boxes of {len(labels)} pictures are worth {worth(reached, alone)}", flush=True)
 
 
-def _with_and_without(bench: Bench, labels: Labelled, count: int) -> tuple[list[Result], list[Result]]:
-    """Nets of `count` masks and boxes for the other pictures, and of the same masks alone."""
-    both, only = [], []
-    for seed in range(bench.asked.seeds):
-        some = with_masks(labels, count, seed=seed)
-        both.append(bench.trained(f"{bench.asked.scheme}, {count} masks", some, seed))
-        only.append(bench.trained(f"{count} masks alone", _first(bench, count, seed), seed))
-    return both, only
+def _order(bench: Bench, seed: int) -> list[int]:
+    """The pictures, those first that `with_masks` gives a true mask."""
+    return torch.randperm(len(bench.data), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
-def _first(bench: Bench, count: int, seed: int) -> SegmentationDataset:
-    """The pictures that `with_masks` gives a true mask, alone."""
-    order = torch.randperm(len(bench.data), generator=torch.Generator().manual_seed(seed)).tolist()
-    return bench.data.subset(order[:count])
+def _with_boxes(bench: Bench, labels: Labelled, count: int, seed: int) -> Labelled:
+    """`count` masks, and boxes for the other pictures."""
+    return with_masks(labels, count, seed=seed)
+
+
+def _as_often(bench: Bench, labels: Labelled, count: int, seed: int) -> Labelled:
+    """The same, with the masks repeated until a net sees one as often as a box."""
+    order = _order(bench, seed)
+    often = max(1, round((len(order) - count) / count))
+    return with_masks(labels, count, seed=seed).subset([*order[count:], *order[:count] * often])
+
+
+def _masks_alone(bench: Bench, labels: Labelled, count: int, seed: int) -> SegmentationDataset:
+    """The pictures that have a true mask, alone."""
+    return bench.data.subset(_order(bench, seed)[:count])
+
+
+MIXES: dict[str, Callable[[Bench, Labelled, int, int], SegmentationDataset]] = {
+    "{}, {} masks": _with_boxes,
+    "{}, {} masks seen as often": _as_often,
+    "{1} masks alone": _masks_alone,
+}
 
 
 def noisy(bench: Bench) -> None:
