@@ -8,6 +8,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -87,13 +88,17 @@ class Bench:
         def work() -> Result:
             net, _ = self._train(what, data, seed, steps=self.asked.steps)
             found = {}
+            trained = Trained(net, self.data.classes, self.size)
             for scale in scales:
-                size = round(self.size[0] * scale), round(self.size[1] * scale)
-                scores = evaluate(Trained(net, self.data.classes, size), self.val, boundary=False)
+                scores = evaluate(self.larger(trained, scale), self.val, boundary=False)
                 found[f"{scale:g}"] = 100 * scores.mean_iou
             return found
 
         return self.known(f"{what} by size, seed {seed}", work)
+
+    def larger(self, trained: Trained, scale: float) -> Trained:
+        """The same net, shown pictures of another size, in times that of the training."""
+        return replace(trained, size=(round(self.size[0] * scale), round(self.size[1] * scale)))
 
     def _train(self, what: str, data: SegmentationDataset, seed: int, **kind: Any) -> tuple[nn.Module, Step]:
         """A net and its last step."""

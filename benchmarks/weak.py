@@ -112,10 +112,12 @@ def in_rounds(bench: Bench) -> None:
         rows = []
         for number in range(asked.rounds):
             here = [run[number] for run in runs]
-            labels = [spread([one[key] for one in here]) for key in ("label miou", "label rim")]
-            rows.append(bench.row(f"round {number}", here, *labels))
+            more = [spread([one[key] for one in here]) for key in ("label miou", "label rim", "larger miou")]
+            larger = [{**one, "miou": one["larger miou"]} for one in here]
+            rows.append(bench.row(f"round {number}", here, *more, bench.share(larger)))
         title = f"Rounds, {what}, labels at {asked.label_scale:g} times the size of training"
-        bench.table(title, rows, "label mIoU", "label boundary")
+        asked_so = f"mIoU, asked at {asked.label_scale:g}"
+        bench.table(title, rows, "label mIoU", "label boundary", asked_so, "of full gain")
         for number in range(1, asked.rounds):
             for key in ("label miou", "miou"):
                 gains = [run[number][key] - run[number - 1][key] for run in runs]
@@ -139,7 +141,10 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
         ):  # fmt: skip
             assert one.quality is not None
             label = {"label miou": 100 * one.quality.filled.mean_iou, "label rim": rim(one.quality.filled)}
-            rows.append({**bench.judged(one.segmenter), **label, "seconds": one.seconds})
+            larger = bench.judged(bench.larger(one.segmenter, bench.asked.label_scale))["miou"]
+            rows.append(
+                {**bench.judged(one.segmenter), **label, "larger miou": larger, "seconds": one.seconds}
+            )
             print(f"  {what}, seed {seed}: {one}; test {rows[-1]['miou']:.1f}", flush=True)
         return {"rows": rows}
 
