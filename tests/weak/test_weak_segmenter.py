@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import signal
-from pathlib import Path
+import sys
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from seglib import backbones
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, UNet
 from seglib.labels import Classes
-from seglib.losses import cross_entropy
 from seglib.tensor_files import TensorFileError
 from seglib.weak.given import Given
 from seglib.weak.mixed import with_masks
 from seglib.weak.rectangles import rectangles
 from seglib.weak.schemes import pseudo_labels
 from seglib.weak.segmenter import WeakSegmenter
+from tests.weak.killed import SHORT, fit_and_die
 from tests.weak.tiny import CLASSES, Blobs, TinyNet
-
-SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None}
 
 
 @pytest.fixture(scope="module")
@@ -84,35 +82,16 @@ def test_any_net_that_fcn_builds_is_taken(build, tmp_path):
     assert len(weak.rounds) == 2 and torch.equal(loaded.predict(Blobs()[0][0]), weak.predict(Blobs()[0][0]))
 
 
-class Deadly:
-    """Cross-entropy that kills its process after some steps."""
-
-    __name__ = "cross_entropy"
-    left = 10**9
-
-    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
-        Deadly.left -= 1
-        if Deadly.left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return cross_entropy(logits, masks)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.skipif(sys.platform == "win32", reason="forkserver: not on Windows")
 @pytest.mark.parametrize("steps", [10, 35])
 def test_killed_in_any_round_it_goes_on_to_the_same_weights(steps, tmp_path):
-    kind = {"scheme": "rectangles", "most": 2, "still": 0, "checkpoint_seconds": 0, **SHORT}
-
-    def fit(folder: Path | None) -> WeakSegmenter:
-        return WeakSegmenter(TinyNet, CLASSES, loss=Deadly(), **kind).fit(Blobs(), folder=folder)
-
-    child = os.fork()
-    if not child:
-        Deadly.left = steps  # of 25 in each round
-        fit(tmp_path)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    context = multiprocessing.get_context("forkserver")  # a fork of this process could have no threads
+    child = context.Process(target=fit_and_die, args=(steps, tmp_path))  # of 25 in each round
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     assert [path.name for path in tmp_path.glob("training*.pt")] == [f"training{steps // 25:02}.pt"]
-    whole, again = fit(None), fit(tmp_path)
+    whole, again = fit_and_die(None, None), fit_and_die(None, tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(whole.net.parameters(), again.net.parameters()))
 
 
