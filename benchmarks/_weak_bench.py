@@ -8,7 +8,6 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -90,15 +89,11 @@ class Bench:
             found = {}
             trained = Trained(net, self.data.classes, self.size)
             for scale in scales:
-                scores = evaluate(self.larger(trained, scale), self.val, boundary=False)
+                scores = evaluate(trained.at(scale), self.val, boundary=False)
                 found[f"{scale:g}"] = 100 * scores.mean_iou
             return found
 
         return self.known(f"{what} by size, seed {seed}", work)
-
-    def larger(self, trained: Trained, scale: float) -> Trained:
-        """The same net, shown pictures of another size, in times that of the training."""
-        return replace(trained, size=(round(self.size[0] * scale), round(self.size[1] * scale)))
 
     def _train(self, what: str, data: SegmentationDataset, seed: int, **kind: Any) -> tuple[nn.Module, Step]:
         """A net and its last step."""

@@ -141,7 +141,7 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
         ):  # fmt: skip
             assert one.quality is not None
             label = {"label miou": 100 * one.quality.filled.mean_iou, "label rim": rim(one.quality.filled)}
-            larger = bench.judged(bench.larger(one.segmenter, bench.asked.label_scale))["miou"]
+            larger = bench.judged(one.segmenter.at(bench.asked.label_scale))["miou"]
             rows.append(
                 {**bench.judged(one.segmenter), **label, "larger miou": larger, "seconds": one.seconds}
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from joblib import Parallel, delayed
 from torch import Tensor
@@ -64,8 +63,7 @@ def next_labels(
         [True, False]
     """
     check_scale(scale)
-    larger = round(segmenter.size[0] * scale), round(segmenter.size[1] * scale)
-    tasks = _tasks(labels, replace(segmenter, size=larger), relabel, number, keep)
+    tasks = _tasks(labels, segmenter.at(scale), relabel, number, keep)
     jobs = jobs or (cores() if len(labels) > FEW else 1)
     work = Parallel(n_jobs=jobs, return_as="generator")(tasks)
     return labels.relabelled(tracked(work, len(labels), name), name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,15 @@ class Trained:
         if logits.shape[2:] != image.shape[1:]:
             logits = interpolate(logits, image.shape[1:], mode="bilinear")
         return logits[0].softmax(dim=0).clone()  # a tensor of inference mode could not be trained on
+
+    def at(self, scale: float) -> Trained:
+        """The same net, shown pictures `scale` times as large as now.
+
+        Example:
+            >>> Trained(nn.Identity(), Classes.of("background", "fish"), size=(128, 96)).at(1.5).size
+            (192, 144)
+        """
+        return replace(self, size=(round(self.size[0] * scale), round(self.size[1] * scale)))
 
     def _as_trained(self, image: Tensor) -> Tensor:
         """The picture, scaled into `size`."""
