@@ -16,7 +16,7 @@ would flatter what learned nothing. Published on VOC 2012: 95.1 % (M-and-G+), 97
 
     SEGLIB_DATA=... python benchmarks/weak.py schemes [full rounds scales mixed noise]
         [--data pets camvid scenes] [--steps 600] [--seeds 3] [--pictures 240] [--judged 100] [--rounds 4]
-        [--side 128] [--label-scale 1] [--folder FOLDER]
+        [--side 128] [--label-scale 1] [--shares 0.05 0.1 0.25 0.5] [--folder FOLDER]
 
 With --folder a run that was stopped goes on: every result, and every round, is kept there.
 """
@@ -48,7 +48,7 @@ from seglib.weak.schemes import SCHEMES
 
 BOX, MASK = 7.0, 79.2  # seconds: Papadopoulos et al. 2017; Lin et al. 2014
 LARGER = 0.75, 1.0, 1.25, 1.5, 2.0  # times the size of the training
-SHARES = 0.05, 0.1, 0.25, 0.5  # of the pictures that have a mask
+SHARES = 0.05, 0.1, 0.25, 0.5
 NOISES: dict[str, Callable[[Given, tuple[int, int], list[int]], Given]] = {
     "as drawn": lambda one, size, names: one,
     **{f"{f} times as wide and high": lambda one, size, names, f=f: noise.loosened(one, f, size)
@@ -171,7 +171,7 @@ def mixed(bench: Bench) -> None:
     boxes_only = bench.runs(bench.asked.scheme, labels)
     rows = [bench.row("boxes alone", boxes_only, f"{objects * BOX:.0f}")]
     alone = [(0, bench.lazy["miou"])]
-    for count in sorted({round(share * len(labels)) for share in SHARES} - {0, len(labels)}):
+    for count in sorted({round(share * len(labels)) for share in bench.asked.shares} - {0, len(labels)}):
         mask = objects * count / len(labels) * MASK  # seconds, if pictures have as many objects as on average
         both = mask + objects * (1 - count / len(labels)) * BOX
         for what, make in MIXES.items():
@@ -254,8 +254,15 @@ def main() -> None:
     for option, number in (("steps", 600), ("seeds", 3), ("pictures", 240), ("judged", 100), ("rounds", 4)):
         parser.add_argument(f"--{option}", type=int, default=number)
     parser.add_argument("--label-scale", type=float, default=1, help="see seglib.weak.rounds")
+    parser.add_argument(
+        "--shares", type=float, nargs="+", default=SHARES, help="of mixed: pictures with a mask"
+    )
     parser.add_argument("--side", type=int, help="longest side of what the nets see, if shorter than usual")
-    parser.add_argument("--precision", default="bfloat16", help="auto would choose by the clock")
+    parser.add_argument(
+        "--precision",
+        default="bfloat16",
+        help="float32 where the processor has no bfloat16; auto: by the clock",
+    )
     parser.add_argument("--backbone", default="lite0")
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--folder", type=Path, help="keeps every result, so that a run goes on")

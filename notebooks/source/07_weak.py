@@ -510,13 +510,10 @@ for times in (1, 1.5, 2):
     print(f"asked at {times:3} times the size of the training: label mIoU {100 * sizes[times]:.1f} %")
 
 # %%
-from dataclasses import replace
-
 times = max(sizes, key=sizes.get)
 cleaned = next_labels(made["grabcut+"], trained["grabcut+"], Rules(rates), "grabcut+, round 1", scale=times)
 teach("grabcut+, 2 rounds", cleaned)
-larger = tuple(round(times * side) for side in recipe["size"])
-trained["the same, asked larger"] = replace(trained["grabcut+, 2 rounds"], size=larger)
+trained["the same, asked larger"] = trained["grabcut+, 2 rounds"].at(times)
 compare({"grabcut+": found["grabcut+"], f"the next, asked at {times} times": quality(cleaned)})
 
 # %% [markdown]

@@ -6,6 +6,8 @@ directions as there, but in bins of fixed width, so that it means the same in ev
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,16 +15,37 @@ from numpy.typing import NDArray
 from seglib.regions.colours import Channels
 from seglib.regions.grouping import Regions
 
+Bins = NDArray[np.int32]
 COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
 STEEPEST = 0.5  # a step of colour per pixel from which on the last bin of texture counts
 
 
-def describe(labels: NDArray[np.int64], colours: Channels) -> Regions:
+class Binned(NamedTuple):
+    """Into which bin of its histogram every pixel falls.
+
+    Attributes:
+        colour: (H, W, C) int32, 0..24.
+        texture: (H, W, 8 C) int32, 0..9, by how steeply each channel rises in each direction.
+    """
+
+    colour: Bins
+    texture: Bins
+
+
+def binned(colours: Channels) -> Binned:
+    """What histograms need of a picture (H, W, C), 0..1, whatever superpixels it is cut into."""
+    return Binned(
+        _bins(colours * COLOUR_BINS, COLOUR_BINS),
+        _bins(steps(colours) * (TEXTURE_BINS / STEEPEST), TEXTURE_BINS),
+    )
+
+
+def describe(labels: NDArray[np.int64], pixels: Binned) -> Regions:
     """Look at every pixel, once: sizes, boxes, histograms and neighbours of S superpixels.
 
     Args:
         labels: (H, W) superpixels, 0..S-1, all of which occur.
-        colours: (H, W, C) 0..1.
+        pixels: of the picture.
 
     Returns:
         S regions, and room for S - 1 more.
@@ -33,8 +56,8 @@ def describe(labels: NDArray[np.int64], colours: Channels) -> Regions:
         _with_room(np.bincount(labels.ravel()).astype(np.float64)),
         _with_room(low),
         _with_room(high),
-        _with_room(_histogram(labels, colours * COLOUR_BINS, COLOUR_BINS, count)),
-        _with_room(_histogram(labels, steps(colours) * (TEXTURE_BINS / STEEPEST), TEXTURE_BINS, count)),
+        _with_room(_histogram(labels, pixels.colour, COLOUR_BINS, count)),
+        _with_room(_histogram(labels, pixels.texture, TEXTURE_BINS, count)),
         _touching(labels, count),
         labels.size,
     )
@@ -51,11 +74,17 @@ def steps(colours: Channels) -> Channels:
     )
 
 
-def _histogram(labels: NDArray[np.int64], values: Channels, bins: int, count: int) -> NDArray[np.float32]:
+def _bins(values: Channels, bins: int) -> Bins:
+    """(H, W, C) which of the bins, of width 1; what is above falls into the last."""
+    return np.minimum(values.astype(np.int32), bins - 1)
+
+
+def _histogram(labels: NDArray[np.int64], places: Bins, bins: int, count: int) -> NDArray[np.float32]:
     """(S, C * bins) a histogram of every channel of every superpixel, side by side; each row sums to 1."""
-    channels = values.shape[2]
-    place = np.minimum(values.astype(np.int32), bins - 1)
-    place += (labels.astype(np.int32)[..., None] * channels + np.arange(channels, dtype=np.int32)) * bins
+    channels = places.shape[2]
+    place = (
+        places + (labels.astype(np.int32)[..., None] * channels + np.arange(channels, dtype=np.int32)) * bins
+    )
     found = np.bincount(place.ravel(), minlength=count * channels * bins).reshape(count, channels * bins)
     return (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
 

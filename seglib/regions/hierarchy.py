@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from seglib.regions.colours import Space, checked, in_space
-from seglib.regions.descriptions import describe
+from seglib.regions.descriptions import binned, describe
 from seglib.regions.grouping import CUES, Cue, group
 from seglib.regions.strategies import Strategy
 from seglib.regions.superpixels import superpixels
@@ -114,7 +114,8 @@ def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[
 
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W).
-        strategies: superpixels are found, and pixels looked at, once for each space and scale among them.
+        strategies: pixels are looked at once for each space, and superpixels found once for each space, scale
+            and maker.
 
     Raises:
         ValueError: the picture is no picture; there is no strategy; or no such space or cue.
@@ -122,16 +123,19 @@ def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[
     image = checked(image)
     if not strategies:
         raise ValueError("no strategy was given, so there is nothing to group by; take FAST or QUALITY")
-    for cues in {cues for _, _, cues in strategies}:
+    for cues in {strategy.cues for strategy in strategies}:
         if not cues or (unknown := [cue for cue in cues if cue not in CUES]):
             raise ValueError(
                 f"cues must be some of {', '.join(CUES)}; got {unknown[0] if cues else 'none'!r}"
             )
-    for space, scale in dict.fromkeys((space, scale) for space, scale, _ in strategies):
-        labels = superpixels(image, scale=scale, space=space)
-        regions = describe(labels.numpy(), in_space(image, space))
-        yield [
-            Hierarchy(labels, *map(torch.from_numpy, group(regions.copy(), strategy.cues)))
-            for strategy in strategies
-            if strategy[:2] == (space, scale)
-        ]
+    for space in dict.fromkeys(one.space for one in strategies):
+        here = [one for one in strategies if one.space == space]
+        pixels = binned(in_space(image, space))
+        for scale, by in dict.fromkeys((one.scale, one.by) for one in here):
+            labels = superpixels(image, scale=scale, space=space, by=by)
+            regions = describe(labels.numpy(), pixels)
+            yield [
+                Hierarchy(labels, *map(torch.from_numpy, group(regions.copy(), one.cues)))
+                for one in here
+                if (one.scale, one.by) == (scale, by)
+            ]

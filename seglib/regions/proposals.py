@@ -65,8 +65,10 @@ class Proposals:
             raise ValueError(f"{len(members)} regions, but scores is {tuple(scores.shape)}")
         if (scores.diff() > 0).any():
             raise ValueError("scores must descend: the best region comes first")
-        if len(members) and int(self.areas.min()) == 0:
-            raise ValueError(f"region {int(self.areas.argmin())} of {len(members)} has no pixels")
+        occurs = labels.flatten().bincount(minlength=members.shape[1]) > 0
+        filled = (members if occurs.all() else members[:, occurs]).any(dim=1)
+        if not filled.all():
+            raise ValueError(f"region {int(filled.int().argmin())} of {len(members)} has no pixels")
 
     def __len__(self) -> int:
         """R, the number of regions."""
@@ -81,9 +83,8 @@ class Proposals:
     def boxes(self) -> Tensor:
         """(R, 4) int64, the tightest box around each region: x1 y1 x2 y2, end-exclusive."""
         low, high = _superpixel_corners(self.labels, self.members.shape[1])
-        far = max(self.labels.shape)
-        x1, y1 = (_least(self.members, corner, far) for corner in low)
-        x2, y2 = (far - _least(self.members, far - corner, far) for corner in high)
+        x1, y1 = (_least(self.members, corner) for corner in low)
+        x2, y2 = (-_least(self.members, -corner) for corner in high)
         return torch.stack([x1, y1, x2, y2], dim=1)
 
     def masks(self, indices: Tensor | Sequence[int] | None = None) -> Tensor:
@@ -192,7 +193,8 @@ def _superpixel_corners(labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return low, high.scatter_reduce(1, index, where + 1, "amax")
 
 
-def _least(members: Tensor, values: Tensor, otherwise: int) -> Tensor:
-    """(R,) the least of the values (S,) over the superpixels of each region."""
-    row = values.int()  # half the memory of int64, and so half the time
-    return row.expand_as(members).masked_fill(~members, otherwise).amin(dim=1).long()
+def _least(members: Tensor, values: Tensor) -> Tensor:
+    """(R,) the least of the values (S,) over the superpixels of each region, of which none is empty."""
+    ascending, order = values.sort()
+    ordered = members.cpu().numpy().take(order.cpu().numpy(), axis=1)
+    return ascending[ordered.argmax(axis=1)]  # the first that is in it: NumPy looks no further in a row

@@ -30,7 +30,7 @@ def pack(looker: Looker, classes: Classes) -> dict[str, Any]:
         "kind": looker.kind,
         "number": looker.number,
         "longest": looker.longest,
-        "strategies": [[space, scale, list(cues)] for space, scale, cues in looker.strategies],
+        "strategies": [[*one[:2], list(one.cues), one.by] for one in looker.strategies],
         "seed": looker.seed,
     }
 
@@ -65,7 +65,7 @@ def unpack(content: dict[str, Any], path: Path) -> tuple[Looker, Classes]:
             backbone, foreground=foreground[0] if foreground else None, **content["crops"]
         )
         strategies = tuple(
-            Strategy(space, scale, tuple(cues)) for space, scale, cues in content["strategies"]
+            Strategy(space, scale, tuple(cues), *by) for space, scale, cues, *by in content["strategies"]
         )
         settings = {name: content[name] for name in ("kind", "number", "longest", "seed")}
         return Looker(features, strategies=strategies, **settings), classes

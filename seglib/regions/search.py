@@ -135,10 +135,10 @@ def _on_common_superpixels(
         holds[labels.flatten()] = tree.labels.flatten()  # the tree's superpixel that holds the common one
     parts = [tree.members(nodes[owners == owner]) for owner, tree in enumerate(trees)]
     first, new = _told_apart(parts, within)
-    members = torch.zeros(len(nodes), len(first), dtype=torch.bool)
-    for owner, (part, holds) in enumerate(zip(parts, within)):
-        members[owners == owner] = part[:, holds[first]]
-    return new[labels], members
+    rows = [part.numpy().take(holds[first].numpy(), axis=1) for part, holds in zip(parts, within)]
+    members = np.empty((len(nodes), len(first)), bool)
+    members[owners.argsort(stable=True).numpy()] = np.concatenate(rows)  # they come tree by tree
+    return new[labels], torch.from_numpy(members)
 
 
 def _intersection(maps: Sequence[Tensor]) -> Tensor:

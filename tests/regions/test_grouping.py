@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,12 +15,12 @@ from torch import Tensor
 
 from seglib.data.scenes import Scenes
 from seglib.regions import hierarchy, superpixels
-from seglib.regions.colours import checked, in_space
-from seglib.regions.descriptions import describe, steps
+from seglib.regions.colours import Space, checked, in_space
+from seglib.regions.descriptions import binned, describe, steps
 from seglib.regions.grouping import CUES, Regions, group, merge, similarity
 from seglib.regions.hierarchy import hierarchies
 from seglib.regions.strategies import Strategy
-from seglib.regions.superpixels import renumbered
+from seglib.regions.superpixels import Maker, renumbered
 
 
 def scene(seed: int = 0) -> Tensor:
@@ -33,8 +35,12 @@ def three() -> tuple[np.ndarray, np.ndarray]:
     return labels, colours
 
 
+def described(labels: np.ndarray, colours: np.ndarray) -> Regions:
+    return describe(labels, binned(colours))
+
+
 def test_a_description_by_hand() -> None:
-    regions = describe(*three())
+    regions = described(*three())
     assert regions.sizes.tolist() == [6, 3, 3, 0, 0]
     assert regions.low[:3].tolist() == [[0, 0], [0, 2], [0, 3]]
     assert regions.high[:3].tolist() == [[3, 2], [3, 3], [3, 4]]
@@ -45,9 +51,9 @@ def test_a_description_by_hand() -> None:
 
 
 def test_a_copy_is_grouped_alone() -> None:
-    regions = describe(*three())
+    regions = described(*three())
     group(regions.copy())
-    again = describe(*three())
+    again = described(*three())
     assert regions.neighbours == again.neighbours
     for name in ("sizes", "low", "high", "colour", "texture"):
         assert (getattr(regions, name) == getattr(again, name)).all()
@@ -60,7 +66,7 @@ def test_numbers_without_gaps_in_the_same_order(largest: int) -> None:
 
 
 def test_each_cue_by_hand() -> None:
-    regions = describe(*three())
+    regions = described(*three())
     assert similarity(regions, 0, [1, 2], ("colour",)).tolist() == pytest.approx([1, 0])
     assert similarity(regions, 0, [1, 2], ("size",)).tolist() == pytest.approx([1 - 9 / 12, 1 - 9 / 12])
     # 0 and 1 fill their box; 0 and 2 leave the 3 pixels between them empty
@@ -71,13 +77,13 @@ def test_each_cue_by_hand() -> None:
 
 def test_merging_is_describing_the_merged_region() -> None:
     labels, colours = superpixels(scene(), scale=30).numpy(), in_space(scene(), "lab")
-    regions = describe(labels, colours)
+    regions = described(labels, colours)
     count = int(labels.max()) + 1
     other = min(regions.neighbours[0])
     new = merge(regions, 0, other, made=0)
     assert new == count
     names = np.where(np.isin(labels, [0, other]), count, labels)
-    again = describe(np.unique(names, return_inverse=True)[1].reshape(names.shape), colours)
+    again = described(np.unique(names, return_inverse=True)[1].reshape(names.shape), colours)
     assert again.sizes[count - 2] == regions.sizes[new]
     for name in ("low", "high", "colour", "texture"):
         assert getattr(again, name)[count - 2] == pytest.approx(getattr(regions, name)[new], abs=1e-6)
@@ -89,7 +95,7 @@ def test_merging_is_describing_the_merged_region() -> None:
 def test_the_most_similar_neighbours_go_first() -> None:
     """A slow loop over all pairs, each time anew, gives the same tree."""
     labels, colours = superpixels(scene(), scale=60).numpy(), in_space(scene(), "lab")
-    regions = describe(labels, colours)
+    regions = described(labels, colours)
     merges, similarities = group(copy.deepcopy(regions))
     assert len(merges) == int(labels.max()) > 5
     for made, (found, likeness) in enumerate(zip(merges.tolist(), similarities.tolist())):
@@ -159,8 +165,34 @@ def test_steps_point_where_the_picture_gets_brighter() -> None:
     assert found == pytest.approx([0.1, 0.0707, 0, 0, 0, 0, 0, 0.0707], abs=1e-3)
 
 
-def test_superpixels_are_numbered_without_gaps_and_larger_with_the_scale() -> None:
-    fine, coarse = (superpixels(scene(), scale=scale) for scale in (20, 200))
+@pytest.mark.parametrize("by", ["scikit-image", "opencv"])
+def test_what_is_small_joins_a_neighbour_and_no_scale_loses_more_than_that(by: Maker) -> None:
+    """Squares of 36 and of 144 pixels on black: the least is 25, 100 and 100 pixels."""
+    image = torch.zeros(3, 60, 80, dtype=torch.uint8)
+    image[:, 10:16, 10:16], image[:, 30:42, 40:52] = 255, 255
+    pieces = {n: len(superpixels(image, scale=n, sigma=0.1, by=by).unique()) for n in (50, 200, 900)}
+    assert pieces == {50: 3, 200: 2, 900: 2}
+
+
+@pytest.mark.parametrize("space", get_args(Space))
+def test_both_makers_find_the_same_where_colours_are_flat(space: Space) -> None:
+    image = torch.zeros(3, 40, 50, dtype=torch.uint8)
+    image[0, :, 25:], image[1, 20:] = 200, 90
+    one, other = (superpixels(image, scale=50, space=space, sigma=0.1, by=by) for by in get_args(Maker))
+    assert int(one.max()) == int(other.max()) == 3
+    assert len((4 * one + other).unique()) == 4  # each of one's is one of the other's
+
+
+def test_superpixels_that_this_opencv_cannot_cut_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "ximgproc")
+    assert superpixels(scene()).max() > 0
+    with pytest.raises(ImportError, match="install opencv-contrib-python-headless; or take"):
+        superpixels(scene(), by="opencv")
+
+
+@pytest.mark.parametrize("by", ["scikit-image", "opencv"])
+def test_superpixels_are_numbered_without_gaps_and_larger_with_the_scale(by: Maker) -> None:
+    fine, coarse = (superpixels(scene(), scale=scale, by=by) for scale in (20, 200))
     for labels in (fine, coarse):
         assert labels.dtype == torch.int64
         assert labels.unique().tolist() == list(range(int(labels.max()) + 1))
@@ -168,10 +200,11 @@ def test_superpixels_are_numbered_without_gaps_and_larger_with_the_scale() -> No
 
 
 @pytest.mark.parametrize(("size", "count"), [((1, 1), 1), ((1, 40), 2), ((40, 1), 2), ((2, 2), 1)])
-def test_pictures_of_one_row_or_pixel(size: tuple[int, int], count: int) -> None:
+@pytest.mark.parametrize("by", ["scikit-image", "opencv"])
+def test_pictures_of_one_row_or_pixel(size: tuple[int, int], count: int, by: Maker) -> None:
     image = torch.zeros(3, *size, dtype=torch.uint8)
     image[:, size[0] // 2 :, size[1] // 2 :] = 255 if max(size) > 2 else 0
-    labels = superpixels(image, scale=10)
+    labels = superpixels(image, scale=10, by=by)
     assert labels.shape == size and int(labels.max()) + 1 == count
 
 
@@ -194,5 +227,7 @@ def test_wrong_settings_are_said() -> None:
         hierarchy(scene(), cues=())
     with pytest.raises(ValueError, match="scale must be above 0"):
         superpixels(scene(), scale=0)
+    with pytest.raises(ValueError, match="by must be one of scikit-image, opencv; got 'skimage'"):
+        superpixels(scene(), by="skimage")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="no strategy was given"):
         next(hierarchies(scene(), []))

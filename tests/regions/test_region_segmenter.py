@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -17,10 +18,12 @@ from seglib import backbones, tensor_files
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import evaluate
 from seglib.labels import Classes
+from seglib.regions import saved
 from seglib.regions.examples import resized
 from seglib.regions.features import RegionFeatures
 from seglib.regions.segmenter import RegionSegmenter
 from seglib.regions.stages import Stages
+from seglib.regions.strategies import FILL, Strategy
 from seglib.tensor_files import TensorFileError
 
 COLOURS = torch.tensor([[90, 90, 90], [250, 30, 30], [30, 30, 250]], dtype=torch.uint8)
@@ -129,6 +132,15 @@ def test_two_nets_are_saved_as_two(tmp_path: Path) -> None:
     features = RegionSegmenter.load(tmp_path / "two.pt").looker.features
     assert features.foreground is not features.backbone
     assert torch.equal(next(features.foreground.parameters()), next(other.parameters()))
+
+
+def test_a_file_keeps_the_strategies_and_an_older_one_knows_no_maker(tmp_path: Path) -> None:
+    asked = (Strategy("rgb", 40, FILL, "opencv"), Strategy("hsv", 60))
+    looker = replace(segmenter("full").looker, strategies=asked)
+    content = saved.pack(looker, THREE)
+    assert saved.unpack(content, tmp_path)[0].strategies == asked
+    content["strategies"] = [three for *three, _ in content["strategies"]]
+    assert saved.unpack(content, tmp_path)[0].strategies == (Strategy("rgb", 40, FILL), asked[1])
 
 
 def test_a_larger_picture_is_looked_at_smaller_and_answered_in_its_size(fitted: RegionSegmenter) -> None:
