@@ -5,7 +5,7 @@ pieces, of at least --smallest pixels, of car, pedestrian, bicyclist, sign and p
 with the boxes of both, each box counted once; only ours have masks, in whose overlap void does not count.
 Both get one thread and take turns; seconds are processor time. Strategies were chosen on the train splits.
 
-    SEGLIB_DATA=... taskset -c 1 python benchmarks/proposals.py [--split test] [--pictures 40]
+    SEGLIB_DATA=... taskset -c 1 python benchmarks/proposals.py [--data pets camvid] [--split test] [--pictures 40]
 """
 
 from __future__ import annotations
@@ -150,6 +150,7 @@ def report(name: str, results: list[Found], theirs: list[Found]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", nargs="+", default=list(OBJECTS), choices=list(OBJECTS))
     parser.add_argument("--split", default="test")
     parser.add_argument("--pictures", type=int, default=40)
     parser.add_argument("--smallest", type=int, default=100)
@@ -162,7 +163,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     print(machine(f"OpenCV {cv2.__version__}, one thread each"))
-    for name in OBJECTS:
+    for name in chosen.data:
         compare(load(name, split=chosen.split), chosen.pictures, chosen.smallest)
 
 
