@@ -5,7 +5,8 @@ pieces, of at least --smallest pixels, of car, pedestrian, bicyclist, sign and p
 with the boxes of both, each box counted once; only ours have masks, in whose overlap void does not count.
 Both get one thread and take turns; seconds are processor time. Strategies were chosen on the train splits.
 
-    SEGLIB_DATA=... taskset -c 1 python benchmarks/proposals.py [--data pets camvid] [--split test] [--pictures 40]
+    SEGLIB_DATA=... taskset -c 1 python benchmarks/proposals.py
+        [--data pets camvid] [--split test] [--pictures 40]
 """
 
 from __future__ import annotations
