@@ -156,15 +156,15 @@ for number in (10, 100, 1000):
     print(f"{number:4} regions: ABO {overlaps.mean():.2f}, recall at IoU .5: {100 * recall(overlaps):.0f} %")
 
 # %% [markdown]
-# **More regions, or other ones?** Three ways, on 40 pictures each of the test splits, by *boxes*, because
-# OpenCV's selective search has no masks: `python benchmarks/proposals.py`. Seconds of one core, at 320 x 240
-# pixels.
+# **More regions, or other ones?** Three ways, on 120 pets and 40 streets of the test splits, by *boxes*,
+# because OpenCV's selective search has no masks: `python benchmarks/proposals.py --data pets --pictures 120`,
+# and `--data camvid`. Seconds of one core, at 320 x 240 pixels.
 #
 # | | seconds | boxes | ABO, recall at .7: pets | streets |
 # |---|---|---|---|---|
-# | ours, 4 hierarchies, the first 2000 regions | 0.4 | 1335, 1474 | .839, 88 % | .525, 26 % |
-# | ours, 33 hierarchies (`QUALITY`) | 1.5 | 4990, 5732 | .896, 98 % | .628, 43 % |
-# | OpenCV's selective search, `Quality` | 1.7 | 2031, 2750 | .893, 100 % | .479, 24 % |
+# | ours, 4 hierarchies, the first 2000 regions | 0.5, 0.4 | 1230, 1474 | .827, 91 % | .525, 26 % |
+# | ours, 33 hierarchies (`QUALITY`) | 1.4, 1.5 | 4454, 5732 | .887, 99 % | .628, 43 % |
+# | OpenCV's selective search, `Quality` | 1.8, 1.7 | 1732, 2750 | .885, 99 % | .479, 24 % |
 #
 # A cat is large, and of many pieces: it takes many hierarchies to put one together whole. A pole is small:
 # it takes small superpixels, and OpenCV's have 100 pixels or more. This notebook uses the first way.
