@@ -337,7 +337,8 @@ await monitor.finished()
 # %%
 curve = [100 * scores.mean_iou for scores in monitor.step.history.scores.values()]
 print("mIoU of the validation:", *(f"{value:.0f}" for value in curve))
-late = curve[-1] - curve[-1 - len(curve) // 3]
+third = max(1, len(curve) // 3)  # single values jump, so the last third is held against the one before it
+late = (sum(curve[-third:]) - sum(curve[-2 * third : -third])) / third
 print(f"The last third brought {late:+.1f} points:", "a plateau" if late < 2 else "NOT at its plateau")
 
 # %% [markdown] tags=["train"]
