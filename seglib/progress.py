@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
+from seglib.attended import attended
+
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds before a bar is worth showing
 PAUSE = 0.25  # seconds between two updates
@@ -18,8 +20,8 @@ def tracked(
 ) -> Iterator[T]:
     """The items one by one; after two seconds with a bar that says what is being done and for how long yet.
 
-    In a notebook the bar is a plain HTML element, not a widget, so that nothing stays behind. Elsewhere it is
-    a line on stderr, where stderr is a terminal.
+    In a notebook that a person runs the bar is a plain HTML element, not a widget, so that nothing stays
+    behind. Elsewhere it is a line on stderr, where stderr is a terminal.
 
     Args:
         items: what the loop is over.
@@ -47,11 +49,8 @@ def tracked(
 
 
 def _bar(what: str, total: int) -> NotebookBar | TerminalBar:
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return TerminalBar(what, total)
-    return NotebookBar(what, total) if hasattr(get_ipython(), "kernel") else TerminalBar(what, total)
+    """In a notebook that nobody looks at there is none: an output that only slow machines have."""
+    return NotebookBar(what, total) if attended() else TerminalBar(what, total)
 
 
 class NotebookBar:

@@ -1,6 +1,7 @@
 """The bar: nothing for what is quick, something for what is slow, and the items as they were."""
 
 import time
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
@@ -35,6 +36,21 @@ def test_in_a_notebook_it_is_an_element_with_a_label():
     shown = content(bar, 2)
     assert shown["text/plain"] == "counting <pools>"
     assert 'aria-label="counting &lt;pools&gt;"' in shown["text/html"] and "2 of 4" in shown["text/html"]
+
+
+@pytest.mark.parametrize(("answers", "kind"), [(True, "NotebookBar"), (False, "TerminalBar")])
+def test_a_notebook_that_nobody_looks_at_gets_no_output(answers, kind, monkeypatch):
+    """JupyterLab offers to answer input(), nbval does not: it would refuse what only slow machines show."""
+    kernel = SimpleNamespace(get_parent=lambda: {"content": {"allow_stdin": answers}})
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: SimpleNamespace(kernel=kernel))
+    displayed = []
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: displayed.append(1))
+    bar = progress._bar("counting", 3)
+    assert type(bar).__name__ == kind and len(displayed) == answers
+
+
+def test_outside_of_jupyter_it_is_a_line():
+    assert isinstance(progress._bar("counting", 3), progress.TerminalBar)
 
 
 def test_an_error_in_the_loop_comes_through(monkeypatch):

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 import traitlets
 
+from seglib.attended import attended
 from seglib.training.step import Step
 from seglib.widgets.monitor import packing, reading, still
-from seglib.widgets.monitor.attended import attended
 from seglib.widgets.monitor.record import Record, memory
 from seglib.widgets.monitor.runner import Runner, with_bar
 from seglib.widgets.shell import STYLE, Shell, module

@@ -1,4 +1,4 @@
-"""Whether somebody is there to press a button."""
+"""Whether somebody is there to see a bar move, or to press a button."""
 
 from __future__ import annotations
 
