@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
-from seglib.attended import attended
+from seglib.attended import attended, kernel
 
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds before a bar is worth showing
@@ -90,7 +90,8 @@ class TerminalBar:
         from rich.progress import Progress
 
         console = Console(stderr=True, force_jupyter=False)
-        self.progress = Progress(console=console, transient=True, disable=not console.is_terminal)
+        seen = console.is_terminal and kernel() is None  # rich may take a kernel's for a terminal
+        self.progress = Progress(console=console, transient=True, disable=not seen)
         self.task = self.progress.add_task(what, total=total)
 
     def __enter__(self) -> TerminalBar:

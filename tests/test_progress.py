@@ -47,6 +47,7 @@ def test_a_notebook_that_nobody_looks_at_gets_no_output(answers, kind, monkeypat
     monkeypatch.setattr("IPython.display.display", lambda *_, **__: displayed.append(1))
     bar = progress._bar("counting", 3)
     assert type(bar).__name__ == kind and len(displayed) == answers
+    assert answers or bar.progress.disable
 
 
 def test_outside_of_jupyter_it_is_a_line():
