@@ -48,7 +48,7 @@ from seglib.weak.schemes import SCHEMES
 
 BOX, MASK = 7.0, 79.2  # seconds: Papadopoulos et al. 2017; Lin et al. 2014
 LARGER = 0.75, 1.0, 1.25, 1.5, 2.0  # times the size of the training
-SHARES = 0.05, 0.1, 0.25, 0.5
+SHARES = 0.05, 0.1, 0.25, 0.5  # of the pictures that have a mask
 NOISES: dict[str, Callable[[Given, tuple[int, int], list[int]], Given]] = {
     "as drawn": lambda one, size, names: one,
     **{f"{f} times as wide and high": lambda one, size, names, f=f: noise.loosened(one, f, size)

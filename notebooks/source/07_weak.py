@@ -665,7 +665,7 @@ bars(
 # | GrabCut+-i * | 50.7 | 3.8 | 19.1 | 3.5 | 16.2 ± 1.5 |
 # | all background | | | 15.3 | 0 | 0 |
 #
-# \* on another computer, in float32, where full supervision has 38.3.
+# \* `--precision float32`, another computer: full supervision has 38.3.
 #
 # A pole is a few pixels wide: its box is nearly its mask, and too few pixels for a model of colours. Filled
 # boxes have the best labels, and their net is the best. Where GrabCut+ is bad, ignoring helps: M-and-G+ is 8
@@ -707,7 +707,7 @@ bars(
 # %% [markdown]
 # **When does a round pay?** The same rules, reset by fill, on the pools and streets of above, three seeds:
 # `weak.py rounds --ways "rectangles, rules by fill" "grabcut+, rules by fill" --rounds 2`, with the options
-# that stand there.
+# that stand there and `--precision float32`.
 #
 # | | labels: round 0 | 1 | nets: round 0 | 1 |
 # |---|---|---|---|---|
@@ -761,14 +761,14 @@ bars(
 # %% [markdown]
 # **Let the masks be seen as often as the boxes**, by repeating them; the steps stay as many. All 246 pets of
 # the training split, three seeds: `python benchmarks/weak.py mixed --data pets --steps 150 --side 128
-# --pictures 246 --judged 60 --shares 0.1 0.25`.
+# --pictures 246 --judged 60 --shares 0.1 0.25 --precision float32`.
 #
 # | masks | boxes for the rest | masks seen as often | masks alone |
 # |---|---|---|---|
 # | 0 | 80.0 ± 3.1 | | |
-# | 25 | 81.2 ± 0.9 | 82.0 ± 0.8 | 77.6 ± 2.8 |
-# | 62 | 80.7 ± 2.0 | 82.9 ± 0.8 | 81.8 ± 2.8 |
-# | 246 | | | 86.0 ± 1.0 |
+# | 25 | 81.3 ± 0.9 | 82.0 ± 0.8 | 77.6 ± 2.7 |
+# | 62 | 80.7 ± 2.0 | 82.9 ± 0.8 | 81.8 ± 2.7 |
+# | 246 | | | 86.1 ± 1.0 |
 #
 # So it was the vote: with 62 masks, seeing them as often brings 1.0 to 4.1 points, seed by seed. And boxes
 # for the rest make the result steadier, if not better in every seed. The 246 boxes alone are worth 46 masks.

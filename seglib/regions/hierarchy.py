@@ -118,7 +118,8 @@ def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[
             and maker.
 
     Raises:
-        ValueError: the picture is no picture; there is no strategy; or no such space or cue.
+        ValueError: the picture is no picture; there is no strategy; or no such space, cue or maker.
+        ImportError: as in `superpixels`, which QUALITY needs OpenCV's extra modules for.
     """
     image = checked(image)
     if not strategies:

@@ -41,6 +41,7 @@ def propose(
 
     Raises:
         ValueError: the picture is no picture, `number` is below 1, or a strategy is none.
+        ImportError: QUALITY was asked for, and OpenCV's extra modules are not installed.
 
     Reference:
         Uijlings, van de Sande, Gevers, Smeulders, "Selective Search for Object Recognition", 2013.

@@ -39,7 +39,7 @@ class Monitor(Shell):
 
     The second cell lets clicks through while it waits, and raises what went wrong in the training, if
     something did. Interrupting it stops the training. Everywhere else (nbval, nbclient, a script) the
-    training is over, or has raised, when `Monitor(...)` returns, and a bar shows how far it is.
+    training is over, or has raised, when `Monitor(...)` returns; in a terminal a bar shows how far it is.
 
     A training that begins stops an older one that is still running. Pause and Stop act between two steps;
     a validation belongs to its step.
