@@ -45,10 +45,12 @@ class Plan:
         """The commands that fill the environment: the packages, then the course itself, editable.
 
         Another torch build has other files than the lock, hence other hashes, and needs no nvidia packages:
-        then the lock only fixes the versions.
+        then the lock only fixes the versions. Modules are compiled here, on every core: else Python would do it
+        while a student waits for the first cell, and each time anew where it may not write.
         """
-        install = [uv, "pip", "install", "--python", str(PYTHON)]
-        itself = [*install, "--no-deps", "--no-build-isolation", "--editable", "."]
+        command = [uv, "pip", "install", "--python", str(PYTHON)]
+        itself = [*command, "--no-deps", "--no-build-isolation", "--editable", "."]
+        install = [*command, "--compile-bytecode"]
         if not (self.backend or self.newest):
             return [[*install, "--require-hashes", "-r", LOCK.name], itself]
         torch = ["--torch-backend", self.backend] if self.backend else []

@@ -27,4 +27,5 @@ def variables() -> dict[str, str]:
     for name in ("SEGLIB_DATA", "SEGLIB_HOME"):  # notebooks run in another folder than `make`
         if kept.get(name) and (ROOT / kept[name]).exists():
             own[name] = str((ROOT / kept[name]).resolve())
-    return {"UV_HTTP_TIMEOUT": "120", **kept, **own}
+    patience = {"UV_HTTP_TIMEOUT": "120", "UV_COMPILE_BYTECODE_TIMEOUT": "600"}  # seconds for each file
+    return {**patience, **kept, **own}
