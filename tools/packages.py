@@ -45,7 +45,7 @@ class Plan:
         """The commands that fill the environment: the packages, then the course itself, editable.
 
         Another torch build has other files than the lock, hence other hashes, and needs no nvidia packages:
-        then the lock only fixes the versions. Modules are compiled here, on every core: else Python would do it
+        then the lock only fixes the versions. Modules are compiled here, on every core: else Python does it
         while a student waits for the first cell, and each time anew where it may not write.
         """
         command = [uv, "pip", "install", "--python", str(PYTHON)]

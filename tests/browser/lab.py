@@ -30,10 +30,11 @@ CHECKSUM = """canvas => canvas.getContext("2d").getImageData(0, 0, canvas.width,
 
 # How many code cells have no number yet, and the first traceback. Asks for no layout, which an open notebook
 # would have to work out anew each time.
-PROGRESS = """wrong => [
-    [...document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")].filter(e => !/[0-9]/.test(e.textContent)).length,
-    [...document.querySelectorAll(wrong)].map(e => e.textContent).find(text => text.includes("Traceback")) ?? "",
-]"""
+PROGRESS = """wrong => {
+    const texts = selector => [...document.querySelectorAll(selector)].map(element => element.textContent);
+    const waiting = texts(".jp-CodeCell .jp-InputPrompt").filter(prompt => !/[0-9]/.test(prompt));
+    return [waiting.length, texts(wrong).find(text => text.includes("Traceback")) ?? ""];
+}"""
 
 
 def checksum(canvas: Locator) -> int:
