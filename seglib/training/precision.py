@@ -13,6 +13,7 @@ from seglib.training.processes import agree
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 WORTH = 0.85  # bfloat16 must take at most this share of float32's time: it has 8 bits of precision, not 24
+DETOUR = 3.0  # a convolution that takes so many times as long in bfloat16 has no instructions; 100 is usual
 SAVED, COST = 0.15, 60.0  # what compiling is assumed to save, as a share of a step, and to cost, in seconds
 
 
@@ -20,7 +21,8 @@ def choose(wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor)
     """Which of "float32" and "bfloat16" to compute in, and why, in a sentence.
 
     Args:
-        wish: one of the two, or "auto": time one step in each, after one that is not timed.
+        wish: one of the two, or "auto": time two steps in each, after one that is not timed. On a processor
+            without instructions for bfloat16 no step is tried: it could take as long as the training.
         net: stays as it is.
         loss: takes logits and masks.
         images: a batch, on the net's device.
@@ -35,6 +37,8 @@ def choose(wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor)
         return wish, ""
     if images.device.type not in ("cpu", "cuda"):
         return "float32", ""
+    if images.device.type == "cpu" and (detour := agree(_detour())) > DETOUR:
+        return "float32", f"float32: a convolution takes {detour:.0f} times as long in bfloat16 here."
     try:
         with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
             full, half = (_seconds(net, loss, images, masks, kind) for kind in ("float32", "bfloat16"))
@@ -73,6 +77,19 @@ def out_of_memory(error: BaseException) -> bool:
     """
     words = ("out of memory", "can't allocate memory", "not enough memory")
     return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def _detour() -> float:
+    """Time of a small convolution in bfloat16 as a multiple of that in float32; the fastest of three each."""
+    seconds = []
+    for kind in (torch.float32, torch.bfloat16):
+        image, weight, times = torch.ones(1, 64, 32, 32, dtype=kind), torch.ones(64, 64, 3, 3, dtype=kind), []
+        for _ in range(3):
+            begin = time.perf_counter()
+            torch.conv2d(image, weight, padding=1)
+            times.append(time.perf_counter() - begin)
+        seconds.append(min(times))
+    return seconds[1] / seconds[0]
 
 
 def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, precision: str) -> float:
