@@ -15,7 +15,7 @@ from seglib.training.optimise import cosine
 AUGMENT = {"pets": Augment(), "camvid": Augment(zoom=(0.9, 2.0))}
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {
     ("pets", "imagenet"): {"backbone": "lite0", "lr": 1e-3},
-    ("camvid", "imagenet"): {"backbone": "lite0", "lr": 1e-3},
+    ("camvid", "imagenet"): {"backbone": "lite0", "lr": {"": 3e-3, "backbone.": 1e-3}},
     ("pets", "scratch"): {"backbone": "small", "lr": 3e-3},
     ("camvid", "scratch"): {"backbone": "small", "lr": 3e-3},
 }
