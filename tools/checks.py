@@ -26,7 +26,6 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "artefacts" / "reports"
 PAIRED = ["--numprocesses=2", "--dist=loadfile"]  # two files at a time, each on a core of its own
-SHARED = ["--numprocesses=2", "--dist=worksteal"]  # a file too long to be left to one
 NBVAL = [
     "-o",
     "addopts=",
@@ -82,7 +81,7 @@ def students() -> Result:
 
 def browser() -> Result:
     """JupyterLab in Chromium, on the notebooks as a student without photographs opens them."""
-    arguments = ["-m", "browser", "--durations=20", *SHARED, "tests"]
+    arguments = ["-m", "browser", "--durations=20", *PAIRED, "--no-loadscope-reorder", "tests"]
     return pytest("browser", arguments, SEGLIB_STRICT="0", SEGLIB_DATA="none", OMP_NUM_THREADS="1")
 
 

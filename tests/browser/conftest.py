@@ -16,6 +16,11 @@ from tests.browser.widget import CELLS
 VIEWPORT: ViewportSize = {"width": 1280, "height": 960}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first: where files are tested two at a time, it takes as long as all others."""
+    items.sort(key=lambda item: item.path.stem != "test_notebooks")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A Chromium; without one tests are skipped, or fail if SEGLIB_BROWSER=required."""
