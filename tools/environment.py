@@ -39,7 +39,7 @@ def setup() -> None:
         f"Setting up the course in .venv: about {wish.gigabytes:g} GB, 2 to 15 minutes on a usual connection."
     )
     if wish.gigabytes > 3:
-        say("Most of it is PyTorch for NVIDIA GPUs; TORCH_BACKEND=cpu does without it and needs 2 GB.")
+        say("Most of it is PyTorch for NVIDIA GPUs; TORCH_BACKEND=cpu does without it and needs 2.5 GB.")
     require_space(wish)
     if not usable or state.get("key") == "" or state.get("backend", wish.backend) != wish.backend:
         create(wish)
@@ -89,7 +89,7 @@ def require_space(wish: Plan) -> None:
     if free < wish.gigabytes and os.environ.get("SEGLIB_DISK_CHECK") != "off":
         sys.exit(
             f"The disk is too full: {wish.gigabytes:g} GB are needed, {free:.1f} GB are free at {place}.\n"
-            "Free some space, or set TORCH_BACKEND=cpu (2 GB). If uv's cache already holds the\n"
+            "Free some space, or set TORCH_BACKEND=cpu (2.5 GB). If uv's cache already holds the\n"
             "packages, SEGLIB_DISK_CHECK=off goes on without this check."
         )
 

@@ -39,7 +39,7 @@ class Plan:
     @property
     def gigabytes(self) -> float:
         """Disk space of a fresh set-up: only PyTorch for Linux with CUDA is large."""
-        return 6.5 if sys.platform == "linux" and self.backend != "cpu" else 2
+        return 7 if sys.platform == "linux" and self.backend != "cpu" else 2.5
 
     def commands(self, uv: str) -> list[list[str]]:
         """The commands that fill the environment: the packages, then the course itself, editable.
