@@ -76,7 +76,7 @@ class Machine:
             env=environment,
             text=True,
             start_new_session=True,
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored in the background
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
