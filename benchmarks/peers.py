@@ -2,7 +2,7 @@
 
 Each peer trains by its own tutorial's recipe and loader (see `_peers/`), at the common size and with as many
 steps as fit into the seconds. How many fit is found by a trial of a few steps with a net that is thrown away,
-with and without worker processes; its time is not counted. The clock runs from the call of the peer's fit to
+with and without worker processes; its time is not counted, and its outcome serves all seeds and lengths. The clock runs from the call of the peer's fit to
 its last step, loading pictures included; imports and judging are not. Lengths are trained apart, because
 schedules depend on them. Whoever is late is stopped at the first step that ends after the time, and judged.
 
@@ -122,16 +122,29 @@ def one(row: Row, out: Path) -> int:
         out = out.resolve()
         os.chdir(folder)  # some peers leave files where they run
         data, split, weights, name, seconds, seed = (row[what] for what in KEY)
-        append(row | run(name, data, split, weights, seconds, seed), out)
+        append(row | run(name, data, split, weights, seconds, seed, known_pace(row, out)), out)
     return 0
 
 
+def known_pace(row: Row, out: Path) -> dict[str, float] | None:
+    """How fast this peer's steps were on this machine, in a run of another seed or length."""
+    same = ("data", "weights", "peer")
+    for other in read(out).values():
+        if other["machine"] == here() and all(other[name] == row[name] for name in same):
+            return other.get("pace")
+    return None
+
+
+def here() -> str:
+    """The machine that a line is true for."""
+    return machine(*(f"{name} {version(name)}" for name in PACKAGES[2:]))
+
+
 def append(row: Row, out: Path) -> None:
-    """Add a line, with the machine it is true for."""
-    versions = (f"{name} {version(name)}" for name in PACKAGES[2:])
+    """Add a line."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row | {"machine": machine(*versions)}) + "\n")
+        file.write(json.dumps(row | {"machine": here()}) + "\n")
 
 
 def installed(package: str) -> bool:

@@ -22,9 +22,13 @@ WARM_UP = 12.0  # seconds of the trial that is thrown away, and at least
 FEWEST = 4  # steps of it
 MOST_STEPS = 18  # of it; twice the parts of fastai's `fine_tune`, so that all of them are timed
 
+Pace = dict[str, float]  # worker processes; seconds of the first step, and of each step after it
 
-def run(name: str, data: str, split: str, weights: str, seconds: float, seed: int) -> dict[str, Any]:
-    """Train and judge; the scores, steps and seconds."""
+
+def run(
+    name: str, data: str, split: str, weights: str, seconds: float, seed: int, pace: Pace | None = None
+) -> dict[str, Any]:
+    """Train and judge; the scores, steps and seconds. A `pace` that is known already is not found again."""
     train, judge = load(data, "train"), load(data, split)
     with tempfile.TemporaryDirectory() as folder:
         files = write_masks(train, Path(folder))
@@ -36,15 +40,16 @@ def run(name: str, data: str, split: str, weights: str, seconds: float, seed: in
 
             segmenter: Segmenter = ours.train(task, clock)
         else:
-            task, planned = plan(name, task)
+            pace = pace or trial(name, task)
+            task = replace(task, workers=int(pace["workers"]))
             sow(seed)
-            segmenter = Judged(name, function(name)(task, planned, clock))
+            segmenter = Judged(name, function(name)(task, fitting(pace, seconds), clock))
     scores = evaluate(segmenter, judge)
     steps = len(clock.ends)
     return {
         "miou": scores.mean_iou, "boundary": scores.mean_boundary_iou, "steps": steps,
         "used": clock.seconds, "rate": steps * task.batch / clock.seconds, "workers": task.workers,
-        "lazy": evaluate(Constant(0), judge, boundary=False).mean_iou, "pictures": len(judge),
+        "lazy": evaluate(Constant(0), judge, boundary=False).mean_iou, "pictures": len(judge), "pace": pace,
     }  # fmt: skip
 
 
@@ -61,17 +66,24 @@ def function(name: str) -> Any:
     return getattr(importlib.import_module(f"_peers.{peer.module}"), peer.function)
 
 
-def plan(name: str, task: Task) -> tuple[Task, int]:
-    """With or without worker processes, whichever is faster, and how many steps fit into the seconds.
+def trial(name: str, task: Task) -> Pace:
+    """With or without worker processes, whichever is faster, and how long its steps take.
 
     The trial's net is thrown away and its time is not counted.
     """
-    trials = {}
+    trials = []
     for workers in (0, 2):
         clock, tried = Clock(WARM_UP, FEWEST), replace(task, workers=workers)
         function(name)(tried, MOST_STEPS, clock)
         first, last, count = clock.ends[0], clock.ends[-1], len(clock.ends)
-        trials[workers] = ((last - first) / (count - 1), first)
-    workers = min(trials, key=lambda number: trials[number][0])
-    pace, first = trials[workers]
-    return replace(task, workers=workers), max(2, 1 + int((task.seconds - first) / pace))
+        trials.append({"workers": workers, "first": first, "step": (last - first) / (count - 1)})
+    return min(trials, key=lambda tried: tried["step"])
+
+
+def fitting(pace: Pace, seconds: float) -> int:
+    """How many steps fit into the seconds.
+
+    >>> fitting({"workers": 0, "first": 2.0, "step": 0.5}, 10.0)
+    17
+    """
+    return max(2, 1 + int((seconds - pace["first"]) / pace["step"]))
