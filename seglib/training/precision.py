@@ -41,7 +41,7 @@ def choose(wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor)
         return "float32", f"float32: a convolution takes {detour:.0f} times as long in bfloat16 here."
     try:
         with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
-            full, half = (_seconds(net, loss, images, masks, kind) for kind in ("float32", "bfloat16"))
+            full, half = _seconds(net, loss, images, masks)
     except (RuntimeError, MemoryError) as error:
         if not out_of_memory(error) or len(images) == 1:
             raise
@@ -92,13 +92,17 @@ def _detour() -> float:
     return seconds[1] / seconds[0]
 
 
-def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, precision: str) -> float:
-    """The time of the faster of two steps, forward and backward, after one that warms up."""
-    trial, times = copy.deepcopy(net).train(), []
+def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor) -> tuple[float, float]:
+    """The time of a step, forward and backward, in float32 and in bfloat16: the faster of two each, after one
+    that warms up. By turns, so that what else the machine does for a moment does not decide.
+    """
+    trial = copy.deepcopy(net).train()
+    times: dict[str, list[float]] = {"float32": [], "bfloat16": []}
     for _ in range(3):
-        begin = time.perf_counter()
-        loss(logits_of(trial, images, precision), masks).backward()
-        if images.device.type == "cuda":
-            torch.cuda.synchronize(images.device)
-        times.append(time.perf_counter() - begin)
-    return min(times[1:])
+        for precision, taken in times.items():
+            begin = time.perf_counter()
+            loss(logits_of(trial, images, precision), masks).backward()
+            if images.device.type == "cuda":
+                torch.cuda.synchronize(images.device)
+            taken.append(time.perf_counter() - begin)
+    return min(times["float32"][1:]), min(times["bfloat16"][1:])

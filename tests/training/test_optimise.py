@@ -47,10 +47,25 @@ def test_bfloat16_is_taken_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -
     assert torch.equal(weights(net), before) and torch.equal(torch.get_rng_state(), state)
     assert all(parameter.grad is None for parameter in net.parameters())
     for half, chosen in ((0.084, "bfloat16"), (0.086, "float32")):
-        seconds = iter([0.1, half])
-        monkeypatch.setattr(precision, "_seconds", lambda *_, seconds=seconds: next(seconds))
+        monkeypatch.setattr(precision, "_seconds", lambda *_, half=half: (0.1, half))
         why = f"{chosen}: a step takes 100 ms in float32, {1e3 * half:.0f} ms in bfloat16."
         assert choose("auto", net, cross_entropy, images, masks) == (chosen, why)
+
+
+def test_the_two_precisions_are_tried_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other, a moment's other work on the machine decided for a whole training."""
+    monkeypatch.setattr(precision, "_detour", lambda: 1.0)
+
+    class Noting(Net):
+        halves: ClassVar[list[bool]] = []
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.halves.append(torch.is_autocast_enabled("cpu"))
+            return super().forward(images)
+
+    images, masks = torch.zeros(2, 3, 8, 8, dtype=torch.uint8), torch.zeros(2, 8, 8).long()
+    choose("auto", Noting(), cross_entropy, images, masks)
+    assert Noting.halves == [False, True] * 3
 
 
 def test_without_instructions_for_bfloat16_no_step_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
