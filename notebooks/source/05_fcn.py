@@ -430,17 +430,17 @@ pictures(
 
 # %% [markdown]
 # **Beside other libraries.** The same pictures, by the recipe of each library's own tutorial, on two cores
-# without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180, and the best of them is shown. mIoU
-# on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
+# without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; the best that was measured is shown.
+# mIoU on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
 #
 # | | pets, ImageNet weights | pets, from scratch | CamVid, ImageNet weights | CamVid, from scratch |
 # |---|---|---|---|---|
 # | FCN-8s, 60 s | 91.0 ± 0.8 | 55.3 ± 1.4 | 49.4 ± 0.4 | 32.7 ± 2.0 |
-# | best other, 180 s | 89.4 ± 1.0, FPN | 48.1 ± 7.6, FPN | 42.9 ± 3.2, FPN | 29.0 ± 2.2, U-Net |
+# | best other, 180 s | 89.4 ± 1.0, FPN | 48.3 ± 3.2, U-Net | 42.9 ± 3.2, FPN | 29.0 ± 2.2, MONAI's UNet |
 # | all of one class | 22.8 | 22.8 | 1.6 | 1.6 |
 #
-# On CamVid with ImageNet weights ours takes 153 steps in its 60 seconds, FPN 128 in its 180. From scratch ours
-# has the backbone `small`: on pets, 812 steps in 60 seconds.
+# FPN and U-Net are those of segmentation_models.pytorch. On CamVid with ImageNet weights ours takes 153 steps
+# in its 60 seconds, FPN 128 in its 180. From scratch ours has the backbone `small`: 812 steps on pets.
 #
 # Our settings were chosen for a minute, on validation pictures; their recipes are made for GPUs and hours.
 # With those, the order may be another.
