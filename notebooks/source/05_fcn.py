@@ -430,8 +430,8 @@ pictures(
 
 # %% [markdown]
 # **Beside other libraries.** The same pictures, by the recipe of each library's own tutorial, on two cores
-# without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; the best that was measured is shown.
-# mIoU on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
+# without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; of those the best that was measured
+# is shown. mIoU on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
 #
 # | | pets, ImageNet weights | pets, from scratch | CamVid, ImageNet weights | CamVid, from scratch |
 # |---|---|---|---|---|

@@ -93,8 +93,10 @@ def _detour() -> float:
 
 
 def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor) -> tuple[float, float]:
-    """The time of a step, forward and backward, in float32 and in bfloat16: the faster of two each, after one
-    that warms up. By turns, so that what else the machine does for a moment does not decide.
+    """The time of a step, forward and backward, in float32 and in bfloat16.
+
+    The faster of two each, after one that warms up. By turns, so that what else the machine does for a moment
+    does not decide.
     """
     trial = copy.deepcopy(net).train()
     times: dict[str, list[float]] = {"float32": [], "bfloat16": []}
