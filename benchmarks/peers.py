@@ -56,7 +56,7 @@ def main() -> int:
                   "peers, outside of the project: uv pip install -r benchmarks/peers.txt -e .")  # fmt: skip
             return 0
         for row in wanted(asked):
-            if "miou" not in read(asked.out).get((*key(row), here()), {}):
+            if "miou" not in read(asked.out).get(key(row), {}):
                 separately(row, asked.out)
     report(asked.out)
     return 0
@@ -81,9 +81,10 @@ def arguments() -> argparse.Namespace:
 
 
 def wanted(asked: argparse.Namespace) -> list[Row]:
-    """Every run that was asked for, in order."""
+    """Every run that was asked for, in order, with the machine that it will be true for."""
+    here = machine(*(f"{name} {version(name)}" for name in PACKAGES[2:]))
     return [
-        dict(zip(KEY, (data, asked.split, weights, name, seconds, seed)))
+        dict(zip(KEY, (data, asked.split, weights, name, seconds, seed, here)))
         for seed in asked.seeds
         for data in asked.data
         for weights in asked.weights
@@ -95,7 +96,7 @@ def wanted(asked: argparse.Namespace) -> list[Row]:
 
 def separately(row: Row, out: Path) -> None:
     """One run in a process of its own; if that dies, this is noted."""
-    print(f"{time.strftime('%H:%M:%S')} {', '.join(str(row[name]) for name in KEY)}", flush=True)
+    print(f"{time.strftime('%H:%M:%S')} {', '.join(str(row[name]) for name in KEY[:-1])}", flush=True)
     command = [sys.executable, __file__, "--one", json.dumps(row), "--out", str(out)]
     began = time.monotonic()
     home = {name: str(Path(os.environ[name]).absolute()) for name in ("SEGLIB_DATA",) if os.environ.get(name)}
@@ -112,7 +113,7 @@ def separately(row: Row, out: Path) -> None:
         error = f"not done after {row['seconds'] + PATIENCE:.0f} s in all"
     if error:
         append(row | {"error": error}, out)
-    done = read(out)[*key(row), here()]
+    done = read(out)[key(row)]
     scores = "" if error else f"mIoU {100 * done['miou']:.1f}, {done['steps']} steps in {done['used']:.1f} s"
     print(f"    {error or scores} ({time.monotonic() - began:.0f} s in all)", flush=True)
 
@@ -124,30 +125,23 @@ def one(row: Row, out: Path) -> int:
     with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as folder:
         out = out.resolve()
         os.chdir(folder)  # some peers leave files where they run
-        data, split, weights, name, seconds, seed = (row[what] for what in KEY)
+        data, split, weights, name, seconds, seed = (row[what] for what in KEY[:-1])
         append(row | run(name, data, split, weights, seconds, seed, known_pace(row, out)), out)
     return 0
 
 
 def known_pace(row: Row, out: Path) -> dict[str, float] | None:
     """How fast this peer's steps were on this machine, in a run of another seed or length."""
-    same = ("data", "weights", "peer")
-    for other in read(out).values():
-        if other["machine"] == here() and all(other[name] == row[name] for name in same):
-            return other.get("pace")
-    return None
-
-
-def here() -> str:
-    """The machine that a line is true for."""
-    return machine(*(f"{name} {version(name)}" for name in PACKAGES[2:]))
+    same = ("data", "weights", "peer", "machine")
+    others = (other for other in read(out).values() if all(other[name] == row[name] for name in same))
+    return next((other["pace"] for other in others if other.get("pace")), None)
 
 
 def append(row: Row, out: Path) -> None:
     """Add a line."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row | {"machine": here()}) + "\n")
+        file.write(json.dumps(row) + "\n")
 
 
 def installed(package: str) -> bool:

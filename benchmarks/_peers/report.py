@@ -13,18 +13,18 @@ from _peers import OURS, PEERS
 from seglib.tables import Table
 
 Row = dict[str, Any]
-KEY = ("data", "split", "weights", "peer", "seconds", "seed")
+KEY = ("data", "split", "weights", "peer", "seconds", "seed", "machine")
 COLUMNS = ["", "asked s", "mIoU", "Boundary IoU", "steps", "images/s", "used s", "mIoU of seeds 0, 1, ..."]
 
 
 def read(path: Path) -> dict[tuple[Any, ...], Row]:
     """The runs of a file by what was asked and on which machine; of a run that was repeated, the last."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return {(*key(row), row["machine"]): row for row in map(json.loads, filter(None, lines))}
+    return {key(row): row for row in map(json.loads, filter(None, lines))}
 
 
 def key(row: Row) -> tuple[Any, ...]:
-    """What makes two runs of one machine the same."""
+    """What makes two runs the same."""
     return tuple(row[name] for name in KEY)
 
 
