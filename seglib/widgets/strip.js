@@ -12,12 +12,16 @@ function layerOf(scene, frame, { difference, hatch }) {
   return frame.painted.get(key);
 }
 
+const shownOn = new WeakMap(); // canvas -> what it shows: to paint it again would take time from a training
+
 function paintFrame(canvas, scene, frame, style) {
   const scale = Math.max(1, Math.ceil(canvas.clientWidth / scene.width));
-  const [width, height] = [scene.width * scale, scene.height * scale];
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const view = { scale: scale / devicePixelRatio, left: 0, top: 0 };
-  drawLayers(canvas, view, scene.image, frame && layerOf(scene, frame, style), 0.6);
+  const [image, layer] = [scene.image, frame && layerOf(scene, frame, style)];
+  const before = shownOn.get(canvas);
+  if (before?.image === image && before.layer === layer && before.scale === scale) return;
+  Object.assign(canvas, { width: scene.width * scale, height: scene.height * scale });
+  drawLayers(canvas, { scale: scale / devicePixelRatio, left: 0, top: 0 }, image, layer, 0.6);
+  shownOn.set(canvas, { image, layer, scale });
 }
 
 const still = (canvas) => (canvas.removeAttribute("data-lm-suppress-shortcuts"), canvas); // it takes no focus
@@ -35,8 +39,8 @@ function strip(frame, items, looks, choose) {
   const show = () => {
     const list = items();
     while (cells.length < list.length) cells.push(cell(cells.length));
-    const figures = cells.slice(0, list.length).map(({ figure }) => figure);
-    if (element.children.length !== list.length) element.replaceChildren(...figures);
+    while (element.children.length > list.length) element.lastChild.remove();
+    element.append(...cells.slice(element.children.length, list.length).map(({ figure }) => figure));
     list.forEach((item, place) => {
       const { canvas, caption, figure } = cells[place];
       const { scene, layers, style, title, chosen, caption: words = "" } = looks(item);

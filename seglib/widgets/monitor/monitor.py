@@ -16,8 +16,8 @@ from seglib.widgets.monitor.record import Record, memory
 from seglib.widgets.monitor.runner import Runner, with_bar
 from seglib.widgets.shell import STYLE, Shell, module
 
-PERIOD = 0.2  # seconds between two messages to the browser: what it draws takes time from the training
-SLOW = 1.0  # seconds between two that carry pictures, or a look at the memory
+PERIOD = 1.0  # seconds between two messages to the browser: what it draws takes time from the training
+SLOW = 2.0  # seconds between two that carry pictures
 FILES = (
     "paint.js",
     "controls.js",
@@ -183,8 +183,8 @@ class Monitor(Shell):
         """Bring the browser up to date."""
         self._told = time.monotonic()
         self.record.catch_up()
+        self.record.memory = memory()
         if self._told - self._told_slow >= SLOW:
-            self._told_slow, self.record.memory = self._told, memory()
             self._show_moments()
         error = self._runner.error
         failure = f"{type(error).__name__}: {error}" if error else ""
@@ -196,6 +196,7 @@ class Monitor(Shell):
         moments = self.record.moments
         if all(one.number in self._packed for one in moments):
             return
+        self._told_slow = self._told
         if not self.data:
             self.data = packing.fixed(self.record)
         before = self._packed

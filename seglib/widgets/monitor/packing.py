@@ -16,7 +16,7 @@ from seglib.widgets.pack import deflate
 
 
 def now(record: Record, status: str, failure: str) -> dict[str, Any]:
-    """What changes five times a second: a few words, and two curves as bytes, some kilobytes in all."""
+    """What changes once a second: a few words, and two curves as bytes, some kilobytes in all."""
     return {
         "says": reading.says(record, status),
         "tiles": reading.tiles(record),
