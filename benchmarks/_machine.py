@@ -18,7 +18,7 @@ def capability() -> str:
 
 
 def processor(told: Path = Path("/proc/cpuinfo")) -> str:
-    """Its family and model where Linux tells them: of two with the same instructions one was twice as fast."""
+    """Its family and model where Linux tells them: two with the same instructions can differ twofold."""
     if not told.exists():
         return platform.machine()
     facts = dict(line.split(":", 1) for line in told.read_text().splitlines() if ":" in line)

@@ -66,6 +66,7 @@ def agree(card: Locator, twin: ProposalExplorer) -> None:
 
 
 def press(card: Locator, control: Locator, *keys: str) -> None:
+    expect(control).to_be_visible()  # what is hidden takes no focus, and nobody says so
     control.focus()
     for key in keys:
         card.page.keyboard.press(key)

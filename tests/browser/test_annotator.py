@@ -44,6 +44,7 @@ class Desk:
 
     def click(self, *points: tuple[float, float]) -> None:
         for point in points:
+            self.page.evaluate("() => new Promise(requestAnimationFrame)")  # a tag is hit where it is painted
             self.page.mouse.click(*self.at(*point))
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
