@@ -44,7 +44,6 @@ class Desk:
 
     def click(self, *points: tuple[float, float]) -> None:
         for point in points:
-            self.page.evaluate("() => new Promise(requestAnimationFrame)")  # a tag is hit where it is painted
             self.page.mouse.click(*self.at(*point))
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -187,6 +186,7 @@ def test_a_chosen_box_is_moved_by_its_corner_and_as_a_whole(page: Page) -> None:
 def test_corners_of_a_polygon_are_moved_added_and_deleted(page: Page) -> None:
     desk = Desk(page, "polygons")
     desk.click((10, 10), (40, 10), (40, 40), (10, 40), (10, 10))
+    page.evaluate("() => new Promise(requestAnimationFrame)")  # a tag is hit where it is painted
     desk.click((11.5, 8.5))
     desk.drag((40, 10), (50, 5))
     desk.drag((10, 25), (5, 25))  # an edge
