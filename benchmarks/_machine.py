@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from pathlib import Path
 
 import torch
@@ -17,14 +18,11 @@ def capability() -> str:
     return torch.backends.cpu.get_cpu_capability() + (" bfloat16" if short else "")
 
 
-def processor(told: Path = Path("/proc/cpuinfo")) -> str:
+def processor() -> str:
     """Its family and model where Linux tells them: two with the same instructions can differ twofold."""
-    if not told.exists():
-        return platform.machine()
-    facts = dict(line.split(":", 1) for line in told.read_text().splitlines() if ":" in line)
-    said = {name.strip(): value.strip() for name, value in facts.items()}
-    known = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
-    return " ".join([platform.machine(), *known])
+    told = Path("/proc/cpuinfo")
+    facts = re.findall(r"^(cpu family|model)\s*:\s*(\d+)$", told.read_text() if told.exists() else "", re.M)
+    return " ".join([platform.machine(), *(f"{name} {value}" for name, value in dict(facts).items())])
 
 
 def machine(*said: str) -> str:

@@ -67,11 +67,15 @@ class Desk:
     def shapes(self, picture: int = 0) -> list[list[list[float]]]:
         return [one["points"] for one in self.work[picture]["objects"]]
 
-    def pixel(self, x: float, y: float) -> list[int]:
-        self.page.mouse.move(5, 5)  # no guide lines
+    def painted(self) -> None:
+        """Waits until what was done is painted; under a held clock that is never."""
         self.page.evaluate(
             "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
+
+    def pixel(self, x: float, y: float) -> list[int]:
+        self.page.mouse.move(5, 5)  # no guide lines
+        self.painted()
         return self.canvas.evaluate(PIXEL, [x / 80, y / 60])
 
 
@@ -186,7 +190,7 @@ def test_a_chosen_box_is_moved_by_its_corner_and_as_a_whole(page: Page) -> None:
 def test_corners_of_a_polygon_are_moved_added_and_deleted(page: Page) -> None:
     desk = Desk(page, "polygons")
     desk.click((10, 10), (40, 10), (40, 40), (10, 40), (10, 10))
-    page.evaluate("() => new Promise(requestAnimationFrame)")  # a tag is hit where it is painted
+    desk.painted()  # a tag is hit where it is painted
     desk.click((11.5, 8.5))
     desk.drag((40, 10), (50, 5))
     desk.drag((10, 25), (5, 25))  # an edge
