@@ -46,6 +46,11 @@ class Desk:
         for point in points:
             self.page.mouse.click(*self.at(*point))
 
+    def choose(self, tag: tuple[float, float]) -> None:
+        """Clicks on a shape's tag, which is hit where it is painted."""
+        self.painted()
+        self.click(tag)
+
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         mouse = self.page.mouse
         mouse.move(*self.at(*start))
@@ -173,7 +178,7 @@ def test_every_step_can_be_undone_and_done_again(page: Page) -> None:
 def test_a_chosen_box_is_moved_by_its_corner_and_as_a_whole(page: Page) -> None:
     desk = Desk(page)
     desk.drag((10, 20), (30, 45))
-    desk.click((11.5, 18.5))  # its tag
+    desk.choose((11.5, 18.5))
     desk.drag((30, 45), (40, 50))
     assert desk.shapes() == [[[10, 20], [40, 50]]]
     desk.drag((20, 30), (25, 20))
@@ -190,8 +195,7 @@ def test_a_chosen_box_is_moved_by_its_corner_and_as_a_whole(page: Page) -> None:
 def test_corners_of_a_polygon_are_moved_added_and_deleted(page: Page) -> None:
     desk = Desk(page, "polygons")
     desk.click((10, 10), (40, 10), (40, 40), (10, 40), (10, 10))
-    desk.painted()  # a tag is hit where it is painted
-    desk.click((11.5, 8.5))
+    desk.choose((11.5, 8.5))
     desk.drag((40, 10), (50, 5))
     desk.drag((10, 25), (5, 25))  # an edge
     assert desk.shapes() == [[[10, 10], [50, 5], [40, 40], [10, 40], [5, 25]]]
