@@ -11,14 +11,17 @@ The aim is 0.95 on a CPU and 0.9 on a GPU. On a CPU processor time is compared, 
 machine disturbs less than time on the clock; the fastest turns are those that it disturbed least. A
 checkpoint every 15 seconds is measured apart: with turns, it would fall into anybody's.
 
+The speed is also given as a share of the machine's peak: the operations of a step, counted, over its time,
+against a product of two large matrices in the same precision, measured here.
+
     python benchmarks/train_loop.py [--net fcn8s-lite0] [--size 160] [--batch-size 16] [--precision bfloat16]
+    python benchmarks/train_loop.py --net fcn32s-resnet50 --size 512    # what a GPU is asked
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import platform
 import statistics
 import tempfile
 import time
@@ -26,7 +29,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from _machine import machine
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from seglib.data.scenes import Scenes
 from seglib.data.stack import Stack, stack
@@ -52,18 +57,42 @@ def bare(net: nn.Module, data: Stack, batch_size: int, precision: str) -> Iterat
 
 def timed(steps: Iterator[object], count: int, clock: Callable[[], float]) -> float:
     """Seconds for so many steps."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait_for_gpu()
     begin = clock()
     for _ in range(count):
         next(steps)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+    wait_for_gpu()
     return (clock() - begin) / count
 
 
-def measured(arguments: argparse.Namespace) -> dict[str, list[float]]:
-    """Seconds a step, round after round, of the three."""
+def wait_for_gpu() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def operations(net: nn.Module, images: torch.Tensor) -> float:
+    """Floating-point operations of a step: those of the forward pass, counted, times three.
+
+    A multiplication and an addition are two. The backward pass does each product twice, once for the input
+    and once for the weights.
+    """
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(images)
+    return 3.0 * counter.get_total_flops()
+
+
+def peak(device: torch.device, precision: str) -> float:
+    """Operations a second of a product of two large matrices of random numbers, the median of ten."""
+    side = 8192 if device.type == "cuda" else 2048
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    products = iter(lambda: a @ b, None)
+    timed(products, 3, time.perf_counter)  # warms up
+    return 2 * side**3 / statistics.median(timed(products, 1, time.perf_counter) for _ in range(10))
+
+
+def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
+    """Seconds a step, round after round, of the three; and the operations of one."""
     device, size = torch.device(arguments.device), (arguments.size, arguments.size)
     data = stack(Scenes(64, size=size), device=device)
     val = stack(Scenes(arguments.val, "val", size=size), device=device)
@@ -82,7 +111,7 @@ def measured(arguments: argparse.Namespace) -> dict[str, list[float]]:
     for _ in range(arguments.rounds):
         for name, way in ways.items():
             times[name].append(timed(way, arguments.every if name == "judged" else arguments.steps, clock))
-    return times
+    return times, operations(net, data.images[: arguments.batch_size])
 
 
 def checkpoint_seconds(net: nn.Module) -> float:
@@ -118,10 +147,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    machine = torch.cuda.get_device_name() if arguments.device != "cpu" else platform.machine()
-    print(f"torch {torch.__version__}, {machine}, {torch.get_num_threads()} threads; {arguments.net},")
-    print(f"{arguments.batch_size} scenes of {arguments.size} pixels a side, {arguments.precision}")
-    times = measured(arguments)
+    card = [torch.cuda.get_device_name()] if arguments.device != "cpu" else []
+    print(machine(*card))
+    print(f"{arguments.net}, {arguments.batch_size} scenes of {arguments.size} a side, {arguments.precision}")
+    times, count = measured(arguments)
     print(
         "          ms a step   images/s   share of the bare speed: median of the turns   of the fastest turns"
     )
@@ -132,6 +161,11 @@ def main() -> None:
             f"{name:8}{1e3 * each:11.1f}{arguments.batch_size / each:11.1f}"
             f"{ratio:47.3f}{min(times['bare']) / min(seconds):23.3f}"
         )
+    rate, best = count / min(times["loop"]), peak(torch.device(arguments.device), arguments.precision)
+    print(
+        f"{count / 1e9:.3g} GFLOP a step; the loop's fastest turn did {rate / 1e9:.3g} GFLOP/s, "
+        f"{rate / best:.1%} of the {best / 1e9:.3g} that a product of matrices reaches here"
+    )
     cost = checkpoint_seconds(build(arguments.net, 9, pretrained=False))
     print(f"a checkpoint: {1e3 * cost:.0f} ms of processor time, {cost / 15:.2%} of 15 seconds")
 

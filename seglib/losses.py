@@ -35,7 +35,7 @@ def cross_entropy(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -
         tensor(0.6931)
     """
     mask = _checked(logits, mask, weights).long()
-    weights = None if weights is None else weights.to(logits.device, torch.float32)
+    weights = None if weights is None else weights.to(logits.device, torch.float32, non_blocking=True)
     total = F.cross_entropy(logits.float(), mask, weights, ignore_index=VOID, reduction="sum")
     known = mask != VOID
     counted = known.sum() if weights is None else (weights[mask * known] * known).sum()

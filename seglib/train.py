@@ -151,8 +151,11 @@ def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
         for images, masks in run.batches():
             loss = learn(run, images, masks)
             run.tick()
-            scores, preview = judge.judge(run) if judge and judge.due(run) else (None, None)
-            if run.keeper.due():
+            judged, kept = judge is not None and judge.due(run), run.keeper.due()
+            if judged or kept or run.over():
+                run.read()  # a GPU is waited for anyway, and a net that is spoilt is not kept
+            scores, preview = judge.judge(run) if judge and judged else (None, None)
+            if kept:
                 run.keeper.write(run.state())
             with run.clock.paused():
                 yield run.report(loss=loss, scores=scores, preview=preview)
@@ -160,4 +163,4 @@ def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
                 return
     finally:
         run.net.eval()
-        run.keeper.close(run.state() if run.healthy else None)
+        run.keeper.close(run.state() if run.sound() else None)

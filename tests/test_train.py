@@ -25,8 +25,8 @@ from tests.training.nets import Net, Squares, weights
 
 
 def run(net: nn.Module, *, data: Any = None, **settings: Any) -> list[Step]:
-    """A short training in float32, whose numbers do not depend on how busy the machine is."""
-    settings = {"batch_size": 4, "precision": "float32", "lr": 0.02} | settings
+    """A short training in float32 on the CPU, whose numbers do not depend on how busy the machine is."""
+    settings = {"batch_size": 4, "precision": "float32", "lr": 0.02, "device": "cpu"} | settings
     return list(train(net, data or Squares(), **settings))
 
 
@@ -122,7 +122,7 @@ def test_an_interrupt_waits_for_the_end_of_the_step(tmp_path: Path) -> None:
             signal.raise_signal(signal.SIGINT)
         return cross_entropy(logits, masks)
 
-    settings: dict[str, Any] = {"steps": 9, "batch_size": 4, "precision": "float32"}
+    settings: dict[str, Any] = {"steps": 9, "batch_size": 4, "precision": "float32", "device": "cpu"}
     with pytest.raises(KeyboardInterrupt):
         for step in train(net, Squares(), loss=pressed, checkpoint=path, **settings):
             steps.append(step)

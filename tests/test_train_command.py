@@ -16,10 +16,18 @@ from seglib import train_command
 from seglib.__main__ import app
 from seglib.backbones import NAMES
 from seglib.labels import VOID
+from seglib.training import processes
 from tests.training.nets import Squares
 
 ROOT = Path(__file__).resolve().parent.parent
 NET = "tests.training.nets:plain"
+
+
+@pytest.fixture(autouse=True)
+def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where there is a GPU: with one, two processes are refused."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +71,14 @@ def test_it_trains_prints_the_table_and_goes_on(folder: Path, tmp_path: Path) ->
 def test_what_is_wrong_is_a_sentence(folder: Path, tmp_path: Path, more: list[str], words: str) -> None:
     ran = CliRunner().invoke(app, options(folder, tmp_path, *more))
     assert ran.exit_code == 1 and words in ran.output and "Traceback" not in ran.output
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(ValueError, match=r"process 2 of this machine has no GPU of its own, there are 1; st"):
+        processes.join()
 
 
 def test_nets_by_name() -> None:

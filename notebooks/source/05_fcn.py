@@ -477,7 +477,7 @@ def team_predict(net, image):
 
 
 # %%
-loaded = copy.deepcopy(net).train()  # as a net is when it has just been built
+loaded = copy.deepcopy(net).cpu().train()  # as a net is when it has just been built
 first, second = team_predict(loaded, photo), team_predict(loaded, photo)
 print(f"{100 * (first != second).double().mean():.1f} % of the pixels have changed their mind")
 

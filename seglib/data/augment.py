@@ -94,7 +94,7 @@ class Augment:
         grey = (1 - saturation) * LUMA.expand(3, 3)  # (N, 3, 3), each row the weights of grey
         matrix = bright * contrast * (saturation * torch.eye(3) + grey)
         offset = bright * (1 - contrast) * GREY  # (N, 1, 1)
-        matrix, offset = matrix.to(images.device), offset.to(images.device)
+        matrix, offset = (few.to(images.device, non_blocking=True) for few in (matrix, offset))
         pixels = images.flatten(2).float()  # (N, 3, H * W)
         return torch.baddbmm(offset, matrix, pixels).clamp_(0, 255).to(torch.uint8).view(images.shape)
 

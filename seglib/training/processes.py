@@ -18,9 +18,17 @@ def join() -> torch.device:
     """Join the processes that torchrun started, if it did; the device this process is to use.
 
     Tensors on a GPU are exchanged by NCCL, those in main memory by gloo.
+
+    Raises:
+        ValueError: there are more processes than GPUs on this machine.
     """
     cuda = torch.cuda.is_available()
     local = int(os.environ.get("LOCAL_RANK", 0))
+    if cuda and local >= (gpus := torch.cuda.device_count()):
+        raise ValueError(
+            f"process {local + 1} of this machine has no GPU of its own, there are {gpus}; start no more: "
+            f"--nproc-per-node {gpus}, or, to use the processor, set CUDA_VISIBLE_DEVICES to nothing"
+        )
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
         if cuda:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -167,6 +168,17 @@ class Run:
                 self.healthy = False
                 raise ValueError(self._diverged(value))
             self.history.losses.append(value)
+
+    def sound(self) -> bool:
+        """Whether every loss so far is a number, so that this state may be kept.
+
+        A training that is left in the middle is not stopped by a loss that nobody has looked at; it warns.
+        """
+        try:
+            self.read()
+        except ValueError as error:
+            warnings.warn(str(error), stacklevel=2)
+        return self.healthy
 
     def _diverged(self, value: float) -> str:
         number = len(self.history.losses) + 1

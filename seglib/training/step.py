@@ -30,7 +30,7 @@ class History:
     """What happened so far, also before an interruption.
 
     Attributes:
-        losses: one a step, from the first step on; on a GPU the last few may not have arrived yet.
+        losses: one a step, from the first step on; on a GPU the last few arrive later, all by the end.
         scores: step number -> Scores of each validation.
     """
 

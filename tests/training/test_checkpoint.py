@@ -24,8 +24,9 @@ from tests.training.nets import LONG, Net, Squares, endless, weights
 
 
 def begun(net: Net, path: Path | None = None, **settings: Any) -> Any:
-    """A training of 20 steps, not run yet."""
-    settings = {"steps": 20, "batch_size": 4, "precision": "float32", "checkpoint": path} | settings
+    """A training of 20 steps on the CPU, not run yet."""
+    settings = {"steps": 20, "batch_size": 4, "precision": "float32", "device": "cpu", **settings}
+    settings = {"checkpoint": path, **settings}
     return train(net, Squares(), val=Squares(3, split="val"), **settings)
 
 

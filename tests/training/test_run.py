@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from seglib.losses import cross_entropy
+from seglib.train import train
+from seglib.training import checkpoint
 from seglib.training.checkpoint import Keeper
 from seglib.training.clock import Clock, uninterrupted
 from seglib.training.run import LOOK, Run
 from seglib.training.step import History, Step
+from tests.training.nets import LONG, Net, Squares
 
 
 def run_on(kind: str) -> Run:
@@ -110,3 +115,53 @@ def test_a_keeper_without_a_path_keeps_nothing(tmp_path: Path) -> None:
     keeper.write({})
     keeper.close({})
     assert list(tmp_path.iterdir()) == []
+
+
+def looked_at_late(run: Run, loss: torch.Tensor) -> None:
+    """What `Run.remember` does on a GPU."""
+    run.unread.append(loss)
+    if len(run.unread) >= LOOK:
+        run.read()
+
+
+def spoilt(number: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """A loss that is no number from this step on."""
+    calls: list[int] = []
+
+    def loss(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        calls.append(1)
+        return cross_entropy(logits, masks) * (math.nan if len(calls) >= number else 1)
+
+    loss.__name__ = "cross_entropy"  # for a checkpoint it is the same training
+    return loss
+
+
+def test_no_training_ends_before_all_losses_were_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Run, "remember", looked_at_late)
+    steps = list(train(Net(), Squares(), **LONG | {"steps": 5}))
+    assert [len(step.history.losses) for step in steps] == [5] * 5  # one history, whole at the end
+    path = tmp_path / "a.pt"
+    with pytest.raises(ValueError, match="the loss is nan at step 3"):
+        list(train(Net(), Squares(), checkpoint=path, loss=spoilt(3), **LONG | {"steps": 5}))
+    with pytest.raises(ValueError, match="the loss is nan at step 3"):
+        val = Squares(2, split="val")
+        list(train(Net(), Squares(), checkpoint=path, loss=spoilt(3), val=val, every=4, **LONG))
+    assert not path.exists()
+
+
+def test_who_leaves_keeps_no_net_that_is_spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Run, "remember", looked_at_late)
+    path = tmp_path / "a.pt"
+    left = train(Net(), Squares(), checkpoint=path, **LONG)
+    for _ in range(4):
+        next(left)
+    left.close()  # type: ignore[attr-defined]
+    assert len(checkpoint.load(path)["losses"]) == 4
+    left = train(Net(), Squares(), checkpoint=path, loss=spoilt(2), **LONG)
+    for _ in range(3):
+        next(left)
+    with pytest.warns(UserWarning, match="the loss is nan at step 6"):
+        left.close()  # type: ignore[attr-defined]
+    assert checkpoint.load(path)["number"] == 4  # as it was before

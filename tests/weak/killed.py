@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from torch import Tensor
@@ -12,26 +13,32 @@ from seglib.losses import cross_entropy
 from seglib.weak.segmenter import WeakSegmenter
 from tests.weak.tiny import CLASSES, Blobs, TinyNet
 
-SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None}
+SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None, "device": "cpu"}
 
 
 class Deadly:
-    """Cross-entropy that kills its process after some steps; None: never."""
+    """Cross-entropy that kills its process after some steps; None: never.
+
+    A checkpoint is written by a thread, which on a slow disk may take longer than all the steps: the end
+    waits until there is one.
+    """
 
     __name__ = "cross_entropy"
 
-    def __init__(self, left: int | None) -> None:
-        self.left = left
+    def __init__(self, left: int | None, folder: Path | None) -> None:
+        self.left, self.folder = left, folder
 
     def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
-        if self.left is not None:
+        if self.left is not None and self.folder is not None:
             self.left -= 1
             if self.left < 0:
+                while not list(self.folder.glob("training*.pt")):
+                    time.sleep(0.01)
                 os.kill(os.getpid(), signal.SIGKILL)
         return cross_entropy(logits, masks)
 
 
 def fit_and_die(left: int | None, folder: Path | None) -> WeakSegmenter:
-    """Two rounds from rectangles, each of 25 steps with a checkpoint after every one."""
+    """Two rounds from rectangles, each of 25 steps with as many checkpoints as the disk can write."""
     kind = {"scheme": "rectangles", "most": 2, "still": 0, "checkpoint_seconds": 0, **SHORT}
-    return WeakSegmenter(TinyNet, CLASSES, loss=Deadly(left), **kind).fit(Blobs(), folder=folder)
+    return WeakSegmenter(TinyNet, CLASSES, loss=Deadly(left, folder), **kind).fit(Blobs(), folder=folder)

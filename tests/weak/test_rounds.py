@@ -21,7 +21,7 @@ from seglib.weak.trained import Trained
 from tests.weak.samples import Discs, TwoRegions, disc
 from tests.weak.tiny import CLASSES, Blobs, TinyNet
 
-SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None}
+SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None, "device": "cpu"}
 
 
 @pytest.fixture(scope="module")
