@@ -99,6 +99,7 @@ def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], flo
     net = build(arguments.net, len(data.classes), pretrained=arguments.pretrained)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     common = {"batch_size": arguments.batch_size, "precision": arguments.precision, "device": device}
+    common["compiled"] = False  # as the bare step
     ways: dict[str, Iterator[object]] = {
         "bare": bare(copy.deepcopy(net), data, arguments.batch_size, arguments.precision),
         "loop": train(copy.deepcopy(net), data, steps=10**6, **common),

@@ -18,7 +18,8 @@ class Profile:
         name: "tiny", "laptop" or "gpu"; numbers of one profile are never shown as another's.
         device: "cpu", "cuda" or "mps".
         size: (height, width) of a built-in scene, in pixels.
-        pictures: how many scenes a split has where nobody says.
+        pictures: how many scenes the training split has where nobody says.
+        judged: how many the other splits have; no more on a GPU, because the processor judges.
         threads: torch threads; 0 leaves torch's own choice.
         why: what was seen on this machine, in words.
     """
@@ -27,12 +28,17 @@ class Profile:
     device: str
     size: tuple[int, int]
     pictures: int
+    judged: int
     threads: int = 0
     why: str = ""
 
 
-#: name -> (size, pictures, threads). tiny runs every notebook on two busy cores in seconds.
-PROFILES = {"tiny": ((160, 160), 24, 1), "laptop": ((160, 160), 200, 0), "gpu": ((256, 256), 2000, 0)}
+#: name -> (size, pictures, judged, threads). tiny runs every notebook on two busy cores in seconds.
+PROFILES = {
+    "tiny": ((160, 160), 24, 24, 1),
+    "laptop": ((160, 160), 200, 200, 0),
+    "gpu": ((256, 256), 1000, 200, 0),
+}
 
 
 def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
@@ -54,8 +60,8 @@ def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
     if wish == "gpu" and device == "cpu":
         raise ValueError("SEGLIB_PROFILE is 'gpu', but torch finds no CUDA or MPS device. Try laptop.")
     name, why = (wish, "SEGLIB_PROFILE says so") if wish else _suited(device, cores(), memory())
-    size, pictures, threads = PROFILES[name]
-    return Profile(name, device if name == "gpu" else "cpu", size, pictures, threads, why)
+    size, pictures, judged, threads = PROFILES[name]
+    return Profile(name, device if name == "gpu" else "cpu", size, pictures, judged, threads, why)
 
 
 def _suited(device: str, cores: int, memory: float) -> tuple[str, str]:

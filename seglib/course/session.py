@@ -66,11 +66,12 @@ class Session:
 
         Args:
             split: "train", "val" or "test".
-            length: how many; the profile's number where it is left out.
+            length: how many; the profile's number for this split where it is left out.
             size: (height, width) in pixels; the profile's where it is left out.
             dials: any field of `seglib.data.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
         """
-        length = self.profile.pictures if length is None else length
+        usual = self.profile.pictures if split == "train" else self.profile.judged
+        length = usual if length is None else length
         size = size or self.profile.size
         return Scenes(length, split=split, size=size, seed=self.seed, dials=replace(Dials(), **dials))
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from seglib.data.dataset import SegmentationDataset
+from seglib.training.precision import out_of_memory
 
 
 def check_stop(steps: int | None, epochs: float | None, seconds: float | None) -> None:
@@ -75,6 +76,11 @@ def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> N
         with torch.no_grad():
             logits = net(images)
     except (RuntimeError, ValueError, TypeError) as error:
+        if out_of_memory(error):
+            raise ValueError(
+                f"not even one picture of {size[0]} x {size[1]} fits into memory beside {name}; take smaller "
+                "pictures (size=...) or a smaller net"
+            ) from None
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
             f"{name} cannot take a picture {tuple(images.shape)} {images.dtype}: {reason}"

@@ -61,11 +61,12 @@ def _gradients(run: Run, images: Tensor, masks: Tensor) -> Tensor:
 def _accumulate(run: Run, images: Tensor, masks: Tensor) -> Tensor:
     run.optimiser.zero_grad(set_to_none=True)
     total = torch.zeros((), device=run.device)
+    forward = run.net if run.forward is None else run.forward  # a compiled net is neither true nor false
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):  # dropout, too, is a function of the seed and the step
         torch.manual_seed(mixed(run.seed, run.number, processes.share()[0], 2))
         for piece, truth in zip(images.chunk(run.pieces), masks.chunk(run.pieces)):
-            loss = run.loss(logits_of(run.forward or run.net, piece, run.precision), truth)
+            loss = run.loss(logits_of(forward, piece, run.precision), truth)
             loss = loss * (len(piece) / run.batch_size)
             loss.backward()
             total += loss.detach()

@@ -42,6 +42,18 @@ def test_centred_it_does_too_but_for_half_a_cell_at_the_border(factor: int) -> N
     torch.testing.assert_close(fine[inner], expected[inner])
 
 
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("factor", [2, 8, 32])
+def test_fixed_it_is_the_same_transposed_convolution(factor: int, centred: bool) -> None:
+    """It takes a shorter way; an oracle: the layer whose kernels may be trained, which takes PyTorch's."""
+    fixed, learned = (Upsample(3, factor, centred=centred, learned=learned) for learned in (False, True))
+    scores, weights = torch.randn(2, 3, 5, 4, requires_grad=True), torch.randn(1)
+    results = [layer(scores) for layer in (fixed, learned)]
+    torch.testing.assert_close(*results)
+    grads = [torch.autograd.grad((result.sin() * weights).sum(), scores)[0] for result in results]
+    torch.testing.assert_close(*grads, rtol=1e-4, atol=2e-3)  # of about 100, a sum over 4000 pixels
+
+
 def test_classes_do_not_mix() -> None:
     scores = torch.zeros(1, 3, 4, 4)
     scores[:, 1] = 1

@@ -37,7 +37,8 @@ def test_without_a_front_end_it_runs_here_and_raises_here() -> None:
 
 def test_pause_holds_it_resume_lets_it_go_and_stop_leaves_a_usable_net() -> None:
     net = Net()
-    monitor = Monitor(train(net, Squares(), steps=10_000_000, batch_size=4, precision="float32"), live=True)
+    settings = {"batch_size": 4, "precision": "float32", "device": "cpu"}
+    monitor = Monitor(train(net, Squares(), steps=10_000_000, **settings), live=True)
     until(lambda: monitor.step is not None and monitor.step.number > 3)
     monitor.wish = "pause"
     until(lambda: monitor.status == "paused")
