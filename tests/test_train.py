@@ -252,7 +252,7 @@ class Nothing:
         ({"net": nn.Flatten()}, r"Flatten gives \(1, 2304\) torch.uint8; it must give logits"),
         ({"net": nn.Sequential(Net(), nn.AvgPool2d(2))}, r"logits of \(12, 16\) pixels "),
         ({"net": nn.Conv2d(4, 3, 1)}, r"Conv2d cannot take a picture \(1, 3, 24, 32\) torch.uint8: "),
-        ({"net": Roomless()}, "not even one picture of 24 x 32 fits into memory beside Roomless; take smaller"),
+        ({"net": Roomless()}, "not even one picture of 24 x 32 fits into memory beside Roomless; take"),
         ({"data": Spoilt(lambda image, mask: (image[:1], mask))}, r"picture 7: it is \(1, 24, 32\)"),
         ({"data": Spoilt(lambda image, mask: (image / 255, mask))}, r"picture 7: .* torch.float32; "),
         ({"data": Spoilt(lambda image, mask: (image, mask[:9]))}, r"must be \(24, 32\) .* not \(9, 32\)"),

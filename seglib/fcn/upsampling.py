@@ -54,18 +54,18 @@ class Upsample(nn.ConvTranspose2d):
         self, num_classes: int, factor: int, *, centred: bool = False, learned: bool = False
     ) -> None:
         kernel, padding = (2 * factor, factor // 2) if centred else (2 * factor - 1, factor - 1)
-        grid = {"stride": factor, "padding": padding}
         super().__init__(
             num_classes,
             num_classes,
             kernel,
-            **grid,
+            stride=factor,
+            padding=padding,
             groups=num_classes,
             bias=False,
         )
         self.weight.data.copy_(bilinear_kernel(kernel))
         self.weight.requires_grad_(learned)
-        self.learned, self.grid = learned, grid
+        self.learned, self.factor, self.border = learned, factor, padding
 
     def forward(self, scores: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, K, h, w) -> float32 (N, K, (h - 1) * factor + 1, ...), if centred (N, K, h * factor, ...)."""
@@ -83,4 +83,5 @@ class Upsample(nn.ConvTranspose2d):
         """
         roof = self.weight[0, 0].diagonal().sqrt()
         cells = torch.eye(length, device=roof.device)
-        return F.conv_transpose1d(cells[:, None], roof[None, None], **self.grid)[:, 0]
+        rows = F.conv_transpose1d(cells[:, None], roof[None, None], stride=self.factor, padding=self.border)
+        return rows[:, 0]
