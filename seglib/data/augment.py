@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchvision.transforms import InterpolationMode
-from torchvision.transforms.v2 import functional as V
-from torchvision.tv_tensors import Image, Mask
 
+from seglib.data.resample import Span, at_once, one_by_one
 from seglib.labels import VOID
 
 CHANCES = 8  # random numbers for each picture of a batch
@@ -73,20 +71,16 @@ class Augment:
     def _moved(
         self, images: Tensor, masks: Tensor, chance: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
-        seen = images.new_full((len(images), 3, *size), GREY)
-        truth = masks.new_full((len(masks), *size), VOID)
         least, largest = self.zoom
-        for image, mask, new_image, new_mask, row in zip(images, masks, seen, truth, chance.tolist()):
-            zoom = least * (largest / least) ** row[1]
-            if self.flip and row[0] < 0.5:
-                image, mask = image.flip(-1), mask.flip(-1)
-            rows, new_rows = _along(image.shape[1], size[0], zoom, row[2])
-            columns, new_columns = _along(image.shape[2], size[1], zoom, row[3])
-            target = new_mask[new_rows, new_columns]
-            image, mask = resized(image[:, rows, columns], mask[rows, columns], target.shape)
-            target.copy_(mask)
-            new_image[:, new_rows, new_columns] = image
-        return seen, truth
+        chances = chance.tolist()
+        zooms = [least * (largest / least) ** row[1] for row in chances]
+        flipped = [self.flip and row[0] < 0.5 for row in chances]
+        spans = [
+            (_along(images.shape[2], size[0], zoom, row[2]), _along(images.shape[3], size[1], zoom, row[3]))
+            for zoom, row in zip(zooms, chances)
+        ]
+        way = one_by_one if images.device.type == "cpu" else at_once
+        return way(images, masks, spans, flipped, size, outside=(GREY, VOID))
 
     def _recoloured(self, images: Tensor, chance: Tensor) -> Tensor:
         """Brightness, contrast (around mid-grey) and saturation are all linear: one matrix a picture."""
@@ -99,7 +93,7 @@ class Augment:
         return torch.baddbmm(offset, matrix, pixels).clamp_(0, 255).to(torch.uint8).view(images.shape)
 
 
-def _along(length: int, wanted: int, zoom: float, place: float) -> tuple[slice, slice]:
+def _along(length: int, wanted: int, zoom: float, place: float) -> Span:
     """Along one side: which pixels of the picture are seen, and where in the result they come to lie."""
     window = max(1, round(wanted / zoom))  # in pixels of the picture; may be longer than the picture
     start = round(place * (length - window))
@@ -107,19 +101,3 @@ def _along(length: int, wanted: int, zoom: float, place: float) -> tuple[slice, 
     scale = wanted / window
     first = min(round((begin - start) * scale), wanted - 1)
     return slice(begin, end), slice(first, max(round((end - start) * scale), first + 1))
-
-
-def resized(image: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """A picture (3, H, W) and its mask (H, W), uint8, in another size: smooth the one, nearest the other.
-
-    Example:
-        >>> resized(torch.zeros(3, 1, 2, dtype=torch.uint8), torch.tensor([[0, 7]]), (1, 4))[1]
-        tensor([[0, 0, 7, 7]])
-    """
-    if mask.shape == size:
-        return image, mask
-    # Torch 2.15 fails on bytes in some shapes that are one pixel wide (UpSampleKernelAVXAntialias.h).
-    image = image if min(*image.shape, *size) > 1 else image.float()
-    image = V.resize(Image(image), [*size], antialias=True).as_subclass(Tensor)
-    mask = V.resize(Mask(mask), [*size], interpolation=InterpolationMode.NEAREST_EXACT).as_subclass(Tensor)
-    return image.round().to(torch.uint8) if image.is_floating_point() else image, mask

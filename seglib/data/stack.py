@@ -10,8 +10,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.augment import GREY, resized
+from seglib.data.augment import GREY
 from seglib.data.dataset import SegmentationDataset
+from seglib.data.resample import resized
 from seglib.labels import VOID
 from seglib.profiles import cores, pick_profile
 from seglib.progress import tracked

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from seglib.data.augment import resized
+from seglib.data.resample import resized
 from seglib.labels import Classes
 from seglib.weak.given import Size
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from unittest import mock
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
+from seglib.data import augment as augment_module
 from seglib.data.augment import GREY, Augment
+from seglib.data.resample import at_once
 from seglib.labels import VOID
 
 HALF = torch.full((1, 8), 0.5)
@@ -112,3 +115,24 @@ def test_light_by_hand() -> None:
 def test_values_out_of_range(settings: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Augment(**settings)
+
+
+@given(
+    sides=st.tuples(*[st.integers(1, 40)] * 4),
+    zoom=st.sampled_from([(1.0, 1.0), (0.75, 1.5), (0.2, 0.6), (2.0, 5.0)]),
+    seed=st.integers(0, 9999),
+)
+@settings(deadline=None)
+def test_a_batch_at_once_is_what_picture_by_picture_gives(sides, zoom, seed):
+    """The way of a GPU, taken on the processor: masks are equal, pictures up to a grey level."""
+    rng = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (3, 3, *sides[:2]), generator=rng, dtype=torch.uint8)
+    masks = torch.randint(0, 9, (3, *sides[:2]), generator=rng, dtype=torch.uint8)
+    chance = torch.rand(3, 8, generator=rng)
+    augment = Augment(zoom=zoom, colour=0, size=sides[2:])
+    one_by_one = augment(images, masks, chance)
+
+    with mock.patch.object(augment_module, "one_by_one", at_once):
+        together = augment(images, masks, chance)
+    assert torch.equal(together[1], one_by_one[1])
+    assert (together[0].int() - one_by_one[0].int()).abs().max() <= 1
