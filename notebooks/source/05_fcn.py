@@ -281,7 +281,7 @@ check("05.4", train_step)
 # FCN-32s first. Watch the film strip: which class appears first, and which rim never gets sharp?
 
 # %%
-seconds = {"tiny": 3, "laptop": 60, "gpu": 30}[lesson.profile.name]
+seconds = {"tiny": 3, "laptop": 60, "gpu": 20}[lesson.profile.name]
 rates = {"": 3e-3, "backbone.": 5e-4}  # what is new learns faster than what is known
 torch.manual_seed(lesson.seed)
 net = FCN(lite, len(data.classes), stride=32)
