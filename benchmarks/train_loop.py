@@ -15,7 +15,7 @@ The speed is also given as a share of the machine's peak: the operations of a st
 against a product of two large matrices in the same precision, measured here.
 
     python benchmarks/train_loop.py [--net fcn8s-lite0] [--size 160] [--batch-size 16] [--precision bfloat16]
-    python benchmarks/train_loop.py --net fcn32s-resnet50 --size 512    # what a GPU is asked
+    python benchmarks/train_loop.py --net fcn32s-resnet50 --size 512 --batch-size 32    # what a GPU is asked
 """
 
 from __future__ import annotations

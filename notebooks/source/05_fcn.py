@@ -200,7 +200,7 @@ print(double(torch.tensor([[[[0.0, 4.0], [8.0, 4.0]]]])).detach().int()[0, 0])
 
 # %%
 data = stack(lesson.photographs("train", "pets") or lesson.scenes("train"))
-val = lesson.photographs("val", "pets") or lesson.scenes("val")
+val = lesson.photographs("val", "pets") or stack(lesson.scenes("val"))
 
 
 def rim(scores):

@@ -79,7 +79,7 @@ class Augment:
             (_along(images.shape[2], size[0], zoom, row[2]), _along(images.shape[3], size[1], zoom, row[3]))
             for zoom, row in zip(zooms, chances)
         ]
-        way = one_by_one if images.device.type == "cpu" else at_once
+        way = at_once if images.is_cuda else one_by_one
         return way(images, masks, spans, flipped, size, outside=(GREY, VOID))
 
     def _recoloured(self, images: Tensor, chance: Tensor) -> Tensor:

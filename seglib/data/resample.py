@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as V
-from torchvision.tv_tensors import Image, Mask
+from torchvision.tv_tensors import Image
 
 Span = tuple[slice, slice]  # along one side: which pixels of the picture are seen, and where they come to lie
 
@@ -92,8 +92,9 @@ def resized(image: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor,
     else:  # with a side of one pixel, torch 2.15 fails on some bytes, and is wrong for floats in rows
         floats = image[None].float().contiguous(memory_format=torch.channels_last)
         image = interpolate(floats, size, mode="bilinear", antialias=True)[0].round().to(torch.uint8)
-    mask = V.resize(Mask(mask), [*size], interpolation=InterpolationMode.NEAREST_EXACT).as_subclass(Tensor)
-    return image, mask
+    # As a plain tensor: for a `Mask`, older torchvisions take NEAREST, which is half a pixel off.
+    nearest = InterpolationMode.NEAREST_EXACT
+    return image, V.resize(mask.as_subclass(Tensor)[None], [*size], interpolation=nearest)[0]
 
 
 def _along(places: Tensor, length: int, wanted: int) -> tuple[Tensor, Tensor, Tensor]:

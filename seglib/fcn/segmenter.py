@@ -57,7 +57,7 @@ class FCNSegmenter:
             image: (3, H, W) uint8, any size.
 
         Returns:
-            (H, W) int64 class indices, on the net's device.
+            (H, W) int64 class indices, on the picture's device, wherever the net is.
 
         Raises:
             ValueError: the picture is something else.
@@ -73,7 +73,7 @@ class FCNSegmenter:
         finally:
             self.net.train(training)
         _check_count(logits.shape[1], self.classes)
-        return logits[0].argmax(dim=0)
+        return logits[0].argmax(dim=0).to(image.device)
 
     def _scores(self, images: Tensor) -> Tensor:
         """(1, 3, H, W) uint8 -> (1, K, H, W), by way of a larger or smaller copy if that was asked for."""

@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional as V
 
 from seglib.data import augment as augment_module
 from seglib.data.augment import GREY, Augment
-from seglib.data.resample import at_once
+from seglib.data.resample import at_once, resized
 from seglib.labels import VOID
 
 HALF = torch.full((1, 8), 0.5)
@@ -115,6 +115,14 @@ def test_light_by_hand() -> None:
 def test_values_out_of_range(settings: dict, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Augment(**settings)
+
+
+def test_a_mask_s_pixel_is_the_one_in_the_middle_by_hand():
+    """Of 6 pixels the middles of thirds are 1, 3 and 5; old torchvisions took 0, 2 and 4 for a `Mask`."""
+    image, mask = torch.zeros(3, 2, 6, dtype=torch.uint8), torch.arange(6, dtype=torch.uint8).expand(2, 6)
+    assert torch.equal(
+        resized(image, mask, (2, 3))[1], torch.tensor([1, 3, 5], dtype=torch.uint8).expand(2, 3)
+    )
 
 
 @given(
