@@ -76,7 +76,7 @@ class Augment:
         zooms = [least * (largest / least) ** row[1] for row in chances]
         flipped = [self.flip and row[0] < 0.5 for row in chances]
         spans = [
-            (_along(images.shape[2], size[0], zoom, row[2]), _along(images.shape[3], size[1], zoom, row[3]))
+            (_span(images.shape[2], size[0], zoom, row[2]), _span(images.shape[3], size[1], zoom, row[3]))
             for zoom, row in zip(zooms, chances)
         ]
         way = at_once if images.is_cuda else one_by_one
@@ -93,7 +93,7 @@ class Augment:
         return torch.baddbmm(offset, matrix, pixels).clamp_(0, 255).to(torch.uint8).view(images.shape)
 
 
-def _along(length: int, wanted: int, zoom: float, place: float) -> Span:
+def _span(length: int, wanted: int, zoom: float, place: float) -> Span:
     """Along one side: which pixels of the picture are seen, and where in the result they come to lie."""
     window = max(1, round(wanted / zoom))  # in pixels of the picture; may be longer than the picture
     start = round(place * (length - window))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
@@ -117,11 +118,16 @@ def test_a_keeper_without_a_path_keeps_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def looked_at_late(run: Run, loss: torch.Tensor) -> None:
-    """What `Run.remember` does on a GPU."""
-    run.unread.append(loss)
-    if len(run.unread) >= LOOK:
-        run.read()
+@pytest.fixture
+def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses are remembered as on a GPU; everything else stays on the CPU."""
+    remember = Run.remember
+
+    def as_on_a_gpu(run: Run, loss: torch.Tensor) -> None:
+        with mock.patch.object(run, "device", torch.device("cuda")):
+            remember(run, loss)
+
+    monkeypatch.setattr(Run, "remember", as_on_a_gpu)
 
 
 def spoilt(number: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
@@ -136,10 +142,8 @@ def spoilt(number: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     return loss
 
 
-def test_no_training_ends_before_all_losses_were_looked_at(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Run, "remember", looked_at_late)
+@pytest.mark.usefixtures("looked_at_late")
+def test_no_training_ends_before_all_losses_were_looked_at(tmp_path: Path) -> None:
     steps = list(train(Net(), Squares(), **LONG | {"steps": 5}))
     assert [len(step.history.losses) for step in steps] == [5] * 5  # one history, whole at the end
     path = tmp_path / "a.pt"
@@ -151,8 +155,8 @@ def test_no_training_ends_before_all_losses_were_looked_at(
     assert not path.exists()
 
 
-def test_who_leaves_keeps_no_net_that_is_spoilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "remember", looked_at_late)
+@pytest.mark.usefixtures("looked_at_late")
+def test_who_leaves_keeps_no_net_that_is_spoilt(tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     left = train(Net(), Squares(), checkpoint=path, **LONG)
     for _ in range(4):
