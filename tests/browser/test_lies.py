@@ -22,8 +22,8 @@ def detector(widgets: tuple[Notebook, list[str]]) -> Iterator[Widget]:
     """The detector in its first state; whatever reaches the console as an error fails the test."""
     notebook, errors = widgets
     shown = Widget(notebook, "Metric lie detector")
-    shown.execute(RESET)
-    expect(shown.card.get_by_label("How much")).to_have_value("0")
+    how_much, erode = shown.card.get_by_label("How much"), shown.card.get_by_role("radio", name="Erode")
+    shown.reset(RESET, lambda: how_much.input_value() == "0" and erode.is_checked())
     shown.card.scroll_into_view_if_needed()
     yield shown
     assert not errors, errors

@@ -24,6 +24,7 @@ RESET = """\
 viewer.opacity, viewer.outline, viewer.hatch, viewer.error = 0.5, True, False, ""
 viewer.mode, viewer.layer, viewer.visible = "overlay", "truth", [*pools.classes, "void"]
 viewer.zoom, viewer.cursor = 1, None"""
+FIRST = {"Outline": True, "Hatching": False, "kelp": True, "Overlay": True, "truth": True}
 # The middle of every picture pixel, of a canvas that shows each as a whole number of its own.
 SAMPLES = """(canvas, width) => {
     const unit = canvas.width / width, height = canvas.height / unit, data = canvas.getContext("2d")
@@ -47,8 +48,14 @@ def viewer(widgets: tuple[Notebook, list[str]]) -> Iterator[Widget]:
     """The viewer in its first state; whatever reaches the console as an error fails the test."""
     notebook, errors = widgets
     shown = Widget(notebook, "Mask viewer")
-    shown.execute(RESET)
-    shown.page.wait_for_timeout(200)
+    opacity = shown.card.get_by_label("Opacity")
+    ticks = {name: shown.card.get_by_label(name, exact=True) for name in FIRST}
+
+    def first() -> bool:
+        ticked = {name: tick.is_checked() for name, tick in ticks.items()}
+        return ticked == FIRST and opacity.input_value() == "0.5"
+
+    shown.reset(RESET, first)
     shown.card.scroll_into_view_if_needed()
     yield shown
     assert not errors, errors

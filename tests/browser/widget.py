@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,13 @@ class Widget:
 
     def execute(self, code: str) -> None:
         self.notebook.execute(code)
+
+    def reset(self, code: str, first: Callable[[], bool]) -> None:
+        """Run `code` until the card shows the first state.
+
+        What the test before did may still be on its way to Python, which keeps what comes late.
+        """
+        until(lambda: (self.execute(code), first())[1], "the widget is in its first state", 30)
 
     def press(self, control: Locator, key: str) -> None:
         """A key on a control changes the picture."""
