@@ -30,12 +30,17 @@ def boundary_band(mask: Tensor, dilation: int) -> Tensor:
     Returns:
         (H, W) bool on the mask's device.
 
+    Raises:
+        ValueError: the dilation is less than 1.
+
     Example:
         >>> boundary_band(torch.ones(3, 4).bool(), dilation=1).int()
         tensor([[1, 1, 1, 1],
                 [1, 0, 0, 1],
                 [1, 1, 1, 1]], dtype=torch.int32)
     """
+    if dilation < 1:
+        raise ValueError(f"dilation {dilation} must be at least 1 pixel")
     near = _near_other(_array(mask), dilation, border=True)
     return mask & torch.from_numpy(near).to(mask.device)
 
@@ -60,7 +65,7 @@ def boundary_counts(
         (K, 2) int64: intersection and union in pixels, on the CPU. Counts of different pictures add up.
 
     Raises:
-        ValueError: the shapes differ or are not (H, W), or a value is no class.
+        ValueError: the shapes differ, are not (H, W) or are empty, or a value is no class.
 
     Reference:
         Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
@@ -117,7 +122,7 @@ def boundary_f1(
         the mean over its classes, that of a data set the mean over its pictures.
 
     Raises:
-        ValueError: the shapes differ or are not (H, W), or a value is no class.
+        ValueError: the shapes differ, are not (H, W) or are empty, or a value is no class.
 
     Reference:
         Csurka, Larlus, Perronnin, "What is a good evaluation measure for semantic segmentation?", 2013,
@@ -173,11 +178,20 @@ def _near_other(labels: Labels, distance: int, *, border: bool) -> NDArray[np.bo
 
 def _both(pred: Tensor, mask: Tensor, num_classes: int, ignore_index: int) -> tuple[Labels, Labels]:
     """Prediction and truth as (H, W) uint8 arrays with 255 wherever the truth is void."""
-    if pred.shape != mask.shape or mask.ndim != 2:
-        raise ValueError(f"pred {tuple(pred.shape)} and mask {tuple(mask.shape)} must both be (H, W)")
-    pred, mask = pred.int(), mask.int()
+    if pred.shape != mask.shape or mask.ndim != 2 or not mask.numel():
+        raise ValueError(
+            f"pred {tuple(pred.shape)} and mask {tuple(mask.shape)} must both be (H, W), not empty"
+        )
+    if not 1 <= num_classes <= VOID:
+        raise ValueError(f"num_classes {num_classes} must be 1..{VOID}")
+    pred, mask = pred.cpu(), mask.cpu()
     void = mask == ignore_index
     for name, values in (("pred", pred), ("mask", mask)):
+        if values.is_floating_point():
+            raise ValueError(
+                f"{name} is {values.dtype}; class indices are integers: take logits.argmax(dim=1)"
+            )
+        values = values.long()
         wrong = values[~void & ((values < 0) | (values >= num_classes))]
         if len(wrong):
             raise ValueError(f"{name} holds the value {wrong[0]}; the classes are 0..{num_classes - 1}")

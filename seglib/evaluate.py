@@ -39,7 +39,8 @@ def evaluate(
         Scores; print them, or let a notebook show them. A bar shows how far it is after two seconds.
 
     Raises:
-        ValueError: the data set is empty, or a prediction or mask is not what it must be.
+        ValueError: the segmenter is none, the data set is empty, or a prediction or mask is not what it must
+            be.
 
     Example:
         >>> from seglib.data.scenes import Scenes
@@ -48,6 +49,11 @@ def evaluate(
         >>> scores.images, scores.pixel_accuracy == scores.baseline.pixel_accuracy
         (2, True)
     """
+    if not hasattr(segmenter, "predict") or not hasattr(segmenter, "name"):
+        raise ValueError(
+            f"a {type(segmenter).__name__} has no name and predict(image); make a net a segmenter, as in "
+            "FCNSegmenter(net, classes)"
+        )
     averaged(torch.zeros(1, 1), present)  # a wrong policy is said before the work, not after it
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no pictures; there is nothing to evaluate")

@@ -50,6 +50,9 @@ def focal_loss(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
         mask: (N, H, W) class indices, or 255 for void.
         gamma: 0 is plain cross-entropy; with 2, a pixel at p = 0.9 counts a hundredth.
 
+    Raises:
+        ValueError: gamma is below 0, or the shapes do not fit.
+
     Reference:
         Lin et al., "Focal Loss for Dense Object Detection", 2017, equation 4; here with a softmax over
         classes in place of one sigmoid per class, without alpha, and as a mean over the known pixels.
@@ -58,11 +61,14 @@ def focal_loss(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
         >>> focal_loss(torch.zeros(1, 2, 1, 1), torch.tensor([[[0]]]))  # 0.6931 / 4
         tensor(0.1733)
     """
+    if not gamma >= 0:
+        raise ValueError(f"gamma {gamma} must be at least 0")
     mask = _checked(logits, mask).long()
     known = mask != VOID
     log_p = F.log_softmax(logits.float(), dim=1)
     log_p = log_p.gather(1, (mask * known)[:, None])[:, 0]  # (N, H, W): of the true class
-    costs = (1 - log_p.exp()) ** gamma * -log_p * known
+    wrong = (-torch.expm1(log_p)).clamp(min=1e-12)  # 1 - p; at 0, roots have no finite slope
+    costs = wrong**gamma * -log_p * known
     return costs.sum() / known.sum().clamp(min=1)
 
 
@@ -152,9 +158,12 @@ def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Ten
         )
     if mask.is_floating_point():
         raise ValueError(f"the mask is {mask.dtype}; it holds class indices: uint8 or int64")
-    if weights is not None and weights.shape != (logits.shape[1],):
+    if weights is not None and (not isinstance(weights, Tensor) or weights.shape != (logits.shape[1],)):
+        given = tuple(weights.shape) if isinstance(weights, Tensor) else type(weights).__name__
+        raise ValueError(f"weights {given} must hold one number for each of the {logits.shape[1]} classes")
+    if mask.device != logits.device:
         raise ValueError(
-            f"weights {tuple(weights.shape)} must hold one number for each of the {logits.shape[1]} classes"
+            f"the logits are on {logits.device}, the mask on {mask.device}; bring one to the other"
         )
     if mask.device.type == "cpu":  # on a GPU a look would make it wait: check the data set once instead
         check_mask(mask, logits.shape[1])

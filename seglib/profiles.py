@@ -16,7 +16,7 @@ class Profile:
 
     Attributes:
         name: "tiny", "laptop" or "gpu"; numbers of one profile are never shown as another's.
-        device: "cpu", "cuda" or "mps".
+        device: "cpu" or "cuda".
         size: (height, width) of a built-in scene, in pixels.
         pictures: how many scenes the training split has where nobody says.
         judged: how many the other splits have; no more on a GPU, because the processor judges.
@@ -44,8 +44,8 @@ PROFILES = {
 def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
     """The profile for this machine; the variable SEGLIB_PROFILE overrides the choice.
 
-    A CUDA or MPS device gives "gpu"; fewer than two cores or less than 4 GB of memory give "tiny";
-    everything else is a "laptop". "tiny" and "laptop" use the CPU.
+    A CUDA device gives "gpu"; fewer than two cores or less than 4 GB of memory give "tiny";
+    everything else is a "laptop". "tiny" and "laptop" use the CPU. An Apple GPU is not used.
 
     Raises:
         ValueError: SEGLIB_PROFILE is none of the three, or "gpu" on a machine without a GPU.
@@ -58,7 +58,7 @@ def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
     if wish and wish not in PROFILES:
         raise ValueError(f"SEGLIB_PROFILE is {wish!r}; it may be tiny, laptop or gpu, or be left out.")
     if wish == "gpu" and device == "cpu":
-        raise ValueError("SEGLIB_PROFILE is 'gpu', but torch finds no CUDA or MPS device. Try laptop.")
+        raise ValueError("SEGLIB_PROFILE is 'gpu', but torch finds no CUDA device. Try laptop.")
     name, why = (wish, "SEGLIB_PROFILE says so") if wish else _suited(device, cores(), memory())
     size, pictures, judged, threads = PROFILES[name]
     return Profile(name, device if name == "gpu" else "cpu", size, pictures, judged, threads, why)
@@ -70,14 +70,12 @@ def _suited(device: str, cores: int, memory: float) -> tuple[str, str]:
         return "gpu", f"torch can use {device}"
     if cores < 2 or memory < 4:
         return "tiny", f"{cores} core(s) and {memory:.0f} GB of memory"
-    return "laptop", f"{cores} cores, no GPU that torch can use"
+    return "laptop", f"{cores} cores, no GPU that the course can use"
 
 
 def accelerator() -> str:
-    """The device type torch can use beside the processor, "cuda" or "mps"; else "cpu"."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    """The device type that this course uses beside the processor, "cuda"; else "cpu"."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def cores() -> int:

@@ -77,8 +77,8 @@ class OracleStride:
     sees_truth = True
 
     def __init__(self, stride: int) -> None:
-        if stride < 1:
-            raise ValueError(f"stride {stride} must be 1 or more")
+        if stride < 1 or stride != int(stride):
+            raise ValueError(f"stride {stride} must be a whole number of 1 or more")
         self.stride = stride
         self.name = f"oracle at stride {stride}"
 

@@ -10,7 +10,8 @@ import os
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
+from threading import get_ident
+from typing import Any, BinaryIO
 
 import torch
 
@@ -40,15 +41,25 @@ def write(path: Path, content: dict[str, Any]) -> None:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        part = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.part")
         try:
             with part.open("wb") as file:
-                torch.save(content, file)
+                _save(content, file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _save(content: dict[str, Any], file: BinaryIO) -> None:
+    """Write it; of a full disk PyTorch speaks in a RuntimeError, behind which is the system's error."""
+    try:
+        torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def read(path: Path) -> dict[str, Any]:

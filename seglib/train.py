@@ -10,6 +10,7 @@ A script, a progress bar, a test and a live monitor all use this one loop. What 
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def train(
     compiled: bool | None = None,
     previews: int = 4,
 ) -> Iterator[Step]:
-    """Train a net, step by step; `break` stops, and leaves a usable net and, given a path, a checkpoint.
+    """Train a net, step by step; to stop, stop asking: a usable net and, given a path, a checkpoint stay.
+
+    `break` is enough where nothing else holds the generator, as in `for step in train(...)`; else `close()`.
 
     Everything that can be wrong is said before the first step. The data are decoded once and stay in memory,
     next to the net if they fit; see `stack`, and give a `Stack` to train several nets on the same data.
@@ -72,11 +75,13 @@ def train(
         dataset: pictures with masks; sizes may differ.
         steps: how many batches, or
         epochs: how often each picture, or
-        seconds: for how long; pauses are not counted, decoding is. Give one of the three.
+        seconds: for how long. Decoding is counted; pauses, waiting for the first `next()` and decoding anew
+            for a training that goes on are not. Give one of the three.
         val: judged now and then at the size of the training; None for never.
         every: steps between two validations; with neither this nor `every_seconds` there are ten in all.
         every_seconds: seconds between two validations.
-        size: (height, width) of the pictures; by default their own, or the profile's where they differ.
+        size: (height, width) of the pictures; by default their own, or the profile's where they differ. A
+            `Stack` has its own.
         batch_size: pictures in a step, over all processes.
         augment: changes a batch, see `Augment`; None for nothing.
         sampler: chooses the pictures of each epoch, see `seglib.data.samplers`; None for all, shuffled.
@@ -88,7 +93,8 @@ def train(
         clip: gradients are scaled down to this length, over all parameters.
         seed: decides order, augmentation and dropout.
         device: "cuda" where there is one, else "cpu".
-        precision: "float32", "bfloat16", or "auto": what a few timed steps say, if there are enough to pay.
+        precision: "float32", "bfloat16", or "auto": what a few timed steps say, if there are enough to pay; a
+            training that goes on keeps what was chosen.
         checkpoint: file that holds everything needed to go on, written now and then. If it is there, the
             training goes on from it; on a CPU, with the same numbers as if it had never stopped.
         checkpoint_seconds: at most this much is lost when the process is killed.
@@ -101,7 +107,7 @@ def train(
 
     Raises:
         ValueError: an argument, a picture, a mask, the net or the checkpoint is not what it must be; later,
-            the loss is not finite, or not even one picture fits into memory.
+            the loss or its gradient is not finite, or not even one picture fits into memory.
 
     Example:
         >>> from seglib.data.scenes import Scenes
@@ -113,15 +119,20 @@ def train(
         >>> [step.number for step in train(net, data, steps=3, batch_size=2)]
         [1, 2, 3]
     """
-    clock, device = Clock(), torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    clock, device = Clock(), checks.checked_device(device)
     checks.check_stop(steps, epochs, seconds)
+    checks.check_choices(precision, seed, every, every_seconds)
     checks.check_settings(net, lr, clip, size)
     checks.check_data(dataset, val)
     (rank, count), path = processes.share(), Path(checkpoint) if checkpoint else None
     checks.check_batch(batch_size, count)
-    size = dataset.size if isinstance(dataset, Stack) else size or common_size(dataset)
+    if isinstance(dataset, Stack):
+        checks.check_stacked(size, dataset.size)
+        size = dataset.size
+    size = size or common_size(dataset)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    checks.check_net(net, sample(dataset, 0, size)[0][None].to(device), dataset)
+    image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
+    checks.check_loss(loss, checks.check_net(net, image, dataset), mask)
     moves = optimise.optimiser(net, optimiser, lr, weight_decay)
     run = Run(
         net, dataset, loss, moves, schedule, clock, device, size,
@@ -138,15 +149,20 @@ def train(
     }  # fmt: skip
     run.begin(path if resume else None)
     judge = Judge(val, run, every, every_seconds, previews) if val is not None else None
-    return _steps(run, judge)
+    iterator = _steps(run, judge)
+    weakref.finalize(iterator, run.leave)  # also where a script ends, while files can still be written
+    return iterator
 
 
 def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
     """The loop."""
-    run.tick(learnt=False)
     try:
-        if run.over():
-            yield run.report("This training is over already: its checkpoint says so.")
+        run.start()
+        if run.number and run.over():
+            missed = judge is not None and run.number not in run.history.scores  # it was interrupted
+            scores, preview = judge.judge(run) if judge and missed else (None, None)
+            said = "This training is over already: its checkpoint says so."
+            yield run.report(said, scores=scores, preview=preview)
             return
         for images, masks in run.batches():
             loss = learn(run, images, masks)
@@ -162,5 +178,4 @@ def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
             if run.over():
                 return
     finally:
-        run.net.eval()
-        run.keeper.close(run.state() if run.sound() else None)
+        run.leave()

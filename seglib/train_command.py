@@ -65,7 +65,10 @@ def train(
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo(
-            f"Stopped. {out / 'checkpoint.pt'} holds what was learnt; the same command goes on.", err=True
+            f"Stopped. What was learnt is in {out / 'checkpoint.pt'}; the same command goes on."
+            if (out / "checkpoint.pt").exists()
+            else "Stopped before anything was learnt.",
+            err=True,
         )
         raise typer.Exit(130) from None
     finally:
@@ -88,7 +91,8 @@ def run(data: str, net: str, path: Path, pretrained: bool, settings: dict[str, A
     *_, last = shown(steps) if first else steps
     if first:
         print(f"{last.number} steps in {last.seconds:.0f} s; the checkpoint is {path}")
-        print(last.history.scores[last.number])
+        if scores := [*last.history.scores.values()]:  # of its last step, if it was not asked for less
+            print(scores[-1])
 
 
 def build(name: str, num_classes: int, pretrained: bool) -> nn.Module:

@@ -150,7 +150,7 @@ def test_a_kernel_of_another_python(tmp_path: Path) -> None:
     ("device", "says"),
     [
         ({"kind": "cuda", "name": "A card", "free": 7.5, "total": 8.0}, "A card, 7.5 of 8.0 GB free"),
-        ({"kind": "mps"}, "Apple GPU"),
+        ({"kind": "mps"}, "Apple GPU, which the course does not use"),
         ({"kind": "cpu"}, "none is needed"),
     ],
 )

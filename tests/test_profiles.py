@@ -16,13 +16,13 @@ def test_an_unknown_name_is_told_the_three():
 
 def test_gpu_needs_a_gpu(monkeypatch):
     monkeypatch.setattr(profiles, "accelerator", lambda: "cpu")
-    with pytest.raises(ValueError, match="no CUDA or MPS device"):
+    with pytest.raises(ValueError, match="no CUDA device"):
         profiles.pick_profile({"SEGLIB_PROFILE": "gpu"})
 
 
 @pytest.mark.parametrize(
     ("device", "cores", "memory", "name"),
-    [("cuda", 2, 2, "gpu"), ("mps", 8, 16, "gpu"), ("cpu", 1, 64, "tiny"), ("cpu", 8, 3.5, "tiny"),
+    [("cuda", 2, 2, "gpu"), ("cpu", 1, 64, "tiny"), ("cpu", 8, 3.5, "tiny"),
      ("cpu", 2, 4, "laptop"), ("cpu", 64, 500, "laptop")],
 )  # fmt: skip
 def test_the_machine_decides(monkeypatch, device, cores, memory, name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -182,12 +182,14 @@ def test_a_loss_that_is_not_a_number_stops_it_and_names_the_step(tmp_path: Path)
     net, path, seen = Net(norm=False), tmp_path / "a.pt", []
 
     def dividing(logits: Tensor, masks: Tensor) -> Tensor:
-        Keeper.owners[path.resolve()].wait()  # a slow disk would skip a step
-        seen.append(weights(net))
+        if logits.requires_grad:  # it is tried once before the first step
+            Keeper.owners[path.resolve()].wait()  # a slow disk would skip a step
+            seen.append(weights(net))
         return cross_entropy(logits, masks) / (0 if len(seen) == 4 else 1)
 
     with pytest.raises(
-        ValueError, match=r"the loss is inf at step 4\. Likely causes: a learning rate .* a tenth"
+        ValueError,
+        match=r"the loss or its gradient is (inf|nan) at step 4\. Likely causes: a learning rate .* a tenth",
     ):
         run(net, steps=9, loss=dividing, checkpoint=path, checkpoint_seconds=0)
     assert torch.isfinite(weights(net)).all()
@@ -228,14 +230,17 @@ class Spoilt(Squares):
         return self.spoil(*super().__getitem__(index)) if index == 7 else super().__getitem__(index)
 
 
-class Nothing:
-    """A sampler that chooses no picture."""
+class Chosen:
+    """A sampler that chooses these pictures."""
+
+    def __init__(self, indices: Sequence[int] = ()) -> None:
+        self.indices = indices
 
     def set_epoch(self, epoch: int) -> None:
         pass
 
     def __iter__(self) -> Iterator[int]:
-        return iter(())
+        return iter(self.indices)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +276,23 @@ class Nothing:
         ({"lr": {"stem.": 1e-3}}, "no learning rate for norm.weight: lr has stem.; add one for ''"),
         ({"lr": {"": 1e-3, "neck.": 1}}, "lr is given for 'neck.', but no parameter's name begins so"),
         ({"net": Net().requires_grad_(False)}, "no parameter of this net may move"),
-        ({"sampler": Nothing()}, "the sampler chose no picture"),
+        ({"sampler": Chosen()}, "the sampler chose no picture"),
+        ({"sampler": Chosen([3, 10])}, r"the sampler chose picture 10, but they are 0\.\.9; make it from"),
+        ({"sampler": Chosen([-1, 3])}, r"the sampler chose picture -1, but they are 0\.\.9; make it from"),
+        ({"steps": math.inf}, "steps=inf must be above 0, and a number"),
+        ({"steps": "9"}, "steps='9' must be above 0, and a number"),
+        ({"batch_size": "4"}, "batch_size='4' must be a whole number of at least 1"),
+        ({"batch_size": 4.0}, r"batch_size=4\.0 must be a whole number of at least 1"),
+        ({"seed": -1}, "seed=-1 must be a whole number of at least 0"),
+        ({"seed": None}, "seed=None must be a whole number of at least 0"),
+        ({"every": 0}, "every=0 must be a whole number of steps, at least 1, or None"),
+        ({"every_seconds": -1}, "every_seconds=-1 must be a number of seconds, or None"),
+        ({"device": "gpu"}, r"device='gpu' cannot be used here \(.*\); use 'cpu'"),
+        ({"data": [1, 2]}, "a list is no data set with classes; give a SegmentationDataset"),
+        ({"data": stack(Squares()), "size": (8, 8)}, r"size=\(8, 8\), but the pictures were stacked at "),
+        ({"loss": nn.CrossEntropyLoss()}, "the loss CrossEntropyLoss cannot take logits .* torch.uint8"),
+        ({"loss": lambda logits, masks: logits}, r"the loss <lambda> gives a tensor \(1, 3, 24, 32\)"),
+        ({"loss": lambda logits, masks: 0.5}, "the loss <lambda> gives a float; it must"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_before_the_first_step(change: dict[str, Any], words: str) -> None:

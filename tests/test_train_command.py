@@ -16,8 +16,9 @@ from seglib import train_command
 from seglib.__main__ import app
 from seglib.backbones import NAMES
 from seglib.labels import VOID
+from seglib.metrics import confusion_matrix
 from seglib.training import processes
-from tests.training.nets import Squares
+from tests.training.nets import Net, Squares
 
 ROOT = Path(__file__).resolve().parent.parent
 NET = "tests.training.nets:plain"
@@ -55,7 +56,29 @@ def test_it_trains_prints_the_table_and_goes_on(folder: Path, tmp_path: Path) ->
     assert "5 pictures" in ran.output and "all background" in ran.output and "IoU of square" in ran.output
     again = CliRunner().invoke(app, options(folder, tmp_path, "--steps", "12"))
     assert again.exit_code == 0 and "Going on after step 8" in again.output and "12 steps" in again.output
-    assert CliRunner().invoke(app, options(folder, tmp_path, "--no-resume")).output.count("Going on") == 0
+    anew = CliRunner().invoke(app, options(folder, tmp_path, "--no-resume"))
+    assert anew.exit_code == 0 and "Going on" not in anew.output
+
+
+def test_what_was_stopped_and_is_over_by_now_says_so(folder: Path, tmp_path: Path) -> None:
+    """Five steps are asked for where eight were done: its scores are those of step 8, or none."""
+    assert CliRunner().invoke(app, options(folder, tmp_path)).exit_code == 0
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    torch.save(state | {"scores": state["scores"][:3]}, tmp_path / "checkpoint.pt")
+    ran = CliRunner().invoke(app, options(folder, tmp_path, "--steps", "5"))
+    assert ran.exit_code == 0 and "over already" in ran.output and "IoU of square" in ran.output, ran.output
+
+
+def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command, "run", stop)
+    ran = CliRunner().invoke(app, options(folder, tmp_path))
+    assert ran.exit_code == 130 and "Stopped before anything was learnt" in ran.output
+    (tmp_path / "checkpoint.pt").touch()
+    ran = CliRunner().invoke(app, options(folder, tmp_path))
+    assert ran.exit_code == 130 and "What was learnt is in" in ran.output
 
 
 @pytest.mark.parametrize(
@@ -86,14 +109,51 @@ def test_nets_by_name() -> None:
     assert net(torch.zeros(1, 3, 33, 40, dtype=torch.uint8)).shape == (1, 5, 33, 40)
 
 
+def together(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Two processes of torchrun."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environ = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.run([*command, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True)
+
+
+WITH_NORM = """
+import torch
+from seglib.train import train
+from seglib.training import processes
+from tests.training.nets import LONG, Net, Squares
+processes.join()
+net, rank = Net(), processes.share()[0]
+settings = LONG | {"steps": 6, "val": Squares(6, split="val"), "checkpoint": OUT}
+*_, last = train(net, Squares(), **settings)
+assert last._loss.untyped_storage().nbytes() == 4, "a step holds on to all gradients"
+torch.save([net.state_dict(), last.scores.confusion], f"{OUT}.{rank}")
+"""
+
+
+def test_the_net_that_two_processes_judge_is_the_one_that_is_kept(tmp_path: Path) -> None:
+    """Batch norm averages other pictures in each of them."""
+    script, path = tmp_path / "two.py", tmp_path / "a.pt"
+    script.write_text(f"OUT = {str(path)!r}\n{WITH_NORM}")
+    ran = together(str(script))
+    assert ran.returncode == 0, ran.stderr
+    (first, counts), (second, again) = (torch.load(f"{path}.{rank}", weights_only=True) for rank in (0, 1))
+    kept = torch.load(path, weights_only=True)["net"]
+    for name, value in kept.items():
+        assert torch.equal(first[name], value) and torch.equal(second[name], value), name
+    net, val = Net(), Squares(6, split="val")
+    net.load_state_dict(kept)
+    alone = sum(
+        confusion_matrix(net.eval()(image[None].float()).argmax(1)[0], mask.as_subclass(torch.Tensor), 3)
+        for image, mask in val
+    )
+    assert torch.equal(counts, again) and torch.equal(counts, alone)
+
+
 def test_two_processes_do_what_one_does(folder: Path, tmp_path: Path) -> None:
     """Batches of 5 in shares of 3 and 2: the same training, and every pixel counted once."""
     one, two = options(folder, tmp_path / "1", "--batch-size", "5"), options(folder, tmp_path / "2")
     assert CliRunner().invoke(app, one).exit_code == 0
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "seglib", *two, "--batch-size", "5"]
-    environ = os.environ | {"OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True)
+    ran = together("-m", "seglib", *two, "--batch-size", "5")
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("IoU of square") == 1
     alone, both = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("1", "2"))

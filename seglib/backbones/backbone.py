@@ -85,7 +85,9 @@ class Backbone(Freezable):
         """
         if self.classifier is None:
             raise ValueError(f"{self.name} has no classifier; it was never trained to classify: use 'lite0'")
-        return nn.Sequential(self.normalise, *self.stages, self.classifier).train(self.training)
+        chain = nn.Sequential(self.normalise, *self.stages, self.classifier)
+        chain.training = self.training  # the chain alone: its layers are shared, and keep their mode
+        return chain
 
 
 class Normalise(nn.Module):

@@ -52,7 +52,7 @@ class Session:
 
     @property
     def device(self) -> str:
-        """Where tensors live: "cpu", "cuda" or "mps"."""
+        """Where tensors live: "cpu" or "cuda"."""
         return self.profile.device
 
     def scenes(

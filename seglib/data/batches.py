@@ -86,7 +86,7 @@ def order(length: int, seed: int, sampler: EpochSampler | None = None, skip: int
     """Indices of pictures, epoch after epoch, for ever, without the first `skip`.
 
     Raises:
-        ValueError: the sampler gives nothing.
+        ValueError: the sampler gives nothing, or a picture that there is not.
 
     Example:
         >>> sorted(islice(order(3, seed=0), 3))
@@ -101,6 +101,12 @@ def order(length: int, seed: int, sampler: EpochSampler | None = None, skip: int
             indices = [*sampler]
         if not indices:
             raise ValueError("the sampler chose no picture for a whole epoch; it must choose at least one")
+        if not 0 <= min(indices) <= max(indices) < length:
+            wrong = min(indices) if min(indices) < 0 else max(indices)
+            raise ValueError(
+                f"the sampler chose picture {wrong}, but they are 0..{length - 1}; make it from the counts "
+                "of this data set"
+            )
         yield from indices[skip:]
         skip, epoch = max(0, skip - len(indices)), epoch + 1
 

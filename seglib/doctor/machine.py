@@ -18,7 +18,7 @@ def gpu(seen: Seen) -> Finding:
     if found.get("kind") == "cuda":
         return Finding("GPU", "ok", f"{found['name']}, {found['free']:.1f} of {found['total']:.1f} GB free")
     if found.get("kind") == "mps":
-        return Finding("GPU", "ok", "Apple GPU (MPS), shares the memory")
+        return Finding("GPU", "ok", "an Apple GPU, which the course does not use; none is needed")
     if "kind" in found and shutil.which("nvidia-smi"):
         do = "`TORCH_BACKEND=auto make lab` installs the fitting build, or the driver is too old. Optional."
         return Finding("GPU", "note", "there is an NVIDIA driver, but torch cannot use the card", do)

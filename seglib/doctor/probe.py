@@ -37,7 +37,7 @@ def device() -> dict[str, Any]:
 
     kind = accelerator()
     if kind != "cuda":
-        return {"kind": kind}
+        return {"kind": "mps" if torch.backends.mps.is_available() else kind}
     free, total = torch.cuda.mem_get_info()
     return {"kind": kind, "name": torch.cuda.get_device_name(), "free": free / 1e9, "total": total / 1e9}
 

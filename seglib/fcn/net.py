@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Self
+from typing import Any, Self, SupportsIndex
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -40,7 +40,7 @@ class FCN(nn.Module):
         Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 4.
         Departures: pictures are padded by a few pixels to fit the grid of the coarsest map (there by 100,
         then cropped by offsets); the skips take the maps as they are (there, trained at once, scaled by .01
-        and .0001, which batch norm makes needless).
+        and .0001, which batch norm makes needless); the doubling is trained only if `learned` (there always).
 
     Example:
         >>> import torch
@@ -56,9 +56,10 @@ class FCN(nn.Module):
         super().__init__()
         if stride not in STRIDES:
             raise ValueError(f"stride {stride} must be one of 32, 16, 8")
-        check_classes(num_classes)
-        self.num_classes, self.learned = num_classes, learned
+        self.num_classes, self.learned = checked_classes(num_classes), learned
+        check_backbone(backbone)
         self.hidden, channels = hidden_layers(backbone)
+        self.hidden.freeze(backbone.frozen)
         self.backbone = without_classifier(backbone)
         self.score = _score(channels, num_classes)
         self.skips = nn.ModuleDict()
@@ -67,6 +68,7 @@ class FCN(nn.Module):
         self.enlarge = self._upsample(32)
         while self.stride > stride:
             self.add_skip()
+        self.train()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -96,7 +98,8 @@ class FCN(nn.Module):
     def add_skip(self) -> Self:
         """Go from 32s to 16s or from 16s to 8s; everything that was learned stays.
 
-        The new score layer starts at zero, so the prediction is at first what it was. Train on with a lower
+        The new score layer starts at zero, so the scores are at first what they were. (With a `centred`
+        backbone nearly: twice doubled, a lone peak gets flatter than doubled once.) Train on with a lower
         learning rate (in the paper, 100 times lower).
 
         Raises:
@@ -113,10 +116,13 @@ class FCN(nn.Module):
         return self
 
     def freeze(self, frozen: bool = True) -> Self:
-        """Train only the score layers (FCN-32s-fixed in the paper); with False, train everything again."""
+        """Train only the score layers (FCN-32s-fixed in the paper), and the doubling if that is `learned`.
+
+        With False, train everything again.
+        """
         self.backbone.freeze(frozen)
         self.hidden.freeze(frozen)
-        return self
+        return self.train(self.training)
 
     def _upsample(self, factor: int, learned: bool = False) -> Upsample:
         return Upsample(self.num_classes, factor, centred=self.backbone.centred, learned=learned)
@@ -139,10 +145,19 @@ def fitted(images: Tensor, centred: bool) -> Tensor:
     return F.pad(images, (0, right, 0, bottom), value=GREY) if bottom or right else images
 
 
-def check_classes(num_classes: int) -> None:
-    """Say if a number of classes is none that a mask can hold."""
-    if not 1 <= num_classes <= VOID:
+def checked_classes(num_classes: int) -> int:
+    """A number of classes; ValueError if it is none that a mask can hold."""
+    if not (isinstance(num_classes, SupportsIndex) and 1 <= num_classes <= VOID):
         raise ValueError(f"num_classes is {num_classes}; a mask can hold 1 to {VOID} classes")
+    return int(num_classes)  # also of NumPy: a saved net holds numbers of Python alone
+
+
+def check_backbone(backbone: object) -> None:
+    """Say if something is no backbone, such as its name alone or a network of torchvision."""
+    if not isinstance(backbone, Backbone):
+        raise ValueError(
+            f"the backbone is {backbone!r:.60}; it must be a seglib Backbone, such as backbones.load('lite0')"
+        )
 
 
 def without_classifier(backbone: Backbone) -> Backbone:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from torch.nn.functional import interpolate
 
 from seglib import tensor_files
 from seglib.backbones import load as load_backbone
+from seglib.backbones.backbone import check_pictures
 from seglib.fcn.net import FCN
 from seglib.fcn.unet import UNet
 from seglib.labels import Classes
+from seglib.modes import evaluating
 from seglib.tensor_files import TensorFileError
 
 FORMAT = "seglib segmenter 1"
@@ -44,9 +47,9 @@ class FCNSegmenter:
         self, net: nn.Module, classes: Classes, *, name: str | None = None, enlarge: float = 1.0
     ) -> None:
         _check_count(getattr(net, "num_classes", len(classes)), classes)
-        if not enlarge > 0:
+        if not 0 < enlarge < math.inf:
             raise ValueError(f"enlarge is how many times a picture is magnified, above 0; got {enlarge}")
-        self.net, self.classes, self.name, self.enlarge = net, classes, name or _name(net), enlarge
+        self.net, self.classes, self.name, self.enlarge = net, classes, name or _name(net), float(enlarge)
 
     def predict(self, image: Tensor) -> Tensor:
         """The class of every pixel.
@@ -60,29 +63,36 @@ class FCNSegmenter:
             (H, W) int64 class indices, on the picture's device, wherever the net is.
 
         Raises:
-            ValueError: the picture is something else.
+            ValueError: the picture is something else, or what the net gives is no score for every pixel.
         """
         if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
             raise ValueError(f"a picture is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
+        check_pictures(image[None])
         device = next((weight.device for weight in self.net.parameters()), image.device)
-        training = self.net.training
-        self.net.eval()
-        try:
-            with torch.inference_mode():
-                logits = self._scores(image.as_subclass(Tensor)[None].to(device))
-        finally:
-            self.net.train(training)
-        _check_count(logits.shape[1], self.classes)
+        with evaluating(self.net), torch.inference_mode():
+            logits = self._scores(image.as_subclass(Tensor)[None].to(device))
         return logits[0].argmax(dim=0).to(image.device)
 
     def _scores(self, images: Tensor) -> Tensor:
         """(1, 3, H, W) uint8 -> (1, K, H, W), by way of a larger or smaller copy if that was asked for."""
         if self.enlarge == 1:
-            return self.net(images)
+            return self._checked(self.net(images), images)
         height, width = images.shape[2:]
         size = max(round(height * self.enlarge), 1), max(round(width * self.enlarge), 1)
-        logits = self.net(interpolate(images.float(), size, mode="bilinear", antialias=self.enlarge < 1))
+        other = interpolate(images.float(), size, mode="bilinear", antialias=self.enlarge < 1)
+        logits = self._checked(self.net(other), other)
         return interpolate(logits.float(), (height, width), mode="bilinear")
+
+    def _checked(self, logits: object, images: Tensor) -> Tensor:
+        """What the net gave for these pictures; ValueError if it is no score for every pixel."""
+        if not isinstance(logits, Tensor) or logits.ndim != 4 or logits.shape[2:] != images.shape[2:]:
+            given = tuple(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+            raise ValueError(
+                f"{self.name} gives {given} for pictures {tuple(images.shape)}; it must give scores "
+                "(N, K, H, W) with the same H and W: let it enlarge them"
+            )
+        _check_count(logits.shape[1], self.classes)
+        return logits
 
     def save(self, path: Path | str) -> None:
         """Write net, classes, name and enlargement to one file, all of it or nothing.
@@ -90,13 +100,14 @@ class FCNSegmenter:
         Raises:
             DiskError: the disk is full or may not be written to.
         """
+        colors = (*self.classes.colors, self.classes.void_color)
         content = {
             "format": FORMAT,
             "name": self.name,
             "enlarge": self.enlarge,
             "names": list(self.classes.names),
-            "colors": [list(color) for color in (*self.classes.colors, self.classes.void_color)],
-            "net": type(self.net).__name__,
+            "colors": [[int(part) for part in color] for color in colors],
+            "net": _kind(self.net),
             "settings": getattr(self.net, "settings", {}),
             "weights": {name: value.cpu() for name, value in self.net.state_dict().items()},
         }
@@ -122,21 +133,39 @@ class FCNSegmenter:
         try:
             colors = [(red, green, blue) for red, green, blue in content["colors"]]
             classes = Classes(tuple(content["names"]), tuple(colors[:-1]), colors[-1])
-            net = net or _build(path, content["net"], content["settings"])
+            net = net or _build(path, content["net"], content["settings"], content["weights"])
+            _check_settings(path, net, content["settings"])
             _fill(path, net, content["weights"])
             return cls(net.eval(), classes, name=content["name"], enlarge=content.get("enlarge", 1.0))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise TensorFileError(f"{path} lacks a part of a segmenter ({error}); save it anew") from None
 
 
-def _build(path: Path, kind: str, settings: dict[str, Any]) -> nn.Module:
+def _build(path: Path, kind: str, settings: dict[str, Any], weights: dict[str, Tensor]) -> nn.Module:
     """A net like the one that was saved, without its weights."""
     if kind not in NETS:
         raise TensorFileError(
             f"{path} is of a net of your own, {kind}; give one like it: load(path, net=...)"
         )
     settings = dict(settings)
-    return NETS[kind](load_backbone(settings.pop("backbone"), pretrained=False), **settings)
+    backbone = load_backbone(settings.pop("backbone"), pretrained=False)
+    if not any(name.startswith("hidden.") for name in weights):
+        backbone.classifier = None  # it was built on a backbone that had none
+    return NETS[kind](backbone, **settings)
+
+
+def _check_settings(path: Path, net: nn.Module, settings: dict[str, Any]) -> None:
+    """Say if a net was built otherwise than the one in the file: not every difference shows in the shapes."""
+    here = getattr(net, "settings", {})
+    if changed := [name for name in settings if name in here and here[name] != settings[name]]:
+        was, now = (", ".join(f"{name} {one[name]}" for name in changed) for one in (settings, here))
+        raise TensorFileError(f"{path} is of another net: {was} in the file and {now} here")
+
+
+def _kind(net: nn.Module) -> str:
+    """By which name `load` knows it; a net of one's own may be called FCN and is none of ours."""
+    name = type(net).__name__
+    return name if NETS.get(name, type(net)) is type(net) else f"{type(net).__module__}.{name}"
 
 
 def _fill(path: Path, net: nn.Module, weights: dict[str, Tensor]) -> None:

@@ -39,9 +39,11 @@ def convolutionalise(classifier: nn.Module, input_size: Shape) -> Convolutional:
         >>> convolutionalise(classifier, (3, 6, 6))(torch.zeros(1, 3, 8, 9)).shape
         torch.Size([1, 10, 3, 4])
     """
-    if len(input_size) != 3:
+    if not isinstance(input_size, (tuple, list)) or len(input_size) != 3:
         raise ValueError(f"input_size {input_size} must be (channels, height, width), such as (3, 224, 224)")
-    return Convolutional(_converted(classifier, input_size), input_size)
+    network = Convolutional(_converted(classifier, tuple(input_size)), tuple(input_size))
+    network.training = classifier.training  # its layers are each in the mode they were in
+    return network
 
 
 def as_convolution(linear: nn.Linear, channels: int, height: int, width: int) -> nn.Conv2d:
@@ -53,12 +55,20 @@ def as_convolution(linear: nn.Linear, channels: int, height: int, width: int) ->
         height: of that map.
         width: of that map.
 
+    Raises:
+        ValueError: the layer takes another number of inputs.
+
     Example:
         >>> linear, map = nn.Linear(2 * 3 * 3, 5), torch.rand(1, 2, 3, 3)
         >>> conv = as_convolution(linear, 2, 3, 3)
         >>> torch.allclose(conv(map).flatten(1), linear(map.flatten(1)), atol=1e-5)
         True
     """
+    if linear.in_features != channels * height * width:
+        raise ValueError(
+            f"a fully connected layer takes {linear.in_features} numbers, but the map before it has "
+            f"{channels} x {height} x {width}; is input_size that of the classifier?"
+        )
     conv = nn.Conv2d(channels, linear.out_features, (height, width), bias=linear.bias is not None)
     # (outputs, C * h * w) -> (outputs, C, h, w): flattening went through C, then h, then w, and so does this.
     weight = linear.weight.detach().reshape(linear.out_features, channels, height, width)
@@ -94,7 +104,7 @@ def _converted(classifier: nn.Module, input_size: Shape) -> list[nn.Module]:
     """The layers after the surgery; an empty picture goes through them to tell the size of each map."""
     layers: list[nn.Module] = []
     weight = next(classifier.parameters(), torch.empty(0))
-    x = torch.zeros(1, *input_size, device=weight.device)
+    x = torch.zeros(1, *input_size, device=weight.device, dtype=weight.dtype)
     for layer in leaves(classifier):
         new = _convert(layer, x).eval()
         x = _applied(new, x)
@@ -125,18 +135,15 @@ def _convert(layer: nn.Module, x: Tensor) -> nn.Module:
     """One layer of a classifier, which gets the map `x` (1, C, h, w), for maps of any size."""
     _, channels, height, width = x.shape
     if isinstance(layer, nn.Linear):
-        if layer.in_features != channels * height * width:
-            raise ValueError(
-                f"a fully connected layer takes {layer.in_features} numbers, but the map before it has "
-                f"{channels} x {height} x {width}; is input_size that of the classifier?"
-            )
         return as_convolution(layer, channels, height, width)
     if isinstance(layer, nn.Flatten):
         return nn.Identity()  # the map stays one
     if isinstance(layer, nn.BatchNorm1d):
-        return _batch_norm(layer)
+        return _batch_norm(layer).to(x.device, x.dtype)
     if isinstance(layer, nn.AdaptiveAvgPool2d):
         return _average(layer, height, width)
+    if isinstance(layer, (nn.Softmax, nn.LogSoftmax)) and layer.dim != 1:
+        raise ValueError(f"{layer} works along the last axis, which a map has for its width; write dim=1")
     if isinstance(layer, nn.AdaptiveMaxPool2d):
         raise ValueError("AdaptiveMaxPool2d gives the same size for any picture; use nn.MaxPool2d")
     return copy.deepcopy(layer)
@@ -160,14 +167,16 @@ def _average(layer: nn.AdaptiveAvgPool2d, height: int, width: int) -> nn.Module:
 
 def _batch_norm(layer: nn.BatchNorm1d) -> nn.BatchNorm2d:
     """The same batch norm for maps."""
-    new = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum, layer.affine)
+    new = nn.BatchNorm2d(
+        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
+    )
     new.load_state_dict(layer.state_dict())
     return new
 
 
 def leaves(module: nn.Module) -> Iterator[nn.Module]:
     """The layers of a chain, also of chains in chains, in order."""
-    if isinstance(module, nn.Sequential):
+    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
         for child in module:
             yield from leaves(child)
     else:

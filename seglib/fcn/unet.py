@@ -10,7 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seglib.backbones import Backbone
-from seglib.fcn.net import check_classes, fitted, without_classifier
+from seglib.fcn.net import check_backbone, checked_classes, fitted, without_classifier
+
+JOINED = (16, 8, 4, 2)  # the strides on the way up
 
 
 class UNet(nn.Module):
@@ -43,15 +45,20 @@ class UNet(nn.Module):
         self, backbone: Backbone, num_classes: int, *, widths: Sequence[int] = (128, 64, 32, 16)
     ) -> None:
         super().__init__()
-        check_classes(num_classes)
-        self.num_classes, self.widths = num_classes, list(widths)
+        check_backbone(backbone)
+        if len(widths) != len(JOINED):
+            raise ValueError(
+                f"widths {tuple(widths)} must be {len(JOINED)} numbers, for strides 16, 8, 4 and 2"
+            )
+        self.num_classes, self.widths = checked_classes(num_classes), [int(width) for width in widths]
         self.backbone = without_classifier(backbone)
         inputs = backbone.channels[32]
         self.joins = nn.ModuleDict()
-        for stride, width in zip((16, 8, 4, 2), widths, strict=True):
+        for stride, width in zip(JOINED, self.widths, strict=True):
             self.joins[str(stride)] = _mix(inputs + backbone.channels[stride], width)
             inputs = width
         self.score = nn.Conv2d(inputs, num_classes, 1)
+        self.train()
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -78,7 +85,7 @@ class UNet(nn.Module):
     def freeze(self, frozen: bool = True) -> Self:
         """Train only what comes after the backbone; with False, train everything again."""
         self.backbone.freeze(frozen)
-        return self
+        return self.train(self.training)
 
     def _enlarged(self, x: Tensor, like: Tensor) -> Tensor:
         """Twice as fine, by bilinear interpolation, with the cells where `Upsample` puts them."""

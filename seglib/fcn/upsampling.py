@@ -43,6 +43,9 @@ class Upsample(nn.ConvTranspose2d):
         centred: where the cells look, see the top of this file.
         learned: whether training may change the kernels.
 
+    Raises:
+        ValueError: the factor is odd.
+
     Example:
         >>> Upsample(1, 2)(torch.tensor([[[[0.0, 4.0]]]]))
         tensor([[[[0., 2., 4.]]]])
@@ -53,6 +56,8 @@ class Upsample(nn.ConvTranspose2d):
     def __init__(
         self, num_classes: int, factor: int, *, centred: bool = False, learned: bool = False
     ) -> None:
+        if factor < 2 or factor % 2:
+            raise ValueError(f"factor {factor} must be even: 2, 4, 6 and so on")
         kernel, padding = (2 * factor, factor // 2) if centred else (2 * factor - 1, factor - 1)
         super().__init__(
             num_classes,

@@ -37,7 +37,7 @@ class Keeper:
         every: seconds between two checkpoints, which is what a killed process loses.
     """
 
-    #: the last keeper of each path: an older training, closed late, must not overwrite a newer one's file
+    #: who writes to each path: an older training, closed late, must not overwrite a newer one's file
     owners: ClassVar[dict[Path, Keeper]] = {}
 
     def __init__(self, path: Path | None, every: float) -> None:
@@ -45,8 +45,14 @@ class Keeper:
         self.pending: Future[None] | None = None
         self.complaint = ""
         if path:
-            self.owners[path.resolve()] = self
             self.writer = ThreadPoolExecutor(1, "checkpoint")
+
+    def claim(self) -> None:
+        """From now on this keeper alone writes to its path."""
+        if self.path is not None:
+            if (older := self.owners.get(self.path.resolve())) is not None:
+                older.wait()
+            self.owners[self.path.resolve()] = self
 
     def due(self) -> bool:
         """Whether it is time to write again; not while the last one is still being written."""
@@ -59,28 +65,35 @@ class Keeper:
             return
         self.wait()
         self.last = time.monotonic()
-        self.pending = self.writer.submit(tensor_files.write, self.path, {"format": FORMAT, **_copied(state)})
+        self.pending = self.writer.submit(self._write, self.path, _copied(state))
 
     def wait(self) -> None:
         """Until the last checkpoint is on the disk."""
         if self.pending is not None:
-            try:
-                self.pending.result()
-            except OSError as error:
-                self.complaint = (
-                    f"The checkpoint could not be written, and training goes on without: {error}."
-                )
+            self.pending.result()
             self.pending = None
 
     def close(self, state: dict[str, Any] | None) -> None:
-        """Write for the last time, if there is something to write, and wait for it."""
-        if self.path is not None:
+        """Write for the last time, if there is something to write.
+
+        Here and now: a process that is about to end begins no new threads.
+        """
+        if self.path is None:
+            return
+        self.wait()
+        if self.owners.get(self.path.resolve()) is self:
             if state is not None:
-                self.write(state)
-            self.wait()
-            self.writer.shutdown()
-            if self.complaint:
-                warnings.warn(self.complaint, stacklevel=2)
+                self._write(self.path, _copied(state))
+            del self.owners[self.path.resolve()]
+        self.writer.shutdown()
+        if self.complaint:
+            warnings.warn(self.complaint, stacklevel=2)
+
+    def _write(self, path: Path, state: dict[str, Any]) -> None:
+        try:
+            tensor_files.write(path, {"format": FORMAT, **state})
+        except OSError as error:
+            self.complaint = f"The checkpoint could not be written, and training goes on without: {error}."
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -10,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.training.precision import out_of_memory
+from seglib.data.stack import Size
+from seglib.modes import evaluating
+from seglib.training.precision import PRECISIONS, Loss, out_of_memory
 
 
 def check_stop(steps: int | None, epochs: float | None, seconds: float | None) -> None:
@@ -20,8 +23,31 @@ def check_stop(steps: int | None, epochs: float | None, seconds: float | None) -
     if len(chosen) != 1:
         raise ValueError(f"give one of steps=, epochs= or seconds=, not {' and '.join(chosen) or 'none'}")
     for name, value in chosen.items():
-        if not value > 0:
-            raise ValueError(f"{name}={value} must be above 0")
+        if not isinstance(value, Real) or not 0 < float(value) < math.inf:
+            raise ValueError(f"{name}={value!r} must be above 0, and a number")
+
+
+def check_choices(precision: str, seed: Any, every: Any, every_seconds: Any) -> None:
+    """The precision exists, the seed is a whole number, and validations do not come without a pause."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} does not exist; use auto, float32 or bfloat16")
+    if not isinstance(seed, Integral) or int(seed) < 0:
+        raise ValueError(f"seed={seed!r} must be a whole number of at least 0")
+    if every is not None and not (isinstance(every, Integral) and int(every) > 0):
+        raise ValueError(f"every={every!r} must be a whole number of steps, at least 1, or None")
+    if every_seconds is not None and not (isinstance(every_seconds, Real) and float(every_seconds) >= 0):
+        raise ValueError(f"every_seconds={every_seconds!r} must be a number of seconds, or None")
+
+
+def checked_device(device: str | torch.device | None) -> torch.device:
+    """The device; ValueError if there is none of that name here."""
+    wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(1, device=wanted)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(f"device={device!r} cannot be used here ({reason}); use 'cpu'") from None
+    return torch.device(wanted)
 
 
 def check_settings(net: Any, lr: Any, clip: float, size: Any) -> None:
@@ -41,14 +67,19 @@ def check_settings(net: Any, lr: Any, clip: float, size: Any) -> None:
 
 def check_batch(batch_size: int, processes: int) -> None:
     """Every process has at least one picture of each batch."""
-    if batch_size < processes or int(batch_size) != batch_size:
-        raise ValueError(f"batch_size={batch_size} must be a whole number of at least {processes}, "
+    if not isinstance(batch_size, Integral) or int(batch_size) < processes:
+        raise ValueError(f"batch_size={batch_size!r} must be a whole number of at least {processes}, "
                          "the number of processes")  # fmt: skip
 
 
 def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) -> None:
     """Training and validation have pictures, and the same classes."""
     for part in (dataset, val):
+        if part is not None and not isinstance(part, SegmentationDataset):
+            raise ValueError(
+                f"a {type(part).__name__} is no data set with classes; give a SegmentationDataset, such as "
+                "seglib.data.catalog.load(...)"
+            )
         if part is not None and not len(part):
             raise ValueError(f"{part.name} {part.split} has no pictures; choose another split or folder")
     if val is not None and val.classes.names != dataset.classes.names:
@@ -58,7 +89,13 @@ def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) ->
         )
 
 
-def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> None:
+def check_stacked(size: Size | None, there: Size) -> None:
+    """A `Stack` was made for one size; another one is not asked for."""
+    if size is not None and tuple(size) != tuple(there):
+        raise ValueError(f"size={size!r}, but the pictures were stacked at {there}; stack them at that size")
+
+
+def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> Tensor:
     """Let the net see one picture, and look at what comes out.
 
     Args:
@@ -66,14 +103,15 @@ def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> N
         images: (1, 3, H, W) uint8 on the net's device.
         dataset: knows the classes.
 
+    Returns:
+        The logits.
+
     Raises:
         ValueError: it fails, or gives anything but (1, K, H, W) floating point logits.
     """
     name, classes, size = type(net).__name__, dataset.classes, images.shape[2:]
-    was_training = net.training
     try:
-        net.eval()
-        with torch.no_grad():
+        with evaluating(net), torch.no_grad():
             logits = net(images)
     except (RuntimeError, ValueError, TypeError) as error:
         if out_of_memory(error):
@@ -85,8 +123,6 @@ def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> N
         raise ValueError(
             f"{name} cannot take a picture {tuple(images.shape)} {images.dtype}: {reason}"
         ) from error
-    finally:
-        net.train(was_training)
     if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim != 4:
         what = (
             f"{tuple(logits.shape)} {logits.dtype}" if isinstance(logits, Tensor) else type(logits).__name__
@@ -102,3 +138,27 @@ def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> N
             f"{name} gives logits of {tuple(logits.shape[2:])} pixels for a picture of {tuple(size)}; "
             "the sizes must be equal: let it resize its logits to the picture's size"
         )
+    return logits
+
+
+def check_loss(loss: Loss, logits: Tensor, masks: Tensor) -> None:
+    """Let the loss compare the logits of one picture with its mask.
+
+    Raises:
+        ValueError: it fails, or gives anything but one number.
+    """
+    name = getattr(loss, "__name__", type(loss).__name__)
+    try:
+        with torch.no_grad():
+            value = loss(logits.float(), masks)
+    except ValueError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0]
+        raise ValueError(
+            f"the loss {name} cannot take logits {tuple(logits.shape)} {logits.dtype} and masks "
+            f"{tuple(masks.shape)} {masks.dtype}: {reason}"
+        ) from error
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        what = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
+        raise ValueError(f"the loss {name} gives {what}; it must give a tensor with one number")

@@ -21,21 +21,30 @@ class Clock:
     """
 
     def __init__(self, seconds: float = 0.0) -> None:
-        self.begin = self.left_at = time.monotonic() - seconds
+        self.left_at = time.monotonic()
+        self.begin = self.left_at - seconds
 
     def seconds(self) -> float:
         """Seconds so far."""
         return agree(time.monotonic() - self.begin)
 
+    def leave(self) -> None:
+        """It is somebody else's turn: what takes longer than a second is not counted."""
+        self.left_at = time.monotonic()
+
+    def come_back(self) -> None:
+        """That turn is over."""
+        away = time.monotonic() - self.left_at
+        self.begin += away if away > PAUSE else 0
+
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Somebody else's turn: what takes longer than a second is not counted."""
-        left = time.monotonic()
+        """Somebody else's turn, from beginning to end."""
+        self.leave()
         try:
             yield
         finally:
-            away = time.monotonic() - left
-            self.begin += away if away > PAUSE else 0
+            self.come_back()
 
 
 @contextmanager

@@ -30,7 +30,11 @@ def finish(steps: Iterable[Step], what: str = "training") -> Step:
         >>> finish(train(Net(3, len(data.classes), 3, padding=1), data, steps=3, batch_size=2)).number
         3
     """
-    final = deque(tracked(steps, 1, what, share=lambda step: step.done), maxlen=1)
+    try:
+        final = deque(tracked(steps, 1, what, share=lambda step: step.done), maxlen=1)
+    finally:  # an interrupt between two steps, too, leaves a net in evaluation mode and a checkpoint
+        if close := getattr(steps, "close", None):
+            close()
     if not final:
         raise ValueError(f"{what}: there was no step to do")
     return final[0]

@@ -29,20 +29,24 @@ def learn(run: Run, images: Tensor, masks: Tensor) -> Tensor:
         The loss of the whole batch before the step, still on the device.
 
     Raises:
-        ValueError: the loss is not finite, or not even one picture at a time fits into memory.
+        ValueError: the loss or its gradient is not finite, or not even one picture at a time fits into
+            memory.
     """
     with uninterrupted():
+        run.whole = False
         if not run.net.training:  # whoever looked on may have left it in evaluation mode
             run.net.train()
         last = 1.0 if run.steps is None else run.steps / (run.steps + 1)  # so that the last step moves, too
         run.rate = optimise.adjust(run.optimiser, run.schedule(last * run.done(run.number + 1)))
         loss = _gradients(run, images.contiguous(memory_format=torch.channels_last), masks)
         loss = processes.add_up(run.net, loss)
-        run.remember(loss)  # on a CPU, a loss that is no number stops here, before it spoils the weights
         moving = [parameter for group in run.optimiser.param_groups for parameter in group["params"]]
-        nn.utils.clip_grad_norm_(moving, run.clip)
+        length = nn.utils.clip_grad_norm_(moving, run.clip)
+        # On a CPU, a loss or a gradient that is no number stops here, before it spoils the weights.
+        run.remember(torch.where(length.isfinite(), loss, torch.nan))
         run.optimiser.step()
         run.number += 1
+        run.whole = True
     return loss
 
 
@@ -86,5 +90,6 @@ def _halve(run: Run, count: int) -> None:
     run.pieces = min(2 * run.pieces, count)
     run.messages.append(
         f"Out of memory at step {run.number + 1}: from here on, batches of {count} go through the net in "
-        f"{run.pieces} pieces of at most {math.ceil(count / run.pieces)}; only batch normalisation notices."
+        f"{run.pieces} pieces of at most {math.ceil(count / run.pieces)}. Batch normalisation notices, and "
+        "so does a mean over pixels where some pictures have more void than others."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 from collections.abc import Callable
 
@@ -12,12 +13,16 @@ from torch import Tensor, nn
 from seglib.training.processes import agree
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+PRECISIONS = ("auto", "float32", "bfloat16")
 WORTH = 0.85  # bfloat16 must take at most this share of float32's time: it has 8 bits of precision, not 24
 DETOUR = 3.0  # a convolution that takes so many times as long in bfloat16 has no instructions; 100 is usual
+STEPS_TRIED = 6  # three in each precision
 SAVED, COST = 0.15, 60.0  # what compiling is assumed to save, as a share of a step, and to cost, in seconds
 
 
-def choose(wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor) -> tuple[str, str]:
+def choose(
+    wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: float = math.inf
+) -> tuple[str, str]:
     """Which of "float32" and "bfloat16" to compute in, and why, in a sentence.
 
     Args:
@@ -27,27 +32,19 @@ def choose(wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor)
         loss: takes logits and masks.
         images: a batch, on the net's device.
         masks: its masks.
-
-    Raises:
-        ValueError: there is no such precision.
+        most: seconds that timing may take; where the first step says that it would take more, none follows.
     """
-    if wish not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision {wish!r} does not exist; use auto, float32 or bfloat16")
     if wish != "auto":
         return wish, ""
     if images.device.type not in ("cpu", "cuda"):
         return "float32", ""
     if images.device.type == "cpu" and (detour := agree(_detour())) > DETOUR:
         return "float32", f"float32: a convolution takes {detour:.0f} times as long in bfloat16 here."
-    try:
-        with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
-            full, half = _seconds(net, loss, images, masks)
-    except (RuntimeError, MemoryError) as error:
-        if not out_of_memory(error) or len(images) == 1:
-            raise
-        images, masks = images[: len(images) // 2], masks[: len(masks) // 2]
-        return choose(wish, net, loss, images, masks)
-    chosen = "bfloat16" if agree(half / full) < WORTH else "float32"
+    with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
+        full, half = _seconds_of_what_fits(net, loss, images, masks, most)
+    if not (ratio := agree(half / full if full else 0.0)):
+        return "float32", f"float32: {'steps take too long' if full else 'memory is too small'} to try both."
+    chosen = "bfloat16" if ratio < WORTH else "float32"
     return chosen, f"{chosen}: a step takes {1e3 * full:.0f} ms in float32, {1e3 * half:.0f} ms in bfloat16."
 
 
@@ -92,8 +89,25 @@ def _detour() -> float:
     return seconds[1] / seconds[0]
 
 
-def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor) -> tuple[float, float]:
-    """The time of a step, forward and backward, in float32 and in bfloat16.
+def _seconds_of_what_fits(
+    net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: float
+) -> tuple[float, float]:
+    """`_seconds` of a batch, or of as much of it as fits into memory; zeros where not one picture does."""
+    while len(images):
+        try:
+            return _seconds(net, loss, images, masks, most)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+        # Outside of the `except`: in there the error would still hold on to the tensors.
+        if images.device.type == "cuda":
+            torch.cuda.empty_cache()
+        images, masks = images[: len(images) // 2], masks[: len(masks) // 2]
+    return 0.0, 0.0
+
+
+def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: float) -> tuple[float, float]:
+    """The time of a step, forward and backward, in float32 and in bfloat16; the latter 0 if not tried.
 
     The faster of two each, after one that warms up. By turns, so that what else the machine does for a moment
     does not decide.
@@ -107,4 +121,6 @@ def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor) -> tuple
             if images.device.type == "cuda":
                 torch.cuda.synchronize(images.device)
             taken.append(time.perf_counter() - begin)
+            if len(times["float32"]) == 1 and STEPS_TRIED * taken[0] > most:
+                return taken[0], 0.0
     return min(times["float32"][1:]), min(times["bfloat16"][1:])

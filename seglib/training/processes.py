@@ -1,7 +1,9 @@
 """Several processes that train one net: `torchrun --nproc-per-node 2 -m seglib train ...`.
 
 Each has a copy of the net and takes its share of every batch; gradients are added up before each step, so
-that all copies stay alike. With one process nothing here does anything.
+that the weights of all copies stay alike. What batch norm averages does not: each process sees other
+pictures. The first one's averages are those that are judged and kept. A loss is the mean of the processes'
+means, by pictures. With one process nothing here does anything.
 """
 
 from __future__ import annotations
@@ -84,4 +86,4 @@ def add_up(net: nn.Module, loss: Tensor) -> Tensor:
     *parts, total = flat.split([*(grad.numel() for grad in grads), 1])
     for grad, part in zip(grads, parts):
         grad.copy_(part.view_as(grad))
-    return total[0]
+    return total[0].clone()  # a view of it would keep all gradients

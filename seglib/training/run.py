@@ -23,6 +23,7 @@ from seglib.training.precision import Loss, choose, pays_to_compile
 from seglib.training.step import History, Preview, Step
 
 TRIAL = 60  # steps, or ten seconds: shorter trainings do not pay for trying out precisions
+PATIENCE = 0.2  # share of the time for a training that trying out precisions may take
 LOOK = 20  # steps between two looks at the losses on a GPU, each of which waits for it
 
 
@@ -56,7 +57,10 @@ class Run:
     prepared: float = 0.0  # those before the first step
     pieces: int = 1  # in which a batch goes through the net
     rate: float = 0.0
-    healthy: bool = True
+    healthy: bool = True  # no loss was found that is no number
+    left: bool = False
+    whole: bool = True  # no step was broken off in its middle
+    kept: dict[str, Any] | None = None  # the checkpoint that it goes on from, until it does
     history: History = field(default_factory=History)
     pace: deque[float] = field(default_factory=lambda: deque(maxlen=LOOK))  # seconds of the last steps
     unread: list[Tensor] = field(default_factory=list)  # losses that are still on the GPU
@@ -65,10 +69,17 @@ class Run:
     def begin(self, path: Path | None) -> None:
         """Get everything ready, and go on from the checkpoint if there is one."""
         state = checkpoint.load(path) if path and path.exists() else None
+        step = state["number"] if state else -1
+        if path and processes.agree(step) != step:
+            raise ValueError(
+                f"the first process and this one do not find the same at {path}; put the checkpoint where "
+                "all machines can read it, or begin anew with resume=False"
+            )
         if path and state:
             checkpoint.check_fit(path, state, self.net, self.settings)
-            self.go_on(state)
+            self.go_on(path, state)
             self.messages.append(f"Going on after step {self.number}, from {path}.")
+            self.kept = state
         processes.copy_from_first([*self.net.parameters(), *self.net.buffers()])
         self.dataset, message = resident(self.dataset, self.size, self.device)
         self.messages += [message] * bool(message)
@@ -76,11 +87,31 @@ class Run:
             if self.precision == "auto" and min(self.steps or math.inf, 6 * (self.limit or math.inf)) < TRIAL:
                 self.precision = "float32"
             images, masks = next(self.batches())
-            self.precision, why = choose(self.precision, self.net, self.loss, images, masks)
+            most = PATIENCE * (self.limit or math.inf)
+            self.precision, why = choose(self.precision, self.net, self.loss, images, masks, most)
             self.messages += [why] * bool(why)
-            self.now = self.prepared = self.clock.seconds()
         if self.compiled:
             self.compile("as asked")
+        self.clock.leave()
+
+    def start(self) -> None:
+        """The first step is near: getting ready is over. How long nobody asked for a step is no matter."""
+        self.keeper.claim()
+        if self.kept:  # an older training may have gone on with the same net in the meantime
+            self.net.load_state_dict(self.kept["net"])
+            self.optimiser.load_state_dict(self.kept["optimiser"])
+            self.kept = None
+        self.net.train()  # all of it: parts may be in another mode than the net
+        if self.number:  # what it took to get ready once more is not counted
+            self.clock = Clock(self.now)
+            return
+        self.clock.come_back()
+        self.now = self.prepared = self.clock.seconds()
+        if self.limit is not None and self.prepared >= self.limit:
+            self.messages.append(
+                f"Getting ready took {self.prepared:.0f} s, all of the {self.limit:g} s there were: one step "
+                "is done; give it more seconds."
+            )
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """This process's share of the batches, from the next step on."""
@@ -170,7 +201,7 @@ class Run:
             self.history.losses.append(value)
 
     def sound(self) -> bool:
-        """Whether every loss so far is a number, so that this state may be kept.
+        """Whether every loss so far is a number and the last step was done to its end: may this be kept?
 
         A training that is left in the middle is not stopped by a loss that nobody has looked at; it warns.
         """
@@ -178,7 +209,14 @@ class Run:
             self.read()
         except ValueError as error:
             warnings.warn(str(error), stacklevel=2)
-        return self.healthy
+        return self.healthy and self.whole
+
+    def leave(self) -> None:
+        """The end, now or early: the net can be used, and what may be kept is kept."""
+        if not self.left:
+            self.left = True
+            self.net.eval()
+            self.keeper.close(self.state() if self.sound() else None)
 
     def _diverged(self, value: float) -> str:
         number = len(self.history.losses) + 1
@@ -186,9 +224,9 @@ class Run:
         kept = f" {path} holds an earlier, good state." if path and path.exists() else ""
         bits = "; bfloat16 (try precision='float32')" if self.precision == "bfloat16" else ""
         return (
-            f"the loss is {value} at step {number}. Likely causes: a learning rate that is too high (it was "
-            f"{self.rate:.2g}: try a tenth); a class weight that is nan or infinite; a net or a loss that "
-            f"divides by zero or takes the logarithm of 0{bits}.{kept}"
+            f"the loss or its gradient is {value} at step {number}. Likely causes: a learning rate that is "
+            f"too high (it was {self.rate:.2g}: try a tenth); a class weight that is nan or infinite; a net "
+            f"or a loss that divides by zero or takes the logarithm of 0{bits}.{kept}"
         )
 
     def state(self) -> dict[str, Any]:
@@ -205,12 +243,21 @@ class Run:
             "scores": scores, "settings": self.settings,
         }  # fmt: skip
 
-    def go_on(self, state: dict[str, Any]) -> None:
+    def go_on(self, path: Path, state: dict[str, Any]) -> None:
         """Take up a state where it was left."""
+        try:
+            self.optimiser.load_state_dict(state["optimiser"])
+        except ValueError as error:
+            raise checkpoint.CheckpointError(
+                f"{path} is of a training of other parts of the net ({error}); freeze the same layers, or "
+                "begin anew with resume=False"
+            ) from None
         self.net.load_state_dict(state["net"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.number, self.pieces, self.precision = state["number"], state["pieces"], state["precision"]
-        self.prepared, self.now, self.clock = state["prepared"], state["seconds"], Clock(state["seconds"])
+        self.number, self.pieces = state["number"], state["pieces"]
+        if self.precision == "auto":
+            self.precision = state["precision"]
+        if self.number:
+            self.prepared, self.now = state["prepared"], state["seconds"]
         self.history.losses[:] = state["losses"].tolist()
         for row in state["scores"]:
             number = row.pop("number")

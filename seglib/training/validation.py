@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from seglib.data.batches import pick
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import resident
+from seglib.data.stack import Stack, resident
 from seglib.metrics import all_reduce, confusion_matrix
 from seglib.scores import Scores
-from seglib.training.precision import logits_of
-from seglib.training.processes import share
+from seglib.training.precision import logits_of, out_of_memory
+from seglib.training.processes import copy_from_first, share
 from seglib.training.step import Preview
 
 if TYPE_CHECKING:
@@ -44,9 +44,11 @@ class Judge:
     ) -> None:  # fmt: skip
         self.dataset, message = resident(dataset, run.size, run.device)
         run.messages += [message] * bool(message)
-        self.size, self.batch_size, self.device = run.size, run.batch_size, run.device
+        self.size = self.dataset.size if isinstance(self.dataset, Stack) else run.size
+        self.batch_size, self.device = run.batch_size, run.device
         self.every, self.every_seconds, self.last = every, every_seconds, run.now
-        self.tenth = int(TIMES * run.done(run.number))
+        # The last one that there was: one that was interrupted comes again.
+        self.tenth = int(TIMES * run.done(max(run.history.scores, default=0)))
         count = min(pictures, len(dataset))
         self.shown = [place * len(dataset) // count for place in range(count)]
 
@@ -57,7 +59,7 @@ class Judge:
         if self.every is not None:
             return run.number % self.every == 0
         if self.every_seconds is not None:
-            return run.now - self.last >= self.every_seconds
+            return run.now - max(self.last, run.prepared) >= self.every_seconds
         return int(TIMES * run.done(run.number)) > self.tenth
 
     def judge(self, run: Run) -> tuple[Scores, Preview | None]:
@@ -71,6 +73,9 @@ class Judge:
     def scores(self, net: nn.Module, precision: str) -> Scores:
         """One confusion matrix over all pictures and processes; the net is in evaluation mode then."""
         begin, classes = time.monotonic(), self.dataset.classes
+        copy_from_first(
+            net.buffers()
+        )  # batch norm's averages: the net that is judged is the one that is kept
         rank, count = share()
         indices = range(rank, len(self.dataset), count)
         counts = torch.zeros(len(classes), len(classes), dtype=torch.int64, device=self.device)
@@ -100,6 +105,13 @@ class Judge:
 
 @torch.inference_mode()
 def _predict(net: nn.Module, images: Tensor, precision: str) -> Tensor:
-    """(N, H, W) int64 class indices."""
+    """(N, H, W) int64 class indices; in halves where memory does not suffice for all at once."""
     net.eval()
-    return logits_of(net, images.contiguous(memory_format=torch.channels_last), precision).argmax(dim=1)
+    try:
+        images = images.contiguous(memory_format=torch.channels_last)
+        return logits_of(net, images, precision).argmax(dim=1)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error) or len(images) == 1:
+            raise
+    # Outside of the `except`: in there the error would still hold on to the tensors.
+    return torch.cat([_predict(net, half, precision) for half in images.tensor_split(2)])

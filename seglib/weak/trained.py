@@ -10,6 +10,7 @@ from torch.nn.functional import interpolate
 
 from seglib.data.resample import resized
 from seglib.labels import Classes
+from seglib.modes import evaluating
 from seglib.weak.given import Size
 
 
@@ -60,13 +61,8 @@ class Trained:
             raise ValueError(f"a picture is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
         image = image.as_subclass(Tensor)
         device = next((weight.device for weight in self.net.parameters()), image.device)
-        mode = self.net.training
-        self.net.eval()
-        try:
-            with torch.inference_mode():
-                logits = self.net(self._as_trained(image.cpu())[None].to(device)).float().cpu()
-        finally:
-            self.net.train(mode)
+        with evaluating(self.net), torch.inference_mode():
+            logits = self.net(self._as_trained(image.cpu())[None].to(device)).float().cpu()
         if logits.shape[1] != len(self.classes):
             raise ValueError(
                 f"the net scores {logits.shape[1]} classes, but there are {len(self.classes)} names "

@@ -114,7 +114,7 @@ WRONG = {
         ),
     },
     "05.4": {
-        "void is background": (stepped(void=True), "not as background"),
+        "void is background": (stepped(void=True), "not count as background"),
         "gradients pile up": (stepped(void=False, zero=False), "Set them to zero"),
         "no step": (stepped(void=False, move=False), "No weight has moved"),
         "evaluation mode": (stepped(void=False, mode=False), "net.train()"),

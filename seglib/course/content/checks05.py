@@ -51,6 +51,8 @@ def check_as_convolution(fn: Callable[[nn.Linear, int, int, int], nn.Conv2d]) ->
             (got - conv(torch.zeros(1, 2, 3, 4))).flatten(), (wanted.flatten() - linear.bias), atol=1e-5
         ):
             raise Wrong("The weights are right. The bias is another one than the layer's.")
+    if not torch.equal(conv.weight.flatten().sort()[0], linear.weight.flatten().sort()[0]):
+        raise Wrong("These are not the layer's weights. Copy them into the convolution.")
     raise Wrong(
         "Same size, other numbers. Flattening goes through channels, then rows, then columns: so must you."
     )
@@ -59,7 +61,10 @@ def check_as_convolution(fn: Callable[[nn.Linear, int, int, int], nn.Conv2d]) ->
 def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
     """05.2: odd and even kernels, and that enlarging a constant map gives it back."""
     for size in (3, 4, 16):
-        kernel, wanted = torch.as_tensor(fn(size)).float(), bilinear_kernel(size)
+        kernel, wanted = fn(size), bilinear_kernel(size)
+        if not isinstance(kernel, Tensor):
+            raise Wrong(f"Return a tensor; yours is {type(kernel).__name__}.")
+        kernel = kernel.float()
         if kernel.shape != wanted.shape:
             raise Wrong(f"size {size}: the kernel has shape ({size}, {size}); yours {tuple(kernel.shape)}.")
         if torch.allclose(kernel, wanted, atol=1e-5):
@@ -73,11 +78,14 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
             raise Wrong("Yours is flat. That copies each score into a block: nearest neighbour.")
         if torch.allclose(kernel[0], wanted[0] * 0, atol=1e-6):
             raise Wrong("Your rim is 0. The first 0 lies one step outside of the kernel.")
+        roof = wanted[:, (size - 1) // 2] / wanted[:, (size - 1) // 2].amax()
+        if torch.allclose(kernel / kernel.amax(), torch.minimum(roof[:, None], roof), atol=1e-4):
+            raise Wrong("A pyramid, but of flat sides: the smaller roof. The two roofs are multiplied.")
         raise Wrong(
             f"size {size}: the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
             "How far is each place from the middle?"
         )
-    return "A pyramid. FCN starts from it, and may learn something better."
+    return "A pyramid. In the paper FCN starts from it and learns on; ours keeps it."
 
 
 def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
@@ -103,6 +111,12 @@ def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         if not torch.allclose(
             got, interpolate(coarse, size=size, mode="bilinear", align_corners=True) + fine
         ):
+            inside = (..., slice(2, -2), slice(2, -2))
+            if torch.allclose(got[inside], wanted[inside], atol=1e-4):
+                raise Wrong(
+                    "Inside, yours is right. At the border it fades: a transposed convolution finds nothing "
+                    "outside. interpolate does not."
+                )
             raise Wrong("Right shape, other numbers. Enlarge the coarse scores bilinearly, then add.")
     return "What comes from far is enlarged, what comes from near is added. That is the whole skip."
 

@@ -23,7 +23,7 @@ LESSON = Lesson(
             "05.a", "say why a fully connected layer fixes the input size, and turn it into a convolution"
         ),
         Objective("05.b", "enlarge coarse scores bilinearly and add a skip, for any size of picture"),
-        Objective("05.c", "write a training step that leaves void out, and read its live curves"),
+        Objective("05.c", "write a training step that leaves void out, and watch a net learn"),
         Objective(
             "05.d", "measure what skips, pre-training and fine-tuning are worth, with a boundary measure"
         ),
@@ -31,7 +31,7 @@ LESSON = Lesson(
     ],
     predictions={
         "05.p1": Prediction(
-            "The classifier looks at 224 x 224 pixels and its finest step is 32. "
+            "The classifier looks at 224 x 224 pixels, and its window moves in steps of 32. "
             "Over 448 x 448 pixels, how many places does it score?",
             unit="places",
             high=256,
@@ -41,7 +41,7 @@ LESSON = Lesson(
             choices=("mIoU", "Boundary IoU", "about the same"),
         ),
         "05.p3": Prediction(
-            "The same net and the same seconds, but starting from random weights. What is its mIoU?",
+            "The same net, as many seconds as FCN-8s had in all, from random weights. What is its mIoU?",
             unit="%",
         ),
     },
@@ -66,7 +66,7 @@ LESSON = Lesson(
             check=check_bilinear_kernel,
             reference=bilinear_kernel,
             hints=[
-                "In one dimension it is a roof: 1 at the middle, straight down to 0 just outside.",
+                "Make one roof first: 1 at the middle, straight down to 0 just outside.",
                 "The middle lies at (size - 1) / 2; from there to the first 0 it is (size + 1) // 2 steps.",
                 "slope = 1 - distance / reach in one dimension; the kernel is slope[:, None] * slope.",
             ],
@@ -101,14 +101,15 @@ LESSON = Lesson(
             difficulty=2,
         ),
         "05.5": Exercise(
-            title="Bug clinic: it depends on who came with you",
+            title="Bug clinic: never the same mask twice",
             minutes=5,
             check=check_predict_mask,
             reference=predict_mask,
             mutates=True,
             hints=[
-                "Which layer of a net looks at the other pictures of a batch?",
-                "Batch norm has two modes. One of them remembers, and learns from everything it sees.",
+                "Which two kinds of layers do something else in training than afterwards?",
+                "Drop-out throws numbers away at random. Batch norm takes mean and variance from the "
+                "pictures at hand, and learns from all it sees.",
                 "net.eval() before you predict, and torch.no_grad() around it.",
             ],
             meets=["05.e"],

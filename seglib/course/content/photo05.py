@@ -17,6 +17,10 @@ cat_words = [
 ]
 
 
+STEP = 16  # pixels of the photograph between two places
+MARGIN = (112 - STEP) // 2  # from the edge of the photograph to where the first place is drawn
+
+
 def cat() -> Tensor:
     """Chelsea the cat, (3, 300, 451) uint8, photographed by Stéfan van der Walt (CC0), from scikit-image."""
     return torch.from_numpy(skimage.data.chelsea().copy()).permute(2, 0, 1)
@@ -27,17 +31,21 @@ def heat_figure(photo: Tensor, where: Tensor) -> Figure:
 
     Args:
         photo: (3, H, W) uint8.
-        where: (h, w) in 0..1, of places that lie evenly over the photograph.
+        where: (h, w) in 0..1, of windows of 112 pixels of the photograph (224 of one twice as large), the
+            first of them at its corner, each next one 16 pixels further.
     """
     figure = Figure(figsize=(9, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)
-    extent = (0, photo.shape[2], photo.shape[1], 0)
-    for axis in (left, right):
-        axis.imshow(photo.permute(1, 2, 0).numpy(), extent=extent)
-        axis.set_axis_off()
+    (height, width), (bottom, end) = photo.shape[1:], (MARGIN + STEP * places for places in where.shape)
+    # A place is drawn where the middle of its window is.
     seen = right.imshow(
-        where.numpy(), extent=extent, cmap="cividis", alpha=0.72, vmin=0, vmax=1, interpolation="nearest"
-    )
+        where.numpy(), extent=(MARGIN, end, bottom, MARGIN), cmap="cividis", alpha=0.72, vmin=0, vmax=1,
+        interpolation="nearest", zorder=1,
+    )  # fmt: skip
+    for axis in (left, right):
+        axis.imshow(photo.permute(1, 2, 0).numpy(), extent=(0, width, height, 0), zorder=0)
+        axis.set(xlim=(0, width), ylim=(height, 0))
+        axis.set_axis_off()
     left.set_title("the photograph")
     right.set_title(f"probability of a cat at {where.shape[0]} x {where.shape[1]} places")
     figure.colorbar(seen, ax=right, shrink=0.85)

@@ -61,7 +61,8 @@ def check_train_step(fn: Step) -> str:
     images = torch.randint(0, 256, (2, 3, 8, 8), generator=rng).to(torch.uint8)
     masks = torch.randint(0, 3, (2, 8, 8), generator=rng).to(torch.uint8)
     masks[:, :3] = 255
-    mine, yours = _tiny(0), _tiny(0).eval()
+    mine = _tiny(0)
+    yours = copy.deepcopy(mine).eval()
     before = copy.deepcopy(yours)
     losses = []
     optimisers = [torch.optim.SGD(net.parameters(), lr=0.5) for net in (mine, yours)]
@@ -70,9 +71,15 @@ def check_train_step(fn: Step) -> str:
         got = fn(yours, images, masks, optimisers[1])
         if got is None:
             raise Wrong("Return the loss as a number, so that it can be watched.")
+        if isinstance(got, Tensor):
+            raise Wrong(
+                "Return a plain number. A tensor holds on to everything its step has computed; kept for a "
+                "curve, it fills the memory."
+            )
         losses.append((float(got), wanted))
         if number == 1:
-            _look_at_first(losses[0], before, yours, mine)
+            background = _loss_with_void_as_background(before, images, masks)
+            _look_at_first(losses[0], background, before, yours, mine)
     if not _same(mine, yours):
         raise Wrong(
             "The first step is right, the second is not: the old gradients are still there. Set them to zero."
@@ -80,16 +87,31 @@ def check_train_step(fn: Step) -> str:
     return f"Loss {losses[0][1]:.3f}, then {losses[1][1]:.3f}. Everything else in a training loop is comfort."
 
 
-def _look_at_first(losses: tuple[float, float], before: nn.Module, yours: nn.Module, mine: nn.Module) -> None:
+def _loss_with_void_as_background(before: nn.Module, images: Tensor, masks: Tensor) -> float:
+    """What the first step's loss is where void was taken for class 0."""
+    with torch.no_grad():
+        logits = copy.deepcopy(before).train()(images)
+    return cross_entropy(logits, masks.masked_fill(masks == 255, 0)).item()
+
+
+def _look_at_first(
+    losses: tuple[float, float], background: float, before: nn.Module, yours: nn.Module, mine: nn.Module
+) -> None:
     got, wanted = losses
     if _same(before, yours):
-        raise Wrong("No weight has moved. After backward() the optimiser has to make its step.")
+        raise Wrong(
+            "No weight has moved. Does the optimiser step after backward(), and are the gradients still "
+            "there when it does?"
+        )
     if abs(got - wanted) > 1e-4:
         if not yours.training:
             raise Wrong("The net was in evaluation mode. Batch norm should use this batch: net.train().")
+        differs = f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}. "
+        if abs(got - background) < 1e-4:
+            raise Wrong(f"{differs}Three rows of every mask are void: they must not count as background.")
         raise Wrong(
-            f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}. Three rows of every mask are void: "
-            "they must not count, and not as background either."
+            f"{differs}The net takes the images as they are, the loss takes the logits as they are, and it "
+            "is the mean over the pixels that are not void, before the step."
         )
     if not _same(mine, yours):
         raise Wrong("The loss is right, but the weights are not where one step takes them.")
@@ -103,6 +125,8 @@ def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
     wanted = predict_mask(copy.deepcopy(net), image)
     remembered = net.state_dict()["norm.running_mean"].clone()
     got = fn(net.train(), image)
+    if got is None:
+        raise Wrong("predict_mask gave back nothing (None). Does every path end in a return?")
     if not isinstance(got, Tensor) or got.shape != wanted.shape:
         raise Wrong(f"For 3 x 9 x 11 I expect (9, 11); yours: {tuple(getattr(got, 'shape', ()))}.")
     if not torch.equal(net.state_dict()["norm.running_mean"], remembered):
@@ -114,9 +138,9 @@ def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
         raise Wrong(
             f"Only {100 * share:.0f} % of the pixels are as they should be. Which class has the best score?"
         )
-    if got.requires_grad or not torch.equal(fn(net, image), got):
+    if not torch.equal(fn(net, image), got):
         raise Wrong("A second call gives something else.")
-    return "In evaluation mode a picture's mask depends on that picture alone."
+    return "In evaluation mode nothing is thrown away, and a mask depends on its picture alone."
 
 
 def _same(one: nn.Module, other: nn.Module) -> bool:

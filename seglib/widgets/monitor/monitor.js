@@ -29,16 +29,19 @@ async function monitor(frame) {
   const read = async () => { // one at a time: pictures take a while to unpack
     if (reading) return void (again = true);
     reading = true;
-    do {
-      again = false;
-      const data = model.get("data");
-      if (!film && data.pictures?.length) {
-        film = filmStrip(frame, await unpackFilm(data), () => moments, shown);
-        validated.append(filmBar(frame), film.element);
-      }
-      moments = await unpackMoments(model.get("moments"), moments);
-    } while (again);
-    reading = false;
+    try {
+      do {
+        again = false;
+        const data = model.get("data");
+        if (!film && data.pictures?.length) {
+          film = filmStrip(frame, await unpackFilm(data), () => moments, shown);
+          validated.append(filmBar(frame), film.element);
+        }
+        moments = await unpackMoments(model.get("moments"), moments);
+      } while (again);
+    } finally {
+      reading = false;
+    }
     showAll();
   };
   const showAll = frame.everyFrame(() => (showNow(), showMoment()));
@@ -70,18 +73,20 @@ function head(frame) {
   const bar = h("progress", { max: 1, "aria-label": "Training" });
   const hold = button(frame, "Pause the training", "Pause", () => ask(wished() === "pause" ? "train" : "pause"));
   const stop = button(frame, "Stop the training", "Stop", () => ask("stop"));
+  hold.classList.add("seglib-ask");
+  stop.classList.add("seglib-ask");
   const status = h("span", { class: "seglib-unseen", role: "status" });
   const show = () => {
     const [wish, is] = [wished(), model.get("status")];
     const over = !["training", "paused"].includes(is);
     const met = over || (wish === "pause") === (is === "paused") && wish !== "stop";
-    const words = met ? STATUS[is] : WISHES[wish];
+    const words = !met ? WISHES[wish] : over || model.send ? STATUS[is] : "Saved while training";
     write(pill, words);
     write(status, words);
     pill.dataset.status = met ? is : "waiting";
     write(hold, wish === "pause" ? "Resume" : "Pause");
     label(hold, wish === "pause" ? "Resume the training" : "Pause the training");
-    hold.title = hold.ariaLabel;
+    hold.title = hold.getAttribute("aria-label");
     hold.hidden = stop.hidden = over || !model.send; // without a kernel there is nobody to ask
     hold.disabled = stop.disabled = wish === "stop";
   };

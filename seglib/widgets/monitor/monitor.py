@@ -165,6 +165,11 @@ class Monitor(Shell):
 
     def _take(self, step: Step) -> None:
         """A step is done. In most steps this is all that happens."""
+        if not isinstance(step, Step):
+            raise ValueError(
+                "a monitor watches what train(net, dataset, ...) returns; this gave a "
+                f"{type(step).__name__}, no step of a training"
+            )
         self.record.take(step)
         if self._live and time.monotonic() - self._told >= PERIOD:
             self._show("training")
@@ -180,7 +185,8 @@ class Monitor(Shell):
             update_display(data, metadata=metadata, raw=True, display_id=self._shown)
 
     def _show(self, status: str) -> None:
-        """Bring the browser up to date."""
+        """Bring the browser up to date; the status first, which is true even if the rest cannot be drawn."""
+        self.status = status
         self._told = time.monotonic()
         self.record.catch_up()
         self.record.memory = memory()
@@ -189,7 +195,6 @@ class Monitor(Shell):
         error = self._runner.error
         failure = f"{type(error).__name__}: {error}" if error else ""
         self.now = packing.now(self.record, status, failure)
-        self.status = status
 
     def _show_moments(self) -> None:
         """Send the validations, if there are new ones; each is packed once."""

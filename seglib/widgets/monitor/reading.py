@@ -59,7 +59,8 @@ def loss_chart(record: Record, status: str) -> Chart:
     points = record.losses.points()
     means = scale.smooth([value for _, value in points], min(SPAN, 1 + len(points) / 20))
     right = _right(record, status)
-    high = 1.08 * max(means, default=1.0) or 1.0
+    top = 1.08 * max(means, default=1.0)
+    high = top if top > 0 else 1.0  # a loss of one's own may be below 0
     smoothed = [(step, mean) for (step, _), mean in zip(points, means)]
     last = f"{means[-1]:.3f}" if means else "–"
     words = f"Loss: {means[0]:.3f} at first, {last} now, smoothed." if means else "Loss: no step yet."

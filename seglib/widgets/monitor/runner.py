@@ -41,13 +41,13 @@ class Runner:
 
     def start(self) -> None:
         """Train in a thread. An older training that still runs there is stopped first."""
-        if Runner.running is not None:
-            Runner.running.stop()
-            Runner.running.wait()
+        if (older := Runner.running) is not None:
+            older.stop()
+            older.wait()
         Runner.running = self
         self.thread = threading.Thread(target=self.run, name="training", daemon=True)
-        self.thread.start()
         atexit.register(self.leave)
+        self.thread.start()
 
     def run(self) -> None:
         """Train here and now; an error is kept."""
@@ -57,6 +57,9 @@ class Runner:
             self.error, end = error, "failed"
         try:
             self.tell(end)
+        except BaseException as error:  # what cannot be shown must not be taken for a training that went well
+            self.error = self.error or error
+            raise
         finally:
             atexit.unregister(self.leave)
             if Runner.running is self:
