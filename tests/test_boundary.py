@@ -176,3 +176,23 @@ def test_a_class_that_is_missed_entirely_scores_zero_and_an_absent_one_nothing()
     mask[5:15, 5:15] = 1
     scores = boundary_f1(torch.zeros(20, 20).long(), mask, 3)
     assert scores[:2].tolist() == [0, 0] and scores[2].isnan()
+
+
+@pytest.mark.parametrize("measure", [boundary_counts, boundary_f1])
+@pytest.mark.parametrize(
+    ("pred", "num_classes", "words"),
+    [
+        (torch.full((4, 5), 0.9), 2, r"pred is torch.float32; class indices are integers"),
+        (torch.full((4, 5), 2**32), 2, "pred holds the value 4294967296"),
+        (torch.zeros(4, 5).long(), 300, r"num_classes 300 must be 1\.\.255"),
+        (torch.zeros(0, 5).long(), 2, r"must both be \(H, W\), not empty"),
+    ],
+)
+def test_what_would_be_counted_wrongly_is_refused(measure, pred: Tensor, num_classes: int, words: str):
+    with pytest.raises(ValueError, match=words):
+        measure(pred, torch.zeros(pred.shape).long(), num_classes)
+
+
+def test_a_band_of_no_width_is_refused():
+    with pytest.raises(ValueError, match="dilation 0 must be at least 1 pixel"):
+        boundary_band(torch.ones(9, 9).bool(), 0)

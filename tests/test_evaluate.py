@@ -177,3 +177,8 @@ def test_only_predict_is_timed():
     scores = evaluate(Says(slow), SlowData(2))
     assert scores.seconds >= 0.04 and scores.seconds_per_image == scores.seconds / 2
     assert evaluate(Constant(), SlowData(2)).seconds < 0.2  # of at least .4 that the pictures take
+
+
+def test_a_net_is_no_segmenter_and_is_told_so():
+    with pytest.raises(ValueError, match=r"a Conv2d has no name and predict\(image\); make a net"):
+        evaluate(torch.nn.Conv2d(3, 2, 1), Shapes())

@@ -177,3 +177,21 @@ def test_check_mask_lets_good_masks_pass() -> None:
     check_mask(torch.tensor([0, 1, 255], dtype=torch.uint8), num_classes=2)
     with pytest.raises(ValueError, match="value 2 in 1 pixel, but"):
         check_mask(torch.tensor([0, 2], dtype=torch.uint8), num_classes=2)
+
+
+@pytest.mark.parametrize("gamma", [0, 0.1, 0.5, 1, 2])
+def test_focal_loss_has_a_slope_where_a_pixel_is_certain(gamma: float) -> None:
+    """Also below 1, where the slope of (1 - p) ^ gamma at p = 1 is infinite; void pixels count nothing."""
+    logits = torch.tensor([[[[40.0, 40.0]], [[0.0, 0.0]]]], requires_grad=True)
+    focal_loss(logits, torch.tensor([[[0, 255]]]), gamma).backward()
+    assert logits.grad is not None and logits.grad.isfinite().all() and logits.grad.abs().max() < 1e-3
+
+
+def test_other_gammas_weights_that_are_no_tensor_and_two_devices_get_one_sentence() -> None:
+    logits, mask = batch()
+    with pytest.raises(ValueError, match="gamma -1 must be at least 0"):
+        focal_loss(logits, mask, -1)
+    with pytest.raises(ValueError, match="weights list must hold one number for each of the 3 classes"):
+        cross_entropy(logits, mask, [1.0, 2.0, 3.0])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the logits are on meta, the mask on cpu; bring one to the other"):
+        cross_entropy(logits.to("meta"), mask)

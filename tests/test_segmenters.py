@@ -53,8 +53,13 @@ def test_the_oracle_knows_no_class_where_all_is_void():
     assert OracleStride(4).predict(PICTURE, torch.full((5, 7), VOID)).tolist() == [[0] * 7] * 5
 
 
+def test_a_stride_that_is_no_whole_number_is_refused():
+    with pytest.raises(ValueError, match=r"stride 2\.5 must be a whole number"):
+        OracleStride(2.5)
+
+
 def test_a_stride_below_one_is_refused():
-    with pytest.raises(ValueError, match="stride 0 must be 1 or more"):
+    with pytest.raises(ValueError, match="stride 0 must be a whole number of 1 or more"):
         OracleStride(0)
 
 

@@ -131,14 +131,23 @@ class FCNSegmenter:
         if content.get("format") != FORMAT:
             raise TensorFileError(f"{path} is no saved segmenter; a checkpoint of a training goes to train()")
         try:
-            colors = [(red, green, blue) for red, green, blue in content["colors"]]
-            classes = Classes(tuple(content["names"]), tuple(colors[:-1]), colors[-1])
+            classes = _classes(content["names"], content["colors"])
             net = net or _build(path, content["net"], content["settings"], content["weights"])
+            if not isinstance(name := content["name"], str | None):
+                raise TypeError("name")
             _check_settings(path, net, content["settings"])
             _fill(path, net, content["weights"])
-            return cls(net.eval(), classes, name=content["name"], enlarge=content.get("enlarge", 1.0))
+            return cls(net.eval(), classes, name=name, enlarge=content.get("enlarge", 1.0))
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise TensorFileError(f"{path} lacks a part of a segmenter ({error}); save it anew") from None
+
+
+def _classes(names: list[str], colors: list[list[int]]) -> Classes:
+    """Names and colours; the last colour is that of void."""
+    if not colors or any(not isinstance(color, list) or len(color) != 3 for color in colors):
+        raise TypeError("colors")
+    *others, void = ((red, green, blue) for red, green, blue in colors)
+    return Classes(tuple(names), tuple(others), void)
 
 
 def _build(path: Path, kind: str, settings: dict[str, Any], weights: dict[str, Tensor]) -> nn.Module:

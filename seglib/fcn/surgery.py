@@ -167,9 +167,11 @@ def _average(layer: nn.AdaptiveAvgPool2d, height: int, width: int) -> nn.Module:
 
 def _batch_norm(layer: nn.BatchNorm1d) -> nn.BatchNorm2d:
     """The same batch norm for maps."""
-    new = nn.BatchNorm2d(
-        layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats
-    )
+    if not layer.track_running_stats:
+        raise ValueError(
+            "a BatchNorm1d without running statistics judges by the batch; it cannot judge a map"
+        )
+    new = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum, layer.affine)
     new.load_state_dict(layer.state_dict())
     return new
 

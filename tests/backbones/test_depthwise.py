@@ -78,3 +78,20 @@ def test_a_layer_gives_the_same_either_way(size: tuple[int, int]) -> None:
             judged = layer(x)
     assert torch.equal(trained.detach(), judged)
     assert trained.requires_grad
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [SameConv2d(4, 4, 7, groups=4, bias=False), SameConv2d(4, 4, 3, groups=2, bias=False),
+     SameConv2d(4, 8, 3, groups=4, bias=False), SameConv2d(4, 4, 3, groups=4)],
+)  # fmt: skip
+def test_what_it_is_not_made_for_is_left_to_pytorch(layer: SameConv2d) -> None:
+    """Another kernel, groups of several channels, a bias: as in float32, but for rounding."""
+    x, grads = torch.rand(2, 4, 9, 9), []
+    for enabled in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            layer(x).float().square().mean().backward()
+        assert layer.weight.grad is not None
+        grads.append(layer.weight.grad.clone())
+    torch.testing.assert_close(grads[1], grads[0], rtol=0.1, atol=0.01)

@@ -199,3 +199,52 @@ def test_bad_pictures_get_one_sentence() -> None:
         FCN(backbones.load("small"), 2)(torch.zeros(3, 8, 8))
     with pytest.raises(ValueError, match="have no pixels"):
         UNet(backbones.load("small"), 2)(torch.zeros(1, 3, 0, 8))
+
+
+@pytest.mark.parametrize("make", [FCN, UNet])
+def test_a_new_net_is_in_training_mode_all_of_it(make: type) -> None:
+    net = make(backbones.load("small"), 3)  # which comes in evaluation mode
+    assert all(module.training for module in net.modules())
+    net.train().freeze()
+    assert not net.backbone.training and net.training
+    net.freeze(False)
+    assert all(module.training for module in net.modules())  # also what was frozen
+
+
+def test_a_frozen_backbone_s_hidden_layers_are_frozen_too() -> None:
+    net = FCN(backbones.load("lite0", pretrained=False).freeze(), 2).train()
+    assert not any(weight.requires_grad for weight in net.hidden.parameters())
+    assert not any(module.training for module in net.hidden.modules())
+
+
+def test_a_new_skip_changes_a_centred_net_s_scores_by_flattening_alone_peaks() -> None:
+    """Which is why `add_skip` promises it for the others only."""
+    for centred, exact in ((False, True), (True, False)):
+        net = FCN(pooling_net(centred), 1).eval()
+        nn.init.ones_(net.score.weight)
+        images = torch.zeros(1, 3, 160, 160, dtype=torch.uint8)
+        images[..., 64:96, 64:96] = 255
+        with torch.no_grad():
+            before, after = net(images), net.add_skip()(images)
+        assert torch.allclose(before, after, atol=1e-3) == exact
+        assert after.max() <= before.max() + 1e-3
+
+
+@pytest.mark.parametrize("make", [FCN, UNet])
+@pytest.mark.parametrize(
+    ("backbone", "classes", "said"),
+    [("lite0", 3, "the backbone is 'lite0'; it must be a seglib Backbone"),
+     (nn.Identity(), 3, r"the backbone is Identity\(\); it must"),
+     (backbones.load("small"), 2.5, "num_classes is 2.5; a mask can hold 1 to 255 classes"),
+     (backbones.load("small"), "3", "num_classes is 3; a mask can")],
+)  # fmt: skip
+def test_what_is_no_backbone_or_no_number_gets_one_sentence(
+    make: type, backbone: object, classes: object, said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        make(backbone, classes)
+
+
+def test_too_few_widths_get_one_sentence() -> None:
+    with pytest.raises(ValueError, match=r"widths \(8, 8\) must be 4 numbers, for strides 16, 8, 4 and 2"):
+        UNet(backbones.load("small"), 2, widths=(8, 8))

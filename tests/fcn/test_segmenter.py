@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -124,10 +125,11 @@ def test_a_file_of_another_net_gets_one_sentence(tmp_path: Path) -> None:
         TensorFileError, match=r"net.pt is of another net: stride 8 in the file and stride 32 here"
     ):
         FCNSegmenter.load(path, net=fcn(32))
-    with pytest.raises(
-        TensorFileError, match=r"score.weight is \(2, 256, 1, 1\) in the file and \(5, 256, 1, 1\)"
-    ):
+    with pytest.raises(TensorFileError, match="num_classes 2 in the file and num_classes 5 here"):
         FCNSegmenter.load(path, net=FCN(backbones.load("small"), 5, stride=8))
+    FCNSegmenter(nn.Conv2d(3, 2, 1), TWO).save(path)
+    with pytest.raises(TensorFileError, match=r"weight is \(2, 3, 1, 1\) in the file and \(5, 3, 1, 1\)"):
+        FCNSegmenter.load(path, net=nn.Conv2d(3, 5, 1))
 
 
 @pytest.mark.parametrize("part", ["names", "colors", "net", "settings", "weights", "name"])
@@ -138,12 +140,10 @@ def test_a_file_that_lacks_a_part_gets_one_sentence(part: str, value: object, tm
     content = tensor_files.read(path)
     content[part] = value
     tensor_files.write(path, content)
-    if part == "name" and value is not None:
-        return  # any name will do
-    if part == "name":
+    if (part, value) == ("name", None):
         assert FCNSegmenter.load(path).name == "FCN-8s small"
         return
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"net\.pt|class|colou?r"):
         FCNSegmenter.load(path)
 
 
@@ -189,3 +189,77 @@ def test_how_much_it_enlarges_is_saved_and_must_be_above_0(tmp_path: Path) -> No
     )
     with pytest.raises(ValueError, match="above 0; got 0"):
         FCNSegmenter(fcn(), TWO, enlarge=0)
+
+
+def test_afterwards_each_part_is_in_the_mode_it_was_in() -> None:
+    net = fcn().train()
+    net.backbone.eval()
+    before = [module.training for module in net.modules()]
+    FCNSegmenter(net, TWO).predict(picture(20, 30))
+    assert [module.training for module in net.modules()] == before and len(set(before)) == 2
+
+
+class Gives(nn.Module):
+    """A net that gives always the same."""
+
+    def __init__(self, what: object) -> None:
+        super().__init__()
+        self.what = what
+
+    def forward(self, images: Tensor) -> object:
+        return self.what
+
+
+@pytest.mark.parametrize("enlarge", [1.0, 2.0])
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [(torch.zeros(1, 2, 5, 5), r"gives \(1, 2, 5, 5\) for pictures \(1, 3, "),
+     (torch.zeros(20, 30), r"gives \(20, 30\) for pictures"),
+     ({"out": torch.zeros(1, 2, 20, 30)}, r"gives a dict for pictures .* scores \(N, K, H, W\)")],
+)  # fmt: skip
+def test_what_is_no_score_for_every_pixel_gets_one_sentence(what: object, said: str, enlarge: float) -> None:
+    with pytest.raises(ValueError, match=said):
+        FCNSegmenter(Gives(what), TWO, enlarge=enlarge).predict(picture(20, 30))
+
+
+def test_no_pixels_and_no_end_of_enlarging_get_one_sentence() -> None:
+    with pytest.raises(ValueError, match="have no pixels"):
+        FCNSegmenter(fcn(), TWO, enlarge=2).predict(picture(0, 4))
+    with pytest.raises(ValueError, match="above 0; got inf"):
+        FCNSegmenter(fcn(), TWO, enlarge=float("inf"))
+
+
+def test_numbers_of_numpy_are_saved_as_those_of_python(tmp_path: Path) -> None:
+    """A choice of `np.linspace`, say; NumPy's own numbers in a file would have to be run to be read."""
+    black, grey = (tuple(np.array([value] * 3)) for value in (0, 90))
+    classes = Classes(("background", "fish"), (black, grey), void_color=(1, 2, 3))
+    net = UNet(backbones.load("small"), np.int64(2), widths=tuple(np.array([8, 8, 4, 4])))  # type: ignore[arg-type]
+    FCNSegmenter(net, classes, enlarge=np.linspace(1, 2, 3)[1]).save(tmp_path / "net.pt")
+    again = FCNSegmenter.load(tmp_path / "net.pt")
+    assert again.enlarge == 1.5 and again.classes.colors == ((0, 0, 0), (90, 90, 90))
+    assert FCN(backbones.load("small"), np.int64(2)).settings["num_classes"] == 2  # type: ignore[arg-type]
+
+
+def test_a_net_of_ones_own_that_is_called_like_ours_is_not_taken_for_it(tmp_path: Path) -> None:
+    class UNet(Gives):
+        pass
+
+    FCNSegmenter(UNet(torch.zeros(1, 2, 4, 4)), TWO).save(tmp_path / "net.pt")
+    with pytest.raises(TensorFileError, match=r"is of a net of your own, .*UNet; give one like it"):
+        FCNSegmenter.load(tmp_path / "net.pt")
+
+
+def test_kernels_that_were_learned_are_not_put_into_a_net_that_has_none(
+    tmp_path: Path,
+) -> None:
+    FCNSegmenter(fcn(learned=True), TWO).save(tmp_path / "net.pt")
+    assert FCNSegmenter.load(tmp_path / "net.pt").net.learned
+    with pytest.raises(TensorFileError, match="learned True in the file and learned False here"):
+        FCNSegmenter.load(tmp_path / "net.pt", net=fcn())
+
+
+def test_a_net_on_a_backbone_without_its_classifier_is_loaded(tmp_path: Path) -> None:
+    whole = FCN(backbones.load("lite0", pretrained=False), 2)
+    assert len(whole.hidden)
+    FCNSegmenter(FCN(whole.backbone, 2), TWO).save(tmp_path / "net.pt")
+    assert not len(FCNSegmenter.load(tmp_path / "net.pt").net.hidden)

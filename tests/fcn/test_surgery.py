@@ -166,3 +166,45 @@ def test_hidden_layers_of_a_fully_connected_classifier_are_its_first_two() -> No
     torch.testing.assert_close(
         hidden(map)[..., 3, 3], classifier[2](map.flatten(1)).relu(), atol=1e-4, rtol=0
     )
+
+
+def test_the_whole_is_in_the_classifier_s_mode_too() -> None:
+    classifier = nn.Sequential(nn.Flatten(), nn.Linear(12, 4))
+    assert not convolutionalise(classifier.eval(), (3, 2, 2)).training
+    assert convolutionalise(classifier.train(), (3, 2, 2)).training
+
+
+@pytest.mark.parametrize("layer", [nn.Softmax(dim=-1), nn.LogSoftmax(dim=-1), nn.Softmax(dim=None)])
+def test_a_softmax_along_the_last_axis_would_become_one_along_the_width(layer: nn.Module) -> None:
+    with pytest.raises(ValueError, match=r"along the last axis, .* write dim=1"):
+        convolutionalise(nn.Sequential(nn.Flatten(), nn.Linear(12, 4), layer), (3, 2, 2))
+    right = convolutionalise(nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Softmax(1)), (3, 2, 2))
+    assert torch.allclose(right(torch.rand(2, 3, 5, 5)).sum(1), torch.ones(2, 4, 4))
+
+
+def test_a_chain_with_a_forward_of_its_own_is_one_layer() -> None:
+    class Twice(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(super().forward(x))
+
+    classifier = nn.Sequential(Twice(nn.Conv2d(3, 3, 1)), nn.Flatten(), nn.Linear(12, 4))
+    image = torch.rand(1, 3, 2, 2)
+    got = convolutionalise(classifier, (3, 2, 2))(image)
+    assert torch.allclose(got.flatten(1), classifier(image), atol=1e-5)
+
+
+def test_in_double_precision_too() -> None:
+    classifier = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.BatchNorm1d(4)).double().eval()
+    image = torch.rand(3, 3, 2, 2, dtype=torch.float64)
+    got = convolutionalise(classifier, (3, 2, 2))(image)
+    assert torch.allclose(got.flatten(1), classifier(image))
+
+
+def test_a_layer_of_another_width_and_a_size_that_is_none_get_one_sentence() -> None:
+    with pytest.raises(ValueError, match="takes 18 numbers, but the map before it has 3 x 3 x 3"):
+        as_convolution(nn.Linear(18, 5), 3, 3, 3)
+    with pytest.raises(ValueError, match=r"input_size 224 must be \(channels, height, width\)"):
+        convolutionalise(perceptron(), 224)  # type: ignore[arg-type]
+    bare = nn.BatchNorm1d(4, track_running_stats=False)
+    with pytest.raises(ValueError, match="without running statistics judges by the batch"):
+        convolutionalise(nn.Sequential(nn.Flatten(), nn.Linear(12, 4), bare), (3, 2, 2))

@@ -70,3 +70,9 @@ def test_the_kernel_is_trained_only_if_asked_for(learned: bool) -> None:
 def test_float32_inside_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert Upsample(2, 4)(torch.randn(1, 2, 3, 3, dtype=torch.bfloat16)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("factor", [0, 1, 3, -2])
+def test_an_odd_factor_gets_one_sentence(factor: int) -> None:
+    with pytest.raises(ValueError, match=f"factor {factor} must be even"):
+        Upsample(1, factor)

@@ -35,9 +35,9 @@ def number(path: Path) -> int:
 )
 def test_a_disk_that_is_really_full_is_an_error_of_the_system() -> None:
     """PyTorch makes a RuntimeError of it."""
-    with contextlib.suppress(OSError), Path("/dev/full").open("wb") as file:  # closing it fails, too
-        with pytest.raises(OSError) as raised:
-            tensor_files._save({"weights": torch.zeros(10**6)}, file)
+    full, refused = Path("/dev/full"), pytest.raises(OSError)
+    with contextlib.suppress(OSError), full.open("wb") as file, refused as raised:  # closing it fails, too
+        tensor_files._save({"weights": torch.zeros(10**6)}, file)
     assert raised.value.errno == errno.ENOSPC
 
 

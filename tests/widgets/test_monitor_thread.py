@@ -14,6 +14,7 @@ import torch
 import traitlets
 from nbclient import NotebookClient
 
+from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training.step import Step
 from seglib.widgets import Monitor
@@ -68,6 +69,46 @@ def test_an_error_in_the_thread_is_shown_and_raised_each_time_it_is_asked_for() 
         with pytest.raises(ValueError, match="nan at step 3"):
             asyncio.run(monitor.finished())
     assert monitor.status == "failed" and monitor.now["failure"] == "ValueError: the loss is nan at step 3"
+
+
+def test_an_error_in_showing_the_end_is_raised_and_the_card_no_longer_says_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("a chart without height")
+
+    monitor = Monitor(steps(10, seconds=0.02), live=True)
+    monkeypatch.setattr("seglib.widgets.monitor.packing.now", broken)
+    with pytest.raises(ZeroDivisionError, match="a chart without height"):
+        monitor.wait()
+    assert monitor.status in ("finished", "failed")
+
+
+def test_a_loss_below_zero_can_be_drawn() -> None:
+    def below(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(logits, masks) - 100
+
+    monitor = Monitor(train(Net(), Squares(), steps=3, loss=below, device="cpu"), live=True)
+    monitor.wait()
+    assert monitor.status == "finished" and monitor.step is not None and monitor.step.loss < 0
+
+
+def test_what_gives_no_steps_is_told_before_it_is_drawn() -> None:
+    monitor = Monitor([1, 2], live=True)  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="this gave a int, no step of a training"):
+        monitor.wait()
+    assert monitor.status == "failed" and "no step of a training" in monitor.now["failure"]
+
+
+def test_a_training_that_is_over_is_not_remembered_for_the_end_of_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("atexit.register", asked.append)
+    monkeypatch.setattr("atexit.unregister", asked.remove)
+    monitor = Monitor(steps(1), live=True)
+    monitor.wait()
+    until(lambda: not asked)
 
 
 def test_whoever_awaits_lets_others_work() -> None:

@@ -126,7 +126,7 @@ def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
     remembered = net.state_dict()["norm.running_mean"].clone()
     got = fn(net.train(), image)
     if got is None:
-        raise Wrong("predict_mask gave back nothing (None). Does every path end in a return?")
+        raise Wrong("Nothing comes back (None). Does every path end in a return?")
     if not isinstance(got, Tensor) or got.shape != wanted.shape:
         raise Wrong(f"For 3 x 9 x 11 I expect (9, 11); yours: {tuple(getattr(got, 'shape', ()))}.")
     if not torch.equal(net.state_dict()["norm.running_mean"], remembered):

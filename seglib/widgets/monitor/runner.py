@@ -59,7 +59,6 @@ class Runner:
             self.tell(end)
         except BaseException as error:  # what cannot be shown must not be taken for a training that went well
             self.error = self.error or error
-            raise
         finally:
             atexit.unregister(self.leave)
             if Runner.running is self:
