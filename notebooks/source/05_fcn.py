@@ -33,8 +33,6 @@
 # ## Set up
 
 # %%
-import copy
-
 import torch
 from torch import nn
 from torch.nn.functional import interpolate
@@ -319,6 +317,8 @@ if taken < 40:
 # Now the skips, one after the other, a third of the time each. A copy of the net goes on from where it is.
 
 # %%
+import copy
+
 from seglib.training.finish import finish
 
 await monitor.finished()  # whoever skipped that cell: the net is still being trained
