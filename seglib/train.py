@@ -29,6 +29,7 @@ from seglib.training.learn import learn
 from seglib.training.optimise import LearningRate, Schedule, poly
 from seglib.training.precision import Loss
 from seglib.training.run import Run
+from seglib.training.state import state_of
 from seglib.training.step import Step
 from seglib.training.validation import Judge
 
@@ -169,10 +170,10 @@ def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
             run.tick()
             judged, kept = judge is not None and judge.due(run), run.keeper.due()
             if judged or kept or run.over():
-                run.read()  # a GPU is waited for anyway, and a net that is spoilt is not kept
+                run.unread.read()  # a GPU is waited for anyway, and a net that is spoilt is not kept
             scores, preview = judge.judge(run) if judge and judged else (None, None)
             if kept:
-                run.keeper.write(run.state())
+                run.keeper.write(state_of(run))
             with run.clock.paused():
                 yield run.report(loss=loss, scores=scores, preview=preview)
             if run.over():

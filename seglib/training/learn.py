@@ -43,7 +43,7 @@ def learn(run: Run, images: Tensor, masks: Tensor) -> Tensor:
         moving = [parameter for group in run.optimiser.param_groups for parameter in group["params"]]
         length = nn.utils.clip_grad_norm_(moving, run.clip)
         # On a CPU, a loss or a gradient that is no number stops here, before it spoils the weights.
-        run.remember(torch.where(length.isfinite(), loss, torch.nan))
+        run.unread.add(torch.where(length.isfinite(), loss, torch.nan))
         run.optimiser.step()
         run.number += 1
         run.whole = True

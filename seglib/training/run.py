@@ -20,11 +20,12 @@ from seglib.scores import Scores
 from seglib.training import checkpoint, optimise, processes
 from seglib.training.clock import Clock
 from seglib.training.precision import Loss, choose, pays_to_compile
+from seglib.training.state import go_on, state_of, weights_from
 from seglib.training.step import History, Preview, Step
+from seglib.training.unread import LOOK, Unread
 
 TRIAL = 60  # steps, or ten seconds: shorter trainings do not pay for trying out precisions
 PATIENCE = 0.2  # share of the time for a training that trying out precisions may take
-LOOK = 20  # steps between two looks at the losses on a GPU, each of which waits for it
 
 
 @dataclass
@@ -57,14 +58,16 @@ class Run:
     prepared: float = 0.0  # those before the first step
     pieces: int = 1  # in which a batch goes through the net
     rate: float = 0.0
-    healthy: bool = True  # no loss was found that is no number
     left: bool = False
     whole: bool = True  # no step was broken off in its middle
-    kept: dict[str, Any] | None = None  # the checkpoint that it goes on from, until it does
+    origin: tuple[Path, dict[str, Any]] | None = None  # the checkpoint that it goes on from, until it does
     history: History = field(default_factory=History)
     pace: deque[float] = field(default_factory=lambda: deque(maxlen=LOOK))  # seconds of the last steps
-    unread: list[Tensor] = field(default_factory=list)  # losses that are still on the GPU
     messages: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Losses are looked at as they come, or on a GPU later."""
+        self.unread = Unread(self.device.type == "cpu", self.history.losses, self._diverged)
 
     def begin(self, path: Path | None) -> None:
         """Get everything ready, and go on from the checkpoint if there is one."""
@@ -77,9 +80,9 @@ class Run:
             )
         if path and state:
             checkpoint.check_fit(path, state, self.net, self.settings)
-            self.go_on(path, state)
+            go_on(self, path, state)
             self.messages.append(f"Going on after step {self.number}, from {path}.")
-            self.kept = state
+            self.origin = path, state
         processes.copy_from_first([*self.net.parameters(), *self.net.buffers()])
         self.dataset, message = resident(self.dataset, self.size, self.device)
         self.messages += [message] * bool(message)
@@ -97,10 +100,9 @@ class Run:
     def start(self) -> None:
         """The first step is near: getting ready is over. How long nobody asked for a step is no matter."""
         self.keeper.claim()
-        if self.kept:  # an older training may have gone on with the same net in the meantime
-            self.net.load_state_dict(self.kept["net"])
-            self.optimiser.load_state_dict(self.kept["optimiser"])
-            self.kept = None
+        if self.origin:  # an older training may have gone on with the same net in the meantime
+            weights_from(self, *self.origin)
+            self.origin = None
         self.net.train()  # all of it: parts may be in another mode than the net
         if self.number:  # what it took to get ready once more is not counted
             self.clock = Clock(self.now)
@@ -179,47 +181,25 @@ class Run:
             loss,
         )  # fmt: skip
 
-    def remember(self, loss: Tensor) -> None:
-        """Note the loss; on a GPU, look at it later, together with others: looking waits for the GPU."""
-        self.unread.append(loss)
-        if self.device.type == "cpu" or len(self.unread) >= LOOK:
-            self.read()
-
-    def read(self) -> None:
-        """Look at the losses.
-
-        Raises:
-            ValueError: one of them is not a finite number.
-        """
-        if not self.unread:
-            return
-        values, self.unread = torch.stack(self.unread).tolist(), []
-        for value in values:
-            if not math.isfinite(value):
-                self.healthy = False
-                raise ValueError(self._diverged(value))
-            self.history.losses.append(value)
-
     def sound(self) -> bool:
         """Whether every loss so far is a number and the last step was done to its end: may this be kept?
 
         A training that is left in the middle is not stopped by a loss that nobody has looked at; it warns.
         """
         try:
-            self.read()
+            self.unread.read()
         except ValueError as error:
             warnings.warn(str(error), stacklevel=2)
-        return self.healthy and self.whole
+        return self.unread.healthy and self.whole
 
     def leave(self) -> None:
         """The end, now or early: the net can be used, and what may be kept is kept."""
         if not self.left:
             self.left = True
             self.net.eval()
-            self.keeper.close(self.state() if self.sound() else None)
+            self.keeper.close(state_of(self) if self.sound() else None)
 
-    def _diverged(self, value: float) -> str:
-        number = len(self.history.losses) + 1
+    def _diverged(self, value: float, number: int) -> str:
         path = self.keeper.path
         kept = f" {path} holds an earlier, good state." if path and path.exists() else ""
         bits = "; bfloat16 (try precision='float32')" if self.precision == "bfloat16" else ""
@@ -228,39 +208,3 @@ class Run:
             f"too high (it was {self.rate:.2g}: try a tenth); a class weight that is nan or infinite; a net "
             f"or a loss that divides by zero or takes the logarithm of 0{bits}.{kept}"
         )
-
-    def state(self) -> dict[str, Any]:
-        """Everything that is needed to go on."""
-        scores = [
-            {"number": number, "confusion": one.confusion, "data": one.data, "name": one.name,
-             "images": one.images, "seconds": one.seconds}
-            for number, one in self.history.scores.items()
-        ]  # fmt: skip
-        return {
-            "net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "number": self.number,
-            "seconds": self.now, "prepared": self.prepared, "pieces": self.pieces,
-            "precision": self.precision, "losses": torch.tensor(self.history.losses, dtype=torch.float64),
-            "scores": scores, "settings": self.settings,
-        }  # fmt: skip
-
-    def go_on(self, path: Path, state: dict[str, Any]) -> None:
-        """Take up a state where it was left."""
-        try:
-            self.optimiser.load_state_dict(state["optimiser"])
-        except ValueError as error:
-            raise checkpoint.CheckpointError(
-                f"{path} is of a training of other parts of the net ({error}); freeze the same layers, or "
-                "begin anew with resume=False"
-            ) from None
-        self.net.load_state_dict(state["net"])
-        self.number, self.pieces = state["number"], state["pieces"]
-        if self.precision == "auto":
-            self.precision = state["precision"]
-        if self.number:
-            self.prepared, self.now = state["prepared"], state["seconds"]
-        self.history.losses[:] = state["losses"].tolist()
-        for row in state["scores"]:
-            number = row.pop("number")
-            self.history.scores[number] = Scores(
-                classes=self.dataset.classes, boundary=None, outlines=None, **row
-            )

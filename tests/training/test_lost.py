@@ -20,6 +20,7 @@ from seglib.train import train
 from seglib.training import precision as trial
 from seglib.training.checkpoint import CheckpointError
 from seglib.training.finish import finish
+from seglib.training.state import state_of
 from tests.training.nets import LONG, Net, Squares, weights
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +85,7 @@ def test_a_net_that_an_older_training_went_on_with_begins_at_the_checkpoint(tmp_
     old = train(net, Squares(), checkpoint=path, checkpoint_seconds=1e9, **SHORT)
     for _ in range(3):
         next(old)
-    tensor_files.write(path, {"format": "seglib checkpoint 1", **old.gi_frame.f_locals["run"].state()})  # type: ignore[attr-defined]
+    tensor_files.write(path, {"format": "seglib checkpoint 1", **state_of(old.gi_frame.f_locals["run"])})  # type: ignore[attr-defined]
     new = train(net, Squares(), checkpoint=path, **SHORT)
     for _ in range(2):
         next(old)  # in its thread, until the new one begins

@@ -7,8 +7,6 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
 import pytest
 import torch
@@ -18,45 +16,43 @@ from seglib.train import train
 from seglib.training import checkpoint
 from seglib.training.checkpoint import Keeper
 from seglib.training.clock import Clock, uninterrupted
-from seglib.training.run import LOOK, Run
 from seglib.training.step import History, Step
+from seglib.training.unread import LOOK, Unread
 from tests.training.nets import LONG, Net, Squares
 
 
-def run_on(kind: str) -> Run:
-    """A training of which only the losses are looked at."""
-    run = Run.__new__(Run)
-    run.device, run.history, run.unread, run.healthy = SimpleNamespace(type=kind), History(), [], True  # type: ignore[assignment]
-    run.rate, run.precision, run.keeper = 0.1, "bfloat16", Keeper(None, 15)
-    return run
+def unread(at_once: bool) -> Unread:
+    return Unread(at_once, [], lambda value, step: f"{value} at step {step}")
 
 
 def test_a_gpu_is_waited_for_only_now_and_then() -> None:
-    run = run_on("cuda")
+    losses = unread(at_once=False)
     for number in range(2 * LOOK + 3):
-        run.remember(torch.tensor(float(number)))
-        assert len(run.history.losses) == (number + 1) // LOOK * LOOK
-    run.read()
-    assert run.history.losses == [float(number) for number in range(2 * LOOK + 3)]
+        losses.add(torch.tensor(float(number)))
+        assert len(losses.seen) == (number + 1) // LOOK * LOOK
+    losses.read()
+    assert losses.seen == [float(number) for number in range(2 * LOOK + 3)]
 
 
 def test_a_loss_that_is_found_late_names_its_own_step() -> None:
-    run = run_on("cuda")
+    losses = unread(at_once=False)
     for number in range(LOOK - 1):
-        run.remember(torch.tensor(math.nan if number > 3 else 1.0))
-    with pytest.raises(
-        ValueError,
-        match=r"the loss or its gradient is nan at step 5\. .* bfloat16 \(try precision='float32'\)",
-    ):
-        run.remember(torch.tensor(math.nan))
-    assert run.history.losses == [1.0] * 4 and not run.healthy  # so that no checkpoint is made of it
+        losses.add(torch.tensor(math.nan if number > 3 else 1.0))
+    with pytest.raises(ValueError, match="nan at step 5"):
+        losses.add(torch.tensor(math.nan))
+    assert losses.seen == [1.0] * 4 and not losses.healthy  # so that no checkpoint is made of it
 
 
 def test_on_a_cpu_every_loss_is_looked_at() -> None:
-    run = run_on("cpu")
-    run.remember(torch.tensor(1.0))
-    with pytest.raises(ValueError, match="at step 2"):
-        run.remember(torch.tensor(-math.inf))
+    losses = unread(at_once=True)
+    losses.add(torch.tensor(1.0))
+    with pytest.raises(ValueError, match="-inf at step 2"):
+        losses.add(torch.tensor(-math.inf))
+
+
+def test_in_bfloat16_float32_is_advised() -> None:
+    with pytest.raises(ValueError, match=r"nan at step 2\. .* bfloat16 \(try precision='float32'\)"):
+        list(train(Net(), Squares(), loss=spoilt(2), **LONG | {"precision": "bfloat16"}))
 
 
 def test_one_interrupt_waits_and_a_second_does_not() -> None:
@@ -122,13 +118,13 @@ def test_a_keeper_without_a_path_keeps_nothing(tmp_path: Path) -> None:
 @pytest.fixture
 def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses are remembered as on a GPU; everything else stays on the CPU."""
-    remember = Run.remember
+    add = Unread.add
 
-    def as_on_a_gpu(run: Run, loss: torch.Tensor) -> None:
-        with mock.patch.object(run, "device", torch.device("cuda")):
-            remember(run, loss)
+    def as_on_a_gpu(losses: Unread, loss: torch.Tensor) -> None:
+        losses.at_once = False
+        add(losses, loss)
 
-    monkeypatch.setattr(Run, "remember", as_on_a_gpu)
+    monkeypatch.setattr(Unread, "add", as_on_a_gpu)
 
 
 def spoilt(number: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
