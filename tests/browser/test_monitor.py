@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -250,3 +252,45 @@ def test_it_fits_every_control_has_a_name_and_nobody_is_asked_to_stop_what_is_ov
     assert nameless == []
     expect(card.get_by_role("button", name="Stop the training")).to_be_hidden()
     expect(card.locator(".seglib-pill")).to_have_text("Finished")
+
+
+def test_what_was_saved_while_it_trained_says_so(page: Page, tmp_path: Path) -> None:
+    monitor = Monitor(train(Net(), Squares(), steps=10**7, batch_size=4), live=True)
+    until(lambda: monitor.step is not None, "it trains", 20)
+    file = tmp_path / "monitor.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8>{monitor.to_html()}", encoding="utf-8")
+    monitor.wish = "stop"
+    monitor.wait()
+    page.goto(file.as_uri())
+    expect(page.locator(".seglib-pill")).to_have_text("Saved while training")
+    expect(page.get_by_role("button", name="Pause the training")).to_be_hidden()
+
+
+@pytest.fixture
+def training(lab: Lab, context: BrowserContext) -> Iterator[Notebook]:
+    """A notebook in which nothing happens but a training."""
+    tab = context.new_page()
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS[:2]]
+    opened = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "training.ipynb")
+    opened.run_all()
+    expect(tab.get_by_role("button", name="Pause the training")).to_be_visible()
+    yield opened
+    tab.close()
+    lab.shut_down(opened)
+
+
+def test_when_the_kernel_is_restarted_the_training_is_stopped_in_time(training: Notebook, lab: Lab) -> None:
+    kernel = lab.ask(f"api/sessions/{training.session}")["kernel"]["id"]
+    lab.ask(f"api/kernels/{kernel}/restart", {})
+    expect(training.page.locator(".seglib-pill")).to_have_text("Stopped", timeout=20_000)
+
+
+def test_when_the_kernel_dies_the_card_says_that_it_hears_nothing(training: Notebook) -> None:
+    page = training.page
+    silence = page.locator(".seglib-silence")
+    expect(silence).to_be_hidden()
+    os.kill(training.python("__import__('os').getpid()"), signal.SIGKILL)
+    expect(silence).to_have_text(
+        re.compile("^Nothing heard for 20 s: .* the kernel has ended"), timeout=40_000
+    )
+    page.get_by_role("region", name="Training monitor").screenshot(path=ARTEFACTS / "monitor-dead.png")

@@ -1,6 +1,7 @@
 // The live monitor. Words, places and lengths come from Python; the two buttons only say what is wished for.
 
 const STATUS = { training: "Training", paused: "Paused", finished: "Finished", stopped: "Stopped", failed: "Failed" };
+const SILENCE = 20; // seconds without a word, after which the card asks whether the kernel has ended
 const WISHES = { pause: "Pausing…", stop: "Stopping…", train: "Going on…" };
 
 async function monitor(frame) {
@@ -73,8 +74,6 @@ function head(frame) {
   const bar = h("progress", { max: 1, "aria-label": "Training" });
   const hold = button(frame, "Pause the training", "Pause", () => ask(wished() === "pause" ? "train" : "pause"));
   const stop = button(frame, "Stop the training", "Stop", () => ask("stop"));
-  hold.classList.add("seglib-ask");
-  stop.classList.add("seglib-ask");
   const status = h("span", { class: "seglib-unseen", role: "status" });
   const show = () => {
     const [wish, is] = [wished(), model.get("status")];
@@ -90,7 +89,17 @@ function head(frame) {
     hold.hidden = stop.hidden = over || !model.send; // without a kernel there is nobody to ask
     hold.disabled = stop.disabled = wish === "stop";
   };
+  const silence = h("p", { class: "seglib-silence", role: "status", hidden: true });
+  let heard = Date.now();
+  const listen = () => {
+    const quiet = Math.floor((Date.now() - heard) / 1000);
+    silence.hidden = !model.send || model.get("status") !== "training" || quiet < SILENCE;
+    if (!silence.hidden) write(silence, `Nothing heard for ${quiet - quiet % 10} s: a long step, or the kernel has ended. Then run the cell again.`);
+  };
+  const listening = setInterval(listen, 1000);
+  frame.onClose(() => clearInterval(listening));
   const tell = () => {
+    heard = Date.now();
     const now = model.get("now");
     write(says, now.says.replace(/^(Training|Paused after|Stopped after|Failed after|Finished after)[: ]*/, ""));
     bar.value = now.done;
@@ -100,7 +109,7 @@ function head(frame) {
   watch(["now"], frame.everyFrame(tell));
   show();
   tell();
-  return h("div", {}, h("div", { class: "seglib-bar" }, pill, says, hold, stop, status), bar);
+  return h("div", {}, h("div", { class: "seglib-bar" }, pill, says, hold, stop, status), bar, silence);
 }
 
 // The numbers of the last step, and what went wrong.
