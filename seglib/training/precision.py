@@ -10,6 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from seglib.progress import tracked
 from seglib.training.processes import agree
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -114,13 +115,12 @@ def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: fl
     """
     trial = copy.deepcopy(net).train()
     times: dict[str, list[float]] = {"float32": [], "bfloat16": []}
-    for _ in range(3):
-        for precision, taken in times.items():
-            begin = time.perf_counter()
-            loss(logits_of(trial, images, precision), masks).backward()
-            if images.device.type == "cuda":
-                torch.cuda.synchronize(images.device)
-            taken.append(time.perf_counter() - begin)
-            if len(times["float32"]) == 1 and STEPS_TRIED * taken[0] > most:
-                return taken[0], 0.0
+    for precision in tracked([*times] * (STEPS_TRIED // 2), STEPS_TRIED, "trying out float32 and bfloat16"):
+        begin = time.perf_counter()
+        loss(logits_of(trial, images, precision), masks).backward()
+        if images.device.type == "cuda":
+            torch.cuda.synchronize(images.device)
+        times[precision].append(time.perf_counter() - begin)
+        if not times["bfloat16"] and STEPS_TRIED * times["float32"][0] > most:
+            return times["float32"][0], 0.0
     return min(times["float32"][1:]), min(times["bfloat16"][1:])
