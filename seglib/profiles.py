@@ -6,8 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import psutil
+import joblib
 import torch
+
+from seglib.containers import total_memory
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
         raise ValueError("SEGLIB_PROFILE is 'gpu', but torch finds no CUDA device. Try laptop.")
     name, why = (wish, "SEGLIB_PROFILE says so") if wish else _suited(device, cores(), memory())
     size, pictures, judged, threads = PROFILES[name]
+    if cores() < torch.get_num_threads():  # torch counts the machine's, which a container shares with others
+        threads = threads or cores()
     return Profile(name, device if name == "gpu" else "cpu", size, pictures, judged, threads, why)
 
 
@@ -80,10 +84,9 @@ def accelerator() -> str:
 
 def cores() -> int:
     """The CPU cores this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)  # Linux only: a container may own fewer than there are
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    return int(joblib.cpu_count())  # knows what a container may use
 
 
 def memory() -> float:
-    """The memory of this machine, in GB."""
-    return float(psutil.virtual_memory().total) / 1e9
+    """The memory of this machine, or what its container may use of it, in GB."""
+    return total_memory() / 1e9

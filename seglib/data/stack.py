@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
-import psutil
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 from torchvision.tv_tensors import Image, Mask
 
+from seglib.containers import free_memory
 from seglib.data.augment import GREY
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.resample import resized
@@ -190,5 +191,7 @@ def resident(
 
 
 def free(device: torch.device) -> float:
-    """Bytes that are free on the device, or in main memory."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    """Bytes that are free on the device, or in main memory, which processes of torchrun share."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return free_memory() / int(os.environ.get("LOCAL_WORLD_SIZE", 1))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import psutil
+from joblib import cpu_count
 
+from seglib.containers import free_memory, total_memory
 from seglib.doctor.finding import AFTER, Finding, Seen
 
 LITTLE_DISK, LITTLE_MEMORY = 1.0, 4.0  # GB; below these the course stops, or is slow
@@ -26,12 +27,10 @@ def gpu(seen: Seen) -> Finding:
 
 
 def cores_and_memory() -> Finding:
-    """Cores this process may use, and memory in GB."""
-    process = psutil.Process()
-    cores = len(process.cpu_affinity()) if hasattr(process, "cpu_affinity") else psutil.cpu_count() or 1
-    memory = psutil.virtual_memory()
-    says = f"{cores} cores, {memory.total / 1e9:.0f} GB of memory, {memory.available / 1e9:.0f} GB of it free"
-    if memory.available / 1e9 < LITTLE_MEMORY:
+    """Cores this process may use, and memory in GB; in a container, those of the container."""
+    total, free = total_memory() / 1e9, free_memory() / 1e9
+    says = f"{cpu_count()} cores, {total:.0f} GB of memory, {free:.0f} GB of it free"
+    if free < LITTLE_MEMORY:
         return Finding("computer", "note", says, "Close other programs: below 4 GB it gets slow.")
     return Finding("computer", "ok", says)
 
