@@ -195,7 +195,8 @@ def _both(pred: Tensor, mask: Tensor, num_classes: int, ignore_index: int) -> tu
         wrong = values[~void & ((values < 0) | (values >= num_classes))]
         if len(wrong):
             raise ValueError(f"{name} holds the value {wrong[0]}; the classes are 0..{num_classes - 1}")
-    return _array(pred.masked_fill(void, VOID)), _array(mask.masked_fill(void, VOID))
+    # As int64: neither bool nor int8 can hold 255.
+    return _array(pred.long().masked_fill(void, VOID)), _array(mask.long().masked_fill(void, VOID))
 
 
 def _array(values: Tensor) -> Labels:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import torch
@@ -62,7 +62,7 @@ def train(
     resume: bool = True,
     compiled: bool | None = None,
     previews: int = 4,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Train a net, step by step; to stop, stop asking: a usable net and, given a path, a checkpoint stay.
 
     `break` is enough where nothing else holds the generator, as in `for step in train(...)`; else `close()`.
@@ -104,7 +104,7 @@ def train(
         previews: how many validation pictures `Step.preview` shows.
 
     Returns:
-        An iterator of Step. If the checkpoint is of a finished training, it has one last step.
+        A generator of Step. If the checkpoint is of a finished training, it has one last step.
 
     Raises:
         ValueError: an argument, a picture, a mask, the net or the checkpoint is not what it must be; later,
@@ -150,12 +150,14 @@ def train(
     }  # fmt: skip
     run.begin(path if resume else None)
     judge = Judge(val, run, every, every_seconds, previews) if val is not None else None
+    run.clock.leave()
     iterator = _steps(run, judge)
-    weakref.finalize(iterator, run.leave)  # also where a script ends, while files can still be written
+    # Also where a script ends, while files can still be written. What is over holds on to nothing.
+    run.farewell = weakref.finalize(iterator, run.leave)
     return iterator
 
 
-def _steps(run: Run, judge: Judge | None) -> Iterator[Step]:
+def _steps(run: Run, judge: Judge | None) -> Generator[Step, None, None]:
     """The loop."""
     try:
         run.start()

@@ -88,7 +88,10 @@ def run(data: str, net: str, path: Path, pretrained: bool, settings: dict[str, A
     model = build(net, len(dataset.classes), pretrained)
     steps = steps_of(model, dataset, val=val, checkpoint=path, **settings)
     first = processes.share()[0] == 0
-    *_, last = shown(steps) if first else steps
+    try:
+        *_, last = shown(steps) if first else steps
+    finally:
+        steps.close()  # before anybody says what was kept
     if first:
         print(f"{last.number} steps in {last.seconds:.0f} s; the checkpoint is {path}")
         if scores := [*last.history.scores.values()]:  # of its last step, if it was not asked for less

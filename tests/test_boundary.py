@@ -196,3 +196,14 @@ def test_what_would_be_counted_wrongly_is_refused(measure, pred: Tensor, num_cla
 def test_a_band_of_no_width_is_refused():
     with pytest.raises(ValueError, match="dilation 0 must be at least 1 pixel"):
         boundary_band(torch.ones(9, 9).bool(), 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int8, torch.uint8, torch.int32])
+def test_any_integer_dtype_gives_the_same(dtype: torch.dtype):
+    """A bool cannot hold 255, which void becomes."""
+    pred, mask = blobs(1, num_classes=2), blobs(2, num_classes=2)
+    void = mask.clone()
+    void[:, 40:] = 255
+    assert torch.equal(boundary_counts(pred.to(dtype), void, 2), boundary_counts(pred.long(), void, 2))
+    assert torch.equal(boundary_f1(pred.to(dtype), void, 2), boundary_f1(pred.long(), void, 2))
+    assert torch.equal(boundary_counts(pred, mask.to(dtype), 2), boundary_counts(pred, mask.long(), 2))

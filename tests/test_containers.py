@@ -27,7 +27,8 @@ def write(folder: Path, limit: str, used: int, cache: int, version: int) -> None
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_limit_counts(group: Path, version: int) -> None:
+def test_the_limit_counts(group: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "accelerator", lambda: "cpu")
     write(group, str(GB), 6 * GB // 10, GB // 10, version)
     assert containers.total_memory() == GB and containers.free_memory() == GB // 2
     assert profiles.memory() == 1.0 and profiles.pick_profile({}).name == "tiny"

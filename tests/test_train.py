@@ -101,7 +101,7 @@ def test_a_pause_is_not_counted() -> None:
     time.sleep(1.7)
     second = next(steps)
     assert second.number == 2 and second.seconds < first.seconds + 1 and next(steps).number == 3
-    steps.close()  # type: ignore[attr-defined]
+    steps.close()
 
 
 def test_break_leaves_a_net_that_can_be_used_and_a_checkpoint(tmp_path: Path) -> None:
@@ -205,6 +205,13 @@ def test_a_learning_rate_for_each_part() -> None:
     assert not torch.equal(net.head.weight, before.head.weight)
 
 
+def test_a_loss_may_be_a_tensor_of_one_number_in_any_shape() -> None:
+    net, other = Net(), Net()
+    run(net, steps=3, loss=lambda logits, masks: cross_entropy(logits, masks)[None])
+    run(other, steps=3)
+    assert torch.equal(weights(net), weights(other))
+
+
 def test_parameters_that_may_not_move_do_not() -> None:
     net, before = Net(), Net()
     net.stem.requires_grad_(False)
@@ -228,6 +235,13 @@ class Spoilt(Squares):
 
     def __getitem__(self, index: int) -> Any:
         return self.spoil(*super().__getitem__(index)) if index == 7 else super().__getitem__(index)
+
+
+class Greedy:
+    """A loss that needs more memory than there is."""
+
+    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
 
 
 class Chosen:
@@ -292,6 +306,7 @@ class Chosen:
         ({"data": stack(Squares()), "size": (8, 8)}, r"size=\(8, 8\), but the pictures were stacked at "),
         ({"loss": nn.CrossEntropyLoss()}, "the loss CrossEntropyLoss cannot take logits .* torch.uint8"),
         ({"loss": lambda logits, masks: logits}, r"the loss <lambda> gives a tensor \(1, 3, 24, 32\)"),
+        ({"loss": Greedy()}, r"the loss Greedy of one picture of \(24, 32\) does not fit into memory; take"),
         ({"loss": lambda logits, masks: 0.5}, "the loss <lambda> gives a float; it must"),
     ],
 )  # fmt: skip

@@ -113,7 +113,9 @@ def together(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Two processes of torchrun."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environ = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run([*command, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True)
+    return subprocess.run(
+        [*command, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=180
+    )
 
 
 WITH_NORM = """

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from torch import Tensor, nn
 
 from seglib import tensor_files
@@ -56,7 +57,8 @@ class Keeper:
 
     def due(self) -> bool:
         """Whether it is time to write again; not while the last one is still being written."""
-        idle = self.pending is None or self.pending.done()
+        pending = self.pending  # another thread may be done with it in this moment
+        idle = pending is None or pending.done()
         return self.path is not None and idle and time.monotonic() - self.last >= self.every
 
     def write(self, state: dict[str, Any]) -> None:
@@ -69,8 +71,9 @@ class Keeper:
 
     def wait(self) -> None:
         """Until the last checkpoint is on the disk."""
-        if self.pending is not None:
-            self.pending.result()
+        pending = self.pending  # another thread may be done with it in this moment
+        if pending is not None:
+            pending.result()
             self.pending = None
 
     def close(self, state: dict[str, Any] | None) -> None:
@@ -140,7 +143,12 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def _copied(value: Any) -> Any:
-    """The same structure with its tensors copied to main memory: training goes on changing the originals."""
+    """The same structure with its tensors copied to main memory: training goes on changing the originals.
+
+    NumPy's numbers become Python's: those of NumPy would have to be run to be read.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, Mapping):

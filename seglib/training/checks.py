@@ -154,6 +154,11 @@ def check_loss(loss: Loss, logits: Tensor, masks: Tensor) -> None:
     except ValueError:
         raise
     except Exception as error:
+        if out_of_memory(error):
+            raise ValueError(
+                f"the loss {name} of one picture of {tuple(masks.shape[1:])} does not fit into memory; take "
+                "smaller pictures (size=...) or a smaller net"
+            ) from None
         reason = str(error).strip().split("\n")[0]
         raise ValueError(
             f"the loss {name} cannot take logits {tuple(logits.shape)} {logits.dtype} and masks "

@@ -73,7 +73,7 @@ def _accumulate(run: Run, images: Tensor, masks: Tensor) -> Tensor:
             loss = run.loss(logits_of(forward, piece, run.precision), truth)
             loss = loss * (len(piece) / run.batch_size)
             loss.backward()
-            total += loss.detach()
+            total += loss.detach().reshape(())
     return total
 
 

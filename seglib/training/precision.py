@@ -33,7 +33,7 @@ def choose(
         loss: takes logits and masks.
         images: a batch, on the net's device.
         masks: its masks.
-        most: seconds that timing may take; where the first step says that it would take more, none follows.
+        most: seconds that timing may take; where the first steps say that it would take more, none follow.
     """
     if wish != "auto":
         return wish, ""
@@ -121,6 +121,7 @@ def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: fl
         if images.device.type == "cuda":
             torch.cuda.synchronize(images.device)
         times[precision].append(time.perf_counter() - begin)
-        if not times["bfloat16"] and STEPS_TRIED * times["float32"][0] > most:
-            return times["float32"][0], 0.0
+        full = times["float32"]
+        if full[-1] * (STEPS_TRIED if len(full) > 1 else 1) > most:  # the first is long: it warms up
+            return full[-1], 0.0
     return min(times["float32"][1:]), min(times["bfloat16"][1:])

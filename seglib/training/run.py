@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -58,6 +59,8 @@ class Run:
     prepared: float = 0.0  # those before the first step
     pieces: int = 1  # in which a batch goes through the net
     rate: float = 0.0
+    farewell: weakref.finalize[..., Any] | None = None
+    begun: bool = False
     left: bool = False
     whole: bool = True  # no step was broken off in its middle
     origin: tuple[Path, dict[str, Any]] | None = None  # the checkpoint that it goes on from, until it does
@@ -95,14 +98,15 @@ class Run:
             self.messages += [why] * bool(why)
         if self.compiled:
             self.compile("as asked")
-        self.clock.leave()
 
     def start(self) -> None:
         """The first step is near: getting ready is over. How long nobody asked for a step is no matter."""
+        self.begun, self.whole = True, False
         self.keeper.claim()
         if self.origin:  # an older training may have gone on with the same net in the meantime
             weights_from(self, *self.origin)
             self.origin = None
+        self.whole = True
         self.net.train()  # all of it: parts may be in another mode than the net
         if self.number:  # what it took to get ready once more is not counted
             self.clock = Clock(self.now)
@@ -193,9 +197,14 @@ class Run:
         return self.unread.healthy and self.whole
 
     def leave(self) -> None:
-        """The end, now or early: the net can be used, and what may be kept is kept."""
-        if not self.left:
+        """The end, now or early: the net can be used, and what may be kept is kept.
+
+        A training that never began leaves the net alone, which may be another training's by now.
+        """
+        if self.begun and not self.left:
             self.left = True
+            if self.farewell:
+                self.farewell.detach()
             self.net.eval()
             self.keeper.close(state_of(self) if self.sound() else None)
 

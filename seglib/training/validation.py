@@ -47,7 +47,7 @@ class Judge:
         self.size = self.dataset.size if isinstance(self.dataset, Stack) else run.size
         self.batch_size, self.device = run.batch_size, run.device
         self.every, self.every_seconds, self.last = every, every_seconds, run.now
-        # The last one that there was: one that was interrupted comes again.
+        # Of the last one that there was: where steps are counted, one that was interrupted comes again.
         self.tenth = int(TIMES * run.done(max(run.history.scores, default=0)))
         count = min(pictures, len(dataset))
         self.shown = [place * len(dataset) // count for place in range(count)]

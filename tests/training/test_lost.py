@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,7 +21,7 @@ from seglib import tensor_files
 from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training import precision as trial
-from seglib.training.checkpoint import CheckpointError
+from seglib.training.checkpoint import CheckpointError, Keeper
 from seglib.training.finish import finish
 from seglib.training.state import state_of
 from tests.training.nets import LONG, Net, Squares, weights
@@ -71,12 +74,13 @@ def test_a_training_that_is_refused_takes_no_checkpoint_from_the_one_that_runs(t
     old = train(Net(), Squares(), checkpoint=path, checkpoint_seconds=0, **SHORT)
     for _ in range(3):
         next(old)
+    Keeper.owners[path.resolve()].wait()
     with pytest.raises(CheckpointError, match="of another training"):
         train(Net(), Squares(), checkpoint=path, **SHORT | {"batch_size": 5})
     train(Net(), Squares(), checkpoint=path, **SHORT)  # never begun
     for _ in range(5):
         next(old)
-    old.close()  # type: ignore[attr-defined]
+    old.close()
     assert number(path) == 8
 
 
@@ -85,7 +89,7 @@ def test_a_net_that_an_older_training_went_on_with_begins_at_the_checkpoint(tmp_
     old = train(net, Squares(), checkpoint=path, checkpoint_seconds=1e9, **SHORT)
     for _ in range(3):
         next(old)
-    tensor_files.write(path, {"format": "seglib checkpoint 1", **state_of(old.gi_frame.f_locals["run"])})  # type: ignore[attr-defined]
+    tensor_files.write(path, {"format": "seglib checkpoint 1", **state_of(old.gi_frame.f_locals["run"])})
     new = train(net, Squares(), checkpoint=path, **SHORT)
     for _ in range(2):
         next(old)  # in its thread, until the new one begins
@@ -118,7 +122,11 @@ while monitor.step is None or monitor.step.number < 3:
 def test_a_script_that_ends_keeps_what_was_learnt(script: str, tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
     ran = subprocess.run(
-        [sys.executable, "-c", script.format(path=str(path))], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", script.format(path=str(path))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert ran.returncode == 0 and "Traceback" not in ran.stderr, ran.stderr
     assert number(path) >= 3
@@ -139,7 +147,7 @@ def test_a_step_that_was_broken_off_is_not_kept(tmp_path: Path, monkeypatch: pyt
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(nn.utils, "clip_grad_norm_", twice)
         next(steps)
-    assert number(path) in (3, 4)
+    assert number(path) <= 4
     list(train(net, Squares(), checkpoint=path, **SHORT))
     list(train(whole, Squares(), **SHORT))
     assert torch.equal(weights(net), weights(whole))
@@ -238,8 +246,37 @@ def test_finish_closes_a_training_that_is_interrupted_between_two_steps(tmp_path
             raise StopError
 
         def close(self) -> None:
-            steps.close()  # type: ignore[attr-defined]
+            steps.close()
 
     with pytest.raises(StopError):
         finish(Steps())
     assert number(path) == 1 and not net.training
+
+
+def test_a_training_that_never_began_leaves_the_net_alone() -> None:
+    net = Net().train()
+    steps = train(net, Squares(), **SHORT)
+    del steps
+    assert net.training
+
+
+def test_what_is_over_holds_on_to_nothing() -> None:
+    net = Net()
+    steps = train(net, Squares(), **SHORT)
+    gone = weakref.ref(steps.gi_frame.f_locals["run"].optimiser)
+    list(steps)
+    gc.collect()
+    assert gone() is None  # though `steps` is still here
+
+
+def test_numbers_of_numpy_are_kept_as_those_of_python(tmp_path: Path) -> None:
+    path, rates = tmp_path / "a.pt", np.logspace(-4, -2, 3)
+    settings = SHORT | {
+        "lr": rates[1],
+        "seed": np.int64(3),
+        "schedule": lambda done: np.cos(done),
+        "clip": rates[2],
+    }
+    next(train(Net(), Squares(), checkpoint=path, weight_decay=rates[0], **settings))
+    again = next(train(Net(), Squares(), checkpoint=path, weight_decay=rates[0], **settings))
+    assert again.number == 2

@@ -158,11 +158,11 @@ def test_who_leaves_keeps_no_net_that_is_spoilt(tmp_path: Path) -> None:
     left = train(Net(), Squares(), checkpoint=path, **LONG)
     for _ in range(4):
         next(left)
-    left.close()  # type: ignore[attr-defined]
+    left.close()
     assert len(checkpoint.load(path)["losses"]) == 4
     left = train(Net(), Squares(), checkpoint=path, loss=spoilt(2), **LONG)
     for _ in range(3):
         next(left)
     with pytest.warns(UserWarning, match="the loss or its gradient is nan at step 6"):
-        left.close()  # type: ignore[attr-defined]
+        left.close()
     assert checkpoint.load(path)["number"] == 4  # as it was before

@@ -98,8 +98,8 @@ function head(frame) {
   };
   const listening = setInterval(listen, 1000);
   frame.onClose(() => clearInterval(listening));
+  watch(["now", "status"], () => ((heard = Date.now()), listen()));
   const tell = () => {
-    heard = Date.now();
     const now = model.get("now");
     write(says, now.says.replace(/^(Training|Paused after|Stopped after|Failed after|Finished after)[: ]*/, ""));
     bar.value = now.done;
