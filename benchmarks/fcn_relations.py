@@ -1,14 +1,15 @@
 """What skips, pre-training and fine-tuning are worth: FCN-32s, 16s and 8s on the same net, data and steps.
 
-Each row is a training of EfficientNet-Lite0 that differs from another in one thing:
+Each row is a training of EfficientNet-Lite0 that differs from another in little:
 
     FCN-32s             N steps
     FCN-16s, FCN-8s     that net, and a skip added, N / 3 steps more each (staged, as in the paper)
     FCN-32s, as long    that net, 2 N / 3 steps more and no skip: the compute-matched control
     FCN-8s at once      5 N / 3 steps, with both skips from the first
-    from scratch        the same, from random weights
-    score layers only   the same, everything else frozen
+    from scratch        the same, from random weights, all of which learn at the rate of the score layers
+    score layers only   the same as at once, everything else frozen
 
+The staged nets have a schedule, with its warm-up, for each stage; the control has one for both together.
 Judged on the test split, which nothing here was chosen on. Steps are fixed, not seconds, so that the numbers
 do not depend on how busy the machine is.
 

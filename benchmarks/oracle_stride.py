@@ -84,8 +84,8 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in ("scenes", *(name for name in found() if name in SPLITS)):
         dataset = load(name, split=SPLITS[name])
-        step = max(1, len(dataset) // wanted)
-        report(dataset.subset(list(range(0, len(dataset), step))[:wanted]))
+        count = min(wanted, len(dataset))
+        report(dataset.subset([place * len(dataset) // count for place in range(count)]))
 
 
 if __name__ == "__main__":

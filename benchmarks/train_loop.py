@@ -55,6 +55,11 @@ def bare(net: nn.Module, data: Stack, batch_size: int, precision: str) -> Iterat
         yield
 
 
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Processor time, of all threads together, which other programs do not lengthen; for a GPU, seconds."""
+    return time.process_time if device.type == "cpu" else time.perf_counter
+
+
 def timed(steps: Iterator[object], count: int, clock: Callable[[], float]) -> float:
     """Seconds for so many steps."""
     wait_for_gpu()
@@ -87,14 +92,15 @@ def peak(device: torch.device, precision: str) -> float:
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     products = iter(lambda: a @ b, None)
-    timed(products, 3, time.perf_counter)  # warms up
-    return 2 * side**3 / statistics.median(timed(products, 1, time.perf_counter) for _ in range(10))
+    clock = clock_of(device)
+    timed(products, 3, clock)  # warms up
+    return 2 * side**3 / statistics.median(timed(products, 1, clock) for _ in range(10))
 
 
 def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
     """Seconds a step, round after round, of the three; and the operations of one."""
     device, size = torch.device(arguments.device), (arguments.size, arguments.size)
-    data = stack(Scenes(64, size=size), device=device)
+    data = stack(Scenes(max(64, arguments.batch_size), size=size), device=device)
     val = stack(Scenes(arguments.val, "val", size=size), device=device)
     net = build(arguments.net, len(data.classes), pretrained=arguments.pretrained)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -105,7 +111,7 @@ def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], flo
         "loop": train(copy.deepcopy(net), data, steps=10**6, **common),
         "judged": train(copy.deepcopy(net), data, steps=10**6, val=val, every=arguments.every, **common),
     }
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    clock = clock_of(device)
     for way in ways.values():
         timed(way, 3, clock)  # warms up
     times: dict[str, list[float]] = {name: [] for name in ways}
@@ -122,6 +128,7 @@ def checkpoint_seconds(net: nn.Module) -> float:
     moves.step()
     with tempfile.TemporaryDirectory() as folder:
         keeper = Keeper(Path(folder) / "a.pt", 0)
+        keeper.claim()
         for _ in range(5):
             begin = time.process_time()
             keeper.write({"net": net.state_dict(), "optimiser": moves.state_dict()})
@@ -150,7 +157,9 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     card = [torch.cuda.get_device_name()] if arguments.device != "cpu" else []
     print(machine(*card))
-    print(f"{arguments.net}, {arguments.batch_size} scenes of {arguments.size} a side, {arguments.precision}")
+    unit = "seconds of processor time" if arguments.device == "cpu" else "seconds"
+    what = f"{arguments.batch_size} scenes of {arguments.size} a side, {arguments.precision}, in {unit}"
+    print(f"{arguments.net}, {what}")
     times, count = measured(arguments)
     print(
         "          ms a step   images/s   share of the bare speed: median of the turns   of the fastest turns"

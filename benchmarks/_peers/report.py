@@ -36,7 +36,7 @@ def report(path: Path) -> None:
         here = [row for row in runs if row["machine"] == machine]
         for group in dict.fromkeys(key(row)[:3] for row in here):
             lengths = gathered([row for row in here if key(row)[:3] == group])
-            print(f"{table(group, lengths)}\n{verdict(lengths)}\n")
+            print(f"{table(group, lengths)}\n{verdict(lengths, group[2])}\n")
 
 
 def gathered(runs: list[Row]) -> dict[tuple[float, str], list[Row]]:
@@ -56,7 +56,10 @@ def table(group: tuple[Any, ...], lengths: dict[tuple[float, str], list[Row]]) -
     if done := [row for runs in lengths.values() for row in runs if "error" not in row]:
         rows.append(["all of class 0", "", f"{100 * done[0]['lazy']:.1f}", *[""] * 5])
     cannot = [f"{name}: {peer.without}" for name, peer in PEERS.items() if peer.without]
-    note = "%, mean ± standard deviation; seconds are of training alone, pictures being loaded counted"
+    note = (
+        "%, mean ± standard deviation; seconds are of training alone, pictures being loaded counted.\n"
+        "Boundary IoU counts the background, whose boundary is mostly the frame: an empty answer has some"
+    )
     if weights == "imagenet":
         note += f".\nEverybody has the same ImageNet weights. Cannot have them: {'; '.join(cannot)}"
     return Table(f"{data}, judged on {split}, {weights}", COLUMNS, rows, note)
@@ -72,16 +75,19 @@ def line(seconds: float, name: str, runs: list[Row]) -> list[str]:
     return [name, f"{seconds:g}", *map(spread, scores), *pace, seeds]
 
 
-def verdict(lengths: dict[tuple[float, str], list[Row]]) -> str:
-    """The first length of ours whose mean reaches that of the best peer after its longest training."""
+def verdict(lengths: dict[tuple[float, str], list[Row]], weights: str) -> str:
+    """Who is missing, and the first length of ours whose mean reaches the best peer's of the longest."""
     done = {what: runs for what, runs in lengths.items() if not any("error" in row for row in runs)}
     peers = [what for what in done if what[1] != OURS]
     if not peers or not (ours := [what for what in done if what[1] == OURS]):
         return "nothing to compare yet"
+    able = [name for name, peer in PEERS.items() if weights == "scratch" or not peer.without]
     longest = max(seconds for seconds, _ in peers)
     best = max((what for what in peers if what[0] == longest), key=lambda what: mean(done[what], "miou"))
     goal = mean(done[best], "miou")
-    said = f"The best peer after {longest:g} s, {best[1]}, has {100 * goal:.1f};"
+    absent = [name for name in able if (longest, name) not in done]
+    missing = f"Not measured here for {longest:g} s: {', '.join(absent)}.\n" if absent else ""
+    said = f"{missing}The best peer after {longest:g} s, {best[1]}, has {100 * goal:.1f};"
     for what in ours:
         if (reached := mean(done[what], "miou")) >= goal:
             share = mean(done[best], "used") / mean(done[what], "used")
