@@ -409,7 +409,7 @@ for name, scores in table.items():
 # | FCN-8s at once, as long | 75.8, 45.5 | 88.0, 14.2 | 43.3, 28.7 |
 # | the same, score layers only | 68.1, 32.3 | 83.6, 8.6 | 42.5, 26.7 |
 # | the same, from scratch | 7.9, 0.0 | 22.8, 0.0 | 4.4, 2.5 |
-# | all of one class | 7.9, 0.0 | 22.8, 0.0 | 1.6, 1.3 |
+# | all of class 0 | 7.9, 0.0 | 22.8, 0.0 | 1.6, 1.3 |
 #
 # Each skip helped in every seed, and both together more than training as long without them.
 
@@ -452,18 +452,18 @@ pictures(
 # |---|---|---|---|---|
 # | FCN-8s, 60 s | 91.2 ± 1.1 | 54.4 ± 0.5 | 55.3 ± 1.4 | 32.7 ± 2.0 |
 # | best other, 180 s | 89.7 ± 0.1, FPN | 47.0 ± 3.6, FPN | 48.3 ± 3.2, U-Net | 29.0 ± 2.2, MONAI's UNet |
-# | all of one class | 22.8 | 1.6 | 22.8 | 1.6 |
+# | all of class 0 | 22.8 | 1.6 | 22.8 | 1.6 |
 #
-# FPN and U-Net are those of segmentation_models.pytorch. From scratch, ours has the backbone `small`. The
-# columns from scratch come from a slower machine. With ImageNet weights ours has 89.8 and 50.4 after
-# 30 seconds (one seed): in a sixth of the time it is level with the best other on pets, and ahead on CamVid.
+# The pets are of three breeds. FPN and U-Net are those of segmentation_models.pytorch. From scratch, ours has
+# the backbone `small`; those columns come from a slower machine, and on CamVid one seed in three was behind
+# MONAI's.
 #
-# An older processor, without bfloat16, leaves little of the lead (one seed): with ImageNet weights 88.0
-# against FPN's 88.1 on pets and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against
-# 23.9.
+# Part of the lead is arithmetic: ours computes in bfloat16 where that is faster, theirs do not. On an older
+# processor without bfloat16 little is left (one seed): with ImageNet weights 88.0 against FPN's 88.1 on pets
+# and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against 23.9.
 #
-# Our settings were chosen for a minute, on validation pictures; their recipes are made for GPUs and hours.
-# With those, the order may be another.
+# Our settings were chosen for a minute, their recipes for GPUs and hours. With those, the order may be
+# another.
 
 # %% [markdown] tags=["concept"]
 # ## Any size

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: 3.4 million weights, ImageNet in a pip package, and quick without a GPU.
+"""EfficientNet-Lite0: 4.7 million weights, 3.4 without the last layer; ImageNet in a pip package.
 
 Reference:
     Tan, Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", 2019, table 1, in its
