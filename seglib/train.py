@@ -98,7 +98,7 @@ def train(
             training that goes on keeps what was chosen.
         checkpoint: file that holds everything needed to go on, written now and then. If it is there, the
             training goes on from it; on a CPU, with the same numbers as if it had never stopped.
-        checkpoint_seconds: at most this much is lost when the process is killed.
+        checkpoint_seconds: at most this much, and what is under way, is lost when the process is killed.
         resume: False begins anew and overwrites the checkpoint.
         compiled: let `torch.compile` make the net faster; None for on a GPU, if the steps left pay for it.
         previews: how many validation pictures `Step.preview` shows.
