@@ -77,8 +77,16 @@ class Task:
 
 
 def stages() -> nn.Sequential:
-    """EfficientNet-Lite0 with the packaged weights: five stages of strides 2, 4, 8, 16, 32."""
-    return nn.Sequential(*backbones.load("lite0").stages)
+    """EfficientNet-Lite0 with the packaged weights: five stages of strides 2, 4, 8, 16, 32.
+
+    Batch norm has PyTorch's momentum, as the encoders have that the tutorials use: with lite0's own, a tenth
+    of it, the averages of a short training lag behind.
+    """
+    body = nn.Sequential(*backbones.load("lite0").stages)
+    for layer in body.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 0.1
+    return body
 
 
 CHANNELS = (16, 24, 40, 112, 320)
