@@ -460,10 +460,10 @@ pictures(
 #
 # Part of the lead is arithmetic: ours computes in bfloat16 where that is faster, theirs do not. On an older
 # processor without bfloat16 little is left (one seed): with ImageNet weights 88.0 against FPN's 88.1 on pets
-# and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against 23.9.
+# and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against 23.9. On a third, slow but
+# with bfloat16: 90.3 against 90.1 and 50.2 against 40.4.
 #
-# Our settings were chosen for a minute, their recipes for GPUs and hours. With those, the order may be
-# another.
+# Our settings were chosen for a minute, their recipes for GPUs and hours.
 
 # %% [markdown] tags=["concept"]
 # ## Any size
