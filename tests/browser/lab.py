@@ -63,7 +63,14 @@ class Kernel:
     def execute(self, code: str, value: str = "None") -> str:
         """Run `code` and return the repr of the expression `value`."""
         ask = partial(self.client.execute, code, user_expressions={"value": value}, reply=True, timeout=30)
-        content = self.thread.submit(ask).result()["content"]
+
+        def answer() -> dict[str, Any] | None:
+            content: dict[str, Any] = self.thread.submit(ask).result()["content"]
+            return (
+                None if content["status"] == "aborted" else content
+            )  # the kernel drops what follows an error
+
+        content = until(answer, "the kernel takes a request", 10)
         assert content["status"] == "ok", content
         return content["user_expressions"]["value"]["data"]["text/plain"]
 
