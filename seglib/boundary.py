@@ -184,19 +184,18 @@ def _both(pred: Tensor, mask: Tensor, num_classes: int, ignore_index: int) -> tu
         )
     if not 1 <= num_classes <= VOID:
         raise ValueError(f"num_classes {num_classes} must be 1..{VOID}")
-    pred, mask = pred.cpu(), mask.cpu()
-    void = mask == ignore_index
     for name, values in (("pred", pred), ("mask", mask)):
         if values.is_floating_point():
             raise ValueError(
                 f"{name} is {values.dtype}; class indices are integers: take logits.argmax(dim=1)"
             )
-        values = values.long()
+    pred, mask = pred.cpu().long(), mask.cpu().long()  # neither bool nor int8 can hold 255
+    void = mask == ignore_index
+    for name, values in (("pred", pred), ("mask", mask)):
         wrong = values[~void & ((values < 0) | (values >= num_classes))]
         if len(wrong):
             raise ValueError(f"{name} holds the value {wrong[0]}; the classes are 0..{num_classes - 1}")
-    # As int64: neither bool nor int8 can hold 255.
-    return _array(pred.long().masked_fill(void, VOID)), _array(mask.long().masked_fill(void, VOID))
+    return _array(pred.masked_fill(void, VOID)), _array(mask.masked_fill(void, VOID))
 
 
 def _array(values: Tensor) -> Labels:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 
 from seglib.data.disk import writing
@@ -44,12 +45,21 @@ def write(path: Path, content: dict[str, Any]) -> None:
         part = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.part")
         try:
             with part.open("wb") as file:
-                _save(content, file)
+                _save(_plain(content), file)
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """The same with Python's numbers in place of NumPy's, which would have to be run to be read."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    return type(value)(map(_plain, value)) if type(value) in (list, tuple) else value
 
 
 def _save(content: dict[str, Any], file: BinaryIO) -> None:

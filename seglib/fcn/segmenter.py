@@ -106,7 +106,7 @@ class FCNSegmenter:
             "name": self.name,
             "enlarge": self.enlarge,
             "names": list(self.classes.names),
-            "colors": [[int(part) for part in color] for color in colors],
+            "colors": [list(color) for color in colors],
             "net": _kind(self.net),
             "settings": getattr(self.net, "settings", {}),
             "weights": {name: value.cpu() for name, value in self.net.state_dict().items()},

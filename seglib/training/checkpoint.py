@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from torch import Tensor, nn
 
 from seglib import tensor_files
@@ -143,12 +142,7 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
 
 
 def _copied(value: Any) -> Any:
-    """The same structure with its tensors copied to main memory: training goes on changing the originals.
-
-    NumPy's numbers become Python's: those of NumPy would have to be run to be read.
-    """
-    if isinstance(value, np.generic):
-        return value.item()
+    """The same structure with its tensors copied to main memory: training goes on changing the originals."""
     if isinstance(value, Tensor):
         return value.detach().to("cpu", copy=True)
     if isinstance(value, Mapping):

@@ -45,8 +45,7 @@ def checked_device(device: str | torch.device | None) -> torch.device:
     try:
         torch.empty(1, device=wanted)
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-        reason = str(error).strip().split("\n")[0]
-        raise ValueError(f"device={device!r} cannot be used here ({reason}); use 'cpu'") from None
+        raise ValueError(f"device={device!r} cannot be used here ({_reason(error)}); use 'cpu'") from None
     return torch.device(wanted)
 
 
@@ -119,9 +118,8 @@ def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> T
                 f"not even one picture of {size[0]} x {size[1]} fits into memory beside {name}; take smaller "
                 "pictures (size=...) or a smaller net"
             ) from None
-        reason = str(error).strip().split("\n")[0]
         raise ValueError(
-            f"{name} cannot take a picture {tuple(images.shape)} {images.dtype}: {reason}"
+            f"{name} cannot take a picture {tuple(images.shape)} {images.dtype}: {_reason(error)}"
         ) from error
     if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim != 4:
         what = (
@@ -159,11 +157,15 @@ def check_loss(loss: Loss, logits: Tensor, masks: Tensor) -> None:
                 f"the loss {name} of one picture of {tuple(masks.shape[1:])} does not fit into memory; take "
                 "smaller pictures (size=...) or a smaller net"
             ) from None
-        reason = str(error).strip().split("\n")[0]
         raise ValueError(
             f"the loss {name} cannot take logits {tuple(logits.shape)} {logits.dtype} and masks "
-            f"{tuple(masks.shape)} {masks.dtype}: {reason}"
+            f"{tuple(masks.shape)} {masks.dtype}: {_reason(error)}"
         ) from error
     if not isinstance(value, Tensor) or value.numel() != 1:
         what = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
         raise ValueError(f"the loss {name} gives {what}; it must give a tensor with one number")
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what went wrong."""
+    return str(error).strip().split("\n")[0]

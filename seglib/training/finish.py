@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from seglib.progress import tracked
 from seglib.training.step import Step
+
+
+def with_bar(steps: Iterable[Step], what: str = "training") -> Iterator[Step]:
+    """The same steps, with a bar; an interrupt, too, leaves a net in evaluation mode and a checkpoint."""
+    try:
+        yield from tracked(steps, 1, what, share=lambda step: step.done)
+    finally:
+        if close := getattr(steps, "close", None):
+            close()
 
 
 def finish(steps: Iterable[Step], what: str = "training") -> Step:
@@ -30,11 +39,7 @@ def finish(steps: Iterable[Step], what: str = "training") -> Step:
         >>> finish(train(Net(3, len(data.classes), 3, padding=1), data, steps=3, batch_size=2)).number
         3
     """
-    try:
-        final = deque(tracked(steps, 1, what, share=lambda step: step.done), maxlen=1)
-    finally:  # an interrupt between two steps, too, leaves a net in evaluation mode and a checkpoint
-        if close := getattr(steps, "close", None):
-            close()
+    final = deque(with_bar(steps, what), maxlen=1)
     if not final:
         raise ValueError(f"{what}: there was no step to do")
     return final[0]

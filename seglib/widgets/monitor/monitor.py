@@ -10,10 +10,11 @@ import torch
 import traitlets
 
 from seglib.attended import attended
+from seglib.training.finish import with_bar
 from seglib.training.step import Step
 from seglib.widgets.monitor import packing, reading, still
 from seglib.widgets.monitor.record import Record, memory
-from seglib.widgets.monitor.runner import Runner, with_bar
+from seglib.widgets.monitor.runner import Runner
 from seglib.widgets.shell import STYLE, Shell, module
 
 PERIOD = 1.0  # seconds between two messages to the browser: what it draws takes time from the training

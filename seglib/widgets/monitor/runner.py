@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from seglib.progress import tracked
 from seglib.training.step import Step
 
 LOOK = 0.05  # seconds between two looks of whoever waits
@@ -114,12 +113,3 @@ class Runner:
         self.stop()
         if self.thread is not None:
             self.thread.join(5)
-
-
-def with_bar(steps: Iterable[Step]) -> Iterator[Step]:
-    """The same steps, with a bar."""
-    try:
-        yield from tracked(steps, 1, "training", share=lambda step: step.done)
-    finally:
-        if close := getattr(steps, "close", None):
-            close()
