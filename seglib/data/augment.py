@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seglib.data.resample import Span, at_once, one_by_one
+from seglib.data.resample import GREY, Span, at_once, one_by_one
 from seglib.labels import VOID
 
 CHANCES = 8  # random numbers for each picture of a batch
-GREY = 128  # what lies outside of a picture; its mask is void there
 LUMA = torch.tensor([0.299, 0.587, 0.114])  # brightness of red, green and blue, ITU-R BT.601
 
 

@@ -16,6 +16,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 from torchvision.tv_tensors import Image
 
+GREY = 128  # what lies outside of a picture; its mask is void there
 Span = tuple[slice, slice]  # along one side: which pixels of the picture are seen, and where they come to lie
 
 

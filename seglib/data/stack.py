@@ -11,7 +11,7 @@ from torchvision.transforms.v2 import functional as V
 from torchvision.tv_tensors import Image, Mask
 
 from seglib.containers import free_memory
-from seglib.data.augment import GREY
+from seglib.data.resample import GREY
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.resample import resized
 from seglib.labels import VOID
