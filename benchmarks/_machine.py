@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import torchvision
 
-from seglib.profiles import cores
+from seglib.machine import cores
 
 
 def capability() -> str:

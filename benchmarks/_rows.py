@@ -8,7 +8,7 @@ from seglib.scores import Scores
 
 
 def rim(scores: Scores) -> float:
-    """Mean Boundary IoU in %, without the background: its boundary is mostly the frame of the picture."""
+    """Mean Boundary IoU in %, without the background: its boundary is mostly the frame of the image."""
     first = 0 if scores.classes.background is None else 1
     return 100 * float(scores.boundary_iou[first:].nanmean())
 

@@ -18,11 +18,10 @@ from torch import nn
 from seglib import backbones
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.scenes import Scenes
-from seglib.evaluate import evaluate
+from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN
 from seglib.regions.search import propose
-from seglib.segmenters import Constant
+from seglib.scenes import Scenes
 from seglib.tables import Table
 from seglib.train import train
 from seglib.training.finish import finish
@@ -45,7 +44,7 @@ class Bench:
     def __init__(self, name: str, asked: argparse.Namespace) -> None:
         self.name, self.asked = name, asked
         self.memory: dict[str, Result] = {}
-        self.data, self.val = part(name, "train", asked.pictures), part(name, "val", asked.judged)
+        self.data, self.val = part(name, "train", asked.images), part(name, "val", asked.judged)
         self.test, self.boxes = part(name, "test", asked.judged), given(self.data)
         height, width = SIZES[name]
         scale = min(1, (asked.side or math.inf) / max(height, width))
@@ -110,7 +109,7 @@ class Bench:
     def _kept(self, what: str, work: Callable[[], Result]) -> Result:
         """A result from the folder, or made and kept there."""
         asked, folder = self.asked, self.asked.folder
-        whole = f"{asked.pictures} of {asked.judged}, {asked.backbone}, {asked.steps} steps, {what}"
+        whole = f"{asked.images} of {asked.judged}, {asked.backbone}, {asked.steps} steps, {what}"
         whole += f", {asked.precision}"
         whole += f", {asked.side}" if asked.side else ""
         file = folder / self.name / f"{re.sub('[^a-z0-9]+', '-', whole.lower())}.json" if folder else None
@@ -154,13 +153,13 @@ class Bench:
         width = 5 + len(more)
         rows = [row + [""] * (width - len(row)) for row in rows]
         head = ["%", "mIoU", "Boundary IoU", "of full gain", "seconds", *more]
-        told = f"{self.name} test, {len(self.test)} pictures; trained on {len(self.data)}"
+        told = f"{self.name} test, {len(self.test)} images; trained on {len(self.data)}"
         note = "mean ± standard deviation over seeds; boundaries without the background's"
         print(Table(f"\n{title}: {told}", head, rows, note), flush=True)
 
 
 def part(name: str, split: str, number: int) -> SegmentationDataset:
-    """A split, or `number` pictures evenly spread over it."""
+    """A split, or `number` images evenly spread over it."""
     whole = Scenes(number, split=split) if name == "scenes" else load(name, split)
     whole = Objects(whole, THINGS) if name == "camvid" else whole
     return whole.subset(range(0, len(whole), max(len(whole) // number, 1))[:number])

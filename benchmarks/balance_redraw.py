@@ -22,7 +22,7 @@ from playwright.sync_api import Locator, Page
 from tests.browser.lab import Lab
 
 CODE = """\
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.widgets import BalanceBoard
 
 BalanceBoard(Scenes(60), axis="log", scheme="median frequency")"""

@@ -1,14 +1,14 @@
-"""Does the blur score find blurred pictures, in noise too, and which classes does a cut-off throw away?
+"""Does the blur score find blurred images, in noise too, and which classes does a cut-off throw away?
 
-Half of the pictures of the *test* splits, by chance, are blurred by a Gaussian of sigma 1, 2 or 3 pixels.
+Half of the images of the *test* splits, by chance, are blurred by a Gaussian of sigma 1, 2 or 3 pixels.
 Then noise of 10 grey levels is laid on none of them, on all of them, or on a half of its own ("some": there
-are noisy sharp pictures and clean blurred ones). The table is the area under the ROC curve, the mean over 200
+are noisy sharp images and clean blurred ones). The table is the area under the ROC curve, the mean over 200
 divisions into halves. The constants of `blur` were chosen on the training splits only.
 The aim is 0.95 on pets for sigma >= 2, with noise of 10 too.
 
-Then, on untouched pictures: what share of each class goes with the tenth that each score calls most blurred.
+Then, on untouched images: what share of each class goes with the tenth that each score calls most blurred.
 
-    SEGLIB_DATA=... python benchmarks/blur.py [--pictures 300]
+    SEGLIB_DATA=... python benchmarks/blur.py [--images 300]
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from seglib.data.balance import count
-from seglib.data.blur import blur, laplacian_variance, reblur
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.quality import class_shift
+from seglib.data.quality import blur, class_shift, laplacian_variance, reblur
 
 SCORES: dict[str, Callable[[Tensor], float]] = {
     "blur": blur,
@@ -50,15 +49,15 @@ def spoiled(image: Tensor, sigma: float, noise: float, rng: np.random.Generator)
 
 
 def measured(dataset: SegmentationDataset) -> dict[tuple[str, float, float], Array]:
-    """(score, sigma, noise) -> (N,); a picture that `blur` cannot judge counts as blurred."""
+    """(score, sigma, noise) -> (N,); an image that `blur` cannot judge counts as blurred."""
     table: dict[tuple[str, float, float], list[float]] = {}
     for index in range(len(dataset)):
         image, rng = dataset[index][0], np.random.default_rng(index)
         for sigma in (0, *SIGMAS):
             for noise in (0, 10):
-                picture = spoiled(image, sigma, noise, rng)
+                photo = spoiled(image, sigma, noise, rng)
                 for name, score in SCORES.items():
-                    table.setdefault((name, sigma, noise), []).append(score(picture))
+                    table.setdefault((name, sigma, noise), []).append(score(photo))
     return {key: np.nan_to_num(np.array(values), nan=1.0) for key, values in table.items()}
 
 
@@ -82,7 +81,7 @@ def detection(dataset: SegmentationDataset) -> None:
     """The table of areas."""
     scores = measured(dataset)
     cases = [(noise, sigma) for noise in NOISES for sigma in SIGMAS]
-    print(f"\n{dataset.name} {dataset.split}, {len(dataset)} pictures: area under the ROC curve")
+    print(f"\n{dataset.name} {dataset.split}, {len(dataset)} images: area under the ROC curve")
     print(f"{'noise':16}" + "".join(f"{noise:>8}" for noise, _ in cases))
     print(f"{'sigma':16}" + "".join(f"{sigma:8}" for _, sigma in cases))
     for name in SCORES:
@@ -91,7 +90,7 @@ def detection(dataset: SegmentationDataset) -> None:
         if name == "blur":
             print(f"{'  95 % are above':16}" + "".join(f"{np.quantile(area, 0.05):8.3f}" for area in each))
     judged = min(np.mean(scores["blur", sigma, noise] < 1) for sigma in (0, *SIGMAS) for noise in (0, 10))
-    print(f"pictures that `blur` can judge, at least: {100 * judged:.1f} %")
+    print(f"images that `blur` can judge, at least: {100 * judged:.1f} %")
 
 
 def shift(dataset: SegmentationDataset) -> None:
@@ -104,20 +103,20 @@ def shift(dataset: SegmentationDataset) -> None:
 
 
 def speed(dataset: SegmentationDataset) -> None:
-    """Milliseconds a picture."""
+    """Milliseconds an image."""
     images = [dataset[index][0] for index in range(min(len(dataset), 30))]
     for name, score in SCORES.items():
         start = time.process_time()
         for image in images:
             score(image)
-        print(f"{name:16}{1e3 * (time.process_time() - start) / len(images):8.1f} ms a picture")
+        print(f"{name:16}{1e3 * (time.process_time() - start) / len(images):8.1f} ms an image")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pictures", type=int, default=300, help="of each test split, at most")
+    parser.add_argument("--images", type=int, default=300, help="of each test split, at most")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     print(f"OpenCV {cv2.__version__}, scikit-image {skimage.__version__}, {platform.machine()}")
@@ -126,7 +125,7 @@ def main() -> None:
             print(f"\n{name}: not found; set SEGLIB_DATA to a folder that holds it")
             continue
         dataset = load(name, "test", length=100) if name == "scenes" else load(name, "test")
-        detection(dataset.subset(range(min(len(dataset), arguments.pictures))))
+        detection(dataset.subset(range(min(len(dataset), arguments.images))))
         shift(dataset)
     speed(load("scenes", "test", length=30))
 

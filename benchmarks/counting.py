@@ -33,7 +33,7 @@ from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import FileDataset
 from seglib.data.images import read_labels
-from seglib.data.pets import Pets
+from seglib.data.photographs import Pets
 
 
 def file(dataset: SegmentationDataset) -> None:
@@ -68,7 +68,7 @@ def seconds(call: Callable[[SegmentationDataset], object], dataset: Segmentation
 
 
 def copied(dataset: FileDataset, folder: Path, number: int = 2000) -> FileDataset:
-    """The same data set with many masks, whose pictures are not looked at."""
+    """The same data set with many masks, whose images are not looked at."""
     samples = []
     for place in range(number):
         sample = dataset.samples[place % len(dataset)]

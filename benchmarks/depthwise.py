@@ -1,7 +1,7 @@
 """What does `seglib.backbones.depthwise` gain over PyTorch: layer by layer, and in a whole step?
 
 A layer: the backward pass of each depthwise convolution of EfficientNet-Lite0 that has a stride or a kernel
-of 5 x 5, for a batch of 8 pictures of 193 x 193, bfloat16, channels_last. A step: forward and backward of
+of 5 x 5, for a batch of 8 images of 193 x 193, bfloat16, channels_last. A step: forward and backward of
 FCN-8s on EfficientNet-Lite0, in float32, in bfloat16 with PyTorch's own, and with ours. All in turns, in one
 process; the best of the rounds, in processor time, so that other work on the machine matters less.
 

@@ -1,7 +1,7 @@
-"""Which pictures come twice in the real data sets, and how far are altered copies from their originals?
+"""Which images come twice in the real data sets, and how far are altered copies from their originals?
 
 Needs SEGLIB_DATA. Prints, for each data set: pairs across its splits and within them; the bits that differ
-(of 64, in the worse of two hashes) between a picture and altered copies; for CamVid, what a split by chance
+(of 64, in the worse of two hashes) between an image and altered copies; for CamVid, what a split by chance
 would leak.
 
     SEGLIB_DATA=... python benchmarks/duplicates.py [--copies 80]
@@ -17,28 +17,29 @@ import numpy as np
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
-from seglib.data import duplicates, splits
+from seglib.data import dataset as splits
+from seglib.data import duplicates
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import FileDataset
 
 
-def jpeg(picture: Image.Image, quality: int) -> Image.Image:
+def jpeg(image: Image.Image, quality: int) -> Image.Image:
     """Saved and opened again."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer)
 
 
 COPIES = {
-    "JPEG quality 50": lambda picture: jpeg(picture, 50),
-    "JPEG quality 20": lambda picture: jpeg(picture, 20),
-    "half the size": lambda picture: picture.resize((picture.width // 2, picture.height // 2)),
-    "1.5 times the size": lambda picture: picture.resize((picture.width * 3 // 2, picture.height * 3 // 2)),
-    "224 x 224": lambda picture: picture.resize((224, 224)),
-    "half the size, then JPEG 60": lambda picture: jpeg(COPIES["half the size"](picture), 60),
-    "5 % cropped (not claimed)": lambda picture: picture.crop(
-        (picture.width // 20, picture.height // 20, picture.width * 19 // 20, picture.height * 19 // 20)
+    "JPEG quality 50": lambda image: jpeg(image, 50),
+    "JPEG quality 20": lambda image: jpeg(image, 20),
+    "half the size": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "1.5 times the size": lambda image: image.resize((image.width * 3 // 2, image.height * 3 // 2)),
+    "224 x 224": lambda image: image.resize((224, 224)),
+    "half the size, then JPEG 60": lambda image: jpeg(COPIES["half the size"](image), 60),
+    "5 % cropped (not claimed)": lambda image: image.crop(
+        (image.width // 20, image.height // 20, image.width * 19 // 20, image.height * 19 // 20)
     ),
 }
 
@@ -51,14 +52,14 @@ def bits(a: tuple[int, int], b: tuple[int, int]) -> int:
 def altered(dataset: SegmentationDataset, count: int) -> None:
     """How far altered copies are from their originals."""
     some = random.Random(0).sample(range(len(dataset)), min(count, len(dataset)))
-    pictures = [to_pil_image(dataset[index][0]) for index in some]
+    images = [to_pil_image(dataset[index][0]) for index in some]
     for name, alter in COPIES.items():
-        far = [bits(duplicates.hashes(alter(one).convert("RGB")), duplicates.hashes(one)) for one in pictures]
+        far = [bits(duplicates.hashes(alter(one).convert("RGB")), duplicates.hashes(one)) for one in images]
         print(f"  {name:28} median {np.median(far):2.0f}, at most {max(far)}")
 
 
 def by_chance(parts: list[FileDataset]) -> None:
-    """What leaks if all pictures are divided by the hash of their names."""
+    """What leaks if all images are divided by the hash of their names."""
     samples = {sample.id: sample for part in parts for sample in part.samples}
     division = {
         split: FileDataset(
@@ -72,7 +73,7 @@ def by_chance(parts: list[FileDataset]) -> None:
     }
     sizes = " / ".join(str(len(part)) for part in division.values())
     print(f"  divided by chance: {sizes}, {len(pairs)} pairs across splits,", end=" ")
-    print(f"{len(twins)} of {len(division['test'])} test pictures have a twin in train")
+    print(f"{len(twins)} of {len(division['test'])} test images have a twin in train")
 
 
 def main() -> None:

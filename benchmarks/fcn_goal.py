@@ -3,7 +3,7 @@
 Settings were chosen on the validation splits (`--split val`); the numbers that count are of the official test
 lists, on which nothing was chosen. Goals: mIoU .90 on pets (background, cat, dog; the fur line is void) in
 120 s on 2 cores, and .60 on CamVid (11 classes, 320x240) in 600 s. FCN-8 is published at 57.0 on CamVid, at
-twice the resolution. Where pets are an excerpt, the number of pictures tells. The clock of `train` runs from
+twice the resolution. Where pets are an excerpt, the number of images tells. The clock of `train` runs from
 the call to the last step: decoding is counted, pauses are not.
 
     SEGLIB_DATA=... python benchmarks/fcn_goal.py [--data pets camvid] [--split test] [--seeds 3]
@@ -22,9 +22,8 @@ from _machine import machine
 from seglib import backbones
 from seglib.data.augment import Augment
 from seglib.data.catalog import found, load
-from seglib.evaluate import evaluate
+from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
-from seglib.segmenters import Constant
 from seglib.train import train
 from seglib.training.finish import finish
 from seglib.training.optimise import cosine
@@ -63,7 +62,7 @@ def run(name: str, split: str, seeds: int, seconds: float | None) -> None:
     """One data set, every seed."""
     data, judge = load(name, "train"), load(name, split)
     settings = SETTINGS[name] | ({"seconds": seconds} if seconds else {})
-    print(f"\n{name}: {len(data)} training pictures, judged on {len(judge)} of {split}; {settings}")
+    print(f"\n{name}: {len(data)} training images, judged on {len(judge)} of {split}; {settings}")
     results = []
     for seed in range(seeds):
         torch.manual_seed(seed)

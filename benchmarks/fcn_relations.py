@@ -29,11 +29,10 @@ from _rows import held, rim, spread
 from seglib import backbones
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.scenes import Scenes
-from seglib.data.stack import Stack, stack
-from seglib.evaluate import evaluate
+from seglib.data.in_memory import Stack, stack
+from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
-from seglib.segmenters import Constant
+from seglib.scenes import Scenes
 from seglib.tables import Table
 from seglib.train import train
 from seglib.training.finish import finish
@@ -46,7 +45,7 @@ Row = dict[str, tuple[float, float]]
 
 
 def splits(name: str) -> tuple[Stack, SegmentationDataset]:
-    """The training pictures, decoded, and the test split."""
+    """The training images, decoded, and the test split."""
     if name == "scenes":
         return stack(Scenes(240, split="train"), size=SIZES[name]), Scenes(120, split="test")
     return stack(load(name, "train"), size=SIZES[name]), load(name, "test")
@@ -84,7 +83,7 @@ def report(name: str, test: SegmentationDataset, runs: list[Row]) -> None:
     lazy = evaluate(Constant(0), test)
     rows = [[net, *(spread([run[net][k] for run in runs]) for k in (0, 1))] for net in runs[0]]
     rows.append([f"all {test.classes.names[0]}", f"{100 * lazy.mean_iou:.1f}", f"{rim(lazy):.1f}"])
-    print(Table(f"\n{name} test, {len(test)} pictures, %", ["", "mIoU", "Boundary IoU"], rows, lazy.policy))
+    print(Table(f"\n{name} test, {len(test)} images, %", ["", "mIoU", "Boundary IoU"], rows, lazy.policy))
     for better, worse in (
         ("FCN-16s", "FCN-32s"), ("FCN-8s", "FCN-16s"), ("FCN-8s", "FCN-32s, as long"),
         ("FCN-8s at once", "from scratch"), ("FCN-8s at once", "score layers only"),

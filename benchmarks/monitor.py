@@ -27,7 +27,7 @@ import torch
 from IPython.display import display
 from torch import nn
 from seglib import backbones, fcn
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.train import train
 from seglib.widgets import Monitor
 

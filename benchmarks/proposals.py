@@ -6,7 +6,7 @@ with the boxes of both, each box counted once; only ours have masks, in whose ov
 Both get one thread and take turns; seconds are processor time. Strategies were chosen on the train splits.
 
     SEGLIB_DATA=... taskset -c 1 python benchmarks/proposals.py
-        [--data pets camvid] [--split test] [--pictures 40]
+        [--data pets camvid] [--split test] [--images 40]
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OBJECTS = {"pets": ("cat", "dog"), "camvid": ("car", "pedestrian", "bicyclist", 
 NUMBER = 2000
 
 
-class Picture(NamedTuple):
+class AnnotatedImage(NamedTuple):
     """A photograph with the objects in it."""
 
     image: Tensor  # (3, H, W) uint8
@@ -46,14 +46,14 @@ class Picture(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one method made of one picture."""
+    """What one method made of one image."""
 
     seconds: float
     boxes: Tensor  # (R, M) overlap by number
     masks: Tensor | None
 
 
-def pictures(dataset: SegmentationDataset, number: int, smallest: int) -> Iterator[Picture]:
+def images(dataset: SegmentationDataset, number: int, smallest: int) -> Iterator[AnnotatedImage]:
     """Photographs from all over the data set that show an object."""
     kinds = [dataset.classes.index(name) for name in OBJECTS[dataset.name]]
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).astype(int).tolist():
@@ -66,7 +66,7 @@ def pictures(dataset: SegmentationDataset, number: int, smallest: int) -> Iterat
         else:
             objects = [piece for kind in kinds for piece in pieces(mask == kind, smallest)]
         if objects:
-            yield Picture(image, torch.stack(objects), mask == VOID)
+            yield AnnotatedImage(image, torch.stack(objects), mask == VOID)
 
 
 def pieces(mask: Tensor, smallest: int) -> list[Tensor]:
@@ -76,13 +76,13 @@ def pieces(mask: Tensor, smallest: int) -> list[Tensor]:
     return [piece for piece in found if piece.sum() >= smallest]
 
 
-def ours(picture: Picture, strategies: tuple, number: int) -> Found:
+def ours(image: AnnotatedImage, strategies: tuple, number: int) -> Found:
     start = time.process_time()
-    proposals = propose(picture.image, number, strategies=strategies)
+    proposals = propose(image.image, number, strategies=strategies)
     found = proposals.boxes
     seconds = time.process_time() - start
-    by_box = boxes.iou(distinct(found), boxes.from_masks(picture.objects))
-    by_mask = proposals.overlaps_many(picture.objects, picture.void)
+    by_box = boxes.iou(distinct(found), boxes.from_masks(image.objects))
+    by_mask = proposals.overlaps_many(image.objects, image.void)
     return Found(seconds, overlap_by_number(by_box), overlap_by_number(by_mask))
 
 
@@ -92,8 +92,8 @@ def distinct(found: Tensor) -> Tensor:
     return found[np.sort(first)]
 
 
-def opencv(picture: Picture) -> Found:
-    image = np.ascontiguousarray(picture.image.permute(1, 2, 0).numpy()[..., ::-1])  # blue, green, red
+def opencv(photo: AnnotatedImage) -> Found:
+    image = np.ascontiguousarray(photo.image.permute(1, 2, 0).numpy()[..., ::-1])  # blue, green, red
     start = time.process_time()
     search = cv2.ximgproc.segmentation.createSelectiveSearchSegmentation()
     search.setBaseImage(image)
@@ -101,7 +101,7 @@ def opencv(picture: Picture) -> Found:
     found = torch.from_numpy(search.process().astype(np.int64))  # x, y, width, height
     seconds = time.process_time() - start
     found[:, 2:] += found[:, :2]
-    return Found(seconds, overlap_by_number(boxes.iou(found, boxes.from_masks(picture.objects))), None)
+    return Found(seconds, overlap_by_number(boxes.iou(found, boxes.from_masks(photo.objects))), None)
 
 
 def line(name: str, best: list[Tensor], numbers: list[int]) -> str:
@@ -111,26 +111,26 @@ def line(name: str, best: list[Tensor], numbers: list[int]) -> str:
 
 
 def compare(dataset: SegmentationDataset, number: int, smallest: int) -> None:
-    """Both methods on the same pictures, in turns."""
-    methods: dict[str, Callable[[Picture], Found]] = {
-        "FAST, 2000": lambda picture: ours(picture, FAST, NUMBER),
-        "QUALITY, all": lambda picture: ours(picture, QUALITY, 10**6),
+    """Both methods on the same images, in turns."""
+    methods: dict[str, Callable[[AnnotatedImage], Found]] = {
+        "FAST, 2000": lambda image: ours(image, FAST, NUMBER),
+        "QUALITY, all": lambda image: ours(image, QUALITY, 10**6),
         "OpenCV Quality": opencv,
     }
     found: dict[str, list[Found]] = {name: [] for name in methods}
-    for picture in tracked(pictures(dataset, number, smallest), number, dataset.name):
+    for image in tracked(images(dataset, number, smallest), number, dataset.name):
         for name, method in methods.items():
-            found[name].append(method(picture))
+            found[name].append(method(image))
     theirs = found["OpenCV Quality"]
     count = sum(one.boxes.shape[1] for one in theirs)
     print(
-        f"\n{dataset.name} {dataset.split}: {len(theirs)} pictures, "
+        f"\n{dataset.name} {dataset.split}: {len(theirs)} images, "
         f"{count} objects of {smallest} pixels or more"
     )
     for name, results in found.items():
         seconds = [one.seconds for one in results]
         spread = f"{min(seconds):.2f} to {max(seconds):.2f}"
-        print(f"  {name}: {np.mean(seconds):.2f} s a picture (median {np.median(seconds):.2f}, {spread})")
+        print(f"  {name}: {np.mean(seconds):.2f} s an image (median {np.median(seconds):.2f}, {spread})")
     for name, results in found.items():
         report(name, results, theirs)
 
@@ -153,7 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", nargs="+", default=list(OBJECTS), choices=list(OBJECTS))
     parser.add_argument("--split", default="test")
-    parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--smallest", type=int, default=100)
     chosen = parser.parse_args()
     if not hasattr(cv2, "ximgproc"):
@@ -165,7 +165,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     print(machine(f"OpenCV {cv2.__version__}, one thread each"))
     for name in chosen.data:
-        compare(load(name, split=chosen.split), chosen.pictures, chosen.smallest)
+        compare(load(name, split=chosen.split), chosen.images, chosen.smallest)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How time and memory of the region pipeline grow with the number of pictures and of regions.
+"""How time and memory of the region pipeline grow with the number of images and of regions.
 
-Each number has a process of its own with an empty cache. Pictures: all of `fit`, one process, 60 regions
-each. Regions: `predict`, per picture of 320 x 240 pixels.
+Each number has a process of its own with an empty cache. Images: all of `fit`, one process, 60 regions
+each. Regions: `predict`, per image of 320 x 240 pixels.
 
     python benchmarks/region_growth.py [--precision float32]
 """
@@ -20,22 +20,22 @@ from itertools import pairwise
 
 from _machine import machine
 
-from seglib.data.scenes import Scenes
 from seglib.regions.features import RegionFeatures
 from seglib.regions.segmenter import RegionSegmenter
+from seglib.scenes import Scenes
 from seglib.tables import Table
 
 
 def growth(precision: str) -> None:
-    """Seconds and memory for each number of pictures and of regions, each in a process of its own."""
+    """Seconds and memory for each number of images and of regions, each in a process of its own."""
     rows = []
-    for what, numbers in (("pictures", (20, 40, 80)), ("regions", (250, 500, 1000, 2000))):
+    for what, numbers in (("images", (20, 40, 80)), ("regions", (250, 500, 1000, 2000))):
         steps = [_step(precision, what, number) for number in numbers]
         rows += [[f"{n:.0f} {what}", f"{seconds:.2f}", f"{peak:.0f}"] for n, seconds, peak in steps]
         for (n, seconds, peak), (more, longer, higher) in pairwise(steps):
             print(f"{n:.0f} -> {more:.0f} {what}: {more / n:.2f} times as many, "
                   f"{longer / seconds:.2f} times the time, {higher - peak:+.0f} MB", flush=True)  # fmt: skip
-    told = "pictures: all of fit, one process, nothing known, 60 regions each; regions: predict, per picture"
+    told = "images: all of fit, one process, nothing known, 60 regions each; regions: predict, per image"
     print(Table("\ngrowth", ["", "seconds", "peak MB"], rows, told))
 
 
@@ -50,17 +50,17 @@ def _step(precision: str, what: str, number: int) -> tuple[float, float, float]:
 
 
 def one(what: str, number: int, precision: str) -> None:
-    """What `_step` reads. Pictures have 320 x 240 pixels; a plain one has fewer regions than asked for."""
-    data = Scenes(number if what == "pictures" else 4, size=(240, 320))
-    features = RegionFeatures(size=64 if what == "pictures" else 96, precision=precision)
+    """What `_step` reads. Images have 320 x 240 pixels; a plain one has fewer regions than asked for."""
+    data = Scenes(number if what == "images" else 4, size=(240, 320))
+    features = RegionFeatures(size=64 if what == "images" else 96, precision=precision)
     mine, began = RegionSegmenter(data.classes, features=features, number=60), time.perf_counter()
     mine.fit(data, data.subset(range(2)), jobs=1)
     many, seconds = number, time.perf_counter() - began
     if what == "regions":
         mine.looker = dataclasses.replace(mine.looker, number=number)
-        pictures = [data[index][0] for index in range(2)]
-        many = sum(len(mine.looker.propose(image)) for image in pictures) / len(pictures)
-        for image in pictures:
+        images = [data[index][0] for index in range(2)]
+        many = sum(len(mine.looker.propose(image)) for image in images) / len(images)
+        for image in images:
             mine.predict(image)
         seconds = sum(mine.seconds_by_stage.values())
     print(many, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

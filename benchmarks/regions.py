@@ -1,19 +1,19 @@
 """Full box, foreground or both: what region features are worth, and where their time goes, beside FCN-8s.
 
-For each data set and seed a segmenter is fitted with each kind of features, on the same pictures: the full
+For each data set and seed a segmenter is fitted with each kind of features, on the same images: the full
 box, the foreground, both joined; and again with a foreground pathway that was fine-tuned on foregrounds
-(SDS's net B). The seed draws the training pictures, the ranking of the proposals and the first negatives. The
+(SDS's net B). The seed draws the training images, the ranking of the proposals and the first negatives. The
 threshold is chosen on the validation split; the test split is only judged. Published, VOC 2011 val: full
-43.0, foreground 43.7, joined 47.9 (R-CNN, table 5). FCN-8s learns from the same pictures, and is timed on the
+43.0, foreground 43.7, joined 47.9 (R-CNN, table 5). FCN-8s learns from the same images, and is timed on the
 same ones; published, it is about 10 points better and 286 times faster than SDS at 2000 regions, 114 times
 counting the nets alone (FCN, table 3).
 
-    SEGLIB_DATA=... python benchmarks/regions.py [--data scenes pets camvid] [--seeds 3] [--pictures 120]
+    SEGLIB_DATA=... python benchmarks/regions.py [--data scenes pets camvid] [--seeds 3] [--images 120]
                                                  [--judged 60] [--number 250] [--size 96] [--steps 80]
                                                  [--fcn 150]
 
 Proposals and features stay in SEGLIB_CACHE, so that a run that was stopped goes on. `region_growth.py` has
-time and memory by pictures and regions.
+time and memory by images and regions.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ from torch import Tensor
 from seglib import backbones
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.scenes import Scenes
-from seglib.evaluate import evaluate
+from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.labels import Classes
 from seglib.regions.examples import resized
@@ -40,7 +39,7 @@ from seglib.regions.finetune import finetune
 from seglib.regions.segmenter import RegionSegmenter
 from seglib.regions.selection import paste
 from seglib.regions.stages import Stages
-from seglib.segmenters import Constant
+from seglib.scenes import Scenes
 from seglib.tables import Table
 from seglib.train import train as steps_of
 from seglib.training.finish import finish
@@ -65,14 +64,14 @@ class FromDisk:
 
 
 def split(name: str, part: str, number: int) -> SegmentationDataset:
-    """A split, or `number` pictures evenly spread over it, from the first to the last."""
+    """A split, or `number` images evenly spread over it, from the first to the last."""
     whole = Scenes(number, split=part) if name == "scenes" else load(name, part)
     picked = torch.linspace(0, len(whole) - 1, min(number, len(whole)), dtype=torch.double)
     return whole.subset(picked.round().long().tolist())
 
 
 def drawn(name: str, number: int, seed: int) -> SegmentationDataset:
-    """`number` training pictures by chance."""
+    """`number` training images by chance."""
     whole = Scenes(2 * number) if name == "scenes" else load(name, "train")
     chance = torch.Generator().manual_seed(seed)
     return whole.subset(torch.randperm(len(whole), generator=chance)[:number].tolist())
@@ -80,7 +79,7 @@ def drawn(name: str, number: int, seed: int) -> SegmentationDataset:
 
 def scores_of_kinds(name: str, asked: argparse.Namespace, seed: int) -> Row:
     """(mIoU, Boundary IoU) in % of every kind of features, for one seed."""
-    train, val = drawn(name, asked.pictures, seed), split(name, "val", asked.judged)
+    train, val = drawn(name, asked.images, seed), split(name, "val", asked.judged)
     test, result = split(name, "test", asked.judged), {}
 
     def run(label: str, kind: Kind, features: RegionFeatures) -> RegionSegmenter:
@@ -110,7 +109,7 @@ def scores_of_kinds(name: str, asked: argparse.Namespace, seed: int) -> Row:
 
 
 def fcn(train: SegmentationDataset, classes: Classes, steps: int, seed: int, precision: str) -> FCNSegmenter:
-    """FCN-8s, trained on the same pictures and from the same ImageNet weights."""
+    """FCN-8s, trained on the same images and from the same ImageNet weights."""
     torch.manual_seed(seed)
     net = FCN(backbones.load("lite0"), len(classes), 8)
     size = (240, 320) if train.name == "camvid" else (192, 192)
@@ -119,15 +118,15 @@ def fcn(train: SegmentationDataset, classes: Classes, steps: int, seed: int, pre
     return FCNSegmenter(net, classes)
 
 
-def speed(mine: RegionSegmenter, net: FCNSegmenter, test: SegmentationDataset, pictures: int = 4) -> None:
-    """Seconds per picture by stage, nothing from the disk, beside FCN-8s on the same pictures."""
-    images = [test[index][0] for index in range(min(pictures, len(test)))]
+def speed(mine: RegionSegmenter, net: FCNSegmenter, test: SegmentationDataset, photos: int = 4) -> None:
+    """Seconds per image by stage, nothing from the disk, beside FCN-8s on the same images."""
+    images = [test[index][0] for index in range(min(photos, len(test)))]
     net.predict(images[0])
     began = time.perf_counter()
     for image in images:
         net.predict(image)
     other = (time.perf_counter() - began) / len(images)
-    print(f"  {test.name}: FCN-8s {other:.3f} s a picture", flush=True)
+    print(f"  {test.name}: FCN-8s {other:.3f} s an image", flush=True)
     known = mine.looker
     for number in (known.number, LARGE):
         mine.looker, mine.stages = dataclasses.replace(known, number=number), Stages()
@@ -148,7 +147,7 @@ def report(name: str, asked: argparse.Namespace, runs: list[Row]) -> None:
     lazy = evaluate(Constant(test.classes.background or 0), test)
     rows = [[kind, *(spread([run[kind][k] for run in runs]) for k in (0, 1))] for kind in runs[0]]
     rows.append([lazy.name, f"{100 * lazy.mean_iou:.1f}", f"{rim(lazy):.1f}"])
-    print(Table(f"\n{name} test, {len(test)} pictures, %", ["", "mIoU", "Boundary IoU"], rows, lazy.policy))
+    print(Table(f"\n{name} test, {len(test)} images, %", ["", "mIoU", "Boundary IoU"], rows, lazy.policy))
     for better, worse in (
         ("joined", "full"), ("joined", "foreground"), ("foreground", "full"),
         ("foreground, fine-tuned", "foreground"), ("joined, fine-tuned", "joined"),
@@ -165,7 +164,7 @@ def main() -> None:
         "--data", nargs="+", default=["scenes", *(n for n in ("pets", "camvid") if n in found())]
     )
     for option, number in (
-        ("seeds", 3), ("pictures", 120), ("judged", 60), ("number", 250), ("size", 96), ("steps", 80),
+        ("seeds", 3), ("images", 120), ("judged", 60), ("number", 250), ("size", 96), ("steps", 80),
         ("fcn", 150),
     ):  # fmt: skip
         parser.add_argument(f"--{option}", type=int, default=number)

@@ -1,9 +1,9 @@
-"""How fast are the built-in pictures drawn? At 160x160 the aim is 60 a second on one core.
+"""How fast are the built-in images drawn? At 160x160 the aim is 60 a second on one core.
 
 Counts CPU time, since other work may share the cores; the best of several rounds; image, mask and instances
-together. With --sheet it also writes a contact sheet: pictures above, the same with their masks below.
+together. With --sheet it also writes a contact sheet: images above, the same with their masks below.
 
-    python benchmarks/scenes.py [--rounds 5] [--pictures 40] [--sheet sheet.png]
+    python benchmarks/scenes.py [--rounds 5] [--images 40] [--sheet sheet.png]
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import torch
 from torchvision.io import write_png
 from torchvision.utils import make_grid
 
-from seglib.data.scenes import CLASSES, Scenes
 from seglib.draw import overlay
+from seglib.scenes import CLASSES, Scenes
 
 SIZES = [(160, 160), (320, 320), (480, 640)]
 
 
-def pictures_per_second(dataset: Scenes, rounds: int) -> float:
-    """The best of several rounds through the data set, in pictures per second of CPU time."""
+def images_per_second(dataset: Scenes, rounds: int) -> float:
+    """The best of several rounds through the data set, in images per second of CPU time."""
     dataset.scene(0)  # what is drawn once and kept
     best = float("inf")
     for _ in range(rounds):
@@ -51,7 +51,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=40)
+    parser.add_argument("--images", type=int, default=40)
     parser.add_argument("--sheet", metavar="FILE.png")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
@@ -59,8 +59,8 @@ def main() -> None:
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, ", end="")
     print(f"numpy {np.__version__}, OpenCV {cv2.__version__}, one thread")
     for size in SIZES:
-        speed = pictures_per_second(Scenes(arguments.pictures, "val", size), arguments.rounds)
-        print(f"{size[0]:4} x {size[1]:4}: {speed:6.1f} pictures/s of CPU time, {1000 / speed:6.1f} ms each")
+        speed = images_per_second(Scenes(arguments.images, "val", size), arguments.rounds)
+        print(f"{size[0]:4} x {size[1]:4}: {speed:6.1f} images/s of CPU time, {1000 / speed:6.1f} ms each")
     if arguments.sheet:
         contact_sheet(arguments.sheet)
 

@@ -3,8 +3,8 @@
 In turns, in one process, with the same net, precision and optimiser:
 
     bare     forward, backward and step, again and again on one batch that lies ready
-    loop     `train`: other pictures each time, augmented, gradients clipped, the loss looked at
-    judged   the same with a validation on `--val` pictures every `--every` steps, whose forward passes are
+    loop     `train`: other images each time, augmented, gradients clipped, the loss looked at
+    judged   the same with a validation on `--val` images every `--every` steps, whose forward passes are
              included
 
 The aim is 0.95 on a CPU and 0.9 on a GPU. On a CPU processor time is compared, which other work on the
@@ -33,9 +33,9 @@ from _machine import machine
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from seglib.data.scenes import Scenes
-from seglib.data.stack import Stack, stack
+from seglib.data.in_memory import Stack, stack
 from seglib.losses import cross_entropy
+from seglib.scenes import Scenes
 from seglib.train import train
 from seglib.train_command import build
 from seglib.training.checkpoint import Keeper

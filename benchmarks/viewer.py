@@ -1,4 +1,4 @@
-"""How long from a key on the mask viewer's opacity slider until the picture's pixels have changed?
+"""How long from a key on the mask viewer's opacity slider until the image's pixels have changed?
 
 In a real JupyterLab in a real, headless Chromium without a GPU, at 1:1 on the page, 21 classes. The clock
 starts with the key's own time stamp. It stops when a pixel that is read back from the canvas, once the frame
@@ -20,7 +20,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.lab import Lab, Notebook
 
-PICTURE = ".seglib-canvas canvas"
+IMAGE = ".seglib-canvas canvas"
 CODE = """\
 import torch
 from seglib.labels import Classes
@@ -30,7 +30,7 @@ size = {size}
 random = torch.Generator().manual_seed(0)
 coarse = torch.randint(0, 21, (1, 1, 16, 16), generator=random).float()
 mask = torch.nn.functional.interpolate(coarse, size=(size, size))[0, 0].byte()
-mask[:40, :40] = 2  # an orange corner on a dark picture: one percent of opacity changes its value
+mask[:40, :40] = 2  # an orange corner on a dark image: one percent of opacity changes its value
 image = torch.randint(0, 60, (3, size, size), generator=random).byte()
 classes = Classes.of("background", *[f"class {{k}}" for k in range(1, 21)])
 MaskViewer(image, mask, classes=classes, height=size)"""
@@ -64,17 +64,17 @@ NOTHING = """() => {
 
 
 def opened(lab: Lab, browser: Browser, size: int) -> Notebook:
-    """A notebook that shows a picture of size x size pixels."""
+    """A notebook that shows an image of size x size pixels."""
     cell = nbformat.v4.new_code_cell(CODE.format(size=size))
     page = browser.new_page()
     page.set_viewport_size({"width": size + 500, "height": size + 200})
     notebook = lab.open(page, nbformat.v4.new_notebook(cells=[cell]), f"viewer-{size}.ipynb")
     notebook.run_all()
-    page.locator(PICTURE).first.wait_for()
+    page.locator(IMAGE).first.wait_for()
     return notebook
 
 
-def times(notebook: Notebook, control: str, keys: list[str], canvas: str = PICTURE) -> list[float]:
+def times(notebook: Notebook, control: str, keys: list[str], canvas: str = IMAGE) -> list[float]:
     """Milliseconds from each key on a control to the changed pixel."""
     listener = notebook.page.get_by_label(control, exact=True)
     listener.evaluate(CLOCK, canvas)
@@ -83,7 +83,7 @@ def times(notebook: Notebook, control: str, keys: list[str], canvas: str = PICTU
 
 
 def measure(notebook: Notebook, size: int, presses: int) -> None:
-    """Three lines for one size of picture."""
+    """Three lines for one size of image."""
     arrows = ["ArrowRight", "ArrowLeft"] * (presses // 2)
     notebook.page.evaluate(NOTHING)
     line(f"{size} x {size}, nothing", times(notebook, "nothing", arrows, "#nothing"))

@@ -15,7 +15,7 @@ background*: (net - background) / (full supervision - background), both of one s
 would flatter what learned nothing. Published on VOC 2012: 95.1 % (M-and-G+), 97.2 % (BoxSup), of plain mIoU.
 
     SEGLIB_DATA=... python benchmarks/weak.py schemes [full rounds scales mixed noise]
-        [--data pets camvid scenes] [--steps 600] [--seeds 3] [--pictures 240] [--judged 100] [--rounds 4]
+        [--data pets camvid scenes] [--steps 600] [--seeds 3] [--images 240] [--judged 100] [--rounds 4]
         [--side 128] [--label-scale 1] [--shares 0.05 0.1 0.25 0.5] [--folder FOLDER]
 
 With --folder a run that was stopped goes on: every result, and every round, is kept there.
@@ -48,7 +48,7 @@ from seglib.weak.schemes import SCHEMES
 
 BOX, MASK = 7.0, 79.2  # seconds: Papadopoulos et al. 2017; Lin et al. 2014
 LARGER = 0.75, 1.0, 1.25, 1.5, 2.0  # times the size of the training
-SHARES = 0.05, 0.1, 0.25, 0.5  # of the pictures that have a mask
+SHARES = 0.05, 0.1, 0.25, 0.5  # of the images that have a mask
 NOISES: dict[str, Callable[[Given, tuple[int, int], list[int]], Given]] = {
     "as drawn": lambda one, size, names: one,
     **{f"{f} times as wide and high": lambda one, size, names, f=f: noise.loosened(one, f, size)
@@ -129,7 +129,7 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
 
     def work() -> Result:
         name = (
-            f"{what}, {bench.asked.pictures} pictures, {bench.asked.steps} steps, {bench.size}, seed {seed}"
+            f"{what}, {bench.asked.images} images, {bench.asked.steps} steps, {bench.size}, seed {seed}"
             f", labels at {bench.asked.label_scale:g}"
         )
         folder = bench.asked.folder and bench.asked.folder / bench.name / "rounds" / name
@@ -172,7 +172,7 @@ def mixed(bench: Bench) -> None:
     rows = [bench.row("boxes alone", boxes_only, f"{objects * BOX:.0f}")]
     alone = [(0, bench.lazy["miou"])]
     for count in sorted({round(share * len(labels)) for share in bench.asked.shares} - {0, len(labels)}):
-        mask = objects * count / len(labels) * MASK  # seconds, if pictures have as many objects as on average
+        mask = objects * count / len(labels) * MASK  # seconds, if images have as many objects as on average
         both = mask + objects * (1 - count / len(labels)) * BOX
         for what, make in MIXES.items():
             if make is _as_often and 2 * count >= len(labels):
@@ -188,16 +188,16 @@ def mixed(bench: Bench) -> None:
     alone.append((len(labels), mean(run["miou"] for run in bench.full())))
     bench.table("Masks and boxes", rows, "annotation seconds")
     reached = mean(run["miou"] for run in boxes_only)
-    print(f"the boxes of {len(labels)} pictures are worth {worth(reached, alone)}", flush=True)
+    print(f"the boxes of {len(labels)} images are worth {worth(reached, alone)}", flush=True)
 
 
 def _order(bench: Bench, seed: int) -> list[int]:
-    """The pictures, those first that `with_masks` gives a true mask."""
+    """The images, those first that `with_masks` gives a true mask."""
     return torch.randperm(len(bench.data), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
 def _with_boxes(bench: Bench, labels: Labelled, count: int, seed: int) -> Labelled:
-    """`count` masks, and boxes for the other pictures."""
+    """`count` masks, and boxes for the other images."""
     return with_masks(labels, count, seed=seed)
 
 
@@ -209,7 +209,7 @@ def _as_often(bench: Bench, labels: Labelled, count: int, seed: int) -> Labelled
 
 
 def _masks_alone(bench: Bench, labels: Labelled, count: int, seed: int) -> SegmentationDataset:
-    """The pictures that have a true mask, alone."""
+    """The images that have a true mask, alone."""
     return bench.data.subset(_order(bench, seed)[:count])
 
 
@@ -251,11 +251,11 @@ def main() -> None:
     parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), choices=list(SCHEMES))
     parser.add_argument("--scheme", default="grabcut+", choices=list(SCHEMES), help="of mixed and noise")
     parser.add_argument("--ways", nargs="+", help="of rounds; all without")
-    for option, number in (("steps", 600), ("seeds", 3), ("pictures", 240), ("judged", 100), ("rounds", 4)):
+    for option, number in (("steps", 600), ("seeds", 3), ("images", 240), ("judged", 100), ("rounds", 4)):
         parser.add_argument(f"--{option}", type=int, default=number)
     parser.add_argument("--label-scale", type=float, default=1, help="see seglib.weak.rounds")
     parser.add_argument(
-        "--shares", type=float, nargs="+", default=SHARES, help="of mixed: pictures with a mask"
+        "--shares", type=float, nargs="+", default=SHARES, help="of mixed: images with a mask"
     )
     parser.add_argument("--side", type=int, help="longest side of what the nets see, if shorter than usual")
     parser.add_argument(

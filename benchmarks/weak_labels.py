@@ -1,10 +1,10 @@
 """How good are masks made from boxes, and how many are made in a second? Nothing is trained.
 
 Pets have boxes from their trimaps, CamVid objects are connected pieces of five classes, scenes know theirs.
-Training pictures are chosen by chance; the memory on disk begins empty, so that seconds are those
+Training images are chosen by chance; the memory on disk begins empty, so that seconds are those
 of the work, decoding included.
 
-    SEGLIB_DATA=... python benchmarks/weak_labels.py [--data pets camvid scenes] [--pictures 100] [--jobs 2]
+    SEGLIB_DATA=... python benchmarks/weak_labels.py [--data pets camvid scenes] [--images 100] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", nargs="+", default=["pets", "camvid", "scenes"])
     parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), choices=list(SCHEMES))
-    parser.add_argument("--pictures", type=int, default=100)
+    parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
     print(machine(f"{asked.jobs} jobs"))
     for name in asked.data:
-        run(chosen(name, asked.pictures, asked.seed), asked.schemes, asked.jobs)
+        run(chosen(name, asked.images, asked.seed), asked.schemes, asked.jobs)
 
 
 def chosen(name: str, count: int, seed: int) -> SegmentationDataset:
-    """`count` training pictures, by chance."""
+    """`count` training images, by chance."""
     data = load(name, "train")
     data = Objects(data, THINGS) if name == "camvid" else data
     order = np.random.default_rng(seed).permutation(len(data))[:count]
@@ -60,7 +60,7 @@ def run(data: SegmentationDataset, schemes: list[str], jobs: int) -> None:
             labels = pseudo_labels(data, scheme, boxes=boxes, jobs=jobs, **needs)
             speeds.append(f"{scheme} {len(data) / (time.perf_counter() - began):.2f}")
         measured[scheme] = quality(labels)
-    print(f"\n{compare(measured)}\npictures per second: {', '.join(speeds)}", flush=True)
+    print(f"\n{compare(measured)}\nimages per second: {', '.join(speeds)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Two measures of outlines: Boundary IoU, which adds up over pictures, and boundary F1, per picture.
+"""Two measures of outlines: Boundary IoU, which adds up over images, and boundary F1, per image.
 
 Void pixels (255) have no outline and their value in the prediction never matters. Each function says how.
 """
@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seglib.labels import VOID
-from seglib.void import nearest_known
+from seglib.labels import VOID, nearest_known
 
 Labels = NDArray[np.uint8]  # (H, W) class indices, 255 = void
 
@@ -20,8 +19,8 @@ Labels = NDArray[np.uint8]  # (H, W) class indices, 255 = void
 def boundary_band(mask: Tensor, dilation: int) -> Tensor:
     """The rim of a shape: its pixels that an erosion by `dilation` pixels takes away.
 
-    The erosion is `dilation` rounds of a 3 x 3 square, and outside of the picture there is nothing, so that a
-    shape has a rim along the picture's border too.
+    The erosion is `dilation` rounds of a 3 x 3 square, and outside of the image there is nothing, so that a
+    shape has a rim along the image's border too.
 
     Args:
         mask: (H, W) bool.
@@ -51,18 +50,18 @@ def boundary_counts(
     """Intersection and union of the rims of truth and prediction, for Boundary IoU.
 
     The rim is round(`ratio` x diagonal) pixels wide, at least 1. Void pixels are in no rim, and a class that
-    only borders on void has no rim there: a pixel is in its class's rim where another class, or the picture's
+    only borders on void has no rim there: a pixel is in its class's rim where another class, or the image's
     border, is within the rim's width. What is predicted at void pixels is taken as void too.
 
     Args:
         pred: (H, W) predicted class indices, any integer dtype.
         mask: (H, W) true class indices; pixels equal to `ignore_index` are void.
         num_classes: K.
-        ratio: width of the rim as a fraction of the picture's diagonal.
+        ratio: width of the rim as a fraction of the image's diagonal.
         ignore_index: the value in `mask` that means void.
 
     Returns:
-        (K, 2) int64: intersection and union in pixels, on the CPU. Counts of different pictures add up.
+        (K, 2) int64: intersection and union in pixels, on the CPU. Counts of different images add up.
 
     Raises:
         ValueError: the shapes differ, are not (H, W) or are empty, or a value is no class.
@@ -70,7 +69,7 @@ def boundary_counts(
     Reference:
         Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
         Evaluation", 2021, section 4. They know no void, and average over objects; counts of semantic classes
-        are added up over pictures, as for IoU.
+        are added up over images, as for IoU.
 
     Example:
         >>> mask = torch.zeros(9, 9, dtype=torch.long)
@@ -103,9 +102,9 @@ def boundary_iou(counts: Tensor) -> Tensor:
 def boundary_f1(
     pred: Tensor, mask: Tensor, num_classes: int, *, ratio: float = 0.0075, ignore_index: int = VOID
 ) -> Tensor:
-    """How well the outlines of one picture agree: the F1 score of each class's outline pixels.
+    """How well the outlines of one image agree: the F1 score of each class's outline pixels.
 
-    A class's outline is its pixels that touch another class, also at a corner; the picture's border is none.
+    A class's outline is its pixels that touch another class, also at a corner; the image's border is none.
     Precision is the share of predicted outline pixels with a true one at most `ratio` x diagonal away, recall
     the share of true ones with a predicted one as near. Void pixels take the class of the nearest pixel that
     has one, in truth and prediction alike: so the outline runs through the middle of a void seam.
@@ -114,12 +113,12 @@ def boundary_f1(
         pred: (H, W) predicted class indices, any integer dtype.
         mask: (H, W) true class indices; pixels equal to `ignore_index` are void.
         num_classes: K.
-        ratio: the tolerance as a fraction of the picture's diagonal.
+        ratio: the tolerance as a fraction of the image's diagonal.
         ignore_index: the value in `mask` that means void.
 
     Returns:
-        (K,) float64 on the CPU; NaN for a class without an outline in the truth. The score of a picture is
-        the mean over its classes, that of a data set the mean over its pictures.
+        (K,) float64 on the CPU; NaN for a class without an outline in the truth. The score of an image is
+        the mean over its classes, that of a data set the mean over its images.
 
     Raises:
         ValueError: the shapes differ, are not (H, W) or are empty, or a value is no class.

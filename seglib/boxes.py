@@ -99,7 +99,7 @@ def rasterise(boxes: Tensor, classes: Tensor, size: tuple[int, int], *, backgrou
     """Draw boxes as a mask, each filled with its class; where boxes overlap, the smaller one lies in front.
 
     Args:
-        boxes: (M, 4) integers inside the picture.
+        boxes: (M, 4) integers inside the image.
         classes: (M,) class index of each box.
         size: (height, width).
         background: the class of pixels in no box.
@@ -108,7 +108,7 @@ def rasterise(boxes: Tensor, classes: Tensor, size: tuple[int, int], *, backgrou
         (H, W) uint8 class indices on the boxes' device.
 
     Raises:
-        ValueError: a box is reversed, empty or outside of the picture, or there is not one class per box.
+        ValueError: a box is reversed, empty or outside of the image, or there is not one class per box.
 
     Reference:
         Khoreva, Benenson, Hosang, Hein, Schiele, "Simple Does It: Weakly Supervised Instance and Semantic
@@ -133,7 +133,7 @@ def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
     """Boxes as a hasty annotator draws them: `factor` times as wide and high about the same centre.
 
     Args:
-        boxes: (M, 4) integers inside the picture.
+        boxes: (M, 4) integers inside the image.
         factor: 1 leaves a box as it is; 1.2 makes it 20 % wider and higher; below 1 it shrinks.
         size: (height, width) to which the boxes are clipped.
 
@@ -141,7 +141,7 @@ def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
         (M, 4) int64; sides move by whole pixels, and every box keeps at least one pixel.
 
     Raises:
-        ValueError: `factor` is not positive, or a box is reversed, empty or outside of the picture.
+        ValueError: `factor` is not positive, or a box is reversed, empty or outside of the image.
 
     Example:
         >>> loosen(torch.tensor([[2, 2, 6, 6], [0, 0, 4, 4]]), 1.5, size=(8, 8))
@@ -171,5 +171,5 @@ def _check(boxes: Tensor, size: tuple[int, int] | None = None) -> None:
             )
         if size and (x1 < 0 or y1 < 0 or x2 > size[1] or y2 > size[0]):
             raise ValueError(
-                f"box {index}, {x1, y1, x2, y2}, leaves the picture of height {size[0]} and width {size[1]}"
+                f"box {index}, {x1, y1, x2, y2}, leaves the image of height {size[0]} and width {size[1]}"
             )

@@ -1,4 +1,4 @@
-"""Pictures of masks, and figures that everyone can read: each is shown with its text description."""
+"""Stripes, dots and outlines: what tells regions apart without colour. Each has the size of a mask."""
 
 from __future__ import annotations
 
@@ -13,7 +13,67 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from seglib.labels import VOID, Classes, to_color
-from seglib.patterns import class_stripes, contrast, dots, edges, stripes
+
+
+def stripes(mask: Tensor) -> Tensor:
+    """(H, W) bool: diagonal stripes, two pixels in eight."""
+    y, x = _coordinates(mask)
+    return (x + y) % 8 < 2
+
+
+def dots(mask: Tensor) -> Tensor:
+    """(H, W) bool: dots of 2 x 2 pixels, six apart."""
+    y, x = _coordinates(mask)
+    return (x % 6 < 2) & (y % 6 < 2)
+
+
+def class_stripes(mask: Tensor) -> Tensor:
+    """Stripes that differ from class to class: four directions, then four distances, 16 kinds; void has dots.
+
+    Args:
+        mask: (H, W) class indices, or 255 for void.
+
+    Returns:
+        (H, W) bool.
+    """
+    y, x = _coordinates(mask)
+    index = mask.long()
+    lines = torch.stack(torch.broadcast_tensors(x + y, x - y, x, y))  # (4, H, W)
+    line = lines.gather(0, (index % 4)[None])[0]
+    return torch.where(mask == VOID, dots(mask), line % (6 + 3 * (index // 4 % 4)) < 2)
+
+
+def edges(mask: Tensor) -> Tensor:
+    """(H, W) bool: pixels whose right or lower neighbour has another class.
+
+    Example:
+        >>> edges(torch.tensor([[0, 0, 1], [0, 0, 1]])).int()
+        tensor([[0, 1, 0],
+                [0, 1, 0]], dtype=torch.int32)
+    """
+    edge = torch.zeros(mask.shape, dtype=torch.bool, device=mask.device)
+    edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]
+    edge[:-1] |= mask[:-1] != mask[1:]
+    return edge
+
+
+def contrast(paint: Tensor) -> Tensor:
+    """Colours that stand out on `paint`: darker where it is light, lighter where it is dark.
+
+    Args:
+        paint: (3, H, W) float, 0..255.
+    """
+    light = (paint * paint.new_tensor([0.3, 0.6, 0.1])[:, None, None]).sum(dim=0) > 110
+    return paint * 0.4 + torch.where(light, 0.0, 255 * 0.6)
+
+
+def _coordinates(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Row (H, 1) and column (1, W) of every pixel."""
+    height, width = mask.shape
+    return torch.arange(height, device=mask.device)[:, None], torch.arange(width, device=mask.device)
+
+
+# Images of masks, and figures that everyone can read: each is shown with its text description.
 
 WRONG = (255, 140, 0)  # orange with dark stripes on a dim grey photograph: bright without any colour sense
 HATCHES = ("", "//", "..", "xx", "--", "||", "oo", "++")
@@ -28,13 +88,13 @@ def overlay(
     outline: bool = True,
     hatch: bool = False,
 ) -> Tensor:
-    """Lay a mask over its picture; the class "background" stays clear.
+    """Lay a mask over its image; the class "background" stays clear.
 
     Args:
         image: (3, H, W) uint8.
         mask: (H, W) class indices, or 255 for void.
         classes: K classes.
-        opacity: 0 shows the picture alone, 1 the mask alone.
+        opacity: 0 shows the image alone, 1 the mask alone.
         outline: draw a white line where two classes meet.
         hatch: stripe every class in a direction and width of its own, for eyes that do not see the colours.
 
@@ -42,7 +102,7 @@ def overlay(
         (3, H, W) uint8, a new tensor.
 
     Raises:
-        ValueError: picture and mask differ in size, or a value in the mask is no class.
+        ValueError: image and mask differ in size, or a value in the mask is no class.
 
     Example:
         >>> image, mask = torch.zeros(3, 1, 2, dtype=torch.uint8), torch.tensor([[0, 1]])
@@ -68,7 +128,7 @@ def overlay(
 def difference(image: Tensor, pred: Tensor, mask: Tensor) -> Tensor:
     """Where a prediction is right, wrong, or not judged, in a way that needs no colour.
 
-    Right: the picture in dim grey. Wrong: bright orange with dark stripes. Void: flat light grey with dots.
+    Right: the image in dim grey. Wrong: bright orange with dark stripes. Void: flat light grey with dots.
 
     Args:
         image: (3, H, W) uint8.
@@ -91,22 +151,22 @@ def difference(image: Tensor, pred: Tensor, mask: Tensor) -> Tensor:
     return torch.where(mask == VOID, void, shown).clamp(0, 255).to(torch.uint8)
 
 
-def pictures(
+def show_images(
     images: Sequence[Tensor], *, alt: str, titles: Sequence[str] | None = None, columns: int | None = None
 ) -> None:
-    """Show pictures in a row or grid.
+    """Show images in a row or grid.
 
     Args:
-        images: each (3, H, W) uint8, or (H, W) for a grey picture; sizes may differ.
+        images: each (3, H, W) uint8, or (H, W) for a grey image; sizes may differ.
         alt: what there is to see, for whoever cannot see it.
-        titles: one a picture.
-        columns: pictures in a row; by default all of them, at most four.
+        titles: one an image.
+        columns: images in a row; by default all of them, at most four.
 
     Raises:
-        ValueError: no pictures, as many titles as there are not pictures, or an empty `alt`.
+        ValueError: no images, as many titles as there are not images, or an empty `alt`.
     """
     if not len(images) or (titles is not None and len(titles) != len(images)):
-        raise ValueError(f"{len(images)} pictures and {len(titles or [])} titles; give one title a picture")
+        raise ValueError(f"{len(images)} images and {len(titles or [])} titles; give one title an image")
     columns = columns or min(len(images), 4)
     rows = math.ceil(len(images) / columns)
     width = min(3.2 * columns, 12.0)
@@ -208,6 +268,6 @@ def _display(markup: str, text: str) -> None:
 def _same_size(image: Tensor, mask: Tensor) -> None:
     if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3 or image.shape[1:] != mask.shape:
         raise ValueError(
-            f"the picture is {tuple(image.shape)} {image.dtype} and the mask {tuple(mask.shape)}; "
+            f"the image is {tuple(image.shape)} {image.dtype} and the mask {tuple(mask.shape)}; "
             "they must be (3, H, W) uint8 and (H, W), of one size"
         )

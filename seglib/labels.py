@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from seglib import palettes
 from seglib.palettes import Color
-from seglib.words import percent, position
 
 VOID = 255
 
@@ -111,17 +111,17 @@ def to_color(mask: Tensor, classes: Classes) -> Tensor:
 
 
 def from_color(image: Tensor, classes: Classes) -> Tensor:
-    """Read a picture that is painted in class colours back into a mask; the void colour becomes 255.
+    """Read an image that is painted in class colours back into a mask; the void colour becomes 255.
 
     Args:
         image: (3, H, W) uint8.
         classes: K classes.
 
     Returns:
-        (H, W) uint8 class indices or 255, on the picture's device.
+        (H, W) uint8 class indices or 255, on the image's device.
 
     Raises:
-        ValueError: the picture is not (3, H, W) uint8, or has a colour that is neither a class's nor void's.
+        ValueError: the image is not (3, H, W) uint8, or has a colour that is neither a class's nor void's.
 
     Example:
         >>> classes = Classes.of("background", "fish")
@@ -177,7 +177,7 @@ def describe(mask: Tensor, classes: Classes) -> str:
     """A mask in words, for whoever cannot see it: objects, largest first, then background, then void.
 
     An object class comes with its share of the pixels, where the centre of its pixels lies in a 3 x 3 grid,
-    and which edges of the picture it touches.
+    and which edges of the image it touches.
 
     Args:
         mask: (H, W) class indices, or 255 for void.
@@ -216,5 +216,82 @@ def _unknown_color(image: Tensor, unknown: Tensor) -> str:
     count = int((image == color[:, None, None]).all(dim=0).sum())
     return (
         f"the colour {tuple(color.tolist())} at (x, y) = ({x}, {y}), {count} pixels of it, belongs to no "
-        "class; check the palette, and that the picture was neither resized smoothly nor saved as JPEG"
+        "class; check the palette, and that the image was neither resized smoothly nor saved as JPEG"
     )
+
+
+# Void pixels: what to put where nobody knows the class.
+
+
+def nearest_known(mask: Tensor, ignore_index: int = VOID) -> tuple[Tensor, Tensor]:
+    """For every pixel, where the nearest pixel is that is not void.
+
+    Args:
+        mask: (H, W); pixels equal to `ignore_index` are void, at least one is not.
+        ignore_index: the value that means void.
+
+    Returns:
+        Row and column, (H, W) int64 each, on the mask's device: `mask[nearest_known(mask)]` has no void.
+
+    Example:
+        >>> mask = torch.tensor([[1, 255, 255, 255, 2]])
+        >>> mask[nearest_known(mask)]
+        tensor([[1, 1, 1, 2, 2]])
+    """
+    void = (mask == ignore_index).cpu().numpy()
+    rows, columns = distance_transform_edt(void, return_distances=False, return_indices=True)
+    return torch.from_numpy(rows).long().to(mask.device), torch.from_numpy(columns).long().to(mask.device)
+
+
+# Shares, places and names in words, for text descriptions of masks.
+
+
+def percent(share: float) -> str:
+    """A share of 0..1 in words that never rounds something to nothing, nor nearly all to all.
+
+    Example:
+        >>> percent(0.274), percent(0.0004), percent(0.999)
+        ('27 %', 'under 1 %', 'over 99 %')
+    """
+    if 0 < share < 0.01:
+        return "under 1 %"
+    return "over 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
+
+
+def position(where: Tensor) -> str:
+    """Where pixels lie: their centre in a 3 x 3 grid, and the edges of the image they touch.
+
+    Args:
+        where: (H, W) bool, true in at least one pixel.
+
+    Example:
+        >>> import torch
+        >>> position(torch.tensor([[0, 0, 0], [0, 0, 0], [0, 1, 1]]).bool())
+        'lower right, touches the lower and right edges'
+    """
+    y, x = ((pixels.double().mean() + 0.5) / length for pixels, length in zip(where.nonzero().T, where.shape))
+    rows, columns = ("upper", "centre", "lower"), ("left", "centre", "right")
+    spot = " ".join(dict.fromkeys([rows[int(3 * y)], columns[int(3 * x)]]))  # "centre", not "centre centre"
+    sides = {"upper": where[0], "lower": where[-1], "left": where[:, 0], "right": where[:, -1]}
+    touched = [side for side, pixels in sides.items() if pixels.any()]
+    if len(touched) == 4:
+        return f"{spot}, touches all four edges"
+    return f"{spot}, touches the {_listed(touched)} edge{'s' * (len(touched) > 1)}" if touched else spot
+
+
+def numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """The same names, with a number where one comes more than once.
+
+    Example:
+        >>> numbered(["fish", "crab", "fish"])
+        ('fish 1', 'crab', 'fish 2')
+    """
+    return tuple(
+        f"{name} {names[: index + 1].count(name)}" if names.count(name) > 1 else name
+        for index, name in enumerate(names)
+    )
+
+
+def _listed(items: list[str]) -> str:
+    """["a", "b", "c"] -> "a, b and c"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"

@@ -20,7 +20,7 @@ def cross_entropy(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -
     Args:
         logits: (N, K, H, W) class scores before softmax.
         mask: (N, H, W) class indices, or 255 for void.
-        weights: (K,) how much a pixel of each class counts, see `seglib.data.weights`. The mean is a
+        weights: (K,) how much a pixel of each class counts, see `seglib.data.balance`. The mean is a
             weighted one, as in PyTorch: the sum is divided by the pixels' weights, so that weights ten times
             as large change nothing.
 
@@ -106,7 +106,7 @@ def lovasz_softmax(logits: Tensor, mask: Tensor) -> Tensor:
 
     Reference:
         Berman, Triki, Blaschko, "The Lovász-Softmax loss", 2018, equations 8 and 9 and algorithm 1; over the
-        classes that the batch's masks contain, the batch taken as one picture.
+        classes that the batch's masks contain, the batch taken as one image.
 
     Example:
         >>> lovasz_softmax(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]]))

@@ -1,4 +1,4 @@
-"""Numbers that judge a mask, all from one confusion matrix: count, add up over pictures, divide at the end.
+"""Numbers that judge a mask, all from one confusion matrix: count, add up over images, divide at the end.
 
 With n[i, j] the pixels of true class i that were predicted as class j (Long, Shelhamer, Darrell, "Fully
 Convolutional Networks for Semantic Segmentation", 2015, section 5):
@@ -37,7 +37,7 @@ def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int, ignore_index:
 
     Returns:
         (K, K) int64 counts on `pred`'s device; row = true class, column = predicted class. Matrices of
-        different pictures may simply be added.
+        different images may simply be added.
 
     Raises:
         ValueError: the shapes differ, the values are not integers, or one of them is no class.
@@ -117,7 +117,7 @@ def mean_iou(cm: Tensor, present: Present = "union") -> float:
     """The mean IoU over the classes that count.
 
     Args:
-        cm: (K, K) counts of a whole data set. The mean of one mIoU per picture is another number.
+        cm: (K, K) counts of a whole data set. The mean of one mIoU per image is another number.
         present: which classes count. "union": those in truth or prediction; "truth": those in the truth, so
             that inventing an absent class costs only the pixels it took; "all": every class, absent as 0.
 

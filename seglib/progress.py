@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
-from seglib.attended import attended, kernel
+from seglib.machine import attended, kernel
 
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds before a bar is worth showing

@@ -28,10 +28,10 @@ class Scores:
         classes: K classes.
         confusion: (K, K) int64 pixels, row = true class, column = predicted class.
         boundary: (K, 2) int64 rim pixels, intersection and union; None where it was not measured.
-        outlines: (K + 1, 2) float64, sum of boundary F1 and number of pictures, for each class and, last, for
-            the pictures' means over their classes; None where it was not measured.
-        images: number of pictures.
-        seconds: time inside `predict`, all pictures together.
+        outlines: (K + 1, 2) float64, sum of boundary F1 and number of images, for each class and, last, for
+            the images' means over their classes; None where it was not measured.
+        images: number of images.
+        seconds: time inside `predict`, all images together.
         present: which classes the means are over: "union", "truth" or "all".
         sees_truth: the segmenter is an oracle.
     """
@@ -91,19 +91,19 @@ class Scores:
 
     @property
     def boundary_f1(self) -> Tensor:
-        """(K,) boundary F1 of each class: mean over the pictures in which it has an outline."""
+        """(K,) boundary F1 of each class: mean over the images in which it has an outline."""
         return (
             self.iou * math.nan if self.outlines is None else (self.outlines[:, 0] / self.outlines[:, 1])[:-1]
         )
 
     @property
     def mean_boundary_f1(self) -> float:
-        """Boundary F1 as published: mean over pictures of the mean over their true classes."""
+        """Boundary F1 as published: mean over images of the mean over their true classes."""
         return float("nan") if self.outlines is None else (self.outlines[-1, 0] / self.outlines[-1, 1]).item()
 
     @property
     def seconds_per_image(self) -> float:
-        """Time inside `predict`, for one picture."""
+        """Time inside `predict`, for one image."""
         return self.seconds / self.images
 
     @property
@@ -159,7 +159,7 @@ class Scores:
             "boundary F1 %": 100 * self.mean_boundary_f1,
             "pixel accuracy %": 100 * self.pixel_accuracy,
             "mean accuracy %": 100 * self.mean_accuracy,
-            "ms per picture": 1000 * self.seconds_per_image,
+            "ms per image": 1000 * self.seconds_per_image,
         }
 
     @property
@@ -178,7 +178,7 @@ class Scores:
         oracle = "; an oracle: it sees the truth" * self.sees_truth
         milliseconds = 1000 * self.seconds_per_image
         return Table(
-            f"{self.name} on {self.data}, {self.images} pictures, {milliseconds:.1f} ms each{oracle}",
+            f"{self.name} on {self.data}, {self.images} images, {milliseconds:.1f} ms each{oracle}",
             ["%", "score", "Boundary IoU", base.name],
             [
                 [label, *("" if math.isnan(value) else f"{100 * value:.1f}" for value in values)]

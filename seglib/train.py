@@ -20,7 +20,7 @@ from torch import nn
 from seglib.data.augment import Augment
 from seglib.data.batches import Augmentation, EpochSampler
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import Size, Stack, common_size, sample
+from seglib.data.in_memory import Size, Stack, common_size, sample
 from seglib.losses import cross_entropy
 from seglib.training import checks, optimise, processes
 from seglib.training.checkpoint import Keeper
@@ -73,19 +73,19 @@ def train(
     Args:
         net: images (N, 3, H, W) uint8 -> logits (N, K, H, W). It is trained in place, and in evaluation mode
             afterwards.
-        dataset: pictures with masks; sizes may differ.
+        dataset: images with masks; sizes may differ.
         steps: how many batches, or
-        epochs: how often each picture, or
+        epochs: how often each image, or
         seconds: for how long. Decoding is counted; pauses, waiting for the first `next()` and decoding anew
             for a training that goes on are not. Give one of the three.
         val: judged now and then at the size of the training; None for never.
         every: steps between two validations; with neither this nor `every_seconds` there are ten in all.
         every_seconds: seconds between two validations.
-        size: (height, width) of the pictures; by default their own, or the profile's where they differ. A
+        size: (height, width) of the images; by default their own, or the profile's where they differ. A
             `Stack` has its own.
-        batch_size: pictures in a step, over all processes.
+        batch_size: images in a step, over all processes.
         augment: changes a batch, see `Augment`; None for nothing.
-        sampler: chooses the pictures of each epoch, see `seglib.data.samplers`; None for all, shuffled.
+        sampler: chooses the images of each epoch, see `seglib.data.sampling`; None for all, shuffled.
         loss: (logits, masks) -> scalar, which leaves out void.
         lr: learning rate, or one for each part of the net, see `seglib.training.optimise.optimiser`.
         optimiser: "adamw" or "sgd".
@@ -101,17 +101,17 @@ def train(
         checkpoint_seconds: at most this much, and what is under way, is lost when the process is killed.
         resume: False begins anew and overwrites the checkpoint.
         compiled: let `torch.compile` make the net faster; None for on a GPU, if the steps left pay for it.
-        previews: how many validation pictures `Step.preview` shows.
+        previews: how many validation images `Step.preview` shows.
 
     Returns:
         A generator of Step. If the checkpoint is of a finished training, it has one last step.
 
     Raises:
-        ValueError: an argument, a picture, a mask, the net or the checkpoint is not what it must be; later,
-            the loss or its gradient is not finite, or not even one picture fits into memory.
+        ValueError: an argument, an image, a mask, the net or the checkpoint is not what it must be; later,
+            the loss or its gradient is not finite, or not even one image fits into memory.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> class Net(nn.Conv2d):
         ...     def forward(self, images):
         ...         return super().forward(images / 255)
@@ -143,7 +143,7 @@ def train(
         compiled=compiled,
     )  # fmt: skip
     run.settings = {
-        "data": f"{dataset.name} {dataset.split}, {len(dataset)} pictures of {size[0]} x {size[1]}",
+        "data": f"{dataset.name} {dataset.split}, {len(dataset)} images of {size[0]} x {size[1]}",
         "classes": ", ".join(dataset.classes), "batch_size": batch_size, "seed": seed, "lr": str(lr),
         "optimiser": optimiser, "weight_decay": weight_decay,
         "loss": str(getattr(loss, "__name__", type(loss))),

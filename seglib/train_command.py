@@ -31,15 +31,15 @@ def train(
         Path, typer.Option(help="Folder of the checkpoint; if it has one, training goes on.")
     ] = Path("runs"),
     steps: Annotated[int | None, typer.Option(help="Stop after so many batches,")] = None,
-    epochs: Annotated[float | None, typer.Option(help="or so many times each picture,")] = None,
+    epochs: Annotated[float | None, typer.Option(help="or so many times each image,")] = None,
     seconds: Annotated[float | None, typer.Option(help="or so many seconds; 60 if nothing is said.")] = None,
-    size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width of the pictures.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Pictures in a step, over all processes.")] = 16,
+    size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width of the images.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Images in a step, over all processes.")] = 16,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
     optimiser: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     seed: Annotated[int, typer.Option(help="Decides order, augmentation and dropout.")] = 0,
-    augment: Annotated[bool, typer.Option(help="Flip, zoom and recolour the pictures.")] = True,
+    augment: Annotated[bool, typer.Option(help="Flip, zoom and recolour the images.")] = True,
     pretrained: Annotated[
         bool, typer.Option(help="Begin with ImageNet weights where there are some.")
     ] = True,

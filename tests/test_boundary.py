@@ -12,7 +12,7 @@ from skimage.draw import ellipse
 from torch import Tensor
 
 from seglib.boundary import boundary_band, boundary_counts, boundary_f1, boundary_iou
-from seglib.segmenters import OracleStride
+from seglib.evaluate import OracleStride
 
 
 def blobs(seed: int, size: tuple[int, int] = (60, 80), num_classes: int = 4) -> Tensor:
@@ -75,7 +75,7 @@ def test_half_an_outline_is_two_thirds():
 
 
 def naive_counts(pred: Tensor, mask: Tensor, num_classes: int) -> list[list[int]]:
-    """Cheng 2021: an erosion for every class, in SciPy, with nothing outside of the picture."""
+    """Cheng 2021: an erosion for every class, in SciPy, with nothing outside of the image."""
     dilation = max(1, round(0.02 * math.hypot(*mask.shape)))
     counts = []
     for index in range(num_classes):
@@ -130,7 +130,7 @@ def test_a_band_is_the_mask_without_its_erosion(dilation: int):
 # Invariants
 
 
-def test_counts_of_pictures_add_up():
+def test_counts_of_images_add_up():
     pairs = [(blobs(seed), blobs(seed).roll(2, 0)) for seed in (0, 1)]
     both = sum(boundary_counts(pred, mask, 4) for pred, mask in pairs)
     assert (

@@ -46,7 +46,7 @@ def test_a_prediction_that_is_right_wherever_it_counts_is_perfect(width: int):
 
 
 def test_void_makes_no_rim_of_its_own():
-    # A hole of void in the middle of one class: the only rim is along the picture's border, 3 pixels wide.
+    # A hole of void in the middle of one class: the only rim is along the image's border, 3 pixels wide.
     mask = torch.zeros(100, 100, dtype=torch.long)
     mask[40:60, 40:60] = 255
     assert boundary_counts(mask.clamp(max=0), mask, 1).tolist() == [[100**2 - 94**2] * 2]

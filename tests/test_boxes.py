@@ -13,7 +13,7 @@ SIZE = (40, 50)
 
 
 def random_boxes(count: int, seed: int = 0) -> Tensor:
-    """(M, 4) boxes inside a picture of 40 x 50."""
+    """(M, 4) boxes inside an image of 40 x 50."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.randperm(50 * 50, generator=rng)[: 4 * count].reshape(-1, 2) % 51
     y = torch.randperm(40 * 40, generator=rng)[: 4 * count].reshape(-1, 2) % 41
@@ -82,7 +82,7 @@ def test_pixels_in_no_box_are_background_or_void():
 
 
 @pytest.mark.parametrize("factor", [0.1, 0.5, 1.0, 1.3, 2.0, 10.0])
-def test_loosened_boxes_stay_boxes_inside_the_picture(factor: float):
+def test_loosened_boxes_stay_boxes_inside_the_image(factor: float):
     given = random_boxes(30)
     loose = boxes.loosen(given, factor, SIZE)
     boxes.iou(loose, loose)  # refuses what is no box
@@ -106,9 +106,9 @@ def test_loosening_worked_by_hand():
     [
         ([3, 1, 3, 4], r"box 1, \(3, 1, 3, 4\), has no area or swapped corners"),
         ([3, 5, 6, 4], "has no area or swapped corners"),
-        ([-1, 0, 3, 4], r"box 1, \(-1, 0, 3, 4\), leaves the picture of height 40 and width 50"),
-        ([0, 0, 51, 4], "leaves the picture"),
-        ([0, 0, 5, 41], "leaves the picture"),
+        ([-1, 0, 3, 4], r"box 1, \(-1, 0, 3, 4\), leaves the image of height 40 and width 50"),
+        ([0, 0, 51, 4], "leaves the image"),
+        ([0, 0, 5, 41], "leaves the image"),
     ],
 )
 def test_what_is_no_box_is_named(box: list[int], words: str):

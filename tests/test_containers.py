@@ -7,8 +7,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from seglib import containers, profiles
-from seglib.data import stack
+from seglib import machine as containers
+from seglib import machine as profiles
+from seglib.data import in_memory as stack
 
 GB = 10**9
 

@@ -13,8 +13,22 @@ from types import SimpleNamespace
 
 import pytest
 
-from seglib.doctor import Finding, examination, machine, probe, ready, report, software
-from seglib.doctor.finding import Seen
+from seglib import (
+    doctor as examination,
+)
+from seglib import (
+    doctor as machine,
+)
+from seglib import (
+    doctor as report,
+)
+from seglib import (
+    doctor as software,
+)
+from seglib import (
+    doctor_probe as probe,
+)
+from seglib.doctor import Finding, Seen, ready
 
 ROOT = Path(__file__).resolve().parent.parent
 TORCH_CPU = '__version__ = "2.15.0+cpu"\n'

@@ -1,4 +1,4 @@
-"""draw, patterns: what a picture of a mask must show, and that nothing is shown without words."""
+"""draw, patterns: what an image of a mask must show, and that nothing is shown without words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from seglib import draw
-from seglib.draw import bars, difference, overlay, pictures, show
+from seglib.draw import bars, difference, overlay, show, show_images
 from seglib.labels import VOID, Classes
 
 CLASSES = Classes.of("background", "cat", "dog")
@@ -46,7 +46,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def pixels(markup: str) -> np.ndarray:
-    """The picture inside the markup."""
+    """The image inside the markup."""
     source = re.search(r'src="data:image/png;base64,([^"]+)"', markup)
     assert source
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source[1]))).convert("RGB"))
@@ -63,14 +63,14 @@ def test_an_overlay_is_new_and_leaves_background_clear(image: Tensor, mask: Tens
 
 
 @pytest.mark.parametrize("opacity", [0.0, 0.3, 1.0])
-def test_opacity_goes_from_the_picture_to_the_mask(image: Tensor, mask: Tensor, opacity: float):
+def test_opacity_goes_from_the_image_to_the_mask(image: Tensor, mask: Tensor, opacity: float):
     result = overlay(image, mask, CLASSES, opacity=opacity, outline=False).float()
     color = torch.tensor(CLASSES.colors[2]).float()[:, None]
     expected = (1 - opacity) * image[:, mask == 2] + opacity * color
     assert (result[:, mask == 2] - expected).abs().max() < 0.51
 
 
-def test_no_opacity_is_the_picture_itself_even_with_outlines(image: Tensor, mask: Tensor):
+def test_no_opacity_is_the_image_itself_even_with_outlines(image: Tensor, mask: Tensor):
     assert torch.equal(overlay(image, mask, CLASSES, opacity=0, hatch=True), image)
 
 
@@ -97,7 +97,7 @@ def test_hatching_tells_classes_apart_without_colour():
 @pytest.mark.parametrize(
     "transform", [torch.zeros_like, lambda image: image.float(), lambda image: image[:2]]
 )
-def test_wrong_pictures_are_refused(image: Tensor, mask: Tensor, transform):
+def test_wrong_images_are_refused(image: Tensor, mask: Tensor, transform):
     wrong = transform(image)
     if wrong.shape == image.shape and wrong.dtype == torch.uint8:
         wrong = wrong[:, 1:]
@@ -110,13 +110,13 @@ def test_wrong_pictures_are_refused(image: Tensor, mask: Tensor, transform):
 
 
 @pytest.mark.parametrize("brightness", [0, 128, 255])
-def test_right_wrong_and_void_differ_without_colour_on_any_picture(mask: Tensor, brightness: int):
+def test_right_wrong_and_void_differ_without_colour_on_any_image(mask: Tensor, brightness: int):
     image = torch.full((3, *SIZE), brightness, dtype=torch.uint8)
     pred = mask.clone()
     pred[mask == 1] = 2
     result = difference(image, pred, mask).float().mean(dim=0)  # grey
     right, wrong, void = (result[:, columns] for columns in (slice(0, 8), slice(8, 16), slice(24, 32)))
-    assert right.std() < 1  # a flat picture stays flat where the prediction is right
+    assert right.std() < 1  # a flat image stays flat where the prediction is right
     assert wrong.std() > 20 and void.std() > 20  # stripes and dots show
     assert (void.median() - wrong.median()).abs() > 40 and (right.median() - wrong.median()).abs() > 5
 
@@ -151,28 +151,28 @@ def test_a_figure_is_shown_with_its_words(shown: list):
 
 def test_the_same_figure_is_the_same_bytes(shown: list, image: Tensor):
     for _ in range(2):
-        pictures([image], alt="noise")
+        show_images([image], alt="noise")
     assert shown[0] == shown[1]
 
 
-def test_pictures_are_all_drawn(shown: list):
+def test_images_are_all_drawn(shown: list):
     colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (200, 0, 200)]
     images = [torch.tensor(color, dtype=torch.uint8)[:, None, None].expand(3, 10, 12) for color in colors]
-    pictures(images, titles=list("abcde"), columns=3, alt="five colours")
+    show_images(images, titles=list("abcde"), columns=3, alt="five colours")
     drawn = {tuple(pixel) for pixel in pixels(shown[0][0]).reshape(-1, 3)[::7].tolist()}
     assert set(colors) <= drawn
 
 
-def test_grey_pictures_masks_and_sizes_mix(shown: list, image: Tensor):
-    pictures([image, image[0], image[0] > 99, image[:, :9]], alt="four pictures")
+def test_grey_images_masks_and_sizes_mix(shown: list, image: Tensor):
+    show_images([image, image[0], image[0] > 99, image[:, :9]], alt="four images")
     assert len(shown) == 1
 
 
-def test_wrong_calls_of_pictures_and_bars_are_refused(image: Tensor):
-    with pytest.raises(ValueError, match="1 pictures and 2 titles"):
-        pictures([image], titles=["a", "b"], alt="x")
-    with pytest.raises(ValueError, match="0 pictures"):
-        pictures([], alt="x")
+def test_wrong_calls_of_images_and_bars_are_refused(image: Tensor):
+    with pytest.raises(ValueError, match="1 images and 2 titles"):
+        show_images([image], titles=["a", "b"], alt="x")
+    with pytest.raises(ValueError, match="0 images"):
+        show_images([], alt="x")
     with pytest.raises(ValueError, match="there are no bars to show"):
         bars({}, alt="x")
 

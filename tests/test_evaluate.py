@@ -13,13 +13,12 @@ from torchvision.tv_tensors import Image, Mask
 from seglib import metrics
 from seglib.boundary import boundary_counts, boundary_f1, boundary_iou
 from seglib.data.dataset import SegmentationDataset
-from seglib.evaluate import evaluate
+from seglib.evaluate import Constant, evaluate
 from seglib.labels import VOID, Classes
-from seglib.segmenters import Constant
 
 
 class Shapes(SegmentationDataset):
-    """Pictures of different sizes with a square of class 1, a corner of void, and class 2 in the last one."""
+    """Images of different sizes with a square of class 1, a corner of void, and class 2 in the last one."""
 
     def __init__(self, count: int = 4, classes: Classes | None = None) -> None:
         self.name, self.split, self.count = "shapes", "val", count
@@ -55,7 +54,7 @@ class Says:
 
 
 class Blurred:
-    """Reads the mask that Shapes hides in the picture, two pixels off."""
+    """Reads the mask that Shapes hides in the image, two pixels off."""
 
     name = "two off"
 
@@ -131,10 +130,10 @@ def test_only_an_oracle_sees_the_truth():
         (lambda image: None, "predict gave NoneType; it must give a tensor of"),
     ],
 )
-def test_a_wrong_prediction_names_segmenter_and_picture(answer, words: str):
+def test_a_wrong_prediction_names_segmenter_and_image(answer, words: str):
     with pytest.raises(ValueError, match=words) as error:
         evaluate(Says(answer), Shapes())
-    assert str(error.value).startswith("says on picture shape_0 of shapes")
+    assert str(error.value).startswith("says on image shape_0 of shapes")
     assert "\n" not in str(error.value)
 
 
@@ -147,7 +146,7 @@ def test_what_the_segmenter_raises_comes_through():
 
 
 def test_nothing_to_evaluate_and_unknown_policies_are_said_first():
-    with pytest.raises(ValueError, match="shapes val has no pictures"):
+    with pytest.raises(ValueError, match="shapes val has no images"):
         evaluate(Constant(), Shapes(0))
     with pytest.raises(ValueError, match="must be one of union, truth, all"):
         evaluate(Constant(), Shapes(0), present="gt")  # type: ignore[arg-type]
@@ -176,7 +175,7 @@ def test_only_predict_is_timed():
 
     scores = evaluate(Says(slow), SlowData(2))
     assert scores.seconds >= 0.04 and scores.seconds_per_image == scores.seconds / 2
-    assert evaluate(Constant(), SlowData(2)).seconds < 0.2  # of at least .4 that the pictures take
+    assert evaluate(Constant(), SlowData(2)).seconds < 0.2  # of at least .4 that the images take
 
 
 def test_a_net_is_no_segmenter_and_is_told_so():

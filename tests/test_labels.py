@@ -7,8 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seglib.labels import VOID, Classes, describe, from_color, shares, to_color
-from seglib.words import percent
+from seglib.labels import VOID, Classes, describe, from_color, percent, shares, to_color
 
 PETS = Classes.of("background", "cat", "dog")
 #                        3 x 4 pixels: two of cat in the lower left, one of dog, one void
@@ -93,7 +92,7 @@ def test_a_colour_above_all_known_ones_is_unknown():
 
 
 @pytest.mark.parametrize("image", [torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(3, 2, 2)])
-def test_only_a_colour_picture_can_be_read(image: torch.Tensor):
+def test_only_a_colour_image_can_be_read(image: torch.Tensor):
     with pytest.raises(ValueError, match=r"a colour mask is \(3, H, W\) uint8, not"):
         from_color(image, PETS)
 

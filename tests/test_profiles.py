@@ -1,6 +1,6 @@
 import pytest
 
-from seglib import profiles
+from seglib import machine as profiles
 
 
 @pytest.mark.parametrize("name", ["tiny", "laptop"])

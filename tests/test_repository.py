@@ -52,8 +52,8 @@ def test_untidy_files_are_noticed_and_mended(tmp_path: Path) -> None:
     assert "conflict" in tidy.complaints(text)[0]
     text.write_bytes(b"x" * 200_000 + b"\n")
     assert "200001 bytes" in tidy.complaints(text)[0]
-    (tmp_path / "picture.jpg").write_bytes(b"\0\1\2")
-    assert tidy.complaints(tmp_path / "picture.jpg") == []
+    (tmp_path / "image.jpg").write_bytes(b"\0\1\2")
+    assert tidy.complaints(tmp_path / "image.jpg") == []
 
 
 def test_no_package_registry_is_named() -> None:

@@ -90,7 +90,7 @@ def test_without_boundary_nothing_is_said_of_it():
 
 def test_the_table_says_what_was_measured_and_what_was_averaged():
     assert str(SCORES).splitlines() == [
-        "two off on shapes val, 2 pictures, 250.0 ms each",
+        "two off on shapes val, 2 images, 250.0 ms each",
         "%                       score  Boundary IoU  all background",
         "pixel accuracy           89.5                          85.7",
         "mean accuracy            52.6                          33.3",
@@ -125,7 +125,7 @@ def test_a_leaderboard_row_is_in_per_cent():
     row = SCORES.row("my method")
     assert list(row) == [
         "method", "mean IoU %", "mean Boundary IoU %", "boundary F1 %", "pixel accuracy %", "mean accuracy %",
-        "ms per picture",
+        "ms per image",
     ]  # fmt: skip
-    assert row["method"] == "my method" and row["ms per picture"] == 250
+    assert row["method"] == "my method" and row["ms per image"] == 250
     assert row["mean IoU %"] == pytest.approx(100 * sum(IOU) / 3)

@@ -1,4 +1,4 @@
-"""segmenters: the constant and the oracle, by hand, on drawn and on real pictures."""
+"""segmenters: the constant and the oracle, by hand, on drawn and on real images."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from seglib.data.catalog import load
-from seglib.evaluate import evaluate
+from seglib.evaluate import Constant, OracleStride, evaluate
 from seglib.labels import VOID
-from seglib.segmenters import Constant, OracleStride
 
-PICTURE = torch.zeros(3, 5, 7, dtype=torch.uint8)
+IMAGE = torch.zeros(3, 5, 7, dtype=torch.uint8)
 
 
 def noise(size: tuple[int, int]) -> Tensor:
@@ -24,23 +23,23 @@ def noise(size: tuple[int, int]) -> Tensor:
 
 
 def test_a_constant_is_the_same_everywhere():
-    pred = Constant(3).predict(PICTURE)
+    pred = Constant(3).predict(IMAGE)
     assert pred.dtype == torch.int64 and pred.tolist() == [[3] * 7] * 5
-    assert Constant().predict(PICTURE).sum() == 0
+    assert Constant().predict(IMAGE).sum() == 0
 
 
 def test_the_oracle_worked_by_hand():
     mask = torch.tensor([[0, 0, 2, 2, 2], [0, 1, 2, 3, 4], [4, 4, 0, 0, 0]])
-    # Cells of 2 x 2, sampled at (1, 1), (1, 3), then at the last row and column where the picture ends.
+    # Cells of 2 x 2, sampled at (1, 1), (1, 3), then at the last row and column where the image ends.
     expected = [[1, 1, 3, 3, 4], [1, 1, 3, 3, 4], [4, 4, 0, 0, 0]]
-    assert OracleStride(2).predict(PICTURE, mask).tolist() == expected
+    assert OracleStride(2).predict(IMAGE, mask).tolist() == expected
 
 
 @pytest.mark.parametrize("stride", [1, 3, 7, 64])
 @pytest.mark.parametrize("size", [(40, 50), (33, 64), (1, 9)])
 def test_the_oracle_is_constant_in_each_cell_and_never_predicts_void(stride: int, size: tuple[int, int]):
     mask = noise(size)
-    pred = OracleStride(stride).predict(PICTURE, mask)
+    pred = OracleStride(stride).predict(IMAGE, mask)
     assert pred.shape == mask.shape and pred.dtype == torch.int64 and VOID not in pred
     for y in range(0, size[0], stride):
         for x in range(0, size[1], stride):
@@ -50,7 +49,7 @@ def test_the_oracle_is_constant_in_each_cell_and_never_predicts_void(stride: int
 
 
 def test_the_oracle_knows_no_class_where_all_is_void():
-    assert OracleStride(4).predict(PICTURE, torch.full((5, 7), VOID)).tolist() == [[0] * 7] * 5
+    assert OracleStride(4).predict(IMAGE, torch.full((5, 7), VOID)).tolist() == [[0] * 7] * 5
 
 
 def test_a_stride_that_is_no_whole_number_is_refused():

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from seglib import tensor_files
-from seglib.data.disk import DiskError
-from seglib.tensor_files import TensorFileError
+from seglib import files as tensor_files
+from seglib.files import DiskError, TensorFileError
 
 CONTENT = {"weights": torch.arange(6.0).reshape(2, 3), "name": "net", "numbers": [1, 2.5, None]}
 

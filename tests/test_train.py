@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seglib import metrics
-from seglib.data.stack import stack
+from seglib.data.in_memory import stack
 from seglib.evaluate import evaluate
 from seglib.labels import Classes
 from seglib.losses import cross_entropy
@@ -132,7 +132,7 @@ def test_an_interrupt_waits_for_the_end_of_the_step(tmp_path: Path) -> None:
 
 
 class Bursting(Net):
-    """Its memory holds no more than two pictures."""
+    """Its memory holds no more than two images."""
 
     words, room = "CUDA out of memory. Tried to allocate 20.00 MiB", 2
 
@@ -143,7 +143,7 @@ class Bursting(Net):
 
 
 class Roomless(Net):
-    """Its memory holds no picture."""
+    """Its memory holds no image."""
 
     def forward(self, images: Tensor) -> Tensor:
         raise torch.OutOfMemoryError(Bursting.words)
@@ -163,7 +163,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(words: str) -> None:
     assert steps[1].message == ""
     assert steps[0].loss == pytest.approx(run(roomy, steps=3, batch_size=8)[0].loss, rel=0.02)
     net.room = 0
-    with pytest.raises(ValueError, match=r"out of memory at step 1, even with one picture of 24 x 32"):
+    with pytest.raises(ValueError, match=r"out of memory at step 1, even with one image of 24 x 32"):
         run(net, steps=1)
 
 
@@ -245,7 +245,7 @@ class Greedy:
 
 
 class Chosen:
-    """A sampler that chooses these pictures."""
+    """A sampler that chooses these images."""
 
     def __init__(self, indices: Sequence[int] = ()) -> None:
         self.indices = indices
@@ -264,18 +264,18 @@ class Chosen:
         ({"steps": None}, "give one of steps=, epochs= or seconds=, not none"),
         ({"steps": 0}, "steps=0 must be above 0"),
         ({"batch_size": 0}, "batch_size=0 must be a whole number of at least 1"),
-        ({"data": Squares(0)}, "squares train has no pictures"),
-        ({"val": Squares(0, split="val")}, "squares val has no pictures"),
+        ({"data": Squares(0)}, "squares train has no images"),
+        ({"val": Squares(0, split="val")}, "squares val has no images"),
         ({"val": wrong(classes=Classes.of("a", "b", "c"))}, "has a, b, c; they must be the same"),
         ({"net": Net(21)}, r"Net gives 21 classes, but squares has 3 \(background, square, edge\); build it"),
         ({"net": nn.Flatten()}, r"Flatten gives \(1, 2304\) torch.uint8; it must give logits"),
         ({"net": nn.Sequential(Net(), nn.AvgPool2d(2))}, r"logits of \(12, 16\) pixels "),
-        ({"net": nn.Conv2d(4, 3, 1)}, r"Conv2d cannot take a picture \(1, 3, 24, 32\) torch.uint8: "),
-        ({"net": Roomless()}, "not even one picture of 24 x 32 fits into memory beside Roomless; take"),
-        ({"data": Spoilt(lambda image, mask: (image[:1], mask))}, r"picture 7: it is \(1, 24, 32\)"),
-        ({"data": Spoilt(lambda image, mask: (image / 255, mask))}, r"picture 7: .* torch.float32; "),
+        ({"net": nn.Conv2d(4, 3, 1)}, r"Conv2d cannot take an image \(1, 3, 24, 32\) torch.uint8: "),
+        ({"net": Roomless()}, "not even one image of 24 x 32 fits into memory beside Roomless; take"),
+        ({"data": Spoilt(lambda image, mask: (image[:1], mask))}, r"image 7: it is \(1, 24, 32\)"),
+        ({"data": Spoilt(lambda image, mask: (image / 255, mask))}, r"image 7: .* torch.float32; "),
         ({"data": Spoilt(lambda image, mask: (image, mask[:9]))}, r"must be \(24, 32\) .* not \(9, 32\)"),
-        ({"data": Spoilt(lambda image, mask: (image, mask + 2))}, r"picture 7: the mask holds the value"),
+        ({"data": Spoilt(lambda image, mask: (image, mask + 2))}, r"image 7: the mask holds the value"),
         ({"net": Net}, "net is the class Net; give a net that was built"),
         ({"net": len}, "net is a builtin_function_or_method; give a net that was built"),
         ({"lr": -1e-3}, "lr=-0.001 must be a number of at least 0"),
@@ -290,9 +290,9 @@ class Chosen:
         ({"lr": {"stem.": 1e-3}}, "no learning rate for norm.weight: lr has stem.; add one for ''"),
         ({"lr": {"": 1e-3, "neck.": 1}}, "lr is given for 'neck.', but no parameter's name begins so"),
         ({"net": Net().requires_grad_(False)}, "no parameter of this net may move"),
-        ({"sampler": Chosen()}, "the sampler chose no picture"),
-        ({"sampler": Chosen([3, 10])}, r"the sampler chose picture 10, but they are 0\.\.9; make it from"),
-        ({"sampler": Chosen([-1, 3])}, r"the sampler chose picture -1, but they are 0\.\.9; make it from"),
+        ({"sampler": Chosen()}, "the sampler chose no image"),
+        ({"sampler": Chosen([3, 10])}, r"the sampler chose image 10, but they are 0\.\.9; make it from"),
+        ({"sampler": Chosen([-1, 3])}, r"the sampler chose image -1, but they are 0\.\.9; make it from"),
         ({"steps": math.inf}, "steps=inf must be above 0, and a number"),
         ({"steps": "9"}, "steps='9' must be above 0, and a number"),
         ({"batch_size": "4"}, "batch_size='4' must be a whole number of at least 1"),
@@ -303,10 +303,10 @@ class Chosen:
         ({"every_seconds": -1}, "every_seconds=-1 must be a number of seconds, or None"),
         ({"device": "gpu"}, r"device='gpu' cannot be used here \(.*\); use 'cpu'"),
         ({"data": [1, 2]}, "a list is no data set with classes; give a SegmentationDataset"),
-        ({"data": stack(Squares()), "size": (8, 8)}, r"size=\(8, 8\), but the pictures were stacked at "),
+        ({"data": stack(Squares()), "size": (8, 8)}, r"size=\(8, 8\), but the images were stacked at "),
         ({"loss": nn.CrossEntropyLoss()}, "the loss CrossEntropyLoss cannot take logits .* torch.uint8"),
         ({"loss": lambda logits, masks: logits}, r"the loss <lambda> gives a tensor \(1, 3, 24, 32\)"),
-        ({"loss": Greedy()}, r"the loss Greedy of one picture of \(24, 32\) does not fit into memory; take"),
+        ({"loss": Greedy()}, r"the loss Greedy of one image of \(24, 32\) does not fit into memory; take"),
         ({"loss": lambda logits, masks: 0.5}, "the loss <lambda> gives a float; it must"),
     ],
 )  # fmt: skip

@@ -33,13 +33,13 @@ def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of one's own: 6 pictures to train on and 5 to validate, two of them odd ones out."""
+    """A data set of one's own: 6 images to train on and 5 to validate, two of them odd ones out."""
     path = tmp_path_factory.mktemp("squares")
     for split, count in (("train", 6), ("val", 5)):
         for index, (image, mask) in enumerate(Squares(count, split=split)):
-            for kind, picture in (("images", image), ("masks", mask.masked_fill(mask == VOID, 0)[None])):
+            for kind, photo in (("images", image), ("masks", mask.masked_fill(mask == VOID, 0)[None])):
                 (path / kind / split).mkdir(parents=True, exist_ok=True)
-                to_pil_image(picture).save(path / kind / split / f"{index}.png")
+                to_pil_image(photo).save(path / kind / split / f"{index}.png")
     (path / "classes.txt").write_text("background\nsquare\nedge\n")
     return path
 
@@ -53,7 +53,7 @@ def test_it_trains_prints_the_table_and_goes_on(folder: Path, tmp_path: Path) ->
     ran = CliRunner().invoke(app, options(folder, tmp_path))
     assert ran.exit_code == 0, ran.output
     assert ran.output.startswith("8 steps in ") and str(tmp_path / "checkpoint.pt") in ran.output
-    assert "5 pictures" in ran.output and "all background" in ran.output and "IoU of square" in ran.output
+    assert "5 images" in ran.output and "all background" in ran.output and "IoU of square" in ran.output
     again = CliRunner().invoke(app, options(folder, tmp_path, "--steps", "12"))
     assert again.exit_code == 0 and "Going on after step 8" in again.output and "12 steps" in again.output
     anew = CliRunner().invoke(app, options(folder, tmp_path, "--no-resume"))
@@ -133,7 +133,7 @@ torch.save([net.state_dict(), last.scores.confusion], f"{OUT}.{rank}")
 
 
 def test_the_net_that_two_processes_judge_is_the_one_that_is_kept(tmp_path: Path) -> None:
-    """Batch norm averages other pictures in each of them."""
+    """Batch norm averages other images in each of them."""
     script, path = tmp_path / "two.py", tmp_path / "a.pt"
     script.write_text(f"OUT = {str(path)!r}\n{WITH_NORM}")
     ran = together(str(script))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seglib.void import nearest_known
-from seglib.words import position
+from seglib.labels import nearest_known, position
 
 
 @pytest.mark.parametrize(

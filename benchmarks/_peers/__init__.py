@@ -2,7 +2,7 @@
 
 A peer is a function `(task, steps, clock) -> predict`: it builds a fresh net and its own loader from the
 task's list of files, starts the clock when its training begins, ticks after each step, stops when a tick says
-so, and returns a function from a picture (3, H, W) uint8 to scores (K, h, w) of any size.
+so, and returns a function from an image (3, H, W) uint8 to scores (K, h, w) of any size.
 """
 
 from __future__ import annotations

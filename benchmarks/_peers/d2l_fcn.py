@@ -1,8 +1,8 @@
 """The FCN of "Dive into Deep Learning", section 14.11: FCN-32s on ResNet-18.
 
 1 x 1 convolution (Xavier), transposed convolution of stride 32 (bilinear, trained); SGD 1e-3 without
-momentum, weight decay 1e-3, constant; the loss is the mean over the pixels of a picture, summed over the
-batch. The pictures are decoded once (that time is counted) and cropped at random, 320 x 480 of about 375 x
+momentum, weight decay 1e-3, constant; the loss is the mean over the pixels of an image, summed over the
+batch. The images are decoded once (that time is counted) and cropped at random, 320 x 480 of about 375 x
 500 there, the same shares here, rounded down to 32. Void is left out by ignore_index (there it is
 background). With the common weights, the body is EfficientNet-Lite0.
 """
@@ -39,7 +39,7 @@ def train(task: Task, steps: int, clock: Clock) -> Predict:
 
 
 def cut(predict: Predict, size: tuple[int, int]) -> Predict:
-    """Scores come for multiples of 32 pixels; those beyond the picture are cut off."""
+    """Scores come for multiples of 32 pixels; those beyond the image are cut off."""
     return lambda image: predict(image)[:, : size[0], : size[1]]
 
 
@@ -71,16 +71,16 @@ def window(task: Task) -> tuple[int, int]:
 
 
 def whole(task: Task) -> tuple[int, int]:
-    """The size that pictures are brought to before they are cropped."""
+    """The size that images are brought to before they are cropped."""
     return round(task.size[0] * 375 / 320), round(task.size[1] * 500 / 480)
 
 
 class Files(Dataset[tuple[Tensor, Tensor]]):
-    """All pictures in memory, normalised, as in the book."""
+    """All images in memory, normalised, as in the book."""
 
     def __init__(self, task: Task, order: list[tuple[str, str]]) -> None:
         self.task, self.order = task, order
-        self.pictures = {paths: self.read(paths) for paths in set(order)}
+        self.images = {paths: self.read(paths) for paths in set(order)}
 
     def read(self, paths: tuple[str, str]) -> tuple[Tensor, Tensor]:
         image = decode_image(paths[0], ImageReadMode.RGB)
@@ -92,6 +92,6 @@ class Files(Dataset[tuple[Tensor, Tensor]]):
         return len(self.order)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        image, mask = self.pictures[self.order[index]]
+        image, mask = self.images[self.order[index]]
         place = RandomCrop.get_params(image, window(self.task))
         return crop(image, *place), crop(mask, *place)

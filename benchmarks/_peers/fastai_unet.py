@@ -2,7 +2,7 @@
 
 From scratch: ResNet-18, one cycle up to 1e-3, its default. With the common weights: `fine_tune(8)`, as the
 tutorial does it: a ninth of the steps trains the decoder alone. Adam, weight decay .01, `aug_transforms` on
-batches; void is left out by the loss's ignore_index. Pictures are squeezed, not cropped, to the size.
+batches; void is left out by the loss's ignore_index. Images are squeezed, not cropped, to the size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Keras' example "Image segmentation with a U-Net-like architecture" (Oxford pets), on the torch backend.
 
-Xception-style U-Net, RMSprop 1e-3, sparse cross-entropy, no augmentation, pictures in 0..255, squeezed. Void
+Xception-style U-Net, RMSprop 1e-3, sparse cross-entropy, no augmentation, images in 0..255, squeezed. Void
 is left out by the loss's ignore_class. Batches of the task's size, not 32, so that there are more steps.
-The loss is given the pixels as rows: with pictures, Keras 3.15 on torch 2.15 stops at the first backward pass
+The loss is given the pixels as rows: with images, Keras 3.15 on torch 2.15 stops at the first backward pass
 on a CPU ("grad_input must be contiguous"). Its value is the same.
 """
 

@@ -1,6 +1,6 @@
 """MONAI's UNet, as in its tutorial 2d_segmentation/torch/unet_training_dict.py.
 
-Channels 16 to 256, two residual units a level, Dice loss, Adam 1e-3, batches of two pictures with several
+Channels 16 to 256, two residual units a level, Dice loss, Adam 1e-3, batches of two images with several
 crops around positive and negative pixels each, a quarter turn now and then; intensities scaled to 0..1. The
 tutorial cuts 96 x 96 out of 128 x 128; the same shares here. Quarter turns only where the crop is square.
 Softmax in place of its sigmoid, because there are more than two classes; void is left out by
@@ -53,19 +53,19 @@ def train(task: Task, steps: int, clock: Clock) -> Predict:
 
 
 def whole(task: Task) -> tuple[int, int]:
-    """The size that pictures are brought to before they are cropped."""
+    """The size that images are brought to before they are cropped."""
     return task.size[0] * 128 // 96, task.size[1] * 128 // 96
 
 
 def changes(task: Task) -> Any:
-    """The tutorial's transforms, with a resize, because pictures are of all sizes here."""
+    """The tutorial's transforms, with a resize, because images are of all sizes here."""
     from monai import transforms as T
     from monai.data import PILReader
 
     both = ["img", "seg"]
     turns = [T.RandRotate90d(both, prob=0.5, spatial_axes=(0, 1))] * (task.size[0] == task.size[1])
     return T.Compose([
-        T.LoadImaged(["img"], PILReader(lambda picture: picture.convert("RGB"), reverse_indexing=False)),
+        T.LoadImaged(["img"], PILReader(lambda image: image.convert("RGB"), reverse_indexing=False)),
         T.LoadImaged(["seg"], PILReader(reverse_indexing=False)),
         T.EnsureChannelFirstd(["img"], channel_dim=-1),
         T.EnsureChannelFirstd(["seg"], channel_dim="no_channel"),

@@ -57,7 +57,7 @@ def table(group: tuple[Any, ...], lengths: dict[tuple[float, str], list[Row]]) -
         rows.append(["all of class 0", "", f"{100 * done[0]['lazy']:.1f}", *[""] * 5])
     cannot = [f"{name}: {peer.without}" for name, peer in PEERS.items() if peer.without]
     note = (
-        "%, mean ± standard deviation; seconds are of training alone, pictures being loaded counted.\n"
+        "%, mean ± standard deviation; seconds are of training alone, images being loaded counted.\n"
         "Boundary IoU counts the background, whose boundary is mostly the frame: an empty answer has some"
     )
     if weights == "imagenet":

@@ -15,8 +15,7 @@ import torch
 from _peers import OURS, PEERS
 from _peers.task import Clock, Judged, Task, write_masks
 from seglib.data.catalog import load
-from seglib.evaluate import evaluate
-from seglib.segmenters import Constant, Segmenter
+from seglib.evaluate import Constant, Segmenter, evaluate
 
 WARM_UP = 12.0  # seconds of the trial that is thrown away, and at least
 FEWEST = 4  # steps of it
@@ -49,7 +48,7 @@ def run(
     return {
         "miou": scores.mean_iou, "boundary": scores.mean_boundary_iou, "steps": steps,
         "used": clock.seconds, "rate": steps * task.batch / clock.seconds, "workers": task.workers,
-        "lazy": evaluate(Constant(0), judge, boundary=False).mean_iou, "pictures": len(judge), "pace": pace,
+        "lazy": evaluate(Constant(0), judge, boundary=False).mean_iou, "images": len(judge), "pace": pace,
     }  # fmt: skip
 
 

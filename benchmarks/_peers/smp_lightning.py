@@ -77,8 +77,8 @@ class Files(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         import cv2
 
-        picture, mask = self.files[index]
-        image = cv2.imread(picture, cv2.IMREAD_COLOR_RGB)
+        photo, mask = self.files[index]
+        image = cv2.imread(photo, cv2.IMREAD_COLOR_RGB)
         changed = self.change(image=image, mask=cv2.imread(mask, cv2.IMREAD_GRAYSCALE))
         return changed["image"], changed["mask"].long()
 

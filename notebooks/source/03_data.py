@@ -1,13 +1,13 @@
 # %% [markdown] tags=["card"]
 
 # %% [markdown] tags=["question"]
-# ## One picture, one question
+# ## One image, one question
 #
 # ![Ten tide pools, one for each class, each class outlined once; beside them bars of the pixels of the ten
 # classes: the background has four fifths of them, the seahorse a sliver.](images/03_question.png)
 #
-# The advice is old and good: collect about as many pictures of every class, so that all weigh alike. Here
-# every class got its picture.
+# The advice is old and good: collect about as many images of every class, so that all weigh alike. Here
+# every class got its image.
 #
 # **Is the data set balanced?**
 
@@ -39,11 +39,11 @@ from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.budget import budget, price
 from seglib.course.content.checks03 import album, slope
 from seglib.data.balance import count
-from seglib.data.blur import laplacian_variance
+from seglib.data.quality import laplacian_variance
 from seglib.data.quality import class_shift, sharpness
-from seglib.data.samplers import ClassBalanced
-from seglib.data.weights import effective_number, enet, inverse_frequency
-from seglib.draw import bars, overlay, pictures
+from seglib.data.sampling import ClassBalanced
+from seglib.data.balance import effective_number, enet, inverse_frequency
+from seglib.draw import bars, overlay, show_images
 from seglib.widgets import Annotator, BalanceBoard
 
 lesson = start("03_data")
@@ -60,11 +60,11 @@ counts = count(pools)
 counts
 
 # %% [markdown]
-# **Pixels**, **pictures** that contain the class, **objects**: three answers to "how much of it is there?"
+# **Pixels**, **images** that contain the class, **objects**: three answers to "how much of it is there?"
 #
 # 1. Which class is the rarest by all three? By what factor does it fall short of the next one, each time?
-# 2. Which class is in every picture and has no object?
-# 3. Turn the dial until half as many pictures hold a seahorse. Choose inverse frequency. What does the weight
+# 2. Which class is in every image and has no object?
+# 3. Turn the dial until half as many images hold a seahorse. Choose inverse frequency. What does the weight
 #    of the seahorse do, and what do all others do?
 
 # %%
@@ -74,7 +74,7 @@ BalanceBoard(pools)
 # [[03.1]]
 #
 # `masks` is a list of masks, of any size, which may hold 255. Return two vectors of length `num_classes`: the
-# pixels of each class, and the number of pictures that contain it.
+# pixels of each class, and the number of images that contain it.
 
 
 # %%
@@ -101,9 +101,9 @@ print(bool((pixels == counts.total("pixels")).all()), bool((images == counts.tot
 # objects than by pixels. Early finishers: what is the count of a class whose every pixel is void at the rim?
 
 # %% [markdown] tags=["concept"]
-# ## The same number of pictures
+# ## The same number of images
 #
-# Now follow the advice. Draw a class by lot, then a picture that contains it, and go on. Every class is
+# Now follow the advice. Draw a class by lot, then an image that contains it, and go on. Every class is
 # drawn equally often. This is a **class-balanced sampler** (Shen, Lin and Huang 2016).
 #
 # [[03.p1]]
@@ -120,27 +120,27 @@ reveal("03.p1", 100 * drawn.shares()[rare].item())
 # %%
 bars(
     {
-        "in % of the pictures": dict(zip(classes, (100 * drawn.total("images") / len(draws)).tolist())),
+        "in % of the images": dict(zip(classes, (100 * drawn.total("images") / len(draws)).tolist())),
         "% of the pixels": dict(zip(classes, (100 * drawn.shares()).tolist())),
     },
-    alt="After class-balanced drawing the seahorse is in a fifth of the pictures, and 1 % of the pixels.",
+    alt="After class-balanced drawing the seahorse is in a fifth of the images, and 1 % of the pixels.",
 )
 
 # %% [markdown]
-# The seahorse is shown more often. But a picture with a seahorse is still mostly sand. **A sampler chooses
-# pictures; it cannot balance the pixels inside one.**
+# The seahorse is shown more often. But an image with a seahorse is still mostly sand. **A sampler chooses
+# images; it cannot balance the pixels inside one.**
 #
-# Can any choice of pictures? `grade` weights pictures so that the pixels come as near to a wish as they can,
+# Can any choice of images? `grade` weights images so that the pixels come as near to a wish as they can,
 # and says how near that is. Wish for ten equal classes.
 
 # %%
-from seglib.data.grading import grade
+from seglib.data.sampling import grade
 
 grade(counts, wanted=[1 / len(classes)] * len(classes))
 
 # %% [markdown]
-# Read the last line. Even a few pictures, drawn over and over, leave more than half of the pixels in the
-# wrong class. Whole pictures are all there is to choose from, and they are mostly background.
+# Read the last line. Even a few images, drawn over and over, leave more than half of the pixels in the
+# wrong class. Whole images are all there is to choose from, and they are mostly background.
 
 # %% [markdown] tags=["concept"]
 # ## Weights act on pixels
@@ -161,15 +161,15 @@ reveal("03.p2", float(inverse[rare] / inverse[classes.background]))
 # One wrongly painted rim pixel of a seahorse now outweighs a hundred of sand. So the net paints seahorses too
 # wide. Two milder recipes:
 #
-# * **Median frequency** (Eigen and Fergus 2015). The frequency of a class is its share *of the pictures that
-#   contain it*. Weight = median of all frequencies / frequency. A class that is in few pictures, but large
+# * **Median frequency** (Eigen and Fergus 2015). The frequency of a class is its share *of the images that
+#   contain it*. Weight = median of all frequencies / frequency. A class that is in few images, but large
 #   there, is left alone.
 # * **ENet** (Paszke et al. 2016). 1 / ln(1.02 + share): bounded, at most 50.
 
 # %% [markdown] tags=["exercise"]
 # [[03.2]]
 #
-# `pixels` has one row per picture and one column per class. Void is no column. Return one weight per class.
+# `pixels` has one row per image and one column per class. Void is no column. Return one weight per class.
 # Every class occurs. Of an even number of frequencies take either of the middle two, or their mean.
 
 
@@ -220,14 +220,14 @@ for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
 # Do weights pay? They trade: recall of the rare for accuracy of the frequent. Notebook 06 measures it.
 
 # %% [markdown] tags=["instructor"]
-# **12 minutes.** Draw three pictures on the board and let the room compute median frequency before they
-# code. The usual mistake divides by all pictures; the check says so. Ask who would *not* weight at all: the
+# **12 minutes.** Draw three images on the board and let the room compute median frequency before they
+# code. The usual mistake divides by all images; the check says so. Ask who would *not* weight at all: the
 # authors of FCN found it unnecessary on VOC. Misconception: weights add information about the rare class.
 
 # %% [markdown] tags=["concept"]
 # ## Blurred, or only smooth?
 #
-# Remove pictures that are too blurry, says the advice. The usual test is one line: the variance of the
+# Remove images that are too blurry, says the advice. The usual test is one line: the variance of the
 # Laplacian, low means blurred.
 #
 # Here is an album of sixty pools. Thirty are ordinary. Fifteen are calm: even ground, no grain, perfectly
@@ -236,7 +236,7 @@ for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
 # %%
 photos = album()
 shown = [0, 30, 45]
-pictures(
+show_images(
     [photos[i][0] for i in shown],
     titles=["ordinary", "calm, sharp", "blurred, noisy"],
     alt="Three pools: one ordinary, one calm and sharp on even ground, one out of focus and grainy.",
@@ -255,17 +255,17 @@ lowest = [kinds[i] for i in laplacian.argsort()[:15]]
 reveal("03.p3", max(set(kinds), key=lowest.count))
 
 # %% [markdown]
-# Noise is detail, to the Laplacian. So the grainy pictures pass, and the calm ones are thrown out. You would
+# Noise is detail, to the Laplacian. So the grainy images pass, and the calm ones are thrown out. You would
 # keep exactly the wrong fifteen.
 #
-# Better: ask the *edges*, and ask for their *width*. Blur the picture a little, and once more. A sharp edge
+# Better: ask the *edges*, and ask for their *width*. Blur the image a little, and once more. A sharp edge
 # loses much of its slope. A blurred one has little to lose. Noise is gone after the first blur.
 
 # %% [markdown] tags=["exercise"]
 # [[03.3]]
 #
-# `fine` and `coarse` are the slopes of a picture at every pixel, (H, W), after a blur of 1 and of 2 pixels.
-# Return one number, high for blurred. It shall rank the blurred pictures above the ordinary *and* above the
+# `fine` and `coarse` are the slopes of an image at every pixel, (H, W), after a blur of 1 and of 2 pixels.
+# Return one number, high for blurred. It shall rank the blurred images above the ordinary *and* above the
 # calm ones.
 
 
@@ -291,8 +291,8 @@ for name, least in (("variance of the Laplacian", -laplacian), ("yours", edges))
     print(f"{name}: of the 15 most blurred, {out.count('the blurred, noisy ones')} really are")
 
 # %% [markdown]
-# A cut for blur is a choice of pictures, and so a choice of classes. Look at what else goes. `sharpness` is
-# your idea with the corners rounded off; `class_shift` shows the price. Take street pictures, if this machine
+# A cut for blur is a choice of images, and so a choice of classes. Look at what else goes. `sharpness` is
+# your idea with the corners rounded off; `class_shift` shows the price. Take street images, if this machine
 # has some.
 
 # %%
@@ -301,8 +301,8 @@ judged = sharpness(streets)
 class_shift(count(streets), judged.blurred(0.1))
 
 # %% [markdown]
-# Compare the last column with the share of pictures that were dropped. Is a class hit twice as hard as it
-# should be? Then look at the pictures before you drop them.
+# Compare the last column with the share of images that were dropped. Is a class hit twice as hard as it
+# should be? Then look at the images before you drop them.
 
 # %%
 judged.show(4)
@@ -317,13 +317,13 @@ BalanceBoard(streets, sharpness=judged, view="blur")
 # %% [markdown] tags=["instructor"]
 # **12 minutes.** On CamVid the most blurred tenth are frames at dusk: ask whether a car drives at dusk.
 # There is always a most blurred tenth. Misconception: a threshold (100 is popular) carries over from one
-# data set to the next. Early finishers: blur only a part of a picture; what should the score be?
+# data set to the next. Early finishers: blur only a part of an image; what should the score be?
 
 # %% [markdown] tags=["concept"]
 # ## Trust, then audit
 #
 # Labels come from people, files from programs, and splits from a tired evening. `audit` reads every sample
-# and looks for what is usually wrong: other sizes, values that are no class, void only, the same picture in
+# and looks for what is usually wrong: other sizes, values that are no class, void only, the same image in
 # two splits, boxes beside their objects.
 #
 # "Wrong" must be mended. "Look" means that a program cannot decide. Here is a delivery of 24 training and 8
@@ -355,7 +355,7 @@ check("03.4", drop)
 # hint("03.4")
 
 # %% [markdown]
-# Mend before you drop: a picture whose mask was cut is still a good picture. And where a picture is in train
+# Mend before you drop: an image whose mask was cut is still a good image. And where an image is in train
 # *and* in validation, it is the training copy that goes.
 
 # %% [markdown] tags=["instructor"]
@@ -366,7 +366,7 @@ check("03.4", drop)
 # %% [markdown] tags=["concept"]
 # ## The price of a label
 #
-# A class for the picture, a box per object, a mask per object: each costs more and says more. A **box** says
+# A class for the image, a box per object, a mask per object: each costs more and says more. A **box** says
 # how many there are and about where. A **semantic mask** says which pixels, not how many objects. An
 # **instance mask** says both.
 #
@@ -407,7 +407,7 @@ reveal("03.p4", cost.boxes_per_mask)
 
 # %%
 for name, annotator in (("boxes", boxes), ("polygons", polygons)):
-    if annotator.picture(0).annotations:
+    if annotator.image(0).annotations:
         print(f"{name}, first pool: {annotator.agreement(0)}")
 
 # %% [markdown] tags=["measure"]
@@ -425,7 +425,7 @@ for hours in (1, 10, 100):
 #
 # [[03.5]]
 #
-# A team halves pictures and masks to train faster. Since then their net sees urchins everywhere. This pool
+# A team halves images and masks to train faster. Since then their net sees urchins everywhere. This pool
 # has none.
 
 # %%
@@ -445,7 +445,7 @@ def team_shrink(mask, size):
 # %%
 small = team_shrink(mask, (80, 80))
 print(f"urchin pixels: {int((small == classes.index('urchin')).sum())}; values: {small.unique().tolist()}")
-pictures(
+show_images(
     [overlay(image, mask, classes), overlay(image[:, ::2, ::2], small.clamp(max=9), classes)],
     titles=["as labelled", "as trained on"],
     alt="A pool as labelled, and its shrunken mask: rims of other classes run around every animal.",
@@ -489,5 +489,5 @@ quiz("03")
 # * D. Papadopoulos et al.: *Extreme clicking*, ICCV 2017: a box in 7 seconds. T.-Y. Lin et al.: *Microsoft
 #   COCO*, ECCV 2014: what a mask costs.
 #
-# **Data.** The pools are drawn by `seglib.data.scenes` from a seed; nothing was photographed. Photographs,
+# **Data.** The pools are drawn by `seglib.scenes.scenes` from a seed; nothing was photographed. Photographs,
 # where found: CamVid or Oxford-IIIT Pet. See `data/README.md`.

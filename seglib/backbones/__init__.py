@@ -3,8 +3,7 @@
 `load(name)` gives one `Backbone`, whatever it is inside; nothing else needs to be known about it.
 """
 
-from seglib.backbones.backbone import Backbone
+from seglib.backbones.backbone import Backbone, WeightsError
 from seglib.backbones.catalog import NAMES, load
-from seglib.backbones.errors import WeightsError
 
 __all__ = ["NAMES", "Backbone", "WeightsError", "load"]

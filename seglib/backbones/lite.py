@@ -16,9 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seglib.backbones.backbone import Backbone
+from seglib.backbones.backbone import Backbone, WeightsError
 from seglib.backbones.depthwise import applies, depthwise
-from seglib.backbones.errors import WeightsError
 
 # Each list of rows is a stage; a row is output channels, blocks, kernel, stride of the first block.
 _STAGES = [

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seglib.course import store
 from seglib.course.say import say
-from seglib.data.formats.files import write_text
+from seglib.files import write_text
 
 LONGEST = 3600  # seconds for one object; more is a mistake
 

@@ -25,7 +25,7 @@ from seglib.course import content, render
 from seglib.course.lesson import Lesson
 from seglib.course.run import run
 from seglib.course.source import Cell, read_cells, solved, stub
-from seglib.profiles import cores
+from seglib.machine import cores
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 200_000  # bytes of a notebook
@@ -44,7 +44,7 @@ def student(cells: list[Cell], lesson: Lesson) -> NotebookNode:
 
 
 def solution(cells: list[Cell], lesson: Lesson) -> NotebookNode:
-    """The solved notebook, not yet executed; pictures lie one folder up from it."""
+    """The solved notebook, not yet executed; images lie one folder up from it."""
     kept = [cell for cell in cells if "instructor" not in cell.tags]
     texts = [solved(_text(cell, lesson)).replace("](images/", "](../images/") for cell in kept]
     return _notebook([_node(cell, text) for cell, text in zip(kept, texts)])

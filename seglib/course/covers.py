@@ -1,4 +1,4 @@
-"""The pictures in the README and at the head of the notebooks: `python -m seglib.course.covers` draws them.
+"""The images in the README and at the head of the notebooks: `python -m seglib.course.covers` draws them.
 
 They show built-in scenes and Chelsea, scikit-image's cat (CC0). Redraw them when scenes change.
 """
@@ -18,12 +18,12 @@ from seglib.course.content import photo05
 from seglib.course.content.regions04 import mosaic
 from seglib.course.content.weak07 import boxed
 from seglib.course.panels import panel, panels, save
-from seglib.data.scenes import Scenes
 from seglib.draw import difference, overlay
+from seglib.evaluate import OracleStride
 from seglib.fcn import convolutionalise
 from seglib.labels import VOID, Classes
 from seglib.regions import hierarchy
-from seglib.segmenters import OracleStride
+from seglib.scenes import Scenes
 from seglib.weak.given import Given
 from seglib.weak.grabcut import grabcut_plus
 from seglib.weak.rectangles import rectangles
@@ -40,7 +40,7 @@ def main() -> None:
         "notebooks/images/00_question.png": crab_alone(),
         "notebooks/images/01_question.png": five_answers(),
         "notebooks/images/02_question.png": seahorse_finder(),
-        "notebooks/images/03_question.png": a_picture_each(),
+        "notebooks/images/03_question.png": a_image_each(),
         "notebooks/images/04_question.png": cut_up(),
         "notebooks/images/05_question.png": where_is_the_cat(),
         "notebooks/images/07_question.png": boxes_alone(),
@@ -60,7 +60,7 @@ def cover() -> Figure:
         overlay(image, mask, POOLS.classes, hatch=True, opacity=0.7),
     ]
     figure, axes = panels(4)
-    titles = ["a picture", "its mask", "the same, without colour", "where a coarse grid fails"]
+    titles = ["an image", "its mask", "the same, without colour", "where a coarse grid fails"]
     for axis, each, title in zip(axes, [*shown, difference(image, pred, mask)], titles):
         panel(axis, each, title)
     return figure
@@ -89,8 +89,8 @@ def five_answers() -> Figure:
     figure, axes = panels(5)
     titles = ["classification", "detection", "semantic", "instance", "panoptic"]
     shown = [image, image, semantic, instance, overlay(semantic, number, each, opacity=0)]
-    for axis, picture, title in zip(axes, shown, titles):
-        panel(axis, picture, title)
+    for axis, photo, title in zip(axes, shown, titles):
+        panel(axis, photo, title)
     names = sorted({classes.names[k] for k in found.classes.tolist()})
     box = {"facecolor": "black", "alpha": 0.65, "edgecolor": "none", "pad": 6}
     words = axes[0].text(0.5, 0.5, "\n".join(names), transform=axes[0].transAxes, color="white", bbox=box)
@@ -122,7 +122,7 @@ def seahorse_finder() -> Figure:
     return figure
 
 
-def a_picture_each() -> Figure:
+def a_image_each() -> Figure:
     """Ten pools, one for each class, and how many pixels the ten classes have in them."""
     classes, masks = POOLS.classes, []
     figure = Figure(figsize=(10.2, 3.2), layout="constrained")
@@ -147,7 +147,7 @@ def a_picture_each() -> Figure:
 
 
 def cut_up() -> Figure:
-    """Chelsea the cat, and three stops on the way from superpixels to the whole picture."""
+    """Chelsea the cat, and three stops on the way from superpixels to the whole image."""
     cat = photo05.cat()
     tree = hierarchy(cat, scale=20)
     figure, axes = panels(4)
@@ -196,7 +196,7 @@ def _first(*, touching: bool, wanted: str) -> int:
         crowded = len(found.classes.unique()) >= 3 and _two_touch(found.masks, found.classes)
         if large and (crowded or not touching):
             return index
-    raise ValueError(f"none of {len(POOLS)} pools shows {wanted} as the picture needs it")
+    raise ValueError(f"none of {len(POOLS)} pools shows {wanted} as the image needs it")
 
 
 def _two_touch(masks: Tensor, class_ids: Tensor) -> bool:

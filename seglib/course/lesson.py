@@ -124,9 +124,9 @@ class Lesson:
     Example:
         >>> lesson = Lesson(
         ...     id="42_towels",
-        ...     title="How much of a picture is towel?",
+        ...     title="How much of an image is towel?",
         ...     minutes=5,
-        ...     question="What share of the picture is towel?",
+        ...     question="What share of the image is towel?",
         ...     needs="Nothing.",
         ...     budgets={"tiny": Budget(10, 300), "laptop": Budget(10, 300), "gpu": Budget(10, 300)},
         ...     objectives=[Objective("42.a", "compute the share of a class")],

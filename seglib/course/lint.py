@@ -17,7 +17,7 @@ AIM = 3  # lines of a typical code cell
 
 RULES: tuple[Rule, ...] = (
     rules.parses, rules.sections, rules.setup, rules.objectives, rules.exercises, rules.predictions,
-    rules.known_ids, rules.asks_quiz, rules.pictures,
+    rules.known_ids, rules.asks_quiz, rules.images,
     style_rules.budgets, style_rules.short_cells, style_rules.short_texts, style_rules.no_plumbing,
     style_rules.no_pyplot, style_rules.no_semicolons,
 )  # fmt: skip

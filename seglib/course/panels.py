@@ -1,4 +1,4 @@
-"""Pictures side by side in one figure, and the file that it becomes."""
+"""Images side by side in one figure, and the file that it becomes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def panels(count: int) -> tuple[Figure, list[Axes]]:
 
 
 def panel(axis: Axes, image: Tensor, title: str) -> None:
-    """Show a picture at a place.
+    """Show an image at a place.
 
     Args:
         axis: the place.

@@ -20,7 +20,7 @@ BEFORE = ("card", "question", "objectives", "recall", "setup", "look")
 MIDDLE = ("concept", "exercise", "train", "measure")
 AFTER = ("clinic", "recap", "quiz", "further")
 OPTIONAL = ("train", "measure")
-PICTURES = ("show", "pictures", "bars", "draw.show", "draw.pictures", "draw.bars")
+IMAGES = ("show", "show_images", "bars", "draw.show", "draw.show_images", "draw.bars")
 
 
 @dataclass(frozen=True)
@@ -146,15 +146,15 @@ def asks_quiz(page: Page) -> Iterator[Problem]:
         yield 1, f'the notebook needs a quiz with questions and a cell quiz("{page.lesson.number}")'
 
 
-def pictures(page: Page) -> Iterator[Problem]:
-    """Every picture is described for those who cannot see it."""
-    for line, call in page.calls(*PICTURES):
+def images(page: Page) -> Iterator[Problem]:
+    """Every image is described for those who cannot see it."""
+    for line, call in page.calls(*IMAGES):
         alts = [word.value for word in call.keywords if word.arg == "alt"]
         if not alts or (isinstance(alts[0], ast.Constant) and not str(alts[0].value or "").strip()):
             yield line, f"{ast.unparse(call.func)}(...) needs alt=: what is to be seen, in words"
     for cell in page.cells:
         if cell.kind == "markdown" and re.search(r'!\[\s*\]\(|<img(?![^>]*alt="[^"])', cell.text):
-            yield cell.line, "a picture in the text has no alt text"
+            yield cell.line, "an image in the text has no alt text"
 
 
 def _first(call: ast.Call) -> object:

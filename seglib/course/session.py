@@ -17,8 +17,8 @@ from seglib.course.report import solved
 from seglib.course.say import say
 from seglib.data import catalog
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.scenes import Dials, Scenes
-from seglib.profiles import Profile, cores, memory, pick_profile
+from seglib.machine import Profile, cores, memory, pick_profile
+from seglib.scenes import Dials, Scenes
 
 SEED = 0
 
@@ -68,9 +68,9 @@ class Session:
             split: "train", "val" or "test".
             length: how many; the profile's number for this split where it is left out.
             size: (height, width) in pixels; the profile's where it is left out.
-            dials: any field of `seglib.data.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
+            dials: any field of `seglib.scenes.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
         """
-        usual = self.profile.pictures if split == "train" else self.profile.judged
+        usual = self.profile.images if split == "train" else self.profile.judged
         length = usual if length is None else length
         size = size or self.profile.size
         return Scenes(length, split=split, size=size, seed=self.seed, dials=replace(Dials(), **dials))

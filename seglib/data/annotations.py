@@ -1,6 +1,6 @@
-"""What people draw on pictures: boxes and polygons, each with its class and the seconds it took.
+"""What people draw on images: boxes and polygons, each with its class and the seconds it took.
 
-Coordinates are points of a plane in which pixel (x, y) covers x..x+1, y..y+1. So the box of a whole picture
+Coordinates are points of a plane in which pixel (x, y) covers x..x+1, y..y+1. So the box of a whole image
 is (0, 0, width, height), and the corner x2, y2 of any box is exclusive when it is read in pixels.
 """
 
@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from itertools import chain
 
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from seglib.data.coco_shapes import draw
+from seglib import boxes
+from seglib.data.coco import draw
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
-SLACK = 1  # pixels: how far outside of its picture a corner may lie, for tools that round
+SLACK = 1  # pixels: how far outside of its image a corner may lie, for tools that round
 
 
 @dataclass(frozen=True)
@@ -71,18 +73,18 @@ class Annotation:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture and what was drawn on it.
+class AnnotatedImage:
+    """One image and what was drawn on it.
 
     Attributes:
         file_name: as the files of every format name it; with "/" between folders.
         width: pixels.
         height: pixels.
         annotations: the objects, in the order in which they were drawn.
-        seconds: all the time a person spent on this picture, searching included; None where nobody counted.
+        seconds: all the time a person spent on this image, searching included; None where nobody counted.
 
     Raises:
-        ValueError: the size is not positive, or an object leaves the picture by more than a pixel.
+        ValueError: the size is not positive, or an object leaves the image by more than a pixel.
     """
 
     file_name: str
@@ -103,7 +105,7 @@ class Picture:
                     )
 
     def boxes(self) -> Tensor:
-        """(M, 4) int64 x1 y1 x2 y2 in whole pixels, end-exclusive, inside the picture.
+        """(M, 4) int64 x1 y1 x2 y2 in whole pixels, end-exclusive, inside the image.
 
         A corner between two pixels is moved outwards, so that the box holds everything that it held.
         """
@@ -136,52 +138,123 @@ class Picture:
 
 @dataclass(frozen=True)
 class AnnotationSet:
-    """Pictures with what was drawn on them, as one file or folder of annotations holds it.
+    """Images with what was drawn on them, as one file or folder of annotations holds it.
 
     Attributes:
         names: the classes, in the order in which formats number them.
-        pictures: one entry a picture, also where nothing was drawn.
+        images: one entry an image, also where nothing was drawn.
 
     Raises:
-        ValueError: two classes or two pictures have one name, or an object has a class that is not listed.
+        ValueError: two classes or two images have one name, or an object has a class that is not listed.
     """
 
     names: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    images: tuple[AnnotatedImage, ...]
 
     def __post_init__(self) -> None:
         for what, names in (
             ("classes", self.names),
-            ("pictures", [picture.file_name for picture in self.pictures]),
+            ("images", [image.file_name for image in self.images]),
         ):
             if len(set(names)) < len(names):
                 twice = next(name for number, name in enumerate(names) if name in names[:number])
                 raise ValueError(f"two {what} are called '{twice}'; names must differ")
-        for picture in self.pictures:
-            for annotation in picture.annotations:
+        for image in self.images:
+            for annotation in image.annotations:
                 if annotation.name not in self.names:
                     raise ValueError(
-                        f"{picture.file_name}: an object is called '{annotation.name}', but the classes are "
+                        f"{image.file_name}: an object is called '{annotation.name}', but the classes are "
                         f"{', '.join(self.names) or 'none'}"
                     )
 
     @property
     def seconds_per_object(self) -> float:
-        """The time spent on all pictures, searching included, for each timed object; NaN without any.
+        """The time spent on all images, searching included, for each timed object; NaN without any.
 
-        A picture on which nothing was found costs time as well, and a budget pays for it.
+        An image on which nothing was found costs time as well, and a budget pays for it.
         """
-        timed = sum(one.seconds is not None for picture in self.pictures for one in picture.annotations)
-        return sum(picture.seconds or 0 for picture in self.pictures) / timed if timed else math.nan
+        timed = sum(one.seconds is not None for image in self.images for one in image.annotations)
+        return sum(image.seconds or 0 for image in self.images) / timed if timed else math.nan
 
     def __len__(self) -> int:
-        """How many pictures there are."""
-        return len(self.pictures)
+        """How many images there are."""
+        return len(self.images)
 
-    def __iter__(self) -> Iterator[Picture]:
-        """The pictures in order."""
-        return iter(self.pictures)
+    def __iter__(self) -> Iterator[AnnotatedImage]:
+        """The images in order."""
+        return iter(self.images)
 
-    def __getitem__(self, index: int) -> Picture:
-        """Picture number `index`."""
-        return self.pictures[index]
+    def __getitem__(self, index: int) -> AnnotatedImage:
+        """Image number `index`."""
+        return self.images[index]
+
+
+# How well drawn objects agree with the true ones: each drawn object is judged against the one it means.
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Drawn objects beside true ones.
+
+    Attributes:
+        iou: (M,) float32 in 0..1, of each drawn object with the true one it is paired with; 0 without a pair.
+        match: (M,) int64 number of that true object, -1 without a pair.
+        right_class: (M,) bool, whether both have the same class.
+        missed: numbers of the true objects that nobody drew.
+    """
+
+    iou: Tensor
+    match: Tensor
+    right_class: Tensor
+    missed: tuple[int, ...]
+
+    def __str__(self) -> str:
+        if not len(self.iou):
+            return f"nothing drawn; {len(self.missed)} objects missed"
+        mean, worst = float(self.iou.mean()), float(self.iou.min())
+        return (
+            f"{len(self.iou)} drawn: mean IoU {mean:.2f}, worst {worst:.2f}, "
+            f"{int(self.right_class.sum())} with the right class; {len(self.missed)} missed"
+        )
+
+
+def agreement(drawn: Instances, truth: Instances, *, by: str = "masks") -> Agreement:
+    """Pair every drawn object with at most one true one, so that the sum of the IoUs is largest.
+
+    The class plays no part in the pairing, so that a box with the wrong class still finds its object.
+
+    Args:
+        drawn: M objects of an image, as `Image.instances` gives them.
+        truth: N objects of the same image.
+        by: "masks" compares pixels, "boxes" only the boxes.
+
+    Raises:
+        ValueError: `by` is neither, or the masks differ in size.
+
+    Example:
+        >>> truth = Instances(torch.ones(1, 2, 4).bool(), torch.tensor([1]), torch.tensor([[0, 0, 4, 2]]))
+        >>> drawn = Instances(torch.ones(1, 2, 4).bool(), torch.tensor([2]), torch.tensor([[0, 0, 2, 2]]))
+        >>> agreement(drawn, truth, by="boxes").iou, agreement(drawn, truth).right_class
+        (tensor([0.5000]), tensor([False]))
+    """
+    if by not in ("masks", "boxes"):
+        raise ValueError(f"by must be 'masks' or 'boxes', not {by!r}")
+    overlap = boxes.iou(drawn.boxes, truth.boxes) if by == "boxes" else _mask_iou(drawn.masks, truth.masks)
+    rows, columns = linear_sum_assignment(overlap.numpy(), maximize=True)
+    pairs = [(row, column) for row, column in zip(rows, columns) if overlap[row, column] > 0]
+    iou, match = torch.zeros(len(drawn)), torch.full((len(drawn),), -1)
+    for row, column in pairs:
+        iou[row], match[row] = overlap[row, column], column
+    right = (match >= 0) & (drawn.classes == truth.classes[match] if len(truth) else match >= 0)
+    missed = set(range(len(truth))) - {int(column) for _, column in pairs}
+    return Agreement(iou, match, right, tuple(sorted(missed)))
+
+
+def _mask_iou(masks: Tensor, others: Tensor) -> Tensor:
+    """IoU of each of (M, H, W) with each of (N, H, W) bool masks: (M, N)."""
+    if masks.shape[1:] != others.shape[1:]:
+        raise ValueError(f"the drawn masks are {tuple(masks.shape[1:])}, the true {tuple(others.shape[1:])}")
+    flat, flat_others = masks.flatten(1).float(), others.flatten(1).float()
+    shared = flat @ flat_others.T
+    union = flat.sum(1)[:, None] + flat_others.sum(1) - shared
+    return shared / union.clamp(min=1)

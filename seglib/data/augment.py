@@ -1,4 +1,4 @@
-"""Other views of the same pictures: flipped, zoomed, shifted, in another light; batches, on the device."""
+"""Other views of the same images: flipped, zoomed, shifted, in another light; batches, on the device."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seglib.data.resample import GREY, Span, at_once, one_by_one
+from seglib.data.in_memory import GREY, Span, at_once, one_by_one
 from seglib.labels import VOID
 
-CHANCES = 8  # random numbers for each picture of a batch
+CHANCES = 8  # random numbers for each image of a batch
 LUMA = torch.tensor([0.299, 0.587, 0.114])  # brightness of red, green and blue, ITU-R BT.601
 
 
 @dataclass(frozen=True)
 class Augment:
-    """Change each picture of a batch by its own row of random numbers, and its mask with it.
+    """Change each image of a batch by its own row of random numbers, and its mask with it.
 
     Masks are resampled to the nearest pixel, so that no class appears between two others; what comes in from
-    outside of the picture is void. Batches stay uint8.
+    outside of the image is void. Batches stay uint8.
 
     Attributes:
-        flip: mirror left and right, every other picture.
+        flip: mirror left and right, every other image.
         zoom: least and largest magnification, drawn on a logarithmic scale; (1, 1) for none.
         colour: how far brightness, contrast and saturation go, as a share: 0.2 is 0.8 to 1.2; 0 for none.
-        size: (height, width) of what is cut out, in pixels; None for the size of the pictures.
+        size: (height, width) of what is cut out, in pixels; None for the size of the images.
 
     Raises:
         ValueError: a value is out of range.
@@ -56,7 +56,7 @@ class Augment:
         Args:
             images: (N, 3, H, W) uint8.
             masks: (N, H, W) uint8.
-            chance: (N, 8) float in 0..1 on the CPU, all the randomness there is, a row for each picture: the
+            chance: (N, 8) float in 0..1 on the CPU, all the randomness there is, a row for each image: the
                 same rows give the same batch on every device, and split over any number of processes.
 
         Returns:
@@ -82,7 +82,7 @@ class Augment:
         return way(images, masks, spans, flipped, size, outside=(GREY, VOID))
 
     def _recoloured(self, images: Tensor, chance: Tensor) -> Tensor:
-        """Brightness, contrast (around mid-grey) and saturation are all linear: one matrix a picture."""
+        """Brightness, contrast (around mid-grey) and saturation are all linear: one matrix an image."""
         bright, contrast, saturation = (1 + self.colour * (2 * chance.float() - 1)).T[:, :, None, None]
         grey = (1 - saturation) * LUMA.expand(3, 3)  # (N, 3, 3), each row the weights of grey
         matrix = bright * contrast * (saturation * torch.eye(3) + grey)
@@ -93,8 +93,8 @@ class Augment:
 
 
 def _span(length: int, wanted: int, zoom: float, place: float) -> Span:
-    """Along one side: which pixels of the picture are seen, and where in the result they come to lie."""
-    window = max(1, round(wanted / zoom))  # in pixels of the picture; may be longer than the picture
+    """Along one side: which pixels of the image are seen, and where in the result they come to lie."""
+    window = max(1, round(wanted / zoom))  # in pixels of the image; may be longer than the image
     start = round(place * (length - window))
     begin, end = max(start, 0), min(start + window, length)
     scale = wanted / window

@@ -1,33 +1,139 @@
-"""How much there is of each class: pixels, pictures and objects, counted once and kept picture by picture."""
+"""What the mask of one sample holds, in numbers, found in the cheapest way its kind of data set allows."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import singledispatch
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seglib.data.dataset import SegmentationDataset
-from seglib.data.measure import Measure, measure
-from seglib.data.tally import tally
-from seglib.labels import Classes
+from seglib.cache import Measure, measure
+from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.data.files import FileDataset
+from seglib.data.images import count_labels, read_labels
+from seglib.data.photographs import Pets
+from seglib.labels import VOID, Classes
+from seglib.scenes import Scenes
 from seglib.tables import Table
+
+Array = NDArray[np.int64]
+
+
+class Tally(NamedTuple):
+    """The numbers of one mask.
+
+    Attributes:
+        pixels: (K + 1,) how many pixels each class has, void last.
+        objects: (K,) how many single objects each class has, or None where the data set does not know.
+    """
+
+    pixels: Array
+    objects: Array | None
+
+
+def tally(dataset: SegmentationDataset, index: int) -> Tally:
+    """Count the pixels and objects of sample `index`.
+
+    Where masks are files, the image is not opened; that mask and image fit is for `audit` to say.
+
+    Raises:
+        ValueError: the mask cannot be read, or holds a value that is no class; the sentence says where.
+
+    Example:
+        >>> from seglib.data.catalog import load
+        >>> photo = load("photo")
+        >>> counted = tally(photo, 0)
+        >>> counted.objects[photo.classes.index("person")].item(), counted.pixels.sum().item() == 375 * 500
+        (7, True)
+    """
+    source, number = dataset.origin(index)
+    return _tally(source, number)
+
+
+@singledispatch
+def _tally(dataset: SegmentationDataset, index: int) -> Tally:
+    mask = dataset[index][1]
+    return Tally(_pixels(mask, dataset, index), _objects(dataset.instances(index), dataset))
+
+
+@_tally.register
+def _(dataset: Scenes, index: int) -> Tally:
+    scene = dataset.scene(index)  # drawn once for both
+    return Tally(_pixels(scene.mask, dataset, index), _objects(scene.instances, dataset))
+
+
+@_tally.register
+def _(dataset: FileDataset, index: int) -> Tally:
+    return Tally(_pixels_in_file(dataset, index), _objects(dataset.instances(index), dataset))
+
+
+@_tally.register
+def _(dataset: Pets, index: int) -> Tally:
+    pixels = _pixels_in_file(dataset, index)
+    objects = (pixels[:-1] > 0).astype(np.int64)
+    objects[0] = 0  # background; the other class in the image is its one animal
+    return Tally(pixels, objects)
+
+
+def _pixels_in_file(dataset: FileDataset, index: int) -> Array:
+    """Pixels of each class by way of the values in the file: a few values to decode, not all pixels."""
+    path = Path(dataset.samples[index].mask)
+    counts = count_labels(path)
+    if counts is None:
+        return _by_class(dataset.decode(index, read_labels(path)), dataset)
+    try:
+        classes = dataset.decode(index, np.array([[*counts]], np.uint8))  # (1, values)
+    except ValueError:
+        dataset.decode(index, read_labels(path))  # says where in the mask the wrong value is
+        raise
+    pixels = np.zeros(len(dataset.classes) + 1, np.int64)
+    for place, number in zip(classes[0].tolist(), counts.values()):
+        pixels[-1 if place == VOID else place] += number
+    return pixels
+
+
+def _pixels(mask: Tensor, dataset: SegmentationDataset, index: int) -> Array:
+    pixels = _by_class(mask.numpy(), dataset)
+    if pixels.sum() != mask.numel():
+        value = next(int(v) for v in mask.unique() if len(dataset.classes) <= v != VOID)
+        raise ValueError(
+            f"{dataset.name}, sample {dataset.sample_id(index)}: the mask holds the value {value}, but the"
+            f" classes are 0..{len(dataset.classes) - 1} and {VOID} (void)"
+        )
+    return pixels
+
+
+def _by_class(mask: NDArray[np.uint8], dataset: SegmentationDataset) -> Array:
+    """(K + 1,) how many pixels each class has, void last."""
+    return np.bincount(mask.ravel(), minlength=VOID + 1)[[*range(len(dataset.classes)), VOID]]
+
+
+def _objects(instances: Instances | None, dataset: SegmentationDataset) -> Array | None:
+    if instances is None:
+        return None
+    return np.bincount(instances.classes.numpy(), minlength=len(dataset.classes)).astype(np.int64)
+
+
+# How much there is of each class: pixels, images and objects, counted once and kept image by image.
 
 Unit = Literal["pixels", "images", "objects"]
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What each picture of a data set holds of each class; everything else here is a sum over it.
+    """What each image of a data set holds of each class; everything else here is a sum over it.
 
     Attributes:
         classes: K classes.
-        pixels: (N, K + 1) int64, pixels of each class in each picture, void last.
-        objects: (N, K) int64, single objects of each class in each picture; None where the data set does not
+        pixels: (N, K + 1) int64, pixels of each class in each image, void last.
+        objects: (N, K) int64, single objects of each class in each image; None where the data set does not
             know objects. They are not guessed from connected regions: two touching fish would be one, and a
             fish behind a leaf two.
     """
@@ -48,11 +154,11 @@ class Counts:
             )
 
     def __len__(self) -> int:
-        """N, how many pictures were counted."""
+        """N, how many images were counted."""
         return len(self.pixels)
 
     def of(self, unit: Unit) -> Tensor:
-        """(N, K) int64: pixels, objects, or 1 where the picture contains the class; void is left out.
+        """(N, K) int64: pixels, objects, or 1 where the image contains the class; void is left out.
 
         Raises:
             ValueError: another unit, or "objects" of a data set that does not know them.
@@ -66,7 +172,7 @@ class Counts:
         return self.pixels[:, :-1] if self.objects is None or unit == "pixels" else self.objects
 
     def total(self, unit: Unit = "pixels") -> Tensor:
-        """(K,) int64: of each class, its pixels, the pictures that contain it, or its objects."""
+        """(K,) int64: of each class, its pixels, the images that contain it, or its objects."""
         return self.of(unit).sum(dim=0)
 
     def shares(self, unit: Unit = "pixels") -> Tensor:
@@ -77,7 +183,7 @@ class Counts:
         """
         total = self.total(unit).double()
         if not total.sum():
-            raise ValueError(f"there are no {unit} of any class in these {len(self)} pictures")
+            raise ValueError(f"there are no {unit} of any class in these {len(self)} images")
         return total / total.sum()
 
     @property
@@ -87,25 +193,25 @@ class Counts:
 
     @property
     def pixels_around(self) -> Tensor:
-        """(K,) int64: all pixels but void of the pictures that contain each class (median frequency's)."""
+        """(K,) int64: all pixels but void of the images that contain each class (median frequency's)."""
         known = self.pixels[:, :-1].sum(dim=1)  # (N,)
         return (self.of("images") * known[:, None]).sum(dim=0)
 
     @property
     def together(self) -> Tensor:
-        """(K, K) int64: how many pictures contain both classes; on the diagonal, those that contain one."""
+        """(K, K) int64: how many images contain both classes; on the diagonal, those that contain one."""
         present = self.of("images").double()  # exact below 2 ** 53, and a matrix product that is fast
         return (present.T @ present).long()
 
     def subset(self, indices: Sequence[int] | Tensor) -> Counts:
-        """The counts of some of the pictures, in that order; a picture may come more than once."""
+        """The counts of some of the images, in that order; an image may come more than once."""
         chosen = torch.as_tensor(indices, dtype=torch.long)
         return Counts(
             self.classes, self.pixels[chosen], None if self.objects is None else self.objects[chosen]
         )
 
     def table(self) -> Table:
-        """Pixels, pictures and objects of each class, with their shares."""
+        """Pixels, images and objects of each class, with their shares."""
         units: list[Unit] = ["pixels", "images"] if self.objects is None else ["pixels", "images", "objects"]
         totals = [self.total(unit).tolist() for unit in units]
         sums = [self.pixels[:, :-1].sum().item(), len(self), *(sum(t) for t in totals[2:])]
@@ -114,7 +220,7 @@ class Counts:
             for name, *counts in zip(self.classes, *totals)
         ]
         return Table(
-            f"{len(self)} pictures, {len(self.classes)} classes",
+            f"{len(self)} images, {len(self.classes)} classes",
             ["", *(heading for unit in units for heading in (unit, "%"))],
             rows,
             f"Void is {100 * self.void:.1f} % of all pixels; it is no part of the percentages.",
@@ -130,7 +236,7 @@ class Counts:
 
 
 def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
-    """Count the pixels, pictures and objects of each class, picture by picture.
+    """Count the pixels, images and objects of each class, image by image.
 
     Only masks are read where masks are files. What was counted is kept on this machine and found again by
     content: a mask that changed is counted anew, and a run that was stopped goes on where it was.
@@ -140,7 +246,7 @@ def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
         jobs: processes; None decides by the work there is. `joblib.parallel_config` names another backend.
 
     Returns:
-        Counts; print them. They take 8 (2 K + 1) bytes a picture, and counting takes no more than that.
+        Counts; print them. They take 8 (2 K + 1) bytes an image, and counting takes no more than that.
 
     Raises:
         ValueError: the data set is empty, or a mask is damaged or holds a value that is no class.
@@ -152,7 +258,7 @@ def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
         tensor(7)
     """
     if not len(dataset):
-        raise ValueError(f"{dataset.name} {dataset.split} has no pictures; there is nothing to count")
+        raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to count")
     width = 2 * len(dataset.classes) + 1
     rows = measure(
         dataset,
@@ -180,3 +286,139 @@ def _percent(part: int, whole: int) -> str:
     """'0.52': two digits where one would hide a rare class."""
     share = 100 * part / whole if whole else 0
     return f"{share:.1f}" if share >= 1 or not share else f"{share:.2f}"
+
+
+# Class weights for a loss: four published ways to make rare classes weigh more, from the same counts.
+#
+# Use them as `F.cross_entropy(logits, mask, weight=weights, ignore_index=255)`. With the usual mean, PyTorch
+# divides by the sum of the weights of all pixels, so multiplying every weight by one number changes nothing:
+# only the ratios between classes count. The papers' scales are kept so that numbers can be compared.
+#
+# No weight adds an image. Weights make the few pixels of a rare class count more, they do not make them differ
+# more. And they trade: recall of rare classes rises, and so do false alarms (SegNet, table 1: mean accuracy
+# +7.4, pixel accuracy -1.3).
+#
+# A class that does not occur gets weight 0, with a warning. Nothing in the training data is multiplied by that
+# weight, so any value would do; 0 says that nothing was learnt, where the formulas would say infinity.
+
+
+def inverse_frequency(counts: Counts) -> Tensor:
+    """Weights that make every class weigh the same in a sum over all pixels: w = N / (K n_c).
+
+    n_c is the number of pixels of class c, N their sum without void, K the number of classes that occur.
+    This is scikit-learn's "balanced" (King and Zeng, 2001). A class with 0.1 % of the pixels weighs 700
+    times as much as one with 70 %, and so does every wrongly drawn boundary pixel of it: expect a rare class
+    to be painted too wide.
+
+    Args:
+        counts: of the training data.
+
+    Returns:
+        (K,) float32; 0 for classes that do not occur, with a warning.
+
+    Raises:
+        ValueError: no class occurs at all.
+
+    Example:
+        >>> from seglib.labels import Classes
+        >>> counts = Counts(Classes.of("sea", "fish"), torch.tensor([[90, 10, 0]]))
+        >>> inverse_frequency(counts)
+        tensor([0.5556, 5.0000])
+    """
+    share = counts.shares()
+    return _weights(counts, 1 / (share * (share > 0).sum()))
+
+
+def median_frequency(counts: Counts) -> Tensor:
+    """Median frequency balancing: w = median(f) / f_c (Eigen and Fergus, 2015; used by SegNet).
+
+    f_c is the number of pixels of class c divided by the number of all pixels of those images that contain
+    c: how large the class is where it is. A class that is rare because few images contain it, but large
+        there, is
+    not raised. That is the difference from inverse frequency, and the usual mistake is to divide by the
+    pixels of all images, which gives inverse frequency back. Here void is no pixel of an image; the paper
+    does not say. The median is over the classes that occur; of an even number it is the mean of the middle
+    two.
+
+    Args:
+        counts: of the training data.
+
+    Returns:
+        (K,) float32; 0 for classes that do not occur, with a warning.
+
+    Raises:
+        ValueError: no class occurs at all.
+
+    Example:
+        >>> from seglib.labels import Classes
+        >>> pixels = torch.tensor([[80, 20, 0, 0], [100, 0, 0, 0], [50, 0, 50, 0]])
+        >>> median_frequency(Counts(Classes.of("sea", "fish", "weed"), pixels))
+        tensor([0.6522, 2.5000, 1.0000])
+    """
+    present = counts.shares() > 0
+    frequency = counts.total() / counts.pixels_around.double()
+    return _weights(counts, frequency[present].quantile(0.5) / frequency)
+
+
+def enet(counts: Counts, constant: float = 1.02) -> Tensor:
+    """ENet's bounded weights: w = 1 / ln(c + p_c) (Paszke et al., 2016).
+
+    p_c is the share of the pixels, without void. With c = 1.02 a class that fills everything weighs 1.4 and
+    one of a few pixels 50: the bound keeps a handful of wrong labels from ruling the loss, and with it
+    classes of 0.1 % and of 0.0001 % weigh nearly the same.
+
+    Args:
+        counts: of the training data.
+        constant: c, above 1; nearer to 1 is less bounded.
+
+    Returns:
+        (K,) float32; 0 for classes that do not occur, with a warning.
+
+    Raises:
+        ValueError: `constant` is not above 1, or no class occurs at all.
+    """
+    if constant <= 1:
+        raise ValueError(f"constant must be above 1, or a rare class has no finite weight; got {constant}")
+    return _weights(counts, 1 / (constant + counts.shares()).log())
+
+
+def effective_number(counts: Counts, beta: float, unit: Unit = "images") -> Tensor:
+    """Weights by effective number of samples: w ~ (1 - beta) / (1 - beta^n_c) (Cui et al., 2019).
+
+    The idea: the second thousand images of a class add less than the first, because samples overlap. beta
+    = 0 means that one sample says all (equal weights); beta near 1 that each adds something new (inverse
+    frequency). The bend lies at n = 1 / (1 - beta) samples, and above a few times that all classes weigh
+    alike. The paper's 0.9 to 0.9999 are for classes of 5 to 5000 images. Classes have millions of pixels:
+    with "pixels", 0.9999 gives equal weights, and a beta that does anything has to be 1 - 1/n with n in the
+    millions. Pixels are also not what the paper counts, since neighbours are nearly copies of each other:
+    prefer objects or images.
+
+    Args:
+        counts: of the training data.
+        beta: 0 to just below 1.
+        unit: what n_c counts: "images", "objects" or "pixels". A class that has pixels but no objects, as a
+            background, counts as one object in each image: with 0 it would not be learnt.
+
+    Returns:
+        (K,) float32 with the mean 1 over the classes that occur (the paper's normalisation); 0 for the
+        others, with a warning.
+
+    Raises:
+        ValueError: beta is not in 0 <= beta < 1, the data set does not know objects, or no class occurs.
+    """
+    if not 0 <= beta < 1:
+        raise ValueError(f"beta must be at least 0 and below 1, got {beta}")
+    number = counts.total(unit).double()
+    number = torch.where(number > 0, number, counts.total("images").double())
+    # (1 - beta) / (1 - beta^n), for beta near 1 without losing all digits to the subtraction
+    raw = (1 - beta) / -torch.expm1(number * torch.tensor(beta, dtype=torch.float64).log())
+    return _weights(counts, raw / raw[counts.shares() > 0].mean())
+
+
+def _weights(counts: Counts, raw: Tensor) -> Tensor:
+    """float32 weights, 0 and a warning where a class does not occur."""
+    occurs = counts.shares() > 0
+    if not occurs.all():
+        absent = ", ".join(name for name, there in zip(counts.classes, occurs) if not there)
+        warnings.warn(f"weight 0 for {absent}: it does not occur in these images", stacklevel=3)
+    return torch.where(occurs, raw, 0).float()

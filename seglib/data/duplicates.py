@@ -1,4 +1,4 @@
-"""The same picture in two splits, found by perceptual hash: the score on it measures memory, not skill."""
+"""The same image in two splits, found by perceptual hash: the score on it measures memory, not skill."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHOWN = 20  # pairs in a printed report
 
 
 class Duplicate(NamedTuple):
-    """Two pictures that are the same.
+    """Two images that are the same.
 
     Attributes:
         first: "split/name" of one.
@@ -49,29 +49,29 @@ class Report:
     """What was looked at and what was found.
 
     Attributes:
-        pictures: split -> how many pictures.
+        images: split -> how many images.
         pairs: the duplicates, the most alike first.
     """
 
-    pictures: Mapping[str, int]
+    images: Mapping[str, int]
     pairs: tuple[Duplicate, ...]
 
     def __str__(self) -> str:
         """A few lines for a reader: counts, pairs, and what to do."""
-        looked = ", ".join(f"{count} in {split}" for split, count in self.pictures.items())
+        looked = ", ".join(f"{count} in {split}" for split, count in self.images.items())
         if not self.pairs:
-            return f"Pictures: {looked}. No picture comes twice."
+            return f"Images: {looked}. No image comes twice."
         shown = "".join(f"\n  {pair}" for pair in self.pairs[:SHOWN])
         more = f"\n  and {len(self.pairs) - SHOWN} more" if len(self.pairs) > SHOWN else ""
         count = "1 pair looks" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs look"
         return (
-            f"Pictures: {looked}. {count} the same:{shown}{more}\n"
+            f"Images: {looked}. {count} the same:{shown}{more}\n"
             "Keep one of each pair, or both in the same split: a test on what was trained on measures memory."
         )
 
 
 class _Hashes(NamedTuple):
-    """The pictures of one split: names, a digest of all pixels, and two hashes of 64 bits."""
+    """The images of one split: names, a digest of all pixels, and two hashes of 64 bits."""
 
     names: list[str]
     digests: NDArray[np.str_]  # (N,)
@@ -79,10 +79,10 @@ class _Hashes(NamedTuple):
 
 
 def across_splits(splits: Mapping[str, SegmentationDataset]) -> Report:
-    """Pictures that come in more than one split, even if saved anew, resized or slightly changed.
+    """Images that come in more than one split, even if saved anew, resized or slightly changed.
 
-    Every picture is read once, on all cores (or as `joblib.parallel_config` says), with a progress bar. Two
-    pictures are the same if they differ by at most 6 of 64 bits in both of two hashes: the low frequencies
+    Every image is read once, on all cores (or as `joblib.parallel_config` says), with a progress bar. Two
+    images are the same if they differ by at most 6 of 64 bits in both of two hashes: the low frequencies
     (pHash) and the brightness steps along each row (dHash). A mirrored, turned or cropped copy is not found;
     frames of a video that hardly changes are.
 
@@ -95,7 +95,7 @@ def across_splits(splits: Mapping[str, SegmentationDataset]) -> Report:
     Example:
         >>> from seglib.data.catalog import load
         >>> print(across_splits({"train": load("photo"), "val": load("photo")}))  # doctest: +ELLIPSIS
-        Pictures: 1 in train, 1 in val. 1 pair looks the same:
+        Images: 1 in train, 1 in val. 1 pair looks the same:
           train/canteen = val/canteen (every pixel)
         Keep one of each pair...
     """
@@ -105,14 +105,14 @@ def across_splits(splits: Mapping[str, SegmentationDataset]) -> Report:
 
 
 def anywhere(splits: Mapping[str, SegmentationDataset]) -> Report:
-    """Pictures that come more than once, in one split or in several; every picture is read once."""
+    """Images that come more than once, in one split or in several; every image is read once."""
     hashed = {split: _hash_all(split, dataset) for split, dataset in splits.items() if len(dataset)}
     pairs = combinations_with_replacement(hashed.values(), 2)
     return _report(splits, [pair for a, b in pairs for pair in _same(a, b)])
 
 
 def within(dataset: SegmentationDataset) -> Report:
-    """Pictures that come more than once in one data set; see `across_splits`."""
+    """Images that come more than once in one data set; see `across_splits`."""
     hashes = _hash_all(dataset.split, dataset)
     return _report({dataset.split: dataset}, _same(hashes, hashes))
 
@@ -142,13 +142,13 @@ def _hash(dataset: SegmentationDataset, index: int) -> tuple[str, int, int]:
     return digest, *hashes(to_pil_image(image))
 
 
-def hashes(picture: Image.Image) -> tuple[int, int]:
+def hashes(image: Image.Image) -> tuple[int, int]:
     """Two hashes of 64 bits: of the low frequencies (pHash) and of the steps along each row (dHash)."""
-    return int(str(imagehash.phash(picture)), 16), int(str(imagehash.dhash(picture)), 16)
+    return int(str(imagehash.phash(image)), 16), int(str(imagehash.dhash(image)), 16)
 
 
 def _same(a: _Hashes, b: _Hashes) -> Iterator[Duplicate]:
-    """Every picture of `a` with its doubles in `b`; each pair once if `a` is `b`."""
+    """Every image of `a` with its doubles in `b`; each pair once if `a` is `b`."""
     for i, name in enumerate(a.names):
         start = i + 1 if a is b else 0
         bits = np.bitwise_count(a.codes[:, i, None] ^ b.codes[:, start:]).max(axis=0)  # (2, M) -> (M,)

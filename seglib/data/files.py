@@ -1,4 +1,4 @@
-"""A data set that lies on disk as picture files with mask files."""
+"""A data set that lies on disk as image files with mask files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib import boxes
-from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.data.dataset import Instances, SegmentationDataset, SplitError
 from seglib.data.images import SUFFIXES, LabelError, fit, read_image, read_labels
-from seglib.data.splits import SplitError
 from seglib.labels import VOID, Classes, from_color
 
 PAINTED = (
@@ -26,7 +25,7 @@ PAINTED = (
 
 
 class Sample(NamedTuple):
-    """One picture on disk: its name and its two files, as text: 100 000 `Path` objects would take seconds."""
+    """One image on disk: its name and its two files, as text: 100 000 `Path` objects would take seconds."""
 
     id: str
     image: str
@@ -34,7 +33,7 @@ class Sample(NamedTuple):
 
 
 class FileDataset(SegmentationDataset):
-    """Pictures and masks in files; a file is opened when its sample is asked for, not before.
+    """Images and masks in files; a file is opened when its sample is asked for, not before.
 
     Args:
         name: what the data set is called.
@@ -60,7 +59,7 @@ class FileDataset(SegmentationDataset):
         painted: Classes | None = None,
     ) -> None:
         if not samples:
-            raise SplitError(f"{name}: there is no picture in the split '{split}'")
+            raise SplitError(f"{name}: there is no image in the split '{split}'")
         self.name, self.split, self.samples = name, split, samples
         if classes is not None:
             self.classes = classes
@@ -77,7 +76,7 @@ class FileDataset(SegmentationDataset):
         return image, Mask(fit(mask, image, Path(sample.image), sample.mask))
 
     def sample_id(self, index: int) -> str:
-        """The stem of the picture's file."""
+        """The stem of the image's file."""
         return self.samples[index].id
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -118,12 +117,12 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
     return mask.astype(np.uint8)
 
 
-def pictures_in(folder: Path) -> dict[str, str]:
-    """The picture files of a folder by stem, sorted; nothing is opened, hidden files are passed over.
+def images_in(folder: Path) -> dict[str, str]:
+    """The image files of a folder by stem, sorted; nothing is opened, hidden files are passed over.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: two pictures have the same stem.
+        ValueError: two images have the same stem.
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
@@ -141,33 +140,33 @@ def pictures_in(folder: Path) -> dict[str, str]:
 
 
 def pair(images: Path, masks: Path) -> list[Sample]:
-    """Every picture of one folder with the mask of the same stem in another.
+    """Every image of one folder with the mask of the same stem in another.
 
     Raises:
         FileNotFoundError: one of the folders is missing.
-        ValueError: a folder holds no picture, or a picture or mask has no partner; the stems are named.
+        ValueError: a folder holds no image, or an image or mask has no partner; the stems are named.
     """
-    pictures, labels = pictures_in(images), pictures_in(masks)
-    for folder, found in ((images, pictures), (masks, labels)):
+    photos, labels = images_in(images), images_in(masks)
+    for folder, found in ((images, photos), (masks, labels)):
         if not found:
-            raise ValueError(f"{folder}: no picture in this folder; expected {', '.join(sorted(SUFFIXES))}")
-    return match(pictures, labels, list(pictures | labels), images, masks)
+            raise ValueError(f"{folder}: no image in this folder; expected {', '.join(sorted(SUFFIXES))}")
+    return match(photos, labels, list(photos | labels), images, masks)
 
 
 def match(
-    pictures: Mapping[str, str], labels: Mapping[str, str], stems: Sequence[str], images: Path, masks: Path
+    photos: Mapping[str, str], labels: Mapping[str, str], stems: Sequence[str], images: Path, masks: Path
 ) -> list[Sample]:
-    """A sample for each of `stems`, or a ValueError that names the stems without a picture or a mask."""
+    """A sample for each of `stems`, or a ValueError that names the stems without an image or a mask."""
     problems = []
-    for folder, found, what in ((images, pictures, "picture"), (masks, labels, "mask")):
+    for folder, found, what in ((images, photos, "image"), (masks, labels, "mask")):
         if absent := [stem for stem in stems if stem not in found]:
             shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
             problems.append(f"{len(absent)} without a {what} in {folder} ({shown})")
     if problems:
         raise ValueError(
-            f"pictures and masks do not match: {'; '.join(problems)}; each needs a partner of its stem"
+            f"images and masks do not match: {'; '.join(problems)}; each needs a partner of its stem"
         )
-    return [Sample(stem, pictures[stem], labels[stem]) for stem in stems]
+    return [Sample(stem, photos[stem], labels[stem]) for stem in stems]
 
 
 def instances_of(masks: Tensor, classes: Tensor) -> Instances:

@@ -23,8 +23,8 @@ import seglib
 from seglib.data.coco import Coco
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import FileDataset
-from seglib.data.scenes import Scenes
-from seglib.data.voc import Voc
+from seglib.data.photographs import Voc
+from seglib.scenes import Scenes
 
 Part = Literal["image", "mask"]
 PER_SAMPLE = ("samples", "images", "objects")  # attributes that `_content` looks at, sample by sample
@@ -85,8 +85,8 @@ def _(dataset: Voc, index: int, part: Part) -> bytes | None:
 @_content.register
 def _(dataset: Coco, index: int, part: Part) -> bytes | None:
     entry = dataset.images[index]
-    picture = dataset.folder / entry["file_name"]  # for a mask too: its rotation is the picture's
-    return json.dumps([entry, dataset.objects.get(entry["id"], [])]).encode() + picture.read_bytes()
+    image = dataset.folder / entry["file_name"]  # for a mask too: its rotation is the image's
+    return json.dumps([entry, dataset.objects.get(entry["id"], [])]).encode() + image.read_bytes()
 
 
 @_content.register

@@ -1,4 +1,4 @@
-"""Reading pictures and masks from files: uint8 from whatever Pillow opens, or one clear sentence."""
+"""Reading images and masks from files: uint8 from whatever Pillow opens, or one clear sentence."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error,
 
 
 class SizeError(ValueError):
-    """A mask has not the size of its picture."""
+    """A mask has not the size of its image."""
 
 
 class LabelError(ValueError):
@@ -30,10 +30,10 @@ class LabelError(ValueError):
 
 
 def read_image(path: Path) -> Image:
-    """The picture in a file, upright, as colours.
+    """The image in a file, upright, as colours.
 
-    An EXIF rotation is carried out. 16-bit pictures are scaled to 8 bits (full range onto full range), grey,
-    palette and CMYK pictures become RGB, and transparent ones are laid on white, as a web page does.
+    An EXIF rotation is carried out. 16-bit images are scaled to 8 bits (full range onto full range), grey,
+    palette and CMYK images become RGB, and transparent ones are laid on white, as a web page does.
 
     Args:
         path: a file that Pillow opens; of an animation the first frame counts.
@@ -43,7 +43,7 @@ def read_image(path: Path) -> Image:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is empty, cut off, not a picture, or holds floating-point values.
+        ValueError: the file is empty, cut off, not an image, or holds floating-point values.
 
     Example:
         >>> import tempfile
@@ -52,21 +52,21 @@ def read_image(path: Path) -> Image:
         >>> read_image(path).shape
         torch.Size([3, 3, 4])
     """
-    picture = ImageOps.exif_transpose(_open(path))
-    if picture.mode.startswith(("I", "F")):
-        picture = _eight_bits(picture, path)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Pillow.new("RGBA", picture.size, "white")
-        picture = Pillow.alpha_composite(white, picture)
-    pixels = np.array(picture.convert("RGB"))  # (H, W, 3), a copy that torch may write to
+    image = ImageOps.exif_transpose(_open(path))
+    if image.mode.startswith(("I", "F")):
+        image = _eight_bits(image, path)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Pillow.new("RGBA", image.size, "white")
+        image = Pillow.alpha_composite(white, image)
+    pixels = np.array(image.convert("RGB"))  # (H, W, 3), a copy that torch may write to
     return Image(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
 
 
 def read_labels(path: Path) -> NDArray[Any]:
     """The numbers or the colours that a mask file holds, as they are.
 
-    Palette pictures give their indices, grey pictures their values, black-and-white pictures 0 and 1.
+    Palette images give their indices, grey images their values, black-and-white images 0 and 1.
 
     Args:
         path: a mask; use a format without loss (PNG), never JPEG.
@@ -76,19 +76,19 @@ def read_labels(path: Path) -> NDArray[Any]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is empty, cut off, or not a picture.
+        ValueError: the file is empty, cut off, or not an image.
     """
-    picture = _open(path)
-    if picture.mode == "1":
-        picture = picture.convert("L").point(lambda value: value // 255)
-    if picture.mode in ("L", "P") or picture.mode.startswith("I"):
-        return np.array(picture)
-    if picture.mode == "LA":
-        return np.array(picture.getchannel("L"))
-    if picture.mode in ("RGB", "RGBA"):
-        return np.array(picture.convert("RGB"))
+    image = _open(path)
+    if image.mode == "1":
+        image = image.convert("L").point(lambda value: value // 255)
+    if image.mode in ("L", "P") or image.mode.startswith("I"):
+        return np.array(image)
+    if image.mode == "LA":
+        return np.array(image.getchannel("L"))
+    if image.mode in ("RGB", "RGBA"):
+        return np.array(image.convert("RGB"))
     raise ValueError(
-        f"{path}: a mask in mode {picture.mode} cannot be read; save it as an 8-bit or palette PNG"
+        f"{path}: a mask in mode {image.mode} cannot be read; save it as an 8-bit or palette PNG"
     )
 
 
@@ -100,16 +100,16 @@ def count_labels(path: Path) -> dict[int, int] | None:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is empty, cut off, or not a picture.
+        ValueError: the file is empty, cut off, or not an image.
     """
-    picture = _open(path)
-    if picture.mode not in ("L", "P"):
+    image = _open(path)
+    if image.mode not in ("L", "P"):
         return None
-    return {value: count for value, count in enumerate(picture.histogram()) if count}
+    return {value: count for value, count in enumerate(image.histogram()) if count}
 
 
 def fit(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
-    """The labels (..., H, W) of a picture, checked against the picture's size.
+    """The labels (..., H, W) of an image, checked against the image's size.
 
     Some labelling tools ignore the EXIF rotation of a photograph. Labels that fit only its unturned pixels
     are therefore turned with it.
@@ -124,31 +124,31 @@ def fit(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
     if turned.shape[-2:] == size:
         return turned
     raise SizeError(
-        f"{source}: the mask is {labels.shape[-1]}x{labels.shape[-2]} (width x height), but its picture"
-        f" {image_path} is {size[1]}x{size[0]}; a mask must have exactly the size of its picture"
+        f"{source}: the mask is {labels.shape[-1]}x{labels.shape[-2]} (width x height), but its image"
+        f" {image_path} is {size[1]}x{size[0]}; a mask must have exactly the size of its image"
     )
 
 
 def _open(path: Path) -> Pillow.Image:
-    """The decoded picture, or one sentence."""
+    """The decoded image, or one sentence."""
     try:
-        with Pillow.open(path) as picture:
-            picture.load()
-            return picture
+        with Pillow.open(path) as image:
+            image.load()
+            return image
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise type(error)(f"{path}: {error.strerror or error}") from None
     except Pillow.DecompressionBombError:
-        raise ValueError(f"{path}: too many pixels to be a picture of a data set; make it smaller") from None
+        raise ValueError(f"{path}: too many pixels to be an image of a data set; make it smaller") from None
     except Pillow.UnidentifiedImageError:
-        what = "is empty (0 bytes)" if path.stat().st_size == 0 else "is not a picture that Pillow can read"
+        what = "is empty (0 bytes)" if path.stat().st_size == 0 else "is not an image that Pillow can read"
         raise ValueError(f"{path}: the file {what}; replace it or remove it") from None
     except _BROKEN as error:
-        raise ValueError(f"{path}: the picture is damaged ({error}); copy or download it again") from None
+        raise ValueError(f"{path}: the image is damaged ({error}); copy or download it again") from None
 
 
-def _eight_bits(picture: Pillow.Image, path: Path) -> Pillow.Image:
-    """A grey picture of 16 bits as one of 8 bits."""
-    values = np.asarray(picture)
+def _eight_bits(image: Pillow.Image, path: Path) -> Pillow.Image:
+    """A grey image of 16 bits as one of 8 bits."""
+    values = np.asarray(image)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         found = f"{values.min()}..{values.max()} ({values.dtype})"
         raise ValueError(
@@ -159,8 +159,8 @@ def _eight_bits(picture: Pillow.Image, path: Path) -> Pillow.Image:
 
 def _orientation(path: Path) -> int:
     """The EXIF orientation of a file, 1 (upright) where it has none."""
-    with Pillow.open(path) as picture:
-        return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    with Pillow.open(path) as image:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def _turn(labels: Tensor, orientation: int) -> Tensor:

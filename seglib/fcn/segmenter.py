@@ -1,4 +1,4 @@
-"""A trained net as a segmenter: picture in, mask out; saved and loaded as one file."""
+"""A trained net as a segmenter: image in, mask out; saved and loaded as one file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from seglib import tensor_files
+from seglib import files as tensor_files
 from seglib.backbones import load as load_backbone
-from seglib.backbones.backbone import check_pictures
+from seglib.backbones.backbone import check_images, evaluating
 from seglib.fcn.net import FCN
 from seglib.fcn.unet import UNet
+from seglib.files import TensorFileError
 from seglib.labels import Classes
-from seglib.modes import evaluating
-from seglib.tensor_files import TensorFileError
 
 FORMAT = "seglib segmenter 1"
 NETS = {"FCN": FCN, "UNet": UNet}
@@ -30,8 +29,8 @@ class FCNSegmenter:
         net: images (N, 3, H, W) uint8 -> logits (N, K, H, W): an `FCN`, a `UNet`, or one of your own.
         classes: K names and colours.
         name: what a table calls it; by default "FCN-8s lite0" and the like.
-        enlarge: the net sees pictures magnified so many times, which makes its stride finer in terms of the
-            picture; choose it on the validation split. Time grows with its square.
+        enlarge: the net sees images magnified so many times, which makes its stride finer in terms of the
+            image; choose it on the validation split. Time grows with its square.
 
     Raises:
         ValueError: the net has another number of classes, or `enlarge` is not above 0.
@@ -48,7 +47,7 @@ class FCNSegmenter:
     ) -> None:
         _check_count(getattr(net, "num_classes", len(classes)), classes)
         if not 0 < enlarge < math.inf:
-            raise ValueError(f"enlarge is how many times a picture is magnified, above 0; got {enlarge}")
+            raise ValueError(f"enlarge is how many times an image is magnified, above 0; got {enlarge}")
         self.net, self.classes, self.name, self.enlarge = net, classes, name or _name(net), float(enlarge)
 
     def predict(self, image: Tensor) -> Tensor:
@@ -60,14 +59,14 @@ class FCNSegmenter:
             image: (3, H, W) uint8, any size.
 
         Returns:
-            (H, W) int64 class indices, on the picture's device, wherever the net is.
+            (H, W) int64 class indices, on the image's device, wherever the net is.
 
         Raises:
-            ValueError: the picture is something else, or what the net gives is no score for every pixel.
+            ValueError: the image is something else, or what the net gives is no score for every pixel.
         """
         if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
-            raise ValueError(f"a picture is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
-        check_pictures(image[None])
+            raise ValueError(f"an image is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
+        check_images(image[None])
         device = next((weight.device for weight in self.net.parameters()), image.device)
         with evaluating(self.net), torch.inference_mode():
             logits = self._scores(image.as_subclass(Tensor)[None].to(device))
@@ -84,11 +83,11 @@ class FCNSegmenter:
         return interpolate(logits.float(), (height, width), mode="bilinear")
 
     def _checked(self, logits: object, images: Tensor) -> Tensor:
-        """What the net gave for these pictures; ValueError if it is no score for every pixel."""
+        """What the net gave for these images; ValueError if it is no score for every pixel."""
         if not isinstance(logits, Tensor) or logits.ndim != 4 or logits.shape[2:] != images.shape[2:]:
             given = tuple(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
             raise ValueError(
-                f"{self.name} gives {given} for pictures {tuple(images.shape)}; it must give scores "
+                f"{self.name} gives {given} for images {tuple(images.shape)}; it must give scores "
                 "(N, K, H, W) with the same H and W: let it enlarge them"
             )
         _check_count(logits.shape[1], self.classes)

@@ -1,11 +1,4 @@
-"""The surgery: fully connected layers become convolutions, and a classifier becomes a map of classifications.
-
-A fully connected layer on a map of C x h x w numbers weighs each of them once. A convolution with a kernel of
-h x w does the same, and where the map is larger, it does so at every place.
-
-Reference:
-    Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 3.1.
-"""
+"""What is between a backbone and its last layer, kept when the last layer goes."""
 
 from __future__ import annotations
 
@@ -15,11 +8,56 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from seglib.backbones import Backbone
+from seglib.backbones.backbone import MADE_FOR, Freezable
+
+
+class Hidden(Freezable, nn.Sequential):
+    """Layers in a chain that can be frozen."""
+
+
+def hidden_layers(backbone: Backbone) -> tuple[Hidden, int]:
+    """What the classifier of a backbone does before its last layer, as convolutions on the map at stride 32.
+
+    For VGG these are the two layers of 4096, for EfficientNet a 1 x 1 convolution; a ResNet has none. Zeros
+    are added around the map so that its size stays; global average pooling is left out: every place is to
+    have its own say.
+
+    Returns:
+        The layers, with copied weights, and the number of channels they put out.
+
+    Example:
+        >>> from seglib.backbones import load
+        >>> hidden, channels = hidden_layers(load("lite0", pretrained=False))
+        >>> [type(layer).__name__ for layer in hidden], channels
+        (['SameConv2d', 'BatchNorm2d', 'ReLU6', 'Dropout'], 1280)
+    """
+    channels = backbone.channels[32]
+    if backbone.classifier is None:
+        return Hidden(), channels
+    side = MADE_FOR // 32
+    *layers, _ = convolutionalise(backbone.classifier, (channels, side, side))
+    layers = [layer for layer in layers if not isinstance(layer, nn.AvgPool2d)]
+    for layer in leaves(nn.Sequential(*layers)):
+        if isinstance(layer, nn.Conv2d):
+            layer.padding = (layer.kernel_size[0] // 2, layer.kernel_size[1] // 2)
+            channels = layer.out_channels
+    return Hidden(*layers), channels
+
+
+# The surgery: fully connected layers become convolutions, and a classifier becomes a map of classifications.
+#
+# A fully connected layer on a map of C x h x w numbers weighs each of them once. A convolution with a kernel of
+# h x w does the same, and where the map is larger, it does so at every place.
+#
+# Reference:
+#     Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 3.1.
+
 Shape = tuple[int, ...]
 
 
 def convolutionalise(classifier: nn.Module, input_size: Shape) -> Convolutional:
-    """Turn a classifier for pictures of one size into a network that gives a map for any larger picture.
+    """Turn a classifier for images of one size into a network that gives a map for any larger image.
 
     Args:
         classifier: a chain (`nn.Sequential`, nested or not) of convolutions, pooling, batch norm, activations
@@ -101,7 +139,7 @@ class Convolutional(nn.Sequential):
 
 
 def _converted(classifier: nn.Module, input_size: Shape) -> list[nn.Module]:
-    """The layers after the surgery; an empty picture goes through them to tell the size of each map."""
+    """The layers after the surgery; an empty image goes through them to tell the size of each map."""
     layers: list[nn.Module] = []
     weight = next(classifier.parameters(), torch.empty(0))
     x = torch.zeros(1, *input_size, device=weight.device, dtype=weight.dtype)
@@ -145,7 +183,7 @@ def _convert(layer: nn.Module, x: Tensor) -> nn.Module:
     if isinstance(layer, (nn.Softmax, nn.LogSoftmax)) and layer.dim != 1:
         raise ValueError(f"{layer} works along the last axis, which a map has for its width; write dim=1")
     if isinstance(layer, nn.AdaptiveMaxPool2d):
-        raise ValueError("AdaptiveMaxPool2d gives the same size for any picture; use nn.MaxPool2d")
+        raise ValueError("AdaptiveMaxPool2d gives the same size for any image; use nn.MaxPool2d")
     return copy.deepcopy(layer)
 
 

@@ -1,4 +1,4 @@
-"""The colours in which a picture is looked at: each space lets other edges stand out."""
+"""The colours in which an image is looked at: each space lets other edges stand out."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ HSV_RANGE = np.array([360, 1, 1], np.float32)  # hue is in degrees
 
 
 def checked(image: Tensor) -> Tensor:
-    """A picture as (3, H, W) uint8; a grey one, (H, W) or (1, H, W), gets its channel three times.
+    """An image as (3, H, W) uint8; a grey one, (H, W) or (1, H, W), gets its channel three times.
 
     Raises:
         ValueError: it is not uint8, has no pixels, or is neither grey nor (3, H, W).
     """
     if not isinstance(image, Tensor):
-        raise ValueError(f"a picture must be a torch tensor (3, H, W) uint8, not {type(image).__name__}")
+        raise ValueError(f"an image must be a torch tensor (3, H, W) uint8, not {type(image).__name__}")
     image = image.as_subclass(Tensor)
     if image.dtype != torch.uint8:
         raise ValueError(
-            f"a picture must be uint8, 0..255, not {tuple(image.shape)} {image.dtype}; "
+            f"an image must be uint8, 0..255, not {tuple(image.shape)} {image.dtype}; "
             "where it is float in 0..1, take (255 * image).round().to(torch.uint8)"
         )
     grey = image[None] if image.ndim == 2 else image
     if grey.ndim != 3 or len(grey) not in (1, 3) or not grey.numel():
         raise ValueError(
-            f"a picture must be (3, H, W), or (H, W) where it is grey, with at least one pixel; "
+            f"an image must be (3, H, W), or (H, W) where it is grey, with at least one pixel; "
             f"not {tuple(image.shape)}"
         )
     return grey.expand(3, -1, -1).cpu()
 
 
 def in_space(image: Tensor, space: Space) -> Channels:
-    """A picture in other colours.
+    """An image in other colours.
 
     Args:
         image: (3, H, W) uint8.

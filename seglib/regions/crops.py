@@ -1,4 +1,4 @@
-"""What the net is shown of a region: the picture around it, and the region alone on the mean colour."""
+"""What the net is shown of a region: the image around it, and the region alone on the mean colour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def crop(
     context: float = CONTEXT,
     fill: tuple[float, float, float] = MEAN,
 ) -> Tensor:
-    """One box of a picture, warped to a square; with a mask, only what is inside of it.
+    """One box of an image, warped to a square; with a mask, only what is inside of it.
 
     Args:
         image: (3, H, W) uint8.
@@ -30,13 +30,13 @@ def crop(
         mask: (H, W) bool; None shows everything.
         size: side of the crop in pixels.
         context: the share of the crop's side that is shown beyond the box, on each side.
-        fill: the colour outside of the picture and of the mask, 0..255.
+        fill: the colour outside of the image and of the mask, 0..255.
 
     Returns:
         (3, size, size) float32 in 0..255.
 
     Raises:
-        ValueError: the picture is not uint8, (3, H, W) or grey, or the context leaves no room for the box.
+        ValueError: the image is not uint8, (3, H, W) or grey, or the context leaves no room for the box.
 
     Example:
         >>> image = torch.full((3, 4, 4), 200, dtype=torch.uint8)
@@ -66,7 +66,7 @@ def crops(
     Reference:
         Hariharan, Arbelaez, Girshick, Malik, "Simultaneous Detection and Segmentation", 2014, section 3.2 and
         the authors' code: both crops are warped without regard to proportions, with 16 of 227 pixels of
-        context; outside of the picture and of the region is the mean colour, so that the net sees zeros. Here
+        context; outside of the image and of the region is the mean colour, so that the net sees zeros. Here
         a pixel of a crop is the mean of the pixels under it, there it is one bilinear sample.
     """
     window = windows(proposals.boxes, context)
@@ -82,7 +82,7 @@ def windows(boxes: Tensor, context: float = CONTEXT) -> Tensor:
         context: 0 <= context < 1/2.
 
     Returns:
-        (R, 4) float32; they may leave the picture.
+        (R, 4) float32; they may leave the image.
 
     Example:
         >>> windows(torch.tensor([[0, 0, 6, 3]]), context=1 / 8)
@@ -96,16 +96,16 @@ def windows(boxes: Tensor, context: float = CONTEXT) -> Tensor:
 
 
 def cut(image: Tensor, window: Tensor, size: int, fill: tuple[float, float, float] = MEAN) -> Tensor:
-    """Windows (R, 4) of a picture, warped to (R, 3, size, size) float32; beyond the picture is `fill`."""
+    """Windows (R, 4) of an image, warped to (R, 3, size, size) float32; beyond the image is `fill`."""
     image = checked(image)
     colour = image.new_tensor(fill, dtype=torch.float32)[:, None, None]
-    # roi_align has zeros outside of the picture: so mean colour becomes zero, and back again
+    # roi_align has zeros outside of the image: so mean colour becomes zero, and back again
     shifted = image.float() - colour
     return roi_align(shifted[None], [window], size, sampling_ratio=-1, aligned=True) + colour
 
 
 def inside(labels: Tensor, members: Tensor, window: Tensor, size: int) -> Tensor:
-    """Which pixels of a crop belong to the region: the nearest pixel of the picture says it.
+    """Which pixels of a crop belong to the region: the nearest pixel of the image says it.
 
     Args:
         labels: (H, W) int64, the superpixel of every pixel.
@@ -114,7 +114,7 @@ def inside(labels: Tensor, members: Tensor, window: Tensor, size: int) -> Tensor
         size: side of the crop.
 
     Returns:
-        (R, size, size) bool; False outside of the picture.
+        (R, size, size) bool; False outside of the image.
     """
     height, width = labels.shape
     steps = (torch.arange(size, device=labels.device) + 0.5) / size

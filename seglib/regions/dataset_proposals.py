@@ -9,9 +9,8 @@ from typing import overload
 
 import numpy as np
 
+from seglib.cache import Measure, Row, measure
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.measure import Measure, measure
-from seglib.data.memory import Row
 from seglib.regions import kept
 from seglib.regions.proposals import Proposals
 from seglib.regions.search import propose
@@ -20,13 +19,13 @@ from seglib.regions.strategies import FAST, Strategy
 
 @dataclass(frozen=True)
 class DatasetProposals(Sequence[Proposals]):
-    """`[i]` is the proposals of picture i, read from the disk when asked for: memory does not grow with N.
+    """`[i]` is the proposals of image i, read from the disk when asked for: memory does not grow with N.
 
     What is not on the disk, or damaged there, is made.
 
     Attributes:
-        dataset: N pictures.
-        number: how many regions of a picture at most.
+        dataset: N images.
+        number: how many regions of an image at most.
         strategies: how they are found.
         seed: of the chance in their ranking.
     """
@@ -37,7 +36,7 @@ class DatasetProposals(Sequence[Proposals]):
     seed: int = 0
 
     def __len__(self) -> int:
-        """N, the number of pictures."""
+        """N, the number of images."""
         return len(self.dataset)
 
     @overload
@@ -45,18 +44,18 @@ class DatasetProposals(Sequence[Proposals]):
     @overload
     def __getitem__(self, index: slice) -> Sequence[Proposals]: ...
     def __getitem__(self, index: int | slice) -> Proposals | Sequence[Proposals]:
-        """The proposals of one picture, or of several; IndexError past the end."""
+        """The proposals of one image, or of several; IndexError past the end."""
         if isinstance(index, slice):
             return [self[one] for one in range(*index.indices(len(self)))]
         if not -len(self) <= index < len(self):
-            raise IndexError(f"there is no picture {index}; there are {len(self)}")
+            raise IndexError(f"there is no image {index}; there are {len(self)}")
         image = self.dataset[index % len(self)][0]
         make = partial(propose, image, self.number, strategies=self.strategies, seed=self.seed)
         return kept.proposals(image, self.settings, make)
 
     @property
     def settings(self) -> str:
-        """All that the proposals of a picture depend on, beside the picture and the code."""
+        """All that the proposals of an image depend on, beside the image and the code."""
         return f"{self.number} {self.strategies} {self.seed}"
 
 
@@ -68,17 +67,17 @@ def propose_all(
     seed: int = 0,
     jobs: int | None = None,
 ) -> DatasetProposals:
-    """Propose regions in every picture of a data set, with a bar after two seconds.
+    """Propose regions in every image of a data set, with a bar after two seconds.
 
-    Each picture's regions are on the disk as soon as they are made, found by its content: what was
-    interrupted or killed goes on, and a second run reads. See `seglib.data.memory.folder` for the place.
+    Each image's regions are on the disk as soon as they are made, found by its content: what was
+    interrupted or killed goes on, and a second run reads. See `seglib.cache.folder` for the place.
 
     Args:
-        dataset: N pictures.
-        number: how many regions of a picture at most.
+        dataset: N images.
+        number: how many regions of an image at most.
         strategies: FAST, QUALITY, or your own.
         seed: of the chance in the ranking.
-        jobs: processes; see `seglib.data.measure.measure`.
+        jobs: processes; see `seglib.cache.measure`.
 
     Returns:
         Sequence of N proposals.
@@ -88,7 +87,7 @@ def propose_all(
         ValueError: as in `propose`.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> proposals = propose_all(Scenes(length=2, size=(40, 60)), number=50)
         >>> len(proposals), proposals[1].labels.shape
         (2, torch.Size([40, 60]))
@@ -103,5 +102,5 @@ def propose_all(
 def _count(
     number: int, strategies: tuple[Strategy, ...], seed: int, dataset: SegmentationDataset, index: int
 ) -> Row:
-    """How many regions picture `index` has; they are on the disk then. Runs in other processes, too."""
+    """How many regions image `index` has; they are on the disk then. Runs in other processes, too."""
     return np.array([len(DatasetProposals(dataset, number, strategies, seed)[index])], np.float64)

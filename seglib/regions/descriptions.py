@@ -1,7 +1,7 @@
 """What grouping knows of superpixels: their sizes, boxes, neighbours, and histograms of colour and texture.
 
 We depart from Uijlings et al., 2013, in one thing: texture is seen in the colour space's channels at eight
-directions as there, but in bins of fixed width, so that it means the same in every picture.
+directions as there, but in bins of fixed width, so that it means the same in every image.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Binned(NamedTuple):
 
 
 def binned(colours: Channels) -> Binned:
-    """What histograms need of a picture (H, W, C), 0..1, whatever superpixels it is cut into."""
+    """What histograms need of an image (H, W, C), 0..1, whatever superpixels it is cut into."""
     return Binned(
         _bins(colours * COLOUR_BINS, COLOUR_BINS),
         _bins(steps(colours) * (TEXTURE_BINS / STEEPEST), TEXTURE_BINS),
@@ -45,7 +45,7 @@ def describe(labels: NDArray[np.int64], pixels: Binned) -> Regions:
 
     Args:
         labels: (H, W) superpixels, 0..S-1, all of which occur.
-        pixels: of the picture.
+        pixels: of the image.
 
     Returns:
         S regions, and room for S - 1 more.

@@ -1,4 +1,4 @@
-"""Every picture of a data set becomes regions with features, in parallel, once; the SVMs learn from these."""
+"""Every image of a data set becomes regions with features, in parallel, once; the SVMs learn from these."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from seglib.cache import Measure, Row, measure
 from seglib.data.dataset import Instances, SegmentationDataset
-from seglib.data.measure import Measure, measure
-from seglib.data.memory import Row
-from seglib.data.stack import checked_mask
+from seglib.data.in_memory import checked_mask
 from seglib.labels import VOID
 from seglib.progress import tracked
 from seglib.regions import kept
@@ -30,10 +29,10 @@ from seglib.regions.truth import true_regions
 
 @dataclass(frozen=True)
 class Examples:
-    """The regions of one picture: R proposals, and last its G true regions.
+    """The regions of one image: R proposals, and last its G true regions.
 
     Attributes:
-        read: gives (R + G, D) float32 features; from the disk, so that memory does not grow with pictures.
+        read: gives (R + G, D) float32 features; from the disk, so that memory does not grow with images.
         overlaps: (R + G, G) float32, IoU with each true region.
         classes: (G,) int64 class of each true region.
     """
@@ -55,13 +54,13 @@ class Examples:
 
 @dataclass(frozen=True)
 class Looker:
-    """How a picture becomes regions with features.
+    """How an image becomes regions with features.
 
     Attributes:
         features: the net.
         kind: which features.
-        number: regions of a picture at most.
-        longest: a picture with a longer side is looked at in a smaller copy.
+        number: regions of an image at most.
+        longest: an image with a longer side is looked at in a smaller copy.
         strategies: of the proposals.
         seed: of the proposals' ranking.
     """
@@ -74,20 +73,20 @@ class Looker:
     seed: int = 0
 
     def propose(self, image: Tensor) -> Proposals:
-        """Regions of a picture that `shrunk` gave."""
+        """Regions of an image that `shrunk` gave."""
         return propose(image, self.number, strategies=self.strategies, seed=self.seed)
 
     def shrunk(self, image: Tensor) -> Tensor:
-        """(3, h, w) uint8 with h, w <= longest, from a picture (3, H, W) or a grey one."""
+        """(3, h, w) uint8 with h, w <= longest, from an image (3, H, W) or a grey one."""
         image = checked(image)
         return smaller(image, small_size(image.shape[1:], self.longest))
 
     def prepare(self, dataset: SegmentationDataset, jobs: int | None = None) -> Stages:
-        """Make the features of all pictures, or find that they are there; killed half-way, it goes on.
+        """Make the features of all images, or find that they are there; killed half-way, it goes on.
 
         Args:
-            dataset: pictures with masks.
-            jobs: processes; see `seglib.data.measure.measure`.
+            dataset: images with masks.
+            jobs: processes; see `seglib.cache.measure`.
 
         Returns:
             What it took, now or when it was done, by stage.
@@ -99,18 +98,18 @@ class Looker:
         label = f"{self.kind} features of {dataset.name} {dataset.split}"
         stages = Stages()
         stages.seconds = dict(zip(NAMES, measure(dataset, what, jobs=jobs, label=label).sum(axis=0).tolist()))
-        stages.pictures = len(dataset)
+        stages.images = len(dataset)
         return stages
 
     def examples(self, dataset: SegmentationDataset) -> Iterator[Examples]:
-        """The examples of each picture, after `prepare`; what is missing is made."""
+        """The examples of each image, after `prepare`; what is missing is made."""
         for index in tracked(
             range(len(dataset)), len(dataset), f"overlaps of {dataset.name} {dataset.split}"
         ):
             yield self.look(dataset, index, Stages())
 
     def look(self, dataset: SegmentationDataset, index: int, stages: Stages) -> Examples:
-        """The examples of one picture."""
+        """The examples of one image."""
         image, proposals, truth, classes, overlaps = self.regions(dataset, index, stages)
         paths = [
             kept.kept(self.features, image, some, self.kind, stages=stages) for some in (proposals, truth)
@@ -118,7 +117,7 @@ class Looker:
         return Examples(partial(_read, *paths), torch.cat([overlaps, torch.eye(len(truth))]), classes)
 
     def known(self, image: Tensor) -> tuple[Proposals, Tensor]:
-        """The proposals of a picture and their (R, D) features: from the disk, or made and put there."""
+        """The proposals of an image and their (R, D) features: from the disk, or made and put there."""
         image = self.shrunk(image)
         proposals = kept.proposals(image, self._settings, partial(self.propose, image))
         return proposals, kept.read(kept.kept(self.features, image, proposals, self.kind))
@@ -126,7 +125,7 @@ class Looker:
     def regions(
         self, dataset: SegmentationDataset, index: int, stages: Stages
     ) -> tuple[Tensor, Proposals, Proposals, Tensor, Tensor]:
-        """The picture as it is looked at, R proposals, G true regions, their classes, and (R, G) overlaps.
+        """The image as it is looked at, R proposals, G true regions, their classes, and (R, G) overlaps.
 
         Void counts neither for nor against a region: it can be as large as an animal.
         """
@@ -160,7 +159,7 @@ def small_size(size: torch.Size, longest: int) -> tuple[int, int]:
 
 
 def smaller(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """A picture (3, H, W) uint8 in a size that is not larger, antialiased."""
+    """An image (3, H, W) uint8 in a size that is not larger, antialiased."""
     if size == image.shape[1:]:
         return image
     small = interpolate(image[None].float(), size, mode="bilinear", antialias=True)

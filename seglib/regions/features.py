@@ -1,4 +1,4 @@
-"""Regions become vectors: a net that learned to classify pictures looks at the crops of each region."""
+"""Regions become vectors: a net that learned to classify images looks at the crops of each region."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RegionFeatures:
 
         Args:
             image: (3, H, W) uint8.
-            proposals: R regions of that picture. Memory beside the result does not grow with R.
+            proposals: R regions of that image. Memory beside the result does not grow with R.
             kind: "full" box, "foreground", or "joined": both, full first.
             stages: where to count the seconds of "crops" and "net".
 
@@ -75,7 +75,7 @@ class RegionFeatures:
             (R, D) float32 on the CPU.
 
         Raises:
-            ValueError: there is no such kind, or the picture is not (3, H, W) uint8.
+            ValueError: there is no such kind, or the image is not (3, H, W) uint8.
         """
         check_kind(kind)
         stages = stages or Stages()
@@ -115,12 +115,12 @@ class RegionFeatures:
                 batches.append(self._vectors(self.foreground, alone))
         return torch.cat(batches)
 
-    def _vectors(self, net: Backbone, pictures: Tensor) -> Tensor:
+    def _vectors(self, net: Backbone, images: Tensor) -> Tensor:
         device = next(net.parameters()).device
-        pictures = pictures.to(device, memory_format=torch.channels_last)  # twice as fast on a CPU
+        images = images.to(device, memory_format=torch.channels_last)  # twice as fast on a CPU
         autocast = torch.autocast(device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
         with torch.inference_mode(), autocast:
-            vectors = layers(net)(pictures)
+            vectors = layers(net)(images)
         return vectors.float().cpu().clone()
 
     def width(self, kind: Kind) -> int:

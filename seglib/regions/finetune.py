@@ -14,7 +14,7 @@ from seglib.regions.features import layers, ready
 from seglib.regions.stages import Stages
 from seglib.training.optimise import adjust, optimiser, poly
 
-PICTURES, OBJECTS, OTHERS = 4, 2, 6  # a batch: so many pictures, and of each so many regions
+IMAGES, OBJECTS, OTHERS = 4, 2, 6  # a batch: so many images, and of each so many regions
 OBJECT = 0.5  # IoU with a true region from which a region has its class
 
 
@@ -24,12 +24,12 @@ def finetune(
     """Train a copy of the net to classify foreground crops; hand it to `RegionFeatures(foreground=...)`.
 
     A region with an IoU of 0.5 or more with an object has its class, all others are background. Batch norm
-    keeps its statistics: the batches are small and of few pictures.
+    keeps its statistics: the batches are small and of few images.
 
     Args:
         looker: makes the regions, and has the net to begin with.
-        dataset: training pictures with masks.
-        steps: of 4 pictures and 32 regions each.
+        dataset: training images with masks.
+        steps: of 4 images and 32 regions each.
         lr: learning rate of the net; the new last layer learns ten times as fast.
         seed: which regions come when.
 
@@ -41,18 +41,18 @@ def finetune(
 
     Reference:
         Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.2 (net B): 128 regions of
-        4 pictures, a quarter of them objects, mirrored, as here; SGD for 100 000 steps.
+        4 images, a quarter of them objects, mirrored, as here; SGD for 100 000 steps.
     """
     if not len(dataset):
-        raise ValueError(f"{dataset.name} {dataset.split} has no pictures to learn from; give some")
+        raise ValueError(f"{dataset.name} {dataset.split} has no images to learn from; give some")
     net, rng = ready(looker.features.backbone), torch.Generator().manual_seed(seed)
     model = _model(net, len(dataset.classes) + 1)
     update = optimiser(model, "adamw", {"0.": lr, "1.": 10 * lr}, weight_decay=0.01)
     for step in tracked(range(steps), steps, f"fine-tuning on foregrounds of {dataset.name}"):
         adjust(update, poly((step + 1) / (steps + 1)))  # so that the last step moves, too
-        pictures, truth = _batch(looker, dataset, rng)
+        images, truth = _batch(looker, dataset, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=looker.features.precision == "bfloat16"):
-            logits = model(pictures.contiguous(memory_format=torch.channels_last))
+            logits = model(images.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), truth)
         update.zero_grad()
         loss.backward()
@@ -74,7 +74,7 @@ def _model(net: Backbone, num_classes: int) -> nn.Sequential:
 def _batch(looker: Looker, dataset: SegmentationDataset, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Foreground crops (N, 3, s, s), half of them mirrored, and (N,) their classes, background last."""
     shown, truth = [], []
-    for index in torch.randint(len(dataset), (PICTURES,), generator=rng).tolist():
+    for index in torch.randint(len(dataset), (IMAGES,), generator=rng).tolist():
         image, proposals, _, classes, overlaps = looker.regions(dataset, index, Stages())
         kinds = torch.full((len(proposals),), len(dataset.classes))
         if len(classes):
@@ -83,9 +83,9 @@ def _batch(looker: Looker, dataset: SegmentationDataset, rng: torch.Generator) -
         rows = _some(kinds, len(dataset.classes), rng)
         shown.append(looker.features.crops(image, proposals.subset(rows))[1])
         truth.append(kinds[rows])
-    pictures = torch.cat(shown)
-    mirrored = torch.rand(len(pictures), generator=rng) < 0.5
-    return torch.where(mirrored[:, None, None, None], pictures.flip(-1), pictures), torch.cat(truth)
+    images = torch.cat(shown)
+    mirrored = torch.rand(len(images), generator=rng) < 0.5
+    return torch.where(mirrored[:, None, None, None], images.flip(-1), images), torch.cat(truth)
 
 
 def _some(kinds: Tensor, background: int, rng: torch.Generator) -> Tensor:

@@ -30,7 +30,7 @@ class Regions:
         colour: (N, 25 C) a histogram of each channel; the row sums to 1.
         texture: (N, 80 C) a histogram of the steps in each direction and channel; the row sums to 1.
         neighbours: the regions that touch each one now; empty for those that have become part of another.
-        pixels: of the picture.
+        pixels: of the image.
     """
 
     sizes: NDArray[np.float64]
@@ -122,7 +122,7 @@ def _by_texture(regions: Regions, one: int, others: Index) -> NDArray:
 
 
 def _by_size(regions: Regions, one: int, others: Index) -> NDArray:
-    """Small ones first, so that all parts of the picture grow alike."""
+    """Small ones first, so that all parts of the image grow alike."""
     return 1 - (regions.sizes[one] + regions.sizes[others]) / regions.pixels
 
 

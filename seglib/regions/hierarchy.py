@@ -1,4 +1,4 @@
-"""A tree of regions: from the superpixels, step by step, to the whole picture."""
+"""A tree of regions: from the superpixels, step by step, to the whole image."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class Hierarchy:
         return 2 * len(self.merges) + 1
 
     def at(self, count: int) -> Tensor:
-        """The picture when `count` regions were left.
+        """The image when `count` regions were left.
 
         Args:
-            count: 1 (the whole picture) to S (the superpixels).
+            count: 1 (the whole image) to S (the superpixels).
 
         Returns:
             (H, W) int64, 0..count-1.
@@ -73,7 +73,7 @@ class Hierarchy:
         superpixels = len(self.merges) + 1
         count = self.sums(torch.ones(superpixels, dtype=torch.long)).tolist()
         first = [0] * len(self)
-        for node in range(len(self) - 1, superpixels - 1, -1):  # from the whole picture down
+        for node in range(len(self) - 1, superpixels - 1, -1):  # from the whole image down
             one, other = self.merges[node - superpixels].tolist()
             first[one], first[other] = first[node], first[node] + count[one]
         return torch.tensor(first), torch.tensor(count), torch.tensor(first[:superpixels])
@@ -82,7 +82,7 @@ class Hierarchy:
 def hierarchy(
     image: Tensor, *, scale: float = 100, space: Space = "lab", cues: Sequence[Cue] = CUES
 ) -> Hierarchy:
-    """Cut a picture into superpixels and group them.
+    """Cut an image into superpixels and group them.
 
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W).
@@ -94,7 +94,7 @@ def hierarchy(
         The tree.
 
     Raises:
-        ValueError: the picture is no picture; or there is no such space or cue.
+        ValueError: the image is no image; or there is no such space or cue.
 
     Example:
         >>> image = torch.zeros(3, 20, 30, dtype=torch.uint8)
@@ -118,7 +118,7 @@ def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[
             and maker.
 
     Raises:
-        ValueError: the picture is no picture; there is no strategy; or no such space, cue or maker.
+        ValueError: the image is no image; there is no strategy; or no such space, cue or maker.
         ImportError: as in `superpixels`, which QUALITY needs OpenCV's extra modules for.
     """
     image = checked(image)

@@ -1,6 +1,6 @@
 """Proposals and features are kept on disk, found by content: a second run, or one after a kill, reads them.
 
-A file's name is a hash of the picture, the regions, the weights and the code, so that it can be missing but
+A file's name is a hash of the image, the regions, the weights and the code, so that it can be missing but
 never stale.
 """
 
@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 import seglib
-from seglib import tensor_files
-from seglib.data.memory import folder
+from seglib import files as tensor_files
+from seglib.cache import folder
+from seglib.files import TensorFileError
 from seglib.regions.features import KINDS, Kind, RegionFeatures, check_kind
 from seglib.regions.proposals import Proposals
 from seglib.regions.stages import Stages
-from seglib.tensor_files import TensorFileError
 
 SEEN_BY_THE_NET = ("crops.py", "features.py")
 BEHIND_PROPOSALS = (
@@ -69,7 +69,7 @@ def kept(
 
 
 def proposals(image: Tensor, settings: str, make: Callable[[], Proposals]) -> Proposals:
-    """The proposals of a picture, from the disk or made now.
+    """The proposals of an image, from the disk or made now.
 
     Args:
         image: (3, H, W) uint8.

@@ -20,7 +20,7 @@ HARD, EASY = -1.0, -1.2  # the score from which a negative is looked at, and at 
 
 
 def train_svms(
-    pictures: Sequence[Examples],
+    images: Sequence[Examples],
     num_classes: int,
     *,
     rounds: int = 2,
@@ -34,7 +34,7 @@ def train_svms(
     or more: first some by chance, then, in each round, those that the SVM does not yet reject.
 
     Args:
-        pictures: the training pictures' regions.
+        images: the training images' regions.
         num_classes: K; a class without objects, like background, gets no SVM and scores minus infinity.
         rounds: sweeps for hard negatives, before and again after the update of the positives.
         latent: whether to update the positives.
@@ -42,13 +42,13 @@ def train_svms(
         seed: of the first negatives and of the solver.
 
     Raises:
-        ValueError: there is no object in any picture.
+        ValueError: there is no object in any image.
 
     Reference:
         Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.3, and `train_svms.m`.
         They train anew after every 2000 new negatives within a sweep; here a sweep ends first.
     """
-    miner = Miner(pictures, num_classes, most=most, seed=seed)
+    miner = Miner(images, num_classes, most=most, seed=seed)
     svms = miner.first()
     for update in (False, True) if latent else (False,):
         if update:
@@ -61,57 +61,57 @@ def train_svms(
     return svms
 
 
-Negatives = dict[tuple[int, int], Tensor]  # (picture, region) -> (D,) features
+Negatives = dict[tuple[int, int], Tensor]  # (image, region) -> (D,) features
 
 
 class Miner:
     """Positives, the negatives found so far, and the SVMs trained on both.
 
     Args:
-        pictures: the training pictures' regions.
+        images: the training images' regions.
         num_classes: K; background is a class without objects.
-        most: negatives kept for each class, the highest-scoring, so that memory does not grow with pictures;
+        most: negatives kept for each class, the highest-scoring, so that memory does not grow with images;
             positives, one for each object, are all kept.
         seed: of the first, random negatives and of the solver.
 
     Raises:
-        ValueError: there is no object in any picture.
+        ValueError: there is no object in any image.
     """
 
     def __init__(
-        self, pictures: Sequence[Examples], num_classes: int, *, most: int = 3000, seed: int = 0
+        self, images: Sequence[Examples], num_classes: int, *, most: int = 3000, seed: int = 0
     ) -> None:
-        self.pictures, self.num_classes, self.most, self.seed = pictures, num_classes, most, seed
-        if not sum(len(picture.classes) for picture in pictures):
+        self.images, self.num_classes, self.most, self.seed = images, num_classes, most, seed
+        if not sum(len(image.classes) for image in images):
             raise ValueError(
-                f"there is no object to learn from in {len(pictures)} training pictures: their masks hold "
-                "only background and void; check the masks (seglib.data.audit) or take other pictures"
+                f"there is no object to learn from in {len(images)} training images: their masks hold "
+                "only background and void; check the masks (seglib.data.audit) or take other images"
             )
         self.positives = [self._true_regions(index) for index in range(num_classes)]
         self.negatives: list[Negatives] = [{} for _ in range(num_classes)]
         self.scale = NORM / self._mean_norm()
 
     def first(self, each: int = 10) -> LinearSVMs:
-        """Train on the objects of other classes, and `each` random negatives a picture, at least 1.
+        """Train on the objects of other classes, and `each` random negatives an image, at least 1.
 
-        Where there are so many pictures that these would be more than `most`, it takes fewer of each.
+        Where there are so many images that these would be more than `most`, it takes fewer of each.
         """
         rng = np.random.default_rng(self.seed)
-        each = max(min(each, self.most // len(self.pictures)), 1)
-        for number, picture, features in self._read("first negatives"):
+        each = max(min(each, self.most // len(self.images)), 1)
+        for number, image, features in self._read("first negatives"):
             for index in self._learnable():
-                rows = (picture.overlap_with(index) < FAR).nonzero()[:, 0].numpy()
+                rows = (image.overlap_with(index) < FAR).nonzero()[:, 0].numpy()
                 chosen = rng.permutation(rows)[:each].tolist()
-                self._keep(index, number, chosen + rows[rows >= picture.first_true].tolist(), features)
+                self._keep(index, number, chosen + rows[rows >= image.first_true].tolist(), features)
         return self.train()
 
     def round(self, svms: LinearSVMs) -> tuple[LinearSVMs, int]:
         """One sweep for hard negatives, and SVMs trained with them; and how many were new."""
         before = [set(known) for known in self.negatives]
-        for number, picture, features in self._read("hard negatives"):
+        for number, image, features in self._read("hard negatives"):
             scores = svms.scores(features)
             for index in self._learnable():
-                hard = (picture.overlap_with(index) < FAR) & (scores[:, index] >= HARD)
+                hard = (image.overlap_with(index) < FAR) & (scores[:, index] >= HARD)
                 self._keep(index, number, hard.nonzero()[:, 0].tolist(), features)
             if number % 50 == 49:
                 self._forget(svms)
@@ -125,13 +125,13 @@ class Miner:
         So the SVMs see positives as they will come: with the errors of proposals (the latent update of SDS).
         """
         found: list[list[Tensor]] = [[] for _ in range(self.num_classes)]
-        for _, picture, features in self._read("regions near objects"):
+        for _, image, features in self._read("regions near objects"):
             scores = svms.scores(features)
-            for number, index in enumerate(picture.classes.tolist()):
-                near = picture.overlaps[:, number] > NEAR
-                near[picture.first_true :] = False  # the true regions themselves
+            for number, index in enumerate(image.classes.tolist()):
+                near = image.overlaps[:, number] > NEAR
+                near[image.first_true :] = False  # the true regions themselves
                 best = scores[:, index].masked_fill(~near, -math.inf).argmax()
-                row = best if near.any() else picture.first_true + number
+                row = best if near.any() else image.first_true + number
                 found[index].append(features[row].clone())
         self.positives = [torch.stack(rows) if rows else torch.zeros(0) for rows in found]
 
@@ -145,9 +145,9 @@ class Miner:
         return LinearSVMs(weights, bias)
 
     def _read(self, what: str) -> Iterator[tuple[int, Examples, Tensor]]:
-        """Each picture's number, regions and features, with a bar."""
-        for number, picture in enumerate(tracked(self.pictures, len(self.pictures), what)):
-            yield number, picture, picture.read()
+        """Each image's number, regions and features, with a bar."""
+        for number, image in enumerate(tracked(self.images, len(self.images), what)):
+            yield number, image, image.read()
 
     def _learnable(self) -> list[int]:
         """The classes that have an object."""
@@ -156,20 +156,20 @@ class Miner:
     def _true_regions(self, index: int) -> Tensor:
         """(P, D) features of the true regions of a class."""
         rows = [
-            picture.read()[picture.first_true :][picture.classes == index]
-            for picture in self.pictures
-            if (picture.classes == index).any()
+            image.read()[image.first_true :][image.classes == index]
+            for image in self.images
+            if (image.classes == index).any()
         ]
         return torch.cat(rows) if rows else torch.zeros(0)
 
-    def _mean_norm(self, pictures: int = 100) -> float:
-        """Mean length of the features of some pictures, evenly spread over all."""
-        some = self.pictures[:: max(len(self.pictures) // pictures, 1)]
-        return max(float(torch.cat([picture.read().norm(dim=1) for picture in some]).mean()), 1e-12)
+    def _mean_norm(self, images: int = 100) -> float:
+        """Mean length of the features of some images, evenly spread over all."""
+        some = self.images[:: max(len(self.images) // images, 1)]
+        return max(float(torch.cat([image.read().norm(dim=1) for image in some]).mean()), 1e-12)
 
-    def _keep(self, index: int, picture: int, rows: list[int], features: Tensor) -> None:
+    def _keep(self, index: int, image: int, rows: list[int], features: Tensor) -> None:
         for row in rows:
-            self.negatives[index].setdefault((picture, row), features[row].clone())
+            self.negatives[index].setdefault((image, row), features[row].clone())
 
     def _forget(self, svms: LinearSVMs) -> None:
         """Drop negatives that became easy, and of the others all but the `most` hardest."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seglib.tensor_files import TensorFileError
+from seglib.files import TensorFileError
 
 LEVEL = 1  # of compression: labels and memberships are long runs of the same, so the quickest will do
 

@@ -1,4 +1,4 @@
-"""Region proposals: pieces of a picture that may be an object, each one a set of superpixels."""
+"""Region proposals: pieces of an image that may be an object, each one a set of superpixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from seglib import tensor_files
+from seglib import files as tensor_files
 from seglib.regions import packing
 
 EXACT = 2**24  # whole numbers up to here are exact in float32
@@ -18,7 +18,7 @@ EXACT = 2**24  # whole numbers up to here are exact in float32
 
 @dataclass(frozen=True)
 class Proposals:
-    """R region proposals of one picture, best first, as the superpixels that each is made of.
+    """R region proposals of one image, best first, as the superpixels that each is made of.
 
     All regions are unions of the same S superpixels, so R masks take R x S bits instead of R x H x W, and
     areas, overlaps and shared pixels are sums over superpixels: exact, without drawing a mask.
@@ -122,7 +122,7 @@ class Proposals:
             (R, M) float32 in 0..1.
 
         Raises:
-            ValueError: the masks or `void` are not bool, or not of the picture's size.
+            ValueError: the masks or `void` are not bool, or not of the image's size.
         """
         areas = self.areas
         if void is not None:
@@ -144,7 +144,7 @@ class Proposals:
         return Proposals(self.labels, self.members[chosen], self.scores[chosen])
 
     def save(self, path: Path) -> None:
-        """Write a file, whole or not at all; a picture of 500 x 375 with 2000 regions takes some 100 kB."""
+        """Write a file, whole or not at all; an image of 500 x 375 with 2000 regions takes some 100 kB."""
         tensor_files.write(path, packing.pack(self.labels, self.members, self.scores))
 
     @staticmethod

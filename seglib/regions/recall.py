@@ -14,7 +14,7 @@ def best_overlap(proposals: Proposals, masks: Tensor, void: Tensor | None = None
     """The overlap of every object with the region that fits it best.
 
     Args:
-        proposals: R regions of a picture; at least one.
+        proposals: R regions of an image; at least one.
         masks: (M, H, W) bool, the objects.
         void: (H, W) bool, pixels that count neither for nor against a region.
 
@@ -84,7 +84,7 @@ def oracle_paste(
     object could come closer still.
 
     Args:
-        proposals: regions of a picture.
+        proposals: regions of an image.
         instances: its objects; what they are is known here.
         background: the class of pixels in no region.
         void: (H, W) bool, pixels that do not count when the best region is looked for.

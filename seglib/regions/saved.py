@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from seglib import tensor_files
+from seglib import files as tensor_files
 from seglib.backbones import Backbone
 from seglib.backbones import load as load_backbone
+from seglib.files import TensorFileError
 from seglib.labels import Classes
 from seglib.regions.examples import Looker
 from seglib.regions.features import RegionFeatures
 from seglib.regions.strategies import Strategy
-from seglib.tensor_files import TensorFileError
 
 FORMAT = "seglib region segmenter 1"
 

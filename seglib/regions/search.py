@@ -1,4 +1,4 @@
-"""Selective search with masks: many hierarchies of one picture, one ranked list of regions."""
+"""Selective search with masks: many hierarchies of one image, one ranked list of regions."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from seglib.regions.proposals import Proposals
 from seglib.regions.strategies import FAST, Strategy
 from seglib.regions.superpixels import renumbered
 
-LARGEST = 500 * 500  # pixels; a larger picture is searched at this size
+LARGEST = 500 * 500  # pixels; a larger image is searched at this size
 LEAST = 1e-3  # stability of a node that is as like its surroundings as its parts were like each other
 
 
 def propose(
     image: Tensor, number: int = 2000, *, strategies: Sequence[Strategy] = FAST, seed: int = 0
 ) -> Proposals:
-    """Region proposals of a picture: every node of every strategy's hierarchy, ranked.
+    """Region proposals of an image: every node of every strategy's hierarchy, ranked.
 
     A node ranks by how near it is to the top of its tree, times chance: without chance, the list would begin
     with nothing but the largest regions. We depart from the paper in one thing: the more stable a node is,
@@ -32,15 +32,15 @@ def propose(
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W). One of more than 250 000 pixels is searched in a
             smaller copy, so that time and memory stay bounded; its regions follow its outlines less closely.
-        number: how many regions at most; a plain picture has fewer.
+        number: how many regions at most; a plain image has fewer.
         strategies: FAST, QUALITY, or your own.
         seed: of the chance in the ranking.
 
     Returns:
-        The regions, best first; there is at least one, the whole picture or a part of it.
+        The regions, best first; there is at least one, the whole image or a part of it.
 
     Raises:
-        ValueError: the picture is no picture, `number` is below 1, or a strategy is none.
+        ValueError: the image is no image, `number` is below 1, or a strategy is none.
         ImportError: QUALITY was asked for, and OpenCV's extra modules are not installed.
 
     Reference:
@@ -65,7 +65,7 @@ def propose(
 
 
 def _bounded(image: Tensor) -> Tensor:
-    """The picture, or a copy of at most LARGEST pixels."""
+    """The image, or a copy of at most LARGEST pixels."""
     height, width = image.shape[1:]
     factor = (LARGEST / (height * width)) ** 0.5
     if factor >= 1:
@@ -88,7 +88,7 @@ def _ranked(trees: Sequence[Hierarchy], number: int, seed: int) -> tuple[Tensor,
 
 def _scores(tree: Hierarchy, rng: torch.Generator) -> Tensor:
     """(N,) how stable each node is, over its place from the top of the tree times chance."""
-    place = torch.arange(len(tree), 0, -1)  # 1 is the whole picture
+    place = torch.arange(len(tree), 0, -1)  # 1 is the whole image
     chance = torch.rand(len(tree), generator=rng).clamp_(min=1e-6)
     return (_stability(tree) / (place * chance)).float()
 
@@ -101,7 +101,7 @@ def _stability(tree: Hierarchy) -> Tensor:
     if not len(tree.merges):
         return torch.ones(1)
     made = torch.cat([tree.similarities.max().expand(len(tree.merges) + 1), tree.similarities])
-    joins = torch.zeros(len(tree), dtype=made.dtype)  # the whole picture joins nothing
+    joins = torch.zeros(len(tree), dtype=made.dtype)  # the whole image joins nothing
     joins[tree.merges] = tree.similarities[:, None].expand(-1, 2)
     return (made - joins).clamp(min=LEAST)
 
@@ -110,7 +110,7 @@ def _names(trees: Sequence[Hierarchy]) -> Tensor:
     """(N,) int64: the same number for the same set of pixels, whatever tree it is in.
 
     Every pixel draws a number; a region's name is the sum over its pixels. That two different regions get
-    one name happens once in millions of pictures.
+    one name happens once in millions of images.
     """
     chance = torch.Generator().manual_seed(0)
     numbers = torch.randint(2**44, (trees[0].labels.numel(),), generator=chance)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from seglib import tensor_files
+from seglib import files as tensor_files
 from seglib.data.dataset import SegmentationDataset
 from seglib.labels import Classes
 from seglib.regions import saved
@@ -30,8 +30,8 @@ class RegionSegmenter:
         classes: K names and colours; all but "background" are learned.
         features: the net; by default lite0 on crops of 96 pixels.
         kind: "full" box, "foreground" of the region, or "joined".
-        number: regions of a picture at most; time grows with it.
-        longest: a picture with a longer side is looked at in a smaller copy.
+        number: regions of an image at most; time grows with it.
+        longest: an image with a longer side is looked at in a smaller copy.
         strategies: of the proposals.
         seed: of the proposals' ranking and the SVMs' first negatives.
         name: what a table calls it.
@@ -82,7 +82,7 @@ class RegionSegmenter:
         or another segmenter or before a kill, is not made again.
 
         Args:
-            train: pictures with masks, and objects where the data set knows them.
+            train: images with masks, and objects where the data set knows them.
             val: chooses the threshold, by mean IoU. Never the split that you judge on.
             jobs: processes that make features; None: as many as pay.
             rounds: sweeps for hard negatives.
@@ -105,17 +105,17 @@ class RegionSegmenter:
         return self
 
     def score(self, image: Tensor, *, stages: Stages | None = None) -> tuple[Proposals, Tensor]:
-        """The regions of a picture, and what every SVM says about them.
+        """The regions of an image, and what every SVM says about them.
 
         Args:
             image: (3, H, W) uint8, or grey.
             stages: where to count the seconds.
 
         Returns:
-            R proposals, of a smaller copy if the picture is larger than `longest`; and (R, K) float32 scores.
+            R proposals, of a smaller copy if the image is larger than `longest`; and (R, K) float32 scores.
 
         Raises:
-            ValueError: the segmenter was not fitted, or the picture is no picture.
+            ValueError: the segmenter was not fitted, or the image is no image.
         """
         stages = stages or Stages()
         svms = self._fitted()
@@ -136,7 +136,7 @@ class RegionSegmenter:
             (H, W) int64 class indices.
 
         Raises:
-            ValueError: the segmenter was not fitted, or the picture is no picture.
+            ValueError: the segmenter was not fitted, or the image is no image.
         """
         stages = Stages()
         proposals, scores = self.score(image, stages=stages)
@@ -144,14 +144,14 @@ class RegionSegmenter:
             mask = paint(proposals, scores, pick(proposals, scores, threshold=self.threshold), self.rest)
             height, width = image.shape[-2:]
             mask = mask if mask.shape == (height, width) else resized(mask, (height, width))
-        stages.pictures = 1
+        stages.images = 1
         self.stages.add(stages)
         return mask
 
     @property
     def seconds_by_stage(self) -> dict[str, float]:
-        """Seconds of `predict` for one picture: proposals, crops, net, svm, paste."""
-        return self.stages.per_picture
+        """Seconds of `predict` for one image: proposals, crops, net, svm, paste."""
+        return self.stages.per_image
 
     def save(self, path: Path | str) -> None:
         """Write everything that `predict` needs to one file, all of it or nothing.
@@ -192,9 +192,7 @@ class RegionSegmenter:
 
     def _check(self, dataset: SegmentationDataset) -> None:
         if not len(dataset):
-            raise ValueError(
-                f"{dataset.name} {dataset.split} has no pictures; there is nothing to learn from"
-            )
+            raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to learn from")
         if dataset.classes.names != self.classes.names:
             raise ValueError(
                 f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but this "
@@ -209,6 +207,6 @@ class RegionSegmenter:
         ]
         if absent:
             warnings.warn(
-                f"no training picture has an object of {', '.join(absent)}: it will never be predicted",
+                f"no training image has an object of {', '.join(absent)}: it will never be predicted",
                 stacklevel=3,
             )

@@ -78,7 +78,7 @@ def paste(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf,
 
     Reference:
         Carreira et al., "Semantic Segmentation with Second-Order Pooling", 2012; R-CNN and SDS paste with its
-        code. They raise the threshold until a picture has two segments on average.
+        code. They raise the threshold until an image has two segments on average.
 
     Example:
         >>> labels = torch.tensor([[0, 0, 1, 2]])

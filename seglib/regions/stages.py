@@ -10,11 +10,11 @@ NAMES = ("proposals", "crops", "net", "svm", "paste")
 
 
 class Stages:
-    """A stopwatch for each stage of the pipeline, and a count of pictures.
+    """A stopwatch for each stage of the pipeline, and a count of images.
 
     Attributes:
         seconds: {stage: seconds so far}, in the order of the pipeline.
-        pictures: how many pictures these are.
+        images: how many images these are.
 
     Example:
         >>> stages = Stages()
@@ -26,7 +26,7 @@ class Stages:
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(NAMES, 0.0)
-        self.pictures = 0
+        self.images = 0
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
@@ -38,12 +38,12 @@ class Stages:
             self.seconds[stage] += time.perf_counter() - begin
 
     def add(self, other: Stages) -> None:
-        """Count another picture or more in."""
-        self.pictures += other.pictures
+        """Count another image or more in."""
+        self.images += other.images
         for stage, seconds in other.seconds.items():
             self.seconds[stage] += seconds
 
     @property
-    def per_picture(self) -> dict[str, float]:
-        """{stage: seconds for one picture}."""
-        return {stage: seconds / max(self.pictures, 1) for stage, seconds in self.seconds.items()}
+    def per_image(self) -> dict[str, float]:
+        """{stage: seconds for one image}."""
+        return {stage: seconds / max(self.images, 1) for stage, seconds in self.seconds.items()}

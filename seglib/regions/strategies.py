@@ -1,4 +1,4 @@
-"""Several ways to group the same picture: an object that one of them breaks, another keeps whole."""
+"""Several ways to group the same image: an object that one of them breaks, another keeps whole."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ MERGED = 100  # pixels; as in OpenCV's selective search
 def superpixels(
     image: Tensor, *, scale: float = 100, space: Space = "lab", sigma: float = 0.8, by: Maker = "scikit-image"
 ) -> Tensor:
-    """Cut a picture where its colour changes.
+    """Cut an image where its colour changes.
 
     Every pixel begins alone; two neighbouring pieces become one where the step between them is small beside
     the steps inside each of them.
@@ -30,7 +30,7 @@ def superpixels(
         scale: larger values give larger pieces; pieces of fewer than `scale / 2` pixels join a neighbour, and
             none of MERGED or more does, so that what is small is not lost at any scale.
         space: the colours that are compared.
-        sigma: pixels, how much the picture is smoothed before.
+        sigma: pixels, how much the image is smoothed before.
         by: whose code. "scikit-image" compares a pixel with eight neighbours, "opencv" with four, in less
             than half the time.
 
@@ -38,7 +38,7 @@ def superpixels(
         (H, W) int64, 0..S-1. A superpixel may touch itself at corners only.
 
     Raises:
-        ValueError: the picture is no picture, the scale is not positive, or `by` is neither of them.
+        ValueError: the image is no image, the scale is not positive, or `by` is neither of them.
         ImportError: "opencv" was asked for, and its extra modules are not installed.
 
     Reference:
@@ -63,7 +63,7 @@ def _by_scikit_image(colours: Channels, scale: float, sigma: float, least: int) 
     """(H, W) superpixels."""
     if min(colours.shape[:2]) > 1:
         return felzenszwalb(colours, scale=scale, sigma=sigma, min_size=least)
-    twice = np.repeat(np.repeat(colours, 2, axis=0), 2, axis=1)  # scikit-image knows no picture of one row
+    twice = np.repeat(np.repeat(colours, 2, axis=0), 2, axis=1)  # scikit-image knows no image of one row
     return felzenszwalb(twice, scale=scale, sigma=sigma, min_size=least)[::2, ::2]
 
 

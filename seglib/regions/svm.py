@@ -18,7 +18,7 @@ class LinearSVMs:
 
     Attributes:
         weights: (K, D) float32.
-        bias: (K,) float32; minus infinity for a class that no training picture had an object of.
+        bias: (K,) float32; minus infinity for a class that no training image had an object of.
     """
 
     weights: Tensor

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seglib.data.balance import count
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import checked_mask
+from seglib.data.in_memory import checked_mask
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.progress import tracked
 from seglib.regions.examples import Looker, resized
@@ -26,7 +26,7 @@ def best_threshold(looker: Looker, svms: LinearSVMs, rest: int, val: Segmentatio
         looker: makes regions and features.
         svms: score them.
         rest: the class of pixels in no region.
-        val: pictures with masks; never those that the method is judged on.
+        val: images with masks; never those that the method is judged on.
 
     Returns:
         One of THRESHOLDS.
@@ -48,7 +48,7 @@ def best_threshold(looker: Looker, svms: LinearSVMs, rest: int, val: Segmentatio
     if not counts.any():
         raise ValueError(
             f"{val.name} {val.split}: every pixel is void, so no threshold is better than another; take "
-            "pictures with masks"
+            "images with masks"
         )
     return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(counts[place]))]
 

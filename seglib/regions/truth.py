@@ -1,4 +1,4 @@
-"""The true regions of a picture, in the shape of proposals, so that they go through the same net."""
+"""The true regions of an image, in the shape of proposals, so that they go through the same net."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from seglib.data.dataset import Instances
 from seglib.labels import VOID
 from seglib.regions.proposals import Proposals
 
-SMALLEST = 0.0005  # of the picture: a true region with fewer pixels shows the net nothing to learn from
+SMALLEST = 0.0005  # of the image: a true region with fewer pixels shows the net nothing to learn from
 
 
 def true_regions(
     mask: Tensor, instances: Instances | None = None, *, background: int | None = 0
 ) -> tuple[Proposals, Tensor]:
-    """The objects of a picture; where nobody told objects apart, the connected pieces of each class.
+    """The objects of an image; where nobody told objects apart, the connected pieces of each class.
 
     Args:
         mask: (H, W) class indices, 255 for void.

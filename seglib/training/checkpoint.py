@@ -1,6 +1,6 @@
 """Keep a training on disk, so that it can go on as if it had never stopped.
 
-It is a file of tensors, numbers and words (`seglib.tensor_files`), whole at every moment: the old one until
+It is a file of tensors, numbers and words (`seglib.files`), whole at every moment: the old one until
 the new one is written.
 """
 
@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from seglib import tensor_files
-from seglib.tensor_files import TensorFileError
+from seglib import files as tensor_files
+from seglib.files import TensorFileError
 
 FORMAT = "seglib checkpoint 1"
 PARTS = {"format", "net", "optimiser", "number", "settings"}

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seglib.backbones.backbone import evaluating
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import Size
-from seglib.modes import evaluating
+from seglib.data.in_memory import Size
 from seglib.training.precision import PRECISIONS, Loss, out_of_memory
 
 
@@ -65,14 +65,14 @@ def check_settings(net: Any, lr: Any, clip: float, size: Any) -> None:
 
 
 def check_batch(batch_size: int, processes: int) -> None:
-    """Every process has at least one picture of each batch."""
+    """Every process has at least one image of each batch."""
     if not isinstance(batch_size, Integral) or int(batch_size) < processes:
         raise ValueError(f"batch_size={batch_size!r} must be a whole number of at least {processes}, "
                          "the number of processes")  # fmt: skip
 
 
 def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) -> None:
-    """Training and validation have pictures, and the same classes."""
+    """Training and validation have images, and the same classes."""
     for part in (dataset, val):
         if part is not None and not isinstance(part, SegmentationDataset):
             raise ValueError(
@@ -80,7 +80,7 @@ def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) ->
                 "seglib.data.catalog.load(...)"
             )
         if part is not None and not len(part):
-            raise ValueError(f"{part.name} {part.split} has no pictures; choose another split or folder")
+            raise ValueError(f"{part.name} {part.split} has no images; choose another split or folder")
     if val is not None and val.classes.names != dataset.classes.names:
         raise ValueError(
             f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but "
@@ -91,11 +91,11 @@ def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) ->
 def check_stacked(size: Size | None, there: Size) -> None:
     """A `Stack` was made for one size; another one is not asked for."""
     if size is not None and tuple(size) != tuple(there):
-        raise ValueError(f"size={size!r}, but the pictures were stacked at {there}; stack them at that size")
+        raise ValueError(f"size={size!r}, but the images were stacked at {there}; stack them at that size")
 
 
 def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> Tensor:
-    """Let the net see one picture, and look at what comes out.
+    """Let the net see one image, and look at what comes out.
 
     Args:
         net: turns images into logits.
@@ -115,11 +115,11 @@ def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> T
     except (RuntimeError, ValueError, TypeError) as error:
         if out_of_memory(error):
             raise ValueError(
-                f"not even one picture of {size[0]} x {size[1]} fits into memory beside {name}; take smaller "
-                "pictures (size=...) or a smaller net"
+                f"not even one image of {size[0]} x {size[1]} fits into memory beside {name}; take smaller "
+                "images (size=...) or a smaller net"
             ) from None
         raise ValueError(
-            f"{name} cannot take a picture {tuple(images.shape)} {images.dtype}: {_reason(error)}"
+            f"{name} cannot take an image {tuple(images.shape)} {images.dtype}: {_reason(error)}"
         ) from error
     if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim != 4:
         what = (
@@ -133,14 +133,14 @@ def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> T
         )
     if logits.shape[2:] != size:
         raise ValueError(
-            f"{name} gives logits of {tuple(logits.shape[2:])} pixels for a picture of {tuple(size)}; "
-            "the sizes must be equal: let it resize its logits to the picture's size"
+            f"{name} gives logits of {tuple(logits.shape[2:])} pixels for an image of {tuple(size)}; "
+            "the sizes must be equal: let it resize its logits to the image's size"
         )
     return logits
 
 
 def check_loss(loss: Loss, logits: Tensor, masks: Tensor) -> None:
-    """Let the loss compare the logits of one picture with its mask.
+    """Let the loss compare the logits of one image with its mask.
 
     Raises:
         ValueError: it fails, or gives anything but one number.
@@ -154,8 +154,8 @@ def check_loss(loss: Loss, logits: Tensor, masks: Tensor) -> None:
     except Exception as error:
         if out_of_memory(error):
             raise ValueError(
-                f"the loss {name} of one picture of {tuple(masks.shape[1:])} does not fit into memory; take "
-                "smaller pictures (size=...) or a smaller net"
+                f"the loss {name} of one image of {tuple(masks.shape[1:])} does not fit into memory; take "
+                "smaller images (size=...) or a smaller net"
             ) from None
         raise ValueError(
             f"the loss {name} cannot take logits {tuple(logits.shape)} {logits.dtype} and masks "

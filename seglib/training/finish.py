@@ -30,7 +30,7 @@ def finish(steps: Iterable[Step], what: str = "training") -> Step:
 
     Example:
         >>> from torch import nn
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> from seglib.train import train
         >>> class Net(nn.Conv2d):
         ...     def forward(self, images):

@@ -29,7 +29,7 @@ def learn(run: Run, images: Tensor, masks: Tensor) -> Tensor:
         The loss of the whole batch before the step, still on the device.
 
     Raises:
-        ValueError: the loss or its gradient is not finite, or not even one picture at a time fits into
+        ValueError: the loss or its gradient is not finite, or not even one image at a time fits into
             memory.
     """
     with uninterrupted():
@@ -81,8 +81,8 @@ def _halve(run: Run, count: int) -> None:
     """From now on, twice as many pieces."""
     if run.pieces >= count:
         raise ValueError(
-            f"out of memory at step {run.number + 1}, even with one picture of {run.size[0]} x {run.size[1]} "
-            "at a time; take smaller pictures (size=...) or a smaller net"
+            f"out of memory at step {run.number + 1}, even with one image of {run.size[0]} x {run.size[1]} "
+            "at a time; take smaller images (size=...) or a smaller net"
         )
     run.optimiser.zero_grad(set_to_none=True)
     if run.device.type == "cuda":
@@ -91,5 +91,5 @@ def _halve(run: Run, count: int) -> None:
     run.messages.append(
         f"Out of memory at step {run.number + 1}: from here on, batches of {count} go through the net in "
         f"{run.pieces} pieces of at most {math.ceil(count / run.pieces)}. Batch normalisation notices, and "
-        "so does a mean over pixels where some pictures have more void than others."
+        "so does a mean over pixels where some images have more void than others."
     )

@@ -93,7 +93,7 @@ def _detour() -> float:
 def _seconds_of_what_fits(
     net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: float
 ) -> tuple[float, float]:
-    """`_seconds` of a batch, or of as much of it as fits into memory; zeros where not one picture does."""
+    """`_seconds` of a batch, or of as much of it as fits into memory; zeros where not one image does."""
     while len(images):
         try:
             return _seconds(net, loss, images, masks, most)

@@ -2,8 +2,8 @@
 
 Each has a copy of the net and takes its share of every batch; gradients are added up before each step, so
 that the weights of all copies stay alike. What batch norm averages does not: each process sees other
-pictures. The first one's averages are those that are judged and kept. A loss is the mean of the processes'
-means, by pictures. With one process nothing here does anything.
+images. The first one's averages are those that are judged and kept. A loss is the mean of the processes'
+means, by images. With one process nothing here does anything.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from seglib.data.batches import Augmentation, EpochSampler, batches
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import Size, resident
+from seglib.data.in_memory import Size, resident
 from seglib.scores import Scores
 from seglib.training import checkpoint, optimise, processes
 from seglib.training.clock import Clock

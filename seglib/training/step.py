@@ -12,7 +12,7 @@ from seglib.scores import Scores
 
 @dataclass(frozen=True)
 class Preview:
-    """The same few validation pictures each time, and what the net makes of them now.
+    """The same few validation images each time, and what the net makes of them now.
 
     Attributes:
         images: (M, 3, H, W) uint8, on the CPU.
@@ -49,8 +49,8 @@ class Step:
         seconds_left: how long it will take yet, an estimate.
         images_per_second: speed of the steps, without validation.
         learning_rate: of this step, the largest where there are several.
-        scores: of the validation pictures, at the steps that have a validation, else None.
-        preview: a few validation pictures with their predictions, where there are scores.
+        scores: of the validation images, at the steps that have a validation, else None.
+        preview: a few validation images with their predictions, where there are scores.
         message: what happened that somebody should know, a sentence, mostly "".
         history: losses and scores from the first step on.
     """

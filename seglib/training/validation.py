@@ -1,4 +1,4 @@
-"""The judge, during a training: quick, because it looks at the pictures as the net was given them."""
+"""The judge, during a training: quick, because it looks at the images as the net was given them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seglib.data.batches import pick
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import Stack, resident
+from seglib.data.in_memory import Stack, resident
 from seglib.metrics import all_reduce, confusion_matrix
 from seglib.scores import Scores
 from seglib.training.precision import logits_of, out_of_memory
@@ -25,22 +25,22 @@ TIMES = 10  # validations in a training where nobody says
 
 
 class Judge:
-    """Scores a net on the same pictures again and again.
+    """Scores a net on the same images again and again.
 
-    The counts are those of `evaluate` where pictures have the size of the training. Others are scored as they
+    The counts are those of `evaluate` where images have the size of the training. Others are scored as they
     were scaled, masks included, which flatters thin parts a little; `evaluate` has the last word.
 
     Args:
-        dataset: the validation pictures; decoded once if they fit into memory.
+        dataset: the validation images; decoded once if they fit into memory.
         run: the training.
         every: steps between two validations.
         every_seconds: seconds between two; with neither there are ten in all. The last step has one anyway.
-        pictures: how many go into the preview; they lie evenly over the data set.
+        images: how many go into the preview; they lie evenly over the data set.
     """
 
     def __init__(
         self, dataset: SegmentationDataset, run: Run, every: int | None, every_seconds: float | None,
-        pictures: int,
+        images: int,
     ) -> None:  # fmt: skip
         self.dataset, message = resident(dataset, run.size, run.device)
         run.messages += [message] * bool(message)
@@ -49,7 +49,7 @@ class Judge:
         self.every, self.every_seconds, self.last = every, every_seconds, run.now
         # Of the last one that there was: where steps are counted, one that was interrupted comes again.
         self.tenth = int(TIMES * run.done(max(run.history.scores, default=0)))
-        count = min(pictures, len(dataset))
+        count = min(images, len(dataset))
         self.shown = [place * len(dataset) // count for place in range(count)]
 
     def due(self, run: Run) -> bool:
@@ -63,7 +63,7 @@ class Judge:
         return int(TIMES * run.done(run.number)) > self.tenth
 
     def judge(self, run: Run) -> tuple[Scores, Preview | None]:
-        """Score the net, and show what it makes of a few pictures."""
+        """Score the net, and show what it makes of a few images."""
         scores, preview = self.scores(run.net, run.precision), self.preview(run.net, run.precision)
         run.history.scores[run.number] = scores
         self.last, self.tenth = run.now, int(TIMES * run.done(run.number))
@@ -71,7 +71,7 @@ class Judge:
         return scores, preview
 
     def scores(self, net: nn.Module, precision: str) -> Scores:
-        """One confusion matrix over all pictures and processes; the net is in evaluation mode then."""
+        """One confusion matrix over all images and processes; the net is in evaluation mode then."""
         begin, classes = time.monotonic(), self.dataset.classes
         copy_from_first(
             net.buffers()
@@ -88,7 +88,7 @@ class Judge:
         )  # fmt: skip
 
     def preview(self, net: nn.Module, precision: str) -> Preview | None:
-        """What the net makes of the few pictures."""
+        """What the net makes of the few images."""
         if not self.shown:
             return None
         images, masks = next(pick(self.dataset, [self.shown], self.size, self.device))

@@ -20,7 +20,7 @@ def keep_inside(mask: Tensor, one: Given, *, background: int = 0) -> Tensor:
 
     Args:
         mask: (H, W) predicted classes.
-        one: the boxes of the picture.
+        one: the boxes of the image.
         background: the class of what is in no box.
 
     Returns:
@@ -49,7 +49,7 @@ def reset_outliers(
 
     Args:
         mask: (H, W) classes; an ignored pixel counts as filled.
-        one: the boxes of the picture.
+        one: the boxes of the image.
         usual: (K,) what share of its box each class fills, see `fill_rates`; all 1: the paper's rule.
         threshold: reset below this share of the usual; 0 never does.
 
@@ -85,7 +85,7 @@ def reset_outliers(
 
 
 def smoothed(image: Tensor, probabilities: Tensor) -> Tensor:
-    """Rule 3: (K, H, W) probabilities -> (H, W) uint8 classes that follow the picture's edges.
+    """Rule 3: (K, H, W) probabilities -> (H, W) uint8 classes that follow the image's edges.
 
     Args:
         image: (3, H, W) uint8.
@@ -104,7 +104,7 @@ def clean(
     smoothing: bool = True,
     background: int = 0,
 ) -> Tensor:
-    """All three rules on one picture: smooth, keep what is inside, reset what became too small.
+    """All three rules on one image: smooth, keep what is inside, reset what became too small.
 
     Smoothing comes first, so that its result too stays in the boxes. A class without a box is out of the
     question before anything else.
@@ -112,7 +112,7 @@ def clean(
     Args:
         image: (3, H, W) uint8.
         probabilities: (K, H, W) what the net says.
-        one: the boxes of the picture.
+        one: the boxes of the image.
         usual: (K,) see `fill_rates`.
         threshold: see `reset_outliers`.
         smoothing: whether to apply rule 3.
@@ -122,7 +122,7 @@ def clean(
         (H, W) uint8, the label for the next round.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
     """
     *_, inside = stages(image, probabilities, one, smoothing=smoothing, background=background).values()
     return reset_outliers(inside, one, usual, threshold=threshold)[0]
@@ -136,7 +136,7 @@ def stages(
     Args:
         image: (3, H, W) uint8.
         probabilities: (K, H, W) what the net says.
-        one: the boxes of the picture.
+        one: the boxes of the image.
         smoothing: whether to apply rule 3.
         background: the class of what is in no box.
 
@@ -145,7 +145,7 @@ def stages(
         box here; "smooth", unless it is not wanted; "inside".
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
 
     Example:
         >>> net = torch.tensor([[[0.1, 0.1, 0.1]], [[0.7, 0.7, 0.2]], [[0.2, 0.2, 0.7]]])
@@ -191,7 +191,7 @@ def fill_rates(labels: Labelled, *, few: int = 5) -> Tensor:
         (K,) float32 in 0..1.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> from seglib.weak.schemes import pseudo_labels
         >>> fill_rates(pseudo_labels(Scenes(length=2), "rectangles")).min() > 0.9
         tensor(True)

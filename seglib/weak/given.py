@@ -18,11 +18,11 @@ Size = tuple[int, int]
 
 
 class BoxError(ValueError):
-    """A box, or what it belongs to, is not what it must be; the sentence names picture and box."""
+    """A box, or what it belongs to, is not what it must be; the sentence names image and box."""
 
 
 class Given(NamedTuple):
-    """All that is known of a picture: its boxes.
+    """All that is known of an image: its boxes.
 
     Attributes:
         boxes: (M, 4) int64 x1 y1 x2 y2, end-exclusive; M may be 0.
@@ -34,29 +34,29 @@ class Given(NamedTuple):
 
 
 def given(dataset: SegmentationDataset, annotations: AnnotationSet | None = None) -> list[Given]:
-    """The boxes of every picture of a data set: its own, or those that somebody drew.
+    """The boxes of every image of a data set: its own, or those that somebody drew.
 
     Args:
         dataset: without `annotations` it must know its instances; only their boxes are taken.
-        annotations: one entry a picture, found by the file's stem; an entry without objects says that there
-            is nothing in the picture.
+        annotations: one entry an image, found by the file's stem; an entry without objects says that there
+            is nothing in the image.
 
     Returns:
-        One `Given` a picture, checked.
+        One `Given` an image, checked.
 
     Raises:
-        BoxError: the data set knows no objects, a picture has no entry, an entry no picture, or a box is
-            reversed, empty, outside of its picture or of an unknown class.
+        BoxError: the data set knows no objects, an image has no entry, an entry no image, or a box is
+            reversed, empty, outside of its image or of an unknown class.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> given(Scenes(length=1))[0].boxes.shape[1]
         4
     """
     drawn = None if annotations is None else _by_stem(dataset, annotations)
     found = []
     for index in range(len(dataset)):
-        where = picture_name(dataset, index)
+        where = image_name(dataset, index)
         size = tuple(dataset[index][1].shape[-2:])
         if drawn is None:
             objects = dataset.instances(index)
@@ -70,17 +70,17 @@ def given(dataset: SegmentationDataset, annotations: AnnotationSet | None = None
     return found
 
 
-def check(one: Given, size: Size, classes: Classes | None = None, where: str = "the picture") -> None:
-    """See that boxes are boxes, inside the picture, each of a class that is not the background.
+def check(one: Given, size: Size, classes: Classes | None = None, where: str = "the image") -> None:
+    """See that boxes are boxes, inside the image, each of a class that is not the background.
 
     Args:
         one: boxes and classes.
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
         classes: the names; None to let any class pass.
-        where: how a sentence calls the picture.
+        where: how a sentence calls the image.
 
     Raises:
-        BoxError: says which box of which picture, and what is wrong.
+        BoxError: says which box of which image, and what is wrong.
 
     Example:
         >>> check(Given(torch.tensor([[3, 0, 3, 2]]), torch.tensor([1])), (4, 4), where="cat.jpg")
@@ -111,9 +111,9 @@ def back_to_front(boxes: Tensor) -> list[int]:
     return box_area(boxes).argsort(descending=True, stable=True).tolist()
 
 
-def picture_name(dataset: SegmentationDataset, index: int) -> str:
-    """What a sentence calls a picture."""
-    return f"{dataset.name} {dataset.split}, picture {dataset.sample_id(index)}"
+def image_name(dataset: SegmentationDataset, index: int) -> str:
+    """What a sentence calls an image."""
+    return f"{dataset.name} {dataset.split}, image {dataset.sample_id(index)}"
 
 
 def background_of(classes: Classes) -> int:
@@ -137,7 +137,7 @@ def _fault(box: Sequence[int], size: Size) -> str:
     if x1 == x2 or y1 == y2:
         return "it has no area; x1 < x2 and y1 < y2"
     if x1 < 0 or y1 < 0 or x2 > size[1] or y2 > size[0]:
-        return f"it leaves the picture, which is {size[1]} wide and {size[0]} high"
+        return f"it leaves the image, which is {size[1]} wide and {size[0]} high"
     return ""
 
 
@@ -151,37 +151,37 @@ def _class_fault(index: int, classes: Classes | None) -> str:
 
 def _by_stem(dataset: SegmentationDataset, annotations: AnnotationSet) -> dict:
     """Stem -> entry, or one sentence about what has no partner."""
-    entries = {Path(picture.file_name).stem: picture for picture in annotations}
+    entries = {Path(image.file_name).stem: image for image in annotations}
     stems = {Path(dataset.sample_id(index)).stem: index for index in range(len(dataset))}
     whole = f"{dataset.name} {dataset.split}"
     if lonely := [stem for stem in stems if stem not in entries]:
         raise BoxError(
-            f"{whole}: {len(lonely)} pictures have no boxes ({_few(lonely)}); draw them, list the picture "
+            f"{whole}: {len(lonely)} images have no boxes ({_few(lonely)}); draw them, list the image "
             "with no objects if nothing is in it, or leave it out with subset()"
         )
-    if lost := [picture.file_name for stem, picture in entries.items() if stem not in stems]:
+    if lost := [image.file_name for stem, image in entries.items() if stem not in stems]:
         raise BoxError(
-            f"{whole}: boxes of {len(lost)} pictures that are not in the data set ({_few(lost)}); "
+            f"{whole}: boxes of {len(lost)} images that are not in the data set ({_few(lost)}); "
             "correct the file names, or leave these entries out"
         )
     return entries
 
 
-def _taken(picture, size: Size, classes: Classes) -> Given:
-    """The boxes of an entry, if it is of a picture of this size and knows the classes."""
-    if (picture.height, picture.width) != size:
+def _taken(image, size: Size, classes: Classes) -> Given:
+    """The boxes of an entry, if it is of an image of this size and knows the classes."""
+    if (image.height, image.width) != size:
         raise BoxError(
-            f"{picture.file_name}: its boxes were drawn on {picture.width} x {picture.height} pixels, but "
-            f"the picture has {size[1]} x {size[0]}; draw them on the picture that is trained on"
+            f"{image.file_name}: its boxes were drawn on {image.width} x {image.height} pixels, but "
+            f"the image has {size[1]} x {size[0]}; draw them on the image that is trained on"
         )
-    for number, annotation in enumerate(picture.annotations):
+    for number, annotation in enumerate(image.annotations):
         if annotation.name not in classes.names:
             raise BoxError(
-                f"{picture.file_name}, box {number}, {annotation.box}: no class is called "
+                f"{image.file_name}, box {number}, {annotation.box}: no class is called "
                 f"'{annotation.name}'; the classes are {', '.join(classes)}"
             )
-    indices = [classes.index(annotation.name) for annotation in picture.annotations]
-    return Given(picture.boxes(), torch.tensor(indices, dtype=torch.int64))
+    indices = [classes.index(annotation.name) for annotation in image.annotations]
+    return Given(image.boxes(), torch.tensor(indices, dtype=torch.int64))
 
 
 def _few(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The same pictures with other masks: labels that were made, not drawn."""
+"""The same images with other masks: labels that were made, not drawn."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Labelled(SegmentationDataset):
     Masks are held in memory, packed as PNG: some 2 kB for a photograph.
 
     Args:
-        truth: the data set that the pictures come from. Its masks are kept out of sight of a training, and
+        truth: the data set that the images come from. Its masks are kept out of sight of a training, and
             are there to measure the labels against.
-        boxes: one `Given` a picture.
-        masks: one a picture, (H, W) uint8 with 255 for ignored, or packed by `pack`.
+        boxes: one `Given` an image.
+        masks: one an image, (H, W) uint8 with 255 for ignored, or packed by `pack`.
         name: what the labels are called.
 
     Raises:
-        ValueError: there is not one mask and one `Given` for each picture.
+        ValueError: there is not one mask and one `Given` for each image.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> from seglib.weak.given import given
         >>> scenes = Scenes(length=2, size=(32, 32))
         >>> labels = Labelled(scenes, given(scenes), [mask for _, mask in scenes], name="truth")
@@ -45,8 +45,8 @@ class Labelled(SegmentationDataset):
         self.packed = [mask if mask.ndim == 1 else pack(mask) for mask in masks]
         if not len(self.packed) == len(self.boxes) == len(truth):
             raise ValueError(
-                f"{len(truth)} pictures, {len(self.packed)} masks and {len(self.boxes)} entries of boxes; "
-                "each picture needs one of both"
+                f"{len(truth)} images, {len(self.packed)} masks and {len(self.boxes)} entries of boxes; "
+                "each image needs one of both"
             )
         self.name, self.split, self.classes = f"{truth.name}, {name}", truth.split, truth.classes
 
@@ -57,21 +57,21 @@ class Labelled(SegmentationDataset):
         return self.truth[index][0], Mask(self.mask(index))
 
     def mask(self, index: int) -> Tensor:
-        """(H, W) uint8: the mask alone, without reading the picture."""
+        """(H, W) uint8: the mask alone, without reading the image."""
         return unpack(self.packed[index])
 
     def sample_id(self, index: int) -> str:
-        """The name that the picture has in the data set it comes from."""
+        """The name that the image has in the data set it comes from."""
         return self.truth.sample_id(index)
 
     def subset(self, indices: Iterable[int]) -> Labelled:
-        """Only the pictures `indices`, in that order, with their labels and boxes."""
+        """Only the images `indices`, in that order, with their labels and boxes."""
         chosen = list(indices)
         boxes, masks = [self.boxes[i] for i in chosen], [self.packed[i] for i in chosen]
         return Labelled(self.truth.subset(chosen), boxes, masks, name=self.scheme)
 
     def relabelled(self, masks: Iterable[Tensor], name: str) -> Labelled:
-        """The same pictures and boxes with other masks."""
+        """The same images and boxes with other masks."""
         return Labelled(self.truth, self.boxes, masks, name=name)
 
 

@@ -1,4 +1,4 @@
-"""Smoothing that looks at the picture: a fully connected random field, solved by mean field."""
+"""Smoothing that looks at the image: a fully connected random field, solved by mean field."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-PIXELS = 4000  # `smooth` solves the field on a picture of this size: every pixel hears from every other
+PIXELS = 4000  # `smooth` solves the field on an image of this size: every pixel hears from every other
 MOST = 16_000  # pixels, for which the kernel takes 1 GB
 
 
@@ -24,7 +24,7 @@ def mean_field(
     """What each pixel is, if pixels that are near each other, or near and of one colour, tend to be the same.
 
     Every pixel hears from every other one and from itself, without the lattice that makes the original fast
-    and inexact. So memory and time grow with the square of the pixels: `smooth` shrinks the picture.
+    and inexact. So memory and time grow with the square of the pixels: `smooth` shrinks the image.
 
     Args:
         image: (3, H, W) uint8.
@@ -40,7 +40,7 @@ def mean_field(
         (K, H, W) float32 probabilities.
 
     Raises:
-        ValueError: the sizes differ, or the picture has more than 16 000 pixels.
+        ValueError: the sizes differ, or the image has more than 16 000 pixels.
 
     Reference:
         Krähenbühl, Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials", 2011,
@@ -55,7 +55,7 @@ def mean_field(
     """
     if probabilities.shape[1:] != image.shape[1:]:
         raise ValueError(
-            f"the picture is {tuple(image.shape)}, so the probabilities must be (K, {image.shape[1]}, "
+            f"the image is {tuple(image.shape)}, so the probabilities must be (K, {image.shape[1]}, "
             f"{image.shape[2]}), not {tuple(probabilities.shape)}"
         )
     height, width = image.shape[1:]
@@ -77,9 +77,9 @@ def mean_field(
 
 
 def smooth(image: Tensor, probabilities: Tensor) -> Tensor:
-    """`mean_field` on a picture of at most `PIXELS` pixels, brought back to full size.
+    """`mean_field` on an image of at most `PIXELS` pixels, brought back to full size.
 
-    A pixel of a picture that was shrunk by 2 is 2 pixels wide, so both reaches shrink with it. What the field
+    A pixel of an image that was shrunk by 2 is 2 pixels wide, so both reaches shrink with it. What the field
     changed, as the logarithm of each probability, is added to the full-sized input.
 
     Args:

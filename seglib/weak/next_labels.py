@@ -1,4 +1,4 @@
-"""What a net and the rules make of pictures with boxes: the labels of a next round."""
+"""What a net and the rules make of images with boxes: the labels of a next round."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterator
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from seglib.profiles import cores
+from seglib.machine import cores
 from seglib.progress import tracked
 from seglib.weak.given import Given
 from seglib.weak.labelled import Labelled, pack
 from seglib.weak.relabel import Relabel
 from seglib.weak.trained import Trained
 
-FEW = 16  # pictures: fewer are cleaned in this process, since others take seconds to start
+FEW = 16  # images: fewer are cleaned in this process, since others take seconds to start
 LEAST, MOST = 0.25, 4.0  # times the size of the training
 
 
@@ -29,28 +29,28 @@ def next_labels(
     keep: Collection[int] = (),
     jobs: int | None = None,
 ) -> Labelled:
-    """Ask the net about every picture, and make a label of what it says.
+    """Ask the net about every image, and make a label of what it says.
 
     Args:
-        labels: pictures with boxes; what their labels are now only matters where they are kept.
+        labels: images with boxes; what their labels are now only matters where they are kept.
         segmenter: the net.
         relabel: see `seglib.weak.relabel`.
         name: what the new labels are called.
         number: of the round that will learn from them.
-        scale: how many times as large as in training the net sees a picture, 0.25..4. The papers have 1.
-            What is best depends on what the net was taught by, so choose it on validation pictures.
-        keep: numbers of the pictures whose labels stay, such as those with a true mask.
+        scale: how many times as large as in training the net sees an image, 0.25..4. The papers have 1.
+            What is best depends on what the net was taught by, so choose it on validation images.
+        keep: numbers of the images whose labels stay, such as those with a true mask.
         jobs: processes that clean; None for all cores if there is much to do.
 
     Returns:
-        The same pictures and boxes with new labels.
+        The same images and boxes with new labels.
 
     Raises:
         ValueError: `scale` is out of range, or what the net and `relabel` raise.
 
     Example:
         >>> import torch
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> from seglib.weak.relabel import naive
         >>> from seglib.weak.schemes import pseudo_labels
         >>> labels = pseudo_labels(Scenes(length=2, size=(32, 32)), "rectangles")
@@ -73,14 +73,14 @@ def check_scale(scale: float) -> None:
     """ValueError with one sentence unless the net could be asked at this scale."""
     if not LEAST <= scale <= MOST:
         raise ValueError(
-            f"scale {scale} must be {LEAST}..{MOST:g}; 1 shows the net its pictures as in training"
+            f"scale {scale} must be {LEAST}..{MOST:g}; 1 shows the net its images as in training"
         )
 
 
 def _tasks(
     labels: Labelled, segmenter: Trained, relabel: Relabel, number: int, keep: Collection[int]
 ) -> Iterator[tuple]:
-    """One task a picture; the net is asked here, and other processes clean what it said."""
+    """One task an image; the net is asked here, and other processes clean what it said."""
     for index, boxes in enumerate(labels.boxes):
         if index in keep:
             yield delayed(_same)(labels.packed[index])
@@ -94,5 +94,5 @@ def _same(packed: Tensor) -> Tensor:
 
 
 def _relabelled(relabel: Relabel, image: Tensor, probabilities: Tensor, one: Given, number: int) -> Tensor:
-    """The packed new label of one picture; runs in another process."""
+    """The packed new label of one image; runs in another process."""
     return pack(relabel(image, probabilities, one, number))

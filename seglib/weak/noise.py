@@ -12,7 +12,7 @@ from seglib.weak.given import Given, Size
 
 
 def loosened(one: Given, factor: float, size: Size) -> Given:
-    """Every box `factor` times as wide and high, inside the picture; see `seglib.boxes.loosen`."""
+    """Every box `factor` times as wide and high, inside the image; see `seglib.boxes.loosen`."""
     return Given(boxes.loosen(one.boxes, factor, size), one.classes) if len(one.boxes) else one
 
 
@@ -20,7 +20,7 @@ def shifted(one: Given, share: float, size: Size, *, seed: int) -> Given:
     """Every side moved by chance, by up to `share` of the box's width or height.
 
     Args:
-        one: the boxes of a picture.
+        one: the boxes of an image.
         share: 0..0.49; 0.1 moves a side by 10 % at most.
         size: (height, width) to which boxes are clipped.
         seed: another seed, other boxes; the same boxes and seed always move alike.
@@ -65,7 +65,7 @@ def misnamed(one: Given, share: float, names: Sequence[int], *, seed: int) -> Gi
     """Each box given another class with probability `share`.
 
     Args:
-        one: the boxes of a picture.
+        one: the boxes of an image.
         share: 0..1.
         names: the classes to choose from, two or more, without the background.
         seed: another seed, other mistakes.

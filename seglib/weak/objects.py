@@ -16,12 +16,12 @@ from seglib.labels import VOID, Classes
 
 
 class Objects(SegmentationDataset):
-    """Another data set's pictures, with some classes as objects and all others as background.
+    """Another data set's images, with some classes as objects and all others as background.
 
     An object is a connected piece of a class: two cars that touch are one, and a car behind a pole is two.
 
     Args:
-        dataset: pictures with masks.
+        dataset: images with masks.
         names: the classes that are things, such as ("car", "pedestrian", "bicyclist") of CamVid.
         smallest: pixels; a smaller piece becomes void, since nobody would draw a box around it.
 
@@ -53,7 +53,7 @@ class Objects(SegmentationDataset):
         return image, Mask(self._pieces(mask)[0])
 
     def sample_id(self, index: int) -> str:
-        """The name that the picture has in the data set it comes from."""
+        """The name that the image has in the data set it comes from."""
         return self.dataset.sample_id(index)
 
     def instances(self, index: int) -> Instances:

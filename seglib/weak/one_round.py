@@ -35,11 +35,11 @@ class Round:
         number: 0 for the labels that were given.
         labels: what the net was trained on.
         net: trained, in evaluation mode. Where one net goes through all rounds, the next one changes it.
-        segmenter: the net as a `Segmenter`, which sees pictures at the size of the training.
+        segmenter: the net as a `Segmenter`, which sees images at the size of the training.
         quality: of the labels; None where every pixel of the true masks is void, so that nobody knows.
-        scores: of the net on the validation pictures; None without.
-        foreseen: quality of the labels that this net and the rules give the validation pictures, made as the
-            next round's are; None without validation pictures, or where these have no boxes.
+        scores: of the net on the validation images; None without.
+        foreseen: quality of the labels that this net and the rules give the validation images, made as the
+            next round's are; None without validation images, or where these have no boxes.
         changed: share of the pixels, 0..1, whose label differs from the round before; NaN for the first.
         seconds: that training and measuring took; those of another run are not counted.
         why: why this is the last round, or "".
@@ -79,7 +79,7 @@ class Plan:
     keep: frozenset[int]
     most: int
     val: SegmentationDataset | None
-    judged: Labelled | None  # the same pictures as `val`, with their boxes, where they have some
+    judged: Labelled | None  # the same images as `val`, with their boxes, where they have some
     still: float
     size: Size
     label_scale: float
@@ -134,7 +134,7 @@ class Plan:
         return labels
 
     def _foreseen(self, segmenter: Trained, number: int) -> Quality | None:
-        """How good the labels of the next round would be, on pictures whose true masks may be looked at."""
+        """How good the labels of the next round would be, on images whose true masks may be looked at."""
         if self.judged is None:
             return None
         return _measured(
@@ -144,7 +144,7 @@ class Plan:
     def _next(
         self, labels: Labelled, segmenter: Trained, number: int, keep: frozenset[int], name: str
     ) -> Labelled:
-        """What the net and the rules make of some pictures with boxes."""
+        """What the net and the rules make of some images with boxes."""
         scale, jobs = self.label_scale, self.jobs
         return next_labels(
             labels, segmenter, self.relabel, name, number=number, scale=scale, keep=keep, jobs=jobs
@@ -155,10 +155,10 @@ def changed_share(labels: Labelled, before: Labelled) -> float:
     """Share of all pixels, 0..1, that have another label than before.
 
     Raises:
-        ValueError: the pictures are not the same.
+        ValueError: the images are not the same.
     """
     if len(labels) != len(before):
-        raise ValueError(f"{labels.name} has {len(labels)} pictures, {before.name} {len(before)}")
+        raise ValueError(f"{labels.name} has {len(labels)} images, {before.name} {len(before)}")
     pairs = [(labels.mask(index), before.mask(index)) for index in range(len(labels))]
     return sum(int((new != old).sum()) for new, old in pairs) / sum(new.numel() for new, _ in pairs)
 

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from seglib.boxes import iou
-from seglib.weak.grabcut import STRENGTH, around, as_picture, object_in
+from seglib.weak.grabcut import STRENGTH, around, as_image, object_in
 from seglib.weak.rectangles import NOT, OBJECT, UNSURE, paint
 
 NEAR = 0.3  # BoxSup looks at regions whose own box has at least this IoU with the given one
 
 
 class Regions(Protocol):
-    """Proposals of one picture, as `seglib.regions` makes them."""
+    """Proposals of one image, as `seglib.regions` makes them."""
 
     @property
     def boxes(self) -> Tensor:
@@ -29,7 +29,7 @@ class Regions(Protocol):
         ...
 
 
-Propose = Callable[[Tensor], Regions]  # picture (3, H, W) uint8 -> its regions
+Propose = Callable[[Tensor], Regions]  # image (3, H, W) uint8 -> its regions
 
 
 def agreement(
@@ -51,7 +51,7 @@ def agreement(
         image: (3, H, W) uint8.
         boxes: (M, 4) int64, end-exclusive.
         classes: (M,) int64.
-        propose: picture -> its region proposals.
+        propose: image -> its region proposals.
         margin: as in `grabcut_plus`, likewise `strength` and `seed`.
         strength: of the edge term.
         seed: of OpenCV's first guess at the colours.
@@ -61,17 +61,17 @@ def agreement(
         (H, W) uint8 with 255 for ignored.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
 
     Reference:
         Khoreva et al., "Simple Does It", 2017, section 3.2; they take MCG's regions.
     """
-    picture = as_picture(image)
+    photo = as_image(image)
     regions = propose(image) if len(boxes) else None
 
     def inside(number: int) -> Tensor:
         x1, y1, x2, y2 = box = boxes[number].tolist()
-        says = torch.from_numpy(object_in(around(picture, box, margin), strength, seed))
+        says = torch.from_numpy(object_in(around(photo, box, margin), strength, seed))
         if regions is not None and len(regions.boxes):
             best = int(iou(regions.boxes, boxes[number][None]).argmax())
             says = says & regions.masks([best])[0, y1:y2, x1:x2]
@@ -104,7 +104,7 @@ def candidates(
         image: (3, H, W) uint8.
         boxes: (M, 4) int64, end-exclusive.
         classes: (M,) int64.
-        propose: picture -> its region proposals.
+        propose: image -> its region proposals.
         logits: (K, H, W) what the net says; None before there is one, and E_r is left out.
         weight: of E_r, the paper's lambda.
         best: how many of the cheapest to draw from; 1 takes the cheapest.
@@ -115,7 +115,7 @@ def candidates(
         (H, W) uint8.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
         ValueError: `best` is below 1, or the logits are of another size.
 
     Reference:
@@ -125,7 +125,7 @@ def candidates(
     if best < 1:
         raise ValueError(f"best {best} must be 1 or more: every box gets exactly one region")
     if logits is not None and logits.shape[1:] != image.shape[1:]:
-        raise ValueError(f"logits {tuple(logits.shape)} are not of the picture's size {tuple(image.shape)}")
+        raise ValueError(f"logits {tuple(logits.shape)} are not of the image's size {tuple(image.shape)}")
     loss = None if logits is None else -logits.float().log_softmax(dim=0).cpu()  # (K, H, W)
     regions = propose(image) if len(boxes) else None
 

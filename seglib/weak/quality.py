@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from seglib.boundary import boundary_counts
-from seglib.labels import VOID, Classes
+from seglib.labels import VOID, Classes, nearest_known
 from seglib.metrics import confusion_matrix
 from seglib.progress import tracked
 from seglib.scores import Scores
 from seglib.tables import Table
-from seglib.void import nearest_known
 from seglib.weak.labelled import Labelled
 
 
@@ -56,33 +55,33 @@ class Quality:
 
 
 def quality(labels: Labelled) -> Quality:
-    """Measure labels against the masks of the data set that their pictures come from.
+    """Measure labels against the masks of the data set that their images come from.
 
     Args:
         labels: masks that were made from boxes.
 
     Returns:
-        Quality; print it. Counts are added up over all pictures and divided once, as by `evaluate`.
+        Quality; print it. Counts are added up over all images and divided once, as by `evaluate`.
 
     Raises:
-        ValueError: there is no picture, or truth and label differ in size or classes.
+        ValueError: there is no image, or truth and label differ in size or classes.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> from seglib.weak.schemes import pseudo_labels
         >>> found = quality(pseudo_labels(Scenes(length=4), "rectangles"))
         >>> found.ignored, found.filled.mean_iou == found.labelled.mean_iou
         (0.0, True)
     """
     if not len(labels):
-        raise ValueError(f"{labels.name} {labels.split} has no pictures; there is nothing to measure")
+        raise ValueError(f"{labels.name} {labels.split} has no images; there is nothing to measure")
     count = len(labels.classes)
     sure, all_of_it = torch.zeros(count, count).long(), torch.zeros(count, count).long()
     rims = torch.zeros(count, 2).long()
     ignored = pixels = 0
     for index in tracked(range(len(labels)), len(labels), f"measuring {labels.name}"):
         label, true = labels.mask(index), labels.truth[index][1].as_subclass(Tensor)
-        one = picture_quality(label, true, labels.classes)
+        one = image_quality(label, true, labels.classes)
         sure += one.labelled.confusion
         all_of_it += one.filled.confusion
         assert one.filled.boundary is not None  # it is always measured there
@@ -96,7 +95,7 @@ def quality(labels: Labelled) -> Quality:
     )
 
 
-def picture_quality(label: Tensor, truth: Tensor, classes: Classes, name: str = "label") -> Quality:
+def image_quality(label: Tensor, truth: Tensor, classes: Classes, name: str = "label") -> Quality:
     """Measure one label against the truth.
 
     Args:
@@ -107,7 +106,7 @@ def picture_quality(label: Tensor, truth: Tensor, classes: Classes, name: str = 
 
     Example:
         >>> mask = torch.tensor([[0, 0, 1, 1]])
-        >>> found = picture_quality(torch.tensor([[0, 1, 1, 255]]), mask, Classes.of("background", "fish"))
+        >>> found = image_quality(torch.tensor([[0, 1, 1, 255]]), mask, Classes.of("background", "fish"))
         >>> found.labelled.mean_iou, found.filled.pixel_accuracy, found.ignored
         (0.5, 0.75, 0.25)
     """
@@ -115,8 +114,8 @@ def picture_quality(label: Tensor, truth: Tensor, classes: Classes, name: str = 
     sure = confusion_matrix(whole[known], truth[known], count)
     rims = boundary_counts(whole, truth, count)
     return Quality(
-        Scores(name, "one picture", classes, sure, None, None, 1, 0.0),
-        Scores(name, "one picture", classes, confusion_matrix(whole, truth, count), rims, None, 1, 0.0),
+        Scores(name, "one image", classes, sure, None, None, 1, 0.0),
+        Scores(name, "one image", classes, confusion_matrix(whole, truth, count), rims, None, 1, 0.0),
         float((~known).double().mean()),
     )
 
@@ -143,7 +142,7 @@ def compare(measured: Mapping[str, Quality]) -> Table:
          f"{100 * base.pixel_accuracy:.1f}"]
     )  # fmt: skip
     return Table(
-        f"Labels of {first.data}, {first.images} pictures, against the truth",
+        f"Labels of {first.data}, {first.images} images, against the truth",
         ["%", "mIoU labelled", "ignored", "mIoU filled", "Boundary IoU", "pixel accuracy"],
         rows,
         f"filled: an ignored pixel is taken as the nearest label says; {first.policy}",

@@ -20,7 +20,7 @@ def paint(
     """Paint what a scheme says about every box, the smaller box in front.
 
     Args:
-        size: (height, width) of the picture.
+        size: (height, width) of the image.
         boxes: (M, 4).
         classes: (M,).
         inside: number of a box -> (h, w) of NOT, OBJECT and UNSURE, of the box's size. Where it is NOT, what
@@ -31,7 +31,7 @@ def paint(
         (H, W) uint8; 255 where a box is unsure.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
     """
     check(Given(boxes, classes), size)
     mask = torch.full(size, background, dtype=torch.uint8)
@@ -56,7 +56,7 @@ def rectangles(image: Tensor, boxes: Tensor, classes: Tensor, *, background: int
         (H, W) uint8.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
 
     Reference:
         Khoreva, Benenson, Hosang, Hein, Schiele, "Simple Does It", 2017, section 3.1, "naive".
@@ -86,7 +86,7 @@ def inner_rectangles(
         (H, W) uint8 with 255 for ignored; every box keeps a core of at least one pixel.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
         ValueError: `share` is not in 0..1.
 
     Reference:

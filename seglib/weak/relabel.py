@@ -12,7 +12,7 @@ from seglib.weak.cleaning import RESET, clean
 from seglib.weak.given import Given
 from seglib.weak.proposed import Propose, candidates
 
-#: (picture (3, H, W) uint8, probabilities (K, H, W), boxes, number of the next round) -> mask (H, W) uint8
+#: (image (3, H, W) uint8, probabilities (K, H, W), boxes, number of the next round) -> mask (H, W) uint8
 Relabel = Callable[[Tensor, Tensor, Given, int], Tensor]
 
 
@@ -34,7 +34,7 @@ class Rules:
     Attributes:
         usual: what share of its box each of the K classes fills, see `fill_rates`.
         threshold: a box of which less than this share of the usual is left is filled again; 0: none ever is.
-        smoothing: whether the label follows the picture's edges.
+        smoothing: whether the label follows the image's edges.
         background: the class of what is in no box.
 
     Example:
@@ -63,7 +63,7 @@ class Regions:
     """BoxSup's update: each box is given a region again, now that a net says what each region would cost.
 
     Attributes:
-        propose: picture -> its region proposals.
+        propose: image -> its region proposals.
         weight: of the net's loss, see `seglib.weak.proposed.candidates`.
         best: how many of the cheapest to draw from.
         seed: of the draw; each round draws anew.

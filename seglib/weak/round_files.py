@@ -11,10 +11,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from seglib import tensor_files
+from seglib import files as tensor_files
+from seglib.files import TensorFileError
 from seglib.labels import Classes
 from seglib.scores import Scores
-from seglib.tensor_files import TensorFileError
 from seglib.weak.labelled import Labelled
 from seglib.weak.quality import Quality
 

@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import common_size
+from seglib.data.in_memory import common_size
 from seglib.train import train
 from seglib.training.checks import check_data
 from seglib.weak import round_files
@@ -46,10 +46,10 @@ def rounds(
     jobs: int | None = None,
     **training: Any,
 ) -> Iterator[Round]:
-    """Train on labels, let the net predict the same pictures, make new labels of that, and so on.
+    """Train on labels, let the net predict the same images, make new labels of that, and so on.
 
     Everything that can be wrong is said before the first round. The last round says why it is the last:
-    the labels of the validation pictures did not get better, hardly a label changed, or there were `most`
+    the labels of the validation images did not get better, hardly a label changed, or there were `most`
     rounds.
 
     Args:
@@ -60,15 +60,15 @@ def rounds(
             `naive` for no cleaning at all; `Regions` for BoxSup's.
         most: how many rounds there are at most.
         still: stop where the next labels differ in a smaller share of the pixels; 0 never does.
-        val: a few validation pictures with true masks and boxes. The net and the rules make labels of them,
+        val: a few validation images with true masks and boxes. The net and the rules make labels of them,
             too; stop where these do not get better, since the next round's would not either. Without boxes,
             stop where the net itself does not get better. None: no such stop.
-        keep: numbers of the pictures whose labels stay, such as those with a true mask.
+        keep: numbers of the images whose labels stay, such as those with a true mask.
         folder: keeps each round's labels and net, and the running training. Given again, it goes on there:
             rounds that are over come from it at once.
         size: (height, width) of the training, and of what the net sees later; see `train`.
-        label_scale: how many times as large as in training the net sees a picture that it is to label, see
-            `next_labels`; `benchmarks/weak.py scales` chooses it on validation pictures.
+        label_scale: how many times as large as in training the net sees an image that it is to label, see
+            `next_labels`; `benchmarks/weak.py scales` chooses it on validation images.
         seed: of a fresh net, and of every round's training.
         jobs: processes that clean; None for all cores if there is much to do.
         training: what `train` takes: one of `steps`, `epochs`, `seconds`; `lr`, `batch_size`, ...
@@ -81,7 +81,7 @@ def rounds(
             raises.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> from seglib.weak.schemes import pseudo_labels
         >>> class Net(nn.Conv2d):
         ...     def forward(self, images):
@@ -98,10 +98,10 @@ def rounds(
         relabel = Rules(usual, background=background_of(labels.classes))
     size = size or common_size(labels.truth)
     settings = {
-        "data": f"{labels.name} {labels.split}, {len(labels)} pictures", "size": str(tuple(size)),
+        "data": f"{labels.name} {labels.split}, {len(labels)} images", "size": str(tuple(size)),
         "labels": round_files.digest(labels.packed), "relabel": round_files.told(relabel),
         "keep": str(sorted(keep)), "seed": str(seed), "label_scale": f"{label_scale:g}",
-        "val": "none" if val is None else f"{val.name} {val.split}, {len(val)} pictures",
+        "val": "none" if val is None else f"{val.name} {val.split}, {len(val)} images",
         **{name: round_files.told(value) for name, value in training.items()},
     }  # fmt: skip
     plan = Plan(
@@ -133,7 +133,7 @@ def _enough(one: Round, plan: Plan, best: float) -> str:
     """Why there should be no round after this one, as far as its own result says; or ""."""
     what, now = _judged(one)
     if now <= best and one.scores:
-        return f"on the validation pictures {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
+        return f"on the validation images {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
     return f"no more than {plan.most} were asked for" if one.number + 1 >= plan.most else ""
 
 
@@ -145,7 +145,7 @@ def _judged(one: Round) -> tuple[str, float]:
 
 
 def _with_boxes(val: SegmentationDataset | None) -> Labelled | None:
-    """Validation pictures with their boxes, if they have some."""
+    """Validation images with their boxes, if they have some."""
     if val is None or val.instances(0) is None:
         return None
     return Labelled(val, given(val), (mask for _, mask in val), name="truth")
@@ -163,7 +163,7 @@ def _check(
         raise ValueError(f"still {still} must be 0..1, a share of the pixels; 0 never stops")
     check_scale(scale)
     if lost := [index for index in keep if not 0 <= index < len(labels)]:
-        raise ValueError(f"keep: there is no picture {lost[0]}; {labels.name} has {len(labels)}")
+        raise ValueError(f"keep: there is no image {lost[0]}; {labels.name} has {len(labels)}")
     known = [name for name in list(inspect.signature(train).parameters)[2:] if name not in OWN]
     if wrong := [name for name in training if name not in known]:
         raise ValueError(f"rounds cannot hand {wrong[0]!r} to train; it can {', '.join(known)}")

@@ -13,11 +13,11 @@ from joblib import Parallel, delayed
 from torch import Tensor
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.stack import checked_image
-from seglib.profiles import cores
+from seglib.data.in_memory import checked_image
+from seglib.machine import cores
 from seglib.progress import tracked
 from seglib.weak import shelf
-from seglib.weak.given import BoxError, Given, background_of, check, given, picture_name
+from seglib.weak.given import BoxError, Given, background_of, check, given, image_name
 from seglib.weak.grabcut import grabcut_plus
 from seglib.weak.labelled import Labelled, pack
 from seglib.weak.proposed import agreement, candidates
@@ -25,7 +25,7 @@ from seglib.weak.rectangles import inner_rectangles, rectangles
 from seglib.weak.votes import grabcut_votes
 
 Scheme = Callable[..., Tensor]  # (image, boxes, classes, *, background, settings) -> mask
-FEW = 16  # pictures: fewer are done in this process, since others take seconds to start
+FEW = 16  # images: fewer are done in this process, since others take seconds to start
 SCHEMES: dict[str, Scheme] = {
     "rectangles": rectangles,
     "box-i": inner_rectangles,
@@ -44,27 +44,27 @@ def pseudo_labels(
     jobs: int | None = None,
     **settings: Any,
 ) -> Labelled:
-    """Masks made from boxes, for every picture of a data set.
+    """Masks made from boxes, for every image of a data set.
 
-    Each label is kept on the disk as soon as it is made, found by the picture's pixels, its boxes, the
+    Each label is kept on the disk as soon as it is made, found by the image's pixels, its boxes, the
     scheme, its settings and the code: a run that was interrupted or killed goes on.
 
     Args:
-        dataset: pictures; their masks are not looked at.
+        dataset: images; their masks are not looked at.
         scheme: one of `SCHEMES`, or a function like them at the top of a module.
-        boxes: one `Given` a picture; None for those that the data set knows.
+        boxes: one `Given` an image; None for those that the data set knows.
         jobs: processes; None for all cores if there is much to do.
         settings: what the scheme takes beside image, boxes and classes: `seed`, `propose`, ...
 
     Returns:
-        A data set with the same pictures and these masks, which remembers the boxes.
+        A data set with the same images and these masks, which remembers the boxes.
 
     Raises:
-        BoxError: the number of pictures differs, or a box is not what it must be.
-        ValueError: no such scheme, it does not take such a setting, or a picture is not (3, H, W) uint8.
+        BoxError: the number of images differs, or a box is not what it must be.
+        ValueError: no such scheme, it does not take such a setting, or an image is not (3, H, W) uint8.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> labels = pseudo_labels(Scenes(length=2), "rectangles")
         >>> len(labels), labels[0][1].shape
         (2, torch.Size([160, 160]))
@@ -74,8 +74,8 @@ def pseudo_labels(
     known = given(dataset) if boxes is None else list(boxes)
     if len(known) != len(dataset):
         raise BoxError(
-            f"{dataset.name} {dataset.split} has {len(dataset)} pictures, but boxes of {len(known)} came; "
-            "give one Given a picture, with (0, 4) boxes where there is nothing"
+            f"{dataset.name} {dataset.split} has {len(dataset)} images, but boxes of {len(known)} came; "
+            "give one Given an image, with (0, 4) boxes where there is nothing"
         )
     make = partial(scheme, background=background, **settings)
     recipe = shelf.recipe(scheme, settings | {"background": background})
@@ -105,11 +105,11 @@ def _chosen(scheme: str | Scheme, settings: dict[str, Any]) -> tuple[Scheme, str
 def _tasks(
     dataset: SegmentationDataset, known: Sequence[Given], make: Scheme, recipe: str | None
 ) -> Iterator[tuple]:
-    """One task a picture; what is on the disk already is only handed on."""
+    """One task an image; what is on the disk already is only handed on."""
     for index, one in enumerate(known):
         image = checked_image(dataset, index, dataset[index][0].as_subclass(Tensor))
         size = (image.shape[1], image.shape[2])
-        check(one, size, dataset.classes, picture_name(dataset, index))
+        check(one, size, dataset.classes, image_name(dataset, index))
         path = shelf.place(recipe, image, one) if recipe else None
         kept = shelf.read(path, size) if path else None
         yield delayed(_hand_on)(kept) if kept is not None else delayed(_label)(make, image, one, path)
@@ -120,7 +120,7 @@ def _hand_on(packed: Tensor) -> Tensor:
 
 
 def _label(make: Scheme, image: Tensor, one: Given, path: Any) -> Tensor:
-    """The packed label of one picture, kept if there is a path; on one thread, in another process or here."""
+    """The packed label of one image, kept if there is a path; on one thread, in another process or here."""
     before = cv2.getNumThreads(), torch.get_num_threads()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from seglib import tensor_files
+from seglib import files as tensor_files
 from seglib.data.dataset import SegmentationDataset
+from seglib.files import TensorFileError
 from seglib.labels import Classes
-from seglib.tensor_files import TensorFileError
 from seglib.weak.given import Given, Size
 from seglib.weak.labelled import Labelled
 from seglib.weak.one_round import MakeNet, Round
@@ -44,7 +44,7 @@ class WeakSegmenter:
         net: the trained net, for instance to save it as an `FCNSegmenter`.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> class Net(nn.Conv2d):
         ...     def forward(self, images):
         ...         return super().forward(images / 255)
@@ -92,10 +92,10 @@ class WeakSegmenter:
         """Make labels and train; the net of the round that is best on `val` is kept, without it the last.
 
         Args:
-            dataset: pictures; their masks are not learned from. A `Labelled` is taken as it is, so that some
+            dataset: images; their masks are not learned from. A `Labelled` is taken as it is, so that some
                 of its masks may be true ones.
-            boxes: one `Given` a picture; None for those that the data set knows.
-            val: a few pictures with true masks, to choose the round and to stop.
+            boxes: one `Given` an image; None for those that the data set knows.
+            val: a few images with true masks, to choose the round and to stop.
             folder: keeps rounds and the running training, and goes on where they were left.
             jobs: processes that make labels.
 
@@ -135,7 +135,7 @@ class WeakSegmenter:
             (H, W) int64 class indices, on the CPU.
 
         Raises:
-            ValueError: the picture is something else, or nothing was fitted or loaded.
+            ValueError: the image is something else, or nothing was fitted or loaded.
         """
         return self._ready().predict(image)
 

@@ -18,7 +18,7 @@ import scipy
 import torch
 from torch import Tensor
 
-from seglib.data.memory import folder
+from seglib.cache import folder
 from seglib.weak.given import Given
 from seglib.weak.labelled import pack, unpack
 
@@ -35,7 +35,7 @@ def recipe(scheme: Any, settings: Mapping[str, Any]) -> str | None:
 
 
 def place(recipe: str, image: Tensor, one: Given) -> Path:
-    """The file for the label of a picture with these boxes."""
+    """The file for the label of an image with these boxes."""
     digest = hashlib.blake2b(recipe.encode(), digest_size=16)
     for tensor in (image, *one):
         digest.update(f"{tuple(tensor.shape)}".encode() + tensor.contiguous().numpy().tobytes())

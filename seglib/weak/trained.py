@@ -1,4 +1,4 @@
-"""A net at work: probabilities at the picture's size, from pictures at the size of the training."""
+"""A net at work: probabilities at the image's size, from images at the size of the training."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from seglib.data.resample import resized
+from seglib.backbones.backbone import evaluating
+from seglib.data.in_memory import resized
 from seglib.labels import Classes
-from seglib.modes import evaluating
 from seglib.weak.given import Size
 
 
@@ -21,7 +21,7 @@ class Trained:
     Attributes:
         net: images (N, 3, H, W) uint8 -> logits (N, K, H, W).
         classes: K names and colours.
-        size: (height, width) that a picture is brought into, without distortion, before the net sees it: that
+        size: (height, width) that an image is brought into, without distortion, before the net sees it: that
             of the training, so that objects are as large as they were there.
         name: what a table calls it.
     """
@@ -47,7 +47,7 @@ class Trained:
             (K, H, W) float32 that sum to 1 over the classes, on the CPU.
 
         Raises:
-            ValueError: the picture is something else, or the net scores another number of classes.
+            ValueError: the image is something else, or the net scores another number of classes.
 
         Example:
             >>> class Net(nn.Conv2d):
@@ -58,7 +58,7 @@ class Trained:
             torch.Size([2, 8, 6])
         """
         if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
-            raise ValueError(f"a picture is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
+            raise ValueError(f"an image is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
         image = image.as_subclass(Tensor)
         device = next((weight.device for weight in self.net.parameters()), image.device)
         with evaluating(self.net), torch.inference_mode():
@@ -73,7 +73,7 @@ class Trained:
         return logits[0].softmax(dim=0).clone()  # a tensor of inference mode could not be trained on
 
     def at(self, scale: float) -> Trained:
-        """The same net, shown pictures `scale` times as large as now.
+        """The same net, shown images `scale` times as large as now.
 
         Example:
             >>> Trained(nn.Identity(), Classes.of("background", "fish"), size=(128, 96)).at(1.5).size
@@ -82,7 +82,7 @@ class Trained:
         return replace(self, size=(round(self.size[0] * scale), round(self.size[1] * scale)))
 
     def _as_trained(self, image: Tensor) -> Tensor:
-        """The picture, scaled into `size`."""
+        """The image, scaled into `size`."""
         height, width = image.shape[1:]
         scale = min(self.size[0] / height, self.size[1] / width)
         inside = max(1, round(height * scale)), max(1, round(width * scale))

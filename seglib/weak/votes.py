@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seglib.weak.grabcut import STRENGTH, Picture, around, as_picture, object_in
+from seglib.weak.grabcut import STRENGTH, AnnotatedImage, around, as_image, object_in
 from seglib.weak.rectangles import NOT, OBJECT, UNSURE, paint
 
 JITTER = 0.1  # of a box's width and height, by which each side moves at most
@@ -45,7 +45,7 @@ def grabcut_votes(
         (H, W) uint8 with 255 for ignored.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the picture.
+        BoxError: a box is reversed, empty or outside of the image.
         ValueError: `runs` is below 1.
 
     Reference:
@@ -60,30 +60,32 @@ def grabcut_votes(
     """
     if runs < 1:
         raise ValueError(f"runs {runs} must be 1 or more: each run is a vote")
-    picture = as_picture(image)
+    photo = as_image(image)
 
     def inside(number: int) -> Tensor:
         box = boxes[number].tolist()
         rng = np.random.default_rng([seed, *box])
-        share = sum(_vote(picture, box, strength, rng) for _ in range(runs)) / runs
+        share = sum(_vote(photo, box, strength, rng) for _ in range(runs)) / runs
         says = np.select([share >= CERTAIN, share < DOUBTFUL], [OBJECT, NOT], UNSURE)
         return torch.from_numpy(says.astype(np.uint8))
 
     return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
 
 
-def _vote(picture: Picture, box: list[int], strength: float, rng: np.random.Generator) -> NDArray[np.float64]:
+def _vote(
+    image: AnnotatedImage, box: list[int], strength: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
     """(h, w) 1 where one run with a moved box calls a pixel of the true box object, else 0."""
-    x1, y1, x2, y2 = moved = _moved(box, picture.shape, rng)
+    x1, y1, x2, y2 = moved = _moved(box, image.shape, rng)
     margin, guess = rng.uniform(*MARGINS), int(rng.integers(2**31))
-    whole = np.zeros(picture.shape[:2])
-    whole[y1:y2, x1:x2] = object_in(around(picture, moved, margin), strength, guess)
+    whole = np.zeros(image.shape[:2])
+    whole[y1:y2, x1:x2] = object_in(around(image, moved, margin), strength, guess)
     x1, y1, x2, y2 = box
     return whole[y1:y2, x1:x2]
 
 
 def _moved(box: list[int], shape: tuple[int, ...], rng: np.random.Generator) -> list[int]:
-    """The box with each side moved by chance, still inside the picture and of an area."""
+    """The box with each side moved by chance, still inside the image and of an area."""
     x1, y1, x2, y2 = box
     across, along = JITTER * (x2 - x1), JITTER * (y2 - y1)
     left, top, right, bottom = (rng.uniform(-1, 1, 4) * (across, along, across, along)).round().astype(int)

@@ -1,4 +1,4 @@
-"""What a student looks at, drags and draws on: pictures, masks, boxes, a training, proposals, labels."""
+"""What a student looks at, drags and draws on: images, masks, boxes, a training, proposals, labels."""
 
 from seglib.widgets.annotator import Annotator
 from seglib.widgets.balance import BalanceBoard

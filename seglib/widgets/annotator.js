@@ -1,5 +1,5 @@
-// The annotator: pictures one after the other, an easel, a clock, classes and a list of what is drawn.
-// Traits: index, tool, work (a list of { objects, seconds }, one a picture), turn, kept, saved, wanted, fetched, zoom,
+// The annotator: images one after the other, an easel, a clock, classes and a list of what is drawn.
+// Traits: index, tool, work (a list of { objects, seconds }, one an image), turn, kept, saved, wanted, fetched, zoom,
 // center, height.
 
 const TOOLS = [["drag", "Corner to corner"], ["extreme", "Four extreme points"]];
@@ -27,12 +27,12 @@ async function annotator(frame) {
   const turnTo = async (index) => {
     record.leave();
     studio.say(`${names[index]} is on its way.`);
-    const scene = await gallery.picture(index);
+    const scene = await gallery.image(index);
     if (index !== model.get("index")) return; // the student has gone on meanwhile
     record.open(index, { ...scene, title: names[index] });
     easel.turnTo(scene);
     studio.tell("");
-    if (index + 1 < names.length) gallery.picture(index + 1);
+    if (index + 1 < names.length) gallery.image(index + 1);
   };
   const turn = () => turnTo(model.get("index")).catch(frame.guard((error) => { throw error; }));
   watch(["index"], turn);
@@ -55,7 +55,7 @@ async function annotator(frame) {
   await turn();
 }
 
-// Which picture this is, with a button to either side.
+// Which image this is, with a button to either side.
 function pager(frame, names, go) {
   const place = h("span", { class: "seglib-value" });
   const show = () => {
@@ -65,8 +65,8 @@ function pager(frame, names, go) {
   };
   frame.watch(["index"], show);
   show();
-  return h("div", { class: "seglib-pager", role: "group", "aria-label": "Picture" },
-    button(frame, "Previous picture (P)", "‹", () => go(-1)), place, button(frame, "Next picture (N)", "›", () => go(1)));
+  return h("div", { class: "seglib-pager", role: "group", "aria-label": "Image" },
+    button(frame, "Previous image (P)", "‹", () => go(-1)), place, button(frame, "Next image (N)", "›", () => go(1)));
 }
 
 // Keys that mean the same wherever in the widget the focus is.

@@ -8,17 +8,16 @@ from typing import Any
 import traitlets
 from torch import Tensor
 
-from seglib.data.agreement import Agreement, agreement
-from seglib.data.annotations import AnnotationSet, Picture
+from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, agreement
 from seglib.data.dataset import Instances
 from seglib.data.drawn_file import KINDS, DrawnFile
 from seglib.labels import Classes
 from seglib.widgets import pack, sketch
-from seglib.widgets.gallery import Pictures, gallery
+from seglib.widgets.gallery import Images, gallery
 from seglib.widgets.shell import STYLE, Shell, module
-from seglib.widgets.work import Entry, entry_of, picture_of
+from seglib.widgets.work import Entry, entry_of, image_of
 
-SHOWN = 6  # pictures in the copy without a kernel
+SHOWN = 6  # images in the copy without a kernel
 SCRIPT = module(
     "controls.js", "stage.js", "clock.js", "drawing.js", "studio.js", "brush.js", "easel.js", "gallery.js",
     "record.js", "desk.js", "annotator.js",
@@ -26,32 +25,32 @@ SCRIPT = module(
 
 
 class Annotator(Shell):
-    """Pictures on which boxes or polygons are drawn while a clock runs.
+    """Images on which boxes or polygons are drawn while a clock runs.
 
-    The clock of an object runs from its first point to its last, the clock of a picture from the first point
+    The clock of an object runs from its first point to its last, the clock of an image from the first point
     on it. Both stand while the student is away, has been idle for ten seconds, or has pressed Pause. Every
     finished object is saved at once, and the same path opens where the work was left.
 
     Args:
-        pictures: a data set, one picture (3, H, W) or several, picture files or a folder of them.
+        images: a data set, one image (3, H, W) or several, image files or a folder of them.
         classes: what can be drawn; the class "background" cannot.
         kind: "boxes" or "polygons".
         path: the file that keeps the work (COCO JSON with "seconds"); without one it ends with the kernel.
         **state: traits to begin with, as in `tool="extreme"`.
 
     Attributes:
-        index: which picture is open.
+        index: which image is open.
         tool: how boxes are drawn: "drag" (corner to corner) or "extreme" (four clicks on the outermost
             points: Papadopoulos et al., "Extreme Clicking for Efficient Object Annotation", 2017).
         work: what the browser knows (see `seglib.widgets.work`); `annotations` is the same to work with.
 
     Raises:
-        ValueError: pictures, classes, kind or file do not fit; the sentence says which.
+        ValueError: images, classes, kind or file do not fit; the sentence says which.
 
     Example:
         >>> import torch
-        >>> pictures = [*torch.zeros(2, 3, 60, 80, dtype=torch.uint8)]
-        >>> annotator = Annotator(pictures, classes=Classes.of("background", "fish"))
+        >>> images = [*torch.zeros(2, 3, 60, 80, dtype=torch.uint8)]
+        >>> annotator = Annotator(images, classes=Classes.of("background", "fish"))
         >>> drawn = {"label": 0, "points": [[10, 20], [30, 50]], "seconds": 6.5}
         >>> annotator.work = [{"objects": [drawn], "seconds": 8.0}, {"objects": [], "seconds": 0.0}]
         >>> annotator.annotations[0].boxes(), annotator.seconds_per_object
@@ -66,7 +65,7 @@ class Annotator(Shell):
     turn = traitlets.Int(0).tag(sync=True)  # the browser's number for a change of the work
     kept = traitlets.Int(0).tag(sync=True)  # the number of the change that was saved last
     saved = traitlets.Unicode().tag(sync=True)
-    wanted = traitlets.List(traitlets.Int()).tag(sync=True)  # a picture's number, and when it was asked for
+    wanted = traitlets.List(traitlets.Int()).tag(sync=True)  # an image's number, and when it was asked for
     fetched = traitlets.Dict().tag(sync=True)
     zoom = traitlets.Float(1.0, min=1, max=32).tag(sync=True)
     center = traitlets.List(traitlets.Float(), [0.0, 0.0], minlen=2, maxlen=2).tag(sync=True)
@@ -74,7 +73,7 @@ class Annotator(Shell):
 
     def __init__(
         self,
-        pictures: Pictures,
+        images: Images,
         *,
         classes: Classes,
         kind: str = "boxes",
@@ -83,12 +82,12 @@ class Annotator(Shell):
     ) -> None:
         if kind not in KINDS:
             raise ValueError(f"kind must be 'boxes' or 'polygons', not {kind!r}")
-        self.gallery, self.classes, self.kind = gallery(pictures), classes, kind
+        self.gallery, self.classes, self.kind = gallery(images), classes, kind
         self.names = tuple(name for name in classes if name != "background")
         if not self.names:
             raise ValueError("there is nothing to draw: the only class is the background")
         self.file = None if path is None else DrawnFile(Path(path), kind, self.names)
-        before = self.file.pictures if self.file else {}
+        before = self.file.images if self.file else {}
         known = [before.get(name) for name in self.gallery.names]
         self.gallery.expect({index: (one.width, one.height) for index, one in enumerate(known) if one})
         entries = [entry_of(one, self.names) for one in known]
@@ -102,31 +101,31 @@ class Annotator(Shell):
 
     @property
     def annotations(self) -> AnnotationSet:
-        """All that has been drawn, on the pictures that were worked on, in their order."""
+        """All that has been drawn, on the images that were worked on, in their order."""
         return AnnotationSet(self.names, tuple(self._worked()))
 
     @property
     def seconds_per_object(self) -> float:
-        """The time on all pictures, searching included, for each object; NaN before the first."""
+        """The time on all images, searching included, for each object; NaN before the first."""
         return self.annotations.seconds_per_object
 
-    def picture(self, index: int) -> Picture:
-        """What has been drawn on picture `index`: its `annotations`, `boxes()` and `masks()`."""
-        return self._picture(index, self.work[index])
+    def image(self, index: int) -> AnnotatedImage:
+        """What has been drawn on image `index`: its `annotations`, `boxes()` and `masks()`."""
+        return self._image(index, self.work[index])
 
     def instances(self, index: int) -> Instances:
         """The same as a data set gives its objects, with the class indices of `classes`."""
-        return self.picture(index).instances(self.classes)
+        return self.image(index).instances(self.classes)
 
     def masks(self, index: int) -> Tensor:
-        """(M, H, W) bool, what the M objects on picture `index` cover."""
-        return self.picture(index).masks()
+        """(M, H, W) bool, what the M objects on image `index` cover."""
+        return self.image(index).masks()
 
     def agreement(self, index: int, truth: Instances | None = None) -> Agreement:
-        """How well the objects on picture `index` agree with the true ones: box by box, or mask by mask.
+        """How well the objects on image `index` agree with the true ones: box by box, or mask by mask.
 
         Args:
-            index: which picture.
+            index: which image.
             truth: the true objects; by default those that the data set knows.
 
         Raises:
@@ -135,19 +134,19 @@ class Annotator(Shell):
         if truth is None and self.gallery.dataset is not None:
             truth = self.gallery.dataset.instances(index)
         if truth is None:
-            raise ValueError("the true objects of these pictures are not known; give truth=...")
+            raise ValueError("the true objects of these images are not known; give truth=...")
         return agreement(self.instances(index), truth, by="boxes" if self.kind == "boxes" else "masks")
 
     def description(self) -> str:
         """What has been drawn, in words."""
-        lines = [f"Annotator for {self.kind}: {len(self.gallery.names)} pictures. {self._told()}."]
+        lines = [f"Annotator for {self.kind}: {len(self.gallery.names)} images. {self._told()}."]
         for one in self._worked():
             names = ", ".join(annotation.name for annotation in one.annotations) or "nothing"
             lines.append(f"{one.file_name}: {names}, in {one.seconds:.0f} s")
         return "\n".join(lines)
 
     def sketches(self) -> dict[str, Tensor]:
-        """The pictures that were worked on with what is drawn on them, by name; at most six, at least one."""
+        """The images that were worked on with what is drawn on them, by name; at most six, at least one."""
         worked = [index for index, entry in enumerate(self.work) if entry["objects"]][:SHOWN] or [self.index]
         return {self.gallery.names[index]: self._sketch(index) for index in worked}
 
@@ -162,24 +161,22 @@ class Annotator(Shell):
     @traitlets.validate("index")
     def _index_exists(self, proposal: Any) -> int:
         if proposal.value >= len(self.gallery.names):
-            raise ValueError(
-                f"there is no picture {proposal.value}; the last is {len(self.gallery.names) - 1}"
-            )
+            raise ValueError(f"there is no image {proposal.value}; the last is {len(self.gallery.names) - 1}")
         return int(proposal.value)
 
     @traitlets.validate("work")
     def _work_fits(self, proposal: Any) -> list[Entry]:
         if len(proposal.value) != len(self.gallery.names):
             raise ValueError(
-                f"work has {len(proposal.value)} entries, and there are {len(self.gallery.names)} pictures"
+                f"work has {len(proposal.value)} entries, and there are {len(self.gallery.names)} images"
             )
         for index, entry in enumerate(proposal.value):
             if entry["objects"]:
-                self._picture(index, entry)
+                self._image(index, entry)
         return list(proposal.value)
 
     def _data(self) -> dict[str, Any]:
-        """What does not change: the kind, the pictures' names, the classes."""
+        """What does not change: the kind, the images' names, the classes."""
         colors = [self.classes.colors[self.classes.index(name)] for name in self.names]
         classes = [
             {"name": name, "color": color, "ink": sketch.ink(color)}
@@ -187,18 +184,18 @@ class Annotator(Shell):
         ]
         return {"kind": self.kind, "names": self.gallery.names, "classes": classes}
 
-    def _picture(self, index: int, entry: Entry) -> Picture:
-        return picture_of(entry, self.gallery.names[index], self.gallery.size(index), self.names, self.kind)
+    def _image(self, index: int, entry: Entry) -> AnnotatedImage:
+        return image_of(entry, self.gallery.names[index], self.gallery.size(index), self.names, self.kind)
 
     def _sketch(self, index: int) -> Tensor:
-        return sketch.sketch(self.gallery.image(index), self.picture(index).annotations, self.classes)
+        return sketch.sketch(self.gallery.image(index), self.image(index).annotations, self.classes)
 
-    def _worked(self) -> list[Picture]:
-        """The pictures on which somebody has spent time."""
-        return [self.picture(k) for k, one in enumerate(self.work) if one["objects"] or one["seconds"]]
+    def _worked(self) -> list[AnnotatedImage]:
+        """The images on which somebody has spent time."""
+        return [self.image(k) for k, one in enumerate(self.work) if one["objects"] or one["seconds"]]
 
     def _fetch(self, change: Any) -> None:
-        """The browser wants a picture."""
+        """The browser wants an image."""
         self.fetched = self.gallery.packed(change.new[0]) | {"asked": change.new[1]}
 
     def _save(self, _: Any) -> None:

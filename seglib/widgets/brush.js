@@ -1,4 +1,4 @@
-// How shapes are painted: on a canvas context, in CSS pixels. `at` turns a point of the picture into one of the canvas.
+// How shapes are painted: on a canvas context, in CSS pixels. `at` turns a point of the image into one of the canvas.
 
 const line = (context, points, closed) => {
   context.beginPath();
@@ -6,7 +6,7 @@ const line = (context, points, closed) => {
   if (closed) context.closePath();
 };
 
-// Dark below, the colour above: seen on any picture.
+// Dark below, the colour above: seen on any image.
 function stroke(context, color, width, dash = []) {
   context.lineJoin = "round";
   context.setLineDash([]);

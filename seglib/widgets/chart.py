@@ -61,7 +61,7 @@ def draw_chart(axes: Any, chart: Chart, stop: int) -> None:
     axes.set_ylim(0, 1.05)
 
 
-def show_picture(axes: Any, image: Tensor, title: str) -> None:
+def show_image(axes: Any, image: Tensor, title: str) -> None:
     """(3, H, W) uint8 on matplotlib axes."""
     axes.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
     axes.set_title(title, fontsize=9)

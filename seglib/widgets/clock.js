@@ -35,7 +35,7 @@ class Clock {
   }
 }
 
-// One clock for the object in hand and one for the picture. `stands` says why neither runs: "ready" before the
+// One clock for the object in hand and one for the image. `stands` says why neither runs: "ready" before the
 // first click, "paused" by the button, "away" when the page or the widget lost the focus; "" while they run.
 class Timekeeper {
   constructor(now) {
@@ -43,9 +43,9 @@ class Timekeeper {
     this.turnTo(0);
   }
 
-  // Another picture, on which `seconds` were spent before.
+  // Another image, on which `seconds` were spent before.
   turnTo(seconds) {
-    Object.assign(this, { picture: new Clock(this.now, seconds), object: new Clock(this.now), open: false, stands: "ready" });
+    Object.assign(this, { image: new Clock(this.now, seconds), object: new Clock(this.now), open: false, stands: "ready" });
   }
 
   // An object is taken in hand, for the first time or again.
@@ -64,12 +64,12 @@ class Timekeeper {
   touch() {
     if (this.stands === "away") this.goOn();
     this.object.touch();
-    this.picture.touch();
+    this.image.touch();
   }
 
   goOn() {
     this.stands = "";
-    this.picture.start();
+    this.image.start();
     if (this.open) this.object.start();
   }
 
@@ -77,12 +77,12 @@ class Timekeeper {
   pause(why) {
     if (this.stands === "ready" || this.stands === "paused") return;
     this.object.stop();
-    this.picture.stop();
+    this.image.stop();
     this.stands = why;
   }
 
   get idle() {
-    return this.picture.idle;
+    return this.image.idle;
   }
 }
 
@@ -94,7 +94,7 @@ const STANDS = { ready: "starts with your first click", paused: "paused", away: 
 function clockFace(frame, { time, noun }, stopped) {
   const object = h("span", { class: "seglib-clock", role: "timer", "aria-live": "off" });
   const whose = h("strong", {});
-  const picture = h("span", { class: "seglib-quiet", role: "timer", "aria-live": "off" });
+  const image = h("span", { class: "seglib-quiet", role: "timer", "aria-live": "off" });
   const state = h("span", { class: "seglib-quiet" });
   const toggle = button(frame, "Pause the clock", "Pause", () => {
     if (time.stands === "paused") time.goOn();
@@ -104,7 +104,7 @@ function clockFace(frame, { time, noun }, stopped) {
   const show = () => {
     write(object, clockWords(time.object.seconds));
     write(whose, time.open || time.stands === "ready" ? `this ${noun}` : `last ${noun}`);
-    write(picture, `${clockWords(time.picture.seconds)} on this picture`);
+    write(image, `${clockWords(time.image.seconds)} on this image`);
     write(state, time.idle ? "paused: move to go on" : time.stands || time.open ? STANDS[time.stands] : "");
     write(toggle, time.stands === "paused" ? "Go on" : "Pause");
     label(toggle, time.stands === "paused" ? "Let the clock go on" : "Pause the clock");
@@ -114,6 +114,6 @@ function clockFace(frame, { time, noun }, stopped) {
   frame.onClose(() => clearInterval(timer));
   show();
   const element = h("div", { class: "seglib-time", role: "group", "aria-label": "Clock" },
-    h("div", {}, object, h("div", {}, whose, state)), h("div", {}, picture, toggle));
+    h("div", {}, object, h("div", {}, whose, state)), h("div", {}, image, toggle));
   return { element, show };
 }

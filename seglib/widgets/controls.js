@@ -42,7 +42,7 @@ function card({ model, el }, name) {
   const on = (node, type, listener, options = {}) =>
     node.addEventListener(type, guard(listener), { signal: leave.signal, ...options });
 
-  // The picture follows the model at once; ipywidgets holds messages back while the kernel is busy, and drops its
+  // The image follows the model at once; ipywidgets holds messages back while the kernel is busy, and drops its
   // echoes of older values. (Saving later, on a timer of our own, let such an echo undo what came after it.)
   const set = (trait, value) => (model.set(trait, value), model.save_changes());
 

@@ -13,7 +13,7 @@ function classPicker(frame, studio) {
   return { element: h("div", { class: "seglib-classes", role: "radiogroup", "aria-label": "Class" }, rows), show };
 }
 
-// The objects on this picture; each can be chosen and deleted here.
+// The objects on this image; each can be chosen and deleted here.
 function objectList(frame, studio) {
   const list = h("ol", { class: "seglib-objects" });
   const none = h("p", { class: "seglib-quiet" });
@@ -36,7 +36,7 @@ function objectList(frame, studio) {
     const buttons = list.querySelectorAll("button");
     if (focus >= 0) buttons[Math.min(focus, buttons.length - 1)]?.focus();
     inView(list.parentNode, list.children[studio.selected]);
-    none.textContent = studio.sheet.objects.length ? "" : `No ${studio.noun} on this picture yet.`;
+    none.textContent = studio.sheet.objects.length ? "" : `No ${studio.noun} on this image yet.`;
   };
   return { element: h("div", { class: "seglib-drawn" }, list, none), show };
 }
@@ -54,7 +54,7 @@ const KEYS = {
 };
 const SHORTCUTS = [
   ["1 – 9", "class"], ["Ctrl Z, Ctrl Y", "undo, do again"], ["Backspace", "last point away"], ["Esc", "let go"], ["Delete", "delete what is chosen"],
-  ["N, P", "next, previous picture"], ["+ − 0", "zoom, show all"], ["Shift-drag", "move the picture"],
+  ["N, P", "next, previous image"], ["+ − 0", "zoom, show all"], ["Shift-drag", "move the image"],
   ["Arrow keys", "move the cross, with Shift by ten"], ["Enter, Space", "set a point"], ["O, V", "next object, next corner"], ["M", "pick up, put down"],
 ];
 

@@ -1,4 +1,4 @@
-// Shapes in picture coordinates. A box is two corners [[x1, y1], [x2, y2]], x2 and y2 outside; a polygon is its
+// Shapes in image coordinates. A box is two corners [[x1, y1], [x2, y2]], x2 and y2 outside; a polygon is its
 // corners. Nothing here knows of a page.
 
 const EXTREMES = 4; // clicks on the topmost, leftmost, bottommost and rightmost point of an object
@@ -72,7 +72,7 @@ function moveHandle(kind, points, index, point) {
   return boxAround([point, handles(kind, points)[(index + 2) % 4]], 0);
 }
 
-// The shape moved as a whole, as far as it stays on the picture.
+// The shape moved as a whole, as far as it stays on the image.
 function moveShape(points, [dx, dy], { width, height }) {
   const [[x1, y1], [x2, y2]] = boxAround(points, 0);
   const [right, down] = [within(dx, -x1, width - x2), within(dy, -y1, height - y2)];
@@ -99,7 +99,7 @@ function toEdge([x, y], [ax, ay], [bx, by]) {
   return Math.hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay));
 }
 
-// What is drawn on one picture, with every step back. Objects are replaced, never changed.
+// What is drawn on one image, with every step back. Objects are replaced, never changed.
 class Sheet {
   constructor(objects, changed) {
     Object.assign(this, { objects, changed, past: [], future: [] });

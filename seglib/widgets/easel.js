@@ -1,5 +1,5 @@
-// The easel: one picture on which shapes are drawn, by pointer and by keyboard. What a point or a key means is the
-// studio's affair; the easel knows where on the picture it was, and paints what the studio shows.
+// The easel: one image on which shapes are drawn, by pointer and by keyboard. What a point or a key means is the
+// studio's affair; the easel knows where on the image it was, and paints what the studio shows.
 
 const REACH = 9; // CSS pixels that count as the same place
 const DRAG = 4; // CSS pixels of movement after which a press is a drag

@@ -1,6 +1,6 @@
-// Pictures come from the kernel one at a time: the trait `wanted` asks for one, `fetched` brings it.
+// Images come from the kernel one at a time: the trait `wanted` asks for one, `fetched` brings it.
 
-const KEPT = 6; // pictures that are kept ready
+const KEPT = 6; // images that are kept ready
 
 class Gallery {
   constructor(frame) {
@@ -10,7 +10,7 @@ class Gallery {
   }
 
   // A promise of { image, width, height }.
-  picture(index) {
+  image(index) {
     if (!this.kept.has(index)) {
       if (this.kept.size >= KEPT) this.kept.delete(this.kept.keys().next().value);
       this.kept.set(index, new Promise((resolve) => this.waiting.push({ index, resolve })));
@@ -34,7 +34,7 @@ class Gallery {
     return true;
   }
 
-  // A picture that could not be read will not come; it may be asked for again.
+  // An image that could not be read will not come; it may be asked for again.
   giveUp() {
     if (!this.frame.model.get("error")) return;
     for (const { index } of this.waiting.splice(0)) this.kept.delete(index);

@@ -1,4 +1,4 @@
-// The legend: a row a class that is in the picture, with its tick box, swatch, name, and share of each map on show.
+// The legend: a row a class that is in the image, with its tick box, swatch, name, and share of each map on show.
 // In a difference: right, wrong and void instead.
 
 const shareWords = (share) => (share > 0 && share < 0.01 ? "under 1 %" : percent(share)); // something is never nothing
@@ -29,7 +29,7 @@ function legend(frame, scene, shown) {
 // Returns a function that makes the row with its share of each of `maps`; the tick box in it stays the same.
 function classRow(frame, { name, value, color, place }) {
   const { model } = frame;
-  const clear = name === "background"; // never painted: there is the picture itself
+  const clear = name === "background"; // never painted: there is the image itself
   const swatch = h("canvas", SWATCH);
   const input = h("input", { type: "checkbox", disabled: clear });
   const label = h("label", { class: "seglib-key" }, input, swatch, h("span", {}, name));
@@ -61,5 +61,5 @@ const SWATCH = { class: "seglib-swatch", width: 26, height: 16, "aria-hidden": "
 
 function paintSwatch(canvas, colorAt) {
   const pixels = Uint32Array.from({ length: 26 * 16 }, (_, i) => opaque(colorAt(i % 26, Math.floor(i / 26))));
-  canvas.getContext("2d").drawImage(toPicture(pixels, 26, 16), 0, 0);
+  canvas.getContext("2d").drawImage(toImage(pixels, 26, 16), 0, 0);
 }

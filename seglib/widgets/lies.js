@@ -34,7 +34,7 @@ async function detector(frame) {
   watch(["lie", "step", "mode"], stage.paint);
 
   const modes = choice(frame, "mode", "View", [["overlay", "Overlay"], ["difference", "Difference"]]);
-  const halved = data.stride > 1 ? h("span", { class: "seglib-quiet" }, `every ${data.stride}th pixel of the picture`) : null;
+  const halved = data.stride > 1 ? h("span", { class: "seglib-quiet" }, `every ${data.stride}th pixel of the image`) : null;
   frame.root.append(h("div", { class: "seglib-bar" }, modes, halved, zoomButtons(frame, stage)), stage.element);
 }
 

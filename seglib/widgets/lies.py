@@ -17,7 +17,7 @@ from seglib.widgets.telling import LIES, Step, all_lies, judge, tell
 
 __all__ = ["LieDetector", "judge", "tell"]
 
-# Pixels of the longer side. Of a larger picture every second pixel is left out until it fits: lies need time.
+# Pixels of the longer side. Of a larger image every second pixel is left out until it fits: lies need time.
 LARGEST = 512
 SCRIPT = module("paint.js", "controls.js", "stage.js", "lies.js")
 
@@ -98,7 +98,7 @@ class LieDetector(Stage):
         return self.told.scores
 
     def compose(self) -> Tensor:
-        """The picture on show, (3, H, W) uint8."""
+        """The image on show, (3, H, W) uint8."""
         if self.mode == "difference":
             return draw.difference(self._image, self.mask, self._truth)
         return draw.overlay(self._image, self.mask, self._classes, opacity=self.opacity)
@@ -111,7 +111,7 @@ class LieDetector(Stage):
         return f"truth: {truth}\n{lie}: {'scores hidden' if self.hidden else scores}"
 
     def still(self) -> bytes:
-        """The picture on show as a PNG or JPEG."""
+        """The image on show as a PNG or JPEG."""
         return pack.encode(self.compose())
 
     @traitlets.observe("lie")

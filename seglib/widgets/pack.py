@@ -1,4 +1,4 @@
-"""What travels to the browser, once: a picture as a file, label maps as deflated bytes; checked first."""
+"""What travels to the browser, once: an image as a file, label maps as deflated bytes; checked first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOSSLESS_UP_TO = 256 * 256  # pixels; a PNG of more than that is heavy, and nobo
 
 
 def check(image: Tensor, maps: Mapping[str, Tensor], classes: Classes) -> None:
-    """Say in one sentence what is wrong with a picture and its label maps, if something is.
+    """Say in one sentence what is wrong with an image and its label maps, if something is.
 
     Raises:
         ValueError: the image is not (3, H, W) uint8; there is no map; a map is not (H, W) class indices of
@@ -44,8 +44,8 @@ def instance_ids(instances: Instances | Tensor | None, size: Sequence[int]) -> T
     """(H, W) int64: 0 where there is no object, else its number from 1; the later of two that overlap.
 
     Args:
-        instances: the objects of one picture, or such a map already.
-        size: (height, width) of the picture.
+        instances: the objects of one image, or such a map already.
+        size: (height, width) of the image.
 
     Raises:
         ValueError: the objects' masks have another size.
@@ -66,8 +66,8 @@ def encode(image: Tensor) -> bytes:
     """(3, H, W) uint8 -> PNG up to 256 x 256 pixels, JPEG of quality 90 above."""
     file = io.BytesIO()
     small = image[0].numel() <= LOSSLESS_UP_TO
-    picture = Pillow.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy())
-    picture.save(file, "PNG") if small else picture.save(file, "JPEG", quality=90, subsampling=0)
+    photo = Pillow.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy())
+    photo.save(file, "PNG") if small else photo.save(file, "JPEG", quality=90, subsampling=0)
     return file.getvalue()
 
 
@@ -79,7 +79,7 @@ def deflate(labels: Tensor, dtype: str = "u1") -> bytes:
 def pack(
     image: Tensor, maps: Mapping[str, Tensor], classes: Classes, instances: Tensor | None = None
 ) -> dict[str, Any]:
-    """Everything `paint.js` unpacks: the picture, its label maps with their words and shares, the classes."""
+    """Everything `paint.js` unpacks: the image, its label maps with their words and shares, the classes."""
     return {
         "width": image.shape[2],
         "height": image.shape[1],

@@ -1,11 +1,11 @@
-// Pixels. A label map becomes two pictures, its fill and its outlines, painted once; after that an opacity slider
+// Pixels. A label map becomes two images, its fill and its outlines, painted once; after that an opacity slider
 // costs three drawImage calls and nothing else. What is painted where is the same as in
 // seglib/draw.py and seglib/patterns.py; tests/browser holds the two together.
 
 const VOID = 255;
 const CLEAR = 254; // what hidden classes and the background count as: not painted, and no outline between them
 
-// What came with the model, made ready: the picture as a bitmap, label maps as arrays.
+// What came with the model, made ready: the image as a bitmap, label maps as arrays.
 async function unpack(data) {
   const entries = data.classes.map(({ name, color }, value) => ({ name, color, value, place: value }));
   entries.push({ name: "void", color: data.void, value: VOID, place: entries.length });
@@ -74,7 +74,7 @@ function paintLabels({ width, height, entries }, labels, { visible, outline, hat
       else fill[i] = hatch && onStripe(label, x, y) ? striped[label] : plain[label];
     }
   }
-  return { fill: toPicture(fill, width, height), edges: outline ? toPicture(edges, width, height) : null };
+  return { fill: toImage(fill, width, height), edges: outline ? toImage(edges, width, height) : null };
 }
 
 // Stripes whose direction (four) and distance (growing) tell the class; void has dots.
@@ -96,7 +96,7 @@ function inked([red, green, blue]) {
 // A colour as the four bytes of a canvas pixel in one number (little-endian, as on every machine with a browser).
 const opaque = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
-// Right: the picture in dim grey. Wrong: orange with dark stripes. Void: light grey with dots.
+// Right: the image in dim grey. Wrong: orange with dark stripes. Void: light grey with dots.
 function paintDifference({ width, height }, pixels, pred, truth) {
   const fill = new Uint32Array(truth.length);
   for (let i = 0; i < truth.length; i++) {
@@ -104,7 +104,7 @@ function paintDifference({ width, height }, pixels, pred, truth) {
     const verdict = verdictOn(pred[i], truth[i]);
     fill[i] = opaque(differenceColor(verdict, i % width, Math.floor(i / width), grey));
   }
-  return { fill: toPicture(fill, width, height), edges: null, solid: true };
+  return { fill: toImage(fill, width, height), edges: null, solid: true };
 }
 
 const verdictOn = (guess, truth) => (truth === VOID ? "void" : guess === truth ? "right" : "wrong");
@@ -128,20 +128,20 @@ function pixelsOf({ image, width, height }) {
   return context.getImageData(0, 0, width, height).data;
 }
 
-function toPicture(pixels, width, height) {
+function toImage(pixels, width, height) {
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
   return canvas;
 }
 
-// A layer is { fill, edges: lines or null, solid: whether the fill hides the picture } and may bring a picture of its own
+// A layer is { fill, edges: lines or null, solid: whether the fill hides the image } and may bring an image of its own
 // to lie `under` it, or lines that lie `over` it at any opacity.
 function drawLayers(canvas, { scale, left, top }, image, layer, opacity) {
   const context = canvas.getContext("2d", { alpha: false }); // the page below need not be blended in
   const unit = scale * devicePixelRatio;
   context.setTransform(unit, 0, 0, unit, left * devicePixelRatio, top * devicePixelRatio);
   context.imageSmoothingEnabled = unit < 3 && unit % 1 !== 0; // pixels are seen as pixels where they are large
-  const draw = (picture, alpha) => ((context.globalAlpha = alpha), context.drawImage(picture, 0, 0));
+  const draw = (image, alpha) => ((context.globalAlpha = alpha), context.drawImage(image, 0, 0));
   draw(layer?.under ?? image, 1);
   if (layer) draw(layer.fill, layer.solid ? 1 : opacity);
   if (layer?.edges && opacity > 0) draw(layer.edges, Math.max(0.9, opacity));

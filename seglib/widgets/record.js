@@ -1,4 +1,4 @@
-// The record: what the trait `work` knows of every picture. The studio draws on the sheet of one of them; once that
+// The record: what the trait `work` knows of every image. The studio draws on the sheet of one of them; once that
 // sheet changes, or its clock has run and stands, the record is written, and Python saves it.
 
 const PATIENCE = 4000; // milliseconds
@@ -13,7 +13,7 @@ class Record {
     return this.frame.model.get("work");
   }
 
-  // Puts the picture `index` before the studio, with its steps back where it was open before.
+  // Puts the image `index` before the studio, with its steps back where it was open before.
   open(index, scene) {
     if (!this.sheets.has(index)) this.sheets.set(index, new Sheet(this.work[index].objects, () => this.keep()));
     this.index = index;
@@ -23,7 +23,7 @@ class Record {
 
   keep() {
     if (this.index < 0) return;
-    const seconds = tenth(this.studio.time.picture.seconds);
+    const seconds = tenth(this.studio.time.image.seconds);
     this.written = this.work.with(this.index, { objects: this.studio.sheet.objects, seconds });
     this.frame.set("turn", Date.now()); // Python says with the same number that it has saved
     this.frame.set("work", this.written);
@@ -33,7 +33,7 @@ class Record {
   leave() {
     if (this.index < 0) return;
     this.studio.time.pause("away");
-    if (tenth(this.studio.time.picture.seconds) !== this.work[this.index].seconds) this.keep();
+    if (tenth(this.studio.time.image.seconds) !== this.work[this.index].seconds) this.keep();
   }
 
   // Python or another view has changed the work: the sheets begin anew. False if the change was our own.

@@ -34,7 +34,7 @@ class Shell(anywidget.AnyWidget):
 
     _css = STYLE
     error = traitlets.Unicode("").tag(sync=True)
-    # What the picture consists of; sent once. Everything else that is synced is state.
+    # What the image consists of; sent once. Everything else that is synced is state.
     data = traitlets.Dict().tag(sync=True)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
@@ -51,7 +51,7 @@ class Shell(anywidget.AnyWidget):
         raise NotImplementedError
 
     def still(self) -> bytes:
-        """The widget as one picture (PNG or JPEG), for places that run no script."""
+        """The widget as one image (PNG or JPEG), for places that run no script."""
         raise NotImplementedError
 
     def to_html(self) -> str:

@@ -1,4 +1,4 @@
-"""What was drawn on a picture, as a picture: for places where no script runs."""
+"""What was drawn on an image, as an image: for places where no script runs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ THUMBNAIL = 640  # pixels of the longer side
 
 
 def sketch(image: Tensor, annotations: tuple[Annotation, ...], classes: Classes) -> Tensor:
-    """Outlines over a picture, dark below and in the class's colour above, each with its number and class.
+    """Outlines over an image, dark below and in the class's colour above, each with its number and class.
 
     Args:
         image: (3, H, W) uint8.
-        annotations: objects in the pixels of the picture.
+        annotations: objects in the pixels of the image.
         classes: names and colours.
 
     Returns:
@@ -68,7 +68,7 @@ def ink(color: Color) -> str:
 
 
 def _source(image: Tensor) -> str:
-    """A picture of 640 pixels at most, as an address that holds it."""
+    """An image of 640 pixels at most, as an address that holds it."""
     largest = max(image.shape[1:])
     if largest > THUMBNAIL:
         size = [side * THUMBNAIL // largest for side in image.shape[1:]]

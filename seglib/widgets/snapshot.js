@@ -18,7 +18,7 @@ const place = document.querySelector(`[data-seglib="${"NAME"}"]:not([data-live])
 place.dataset.live = "";
 const el = document.createElement("div");
 const giveUp = (error) => {
-  place.append(el); // below the still picture: the card shows what went wrong
+  place.append(el); // below the still image: the card shows what went wrong
   throw error;
 };
 widgetModule.render({ model, el }).then(() => place.replaceChildren(el), giveUp);

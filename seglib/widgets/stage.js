@@ -1,21 +1,21 @@
 // The stage: one canvas a panel. All panels share zoom, centre and the read-out's cursor, by pointer and by keyboard.
-// Traits it lives on: opacity, zoom, center ([x, y] in picture pixels), cursor ([x, y] or null), height (CSS pixels).
+// Traits it lives on: opacity, zoom, center ([x, y] in image pixels), cursor ([x, y] or null), height (CSS pixels).
 
-const HINT = "Point at the picture, or focus it and press the arrow keys.";
+const HINT = "Point at the image, or focus it and press the arrow keys.";
 const HELP = "Arrow keys move the read-out, with Shift by ten. Plus and minus zoom, 0 shows all, Escape lets go.";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const LARGEST_ZOOM = 32;
 const FRAME = 34; // the card's padding and border, GAP and SIDE_GAP those of widget.css
 const GAP = 12;
 const SIDE_GAP = 24;
-const NARROW = 620; // less room than this, and the side goes below the picture
+const NARROW = 620; // less room than this, and the side goes below the image
 const NARROWEST = 200; // a panel in CSS pixels, before the next one goes below it
 
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class Stage {
   // `shown()` lists the panels: { title, words, layer, bare: without a caption }. `readOut([x, y])` says what is at a pixel.
-  // `side` is what stands beside the picture, or below it where there is little room.
+  // `side` is what stands beside the image, or below it where there is little room.
   constructor(frame, scene, { shown, readOut, panels, side }) {
     Object.assign(this, { frame, scene, shown, readOut, side, fit: 1 });
     this.panels = Array.from({ length: panels }, () => this.panel());
@@ -44,7 +44,7 @@ class Stage {
     return { canvas, mark, caption, figure };
   }
 
-  // As large as the room and `height` allow; a magnified picture by a whole number, so that its pixels stay alike.
+  // As large as the room and `height` allow; a magnified image by a whole number, so that its pixels stay alike.
   layout() {
     const outside = this.frame.el.clientWidth - FRAME;
     if (outside < 0) return; // not on the page yet
@@ -90,7 +90,7 @@ class Stage {
     this.words.classList.toggle("seglib-quiet", !cursor);
   }
 
-  // Where the picture lies on its canvas in CSS pixels. It never leaves its canvas, whatever the centre says.
+  // Where the image lies on its canvas in CSS pixels. It never leaves its canvas, whatever the centre says.
   place() {
     const scale = this.fit * this.get("zoom");
     const corner = (centre, length) =>
@@ -126,7 +126,7 @@ class Stage {
 
   listenToPointer(canvas) {
     const on = (type, listener, options) => this.frame.on(canvas, type, listener, options);
-    let grip = null; // the picture point that is being dragged
+    let grip = null; // the image point that is being dragged
     let pointing = false;
     on("pointerdown", (event) => {
       if (this.get("zoom") === 1) return;
@@ -145,7 +145,7 @@ class Stage {
       if (pointing) this.set("cursor", null); // a cursor that the keyboard put there stays
       pointing = false;
     });
-    // A page that scrolls must not stick to a picture: the wheel zooms with Ctrl, or once the picture has the focus.
+    // A page that scrolls must not stick to an image: the wheel zooms with Ctrl, or once the image has the focus.
     const zoom = (event) => {
       if (!event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();

@@ -1,4 +1,4 @@
-"""What the widgets that show a picture have in common: the Python half of stage.js."""
+"""What the widgets that show an image have in common: the Python half of stage.js."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from seglib.widgets.shell import Shell
 
 
 class Stage(Shell):
-    """A picture that can be zoomed, dragged and read out.
+    """An image that can be zoomed, dragged and read out.
 
     Attributes:
         opacity: of the classes' colours, 0..1.
-        zoom: 1 shows all of the picture, 32 is the most.
-        center: [x, y] in picture pixels, what zooming keeps in the middle.
+        zoom: 1 shows all of the image, 32 is the most.
+        center: [x, y] in image pixels, what zooming keeps in the middle.
         cursor: [x, y] of the pixel that is read out, or None.
-        height: the most CSS pixels that the picture may be high.
+        height: the most CSS pixels that the image may be high.
     """
 
     opacity = traitlets.Float(0.5, min=0, max=1).tag(sync=True)
@@ -31,12 +31,12 @@ class Stage(Shell):
         super().__init__(data=data, **begin | state)
 
     @traitlets.validate("cursor")
-    def _cursor_on_picture(self, proposal: Any) -> list[int] | None:
+    def _cursor_on_image(self, proposal: Any) -> list[int] | None:
         if proposal.value is None:
             return None
         (x, y), width, height = proposal.value, self.data["width"], self.data["height"]
         if not (0 <= x < width and 0 <= y < height):
             raise ValueError(
-                f"the cursor (x, y) = ({x}, {y}) is not on the picture, {width} wide and {height} high"
+                f"the cursor (x, y) = ({x}, {y}) is not on the image, {width} wide and {height} high"
             )
         return list(proposal.value)

@@ -1,6 +1,6 @@
-// Small pictures in a row, each with a label map over it: a film strip.
+// Small images in a row, each with a label map over it: a film strip.
 
-// What lies over a picture: a frame or the truth, painted once in each style. A frame may be `judged` by a truth of its own.
+// What lies over an image: a frame or the truth, painted once in each style. A frame may be `judged` by a truth of its own.
 function layerOf(scene, frame, { difference, hatch }) {
   const key = `${difference} ${hatch}`;
   if (!frame.painted.has(key)) {

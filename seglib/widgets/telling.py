@@ -74,7 +74,7 @@ def tell(mask: Tensor, lie: str, amount: Amount, *, background: int = 0) -> Tens
 
 
 def judge(pred: Tensor, mask: Tensor, classes: Classes) -> dict[str, float]:
-    """Five scores of one picture, each 0..1; means are over the classes in truth or prediction.
+    """Five scores of one image, each 0..1; means are over the classes in truth or prediction.
 
     Args:
         pred: (H, W) class indices.

@@ -13,10 +13,10 @@ async function viewer(frame) {
   // The panels on show: { title, words, layer } and, where it is one label map, `map`; in a difference, `verdicts`.
   const chosen = () => Math.max(0, maps.findIndex(({ name }) => name === model.get("layer")));
   const labels = (map) => ({ title: map.name, words: map.words, layer: layers.labels(map.labels, style()), map });
-  const picture = { title: "picture", words: "without labels", layer: null };
+  const image = { title: "image", words: "without labels", layer: null };
   const panels = {
     overlay: () => [{ ...labels(maps[chosen()]), bare: true }],
-    "side by side": () => (several ? maps.map(labels) : [picture, labels(maps[0])]),
+    "side by side": () => (several ? maps.map(labels) : [image, labels(maps[0])]),
     difference: () => [difference(maps[chosen() || 1], maps[0])], // the first map is the truth, and is never judged
   };
   const difference = (map, truth) => {

@@ -1,4 +1,4 @@
-"""The mask viewer: a picture under its label maps, blended in the browser."""
+"""The mask viewer: an image under its label maps, blended in the browser."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _hide(mask: Tensor, classes: Classes, visible: tuple[str, ...]) -> tuple[Ten
 
 
 class MaskViewer(Stage):
-    """A picture under its label maps, to look at closely.
+    """An image under its label maps, to look at closely.
 
     Opacity, classes, outline, hatching, zoom, side by side, difference, and a read-out of the pixel under the
     pointer or the arrow keys. All of it happens in the browser; Python reads and sets the same state:
@@ -119,7 +119,7 @@ class MaskViewer(Stage):
         image: (3, H, W) uint8.
         maps: one label map (H, W), class indices or 255; or several by name, the truth first.
         classes: names and colours.
-        instances: the objects of the picture, or their map (H, W), 0 for none; their numbers are read out.
+        instances: the objects of the image, or their map (H, W), 0 for none; their numbers are read out.
         **state: traits to begin with, as in `opacity=0.3`.
 
     Raises:
@@ -175,7 +175,7 @@ class MaskViewer(Stage):
         )
 
     def compose(self) -> Tensor:
-        """The picture on show, (3, H, W) uint8, as `compose(viewer.state)`."""
+        """The image on show, (3, H, W) uint8, as `compose(viewer.state)`."""
         return compose(self.state)
 
     def read_out(self) -> str:
@@ -188,7 +188,7 @@ class MaskViewer(Stage):
         return "\n".join(f"{name}: {text}" for name, text in words.items())
 
     def still(self) -> bytes:
-        """The picture on show as a PNG or JPEG."""
+        """The image on show as a PNG or JPEG."""
         return pack.encode(self.compose())
 
     @traitlets.validate("visible")

@@ -23,7 +23,7 @@ def untrained(name: str) -> Backbone:
     return backbones.load(name, pretrained=False).eval()
 
 
-def pictures(*size: int, count: int = 1) -> torch.Tensor:
+def photos(*size: int, count: int = 1) -> torch.Tensor:
     return torch.randint(
         0, 256, (count, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )
@@ -32,10 +32,10 @@ def pictures(*size: int, count: int = 1) -> torch.Tensor:
 @pytest.mark.parametrize("name", LIGHT)
 @given(height=SIZES, width=SIZES)
 @settings(max_examples=15, deadline=None)
-def test_maps_of_any_picture_have_the_promised_sizes(name: str, height: int, width: int) -> None:
+def test_maps_of_any_image_have_the_promised_sizes(name: str, height: int, width: int) -> None:
     backbone = untrained(name)
     with torch.no_grad():
-        features = backbone(pictures(height, width))
+        features = backbone(photos(height, width))
     assert list(features) == [2, 4, 8, 16, 32]
     for stride, map in features.items():
         size = (math.ceil(height / stride), math.ceil(width / stride))
@@ -47,15 +47,15 @@ def test_maps_of_any_picture_have_the_promised_sizes(name: str, height: int, wid
 def test_and_those_of_the_heavy_ones(name: str, size: tuple[int, int]) -> None:
     backbone = untrained(name)
     with torch.no_grad():
-        features = backbone(pictures(*size))
+        features = backbone(photos(*size))
     for stride, map in features.items():
         expected = [math.ceil(length / stride) for length in size]
         assert list(map.shape) == [1, backbone.channels[stride], *expected]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_uint8_and_float_are_the_same_pictures(name: str) -> None:
-    images = pictures(20, 33)
+def test_uint8_and_float_are_the_same_images(name: str) -> None:
+    images = photos(20, 33)
     with torch.no_grad():
         ints, floats = untrained(name)(images), untrained(name)(images.float())
     assert all(torch.equal(ints[stride], floats[stride]) for stride in ints)
@@ -64,12 +64,12 @@ def test_uint8_and_float_are_the_same_pictures(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "small"])
 def test_the_classifier_is_kept(name: str) -> None:
     with torch.no_grad():
-        assert untrained(name).classify(pictures(64, 64)).shape == (1, 1000)
+        assert untrained(name).classify(photos(64, 64)).shape == (1, 1000)
 
 
 def test_a_net_without_classifier_says_so() -> None:
     with pytest.raises(ValueError, match="small has no classifier"):
-        untrained("small").classify(pictures(8, 8))
+        untrained("small").classify(photos(8, 8))
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
@@ -90,7 +90,7 @@ def test_an_unknown_name_is_told_the_known_ones() -> None:
         (torch.zeros(1, 3, 8, 8, dtype=torch.bool), r"torch.bool.*uint8, or float"),
     ],
 )
-def test_bad_pictures_get_one_sentence(images: torch.Tensor, said: str) -> None:
+def test_bad_images_get_one_sentence(images: torch.Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         untrained("small")(images)
 
@@ -100,7 +100,7 @@ def test_frozen_is_frozen_batch_norm_too(name: str) -> None:
     backbone = backbones.load(name, pretrained=False).freeze()
     before = {key: value.clone() for key, value in backbone.state_dict().items()}
     backbone.train()
-    features = backbone(pictures(40, 40, count=2))
+    features = backbone(photos(40, 40, count=2))
     assert not features[32].requires_grad and not backbone.training
     assert all(torch.equal(before[key], value) for key, value in backbone.state_dict().items())
 
@@ -108,13 +108,13 @@ def test_frozen_is_frozen_batch_norm_too(name: str) -> None:
 def test_thawed_it_learns_again() -> None:
     backbone = backbones.load("small").freeze().freeze(False).train()
     before = {key: value.clone() for key, value in backbone.state_dict().items()}
-    assert backbone(pictures(64, 64, count=2))[32].requires_grad
+    assert backbone(photos(64, 64, count=2))[32].requires_grad
     assert any(not torch.equal(before[key], value) for key, value in backbone.state_dict().items())
 
 
 @pytest.mark.parametrize("name", LIGHT)
 def test_channels_last_changes_nothing(name: str) -> None:
-    backbone, images = untrained(name), pictures(50, 60, count=2)
+    backbone, images = untrained(name), photos(50, 60, count=2)
     with torch.no_grad():
         plain = backbone(images)[32]
         last = backbone(images.contiguous(memory_format=torch.channels_last))[32]

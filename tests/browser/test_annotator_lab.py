@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 SET_UP = """\
 import os
 
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.widgets.annotator import Annotator
 
 pools = Scenes(length=2)
@@ -52,7 +52,7 @@ def easel(notebook: Notebook, index: int) -> Locator:
 
 
 def point(canvas: Locator, x: float, y: float) -> tuple[float, float]:
-    """Where a place in the picture, 160 x 160 pixels, is on the page."""
+    """Where a place in the image, 160 x 160 pixels, is on the page."""
     box = canvas.bounding_box()
     assert box
     return box["x"] + box["width"] * x / 160, box["y"] + box["height"] * y / 160
@@ -121,14 +121,14 @@ def test_a_box_a_polygon_a_restart(notebook: Notebook, lab: Lab) -> None:
     assert notebook.python("polygons.masks(0).sum().item()") > 5000
 
     restart(notebook, lab)
-    expect(page.get_by_text("2 of 2")).to_have_count(2)  # the first picture without work is open in both
+    expect(page.get_by_text("2 of 2")).to_have_count(2)  # the first image without work is open in both
     expect(page.get_by_text("1 box in boxes.json")).to_be_visible()
     assert notebook.python("boxes.work[0]['objects'][0]['points']") == [[20, 30], [70, 90]]
 
 
 def test_after_the_restart_the_box_is_seen(notebook: Notebook) -> None:
     card = notebook.page.locator(".seglib-card").first
-    card.get_by_role("button", name="Previous picture").click()
+    card.get_by_role("button", name="Previous image").click()
     expect(card.get_by_role("button", name="Choose box 1, fish")).to_be_visible()
     canvas = easel(notebook, 0)
     color = notebook.python("pools.classes.colors[1]")
@@ -140,10 +140,10 @@ def test_lab_leaves_the_keys_to_the_widget(notebook: Notebook) -> None:
     cells = page.locator(".jp-Notebook .jp-Cell").count()
     canvas = easel(notebook, 0)
     canvas.focus()
-    before = notebook.python("len(boxes.picture(0).annotations)")
+    before = notebook.python("len(boxes.image(0).annotations)")
     for key in ("2", "ArrowRight", "ArrowDown", "Enter", "Shift+ArrowRight", "Shift+ArrowDown", "Enter"):
         page.keyboard.press(key)
-    until(lambda: notebook.python("len(boxes.picture(0).annotations)") == before + 1, "a box by keys", 10)
+    until(lambda: notebook.python("len(boxes.image(0).annotations)") == before + 1, "a box by keys", 10)
     for key in ("o", "v", "m", "ArrowUp", "m", "a", "b", "x", "z", "y", "d", "d", "Control+z", "Escape"):
         page.keyboard.press(key)
     page.wait_for_timeout(500)

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from seglib.data.quality import Sharpness
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.widgets import BalanceBoard
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.plain import show
@@ -70,7 +70,7 @@ def row(card: Locator, name: str) -> Locator:
     return card.locator(".seglib-bars-row:visible", has=card.page.get_by_role("radio", name=name))
 
 
-def pictures(card: Locator) -> list[int]:
+def images(card: Locator) -> list[int]:
     """The thumbnails on show, as numbers that change with their pixels."""
     return [checksum(canvas) for canvas in card.locator(".seglib-thumbs canvas:visible").all()]
 
@@ -99,15 +99,15 @@ def test_the_effective_number_has_a_unit_and_a_beta(card: Locator, twin: Balance
 
 def test_a_class_is_chosen_by_key_and_by_click(card: Locator, twin: BalanceBoard) -> None:
     card.get_by_role("radio", name="seahorse").focus()
-    before = pictures(card)
+    before = images(card)
     for key, name in (("ArrowUp", "snail"), ("ArrowUp", "urchin"), ("ArrowDown", "snail")):
         card.page.keyboard.press(key)
         twin.selected = name
         agree(card, twin)
-        assert pictures(card) != before
-        before = pictures(card)
+        assert images(card) != before
+        before = images(card)
     labels = [canvas.get_attribute("aria-label") for canvas in card.locator("canvas:visible").all()]
-    assert all(re.fullmatch(r"picture \d+: snail [\d.]+ %", label or "") for label in labels)
+    assert all(re.fullmatch(r"image \d+: snail [\d.]+ %", label or "") for label in labels)
     row(card, "kelp").locator(".seglib-bartrack").last.click()
     twin.selected = "kelp"
     agree(card, twin)
@@ -121,7 +121,7 @@ def test_the_dial_redraws_all(card: Locator, twin: BalanceBoard) -> None:
         twin.frequency = stop
         agree(card, twin)
         shown = (twin.counts.pixels[:, twin.state.selected] > 0).sum().item()
-        assert len(pictures(card)) == min(shown, 6)
+        assert len(images(card)) == min(shown, 6)
         card.page.keyboard.press("ArrowRight")
     assert dial.get_attribute("aria-valuetext") == "as often as any other"
     assert card.page.evaluate("sent.at(-1)") == {"frequency": 1}
@@ -144,19 +144,19 @@ def test_the_class_is_lit_and_all_else_is_dimmed(card: Locator, twin: BalanceBoa
     assert (seen[object_ | (mask == 255).numpy()] > 240).all(axis=1).any()  # the line
 
 
-def test_the_cut_moves_the_pictures_and_shows_what_is_lost(card: Locator, twin: BalanceBoard) -> None:
+def test_the_cut_moves_the_images_and_shows_what_is_lost(card: Locator, twin: BalanceBoard) -> None:
     card.get_by_role("radio", name="Blur").check()
     twin.view = "blur"
     agree(card, twin)
     expect(card.get_by_text("Nothing goes yet.")).to_be_visible()
-    cut, before = card.get_by_label("Drop the most blurred"), pictures(card)
+    cut, before = card.get_by_label("Drop the most blurred"), images(card)
     cut.focus()
     for dropped in (1, 2, 3, 4):
         card.page.keyboard.press("ArrowRight")
         twin.cut = dropped
         agree(card, twin)
-        assert pictures(card) != before
-        before = pictures(card)
+        assert images(card) != before
+        before = images(card)
         names = [canvas.get_attribute("aria-label") for canvas in card.locator("canvas:visible").all()]
         order = BLUR.blurred(1.0)
         near = [*order[dropped : dropped + 3][::-1], *order[max(dropped - 3, 0) : dropped][::-1]]

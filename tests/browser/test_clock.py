@@ -29,22 +29,22 @@ class Timed(Desk):
 
     @property
     def seconds(self) -> tuple[list[float], float]:
-        """Of each object of the first picture, and of the picture."""
+        """Of each object of the first image, and of the image."""
         return [one["seconds"] for one in self.work[0]["objects"]], self.work[0]["seconds"]
 
 
 def test_it_starts_with_the_first_click_and_stops_with_the_last(page: Page) -> None:
     desk = Timed(page)
     desk.wait(60)
-    desk.shows("0:00", "this box", "starts with your first click", "0:00 on this picture")
+    desk.shows("0:00", "this box", "starts with your first click", "0:00 on this image")
     desk.click((10, 10))
     desk.wait(7)
     desk.shows("0:07", "this box", "running")
     desk.click((20, 20))
-    (first,), picture = desk.seconds
-    assert first == picture == pytest.approx(7.3, abs=0.05)
+    (first,), image = desk.seconds
+    assert first == image == pytest.approx(7.3, abs=0.05)
     desk.wait(5)
-    desk.shows("0:07", "last box", "0:12 on this picture")
+    desk.shows("0:07", "last box", "0:12 on this image")
     desk.click((30, 10))
     desk.wait(3)
     desk.click((40, 20))
@@ -71,7 +71,7 @@ def test_the_button_pauses_and_drawing_goes_on(page: Page) -> None:
     desk.button("Pause the clock").click()
     page.mouse.move(*desk.at(15, 15))  # looking around is no work
     desk.wait(30)
-    desk.shows("0:04", "paused", "0:04 on this picture")
+    desk.shows("0:04", "paused", "0:04 on this image")
     desk.button("Let the clock go on").click()
     desk.wait(2)
     desk.button("Pause the clock").click()
@@ -80,7 +80,7 @@ def test_the_button_pauses_and_drawing_goes_on(page: Page) -> None:
     assert desk.seconds == ([pytest.approx(6, abs=0.05)], pytest.approx(6, abs=0.05))
     desk.shows("last box")
     desk.wait(2)
-    desk.shows("0:08 on this picture")
+    desk.shows("0:08 on this image")
 
 
 def test_it_stands_while_the_student_is_away_and_what_it_counted_is_kept(page: Page) -> None:
@@ -113,7 +113,7 @@ def test_correcting_an_object_costs_its_own_time(page: Page) -> None:
     assert desk.seconds[0] == pytest.approx([7], abs=0.05)
 
 
-def test_every_picture_has_its_time_and_keeps_it(page: Page) -> None:
+def test_every_image_has_its_time_and_keeps_it(page: Page) -> None:
     desk = Timed(page)
     desk.click((10, 20))
     desk.wait(5)
@@ -121,10 +121,10 @@ def test_every_picture_has_its_time_and_keeps_it(page: Page) -> None:
     desk.wait(2)
     desk.press("n")
     desk.wait(40)
-    desk.shows("starts with your first click", "0:00 on this picture")
+    desk.shows("starts with your first click", "0:00 on this image")
     desk.press("p")
     desk.wait(40)
-    desk.shows("starts with your first click", "0:07 on this picture")
+    desk.shows("starts with your first click", "0:07 on this image")
     desk.click((50, 20))
     desk.wait(1)
     desk.press("Escape")  # what is begun and given up costs time, too

@@ -9,7 +9,7 @@ import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.widgets import LieDetector, MaskViewer
 from seglib.widgets.shell import Shell
 from tests.browser.lab import ARTEFACTS, checksum, until
@@ -50,11 +50,11 @@ def test_both_widgets_work_without_a_kernel(export: Page) -> None:
         before = checksum(canvas)
         card.get_by_label(label).focus()
         export.keyboard.press("ArrowRight")
-        until(lambda: checksum(canvas) != before, f"{label} changes the picture", 5)  # noqa: B023
+        until(lambda: checksum(canvas) != before, f"{label} changes the image", 5)  # noqa: B023
     export.screenshot(path=ARTEFACTS / "export.png", full_page=True)
 
 
-def test_without_scripts_there_is_a_picture_with_its_description(export: Page, tmp_path: Path) -> None:
+def test_without_scripts_there_is_a_image_with_its_description(export: Page, tmp_path: Path) -> None:
     html = (tmp_path / "export.html").read_text(encoding="utf-8")
     before = html.split('<script type="module">\n// Pixels')[0]
     assert '<div data-seglib="' in before and 'alt="mask: ' in before

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, expect
 
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.widgets import LieDetector
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.widget import Widget
@@ -46,7 +46,7 @@ def percent(card: Locator, name: str) -> Locator:
     )
 
 
-def test_a_drag_changes_picture_and_scores_and_python_knows(detector: Widget, twin: LieDetector) -> None:
+def test_a_drag_changes_image_and_scores_and_python_knows(detector: Widget, twin: LieDetector) -> None:
     page, card, canvas = detector.page, detector.card, detector.canvas()
     before = checksum(canvas)
     slider = card.get_by_label("How much")
@@ -56,7 +56,7 @@ def test_a_drag_changes_picture_and_scores_and_python_knows(detector: Widget, tw
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] / 2, steps=12)
     page.mouse.up()
-    until(lambda: checksum(canvas) != before, "the picture changes", 5)
+    until(lambda: checksum(canvas) != before, "the image changes", 5)
     twin.lie, twin.step = "erode", int(slider.input_value())
     assert twin.step > 2
     for name, score in twin.scores.items():

@@ -31,7 +31,7 @@ CELLS = [
 import time
 import torch
 from torch import nn
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.train import train
 from seglib.widgets import Monitor
 
@@ -127,11 +127,11 @@ def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
     card.screenshot(path=ARTEFACTS / "monitor-paused.png")
 
     # It can be looked through in the meantime.
-    last = checksum(card.locator(".seglib-pictures canvas").first)
+    last = checksum(card.locator(".seglib-images canvas").first)
     card.get_by_label("Moment").focus()
     page.keyboard.press("Home")
     expect(card.get_by_label("Moment")).to_have_attribute("aria-valuetext", re.compile("^step 20, mean IoU"))
-    until(lambda: checksum(card.locator(".seglib-pictures canvas").first) != last, "the pictures follow", 5)
+    until(lambda: checksum(card.locator(".seglib-images canvas").first) != last, "the images follow", 5)
 
     card.get_by_role("button", name="Resume the training").click()
     until(lambda: steps_done(card) > done, "it goes on", 10)
@@ -187,7 +187,7 @@ def card(page: Page, twin: Monitor, tmp_path: Path) -> Locator:
 
 
 def pixels(canvas: Locator, size: tuple[int, int]) -> np.ndarray:
-    """(height, width, 3): one pixel of the canvas for each of the picture, from its middle."""
+    """(height, width, 3): one pixel of the canvas for each of the image, from its middle."""
     got = canvas.evaluate("""canvas => [canvas.height, canvas.width,
         ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]""")
     scale = got[0] // size[0]
@@ -204,24 +204,24 @@ def test_every_moment_can_be_looked_at_without_a_kernel(card: Locator, twin: Mon
         shown = card.locator(".seglib-class-row").get_by_role("cell").all_inner_texts()
         rows = [row.texts for row in reading.rows(moment)]
         assert shown == [text for iou, true, guess in rows for text in (iou, f"{true}, {guess}")]
-        assert moment.preds is not None and twin.record.pictures is not None
-        mask = twin.record.pictures[1][2]
+        assert moment.preds is not None and twin.record.images is not None
+        mask = twin.record.images[1][2]
         right = reading.cent(reading.right_share(moment.preds[2], mask), 0)
-        picture = card.locator(".seglib-pictures canvas").nth(2)
-        words = f"picture 3, prediction after step {moment.number}: {right} of the pixels right"
-        expect(picture).to_have_attribute("aria-label", words)
-        image = np.array(Image.open(io.BytesIO(twin.data["pictures"][2]["image"])))  # as it travels: a JPEG
+        photo = card.locator(".seglib-images canvas").nth(2)
+        words = f"image 3, prediction after step {moment.number}: {right} of the pixels right"
+        expect(photo).to_have_attribute("aria-label", words)
+        image = np.array(Image.open(io.BytesIO(twin.data["images"][2]["image"])))  # as it travels: a JPEG
         over = draw.overlay(
             torch.from_numpy(image).permute(2, 0, 1), moment.preds[2], moment.scores.classes, opacity=0.6
         )
-        off = np.abs(pixels(picture, (24, 32)) - over.permute(1, 2, 0).numpy().astype(int)).max(axis=2)
+        off = np.abs(pixels(photo, (24, 32)) - over.permute(1, 2, 0).numpy().astype(int)).max(axis=2)
         assert np.quantile(off, 0.95) <= 3  # two decoders
         card.page.keyboard.press("ArrowRight")
     expect(card.locator(".seglib-pin").first).to_have_css("display", "none")  # the last moment is "the last"
 
 
 def test_truth_difference_hatching_and_the_strip(card: Locator) -> None:
-    first = card.locator(".seglib-pictures canvas").first
+    first = card.locator(".seglib-images canvas").first
     strip = card.locator(".seglib-strip canvas")
     seen = {checksum(first)}
     for view in ("Truth", "Difference", "Prediction"):
@@ -231,9 +231,9 @@ def test_truth_difference_hatching_and_the_strip(card: Locator) -> None:
     card.get_by_role("checkbox", name="Hatching").check()
     until(lambda: checksum(first) not in seen, "the hatching", 5)
     before = checksum(strip.last)
-    card.get_by_role("radio", name="Picture 1 in the strip").focus()
+    card.get_by_role("radio", name="Image 1 in the strip").focus()
     card.page.keyboard.press("ArrowRight")
-    until(lambda: checksum(strip.last) != before, "the strip shows the second picture", 5)
+    until(lambda: checksum(strip.last) != before, "the strip shows the second image", 5)
     strip.nth(3).click()
     expect(card.get_by_label("Moment")).to_have_value("3")
     expect(card.locator(".seglib-pin").first).not_to_have_css("display", "none")

@@ -1,4 +1,4 @@
-"""Every notebook in JupyterLab: Run All, every slider moves its picture, no error, also on the console."""
+"""Every notebook in JupyterLab: Run All, every slider moves its image, no error, also on the console."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.browser.lab import ARTEFACTS, ROOT, Lab, Notebook, checksum, until, w
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-# Widgets that blend a picture under a slider. Board, monitor and annotator have tests of their own.
+# Widgets that blend an image under a slider. Board, monitor and annotator have tests of their own.
 BLENDED = ".seglib-card:has(.seglib-canvas canvas):has(input[type=range])"
 
 
@@ -35,7 +35,7 @@ def notebook(
 
 
 def move_slider(page: Page, card: Locator) -> None:
-    """A step on a widget's slider, whichever way there is room, changes the picture if anything is on it."""
+    """A step on a widget's slider, whichever way there is room, changes the image if anything is on it."""
     if "nothing is pasted" in card.inner_text():
         return
     canvas, slider = card.locator(".seglib-canvas canvas").first, card.locator("input[type=range]").first
@@ -44,7 +44,7 @@ def move_slider(page: Page, card: Locator) -> None:
     before = checksum(canvas)
     slider.focus()
     page.keyboard.press("ArrowRight")
-    until(lambda: checksum(canvas) != before, "the slider changes the picture", 10)
+    until(lambda: checksum(canvas) != before, "the slider changes the image", 10)
 
 
 @pytest.mark.timeout(400)

@@ -1,4 +1,4 @@
-"""The proposal explorer in Chromium: picture, words, crops and lists follow every control, as Python says."""
+"""The proposal explorer in Chromium: image, words, crops and lists follow every control, as Python says."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_it_fits_a_narrow_cell_and_every_control_has_a_name(card: Locator) -> No
     assert nameless == []
 
 
-def test_a_picture_without_objects_and_scores(page: Page) -> None:
+def test_a_image_without_objects_and_scores(page: Page) -> None:
     twin = ProposalExplorer(POOLS[0][0], propose(POOLS[0][0], 20), view="proposals", number=5)
     show(page, twin)
     card = page.locator(".seglib-card")
@@ -159,4 +159,4 @@ def test_a_picture_without_objects_and_scores(page: Page) -> None:
     card.get_by_role("radio", name="Paste", exact=True).check()
     twin.view = "paste"
     expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), "the picture alone", 10)
+    until(partial(shows, card, twin), "the image alone", 10)

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 CELLS = [
     """\
 import torch
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.regions.search import propose
 from seglib.widgets import ProposalExplorer
 

@@ -1,4 +1,4 @@
-"""The refinement explorer in Chromium: pictures, words and lists follow every control, as Python says."""
+"""The refinement explorer in Chromium: images, words and lists follow every control, as Python says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 
 def shows(card: Locator, twin: RefinementExplorer) -> bool:
-    """Whether both pictures are the twin's, to two grey levels."""
+    """Whether both images are the twin's, to two grey levels."""
     for canvas, panel in zip(card.locator(".seglib-canvas canvas").all(), panels(twin.state)):
         wanted = panel.permute(1, 2, 0).numpy().astype(int)
         if np.abs(pixels(canvas, wanted.shape[1]) - wanted).max() > 2:
@@ -32,7 +32,7 @@ def shows(card: Locator, twin: RefinementExplorer) -> bool:
 
 def agree(card: Locator, twin: RefinementExplorer) -> None:
     expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), f"the pictures of {twin.view}", 10)
+    until(partial(shows, card, twin), f"the images of {twin.view}", 10)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_it_fits_a_narrow_cell_and_every_control_has_a_name(card: Locator) -> No
     assert nameless == []
 
 
-def test_a_picture_without_boxes_and_rounds(page: Page) -> None:
+def test_a_image_without_boxes_and_rounds(page: Page) -> None:
     twin = RefinementExplorer(IMAGE, TRUTH, NONE, CLASSES)
     show(page, twin)
     card = page.locator(".seglib-card")

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 CELLS = [
     """\
 import torch
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.weak.given import given
 from seglib.widgets import RefinementExplorer
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 from torch import Tensor
 
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.widgets import MaskViewer
 from seglib.widgets.telling import tell
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
@@ -25,7 +25,7 @@ viewer.opacity, viewer.outline, viewer.hatch, viewer.error = 0.5, True, False, "
 viewer.mode, viewer.layer, viewer.visible = "overlay", "truth", [*pools.classes, "void"]
 viewer.zoom, viewer.cursor = 1, None"""
 FIRST = {"Outline": True, "Hatching": False, "kelp": True, "Overlay": True, "truth": True}
-# The middle of every picture pixel, of a canvas that shows each as a whole number of its own.
+# The middle of every image pixel, of a canvas that shows each as a whole number of its own.
 SAMPLES = """(canvas, width) => {
     const unit = canvas.width / width, height = canvas.height / unit, data = canvas.getContext("2d")
         .getImageData(0, 0, canvas.width, canvas.height).data, out = new Uint8Array(width * height * 3);
@@ -38,7 +38,7 @@ SAMPLES = """(canvas, width) => {
 
 
 def pixels(canvas: Locator, width: int) -> np.ndarray:
-    """(H, W, 3) int: what a canvas shows, one sample a picture pixel."""
+    """(H, W, 3) int: what a canvas shows, one sample an image pixel."""
     data = np.frombuffer(base64.b64decode(canvas.evaluate(SAMPLES, width)), np.uint8)
     return data.reshape(-1, width, 3).astype(int)
 
@@ -86,7 +86,7 @@ def test_many_quick_presses_all_arrive(viewer: Widget) -> None:
     until(lambda: viewer.python("viewer.opacity") == 0.8, "Python reads the last value", 5)
 
 
-def test_the_picture_does_not_wait_for_a_busy_kernel(viewer: Widget) -> None:
+def test_the_image_does_not_wait_for_a_busy_kernel(viewer: Widget) -> None:
     kernel = viewer.notebook.kernel
     pending = kernel.thread.submit(kernel.client.execute, "import time; time.sleep(4)", reply=True)
     viewer.press(viewer.card.get_by_label("Opacity"), "ArrowRight")
@@ -106,10 +106,10 @@ def test_hiding_a_class_reaches_python(viewer: Widget) -> None:
     until(lambda: "void" in viewer.python("viewer.visible"), "Python reads that all is visible", 5)
 
 
-def test_python_changes_the_picture_and_the_controls(viewer: Widget) -> None:
+def test_python_changes_the_image_and_the_controls(viewer: Widget) -> None:
     before = checksum(viewer.canvas())
     viewer.execute("viewer.opacity = .9")
-    until(lambda: checksum(viewer.canvas()) != before, "the picture changes", 5)
+    until(lambda: checksum(viewer.canvas()) != before, "the image changes", 5)
     expect(viewer.card.get_by_label("Opacity")).to_have_value("0.9")
 
 
@@ -133,12 +133,12 @@ def test_the_canvas_shows_what_compose_computes(viewer: Widget, twin: MaskViewer
 
 
 def _shows(viewer: Widget, expected: Tensor) -> bool:
-    """Whether the canvas shows the picture (3, H, W), to two grey levels."""
+    """Whether the canvas shows the image (3, H, W), to two grey levels."""
     wanted = expected.permute(1, 2, 0).numpy().astype(int)
     return bool(np.abs(pixels(viewer.canvas(), wanted.shape[1]) - wanted).max() <= 2)
 
 
-def test_the_arrow_keys_read_the_picture_out(viewer: Widget, twin: MaskViewer) -> None:
+def test_the_arrow_keys_read_the_image_out(viewer: Widget, twin: MaskViewer) -> None:
     canvas = viewer.canvas()
     canvas.focus()
     for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight"):
@@ -150,7 +150,7 @@ def test_the_arrow_keys_read_the_picture_out(viewer: Widget, twin: MaskViewer) -
     until(lambda: viewer.python("viewer.cursor") is None, "Escape lets go", 5)
 
 
-def test_the_pointer_reads_the_picture_out(viewer: Widget, twin: MaskViewer) -> None:
+def test_the_pointer_reads_the_image_out(viewer: Widget, twin: MaskViewer) -> None:
     canvas = viewer.canvas()
     unit = canvas.bounding_box()["width"] / 160  # type: ignore[index]
     canvas.hover(position={"x": 40.5 * unit, "y": 100.5 * unit})
@@ -164,7 +164,7 @@ def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Widget) -> None:
     until(lambda: viewer.python("viewer.zoom") == 1.5, "Python reads the zoom", 5)
     canvas.hover(position={"x": 200, "y": 200})
     mouse.wheel(0, -100)
-    until(lambda: viewer.python("viewer.zoom") == pytest.approx(1.8), "the wheel zooms a focused picture", 5)
+    until(lambda: viewer.python("viewer.zoom") == pytest.approx(1.8), "the wheel zooms a focused image", 5)
     before, centre = checksum(canvas), viewer.python("viewer.center")
     box = canvas.bounding_box()
     assert box
@@ -177,7 +177,7 @@ def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Widget) -> None:
     until(lambda: viewer.python("viewer.zoom") == 1, "0 shows all", 5)
 
 
-def test_the_wheel_scrolls_the_notebook_over_a_picture_without_focus(viewer: Widget) -> None:
+def test_the_wheel_scrolls_the_notebook_over_a_image_without_focus(viewer: Widget) -> None:
     viewer.card.get_by_label("Opacity").focus()
     viewer.canvas().hover()
     viewer.page.mouse.wheel(0, -100)
@@ -207,7 +207,7 @@ def test_a_difference_is_told_in_words_and_numbers(viewer: Widget) -> None:
     viewer.card.screenshot(path=ARTEFACTS / "viewer-difference.png")
 
 
-def test_every_picture_has_its_description(viewer: Widget, twin: MaskViewer) -> None:
+def test_every_image_has_its_description(viewer: Widget, twin: MaskViewer) -> None:
     twin.mode = "overlay"
     assert viewer.canvas().get_attribute("aria-label") == twin.description().splitlines()[0]
 

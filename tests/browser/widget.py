@@ -13,7 +13,7 @@ from tests.browser.lab import Notebook, checksum, until
 # One notebook shows them all: a kernel costs half a gigabyte and several seconds.
 CELLS = [
     """\
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.widgets import BalanceBoard, LieDetector, MaskViewer
 from seglib.widgets.telling import tell
 
@@ -64,8 +64,8 @@ class Widget:
         until(lambda: (self.execute(code), first())[1], "the widget is in its first state", 30)
 
     def press(self, control: Locator, key: str) -> None:
-        """A key on a control changes the picture."""
+        """A key on a control changes the image."""
         before = checksum(self.canvas())
         control.focus()
         self.page.keyboard.press(key)
-        until(lambda: checksum(self.canvas()) != before, f"{key} changes the picture", 10)
+        until(lambda: checksum(self.canvas()) != before, f"{key} changes the image", 10)

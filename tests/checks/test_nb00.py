@@ -40,7 +40,7 @@ WRONG = {
         "inside out": (lambda size, box: ~paint(size, box), "inside out"),
         "numbers for truth values": (lambda size, box: paint(size, box).int(), "bool tensor"),
         "two corners": (corners_only, "you painted"),
-        "a picture of another shape": (lambda size, box: paint(size[::-1], box), "of shape (4, 6)"),
+        "an image of another shape": (lambda size, box: paint(size[::-1], box), "of shape (4, 6)"),
     },
     "00.2": {
         "the bug itself": (lambda image: image[0] - image[2] > 60, "uint8"),
@@ -56,7 +56,7 @@ WRONG = {
         "no threshold": (lambda image: image[0] > image[2], "60 was asked for"),
         "at least 60": (lambda image: image[0].int() - image[2].int() >= 60, "more than 60"),
         "green for blue": (lambda image: image[0].int() - image[1].int() > 60, "far more red"),
-        "one number for the picture": (
+        "one number for the image": (
             lambda image: (image[0].float() - image[2].float()).mean() > 60,
             "(H, W)",
         ),

@@ -43,20 +43,20 @@ def counts_every_class(mask, class_id):
     return count(mask > 0, True)
 
 
-def void_is_background(picture, colors, void_color):
-    mask = labels_from_colors(picture, colors, void_color)
+def void_is_background(image, colors, void_color):
+    mask = labels_from_colors(image, colors, void_color)
     return torch.where(mask == 255, 0, mask)
 
 
-def void_is_a_class(picture, colors, void_color):
-    mask = labels_from_colors(picture, colors, void_color)
+def void_is_a_class(image, colors, void_color):
+    mask = labels_from_colors(image, colors, void_color)
     return torch.where(mask == 255, len(colors), mask)
 
 
-def red_channel_only(picture, colors, void_color):
-    mask = torch.full(picture.shape[1:], 255, dtype=torch.uint8)
+def red_channel_only(image, colors, void_color):
+    mask = torch.full(image.shape[1:], 255, dtype=torch.uint8)
     for class_id, color in enumerate(colors):
-        mask[picture[0] == color[0]] = class_id
+        mask[image[0] == color[0]] = class_id
     return mask
 
 

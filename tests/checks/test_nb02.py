@@ -51,7 +51,7 @@ def only_iou(cm):
     return iou_and_dice(cm)[0]
 
 
-def mean_over_pictures(pairs, num_classes):
+def mean_over_images(pairs, num_classes):
     return sum(dataset_miou([pair], num_classes) for pair in pairs) / len(pairs)
 
 
@@ -63,7 +63,7 @@ def absent_is_zero(pairs, num_classes):
     return float(iou_and_dice(sum(confusion(p, m, num_classes) for p, m in pairs))[0].nan_to_num(0).mean())
 
 
-def last_picture_only(pairs, num_classes):
+def last_image_only(pairs, num_classes):
     return dataset_miou(pairs[-1:], num_classes)
 
 
@@ -83,10 +83,10 @@ WRONG = {
         "one of two": (only_iou, "two things"),
     },
     "02.3": {
-        "mean over pictures": (mean_over_pictures, "one score per picture"),
+        "mean over images": (mean_over_images, "one score per image"),
         "mean with NaN": (plain_mean, "NaN"),
         "absent class = 0": (absent_is_zero, "counted it as 0"),
-        "the last picture": (last_picture_only, "expect"),
+        "the last image": (last_image_only, "expect"),
     },
     "02.4": {
         "the bug itself": (lambda iou: float(iou.nan_to_num(1.0).mean()), "lift"),

@@ -22,11 +22,11 @@ def up_to_the_largest(masks, num_classes):
     return flat[flat != 255].bincount(), torch.tensor([3, 1, 1])
 
 
-def first_picture(masks, num_classes):
+def first_image(masks, num_classes):
     return count_classes(masks[:1], num_classes)
 
 
-def over_all_pictures(pixels):
+def over_all_images(pixels):
     share = pixels.sum(0) / pixels.sum()
     return share.median() / share
 
@@ -72,14 +72,14 @@ def void_as_background_first(mask, size):
 WRONG = {
     "03.1": {
         "void is background": (void_as_background, "void"),
-        "pixels where pictures are asked": (pixels_twice, "a picture counts once"),
+        "pixels where images are asked": (pixels_twice, "an image counts once"),
         "only the classes that occur": (up_to_the_largest, "Class 3 never occurs"),
-        "the first picture": (first_picture, "three masks hold"),
+        "the first image": (first_image, "three masks hold"),
         "one of two": (lambda masks, k: count_classes(masks, k)[0], "two things"),
     },
     "03.2": {
-        "over the pixels of all pictures": (over_all_pictures, "pictures that contain it"),
-        "median of the counts": (median_of_counts, "pictures that contain it"),
+        "over the pixels of all images": (over_all_images, "images that contain it"),
+        "median of the counts": (median_of_counts, "images that contain it"),
         "upside down": (lambda pixels: 1 / median_frequency(pixels), "Upside down"),
         "mean in place of median": (mean_in_place_of_median, "must have the weight 1"),
         "all alike": (lambda pixels: torch.ones(3), "I expect"),
@@ -114,6 +114,6 @@ def test_the_audit_finds_every_planted_fault_and_the_odd_pool(tmp_path):
     found = audit(delivery(tmp_path))
     told = {part.partition("/")[2] for finding in found.findings for part in finding.sample.split(" = ")}
     assert told - {""} == {*FAULTS, ODD, "check_06"}
-    checks = "sizes differ, no such class, all void, leak, background only, blank picture, class missing"
+    checks = "sizes differ, no such class, all void, leak, background only, blank image, class missing"
     assert {finding.check for finding in found.findings} == set(checks.split(", "))
     assert audit(delivery(tmp_path)).findings == found.findings  # written anew, the same

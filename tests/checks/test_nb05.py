@@ -175,7 +175,7 @@ WRONG = {
         "returns nothing": (says_nothing, "Return the loss"),
     },
     "05.5": {
-        "the bug itself": (in_training_mode, "learned from the picture"),
+        "the bug itself": (in_training_mode, "learned from the image"),
         "scores": (scores, "class indices"),
         "nothing": (no_return, "Does every path end in a return?"),
         "the worst class": (least, "best score"),

@@ -146,7 +146,7 @@ WRONG = {
             filled_if(lambda box, all_of_it, usual, threshold: box.mean() < usual),
             "slender shape is lost",
         ),
-        "all of the picture": (fills_all, "outside of the box"),
+        "all of the image": (fills_all, "outside of the box"),
         "only what was background": (only_background, "whatever was there"),
         "the box alone": (cut_out, "whole mask"),
     },

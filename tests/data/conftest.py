@@ -110,7 +110,7 @@ def read_only() -> Iterator[Path]:
 
 
 class InMemory(SegmentationDataset):
-    """Given masks, each with a grey picture unless pictures are given too."""
+    """Given masks, each with a grey image unless images are given too."""
 
     name, split = "memory", "train"
 
@@ -142,7 +142,7 @@ def in_memory() -> type[InMemory]:
 
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Path]:
-    """A maker of folders with images/, masks/ and classes.txt; no two pictures are alike."""
+    """A maker of folders with images/, masks/ and classes.txt; no two images are alike."""
 
     def make(masks: Sequence[np.ndarray], names: str = "sea fish weed", split: str = "") -> Path:
         root = tmp_path / "reef"

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from seglib import boxes
-from seglib.data.agreement import agreement
-from seglib.data.annotations import Annotation, AnnotationSet, Picture
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, agreement
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 
@@ -15,17 +14,23 @@ CLASSES = Classes.of("background", "crab", "fish")
 
 
 def test_a_box_is_the_pixels_that_it_touches() -> None:
-    picture = Picture("a", 4, 3, (Annotation("fish", (0.5, 1, 2.25, 3.5)), Annotation("crab", (-1, 0, 1, 1))))
-    assert picture.boxes().tolist() == [[0, 1, 3, 3], [0, 0, 1, 1]]
-    assert picture.masks()[0].int().tolist() == [[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0]]
-    assert Picture("a", 4, 3).boxes().shape == (0, 4) and Picture("a", 4, 3).masks().shape == (0, 3, 4)
+    image = AnnotatedImage(
+        "a", 4, 3, (Annotation("fish", (0.5, 1, 2.25, 3.5)), Annotation("crab", (-1, 0, 1, 1)))
+    )
+    assert image.boxes().tolist() == [[0, 1, 3, 3], [0, 0, 1, 1]]
+    assert image.masks()[0].int().tolist() == [[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0]]
+    assert AnnotatedImage("a", 4, 3).boxes().shape == (0, 4) and AnnotatedImage("a", 4, 3).masks().shape == (
+        0,
+        3,
+        4,
+    )
 
 
 def test_a_polygon_is_filled() -> None:
     square = Annotation.outline("fish", [(1, 1), (3, 1), (3, 3), (1, 3)])
-    picture = Picture("a", 4, 4, (square,))
-    assert picture.masks()[0].int().tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-    objects = picture.instances(CLASSES)
+    image = AnnotatedImage("a", 4, 4, (square,))
+    assert image.masks()[0].int().tolist() == [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    objects = image.instances(CLASSES)
     assert objects.classes.tolist() == [2]
     assert (boxes.from_masks(objects.masks) == objects.boxes).all()
 
@@ -43,16 +48,24 @@ def test_a_polygon_is_filled() -> None:
         ),
         (lambda: Annotation("fish", (0, 0, 1, 1), (((0, 0), (1, 1)),)), "a polygon of 'fish' has 2 corners"),
         (lambda: Annotation("fish", (0, 0, 1, 1), (), math.inf), "cannot have taken inf seconds"),
-        (lambda: Picture("a", 0, 3), "a cannot be 0 pixels wide"),
-        (lambda: Picture("a", 4, 3, (Annotation("fish", (0, 0, 9, 1)),)), r"corner at \(9, 1\), outside of"),
-        (lambda: AnnotationSet(("fish", "fish"), ()), "two classes are called 'fish'"),
-        (lambda: AnnotationSet((), (Picture("a", 1, 1), Picture("a", 2, 2))), "two pictures are called 'a'"),
+        (lambda: AnnotatedImage("a", 0, 3), "a cannot be 0 pixels wide"),
         (
-            lambda: AnnotationSet(("crab",), (Picture("a", 4, 3, (Annotation("fish", (0, 0, 1, 1)),)),)),
+            lambda: AnnotatedImage("a", 4, 3, (Annotation("fish", (0, 0, 9, 1)),)),
+            r"corner at \(9, 1\), outside of",
+        ),
+        (lambda: AnnotationSet(("fish", "fish"), ()), "two classes are called 'fish'"),
+        (
+            lambda: AnnotationSet((), (AnnotatedImage("a", 1, 1), AnnotatedImage("a", 2, 2))),
+            "two images are called 'a'",
+        ),
+        (
+            lambda: AnnotationSet(
+                ("crab",), (AnnotatedImage("a", 4, 3, (Annotation("fish", (0, 0, 1, 1)),)),)
+            ),
             "a: an object is called 'fish', but the classes are crab",
         ),
         (
-            lambda: Picture("a", 4, 3, (Annotation("eel", (0, 0, 1, 1)),)).instances(CLASSES),
+            lambda: AnnotatedImage("a", 4, 3, (Annotation("eel", (0, 0, 1, 1)),)).instances(CLASSES),
             "is called 'eel'",
         ),
     ],
@@ -64,7 +77,9 @@ def test_what_cannot_be_is_refused(make: object, message: str) -> None:
 
 def drawn(*objects: tuple[int, tuple[int, int, int, int]]) -> Instances:
     names = CLASSES.names
-    return Picture("a", 10, 10, tuple(Annotation(names[k], box) for k, box in objects)).instances(CLASSES)
+    return AnnotatedImage("a", 10, 10, tuple(Annotation(names[k], box) for k, box in objects)).instances(
+        CLASSES
+    )
 
 
 def test_each_drawn_object_is_judged_against_the_one_it_means() -> None:
@@ -84,7 +99,7 @@ def test_two_boxes_on_one_object_do_not_both_count() -> None:
 
 def test_masks_are_compared_by_pixels() -> None:
     triangle = Annotation.outline("crab", [(0, 0), (8, 0), (0, 8)])
-    shape = Picture("a", 10, 10, (triangle,)).instances(CLASSES)
+    shape = AnnotatedImage("a", 10, 10, (triangle,)).instances(CLASSES)
     box = drawn((1, (0, 0, 8, 8)))
     by_pixels = shape.masks.sum() / 64
     torch.testing.assert_close(agreement(shape, box).iou, by_pixels[None])
@@ -98,4 +113,4 @@ def test_nothing_drawn_and_nothing_there() -> None:
     with pytest.raises(ValueError, match="by must be 'masks' or 'boxes', not 'pixels'"):
         agreement(drawn(), drawn(), by="pixels")
     with pytest.raises(ValueError, match=r"the drawn masks are \(10, 10\), the true \(4, 4\)"):
-        agreement(drawn(), Picture("b", 4, 4).instances(CLASSES))
+        agreement(drawn(), AnnotatedImage("b", 4, 4).instances(CLASSES))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from seglib.data.archives import ENTRY, extract
-from seglib.data.disk import DiskError
+from seglib.data.download import ENTRY, extract
+from seglib.files import DiskError
 
-FILES = {"images/a.jpg": b"picture", "masks/a.png": b"mask" * 1000, "list.txt": b""}
+FILES = {"images/a.jpg": b"image", "masks/a.png": b"mask" * 1000, "list.txt": b""}
 
 
 def tar(path: Path, files: dict[str, bytes] = FILES, mode: str = "w") -> Path:

@@ -10,11 +10,10 @@ from PIL import Image as Pillow
 from typer.testing import CliRunner
 
 from seglib.__main__ import app
-from seglib.data.audit import audit
+from seglib.data.audit import CHECKS, audit
 from seglib.data.catalog import load
 from seglib.data.dataset import Instances
-from seglib.data.findings import CHECKS
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 
 SIZE = (48, 64)
 
@@ -28,7 +27,7 @@ def mask(kind=1):
 
 @pytest.fixture
 def clean(make_folder):
-    """Two splits of pictures that are all different, every class in both."""
+    """Two splits of images that are all different, every class in both."""
     for split in ("train", "val"):
         root = make_folder([mask(1 + number % 2) for number in range(6)], "background fish weed", split)
     rng = np.random.default_rng(0)
@@ -65,7 +64,7 @@ def test_what_is_known_of_camvid_and_pets(photographs):
 
 
 @pytest.mark.parametrize("part", ["images", "masks"])
-@pytest.mark.parametrize("content", [b"", b"not a picture", "cut"])
+@pytest.mark.parametrize("content", [b"", b"not an image", "cut"])
 def test_unreadable_files(clean, part, content):
     path = clean / part / "train" / "train003.png"
     path.write_bytes(path.read_bytes()[:60] if content == "cut" else content)
@@ -102,21 +101,21 @@ def test_masks_that_teach_nothing(clean):
     only(report(clean), "background only", "val/val002")
 
 
-def test_the_same_picture_in_two_splits(clean):
-    picture = Pillow.open(clean / "images/train/train001.png")
-    picture.save(clean / "images/val/val004.png")
+def test_the_same_image_in_two_splits(clean):
+    image = Pillow.open(clean / "images/train/train001.png")
+    image.save(clean / "images/val/val004.png")
     found = report(clean)
     only(found, "leak", "train/train001 = val/val004")
     assert found.findings[0].says == "every pixel is the same"
-    picture.resize((128, 96)).resize(SIZE[::-1]).save(clean / "images/val/val004.png")  # nearly the same
+    image.resize((128, 96)).resize(SIZE[::-1]).save(clean / "images/val/val004.png")  # nearly the same
     only(report(clean), "leak", "train/train001 = val/val004")
 
 
-def test_the_same_picture_twice_in_a_split(clean):
-    picture = Pillow.open(clean / "images/val/val001.png")
-    picture.save(clean / "images/val/val004.png")
+def test_the_same_image_twice_in_a_split(clean):
+    image = Pillow.open(clean / "images/val/val001.png")
+    image.save(clean / "images/val/val004.png")
     only(report(clean), "twice", "val/val001 = val/val004")
-    pixels = np.array(picture)
+    pixels = np.array(image)
     pixels[0, 0] ^= 1
     Pillow.fromarray(pixels).save(clean / "images/val/val004.png")
     only(report(clean), "nearly twice", "val/val001 = val/val004")
@@ -137,9 +136,9 @@ def test_odd_sizes(clean, size, says):
     assert says in found.findings[0].says and f"{size[1]}x{size[0]} pixels" in found.findings[0].says
 
 
-def test_a_blank_picture(clean):
+def test_a_blank_image(clean):
     Pillow.new("RGB", SIZE[::-1], (90, 90, 90)).save(clean / "images/val/val002.png")
-    only(report(clean), "blank picture", "val/val002")
+    only(report(clean), "blank image", "val/val002")
 
 
 def test_a_class_that_is_missing(clean):
@@ -155,7 +154,7 @@ pycocotools_old_numpy = pytest.mark.filterwarnings("ignore:__array__ implementat
 
 @pytest.fixture
 def noisy(in_memory):
-    """A maker of data sets in memory whose pictures are noise."""
+    """A maker of data sets in memory whose images are noise."""
 
     def make(masks, instances):
         rng = np.random.default_rng(0)
@@ -254,14 +253,14 @@ def test_a_report_that_cannot_be_saved_is_said(clean, read_only):
         found.save(read_only / "report.txt")
 
 
-def test_pictures_of_the_worst(clean, capsys):
+def test_images_of_the_worst(clean, capsys):
     (clean / "images/train/train000.png").write_bytes(b"")
     Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
     found = report(clean)
     found.worst()
     assert "What the audit found: val/val002: all void." in capsys.readouterr().out
     found.worst(check="leak")
-    assert "There is no picture to show" in capsys.readouterr().out
+    assert "There is no image to show" in capsys.readouterr().out
 
 
 def test_nothing_to_look_at(in_memory):

@@ -1,4 +1,4 @@
-"""Augment: the mask moves with its picture, no new class appears between two, void comes in from outside."""
+"""Augment: the mask moves with its image, no new class appears between two, void comes in from outside."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from torchvision.transforms.v2 import functional as V
 
 from seglib.data import augment as augment_module
 from seglib.data.augment import GREY, Augment
-from seglib.data.resample import at_once, resized
+from seglib.data.in_memory import at_once, resized
 from seglib.labels import VOID
 
 HALF = torch.full((1, 8), 0.5)
 
 
-def picture(height: int = 20, width: int = 30) -> tuple[Tensor, Tensor]:
-    """A mask of two classes and a picture that shows it: 40 where class 0 is, 200 where class 5."""
+def image(height: int = 20, width: int = 30) -> tuple[Tensor, Tensor]:
+    """A mask of two classes and an image that shows it: 40 where class 0 is, 200 where class 5."""
     mask = torch.zeros(1, height, width, dtype=torch.uint8)
     mask[:, 4:15, 6:17] = 5
     return (40 + 32 * mask[:, None]).expand(1, 3, height, width).contiguous(), mask
@@ -36,7 +36,7 @@ def chance(**columns: float) -> Tensor:
 
 
 def test_flip_by_hand() -> None:
-    images, masks = picture()
+    images, masks = image()
     seen, truth = Augment(zoom=(1, 1), colour=0)(images, masks, chance(flip=0.4))
     assert torch.equal(seen, images.flip(-1)) and torch.equal(truth, masks.flip(-1))
     seen, truth = Augment(zoom=(1, 1), colour=0)(images, masks, chance(flip=0.6))
@@ -44,24 +44,24 @@ def test_flip_by_hand() -> None:
 
 
 def test_twice_as_large_is_the_window_resized() -> None:
-    images, masks = picture()
+    images, masks = image()
     seen, truth = Augment(flip=False, zoom=(2, 2), colour=0)(images, masks, chance(top=0.0, left=1.0))
     assert torch.equal(seen[0], V.resize(images[0, :, :10, 15:], [20, 30], antialias=True))
     assert torch.equal(truth, masks[:, :10, 15:].repeat_interleave(2, 1).repeat_interleave(2, 2))
 
 
 def test_half_as_large_lies_on_grey_and_void() -> None:
-    images, masks = picture()
+    images, masks = image()
     seen, truth = Augment(flip=False, zoom=(0.5, 0.5), colour=0)(images, masks, chance(top=0.0, left=0.0))
     outside = torch.ones(20, 30, dtype=torch.bool)
-    outside[-10:, -15:] = False  # nothing of the picture is moved out: it lies in a corner
+    outside[-10:, -15:] = False  # nothing of the image is moved out: it lies in a corner
     outside = outside if (truth[0] == VOID)[outside].all() else outside.flip(0, 1)
     assert (truth[0][outside] == VOID).all() and (seen[0][:, outside] == GREY).all()
     assert (truth[0][~outside] != VOID).all() and 5 in truth
 
 
 def test_a_cut_out_of_another_size() -> None:
-    images, masks = picture()
+    images, masks = image()
     seen, truth = Augment(flip=False, zoom=(1, 1), colour=0, size=(8, 40))(images, masks, HALF)
     assert seen.shape == (1, 3, 8, 40) and torch.equal(truth[0, :, 5:35], masks[0, 6:14])
     assert (truth[0, :, :5] == VOID).all() and (truth[0, :, 35:] == VOID).all()
@@ -72,13 +72,13 @@ def test_a_cut_out_of_another_size() -> None:
     width=st.integers(1, 40), largest=st.floats(1, 8),
 )  # fmt: skip
 def test_whatever_is_drawn(row: list[float], height: int, width: int, largest: float) -> None:
-    images, masks = picture(height, width)
+    images, masks = image(height, width)
     seen, truth = Augment(zoom=(1 / largest, largest), colour=0)(images, masks, torch.tensor([row]))
     assert (
         seen.shape == images.shape and truth.shape == masks.shape and seen.dtype == truth.dtype == torch.uint8
     )
     assert {*truth.unique().tolist()} <= {*masks.unique().tolist(), VOID}
-    reach = math.ceil(largest) + 1  # smooth edges are as wide as a pixel of the picture becomes
+    reach = math.ceil(largest) + 1  # smooth edges are as wide as a pixel of the image becomes
     unlike = (truth != truth.median())[None].float()
     sure = torch.nn.functional.max_pool2d(unlike, 2 * reach + 1, 1, reach)[0] == 0
     expected = {VOID: GREY, 0: 40, 5: 200}[int(truth.median())]
@@ -131,8 +131,8 @@ def test_a_mask_s_pixel_is_the_one_in_the_middle_by_hand():
     seed=st.integers(0, 9999),
 )
 @settings(deadline=None)
-def test_a_batch_at_once_is_what_picture_by_picture_gives(sides, zoom, seed):
-    """The way of a GPU, taken on the processor: masks are equal, pictures up to a grey level."""
+def test_a_batch_at_once_is_what_image_by_image_gives(sides, zoom, seed):
+    """The way of a GPU, taken on the processor: masks are equal, images up to a grey level."""
     rng = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (3, 3, *sides[:2]), generator=rng, dtype=torch.uint8)
     masks = torch.randint(0, 9, (3, *sides[:2]), generator=rng, dtype=torch.uint8)

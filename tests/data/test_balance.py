@@ -15,12 +15,13 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from seglib.data import balance, memory
+from seglib import cache as memory
+from seglib.data import balance
 from seglib.data.balance import Counts, count
 from seglib.data.catalog import load
 from seglib.data.dataset import Instances
-from seglib.data.scenes import Dials, Scenes
 from seglib.labels import Classes
+from seglib.scenes import Dials, Scenes
 
 FIRST = torch.tensor([[0, 0, 1, 255], [0, 0, 1, 255], [0, 0, 0, 0]], dtype=torch.uint8)
 SECOND = torch.tensor([[0, 0, 2, 2], [0, 0, 2, 2], [0, 0, 1, 1]], dtype=torch.uint8)
@@ -59,7 +60,7 @@ def test_by_hand(pair):
     assert counts.total("images").tolist() == [2, 2, 1]
     assert counts.shares().tolist() == [14 / 22, 4 / 22, 4 / 22]
     assert counts.void == 2 / 24
-    assert counts.pixels_around.tolist() == [22, 22, 12]  # weed is in the second picture only; void is out
+    assert counts.pixels_around.tolist() == [22, 22, 12]  # weed is in the second image only; void is out
     assert counts.together.tolist() == [[2, 2, 1], [2, 2, 1], [1, 1, 1]]
     assert counts.subset([1, 1]).total().tolist() == [12, 4, 8]
 
@@ -74,7 +75,7 @@ def test_objects_are_counted_where_they_are_known_and_never_guessed(in_memory, p
 
 def test_the_table_says_what_void_is(pair):
     text = str(count(pair))
-    assert "2 pictures, 3 classes" in text and "Void is 8.3 % of all pixels" in text
+    assert "2 images, 3 classes" in text and "Void is 8.3 % of all pixels" in text
     assert "weed       4  18.2       1   50.0" in text.splitlines()[-2]
     assert "<table>" in count(pair)._repr_html_()
 

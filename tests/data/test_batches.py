@@ -1,4 +1,4 @@
-"""Batches: every picture once an epoch, the same batch whatever came before, by index or by workers."""
+"""Batches: every image once an epoch, the same batch whatever came before, by index or by workers."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data import stack as stack_module
+from seglib.data import in_memory as stack_module
 from seglib.data.augment import Augment
 from seglib.data.balance import count
 from seglib.data.batches import batches, order
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.samplers import RepeatFactor
-from seglib.data.stack import Stack, resident, stack
+from seglib.data.in_memory import Stack, resident, stack
+from seglib.data.sampling import RepeatFactor
 from seglib.labels import Classes
 from seglib.train import train
 from tests.training.nets import Net, Squares, weights
 
 
 class Numbered(SegmentationDataset):
-    """Picture number i is i everywhere, and so is nothing else."""
+    """Image number i is i everywhere, and so is nothing else."""
 
     name, split, classes = "numbered", "train", Classes.of("background", "square", "edge")
 
@@ -47,7 +47,7 @@ def seen(given: list[tuple[Tensor, Tensor]]) -> list[int]:
     return torch.cat([images[:, 0, 0, 0] for images, _ in given]).tolist()
 
 
-def test_every_picture_once_an_epoch_and_all_batches_full() -> None:
+def test_every_image_once_an_epoch_and_all_batches_full() -> None:
     given = first(7)
     assert {len(images) for images, _ in given} == {4}
     numbers = seen(given)
@@ -106,7 +106,5 @@ def test_a_worker_s_complaint_is_one_sentence() -> None:
             image, mask = super().__getitem__(index)
             return image, mask + 7
 
-    with pytest.raises(
-        ValueError, match=r"^squares train, picture \d: the mask holds the value \d+; [^\n]*$"
-    ):
+    with pytest.raises(ValueError, match=r"^squares train, image \d: the mask holds the value \d+; [^\n]*$"):
         first(1, Spoilt(5), size=(24, 32))

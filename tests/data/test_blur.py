@@ -10,11 +10,10 @@ from sklearn.metrics import roc_auc_score
 
 from seglib.data import quality
 from seglib.data.balance import Counts
-from seglib.data.blur import blur, laplacian_variance, reblur
 from seglib.data.catalog import load
-from seglib.data.quality import Sharpness, class_shift, sharpness
-from seglib.data.scenes import Scenes
+from seglib.data.quality import Sharpness, blur, class_shift, laplacian_variance, reblur, sharpness
 from seglib.labels import Classes
+from seglib.scenes import Scenes
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +29,7 @@ def tensor(pixels):
 
 
 def spoiled(image, sigma=0.0, noise=0.0, seed=0):
-    """A picture blurred by `sigma` pixels, then with noise of so many grey levels."""
+    """An image blurred by `sigma` pixels, then with noise of so many grey levels."""
     pixels = image.permute(1, 2, 0).numpy().astype(np.float32)
     pixels = cv2.GaussianBlur(pixels, (0, 0), sigma) if sigma else pixels
     return tensor(pixels + noise * np.random.default_rng(seed).standard_normal(pixels.shape))
@@ -44,7 +43,7 @@ def test_an_edge_of_known_width(width, contrast):
     assert blur(tensor(np.tile(step, (80, 1)))) == pytest.approx(expected, abs=0.04)
 
 
-def test_noise_makes_no_blurred_picture_sharp():
+def test_noise_makes_no_blurred_image_sharp():
     sharp = tensor(skimage.data.astronaut())
     blurred = spoiled(sharp, sigma=4, noise=20)  # 2.5 pixels at 320
     assert laplacian_variance(blurred) > 0.5 * laplacian_variance(sharp)  # the usual score is taken in ...
@@ -52,7 +51,7 @@ def test_noise_makes_no_blurred_picture_sharp():
     assert abs(blur(spoiled(sharp, noise=20)) - blur(sharp)) < 0.05
 
 
-def test_a_smooth_picture_is_not_a_blurred_one():
+def test_a_smooth_image_is_not_a_blurred_one():
     moon, coins = tensor(skimage.data.moon()), tensor(skimage.data.coins())
     blurred = spoiled(coins, sigma=3)
     assert blur(moon) < blur(blurred)
@@ -62,7 +61,7 @@ def test_a_smooth_picture_is_not_a_blurred_one():
 
 
 @pytest.mark.parametrize("name", ["astronaut", "coffee", "chelsea", "rocket"])
-def test_the_same_picture_at_another_size_has_the_same_score(name):
+def test_the_same_image_at_another_size_has_the_same_score(name):
     pixels = getattr(skimage.data, name)()
     large = cv2.resize(pixels, None, fx=2.5, fy=2.5, interpolation=cv2.INTER_CUBIC)
     step = blur(spoiled(tensor(pixels), sigma=2 * max(pixels.shape) / 320)) - blur(tensor(pixels))
@@ -77,12 +76,12 @@ def test_where_nothing_stands_out_nothing_is_said(pixels):
 
 
 def test_brightness_and_contrast_do_not_matter():
-    picture = skimage.data.chelsea().astype(float)
-    assert blur(tensor(picture * 0.4 + 60)) == pytest.approx(blur(tensor(picture)), abs=0.02)
+    image = skimage.data.chelsea().astype(float)
+    assert blur(tensor(image * 0.4 + 60)) == pytest.approx(blur(tensor(image)), abs=0.02)
 
 
 def test_other_arrays_are_refused():
-    with pytest.raises(ValueError, match=r"a picture is \(3, H, W\) uint8, not \(5, 5\)"):
+    with pytest.raises(ValueError, match=r"an image is \(3, H, W\) uint8, not \(5, 5\)"):
         blur(torch.zeros(5, 5, dtype=torch.uint8))
 
 
@@ -92,7 +91,7 @@ def test_the_second_opinion_is_scikit_images():
 
 
 def auc(images, sigma, noise, score=blur):
-    """Of half of the pictures blurred and all of them noisy: how well the score tells which."""
+    """Of half of the images blurred and all of them noisy: how well the score tells which."""
     blurred = np.random.default_rng(0).permutation(len(images)) < len(images) // 2
     scores = [score(spoiled(im, sigma * b, noise, seed)) for seed, (im, b) in enumerate(zip(images, blurred))]
     return roc_auc_score(blurred, np.nan_to_num(scores, nan=1.0))
@@ -119,7 +118,7 @@ def test_a_data_set_is_judged_by_ranks(in_memory):
     assert judged.percentile[:4].tolist() == pytest.approx([200 / 3, 0, 100, 100 / 3])
     assert judged.unjudged == [4] and np.isnan(judged.percentile[4])
     assert judged.agreement == pytest.approx(1)
-    assert "1 pictures have no clear edge" in str(judged) and str(judged).splitlines()[2].startswith("2 ")
+    assert "1 images have no clear edge" in str(judged) and str(judged).splitlines()[2].startswith("2 ")
     with pytest.raises(ValueError, match=r"0\.\.1; got 2"):
         judged.blurred(2)
 
@@ -138,17 +137,17 @@ def test_what_was_judged_is_remembered(monkeypatch):
         sharpness(Scenes(3, seed=1))
 
 
-def test_the_pictures_at_both_ends_are_shown_with_words(in_memory, capsys):
+def test_the_images_at_both_ends_are_shown_with_words(in_memory, capsys):
     sharp = tensor(skimage.data.chelsea()[:100, :100])
     dataset = in_memory(["cat"], [torch.zeros(100, 100, dtype=torch.uint8)] * 2, [spoiled(sharp, 3), sharp])
     sharpness(dataset).show()
-    assert "Above the 1 sharpest pictures, below the 1 most blurred: 1: 0." in capsys.readouterr().out
+    assert "Above the 1 sharpest images, below the 1 most blurred: 1: 0." in capsys.readouterr().out
 
 
 def test_class_shift_by_hand():
     pixels = torch.tensor([[80, 20, 0, 0], [0, 100, 0, 50], [20, 70, 10, 0], [0, 100, 0, 0]])
     table = class_shift(Counts(Classes.of("sky", "road", "sign"), pixels), [0])
-    assert "1 of 4 pictures dropped (25 %)" in str(table)
+    assert "1 of 4 images dropped (25 %)" in str(table)
     assert table.rows[0] == [
         "sky",
         "25.0",
@@ -159,7 +158,7 @@ def test_class_shift_by_hand():
     ]  # 20 of 300, 1 of 3; 80 of 100 lost
     assert table.rows[1] == ["road", "72.5", "90.0", "100.0", "100.0", "6.9"]
     assert table.rows[2] == ["sign", "2.5", "3.3", "25.0", "33.3", "0.0"]
-    with pytest.raises(ValueError, match="all pictures"):
+    with pytest.raises(ValueError, match="all images"):
         class_shift(Counts(Classes.of("sky", "road", "sign"), pixels), range(4))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglib.data.camvid import NAMES, camvid
+from seglib.data.photographs import NAMES, camvid
 from seglib.labels import VOID
 
 
@@ -14,9 +14,9 @@ from seglib.labels import VOID
 def root(tmp_path: Path) -> Path:
     mask = np.arange(12, dtype=np.uint8).reshape(3, 4)
     for split in ("train", "val", "test"):
-        for folder, picture in ((split, Image.new("RGB", (4, 3))), (f"{split}annot", Image.fromarray(mask))):
+        for folder, image in ((split, Image.new("RGB", (4, 3))), (f"{split}annot", Image.fromarray(mask))):
             (tmp_path / folder).mkdir()
-            picture.save(tmp_path / folder / f"{split}_1.png")
+            image.save(tmp_path / folder / f"{split}_1.png")
     return tmp_path
 
 

@@ -24,9 +24,9 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def camvid(folder: Path) -> Path:
     for split in ("train", "val", "test"):
-        for name, picture in ((split, Image.new("RGB", (4, 3))), (f"{split}annot", Image.new("L", (4, 3)))):
+        for name, image in ((split, Image.new("RGB", (4, 3))), (f"{split}annot", Image.new("L", (4, 3)))):
             (folder / name).mkdir(parents=True)
-            picture.save(folder / name / "a.png")
+            image.save(folder / name / "a.png")
     return folder
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seglib.data.class_list import read_class_list
+from seglib.data.folders import read_class_list
 
 
 def listed(folder: Path, text: str, name: str = "classes.txt"):

@@ -13,9 +13,7 @@ from PIL import Image
 from pycocotools import mask as pycoco
 from pycocotools.coco import COCO
 
-from seglib.data.coco import Coco
-from seglib.data.coco_file import find
-from seglib.data.coco_shapes import draw
+from seglib.data.coco import Coco, draw, find
 from seglib.labels import VOID
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
@@ -66,9 +64,9 @@ def test_polygon_with_several_parts() -> None:
         ([[0, 0, 1e9, 0, 4, 4]], "1000000000.0 is far outside"),
         ([[0, 0, float("nan"), 0, 4, 4]], "nan is far outside"),
         ([[0, 0, "x", 0, 4, 4]], "'x' is far outside"),
-        ({"counts": [20]}, r"size None is not the picture's \[4, 5\]"),
+        ({"counts": [20]}, r"size None is not the image's \[4, 5\]"),
         ({"size": [5, 4], "counts": [20]}, r"size \[5, 4\] is not"),
-        ({"size": [4, 5], "counts": [3, 4]}, "add up to 7 pixels, the picture has 20"),
+        ({"size": [4, 5], "counts": [3, 4]}, "add up to 7 pixels, the image has 20"),
         ({"size": [4, 5], "counts": [3, 40]}, "add up to 43"),
         ({"size": [4, 5], "counts": [21, -1]}, "neither a list of whole numbers"),
         ({"size": [4, 5], "counts": [3.5, 16.5]}, "neither a list of whole numbers"),
@@ -88,7 +86,7 @@ def box(x1: int, y1: int, x2: int, y2: int) -> list[list[int]]:
 
 
 def content() -> dict[str, Any]:
-    """Two pictures of 6 x 4: a large dog under a small cat beside a crowd of cats; and an empty one."""
+    """Two images of 6 x 4: a large dog under a small cat beside a crowd of cats; and an empty one."""
     crowd = {"size": [4, 6], "counts": [0, 8, 16]}  # the first two columns
     return {
         "images": [
@@ -170,7 +168,7 @@ def test_subfolders_in_file_names(tmp_path: Path) -> None:
     assert dataset.sample_id(0) == "a" and dataset[0][0].shape == (3, 4, 6)
 
 
-def test_exif_turned_picture_turns_the_shapes(tmp_path: Path) -> None:
+def test_exif_turned_image_turns_the_shapes(tmp_path: Path) -> None:
     path = write(tmp_path, content())
     exif = Image.Exif()
     exif[0x0112] = 6

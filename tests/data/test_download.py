@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from seglib.data import download
-from seglib.data.disk import DiskError
 from seglib.data.download import DownloadError, Remote, fetch
+from seglib.files import DiskError
 
 CONTENT = np.random.default_rng(0).bytes(100_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -16,24 +16,24 @@ from seglib.data.duplicates import SHOWN, across_splits, within
 from seglib.labels import Classes
 
 
-class Pictures(SegmentationDataset):
-    """Pictures in memory."""
+class Images(SegmentationDataset):
+    """Images in memory."""
 
-    def __init__(self, split: str, pictures: Sequence[Pillow.Image]) -> None:
+    def __init__(self, split: str, images: Sequence[Pillow.Image]) -> None:
         self.name, self.split, self.classes = "planted", split, Classes.of("background")
-        self.pictures = pictures
+        self.images = images
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        image = Image(pil_to_tensor(self.pictures[index].convert("RGB")))
+        image = Image(pil_to_tensor(self.images[index].convert("RGB")))
         return image, Mask(torch.zeros(image.shape[1:], dtype=torch.uint8))
 
 
-def jpeg(picture: Pillow.Image, quality: int) -> Pillow.Image:
+def jpeg(image: Pillow.Image, quality: int) -> Pillow.Image:
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality)
+    image.save(buffer, "JPEG", quality=quality)
     return Pillow.open(buffer)
 
 
@@ -43,28 +43,26 @@ def scenes() -> list[Pillow.Image]:
 
 
 COPIES = {
-    "the same": lambda picture: picture.copy(),
-    "JPEG 75": lambda picture: jpeg(picture, 75),
-    "JPEG 30": lambda picture: jpeg(picture, 30),
-    "half": lambda picture: picture.resize((picture.width // 2, picture.height // 2)),
-    "wider": lambda picture: picture.resize((picture.width * 3 // 2, picture.height)),
-    "brighter": lambda picture: picture.point(lambda value: min(255, value + 10)),
+    "the same": lambda image: image.copy(),
+    "JPEG 75": lambda image: jpeg(image, 75),
+    "JPEG 30": lambda image: jpeg(image, 30),
+    "half": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "wider": lambda image: image.resize((image.width * 3 // 2, image.height)),
+    "brighter": lambda image: image.point(lambda value: min(255, value + 10)),
 }
 
 
 @pytest.mark.parametrize("change", COPIES)
 def test_a_planted_copy_is_found_and_nothing_else(scenes: list[Pillow.Image], change: str) -> None:
-    train = Pictures("train", scenes[:6])
-    val = Pictures("val", [*scenes[6:], COPIES[change](scenes[2])])
+    train = Images("train", scenes[:6])
+    val = Images("val", [*scenes[6:], COPIES[change](scenes[2])])
     (pair,) = across_splits({"train": train, "val": val}).pairs
     assert (pair.first, pair.second) == ("train/2", "val/6")
     assert (pair.bits == -1) == (change == "the same")
 
 
 def test_every_pair_of_splits_is_looked_at(scenes: list[Pillow.Image]) -> None:
-    splits = {
-        name: Pictures(name, [scenes[k], scenes[11]]) for k, name in enumerate(["train", "val", "test"])
-    }
+    splits = {name: Images(name, [scenes[k], scenes[11]]) for k, name in enumerate(["train", "val", "test"])}
     report = across_splits(splits)
     assert {(pair.first, pair.second) for pair in report.pairs} == {
         ("train/1", "val/1"),
@@ -74,17 +72,17 @@ def test_every_pair_of_splits_is_looked_at(scenes: list[Pillow.Image]) -> None:
 
 
 def test_within_names_each_pair_once(scenes: list[Pillow.Image]) -> None:
-    (pair,) = within(Pictures("train", [*scenes[:4], scenes[1]])).pairs
+    (pair,) = within(Images("train", [*scenes[:4], scenes[1]])).pairs
     assert pair == ("train/1", "train/4", -1)
 
 
 def test_a_report_is_readable(scenes: list[Pillow.Image]) -> None:
-    one, other = Pictures("train", scenes[:2]), Pictures("val", [jpeg(scenes[1], 20)])
+    one, other = Images("train", scenes[:2]), Images("val", [jpeg(scenes[1], 20)])
     text = str(across_splits({"train": one, "val": other}))
-    assert text.startswith("Pictures: 2 in train, 1 in val. 1 pair looks the same:\n  train/1 = val/0 (")
+    assert text.startswith("Images: 2 in train, 1 in val. 1 pair looks the same:\n  train/1 = val/0 (")
     assert "of 64 bits differ)" in text and "same split" in text
-    assert str(within(one)) == "Pictures: 2 in train. No picture comes twice."
-    many = str(within(Pictures("train", [scenes[0]] * 10)))
+    assert str(within(one)) == "Images: 2 in train. No image comes twice."
+    many = str(within(Images("train", [scenes[0]] * 10)))
     assert "45 pairs look the same" in many and f"and {45 - SHOWN} more" in many
 
 

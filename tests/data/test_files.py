@@ -1,4 +1,4 @@
-"""Pictures with mask files: pairing by stem, values to classes."""
+"""Images with mask files: pairing by stem, values to classes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from PIL import Image
 from torchvision.tv_tensors import Image as ImageTensor
 from torchvision.tv_tensors import Mask
 
-from seglib.data.files import FileDataset, Sample, instances_of, pair, pictures_in, to_classes
+from seglib.data.files import FileDataset, Sample, images_in, instances_of, pair, to_classes
 from seglib.labels import VOID, Classes
 
 CLASSES = Classes.of("background", "cat", "dog")
@@ -76,7 +76,7 @@ def test_pairs_are_sorted_and_hidden_or_other_files_passed_over(tmp_path: Path) 
 
 def test_suffixes_in_capitals(tmp_path: Path) -> None:
     (tmp_path / "IMG_1.JPG").touch()
-    assert list(pictures_in(tmp_path)) == ["IMG_1"]
+    assert list(images_in(tmp_path)) == ["IMG_1"]
 
 
 def test_instances_without_pixels_are_left_out() -> None:

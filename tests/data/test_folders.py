@@ -148,7 +148,7 @@ def test_a_coco_file_itself(tmp_path: Path) -> None:
     assert sum(map(len, parts)) == 20 and all(map(len, parts))
 
 
-def test_pictures_are_not_read_when_a_folder_is_opened(tmp_path: Path) -> None:
+def test_images_are_not_read_when_a_folder_is_opened(tmp_path: Path) -> None:
     """benchmarks/open_folder.py opens 100 000 in the same way."""
     for folder, suffix in (("images", "jpg"), ("masks", "png")):
         (tmp_path / folder).mkdir()

@@ -13,30 +13,30 @@ from pycocotools.coco import COCO
 from torchvision.datasets import VOCDetection
 
 from seglib.data import formats
-from seglib.data.annotations import Annotation, AnnotationSet, Picture
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
 from seglib.data.formats import coco_json, voc_xml
 
 FOUND = Path(__file__).parent / "annotations"  # written by hand, as they are found in the wild
 
 BOX = Annotation("fish", (1, 2, 5, 4), seconds=6.25)
 SHAPE = Annotation.outline("crab", [(0, 0), (3.5, 0), (3.5, 2.25)], seconds=41)
-POND = Picture("pond.png", 8, 6, (BOX, SHAPE), seconds=60.5)
-EMPTY = Picture("sea/empty.png", 4, 3)
+POND = AnnotatedImage("pond.png", 8, 6, (BOX, SHAPE), seconds=60.5)
+EMPTY = AnnotatedImage("sea/empty.png", 4, 3)
 SET = AnnotationSet(("crab", "fish"), (POND, EMPTY))
 
 
-def pictures(folder: Path, annotations: AnnotationSet) -> None:
-    """The pictures themselves, which YOLO needs for their size."""
-    for picture in annotations:
-        (path := folder / "images" / picture.file_name).parent.mkdir(parents=True, exist_ok=True)
-        Pillow.new("L", (picture.width, picture.height)).save(path)
+def images(folder: Path, annotations: AnnotationSet) -> None:
+    """The images themselves, which YOLO needs for their size."""
+    for image in annotations:
+        (path := folder / "images" / image.file_name).parent.mkdir(parents=True, exist_ok=True)
+        Pillow.new("L", (image.width, image.height)).save(path)
 
 
 def there_and_back(folder: Path, annotations: AnnotationSet, format: str) -> AnnotationSet:
     path = folder / ("drawn.json" if format == "coco" else format)
     formats.write(path, annotations, format)
     if format == "yolo":
-        pictures(path, annotations)
+        images(path, annotations)
     return formats.read(path)
 
 
@@ -49,15 +49,15 @@ def rounded(annotations: AnnotationSet) -> list:
     """Everything but the seconds, coordinates to a thousandth of a pixel."""
     return [
         (
-            picture.file_name,
-            picture.width,
-            picture.height,
+            image.file_name,
+            image.width,
+            image.height,
             [
                 (one.name, *rounded_shape(one))
-                for one in picture.annotations
+                for one in image.annotations
             ],
         )
-        for picture in annotations
+        for image in annotations
     ]  # fmt: skip
 
 
@@ -77,8 +77,8 @@ def test_yolo_gives_back_boxes_outlines_and_classes(tmp_path: Path) -> None:
 
 def test_voc_gives_back_boxes_and_seconds(tmp_path: Path) -> None:
     again = there_and_back(tmp_path, SET, "voc")
-    assert [picture.boxes().tolist() for picture in again] == [picture.boxes().tolist() for picture in SET]
-    assert [[one.seconds for one in picture.annotations] for picture in again] == [[6.25, 41], []]
+    assert [image.boxes().tolist() for image in again] == [image.boxes().tolist() for image in SET]
+    assert [[one.seconds for one in image.annotations] for image in again] == [[6.25, 41], []]
     assert again[0].seconds == 60.5
 
 
@@ -99,7 +99,7 @@ def drawings(draw: st.DrawFn) -> AnnotationSet:
         objects.append(
             Annotation.outline(name, corners) if whole else Annotation(name, (left, top, right, bottom))
         )
-    return AnnotationSet(tuple(sorted(names)), (Picture("a.png", width, height, tuple(objects)),))
+    return AnnotationSet(tuple(sorted(names)), (AnnotatedImage("a.png", width, height, tuple(objects)),))
 
 
 @pytest.mark.parametrize("format", ["coco", "labelme", "yolo"])
@@ -125,7 +125,7 @@ def near(before: Sequence, after: Sequence) -> None:
 def test_parts_of_one_object_stay_together(tmp_path: Path) -> None:
     parts = [[(0, 0), (2, 0), (2, 2)], [(4, 4), (6, 4), (6, 6)]]
     objects = (Annotation.outline("fish", *parts), Annotation.outline("fish", *reversed(parts)))
-    drawn = AnnotationSet(("fish",), (Picture("a.png", 8, 8, objects),))
+    drawn = AnnotationSet(("fish",), (AnnotatedImage("a.png", 8, 8, objects),))
     assert there_and_back(tmp_path, drawn, "coco") == drawn
     assert there_and_back(tmp_path, drawn, "labelme") == drawn
     with pytest.raises(ValueError, match=r"a\.png: an object 'fish' has 2 parts, a YOLO line holds one"):
@@ -139,7 +139,7 @@ def test_coco_as_found() -> None:
     dog, cat = found[0].annotations
     assert dog.box == (10.5, 4.25, 30.5, 20) and cat == Annotation("cat", (0, 0, 4, 3))
     assert dog.polygons[1] == ((11, 18), (13, 18), (13, 20), (11, 20))
-    assert found[1] == Picture("empty.jpg", 40, 30)
+    assert found[1] == AnnotatedImage("empty.jpg", 40, 30)
 
 
 def test_pycocotools_reads_what_we_write(tmp_path: Path) -> None:
@@ -162,10 +162,10 @@ def test_labelme_as_found() -> None:
 
 
 def test_voc_counts_from_one_and_its_last_pixel_is_inside() -> None:
-    (picture,) = formats.read(FOUND / "voc")
-    plane, person = picture.annotations  # the person's head is a part, not an object
+    (image,) = formats.read(FOUND / "voc")
+    plane, person = image.annotations  # the person's head is a part, not an object
     assert plane.box == (103, 77, 375, 183)
-    assert person.box == (0, 0, picture.width, picture.height)
+    assert person.box == (0, 0, image.width, image.height)
 
 
 def test_torchvision_reads_the_voc_that_we_write(tmp_path: Path) -> None:
@@ -188,8 +188,8 @@ def test_voc_of_tools_that_count_from_zero(tmp_path: Path) -> None:
         .replace("281</ymax", "280</ymax")
     )
     (tmp_path / "a.xml").write_text(text)
-    (picture,) = voc_xml.read(tmp_path, first_pixel=0)
-    assert picture.annotations[1].box == (0, 0, 500, 281)
+    (image,) = voc_xml.read(tmp_path, first_pixel=0)
+    assert image.annotations[1].box == (0, 0, 500, 281)
 
 
 @pytest.mark.parametrize("layout", ["yolo", "darknet"])
@@ -200,7 +200,7 @@ def test_yolo_as_found(tmp_path: Path, layout: str) -> None:
     for name in ("pond.jpg", "empty.jpg"):
         Pillow.new("L", (40, 20)).save(folder / name)
     found = formats.read(tmp_path / layout)
-    empty, pond = sorted(found, key=lambda picture: picture.file_name)
+    empty, pond = sorted(found, key=lambda image: image.file_name)
     assert found.names == ("cat", "dog") and empty.annotations == ()
     assert pond.annotations[0] == Annotation("dog", (15, 5, 25, 15))
     if layout == "yolo":

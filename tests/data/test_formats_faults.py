@@ -8,9 +8,8 @@ import pytest
 from PIL import Image as Pillow
 
 from seglib.data import formats
-from seglib.data.annotations import AnnotationSet, Picture
-from seglib.data.disk import DiskError
-from seglib.data.formats.files import write_text
+from seglib.data.annotations import AnnotatedImage, AnnotationSet
+from seglib.files import DiskError, write_text
 
 FOUND = Path(__file__).parent / "annotations"  # written by hand, as they are found in the wild
 
@@ -37,7 +36,7 @@ COCO_FAULTS = [
     (("annotations", 0, "seconds"), -1, r"'dog' cannot have taken -1 seconds"),
     (("annotations", 0, "seconds"), "long", r"annotations\[0\] \"seconds\" must be a number, it is 'long'"),
     (("annotations", 0, "category_id"), 99, r"belongs to category 99, but the file lists no such category"),
-    (("images", 1, "file_name"), "000000391895.jpg", r"two pictures are called '000000391895.jpg'"),
+    (("images", 1, "file_name"), "000000391895.jpg", r"two images are called '000000391895.jpg'"),
     (("categories", 0, "name"), "cat", r"two classes are called 'cat'"),
     (("images",), ..., r"not a COCO file: it has no list \"images\""),
 ]  # fmt: skip
@@ -60,9 +59,9 @@ LABELME_FAULTS = [
     (("shapes", 1, "points"), [[1, 1], [2, 2]], r"shapes\[1\] \"points\": a polygon needs more corners"),
     (("shapes", 0, "points"), [[1, 1], [1, 9]], r"shapes\[0\]: the box \(1, 1, 1, 9\) of 'cat' has no area"),
     (("shapes", 1, "points", 0), [1], r"shapes\[1\] \"points\" must be a list of 2 numbers"),
-    (("imagePath",), None, r"\"imagePath\" must name the picture, it is None"),
+    (("imagePath",), None, r"\"imagePath\" must name the image, it is None"),
     (("imageWidth",), "wide", r"\"imageWidth\" must be a number, it is 'wide'"),
-    (("imageWidth",), ..., r"no \"imageWidth\" and \"imageHeight\", and no picture"),
+    (("imageWidth",), ..., r"no \"imageWidth\" and \"imageHeight\", and no image"),
 ]
 
 
@@ -105,7 +104,7 @@ YOLO_FAULTS = [
     ("dog 0.5 0.5 0.2 0.2", r"line 1: the class dog is not one of"),
     ("0 0.5 0.5 0.2", r"line 1: 3 numbers after the class; a box has 4, an outline 6, 8, 10"),
     ("0 0.5 0.5 0.2 0.2 0.9", r"line 1: 5 numbers after the class"),
-    ("0 20 10 5 5", r"line 1: coordinates must be shares of the picture, 0\.\.1; these look like pixels"),
+    ("0 20 10 5 5", r"line 1: coordinates must be shares of the image, 0\.\.1; these look like pixels"),
     ("0 a 0.5 0.2 0.2", r"line 1: a coordinate must be a number, it is 'a'"),
     ("0 0.5 0.5 0 0.2", r"line 1: the box .* of 'cat' has no area"),
 ]
@@ -120,12 +119,12 @@ def test_a_broken_yolo_line_is_told(tmp_path: Path, line: str, message: str) -> 
         formats.read(tmp_path)
 
 
-def test_yolo_without_pictures_or_names_is_told(tmp_path: Path) -> None:
+def test_yolo_without_images_or_names_is_told(tmp_path: Path) -> None:
     shutil.copytree(FOUND / "yolo", tmp_path, dirs_exist_ok=True)
     with pytest.raises(FileNotFoundError, match="images: no such folder"):
         formats.read(tmp_path)
     (tmp_path / "images").mkdir()
-    with pytest.raises(ValueError, match=r"pond\.txt: there is no picture of this name in .*images"):
+    with pytest.raises(ValueError, match=r"pond\.txt: there is no image of this name in .*images"):
         formats.read(tmp_path)
     (tmp_path / "data.yaml").write_text("names: {1: dog}")
     with pytest.raises(ValueError, match=r"data\.yaml: \"names\" must be a list, or numbered from 0"):
@@ -150,9 +149,9 @@ def test_no_annotations_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["labelme", "voc", "yolo"])
 def test_nothing_is_written_outside_of_the_folder_or_twice(tmp_path: Path, format: str) -> None:
     with pytest.raises(ValueError, match=r"'\.\./a\.png' leads out of this folder"):
-        formats.write(tmp_path / "x", AnnotationSet((), (Picture("../a.png", 2, 2),)), format)
-    twins = AnnotationSet((), (Picture("a.png", 2, 2), Picture("a.jpg", 2, 2)))
-    with pytest.raises(ValueError, match=r"two pictures would be written to a\."):
+        formats.write(tmp_path / "x", AnnotationSet((), (AnnotatedImage("../a.png", 2, 2),)), format)
+    twins = AnnotationSet((), (AnnotatedImage("a.png", 2, 2), AnnotatedImage("a.jpg", 2, 2)))
+    with pytest.raises(ValueError, match=r"two images would be written to a\."):
         formats.write(tmp_path / "x", twins, format)
     assert not list(tmp_path.rglob("*.*"))
 

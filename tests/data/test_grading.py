@@ -7,8 +7,7 @@ from scipy.optimize import nnls
 from torch.testing import assert_close
 
 from seglib.data.balance import Counts
-from seglib.data.grading import grade, pick
-from seglib.data.raking import rake
+from seglib.data.sampling import grade, pick, rake
 from seglib.labels import Classes
 
 CLASSES = Classes.of("sea", "fish", "weed")
@@ -16,7 +15,7 @@ CLASSES = Classes.of("sea", "fish", "weed")
 
 @pytest.fixture
 def counts():
-    """60 pictures of 200 to 300 pixels: mostly sea, some fish, little weed."""
+    """60 images of 200 to 300 pixels: mostly sea, some fish, little weed."""
     rng = np.random.default_rng(0)
     shares = rng.dirichlet((6, 1, 0.4), 60)
     pixels = (shares * rng.integers(200, 300, (60, 1))).astype(int)
@@ -31,17 +30,17 @@ def nearest(counts, wanted):
     return x / x.sum() @ q
 
 
-def test_two_pictures_by_hand():
+def test_two_images_by_hand():
     # all sea, and half fish: shares .6 and .4 need .2 of the pixels from the first and .8 from the second
     counts = Counts(Classes.of("sea", "fish"), torch.tensor([[100, 0, 0], [50, 50, 7]]))
     done = grade(counts, [0.6, 0.4], keep=0)
     assert_close(done.weights, torch.tensor([0.4, 1.6]).double(), atol=1e-3, rtol=1e-3)
     assert_close(done.before, torch.tensor([0.75, 0.25]).double())
     assert done.distance(done.before) == pytest.approx(0.15) and done.distance(done.after) < 1e-3
-    assert done.pictures == pytest.approx(4 / (0.4**2 + 1.6**2), rel=1e-2)
+    assert done.images == pytest.approx(4 / (0.4**2 + 1.6**2), rel=1e-2)
 
 
-def test_larger_pictures_need_fewer_draws():
+def test_larger_images_need_fewer_draws():
     counts = Counts(Classes.of("sea", "fish"), torch.tensor([[100, 0, 0], [0, 400, 0]]))
     assert_close(grade(counts, keep=0).weights, torch.tensor([1.6, 0.4]).double(), atol=1e-3, rtol=1e-3)
 
@@ -62,12 +61,12 @@ def test_after_is_what_drawing_by_the_weights_gives(counts):
     assert done.weights.mean().item() == pytest.approx(1) and (done.weights >= 0).all()
 
 
-def test_the_more_pictures_are_kept_the_farther_it_stays(counts):
+def test_the_more_images_are_kept_the_farther_it_stays(counts):
     results = [grade(counts, keep=keep) for keep in (0, 0.25, 0.5, 0.9, 1)]
     distances = [one.distance(one.after) for one in results]
     assert distances == sorted(distances) and distances[0] < distances[-1]
     for one, keep in zip(results, (0, 0.25, 0.5, 0.9, 1)):
-        assert one.pictures >= keep * 60 * 0.999
+        assert one.images >= keep * 60 * 0.999
     assert_close(results[-1].weights, torch.ones(60).double(), atol=0.02, rtol=0)
 
 
@@ -92,7 +91,7 @@ def test_shares_of_images_and_objects():
     )
 
 
-def test_pictures_of_void_alone_are_never_drawn():
+def test_images_of_void_alone_are_never_drawn():
     counts = Counts(Classes.of("sea", "fish"), torch.tensor([[0, 0, 9], [9, 0, 0], [0, 9, 0]]))
     assert grade(counts, keep=0).weights[0] == 0
 
@@ -103,7 +102,7 @@ def test_picking_by_hand():
     assert picked.chosen == [0, 1, 3] and picked.distance(picked.after) == 0
     assert picked.weights.tolist() == pytest.approx(
         [5 / 3, 5 / 3, 0, 5 / 3, 0]
-    ) and picked.pictures == pytest.approx(3)
+    ) and picked.images == pytest.approx(3)
 
 
 def test_picking_beats_chance_and_takes_each_once(counts):
@@ -124,7 +123,7 @@ def test_wishes_that_are_no_shares_are_refused(counts, wanted):
 
 def test_what_is_nowhere_cannot_be_wanted():
     counts = Counts(CLASSES, torch.tensor([[5, 5, 0, 0]]))
-    with pytest.raises(ValueError, match="no picture contains weed: want 0 of it"):
+    with pytest.raises(ValueError, match="no image contains weed: want 0 of it"):
         grade(counts, [0.4, 0.3, 0.3])
     assert grade(counts).wanted.tolist() == [0.5, 0.5, 0]  # by default every class that occurs
 
@@ -142,7 +141,7 @@ def test_numbers_out_of_range_are_refused(counts, call, message):
         call(counts)
 
 
-def test_many_pictures_and_classes_are_no_hardship():
+def test_many_images_and_classes_are_no_hardship():
     rng = np.random.default_rng(0)
     amounts = rng.dirichlet([5] + [0.2] * 20, 20_000)
     weights = rake(amounts, np.full(21, 1 / 21), 1e-2)

@@ -1,4 +1,4 @@
-"""Reading files: every kind of picture becomes the same kind of tensor."""
+"""Reading files: every kind of image becomes the same kind of tensor."""
 
 import io
 from pathlib import Path
@@ -13,8 +13,8 @@ from seglib.data.images import _turn, fit, read_image, read_labels
 RED = (200, 30, 40)
 
 
-def save(path: Path, picture: Image.Image, **options: object) -> Path:
-    picture.save(path, **options)
+def save(path: Path, image: Image.Image, **options: object) -> Path:
+    image.save(path, **options)
     return path
 
 
@@ -26,7 +26,7 @@ def test_rgb_is_read_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "suffix", "expected"),
+    ("image", "suffix", "expected"),
     [
         (Image.new("L", (4, 3), 90), "png", (90, 90, 90)),
         (Image.new("1", (4, 3), 1), "png", (255, 255, 255)),
@@ -52,22 +52,22 @@ def test_rgb_is_read_as_it_is(tmp_path: Path) -> None:
         "int32",
     ],
 )
-def test_modes(tmp_path: Path, picture: Image.Image, suffix: str, expected: tuple[int, ...]) -> None:
-    image = read_image(save(tmp_path / f"a.{suffix}", picture))
+def test_modes(tmp_path: Path, photo: Image.Image, suffix: str, expected: tuple[int, ...]) -> None:
+    image = read_image(save(tmp_path / f"a.{suffix}", photo))
     assert image.shape == (3, 3, 4) and image.dtype == torch.uint8
     assert tuple(image[:, 0, 0].tolist()) == expected
 
 
 def test_palette_with_a_transparent_colour_is_laid_on_white(tmp_path: Path) -> None:
-    picture = Image.new("P", (4, 3), 1)
-    picture.putpalette([0, 0, 0, *RED])
-    image = read_image(save(tmp_path / "a.png", picture, transparency=1))
+    photo = Image.new("P", (4, 3), 1)
+    photo.putpalette([0, 0, 0, *RED])
+    image = read_image(save(tmp_path / "a.png", photo, transparency=1))
     assert tuple(image[:, 0, 0].tolist()) == (255, 255, 255)
 
 
 def test_cmyk_jpeg_has_its_colour(tmp_path: Path) -> None:
-    picture = Image.new("RGB", (16, 16), RED).convert("CMYK")
-    image = read_image(save(tmp_path / "a.jpg", picture, quality=95))
+    photo = Image.new("RGB", (16, 16), RED).convert("CMYK")
+    image = read_image(save(tmp_path / "a.jpg", photo, quality=95))
     assert np.abs(image[:, 8, 8].numpy().astype(int) - RED).max() <= 3
 
 
@@ -80,10 +80,10 @@ def test_first_frame_of_an_animation(tmp_path: Path) -> None:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_rotation(tmp_path: Path, orientation: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 4, 3), np.uint8)
-    picture = Image.fromarray(pixels)
+    image = Image.fromarray(pixels)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = save(tmp_path / "a.png", picture, exif=exif)
+    path = save(tmp_path / "a.png", image, exif=exif)
     upright = np.array(ImageOps.exif_transpose(Image.open(path)))
     assert torch.equal(read_image(path), torch.from_numpy(upright).permute(2, 0, 1))
     mask = torch.from_numpy(pixels[..., 0].copy())
@@ -96,7 +96,7 @@ def test_exif_rotation(tmp_path: Path, orientation: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "value"),
+    ("image", "value"),
     [
         (Image.new("L", (4, 3), 7), 7),
         (Image.fromarray(np.full((3, 4), 9, np.uint8)).convert("P"), 9),
@@ -106,8 +106,8 @@ def test_exif_rotation(tmp_path: Path, orientation: int) -> None:
     ],
     ids=["grey", "palette", "1-bit", "grey-alpha", "16-bit"],
 )
-def test_labels_are_indices(tmp_path: Path, picture: Image.Image, value: int) -> None:
-    labels = read_labels(save(tmp_path / "m.png", picture))
+def test_labels_are_indices(tmp_path: Path, image: Image.Image, value: int) -> None:
+    labels = read_labels(save(tmp_path / "m.png", image))
     assert labels.shape == (3, 4) and (labels == value).all()
 
 

@@ -5,7 +5,7 @@ import torch
 
 from seglib.data.balance import count
 from seglib.data.catalog import load
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 
 
 def test_samples_objects_and_origins_come_from_the_right_part():

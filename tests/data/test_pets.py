@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torchvision.datasets import OxfordIIITPet
 
-from seglib.data.pets import Pets
+from seglib.data.photographs import Pets
 from seglib.labels import VOID
 
 TRIMAP = np.array([[2, 2, 2, 2], [2, 3, 1, 1], [2, 3, 1, 2]], np.uint8)
@@ -71,9 +71,9 @@ def test_a_damaged_list_is_named(root: Path, line: str) -> None:
         Pets(root, "test")
 
 
-def test_a_listed_picture_must_be_there(root: Path) -> None:
+def test_a_listed_image_must_be_there(root: Path) -> None:
     (root / "images" / "Birman_8.jpg").unlink()
-    with pytest.raises(ValueError, match=r"1 without a picture in .*images \(Birman_8\)"):
+    with pytest.raises(ValueError, match=r"1 without an image in .*images \(Birman_8\)"):
         Pets(root, "test")
 
 

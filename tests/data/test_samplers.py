@@ -7,11 +7,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from seglib.data.balance import Counts
-from seglib.data.samplers import ClassBalanced, RepeatFactor, repeat_factors
+from seglib.data.sampling import ClassBalanced, RepeatFactor, repeat_factors
 from seglib.labels import Classes
 
 CLASSES = Classes.of("sea", "fish", "weed")
-# 8 pictures: sea in all, fish in two, weed in one of these; each rare thing is a tenth of its picture.
+# 8 images: sea in all, fish in two, weed in one of these; each rare thing is a tenth of its image.
 PIXELS = torch.tensor([[100, 0, 0, 0]] * 6 + [[90, 10, 0, 0], [80, 10, 10, 0]])
 COUNTS = Counts(CLASSES, PIXELS)
 
@@ -72,16 +72,16 @@ def test_they_feed_a_loader():
         assert torch.cat(batches).tolist() == list(sampler)
 
 
-def test_no_sampler_balances_the_pixels_inside_a_picture():
-    """The richest picture is 10 % fish. However pictures are drawn, the pixels seen are at most that."""
+def test_no_sampler_balances_the_pixels_inside_a_image():
+    """The richest image is 10 % fish. However images are drawn, the pixels seen are at most that."""
     richest = (PIXELS[:, 1] / PIXELS[:, :3].sum(1)).max()
     extreme = ClassBalanced(COUNTS, length=3000), RepeatFactor(COUNTS, threshold=1.0)
     for sampler in extreme:
         seen = COUNTS.subset(list(sampler))
         before, after = COUNTS.shares()[1], seen.shares()[1]
         assert before < after <= richest  # better, but one in ten at the very best
-        in_pictures = seen.total("images")[1] / len(seen)
-        assert in_pictures > COUNTS.total("images")[1] / len(COUNTS)  # what a sampler does change
+        in_images = seen.total("images")[1] / len(seen)
+        assert in_images > COUNTS.total("images")[1] / len(COUNTS)  # what a sampler does change
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, 1.5])

@@ -12,9 +12,8 @@ from scipy.ndimage import distance_transform_cdt
 from torchvision.tv_tensors import Image, Mask
 
 from seglib.boxes import from_masks, loosen
-from seglib.data.dials import Dials
-from seglib.data.scenes import CLASSES, SMALLEST, Scene, Scenes, draw_scene
 from seglib.labels import VOID
+from seglib.scenes import CLASSES, SMALLEST, Dials, Scene, Scenes, draw_scene
 
 SIZES = [(16, 16), (16, 120), (33, 97), (160, 160), (480, 640)]
 
@@ -103,32 +102,32 @@ def test_objects_of_one_class_touch() -> None:
             for one, label in shapes
             for other, same in shapes
         )
-    assert touching >= 8, f"{touching} of 40 pictures hold two touching objects of one class"
+    assert touching >= 8, f"{touching} of 40 images hold two touching objects of one class"
 
 
-def test_the_same_picture_in_another_process_and_after_pickling() -> None:
+def test_the_same_image_in_another_process_and_after_pickling() -> None:
     here = Scenes(2, "val", (64, 80), seed=5)
-    code = "from seglib.data.scenes import Scenes; print(Scenes(2, 'val', (64, 80), seed=5)[1][0].tolist())"
+    code = "from seglib.scenes import Scenes; print(Scenes(2, 'val', (64, 80), seed=5)[1][0].tolist())"
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert there.stdout.strip() == str(here[1][0].tolist()), there.stderr
     assert fingerprint(pickle.loads(pickle.dumps(here))) == fingerprint(here)
 
 
-def test_a_picture_depends_on_seed_split_and_index_only() -> None:
+def test_a_image_depends_on_seed_split_and_index_only() -> None:
     short, long = Scenes(2, "val"), Scenes(9, "val")
     assert torch.equal(long[7][0], long[7][0]) and torch.equal(long[1][0], short[1][0])
     assert torch.equal(long.instances(1).masks, short.scene(1).instances.masks)
     kinds = [Scenes(3, split, seed=seed) for split in ("train", "val", "test") for seed in (0, 1)]
-    pictures = [dataset[index][0] for dataset in kinds for index in range(3)]
-    different = {picture.numpy().tobytes() for picture in pictures}
-    assert len(different) == len(pictures)
+    images = [dataset[index][0] for dataset in kinds for index in range(3)]
+    different = {image.numpy().tobytes() for image in images}
+    assert len(different) == len(images)
 
 
 def test_a_data_set_ends() -> None:
     dataset = Scenes(2, size=(16, 16))
     assert len(list(dataset)) == len(dataset) == 2
     for index in (-1, 2):
-        with pytest.raises(IndexError, match=rf"picture {index} does not exist; this data set has 2"):
+        with pytest.raises(IndexError, match=rf"image {index} does not exist; this data set has 2"):
             dataset[index]
 
 

@@ -7,14 +7,13 @@ from skimage.color import rgb2gray, rgb2lab
 from skimage.filters import laplace
 from skimage.morphology import dilation, disk
 
-from seglib.data.dials import Dials
-from seglib.data.scenes import CLASSES, Scene, Scenes
 from seglib.labels import VOID, shares
+from seglib.scenes import CLASSES, Dials, Scene, Scenes
 
 
-def scenes(*, pictures: int = 12, side: int = 96, **dials: object) -> list[Scene]:
-    dataset = Scenes(pictures, "test", (side, side), dials=Dials(**dials))
-    return [dataset.scene(index) for index in range(pictures)]
+def scenes(*, images: int = 12, side: int = 96, **dials: object) -> list[Scene]:
+    dataset = Scenes(images, "test", (side, side), dials=Dials(**dials))
+    return [dataset.scene(index) for index in range(images)]
 
 
 def pixels(drawn: Scene) -> np.ndarray:
@@ -23,7 +22,7 @@ def pixels(drawn: Scene) -> np.ndarray:
 
 
 def share(name: str, **dials: object) -> float:
-    drawn = scenes(pictures=60, side=48, **dials)
+    drawn = scenes(images=60, side=48, **dials)
     return float(torch.stack([shares(one.mask, CLASSES)[CLASSES.index(name)] for one in drawn]).mean())
 
 
@@ -41,7 +40,7 @@ def share(name: str, **dials: object) -> float:
     ],
 )
 def test_most_dials_move_no_object(name: str, one: float, other: float) -> None:
-    for left, right in zip(scenes(pictures=4, **{name: one}), scenes(pictures=4, **{name: other})):
+    for left, right in zip(scenes(images=4, **{name: one}), scenes(images=4, **{name: other})):
         assert torch.equal(left.instances.masks, right.instances.masks)
         assert torch.equal(left.instances.classes, right.instances.classes)
         same = torch.equal(left.image, right.image)
@@ -62,7 +61,7 @@ def test_count_and_object_size() -> None:
         np.mean([one.instances.masks.sum((1, 2)).float().mean() for one in scenes(object_size=value)])
         for value in (0.3, 0.6)
     )
-    assert 2.5 < large / small < 4.5, "twice as long is four times the area, less what leaves the picture"
+    assert 2.5 < large / small < 4.5, "twice as long is four times the area, less what leaves the image"
 
 
 def ground_roughness(clutter: float) -> float:

@@ -1,4 +1,4 @@
-"""The built-in pictures must be about as hard as photographs, or they would flatter classical methods.
+"""The built-in images must be about as hard as photographs, or they would flatter classical methods.
 
 Measures with nothing learnt in them; the same rulers are laid on photographs, so that they are checked too.
 """
@@ -16,8 +16,8 @@ from skimage.segmentation import felzenszwalb
 
 from seglib.data.catalog import load
 from seglib.data.dataset import Instances, SegmentationDataset
-from seglib.data.scenes import CLASSES, Scenes
 from seglib.labels import VOID, shares
+from seglib.scenes import CLASSES, Scenes
 
 Sample = tuple[np.ndarray, np.ndarray, Instances]  # image (H, W, 3), not void (H, W), objects
 

@@ -1,15 +1,14 @@
-"""Pens and light of the built-in pictures, against sums done by hand."""
+"""Pens and light of the built-in images, against sums done by hand."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from seglib.data.dials import Dials
-from seglib.data.layout import arrange
-from seglib.data.light import Look, Scenery, crooked_cells, noise, overlap, render, shade, stamp, water
-from seglib.data.species import SPECIES
-from seglib.data.sprites import FINE, Canvas, bezier, ring
+from seglib.scenes import Dials, arrange
+from seglib.scenes.canvas import FINE, Canvas, bezier, ring
+from seglib.scenes.creatures import SPECIES
+from seglib.scenes.surfaces import Look, Scenery, crooked_cells, noise, overlap, render, shade, stamp, water
 
 LIGHT = np.array([-0.6, 0.0, 0.8], np.float32)
 LOOK = Look(np.array([[0.1] * 3, [0.5] * 3, [0.9] * 3]), rough=0, hover=0)
@@ -47,7 +46,7 @@ def test_a_disc_covers_its_area() -> None:
     assert cover.sum() == pytest.approx(np.pi * 20**2, rel=0.04)
 
 
-def test_windows_stay_inside_of_the_picture() -> None:
+def test_windows_stay_inside_of_the_image() -> None:
     image = np.zeros((3, 10, 20))
     assert overlap(image, -3, 8, 5) == ((slice(8, 10), slice(0, 2)), (slice(0, 2), slice(3, 5)))
     here, there = overlap(image, 50, -40, 5)

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglib.data import sources
+from seglib.data import download as sources
 from seglib.data.catalog import found, load
-from seglib.data.disk import DiskError
-from seglib.data.download import Remote
-from seglib.data.sources import BY_HAND, SOURCES, Source, install
+from seglib.data.download import BY_HAND, SOURCES, Remote, Source, install
+from seglib.files import DiskError
 
 
 def packed(files: dict[str, bytes]) -> bytes:

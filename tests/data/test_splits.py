@@ -1,9 +1,9 @@
-"""Divisions by name: the same everywhere, without overlap, stable when pictures are added."""
+"""Divisions by name: the same everywhere, without overlap, stable when images are added."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seglib.data.splits import SHARES, by_name
+from seglib.data.dataset import SHARES, by_name
 
 names = st.lists(st.text(min_size=1), unique=True)
 
@@ -19,15 +19,15 @@ def test_no_split_is_empty(some: list[str]) -> None:
     assert all(by_name(some).values())
 
 
-def test_adding_pictures_moves_none() -> None:
-    some = [f"picture {k}" for k in range(1000)]
+def test_adding_images_moves_none() -> None:
+    some = [f"image {k}" for k in range(1000)]
     before, after = by_name(some[:500]), by_name(some)
     for split in SHARES:
         assert set(before[split]) <= set(after[split])
 
 
 def test_shares_are_met_on_average() -> None:
-    division = by_name(f"picture {k}" for k in range(10_000))
+    division = by_name(f"image {k}" for k in range(10_000))
     for split, share in SHARES.items():
         assert abs(len(division[split]) / 10_000 - share) < 0.02  # 4 standard deviations
 

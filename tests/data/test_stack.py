@@ -1,4 +1,4 @@
-"""Stack: pictures of any size brought to one, nothing distorted, what is added is void."""
+"""Stack: images of any size brought to one, nothing distorted, what is added is void."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data import stack as stack_module
+from seglib.data import in_memory as stack_module
 from seglib.data.augment import GREY
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.scenes import Scenes
-from seglib.data.stack import common_size, fitted, resident, stack
-from seglib.evaluate import evaluate
+from seglib.data.in_memory import common_size, fitted, resident, stack
+from seglib.evaluate import Constant, evaluate
 from seglib.labels import VOID, Classes
-from seglib.profiles import pick_profile
-from seglib.segmenters import Constant
+from seglib.machine import pick_profile
+from seglib.scenes import Scenes
 from tests.training.nets import Squares
 
 
 class Sizes(SegmentationDataset):
-    """Pictures of these sizes, all of class 1."""
+    """Images of these sizes, all of class 1."""
 
     name, split, classes = "sizes", "train", Classes.of("background", "fish")
 
@@ -36,7 +35,7 @@ class Sizes(SegmentationDataset):
         return Image(torch.full((3, *size), 9, dtype=torch.uint8)), Mask(torch.ones(size, dtype=torch.uint8))
 
     def sample_id(self, index: int) -> str:
-        return f"picture{index}"
+        return f"image{index}"
 
 
 def test_a_stack_of_one_size_is_the_data_set_itself() -> None:
@@ -55,7 +54,7 @@ def test_other_sizes_lie_in_the_middle_of_void() -> None:
     assert wide.sum() == tall.sum() == 200 and square.all()
     assert wide[5:15].all() and tall[:, 5:15].all()
     assert (stacked.images[0][:, ~wide] == GREY).all() and (stacked.images[0][:, wide] == 9).all()
-    assert stacked.sample_id(1) == "picture1"
+    assert stacked.sample_id(1) == "image1"
 
 
 @given(
@@ -77,8 +76,8 @@ def test_the_size_where_nobody_says() -> None:
     assert common_size(Sizes((10, 20), (11, 20))) == pick_profile().size
 
 
-def test_no_pictures() -> None:
-    with pytest.raises(ValueError, match="sizes train has no pictures"):
+def test_no_images() -> None:
+    with pytest.raises(ValueError, match="sizes train has no images"):
         stack(Sizes())
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.datasets import VOCSegmentation
 
 from seglib.boxes import from_masks
-from seglib.data.voc import BORDER, NAMES, PAINT, Photo, Voc, voc_classes
+from seglib.data.photographs import BORDER, NAMES, PAINT, Photo, Voc, voc_classes
 from seglib.labels import VOID, to_color
 
 MASK = np.array([[0, 15, 15, 255], [0, 15, 12, 255], [0, 0, 12, 12]], np.uint8)
@@ -18,15 +18,15 @@ OBJECTS = np.array([[0, 1, 2, 255], [0, 1, 3, 255], [0, 0, 3, 3]], np.uint8)  # 
 
 
 def palette_png(path: Path, indices: np.ndarray) -> None:
-    picture = Image.fromarray(indices).convert("P")
-    picture.putpalette(imgviz.label_colormap().ravel().tolist())
+    image = Image.fromarray(indices).convert("P")
+    image.putpalette(imgviz.label_colormap().ravel().tolist())
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path)
+    image.save(path)
 
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A VOC 2012 tree with two pictures in each of two lists."""
+    """A VOC 2012 tree with two images in each of two lists."""
     root = tmp_path / "VOCdevkit" / "VOC2012"
     for k, stem in enumerate(["2007_000001", "2007_000002", "2007_000003", "2007_000004"]):
         palette_png(root / "SegmentationClass" / f"{stem}.png", MASK)

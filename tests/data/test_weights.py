@@ -9,12 +9,11 @@ import torch.nn.functional as F
 from sklearn.utils.class_weight import compute_class_weight
 from torch.testing import assert_close
 
-from seglib.data.balance import Counts
-from seglib.data.weights import effective_number, enet, inverse_frequency, median_frequency
+from seglib.data.balance import Counts, effective_number, enet, inverse_frequency, median_frequency
 from seglib.labels import Classes
 
 CLASSES = Classes.of("sea", "fish", "weed")
-# Three pictures of 100 pixels; the last column is void.
+# Three images of 100 pixels; the last column is void.
 PIXELS = torch.tensor([[80, 10, 0, 10], [90, 0, 0, 10], [40, 10, 50, 0]])
 COUNTS = Counts(CLASSES, PIXELS, torch.tensor([[0, 1, 0], [0, 0, 0], [0, 3, 1]]))
 
@@ -45,7 +44,7 @@ def test_median_frequency_with_the_usual_mistake_is_inverse_frequency():
     ratio = wrong.float() / inverse_frequency(COUNTS)
     assert_close(ratio, ratio[0].expand(3))
     ratio = median_frequency(COUNTS) / inverse_frequency(COUNTS)
-    assert (ratio / ratio[0]).min() < 0.5  # weed is in one picture, and large there: not raised
+    assert (ratio / ratio[0]).min() < 0.5  # weed is in one image, and large there: not raised
 
 
 def test_median_frequency_of_an_even_number_of_classes():
@@ -63,10 +62,10 @@ def test_enet_by_hand_and_its_bounds():
 
 
 def test_effective_number_by_hand():
-    # pictures: 3 sea, 2 fish, 1 weed; beta 1/2: effective numbers 1.75, 1.5, 1
+    # images: 3 sea, 2 fish, 1 weed; beta 1/2: effective numbers 1.75, 1.5, 1
     raw = torch.tensor([1 / 1.75, 1 / 1.5, 1.0])
     assert_close(effective_number(COUNTS, 0.5, "images"), raw / raw.mean())
-    # objects: 4 fish, 1 weed; sea has none and counts as one in each of 3 pictures
+    # objects: 4 fish, 1 weed; sea has none and counts as one in each of 3 images
     raw = torch.tensor([1 / 1.75, 1 / 1.875, 1.0])
     assert_close(effective_number(COUNTS, 0.5, "objects"), raw / raw.mean())
 
@@ -113,7 +112,7 @@ def test_only_the_ratios_of_weights_reach_the_loss():
     assert_close(F.cross_entropy(logits, mask, weights), F.cross_entropy(logits, mask, 7 * weights))
 
 
-def test_weights_do_nothing_for_a_picture_without_the_rare_class():
+def test_weights_do_nothing_for_a_image_without_the_rare_class():
     torch.manual_seed(0)
     logits, mask = torch.randn(1, 3, 4, 4), torch.zeros(1, 4, 4, dtype=torch.long)
     assert_close(F.cross_entropy(logits, mask, inverse_frequency(COUNTS)), F.cross_entropy(logits, mask))

@@ -20,7 +20,7 @@ MASK = RNG.integers(0, 3, (30, 40)).astype(np.uint8)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A sound folder: pictures a and b with masks, three classes."""
+    """A sound folder: images a and b with masks, three classes."""
     for split in ("train", "val"):
         for name, pixels in (("images", PIXELS), ("masks", MASK)):
             (tmp_path / name / split).mkdir(parents=True)
@@ -68,21 +68,21 @@ def test_files_that_break_off(folder: Path, which: str, kind: str, share: float)
     cut(path, share)
     message = complaint(folder)
     assert message.startswith(f"{path}: ")
-    assert any(words in message for words in ("is empty", "damaged", "not a picture"))
+    assert any(words in message for words in ("is empty", "damaged", "not an image"))
 
 
 @pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n" + b"\xff" * 50, b"%PDF-1.4", bytes(1000)])
-def test_files_that_are_no_pictures(folder: Path, content: bytes) -> None:
+def test_files_that_are_no_images(folder: Path, content: bytes) -> None:
     path = folder / "images" / "train" / "a.png"
     path.write_bytes(content)
     assert complaint(folder).startswith(f"{path}: ")
 
 
-def test_a_folder_called_like_a_picture(folder: Path) -> None:
+def test_a_folder_called_like_a_image(folder: Path) -> None:
     path = folder / "images" / "train" / "a.png"
     path.unlink()
     path.mkdir()
-    assert f"1 without a picture in {path.parent} (a)" in complaint(folder)
+    assert f"1 without an image in {path.parent} (a)" in complaint(folder)
 
 
 def test_a_mask_of_another_size(folder: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_mask_of_another_size(folder: Path) -> None:
     )
 
 
-def test_a_mask_of_a_picture_that_was_turned_the_other_way(folder: Path) -> None:
+def test_a_mask_of_a_image_that_was_turned_the_other_way(folder: Path) -> None:
     path = folder / "masks" / "train" / "b.png"
     Image.fromarray(MASK.T.copy()).save(path)
     assert f"{path}: the mask is 30x40" in complaint(folder)
@@ -147,7 +147,7 @@ def test_a_value_no_byte_can_hold(folder: Path, value: int) -> None:
     assert f"{path}: the mask holds the value {value}" in complaint(folder)
 
 
-def test_floating_point_pictures(folder: Path) -> None:
+def test_floating_point_images(folder: Path) -> None:
     (folder / "images" / "train" / "b.png").unlink()
     path = folder / "images" / "train" / "b.tif"
     Image.fromarray(RNG.random((30, 40)).astype(np.float32)).save(path)
@@ -161,7 +161,7 @@ def test_floating_point_masks(folder: Path) -> None:
     assert complaint(folder).startswith(f"{path}: a mask in mode F cannot be read")
 
 
-@pytest.mark.parametrize(("lost", "said"), [("images", "picture"), ("masks", "mask")])
+@pytest.mark.parametrize(("lost", "said"), [("images", "image"), ("masks", "mask")])
 def test_a_missing_partner(folder: Path, lost: str, said: str) -> None:
     (folder / lost / "train" / "b.png").unlink()
     assert f"1 without a {said} in {folder / lost / 'train'} (b)" in complaint(folder)
@@ -175,16 +175,16 @@ def test_many_missing_partners(folder: Path) -> None:
     )
 
 
-def test_two_pictures_of_one_stem(folder: Path) -> None:
+def test_two_images_of_one_stem(folder: Path) -> None:
     Image.new("L", (4, 3)).save(folder / "images" / "train" / "a.jpg")
     assert "a.jpg and a.png have the same stem" in complaint(folder)
 
 
 @pytest.mark.parametrize("emptied", ["images", "masks"])
-def test_an_empty_folder_of_pictures(folder: Path, emptied: str) -> None:
+def test_an_empty_folder_of_images(folder: Path, emptied: str) -> None:
     for path in (folder / emptied / "train").iterdir():
         path.unlink()
-    assert complaint(folder).startswith(f"{folder / emptied / 'train'}: no picture in this folder")
+    assert complaint(folder).startswith(f"{folder / emptied / 'train'}: no image in this folder")
 
 
 def test_nothing_known(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_nothing_known(tmp_path: Path) -> None:
 
 
 def test_a_read_only_disk_can_be_read() -> None:
-    """Nothing is written beside the pictures, so a read-only disk is as good as any."""
+    """Nothing is written beside the images, so a read-only disk is as good as any."""
     folder = Path(tempfile.mkdtemp(prefix="seglib-read-only-"))
     for name, pixels in (("images", PIXELS), ("masks", MASK)):
         (folder / name).mkdir()
@@ -234,7 +234,7 @@ def test_a_read_only_disk_can_be_read() -> None:
 
 @pytest.fixture
 def coco(tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Write a COCO folder of two pictures after `change` was done to what the file says."""
+    """Write a COCO folder of two images after `change` was done to what the file says."""
 
     def write(change: Callable[[dict], object] = lambda said: None) -> Path:
         (tmp_path / "images").mkdir()
@@ -311,12 +311,12 @@ LIES: dict[str, tuple[Callable[[dict], object], str]] = {
     ),
     "short runs": (
         lambda said: said["annotations"][1].update(segmentation={"size": [30, 40], "counts": [5]}),
-        "annotation 6: its run lengths add up to 5 pixels, the picture has 1200",
+        "annotation 6: its run lengths add up to 5 pixels, the image has 1200",
     ),
     "no categories": (lambda said: said.pop("categories"), 'no list "categories"'),
     "no images": (
         lambda said: said.update(images=[], annotations=[]),
-        "there is no picture in the split 'train'",
+        "there is no image in the split 'train'",
     ),
     "twice the same name": (lambda said: said["categories"].append({"id": 10, "name": "cat"}), "'cat'"),
     "entry of another kind": (lambda said: said["images"].append("a.png"), "images[2] is not an object"),
@@ -349,4 +349,4 @@ def test_json_that_breaks_off(coco: Callable[..., Path], content: bytes) -> None
 def test_an_image_folder_that_is_missing(coco: Callable[..., Path]) -> None:
     folder = coco()
     shutil.rmtree(folder / "images")
-    assert "2 of its pictures are not in" in complaint(folder)
+    assert "2 of its images are not in" in complaint(folder)

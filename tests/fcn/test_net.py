@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from seglib import backbones
 from seglib.backbones import Backbone
-from seglib.data.scenes import CLASSES, Scenes
 from seglib.fcn import FCN, UNet
 from seglib.losses import cross_entropy
+from seglib.scenes import CLASSES, Scenes
 
 SIDES = st.integers(1, 100)
 
 
-def pictures(count: int, *size: int) -> Tensor:
+def photos(count: int, *size: int) -> Tensor:
     return torch.randint(
         0, 256, (count, 3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )
@@ -51,8 +51,8 @@ def example(name: str, kind: str) -> nn.Module:
 )
 @given(height=SIDES, width=SIDES)
 @settings(max_examples=15, deadline=None)
-def test_the_scores_have_the_pictures_size(name: str, kind: str, height: int, width: int) -> None:
-    scores = example(name, kind)(pictures(1, height, width))
+def test_the_scores_have_the_images_size(name: str, kind: str, height: int, width: int) -> None:
+    scores = example(name, kind)(photos(1, height, width))
     assert scores.shape == (1, 3, height, width)
     assert scores.isfinite().all()
 
@@ -61,11 +61,11 @@ def test_the_scores_have_the_pictures_size(name: str, kind: str, height: int, wi
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 64), (47, 50)])
 def test_and_those_of_a_centred_net_too(size: tuple[int, int]) -> None:
     for net in (FCN(pooling_net(), 3, stride=8), UNet(pooling_net(), 3, widths=(4, 4, 4, 4))):
-        assert net.eval()(pictures(1, *size)).shape == (1, 3, *size)
+        assert net.eval()(photos(1, *size)).shape == (1, 3, *size)
 
 
 def pooling_net(centred: bool = True) -> Backbone:
-    """Only looks at the picture smaller and smaller: as means of 2 x 2 pixels, or as every second pixel."""
+    """Only looks at the image smaller and smaller: as means of 2 x 2 pixels, or as every second pixel."""
     step = (lambda: nn.AvgPool2d(2, ceil_mode=True)) if centred else (lambda: nn.MaxPool2d(1, stride=2))
     stages = [step() for _ in range(5)]
     return Backbone("eye", stages=stages, channels=(3,) * 5, mean=(0,) * 3, std=(1,) * 3, centred=centred)
@@ -74,7 +74,7 @@ def pooling_net(centred: bool = True) -> Backbone:
 @torch.no_grad()
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("stride", [32, 16, 8])
-def test_scores_lie_where_the_picture_is(stride: int, centred: bool) -> None:
+def test_scores_lie_where_the_image_is(stride: int, centred: bool) -> None:
     """A slope, seen through the coarsest map or the finest, comes back as the same slope, unmoved."""
     side = 128 if centred else 129
     slope = torch.arange(side).float().expand(1, 3, side, side)
@@ -91,12 +91,12 @@ def test_scores_lie_where_the_picture_is(stride: int, centred: bool) -> None:
 @pytest.mark.parametrize("stride", [32, 16, 8])
 def test_at_first_no_class_is_preferred(stride: int) -> None:
     net = FCN(backbones.load("small"), 5, stride=stride).eval()
-    assert (net(pictures(1, 40, 40)) == 0).all()
+    assert (net(photos(1, 40, 40)) == 0).all()
 
 
 @torch.no_grad()
 def test_a_new_skip_changes_nothing_at_first() -> None:
-    net, images = trained(FCN(backbones.load("small"), 3)), pictures(2, 70, 50)
+    net, images = trained(FCN(backbones.load("small"), 3)), photos(2, 70, 50)
     coarse = net(images)
     torch.testing.assert_close(net.add_skip()(images), coarse, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(net.add_skip()(images), coarse, atol=1e-5, rtol=1e-5)
@@ -112,7 +112,7 @@ def test_staged_and_at_once_are_the_same_net() -> None:
     assert staged.settings == at_once.settings
     at_once.load_state_dict(staged.state_dict())
     with torch.no_grad():
-        images = pictures(1, 40, 40)
+        images = photos(1, 40, 40)
         assert torch.equal(staged.eval()(images), at_once.eval()(images))
 
 
@@ -133,7 +133,7 @@ def test_frozen_only_the_head_learns(kind: type) -> None:
     before = {key: value.clone() for key, value in net.state_dict().items()}
     learning = [weight for weight in net.parameters() if weight.requires_grad]
     optimiser = torch.optim.SGD(learning, lr=0.1)
-    cross_entropy(net(pictures(2, 40, 40)), torch.zeros(2, 40, 40, dtype=torch.uint8)).backward()
+    cross_entropy(net(photos(2, 40, 40)), torch.zeros(2, 40, 40, dtype=torch.uint8)).backward()
     optimiser.step()
     changed = {
         key.split(".")[0] for key, value in net.state_dict().items() if not torch.equal(before[key], value)
@@ -145,7 +145,7 @@ def test_frozen_only_the_head_learns(kind: type) -> None:
 def test_thawed_everything_learns_after_the_first_step() -> None:
     net = FCN(backbones.load("small"), 3, stride=8).train()
     optimiser = torch.optim.SGD([weight for weight in net.parameters() if weight.requires_grad], lr=0.1)
-    images, masks = pictures(2, 64, 64), torch.randint(0, 3, (2, 64, 64))
+    images, masks = photos(2, 64, 64), torch.randint(0, 3, (2, 64, 64))
     for _ in range(2):
         optimiser.zero_grad()
         cross_entropy(net(images), masks).backward()
@@ -192,7 +192,7 @@ def test_bad_arguments_get_one_sentence(arguments: dict[str, int], said: str) ->
         FCN(backbones.load("small"), **arguments)
 
 
-def test_bad_pictures_get_one_sentence() -> None:
+def test_bad_images_get_one_sentence() -> None:
     with pytest.raises(ValueError, match=r"not \(1, 1, 8, 8\)"):
         FCN(backbones.load("small"), 2)(torch.zeros(1, 1, 8, 8))
     with pytest.raises(ValueError, match=r"not \(3, 8, 8\)"):

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seglib import backbones, tensor_files
-from seglib.data.scenes import CLASSES, Scenes
+from seglib import backbones
+from seglib import files as tensor_files
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter, UNet
+from seglib.files import TensorFileError
 from seglib.labels import Classes
-from seglib.tensor_files import TensorFileError
+from seglib.scenes import CLASSES, Scenes
 
 TWO = Classes(("background", "fish"), ((0, 0, 0), (9, 8, 7)), void_color=(1, 2, 3))
 
@@ -38,7 +39,7 @@ class Own(nn.Module):
         return self.layer(images / 255)
 
 
-def picture(*size: int) -> Tensor:
+def image(*size: int) -> Tensor:
     return torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
@@ -52,16 +53,16 @@ def test_the_judge_takes_it() -> None:
 def test_the_mask_is_the_best_score_and_the_mode_stays(size: tuple[int, int]) -> None:
     net = fcn().train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    mask = FCNSegmenter(net, TWO).predict(picture(*size))
+    mask = FCNSegmenter(net, TWO).predict(image(*size))
     assert net.training and mask.shape == size and mask.dtype == torch.int64
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
     with torch.no_grad():
-        assert torch.equal(mask, net.eval()(picture(*size)[None])[0].argmax(0))
+        assert torch.equal(mask, net.eval()(image(*size)[None])[0].argmax(0))
 
 
 def test_a_frozen_backbone_stays_frozen() -> None:
     net = fcn().freeze().train()
-    FCNSegmenter(net, TWO).predict(picture(8, 8))
+    FCNSegmenter(net, TWO).predict(image(8, 8))
     assert net.training and not net.backbone.training
 
 
@@ -81,7 +82,7 @@ def test_loaded_it_predicts_the_same(net: nn.Module, name: str, tmp_path: Path) 
     assert loaded.name == name and loaded.classes == TWO and not loaded.net.training
     assert type(loaded.net) is type(net) and loaded.net.settings == net.settings
     with torch.no_grad():
-        images = picture(50, 33)[None]
+        images = image(50, 33)[None]
         assert torch.equal(loaded.net(images), net.eval()(images))
 
 
@@ -89,7 +90,7 @@ def test_a_net_of_ones_own_is_handed_in(tmp_path: Path) -> None:
     saved, path = FCNSegmenter(Own(), TWO), tmp_path / "own.pt"
     saved.save(path)
     loaded = FCNSegmenter.load(path, net=Own())
-    assert loaded.name == "Own" and torch.equal(loaded.predict(picture(5, 6)), saved.predict(picture(5, 6)))
+    assert loaded.name == "Own" and torch.equal(loaded.predict(image(5, 6)), saved.predict(image(5, 6)))
     with pytest.raises(TensorFileError, match=r"own.pt is of a net of your own, Own; give one like it"):
         FCNSegmenter.load(path)
 
@@ -104,7 +105,7 @@ def test_a_net_of_ones_own_is_handed_in(tmp_path: Path) -> None:
         (torch.zeros(3, 0, 4, dtype=torch.uint8), r"have no pixels"),
     ],
 )
-def test_bad_pictures_get_one_sentence(image: Tensor, said: str) -> None:
+def test_bad_images_get_one_sentence(image: Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         FCNSegmenter(fcn(), TWO).predict(image)
 
@@ -115,7 +116,7 @@ def test_another_number_of_classes_gets_one_sentence() -> None:
     ):
         FCNSegmenter(fcn(), Classes.of("a", "b", "c"))
     with pytest.raises(ValueError, match="the net scores 5 classes, but there are 2 names"):
-        FCNSegmenter(Own(5), TWO).predict(picture(4, 4))
+        FCNSegmenter(Own(5), TWO).predict(image(4, 4))
 
 
 def test_a_file_of_another_net_gets_one_sentence(tmp_path: Path) -> None:
@@ -184,9 +185,7 @@ def test_how_much_it_enlarges_is_saved_and_must_be_above_0(tmp_path: Path) -> No
     FCNSegmenter(fcn(), TWO, enlarge=1.5).save(tmp_path / "net.pt")
     again = FCNSegmenter.load(tmp_path / "net.pt")
     assert again.enlarge == 1.5
-    assert again.predict(picture(20, 30)).equal(
-        FCNSegmenter(fcn(), TWO, enlarge=1.5).predict(picture(20, 30))
-    )
+    assert again.predict(image(20, 30)).equal(FCNSegmenter(fcn(), TWO, enlarge=1.5).predict(image(20, 30)))
     with pytest.raises(ValueError, match="above 0; got 0"):
         FCNSegmenter(fcn(), TWO, enlarge=0)
 
@@ -195,7 +194,7 @@ def test_afterwards_each_part_is_in_the_mode_it_was_in() -> None:
     net = fcn().train()
     net.backbone.eval()
     before = [module.training for module in net.modules()]
-    FCNSegmenter(net, TWO).predict(picture(20, 30))
+    FCNSegmenter(net, TWO).predict(image(20, 30))
     assert [module.training for module in net.modules()] == before and len(set(before)) == 2
 
 
@@ -213,18 +212,18 @@ class Gives(nn.Module):
 @pytest.mark.parametrize("enlarge", [1.0, 2.0])
 @pytest.mark.parametrize(
     ("what", "said"),
-    [(torch.zeros(1, 2, 5, 5), r"gives \(1, 2, 5, 5\) for pictures \(1, 3, "),
-     (torch.zeros(20, 30), r"gives \(20, 30\) for pictures"),
-     ({"out": torch.zeros(1, 2, 20, 30)}, r"gives a dict for pictures .* scores \(N, K, H, W\)")],
+    [(torch.zeros(1, 2, 5, 5), r"gives \(1, 2, 5, 5\) for images \(1, 3, "),
+     (torch.zeros(20, 30), r"gives \(20, 30\) for images"),
+     ({"out": torch.zeros(1, 2, 20, 30)}, r"gives a dict for images .* scores \(N, K, H, W\)")],
 )  # fmt: skip
 def test_what_is_no_score_for_every_pixel_gets_one_sentence(what: object, said: str, enlarge: float) -> None:
     with pytest.raises(ValueError, match=said):
-        FCNSegmenter(Gives(what), TWO, enlarge=enlarge).predict(picture(20, 30))
+        FCNSegmenter(Gives(what), TWO, enlarge=enlarge).predict(image(20, 30))
 
 
 def test_no_pixels_and_no_end_of_enlarging_get_one_sentence() -> None:
     with pytest.raises(ValueError, match="have no pixels"):
-        FCNSegmenter(fcn(), TWO, enlarge=2).predict(picture(0, 4))
+        FCNSegmenter(fcn(), TWO, enlarge=2).predict(image(0, 4))
     with pytest.raises(ValueError, match="above 0; got inf"):
         FCNSegmenter(fcn(), TWO, enlarge=float("inf"))
 

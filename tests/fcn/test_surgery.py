@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from seglib import backbones
 from seglib.fcn import as_convolution, convolutionalise
-from seglib.fcn.hidden import hidden_layers
+from seglib.fcn.surgery import hidden_layers
 
 torch.manual_seed(0)
 
 
 def vgg_like(*, padding: int = 1) -> nn.Sequential:
-    """Convolutions, pooling, adaptive pooling, two hidden layers: VGG in small, for pictures of 32 x 32."""
+    """Convolutions, pooling, adaptive pooling, two hidden layers: VGG in small, for images of 32 x 32."""
     features = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=padding), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3, padding=padding),
         nn.BatchNorm2d(16), nn.ReLU(inplace=True), nn.MaxPool2d(2),
@@ -124,7 +124,7 @@ class Whole(nn.Module):
         ),
         (nn.Sequential(nn.Conv2d(1, 2, 3)), r"Conv2d cannot take a map \(1, 3, 32, 32\); is input_size"),
         (backbones.load("small"), r"Backbone gives dict, which is no map"),
-        (nn.Sequential(nn.AdaptiveMaxPool2d(1)), "AdaptiveMaxPool2d gives the same size for any picture"),
+        (nn.Sequential(nn.AdaptiveMaxPool2d(1)), "AdaptiveMaxPool2d gives the same size for any image"),
         (nn.Sequential(nn.AdaptiveAvgPool2d(5)), "cannot cut 32 x 32 into 5 x 5 equal parts"),
     ],
 )
@@ -138,7 +138,7 @@ def test_a_size_without_channels_gets_one_sentence() -> None:
         convolutionalise(vgg_like(), (32, 32))
 
 
-def test_a_smaller_picture_gets_one_sentence() -> None:
+def test_a_smaller_image_gets_one_sentence() -> None:
     net = convolutionalise(vgg_like(), (3, 32, 32))
     with pytest.raises(ValueError, match=r"31 x 40 is smaller than the 32 x 32 .* enlarge or pad it"):
         net(torch.zeros(1, 3, 31, 40))

@@ -56,7 +56,7 @@ def test_the_source_keeps_the_rules(source):
 
 
 @notebooks
-def test_it_is_small_valid_and_without_pictures_or_widgets(name):
+def test_it_is_small_valid_and_without_images_or_widgets(name):
     notebook = read(name)
     nbformat.validate(notebook)
     assert (ROOT / "notebooks" / name).stat().st_size <= build.LARGEST

@@ -7,7 +7,7 @@ import torch
 
 from seglib.boxes import from_mask
 from seglib.course.content.checks00 import paint, reddish
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 
 SOURCE = (Path(__file__).parents[2] / "notebooks/source/00_start.py").read_text(encoding="utf-8")
 

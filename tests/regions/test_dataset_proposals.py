@@ -8,15 +8,15 @@ from pathlib import Path
 import joblib
 import pytest
 
-from seglib.data.scenes import Scenes
 from seglib.regions import FAST, Strategy, dataset_proposals, propose, propose_all
+from seglib.scenes import Scenes
 
 FEW = (Strategy("lab", 40),)
 
 
 @pytest.fixture
 def calls(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """An entry for every picture that is searched."""
+    """An entry for every image that is searched."""
     made: list[int] = []
 
     def counting(*given: object, **named: object) -> object:
@@ -78,7 +78,7 @@ def test_what_is_gone_or_damaged_is_made_again(calls: list[int], home: Path) -> 
 def test_it_is_a_sequence(home: Path) -> None:
     found = propose_all(scenes(2), 10, strategies=FEW)
     assert found[-1].members.equal(found[1].members) and len(found[:1]) == 1
-    with pytest.raises(IndexError, match="there is no picture 2; there are 2"):
+    with pytest.raises(IndexError, match="there is no image 2; there are 2"):
         found[2]
     assert len(propose_all(scenes(0), strategies=FAST)) == 0
 

@@ -19,13 +19,13 @@ def small(seed: int = 0) -> Backbone:
     return backbones.load("small", pretrained=False)
 
 
-def picture(height: int = 24, width: int = 32) -> Tensor:
+def image(height: int = 24, width: int = 32) -> Tensor:
     rng = torch.Generator().manual_seed(0)
     return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=rng)
 
 
 def some_regions() -> Proposals:
-    """Six quarters and halves of a picture of 24 x 32."""
+    """Six quarters and halves of an image of 24 x 32."""
     labels = (torch.arange(24)[:, None] // 12 * 2 + torch.arange(32) // 16).long()
     members = [[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1], [1, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]
     return Proposals(labels, torch.tensor(members).bool(), torch.zeros(6))
@@ -33,18 +33,18 @@ def some_regions() -> Proposals:
 
 def test_a_feature_is_what_the_net_says_of_the_crop() -> None:
     features, regions = RegionFeatures(small(), size=32), some_regions()
-    full, alone = features.crops(picture(), regions)
+    full, alone = features.crops(image(), regions)
     with torch.inference_mode():
         net = layers(small().eval())
-        assert torch.allclose(features.extract(picture(), regions, "full"), net(full), atol=1e-4)
-        assert torch.allclose(features.extract(picture(), regions, "foreground"), net(alone), atol=1e-4)
+        assert torch.allclose(features.extract(image(), regions, "full"), net(full), atol=1e-4)
+        assert torch.allclose(features.extract(image(), regions, "foreground"), net(alone), atol=1e-4)
 
 
 def test_joined_is_full_then_foreground() -> None:
     features, regions = RegionFeatures(small(), size=32), some_regions()
-    full, alone, both = (features.extract(picture(), regions, kind) for kind in module.KINDS)
+    full, alone, both = (features.extract(image(), regions, kind) for kind in module.KINDS)
     assert torch.equal(both, torch.cat([full, alone], dim=1)) and both.dtype == torch.float32
-    # a quarter fills its box; the two quarters of region 3 share the box of the whole picture, region 0
+    # a quarter fills its box; the two quarters of region 3 share the box of the whole image, region 0
     assert torch.allclose(full[0], full[3]) and not torch.allclose(alone[0], alone[3])
 
 
@@ -53,27 +53,27 @@ def test_a_foreground_net_of_its_own_sees_only_foregrounds() -> None:
     both = RegionFeatures(one, foreground=two, size=32)
     regions = some_regions()
     assert torch.equal(
-        both.extract(picture(), regions, "full"),
-        RegionFeatures(one, size=32).extract(picture(), regions, "full"),
+        both.extract(image(), regions, "full"),
+        RegionFeatures(one, size=32).extract(image(), regions, "full"),
     )
     assert torch.equal(
-        both.extract(picture(), regions, "foreground"),
-        RegionFeatures(two, size=32).extract(picture(), regions, "foreground"),
+        both.extract(image(), regions, "foreground"),
+        RegionFeatures(two, size=32).extract(image(), regions, "foreground"),
     )
 
 
 def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     features, regions = RegionFeatures(small(), size=32), some_regions()
-    at_once = features.extract(picture(), regions)
+    at_once = features.extract(image(), regions)
     monkeypatch.setattr(module, "BATCH", 2)
-    assert torch.allclose(features.extract(picture(), regions), at_once, atol=1e-5)
+    assert torch.allclose(features.extract(image(), regions), at_once, atol=1e-5)
 
 
 def test_no_regions_give_no_rows() -> None:
     nothing = Proposals(torch.zeros(4, 4).long(), torch.zeros(0, 1).bool(), torch.zeros(0))
     features = RegionFeatures(small(), size=32)
-    width = features.extract(picture(), some_regions()).shape[1]
-    assert features.extract(picture(4, 4), nothing).shape == (0, width)
+    width = features.extract(image(), some_regions()).shape[1]
+    assert features.extract(image(4, 4), nothing).shape == (0, width)
 
 
 def test_boxes_that_are_nearly_the_same_share_a_look() -> None:
@@ -84,16 +84,16 @@ def test_boxes_that_are_nearly_the_same_share_a_look() -> None:
 
 def test_the_net_that_was_handed_in_stays_as_it_was() -> None:
     net = small().train()
-    RegionFeatures(net, size=32).extract(picture(), some_regions())
+    RegionFeatures(net, size=32).extract(image(), some_regions())
     assert net.training
 
 
 def test_lite0_gives_the_layer_before_its_classifier() -> None:
     regions = some_regions().subset([0])
     features = RegionFeatures(size=64)
-    rows = features.extract(picture(), regions)
+    rows = features.extract(image(), regions)
     assert rows.shape == (1, 2 * 1280)
-    full, _ = features.crops(picture(), regions)
+    full, _ = features.crops(image(), regions)
     with torch.inference_mode():
         logits = backbones.load("lite0").classify(full)
         last = features.backbone.classifier[-1]  # type: ignore[index]
@@ -102,7 +102,7 @@ def test_lite0_gives_the_layer_before_its_classifier() -> None:
 
 def test_seconds_are_counted_by_stage() -> None:
     stages = Stages()
-    RegionFeatures(small(), size=32).extract(picture(), some_regions(), stages=stages)
+    RegionFeatures(small(), size=32).extract(image(), some_regions(), stages=stages)
     assert stages.seconds["crops"] > 0 and stages.seconds["net"] > 0 and stages.seconds["svm"] == 0
 
 
@@ -116,4 +116,4 @@ def test_a_name_changes_with_the_weights_and_the_crops() -> None:
 
 def test_an_unknown_kind_is_said() -> None:
     with pytest.raises(ValueError, match="'both' do not exist; they are full, foreground, joined"):
-        RegionFeatures(small(), size=32).extract(picture(), some_regions(), "both")  # type: ignore[arg-type]
+        RegionFeatures(small(), size=32).extract(image(), some_regions(), "both")  # type: ignore[arg-type]

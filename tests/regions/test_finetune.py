@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from seglib import backbones
-from seglib.data.scenes import Scenes
 from seglib.regions.examples import Looker
 from seglib.regions.features import RegionFeatures
 from seglib.regions.finetune import _batch, finetune
+from seglib.scenes import Scenes
 
 
 def looker() -> Looker:
@@ -21,12 +21,12 @@ SCENES = Scenes(6, size=(64, 64))
 
 
 def test_a_batch_has_objects_and_others_on_the_mean_colour() -> None:
-    pictures, truth = _batch(looker(), SCENES, torch.Generator().manual_seed(0))
-    assert pictures.shape[1:] == (3, 32, 32) and len(pictures) == len(truth) <= 32
+    images, truth = _batch(looker(), SCENES, torch.Generator().manual_seed(0))
+    assert images.shape[1:] == (3, 32, 32) and len(images) == len(truth) <= 32
     background = len(SCENES.classes)
     assert 0 < int((truth != background).sum()) <= 8 and int((truth == background).sum()) > 8
     fill = torch.tensor(looker().features.fill)
-    assert (pictures[:, :, 0, 0] == fill).all(dim=1).float().mean() > 0.5  # context
+    assert (images[:, :, 0, 0] == fill).all(dim=1).float().mean() > 0.5  # context
 
 
 def test_a_copy_learns_and_the_same_seed_learns_the_same() -> None:
@@ -39,6 +39,6 @@ def test_a_copy_learns_and_the_same_seed_learns_the_same() -> None:
     assert not one.training
 
 
-def test_no_pictures_are_said() -> None:
-    with pytest.raises(ValueError, match="scenes train has no pictures"):
+def test_no_images_are_said() -> None:
+    with pytest.raises(ValueError, match="scenes train has no images"):
         finetune(looker(), SCENES.subset([]))

@@ -13,7 +13,6 @@ from scipy.ndimage import label
 from skimage.color import rgb2hsv, rgb2lab
 from torch import Tensor
 
-from seglib.data.scenes import Scenes
 from seglib.regions import hierarchy, superpixels
 from seglib.regions.colours import Space, checked, in_space
 from seglib.regions.descriptions import binned, describe, steps
@@ -21,6 +20,7 @@ from seglib.regions.grouping import CUES, Regions, group, merge, similarity
 from seglib.regions.hierarchy import hierarchies
 from seglib.regions.strategies import Strategy
 from seglib.regions.superpixels import Maker, renumbered
+from seglib.scenes import Scenes
 
 
 def scene(seed: int = 0) -> Tensor:
@@ -111,7 +111,7 @@ def _most_similar(regions: Regions) -> float:
 
 
 @pytest.mark.parametrize("cues", [CUES, ("size",), ("colour",), ("texture", "fill")])
-def test_the_tree_ends_with_the_whole_picture(cues: tuple) -> None:
+def test_the_tree_ends_with_the_whole_image(cues: tuple) -> None:
     tree = hierarchy(scene(), cues=cues, scale=40)
     count = int(tree.labels.max()) + 1
     assert len(tree) == 2 * count - 1
@@ -159,7 +159,7 @@ def test_colours_are_those_of_scikit_image() -> None:
         in_space(image, "cmyk")  # type: ignore[arg-type]
 
 
-def test_steps_point_where_the_picture_gets_brighter() -> None:
+def test_steps_point_where_the_image_gets_brighter() -> None:
     ramp = np.broadcast_to(np.arange(9, dtype=np.float32)[None, :, None] / 10, (9, 9, 1))
     found = steps(np.ascontiguousarray(ramp))[4, 4]
     assert found == pytest.approx([0.1, 0.0707, 0, 0, 0, 0, 0, 0.0707], abs=1e-3)
@@ -201,14 +201,14 @@ def test_superpixels_are_numbered_without_gaps_and_larger_with_the_scale(by: Mak
 
 @pytest.mark.parametrize(("size", "count"), [((1, 1), 1), ((1, 40), 2), ((40, 1), 2), ((2, 2), 1)])
 @pytest.mark.parametrize("by", ["scikit-image", "opencv"])
-def test_pictures_of_one_row_or_pixel(size: tuple[int, int], count: int, by: Maker) -> None:
+def test_images_of_one_row_or_pixel(size: tuple[int, int], count: int, by: Maker) -> None:
     image = torch.zeros(3, *size, dtype=torch.uint8)
     image[:, size[0] // 2 :, size[1] // 2 :] = 255 if max(size) > 2 else 0
     labels = superpixels(image, scale=10, by=by)
     assert labels.shape == size and int(labels.max()) + 1 == count
 
 
-def test_what_is_no_picture_is_said() -> None:
+def test_what_is_no_image_is_said() -> None:
     grey = torch.arange(12, dtype=torch.uint8).reshape(3, 4)
     assert checked(grey).shape == checked(grey[None]).shape == (3, 3, 4)
     with pytest.raises(ValueError, match=r"uint8, 0..255, not \(3, 4, 4\) torch.float32; where it is float"):

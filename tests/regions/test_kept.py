@@ -13,11 +13,11 @@ from torch import Tensor
 
 import seglib
 from seglib import backbones
-from seglib.data.scenes import Scenes
 from seglib.regions import kept, propose_all
 from seglib.regions.examples import Looker
 from seglib.regions.features import Kind, RegionFeatures
 from seglib.regions.proposals import Proposals
+from seglib.scenes import Scenes
 
 REGIONS = Proposals(torch.tensor([[0, 1]] * 2), torch.tensor([[1, 1], [0, 1]]).bool(), torch.zeros(2))
 
@@ -42,7 +42,7 @@ def counting() -> Counting:
     return Counting(backbones.load("small", pretrained=False), size=32)
 
 
-def picture(value: int = 0) -> Tensor:
+def image(value: int = 0) -> Tensor:
     return torch.full((3, 2, 2), value, dtype=torch.uint8)
 
 
@@ -52,33 +52,33 @@ def files(home: Path) -> list[Path]:
 
 def test_what_is_read_is_what_was_said_to_eleven_bits(home: Path) -> None:
     features = small()
-    rows = kept.read(kept.kept(features, picture(), REGIONS))
-    assert torch.allclose(rows, features.extract(picture(), REGIONS), rtol=2**-10, atol=1e-6)
+    rows = kept.read(kept.kept(features, image(), REGIONS))
+    assert torch.allclose(rows, features.extract(image(), REGIONS), rtol=2**-10, atol=1e-6)
 
 
 def test_joined_serves_full_and_foreground(home: Path) -> None:
     features = counting()
-    kept.kept(features, picture(), REGIONS)
+    kept.kept(features, image(), REGIONS)
     for kind in ("full", "foreground", "joined"):
-        kept.kept(features, picture(), REGIONS, kind)  # type: ignore[arg-type]
+        kept.kept(features, image(), REGIONS, kind)  # type: ignore[arg-type]
     assert features.asked == 2 and len(files(home)) == 2
 
 
-def test_another_picture_region_net_or_size_is_another_file(home: Path) -> None:
+def test_another_image_region_net_or_size_is_another_file(home: Path) -> None:
     kind: Kind = "full"
-    kept.kept(small(), picture(), REGIONS, kind)
-    kept.kept(small(), picture(1), REGIONS, kind)
-    kept.kept(small(), picture(), REGIONS.subset([1]), kind)
-    kept.kept(small(1), picture(), REGIONS, kind)
+    kept.kept(small(), image(), REGIONS, kind)
+    kept.kept(small(), image(1), REGIONS, kind)
+    kept.kept(small(), image(), REGIONS.subset([1]), kind)
+    kept.kept(small(1), image(), REGIONS, kind)
     assert len(files(home)) == 4
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"x"), lambda file: file.unlink()])
 def test_a_damaged_or_missing_file_is_made_again(home: Path, damage: object) -> None:
     features = counting()
-    before = kept.read(kept.kept(features, picture(), REGIONS, "full"))
+    before = kept.read(kept.kept(features, image(), REGIONS, "full"))
     damage(files(home)[0])  # type: ignore[operator]
-    assert torch.equal(kept.read(kept.kept(features, picture(), REGIONS, "full")), before)
+    assert torch.equal(kept.read(kept.kept(features, image(), REGIONS, "full")), before)
     assert features.asked == 2
 
 
@@ -90,8 +90,8 @@ def test_proposals_are_made_once(home: Path) -> None:
         return REGIONS
 
     for _ in range(2):
-        assert torch.equal(kept.proposals(picture(), "settings", make).members, REGIONS.members)
-    kept.proposals(picture(), "other settings", make)
+        assert torch.equal(kept.proposals(image(), "settings", make).members, REGIONS.members)
+    kept.proposals(image(), "other settings", make)
     assert len(made) == 2
 
 
@@ -118,7 +118,7 @@ def test_the_key_knows_all_code_behind_proposals_and_features() -> None:
 
 
 class Dying(RegionFeatures):
-    """Kills its process in the second picture: each asks the net four times, and this is the sixth."""
+    """Kills its process in the second image: each asks the net four times, and this is the sixth."""
 
     asked = 0
 
@@ -143,7 +143,7 @@ def test_killed_half_way_it_goes_on(home: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     done = {path: path.stat().st_mtime_ns for path in files(home)}
     assert len(done) == 5 + 2
-    assert Looker(small(), number=30).prepare(scenes, jobs=1).pictures == 3
+    assert Looker(small(), number=30).prepare(scenes, jobs=1).images == 3
     assert all(path.stat().st_mtime_ns == when for path, when in done.items()), "made twice"
     assert len(files(home)) == 5 * 3  # proposals, and two pathways for them and for the true regions
 

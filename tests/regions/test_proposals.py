@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from seglib import boxes
+from seglib.files import TensorFileError, write
 from seglib.regions import Proposals
-from seglib.tensor_files import TensorFileError, write
 
 LABELS = torch.tensor([[0, 0, 1, 1], [0, 2, 2, 1], [3, 3, 2, 2]])
 MEMBERS = torch.tensor([[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1]]).bool()

@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib import backbones, tensor_files
+from seglib import backbones
+from seglib import files as tensor_files
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import evaluate
+from seglib.files import TensorFileError
 from seglib.labels import Classes
 from seglib.regions import saved
 from seglib.regions.examples import resized
@@ -24,7 +26,6 @@ from seglib.regions.features import RegionFeatures
 from seglib.regions.segmenter import RegionSegmenter
 from seglib.regions.stages import Stages
 from seglib.regions.strategies import FILL, Strategy
-from seglib.tensor_files import TensorFileError
 
 COLOURS = torch.tensor([[90, 90, 90], [250, 30, 30], [30, 30, 250]], dtype=torch.uint8)
 THREE = Classes.of("background", "red", "blue")
@@ -143,7 +144,7 @@ def test_a_file_keeps_the_strategies_and_an_older_one_knows_no_maker(tmp_path: P
     assert saved.unpack(content, tmp_path)[0].strategies == (Strategy("rgb", 40, FILL), asked[1])
 
 
-def test_a_larger_picture_is_looked_at_smaller_and_answered_in_its_size(fitted: RegionSegmenter) -> None:
+def test_a_larger_image_is_looked_at_smaller_and_answered_in_its_size(fitted: RegionSegmenter) -> None:
     image = Squares(1, "test")[0][0]
     large = torch.nn.functional.interpolate(image[None].float(), scale_factor=8)[0].byte()
     proposals, _ = fitted.score(large)
@@ -153,20 +154,20 @@ def test_a_larger_picture_is_looked_at_smaller_and_answered_in_its_size(fitted: 
     assert torch.equal(pred, resized(small, (384, 448)))
 
 
-def test_seconds_by_stage_are_of_one_picture(fitted: RegionSegmenter) -> None:
+def test_seconds_by_stage_are_of_one_image(fitted: RegionSegmenter) -> None:
     fitted.predict(Squares(1)[0][0])
     assert list(fitted.seconds_by_stage) == ["proposals", "crops", "net", "svm", "paste"]
-    total = sum(fitted.seconds_by_stage.values()) * fitted.stages.pictures
+    total = sum(fitted.seconds_by_stage.values()) * fitted.stages.images
     assert total == pytest.approx(sum(fitted.stages.seconds.values())) and total > 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 40)])
-def test_pictures_of_one_colour_down_to_one_pixel(fitted: RegionSegmenter, size: tuple[int, int]) -> None:
+def test_images_of_one_colour_down_to_one_pixel(fitted: RegionSegmenter, size: tuple[int, int]) -> None:
     pred = fitted.predict(torch.full((3, *size), 90, dtype=torch.uint8))
     assert pred.shape == size and pred.dtype == torch.int64 and pred.unique().numel() == 1
 
 
-def test_a_grey_picture_is_taken_and_a_float_one_refused(fitted: RegionSegmenter) -> None:
+def test_a_grey_image_is_taken_and_a_float_one_refused(fitted: RegionSegmenter) -> None:
     grey = Squares(1)[0][0].as_subclass(Tensor)[:1]
     assert torch.equal(fitted.predict(grey), fitted.predict(grey.expand(3, -1, -1)))
     with pytest.raises(ValueError, match=r"uint8.*float32.*255"):
@@ -174,18 +175,18 @@ def test_a_grey_picture_is_taken_and_a_float_one_refused(fitted: RegionSegmenter
 
 
 def test_a_class_without_training_objects_is_said_and_never_predicted() -> None:
-    with pytest.warns(UserWarning, match="no training picture has an object of blue: it will never"):
+    with pytest.warns(UserWarning, match="no training image has an object of blue: it will never"):
         poor = segmenter().fit(Squares(6, kinds=(1,)), Squares(4, "val"), jobs=1)
     assert not any((poor.predict(image) == 2).any() for image, _ in Squares(4, "test"))
 
 
 def test_no_object_at_all_is_said() -> None:
-    with pytest.raises(ValueError, match="no object to learn from in 3 training pictures"):
+    with pytest.raises(ValueError, match="no object to learn from in 3 training images"):
         segmenter().fit(Squares(3, kinds=()), Squares(2, "val"), jobs=1)
 
 
 class OneClass(Squares):
-    """The same pictures with one class, which is everywhere."""
+    """The same images with one class, which is everywhere."""
 
     def __init__(self, length: int, split: str = "train") -> None:
         super().__init__(length, split)
@@ -204,7 +205,7 @@ def test_one_class_that_is_everywhere_is_predicted_everywhere() -> None:
 
 
 def test_wrong_data_is_said() -> None:
-    with pytest.raises(ValueError, match="squares train has no pictures"):
+    with pytest.raises(ValueError, match="squares train has no images"):
         segmenter().fit(Squares(0), Squares(2, "val"))
     with pytest.raises(ValueError, match=r"squares val has the classes paper, but .* background, red, blue"):
         segmenter().fit(Squares(2), OneClass(2, "val"), jobs=1)
@@ -232,9 +233,9 @@ class Spoilt(Squares):
     [
         (
             lambda mask: mask + 2,
-            r"picture 1: the mask holds the value \d; it may hold 0..2 \(background, red",
+            r"image 1: the mask holds the value \d; it may hold 0..2 \(background, red",
         ),
-        (lambda mask: mask[:20], r"picture 1: .* so the mask must be \(48, 56\) .* not \(20, 56\)"),
+        (lambda mask: mask[:20], r"image 1: .* so the mask must be \(48, 56\) .* not \(20, 56\)"),
     ],
 )
 def test_a_wrong_mask_is_named(spoil: Callable[[Tensor], Tensor], said: str, split: str) -> None:

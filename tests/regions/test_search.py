@@ -1,4 +1,4 @@
-"""The ranked list: every node once, in a stable order, bounded, and sensible for odd pictures."""
+"""The ranked list: every node once, in a stable order, bounded, and sensible for odd images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from seglib.data.catalog import load
-from seglib.data.scenes import Scenes
 from seglib.regions import FAST, QUALITY, Strategy, propose
 from seglib.regions.hierarchy import Hierarchy, hierarchies
 from seglib.regions.recall import best_overlap
 from seglib.regions.search import LARGEST, LEAST, _stability
+from seglib.scenes import Scenes
 
 
 def scene(seed: int = 0, size: tuple[int, int] = (60, 80)) -> Tensor:
@@ -81,7 +81,7 @@ def test_one_colour_is_one_region(size: tuple[int, int], strategies: tuple) -> N
     assert proposals.boxes.tolist() == [[0, 0, size[1], size[0]]]
 
 
-def test_a_grey_picture_is_the_coloured_one_of_the_same_brightness() -> None:
+def test_a_grey_image_is_the_coloured_one_of_the_same_brightness() -> None:
     grey = scene()[0]
     expected = propose(grey.expand(3, -1, -1))
     for image in (grey, grey[None]):
@@ -97,7 +97,7 @@ def test_thousands_of_tiny_superpixels_stay_within_bounds() -> None:
     assert len(proposals) == 500 and proposals.boxes.shape == (500, 4)
 
 
-def test_a_large_picture_is_searched_small_and_answered_large() -> None:
+def test_a_large_image_is_searched_small_and_answered_large() -> None:
     image = torch.zeros(3, 1200, 1600, dtype=torch.uint8)
     image[0, 300:900, 400:1000] = 255
     assert image[0].numel() > 4 * LARGEST

@@ -68,5 +68,5 @@ def endless(path: Path) -> None:
 
 
 def plain(num_classes: int) -> Net:
-    """For `--net`: neither batch normalisation nor dropout, so that pictures do not notice each other."""
+    """For `--net`: neither batch normalisation nor dropout, so that images do not notice each other."""
     return Net(num_classes, norm=False)

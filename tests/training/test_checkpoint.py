@@ -15,7 +15,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.train import train
 from seglib.training import checkpoint
 from seglib.training.checkpoint import CheckpointError
@@ -160,7 +160,7 @@ def test_another_training_is_refused(tmp_path: Path) -> None:
         CheckpointError, match=r"it had batch_size 4, lr 0.001; this one has batch_size 5, lr 0.1"
     ):
         begun(Net(), path, lr=0.1, batch_size=5)
-    with pytest.raises(CheckpointError, match="it had data squares train, 10 pictures of 24 x 32, classes"):
+    with pytest.raises(CheckpointError, match="it had data squares train, 10 images of 24 x 32, classes"):
         begun_on_scenes(path)
 
 

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seglib import tensor_files
+from seglib import files as tensor_files
 from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training import precision as trial
@@ -196,7 +196,7 @@ def test_other_frozen_layers_are_refused_and_nothing_is_overwritten(tmp_path: Pa
 
 
 class Little(Net):
-    """More than two pictures at a time do not fit into memory, neither to learn from nor to judge."""
+    """More than two images at a time do not fit into memory, neither to learn from nor to judge."""
 
     def forward(self, images: Tensor) -> Tensor:
         big = images / 255
@@ -218,7 +218,7 @@ def test_memory_that_is_too_small_for_a_trial_or_a_validation_ends_no_training(
     assert judged.scores is not None and halved.scores is not None
 
 
-def test_not_one_picture_fits_into_memory_for_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_one_image_fits_into_memory_for_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "_detour", lambda: 1.0)
 
     class Roomless(Net):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from seglib import backbones
 from seglib.data.augment import Augment
 from seglib.data.batches import batches
-from seglib.data.stack import stack
+from seglib.data.in_memory import stack
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.losses import cross_entropy
@@ -83,13 +83,13 @@ def test_memory_that_runs_out_makes_pieces_of_the_batch(little_memory: None) -> 
     assert len(steps) == 3 and len(steps[-1].history.losses) == 3
 
 
-def test_one_picture_that_is_too_large_is_said(little_memory: None) -> None:
+def test_one_image_that_is_too_large_is_said(little_memory: None) -> None:
     def greedy(logits: Tensor, masks: Tensor) -> Tensor:
         if logits.requires_grad:  # it is tried once before the first step
             torch.empty(10**9, device="cuda")
         return cross_entropy(logits, masks)
 
-    with pytest.raises(ValueError, match="even with one picture of 24 x 32 at a time; take smaller pictures"):
+    with pytest.raises(ValueError, match="even with one image of 24 x 32 at a time; take smaller images"):
         on("cuda", Net(), steps=1, loss=greedy)
 
 
@@ -116,7 +116,7 @@ def test_the_clock_is_the_gpu_s_too() -> None:
     assert 1.9 < time.monotonic() - begin < 4
 
 
-def test_pictures_in_main_memory_are_predicted_there(tmp_path: Path) -> None:
+def test_images_in_main_memory_are_predicted_there(tmp_path: Path) -> None:
     val = Squares(3, split="val")
     net = FCN(backbones.load("small"), 3, stride=8)
     (*_, last) = train(net, Squares(), steps=4, val=val, batch_size=4, device="cuda")

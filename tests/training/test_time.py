@@ -18,7 +18,7 @@ CPU: dict[str, Any] = {"batch_size": 4, "precision": "float32", "device": "cpu"}
 
 
 class Slow(Squares):
-    """It takes a tenth of a second to read a picture."""
+    """It takes a tenth of a second to read an image."""
 
     def __getitem__(self, index: int) -> Any:
         time.sleep(0.1)

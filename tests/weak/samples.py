@@ -1,4 +1,4 @@
-"""Small pictures for the tests of weak supervision."""
+"""Small images for the tests of weak supervision."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def disc(size: int = 40, radius: int = 10) -> tuple[Tensor, Tensor]:
 
 
 class Discs(SegmentationDataset):
-    """Discs of class 1, one a picture, none in the last one; written to look like files."""
+    """Discs of class 1, one an image, none in the last one; written to look like files."""
 
     def __init__(self, count: int = 4, split: str = "train") -> None:
         self.name, self.split, self.count = "discs", split, count
@@ -49,7 +49,7 @@ class Discs(SegmentationDataset):
 
 
 class TwoRegions:
-    """What `seglib.regions` would propose: the disc itself, and the whole picture."""
+    """What `seglib.regions` would propose: the disc itself, and the whole image."""
 
     def __init__(self, image: Tensor) -> None:
         inside = image[0] > 100

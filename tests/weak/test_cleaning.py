@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from seglib.data.scenes import Scenes
 from seglib.labels import VOID
+from seglib.scenes import Scenes
 from seglib.weak.cleaning import clean, fill_rates, fills, keep_inside, reset_outliers
 from seglib.weak.given import BoxError, Given
 from seglib.weak.labelled import Labelled
@@ -79,7 +79,7 @@ def test_a_class_without_a_box_is_out_of_the_question():
 
 
 def test_wrong_input_is_said():
-    with pytest.raises(BoxError, match=r"box 0, .* leaves the picture"):
+    with pytest.raises(BoxError, match=r"box 0, .* leaves the image"):
         keep_inside(torch.zeros(3, 3), ONE)
     with pytest.raises(ValueError, match="threshold -1"):
         reset_outliers(torch.zeros(6, 6), ONE, torch.ones(2), threshold=-1)
@@ -112,7 +112,7 @@ def test_mean_field_equals_the_original():
     assert (ours - original).abs().mean() < 0.02  # the original's kernels are approximated on a lattice
 
 
-def test_a_large_picture_is_smoothed_as_a_small_one_would_be():
+def test_a_large_image_is_smoothed_as_a_small_one_would_be():
     image, inside = disc(size=160, radius=40)
     rng = torch.Generator().manual_seed(0)
     sure = (0.4 + 0.2 * inside + 0.2 * torch.randn(160, 160, generator=rng)).clamp(0.05, 0.95)

@@ -1,11 +1,11 @@
-"""Bad boxes on purpose, and true masks for some pictures: exact where exact, and never no box."""
+"""Bad boxes on purpose, and true masks for some images: exact where exact, and never no box."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 from seglib.weak.given import Given, check, given
 from seglib.weak.mixed import with_masks
 from seglib.weak.noise import loosened, misnamed, missing, shifted

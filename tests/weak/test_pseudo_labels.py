@@ -11,11 +11,11 @@ import joblib
 import pytest
 import torch
 
-from seglib.data.annotations import Annotation, AnnotationSet, Picture
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
 from seglib.data.catalog import load
-from seglib.data.scenes import Scenes
 from seglib.labels import VOID, Classes
 from seglib.metrics import confusion_matrix, mean_iou
+from seglib.scenes import Scenes
 from seglib.weak.given import BoxError, Given, given
 from seglib.weak.labelled import Labelled
 from seglib.weak.objects import Objects
@@ -43,7 +43,7 @@ def counted(image, boxes, classes, *, path: str = "", background: int = 0):
 
 
 def broken(image, boxes, classes, *, background: int = 0):
-    """A scheme that fails at the second picture."""
+    """A scheme that fails at the second image."""
     if len(boxes) and boxes[0, 0] < 14:
         raise ValueError("stopped here")
     return rectangles(image, boxes, classes, background=background)
@@ -55,9 +55,9 @@ def test_labels_are_made_once_and_found_by_content(home, tmp_path):
     first = pseudo_labels(Discs(), counted, path=note)
     again = pseudo_labels(Discs(), counted, path=note)
     assert Path(note).read_text() == "xxxx" and masks(first) == masks(again)
-    pseudo_labels(Discs().subset([1]), counted, path=note)  # the same picture elsewhere
+    pseudo_labels(Discs().subset([1]), counted, path=note)  # the same image elsewhere
     moved = [Given(one.boxes.clamp(max=20), one.classes) for one in given(Discs())]
-    pseudo_labels(Discs(), counted, boxes=moved, path=note)  # other boxes, but in the picture without
+    pseudo_labels(Discs(), counted, boxes=moved, path=note)  # other boxes, but in the image without
     assert Path(note).read_text() == "x" * 7
 
 
@@ -133,22 +133,22 @@ def test_pieces_of_a_class_are_objects():
 
 
 WRONG = {
-    "outside": ([[30, 5, 41, 9]], [1], r"discs train, picture disc1, box 0, \(30, 5, 41, 9\): it leaves"),
+    "outside": ([[30, 5, 41, 9]], [1], r"discs train, image disc1, box 0, \(30, 5, 41, 9\): it leaves"),
     "no area": (
         [[3, 3, 9, 9], [5, 5, 5, 9]],
         [1, 1],
-        r"picture disc1, box 1, \(5, 5, 5, 9\): it has no area",
+        r"image disc1, box 1, \(5, 5, 5, 9\): it has no area",
     ),
-    "reversed": ([[9, 9, 5, 5]], [1], r"picture disc1, box 0, \(9, 9, 5, 5\): its corners are swapped"),
+    "reversed": ([[9, 9, 5, 5]], [1], r"image disc1, box 0, \(9, 9, 5, 5\): its corners are swapped"),
     "no class": ([[3, 3, 9, 9]], [7], r"box 0, \(3, 3, 9, 9\): there is no class 7; the classes are 0..2"),
     "background": ([[3, 3, 9, 9]], [0], r"box 0, \(3, 3, 9, 9\): a box of the background"),
-    "one short": ([[3, 3, 9, 9]], [], r"picture disc1: 1 boxes and \(0,\) torch.int64 classes"),
-    "fractions": ([[3.5, 3, 9, 9]], [1], r"picture disc1: boxes must be \(M, 4\) whole numbers"),
+    "one short": ([[3, 3, 9, 9]], [], r"image disc1: 1 boxes and \(0,\) torch.int64 classes"),
+    "fractions": ([[3.5, 3, 9, 9]], [1], r"image disc1: boxes must be \(M, 4\) whole numbers"),
 }
 
 
 @pytest.mark.parametrize(("boxes", "classes", "said"), WRONG.values(), ids=WRONG)
-def test_a_wrong_box_is_named_with_its_picture(boxes, classes, said):
+def test_a_wrong_box_is_named_with_its_image(boxes, classes, said):
     wrong = Given(torch.tensor(boxes), torch.tensor(classes, dtype=torch.int64))
     with pytest.raises(BoxError, match=said):
         pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
@@ -163,8 +163,8 @@ def test_a_wrong_box_is_named_with_its_picture(boxes, classes, said):
     ],
     ids=["lists", "a pair", "boxes alone"],
 )
-def test_what_is_no_given_is_named_with_its_picture(wrong):
-    with pytest.raises(BoxError, match=r"picture disc1: its boxes must be a Given\(boxes, classes\) of two"):
+def test_what_is_no_given_is_named_with_its_image(wrong):
+    with pytest.raises(BoxError, match=r"image disc1: its boxes must be a Given\(boxes, classes\) of two"):
         pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
 
 
@@ -177,7 +177,7 @@ def test_a_class_of_a_box_is_a_whole_number():
 
 
 class Odd(Discs):
-    """Pictures that are something else."""
+    """Images that are something else."""
 
     def __init__(self, spoil):
         super().__init__(2)
@@ -190,23 +190,23 @@ class Odd(Discs):
 
 @pytest.mark.parametrize("scheme", ["rectangles", "grabcut+", "m-and-g+"])
 @pytest.mark.parametrize("spoil", [lambda image: image / 255, lambda image: image[:1]], ids=["float", "grey"])
-def test_a_picture_that_is_something_else_is_named(scheme, spoil):
+def test_a_image_that_is_something_else_is_named(scheme, spoil):
     settings = {"propose": TwoRegions} if scheme == "m-and-g+" else {}
     with pytest.raises(
-        ValueError, match=r"discs train, picture disc0: it is \(\d, 40, 40\) torch.*must be \(3"
+        ValueError, match=r"discs train, image disc0: it is \(\d, 40, 40\) torch.*must be \(3"
     ):
         pseudo_labels(Odd(spoil), scheme, jobs=1, **settings)
 
 
-def entry(name: str, label: str = "disc", width: int = 40) -> Picture:
-    return Picture(name, width, 40, (Annotation(label, (3, 4, 20, 21)),))
+def entry(name: str, label: str = "disc", width: int = 40) -> AnnotatedImage:
+    return AnnotatedImage(name, width, 40, (Annotation(label, (3, 4, 20, 21)),))
 
 
 ENTRIES = {
-    "no boxes": ([entry("disc0.jpg")], r"discs train: 1 pictures have no boxes \(disc1\)"),
-    "no picture": (
+    "no boxes": ([entry("disc0.jpg")], r"discs train: 1 images have no boxes \(disc1\)"),
+    "no image": (
         [entry("disc0.jpg"), entry("disc1.jpg"), entry("disk7.jpg")],
-        r"boxes of 1 pictures that are not in the data set \(disk7.jpg\)",
+        r"boxes of 1 images that are not in the data set \(disk7.jpg\)",
     ),
     "class": (
         [entry("disc0.jpg"), entry("disc1.jpg", "dish")],
@@ -227,14 +227,14 @@ def test_annotations_that_do_not_fit_are_named(entries, said):
 
 
 def test_annotations_that_fit_are_taken():
-    entries = (entry("disc1.jpg"), Picture("sub/disc0.jpg", 40, 40))
+    entries = (entry("disc1.jpg"), AnnotatedImage("sub/disc0.jpg", 40, 40))
     found = given(Discs(2), AnnotationSet(("disc",), entries))
     assert found[0].boxes.shape == (0, 4) and found[1].boxes.tolist() == [[3, 4, 20, 21]]
     assert found[1].classes.tolist() == [1]
 
 
 def test_other_wrong_input_is_said():
-    with pytest.raises(BoxError, match="has 2 pictures, but boxes of 1 came"):
+    with pytest.raises(BoxError, match="has 2 images, but boxes of 1 came"):
         pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING])
     with pytest.raises(ValueError, match="there is no scheme 'grabcut'; there are rectangles"):
         pseudo_labels(Discs(2), "grabcut")

@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 import torch
 
-from seglib.tensor_files import TensorFileError
+from seglib.files import TensorFileError
 from seglib.train import train
 from seglib.weak import one_round
 from seglib.weak.given import Given
@@ -72,7 +72,7 @@ def test_stops_where_validation_does_not_rise(boxes):
     wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
     found = list(rounds(TinyNet, boxes, relabel=wrong, most=9, val=Blobs(2, split="val"), **SHORT))
     assert len(found) == 2 and found[1].scores.mean_iou < found[0].scores.mean_iou
-    assert "on the validation pictures the labels from its net have" in found[1].why
+    assert "on the validation images the labels from its net have" in found[1].why
 
 
 def test_goes_on_while_the_labels_of_validation_get_better_although_the_net_does_not(boxes):
@@ -88,14 +88,14 @@ def test_goes_on_while_the_labels_of_validation_get_better_although_the_net_does
     assert "labels from it: mean IoU 100.0 %" in str(second)
 
 
-def test_validation_pictures_without_boxes_judge_the_net(boxes):
+def test_validation_images_without_boxes_judge_the_net(boxes):
     class Masks(Blobs):
         def instances(self, index):
             return None
 
     wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
     *_, last = rounds(TinyNet, boxes, relabel=wrong, most=9, val=Masks(2, split="val"), **SHORT)
-    assert last.foreseen is None and "on the validation pictures its net has" in last.why
+    assert last.foreseen is None and "on the validation images its net has" in last.why
 
 
 def test_kept_labels_stay(boxes):
@@ -189,11 +189,11 @@ def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_
         ({"label_scale": 0}, "scale 0 must be 0.25..4"),
         ({"most": 0}, "most 0 must be 1 or more"),
         ({"still": 2}, "still 2 must be 0..1"),
-        ({"keep": [4]}, "there is no picture 4"),
+        ({"keep": [4]}, "there is no image 4"),
         ({"speed": 3}, "cannot hand 'speed' to train; it can steps"),
         ({"checkpoint": "x"}, "cannot hand 'checkpoint' to train"),
         ({"labels": Blobs()}, r"labels is a Blobs; give what pseudo_labels\(dataset, ...\) made"),
-        ({"val": Blobs(0, split="val")}, "blobs val has no pictures"),
+        ({"val": Blobs(0, split="val")}, "blobs val has no images"),
         ({"val": Discs(2, split="val")}, "discs val has background, disc, ring; they must be the same"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_wrong_argument_is_said_before_the_first_round(boxes, change, said):
         rounds(TinyNet, **{"labels": boxes} | SHORT | change)
 
 
-def test_a_picture_is_seen_at_the_size_of_the_training():
+def test_a_image_is_seen_at_the_size_of_the_training():
     seen = []
 
     class Watching(TinyNet):
@@ -214,5 +214,5 @@ def test_a_picture_is_seen_at_the_size_of_the_training():
     said = trained.probabilities(torch.zeros(3, 64, 32, dtype=torch.uint8))
     assert seen == [(1, 3, 16, 8)] and said.shape == (2, 64, 32) and trained.net.training
     assert torch.allclose(said.sum(0), torch.ones(64, 32))
-    with pytest.raises(ValueError, match=r"a picture is \(3, H, W\) uint8, not \(3, 4, 4\) torch.float32"):
+    with pytest.raises(ValueError, match=r"an image is \(3, H, W\) uint8, not \(3, 4, 4\) torch.float32"):
         trained.predict(torch.zeros(3, 4, 4))

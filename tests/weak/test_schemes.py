@@ -70,7 +70,7 @@ def test_votes_leave_the_disagreement_out_and_are_right_about_the_rest():
     assert known[inside].float().mean() > 0.9
 
 
-def test_a_large_picture_is_cut_at_full_size():
+def test_a_large_image_is_cut_at_full_size():
     image, inside = disc(size=400, radius=100)
     mask = grabcut_plus(image, box_of(inside, loose=10), ONE)
     assert ((mask == 1) != inside).sum() < 60  # the outline is 630 pixels long
@@ -87,7 +87,7 @@ def test_the_same_seed_gives_the_same_label(make):
 @pytest.mark.parametrize(
     "box", [(5, 5, 6, 6), (0, 0, 40, 40), (0, 0, 1, 40), (39, 39, 40, 40), (1, 0, 40, 40)]
 )
-def test_tiny_boxes_and_whole_pictures_get_a_label(make, box):
+def test_tiny_boxes_and_whole_images_get_a_label(make, box):
     image, _ = disc()
     mask = make(image, torch.tensor([box]), ONE)
     assert mask.shape == (40, 40) and mask.dtype == torch.uint8
@@ -98,7 +98,7 @@ def test_tiny_boxes_and_whole_pictures_get_a_label(make, box):
 
 
 @every
-def test_a_picture_of_one_colour_gets_a_label(make):
+def test_a_image_of_one_colour_gets_a_label(make):
     grey = torch.full((3, 40, 40), 120, dtype=torch.uint8)
     if make is not ALL["m-and-g+"] and make is not ALL["boxsup"]:  # they ask for regions, and there are none
         assert make(grey, torch.tensor([[5, 5, 30, 30]]), ONE).shape == (40, 40)

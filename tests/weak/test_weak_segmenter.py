@@ -13,8 +13,8 @@ from torch import nn
 from seglib import backbones
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, UNet
+from seglib.files import TensorFileError
 from seglib.labels import Classes
-from seglib.tensor_files import TensorFileError
 from seglib.weak.given import Given
 from seglib.weak.mixed import with_masks
 from seglib.weak.rectangles import rectangles

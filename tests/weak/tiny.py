@@ -1,4 +1,4 @@
-"""A net and pictures so small that a training takes a moment."""
+"""A net and images so small that a training takes a moment."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Blobs(SegmentationDataset):
     """Bright squares of 6 on dark noise of 16 x 16; their boxes are two pixels too wide on the right.
 
     Args:
-        count: of pictures.
-        known: False makes every true mask void, as of pictures that nobody has labelled.
+        count: of images.
+        known: False makes every true mask void, as of images that nobody has labelled.
         split: "train", "val" or "test".
     """
 

@@ -1,4 +1,4 @@
-"""A picture of four superpixels with five regions and two objects, small enough to be counted by hand."""
+"""An image of four superpixels with five regions and two objects, small enough to be counted by hand."""
 
 from __future__ import annotations
 

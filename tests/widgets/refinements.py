@@ -1,4 +1,4 @@
-"""A picture of 3 x 4 pixels with one box, to be counted by hand; and a scene with nets that are made up."""
+"""An image of 3 x 4 pixels with one box, to be counted by hand; and a scene with nets that are made up."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seglib.data.scenes import Scenes
 from seglib.labels import VOID, Classes
+from seglib.scenes import Scenes
 from seglib.weak.given import Given
 
 CLASSES = Classes.of("background", "fish", "crab")

@@ -12,11 +12,11 @@ import torch
 from PIL import Image as Pillow
 
 from seglib.data import formats
-from seglib.data.annotations import Annotation, AnnotationSet, Picture
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
 from seglib.data.catalog import load
-from seglib.data.disk import DiskError
-from seglib.data.scenes import Scenes
+from seglib.files import DiskError
 from seglib.labels import Classes
+from seglib.scenes import Scenes
 from seglib.widgets.annotator import Annotator
 from seglib.widgets.sketch import sketch
 
@@ -42,14 +42,14 @@ def draw(widget: Annotator, index: int, *objects: dict[str, Any], seconds: float
 def test_what_the_browser_sends_can_be_worked_with() -> None:
     widget = annotator()
     draw(widget, 1, BOX, OTHER, seconds=20)
-    drawn = widget.picture(1)
+    drawn = widget.image(1)
     assert drawn.boxes().tolist() == [[10, 20, 30, 50], [40, 5, 80, 25]]
     assert [one.name for one in drawn.annotations] == ["fish", "crab"]
     assert [one.seconds for one in drawn.annotations] == [6.5, 5.5]
     assert widget.instances(1).classes.tolist() == [1, 2]
     assert widget.masks(1).shape == (2, 60, 80) and int(widget.masks(1)[0].sum()) == 20 * 30
     assert widget.seconds_per_object == 10
-    assert [picture.file_name for picture in widget.annotations] == ["picture 2"]
+    assert [image.file_name for image in widget.annotations] == ["image 2"]
     assert widget.saved == "2 boxes; not kept in a file"
 
 
@@ -74,9 +74,9 @@ def test_polygons_are_filled_and_compared() -> None:
     boxes = Annotator(pools, classes=pools.classes)
     draw(boxes, 0, {"label": label, "points": [[x1, y1], [x2, y2]], "seconds": 9.0})
     assert boxes.agreement(0).iou.tolist() == [1]
-    with pytest.raises(ValueError, match="the true objects of these pictures are not known"):
+    with pytest.raises(ValueError, match="the true objects of these images are not known"):
         annotator().agreement(0)
-    assert annotator().agreement(0, truth=widget.picture(0).instances(pools.classes).__class__(
+    assert annotator().agreement(0, truth=widget.image(0).instances(pools.classes).__class__(
         torch.zeros(0, 60, 80).bool(), torch.zeros(0).long(), torch.zeros(0, 4).long()
     )).missed == ()  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_the_same_path_goes_on_where_the_work_was_left(
     assert again.work == first.work and again.index == 1
     assert again.saved.endswith(f"3 {kind} in drawn.json")
     assert again.annotations == first.annotations == formats.read(path)
-    draw(again, 0, seconds=13)  # all deleted: the picture stays, with its time
+    draw(again, 0, seconds=13)  # all deleted: the image stays, with its time
     assert annotator(path, kind=kind).work[0] == {"objects": [], "seconds": 13}
 
 
@@ -102,20 +102,18 @@ def test_the_file_is_coco_json_that_others_read(tmp_path: Path) -> None:
     widget = annotator(tmp_path / "drawn.json")
     draw(widget, 0, BOX)
     content = json.loads((tmp_path / "drawn.json").read_text())
-    assert content["images"] == [
-        {"id": 1, "file_name": "picture 1", "width": 80, "height": 60, "seconds": 20}
-    ]
+    assert content["images"] == [{"id": 1, "file_name": "image 1", "width": 80, "height": 60, "seconds": 20}]
     assert content["annotations"][0]["bbox"] == [10, 20, 20, 30]
     assert content["annotations"][0]["seconds"] == 6.5
     assert [category["name"] for category in content["categories"]] == ["fish", "crab"]
 
 
-def test_pictures_that_are_not_shown_stay_in_the_file(tmp_path: Path) -> None:
+def test_images_that_are_not_shown_stay_in_the_file(tmp_path: Path) -> None:
     path = tmp_path / "drawn.json"
-    kept = Picture("elsewhere.png", 9, 9, (Annotation("crab", (1, 1, 2, 2), seconds=4),), 5)
+    kept = AnnotatedImage("elsewhere.png", 9, 9, (Annotation("crab", (1, 1, 2, 2), seconds=4),), 5)
     formats.write(path, AnnotationSet(("crab",), (kept,)))
     draw(annotator(path), 0, BOX)
-    assert kept in formats.read(path).pictures and len(formats.read(path)) == 2
+    assert kept in formats.read(path).images and len(formats.read(path)) == 2
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:
@@ -144,7 +142,7 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) ->
         (
             Annotation("fish", (1, 1, 2, 2)),
             (60, 80),
-            "picture 1 is 80 x 60 pixels, but was annotated as .* 60 x 80",
+            "image 1 is 80 x 60 pixels, but was annotated as .* 60 x 80",
         ),
     ],
 )
@@ -152,7 +150,7 @@ def test_a_file_that_does_not_fit_is_refused_and_stays(
     tmp_path: Path, one: Annotation, size: tuple[int, int], message: str
 ) -> None:
     path = tmp_path / "drawn.json"
-    formats.write(path, AnnotationSet((one.name,), (Picture("picture 1", *size, (one,)),)))
+    formats.write(path, AnnotationSet((one.name,), (AnnotatedImage("image 1", *size, (one,)),)))
     before = path.read_bytes()
     with pytest.raises(ValueError, match=message):
         annotator(path, index=0)
@@ -170,8 +168,8 @@ def test_a_broken_file_is_told_and_stays(tmp_path: Path) -> None:
 def test_objects_of_several_parts_cannot_be_edited(tmp_path: Path) -> None:
     path = tmp_path / "drawn.json"
     parts = Annotation.outline("fish", [(1, 1), (3, 1), (3, 3)], [(5, 5), (7, 5), (7, 7)])
-    formats.write(path, AnnotationSet(("fish",), (Picture("picture 1", 80, 60, (parts,)),)))
-    with pytest.raises(ValueError, match="picture 1: an object 'fish' has 2 parts, not one"):
+    formats.write(path, AnnotationSet(("fish",), (AnnotatedImage("image 1", 80, 60, (parts,)),)))
+    with pytest.raises(ValueError, match="image 1: an object 'fish' has 2 parts, not one"):
         annotator(path, kind="polygons")
 
 
@@ -191,7 +189,7 @@ def test_a_full_disk_is_told_and_the_next_object_saves_both(
     assert widget.kept == 0 and "No space left" in widget.error and len(widget.work[0]["objects"]) == 1
     draw(widget, 1, OTHER)
     assert widget.error == "" and widget.kept == widget.turn == 2
-    assert [len(picture.annotations) for picture in formats.read(path)] == [1, 1]
+    assert [len(image.annotations) for image in formats.read(path)] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -201,7 +199,7 @@ def test_a_full_disk_is_told_and_the_next_object_saves_both(
         ({"label": 0, "points": [[1, 1], [1, 2]], "seconds": 1}, "has no area"),
         (
             {"label": 0, "points": [[1, 1], [99, 2]], "seconds": 1},
-            r"a corner at \(99, 2\), outside of picture 1",
+            r"a corner at \(99, 2\), outside of image 1",
         ),
     ],
 )
@@ -214,10 +212,10 @@ def test_nonsense_from_the_browser_is_refused(tmp_path: Path, entry: dict[str, A
     assert len(formats.read(tmp_path / "drawn.json")[0].annotations) == 1
 
 
-def test_pictures_are_sent_when_they_are_wanted(tmp_path: Path) -> None:
+def test_images_are_sent_when_they_are_wanted(tmp_path: Path) -> None:
     for name, side in (("a.png", 30), ("b.png", 50)):
         Pillow.new("RGB", (side, 40)).save(tmp_path / name)
-    (tmp_path / "c.jpg").write_bytes(b"no picture")
+    (tmp_path / "c.jpg").write_bytes(b"no image")
     widget = Annotator(tmp_path, classes=CLASSES)
     assert widget.gallery.names == ("a.png", "b.png", "c.jpg")
     assert (widget.fetched["index"], widget.fetched["width"]) == (0, 30)
@@ -229,32 +227,32 @@ def test_pictures_are_sent_when_they_are_wanted(tmp_path: Path) -> None:
     assert "c.jpg" in widget.error
 
 
-def test_a_large_picture_travels_small_and_is_drawn_on_in_its_own_pixels() -> None:
+def test_a_large_image_travels_small_and_is_drawn_on_in_its_own_pixels() -> None:
     widget = Annotator(torch.zeros(3, 30, 4096, dtype=torch.uint8), classes=CLASSES)
     assert Pillow.open(io.BytesIO(widget.fetched["image"])).size == (2048, 15)
     assert (widget.fetched["width"], widget.fetched["height"]) == (4096, 30)
     draw(widget, 0, {"label": 0, "points": [[4000, 1], [4096, 30]], "seconds": 1})
-    assert widget.picture(0).boxes().tolist() == [[4000, 1, 4096, 30]]
+    assert widget.image(0).boxes().tolist() == [[4000, 1, 4096, 30]]
 
 
 @pytest.mark.parametrize(
-    ("pictures", "arguments", "message"),
+    ("images", "arguments", "message"),
     [
-        ([], {}, "there is no picture to annotate"),
+        ([], {}, "there is no image to annotate"),
         (
             [GREY.float()],
             {},
-            r"picture 1 must be a uint8 tensor \(3, H, W\), not \(3, 60, 80\) torch.float32",
+            r"image 1 must be a uint8 tensor \(3, H, W\), not \(3, 60, 80\) torch.float32",
         ),
         ([GREY, "a.png"], {}, "partly files and partly tensors"),
         ([GREY], {"kind": "masks"}, "kind must be 'boxes' or 'polygons', not 'masks'"),
         ([GREY], {"classes": Classes.of("background")}, "nothing to draw: the only class is the background"),
-        ([GREY], {"index": 3}, "there is no picture 3; the last is 0"),
+        ([GREY], {"index": 3}, "there is no image 3; the last is 0"),
     ],
 )
-def test_bad_arguments_are_told(pictures: Any, arguments: dict[str, Any], message: str) -> None:
+def test_bad_arguments_are_told(images: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Annotator(pictures, **{"classes": CLASSES} | arguments)
+        Annotator(images, **{"classes": CLASSES} | arguments)
     with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
         Annotator(["nowhere.png"], classes=CLASSES)
 
@@ -270,7 +268,7 @@ def test_a_sketch_shows_every_object_in_its_colour() -> None:
     assert seen[:, 40, 20].tolist() == [90, 90, 90] and GREY.unique().tolist() == [90]
 
 
-def test_without_a_kernel_the_pictures_show_what_was_drawn() -> None:
+def test_without_a_kernel_the_images_show_what_was_drawn() -> None:
     widget = annotator()
     draw(widget, 0, BOX, OTHER)
     draw(widget, 2, BOX)
@@ -279,11 +277,11 @@ def test_without_a_kernel_the_pictures_show_what_was_drawn() -> None:
     parser.handle_starttag = lambda tag, attributes: tags.append((tag, dict(attributes)))  # type: ignore[method-assign]
     parser.feed(widget.to_html())
     images = [attributes for tag, attributes in tags if tag == "img"]
-    assert [image["alt"] for image in images] == ["picture 1", "picture 3"]
+    assert [image["alt"] for image in images] == ["image 1", "image 3"]
     assert all((image["src"] or "").startswith("data:image/png;base64,") for image in images)
     assert not [tag for tag, _ in tags if tag == "script"]
-    assert "picture 1: fish, crab, in 20 s" in (tags[0][1]["aria-label"] or "")
-    assert "picture 3: fish" in repr(widget)
+    assert "image 1: fish, crab, in 20 s" in (tags[0][1]["aria-label"] or "")
+    assert "image 3: fish" in repr(widget)
 
 
 @pytest.mark.photographs

@@ -14,7 +14,7 @@ from PIL import Image
 
 from seglib.data.balance import count
 from seglib.data.quality import Sharpness
-from seglib.data.scenes import Dials, Scenes
+from seglib.scenes import Dials, Scenes
 from seglib.widgets import BalanceBoard
 from seglib.widgets.balance.reading import AXES, says
 from seglib.widgets.balance.schemes import BETAS, SCHEMES, UNITS, Option, weigh
@@ -59,11 +59,11 @@ def test_every_cut_has_its_columns_and_words(board: BalanceBoard) -> None:
     for cut, axis in itertools.product((0, 1, 2, 3), AXES):
         board.cut, board.axis = cut, axis
         assert [len(column.texts) for column in board.columns()] == [10, 10, 10]
-        assert board.says().startswith(f"{cut} of 8 pictures go" if cut else "Nothing is dropped of 8")
+        assert board.says().startswith(f"{cut} of 8 images go" if cut else "Nothing is dropped of 8")
         assert board.dropped == [3, 6, 0][:cut]
 
 
-def test_the_numbers_are_those_of_pictures_drawn_with_that_dial(board: BalanceBoard) -> None:
+def test_the_numbers_are_those_of_images_drawn_with_that_dial(board: BalanceBoard) -> None:
     for frequency in (0.4, *STOPS):
         board.frequency = frequency
         drawn = Scenes(8, size=(64, 64), dials=Dials(rare="crab", count=(3, 6), frequency=frequency))
@@ -71,8 +71,8 @@ def test_the_numbers_are_those_of_pictures_drawn_with_that_dial(board: BalanceBo
         objects = torch.stack([torch.bincount(drawn.instances(i).classes, minlength=10) for i in range(8)])
         assert torch.equal(board.counts.pixels[:, :-1], pixels[:, :10])
         total = pixels[:, :10].sum(dim=0)
-        shares, pictures, things = board.columns()[:3]
-        assert pictures.texts == tuple(f"{n}" for n in (pixels[:, :10] > 0).sum(dim=0).tolist())
+        shares, images, things = board.columns()[:3]
+        assert images.texts == tuple(f"{n}" for n in (pixels[:, :10] > 0).sum(dim=0).tolist())
         assert things.texts == tuple(f"{n}" for n in objects.sum(dim=0).tolist())
         ratio = torch.tensor(shares.lengths).double() * total.sum() / total  # the axis, at every class
         assert torch.allclose(ratio[total > 0], ratio[0])
@@ -110,17 +110,17 @@ def test_the_weights_are_the_librarys(board: BalanceBoard, scheme: str) -> None:
 
 def test_words_of_a_class_that_is_not_there(board: BalanceBoard) -> None:
     board.frequency = 0
-    assert board.says() == "crab: in none of the 8 pictures."
+    assert board.says() == "crab: in none of the 8 images."
     assert board.weights[POOLS.classes.index("crab")] == 0
 
 
-def test_a_thumbnail_is_of_a_picture_that_contains_the_class(board: BalanceBoard) -> None:
+def test_a_thumbnail_is_of_a_image_that_contains_the_class(board: BalanceBoard) -> None:
     data = board.data
     for setting, known in zip(data["settings"], board._board.survey.settings):
-        for place, pictures in enumerate(setting["shown"]):
+        for place, images in enumerate(setting["shown"]):
             present = (known.counts.pixels[:, place] > 0).sum().item()
-            assert len(pictures) == min(6, present)
-            for number, share, name in pictures:
+            assert len(images) == min(6, present)
+            for number, share, name in images:
                 image, mask = known.dataset[int(name)]
                 thumb = data["thumbs"][number]
                 labels = np.frombuffer(zlib.decompress(thumb["labels"]), "u1").reshape(64, 64)
@@ -145,7 +145,7 @@ def test_what_travels_is_what_the_board_reads(board: BalanceBoard) -> None:
     assert len({key.rsplit("/", 1)[0] for key in board.data["ways"]}) == 4 + 3
 
 
-def test_a_picture_at_two_dials_travels_once(board: BalanceBoard) -> None:
+def test_a_image_at_two_dials_travels_once(board: BalanceBoard) -> None:
     thumbs = [(thumb["image"], thumb["labels"]) for thumb in board.data["thumbs"]]
     assert len(set(thumbs)) == len(thumbs) < len(board._board.thumbs.number)
     assert board._board.thumbs.weight < 5000 * len(thumbs)
@@ -155,7 +155,7 @@ def test_displayed_it_carries_words_and_a_copy_that_needs_nothing(board: Balance
     bundle, _ = board._repr_mimebundle_()
     html = bundle["text/html"]
     assert bundle["text/plain"] == board.description()
-    first = "Class balance of scenes train, 8 pictures, crab drawn 0.4 times as often as any other class."
+    first = "Class balance of scenes train, 8 images, crab drawn 0.4 times as often as any other class."
     assert board.description().splitlines()[0] == first
     assert html.count("</script>") == 1 and ".seglib-bars-row" in html
     assert not re.findall(r"https?:|//cdn|src=\"(?!data:)", html)

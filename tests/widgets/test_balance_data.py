@@ -13,8 +13,8 @@ from torch import Tensor
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.quality import Sharpness
-from seglib.data.scenes import Dials, Scenes
 from seglib.labels import Classes
+from seglib.scenes import Dials, Scenes
 from seglib.widgets import BalanceBoard
 
 POOLS = Scenes(8, size=(64, 64), dials=Dials(rare="crab", count=(3, 6)))
@@ -22,7 +22,7 @@ BLUR = Sharpness(POOLS, np.array([0.5, 0.1, np.nan, 0.9, 0.3, 0.2, 0.8, 0.4]), n
 
 
 class Streets(SegmentationDataset):
-    """Two pictures whose single objects nobody marked; one of the classes is in none."""
+    """Two images whose single objects nobody marked; one of the classes is in none."""
 
     name, split, classes = "streets", "train", Classes.of("road", "car", "tram")
 
@@ -37,13 +37,13 @@ class Streets(SegmentationDataset):
 
 def test_without_objects_and_dial_the_numbers_are_those_by_hand() -> None:
     board = BalanceBoard(Streets(), scheme="median frequency", selected="car")
-    shares, pictures, weight, part, beside = board.columns()
-    assert (shares.texts, pictures.texts) == (("96 %", "3.8 %", "0"), ("2", "1", "0"))
+    shares, images, weight, part, beside = board.columns()
+    assert (shares.texts, images.texts) == (("96 %", "3.8 %", "0"), ("2", "1", "0"))
     assert weight.texts == ("0.539", "6.92", "–")  # f = 77 / 80 and 3 / 40, their median .51875
     assert (part.texts, beside.texts) == (("67 %", "33 %", "0"), ("100 %", "100 %", "0"))
     assert board.says() == (
-        "car: 3.8 % of the pixels, in 1 of 2 pictures. Where it is, it fills 7.5 % of the picture; 100 % of"
-        " its pixels, in the pictures below, lie on its edge."
+        "car: 3.8 % of the pixels, in 1 of 2 images. Where it is, it fills 7.5 % of the image; 100 % of"
+        " its pixels, in the images below, lie on its edge."
         " Median frequency: weight 6.92, 33 % of the loss."
     )
     with pytest.raises(ValueError, match="does not know single objects"):
@@ -76,12 +76,12 @@ def test_photographs(name: str, rarest: str) -> None:
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no data set": ({"dataset": [1, 2]}, "shows a data set, as load.. gives, not a list"),
-    "empty": ({"dataset": Scenes(0)}, "scenes train has no pictures"),
+    "empty": ({"dataset": Scenes(0)}, "scenes train has no images"),
     "a dial elsewhere": ({"dataset": POOLS.subset([0]), "frequencies": [0.5]}, "only Scenes can be drawn"),
     "a dial too far": ({"frequencies": [2]}, r"frequency=2 is out of range; use 0\.\.1"),
     "another's sharpness": (
         {"dataset": Scenes(3), "sharpness": BLUR},
-        "is of 8 pictures, the data set has 3",
+        "is of 8 images, the data set has 3",
     ),
     "no sharpness": ({"sharpness": "much"}, "sharpness must be True or what sharpness.. gives, not a str"),
     "no such class": ({"selected": "dog"}, "no class is called 'dog'"),
@@ -94,7 +94,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no blur": ({"view": "blur"}, "make the board with sharpness=True"),
     "nothing judged": (
         {"sharpness": Sharpness(POOLS, np.full(8, np.nan), np.zeros(8))},
-        "the blur of 0 of 8 pictures could be judged; a cut needs two or more",
+        "the blur of 0 of 8 images could be judged; a cut needs two or more",
     ),
 }
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from seglib.data.balance import Counts
 from seglib.data.quality import Sharpness, class_shift
-from seglib.data.scenes import Scenes
 from seglib.labels import Classes
+from seglib.scenes import Scenes
 from seglib.widgets.balance.cuts import cuts
 from seglib.widgets.balance.scale import linear, logarithmic, share_text, weight_text
 from seglib.widgets.balance.schemes import loss_shares
@@ -77,7 +77,7 @@ def test_what_is_lost_is_what_class_shift_says() -> None:
 def test_the_band_of_chance_is_what_cuts_at_random_take() -> None:
     random = np.random.default_rng(0)
     pixels = torch.from_numpy(random.integers(0, 1000, (40, 5)) * (random.random((40, 5)) < 0.4))
-    scores = np.where(np.arange(40) < 36, random.random(40), np.nan)  # four pictures are not judged
+    scores = np.where(np.arange(40) < 36, random.random(40), np.nan)  # four images are not judged
     counts = Counts(CLASSES, pixels)
     cut = next(c for c in cuts(Sharpness(Scenes(40), scores, np.zeros(40)), counts) if c.dropped == 9)
     parts = (pixels[:, :-1] / pixels[:, :-1].sum(dim=0)).numpy()
@@ -87,7 +87,7 @@ def test_the_band_of_chance_is_what_cuts_at_random_take() -> None:
     assert deviation == pytest.approx(taken.std(axis=0), rel=0.03)
 
 
-def test_a_class_that_only_blurred_pictures_have_is_marked_and_one_spread_evenly_is_not() -> None:
+def test_a_class_that_only_blurred_images_have_is_marked_and_one_spread_evenly_is_not() -> None:
     pixels = [[100 if i < 10 else 0, 100, 1 if i == 3 else 0, 0, 0] for i in range(40)]
     sharpness, counts = shot([1 - i / 40 for i in range(40)], pixels)
     tenth = cuts(sharpness, counts)[5]
@@ -96,7 +96,7 @@ def test_a_class_that_only_blurred_pictures_have_is_marked_and_one_spread_evenly
     assert cuts(sharpness, counts)[0].much.tolist() == [False] * 4
 
 
-def test_one_picture_that_holds_all_of_a_class_is_chance() -> None:
+def test_one_image_that_holds_all_of_a_class_is_chance() -> None:
     """It goes in one cut of four at random: nothing to mark."""
     sharpness, counts = shot([0.4, 0.3, 0.2, 0.1], [[0, 9, 5, 0, 0]] + [[0, 9, 0, 0, 0]] * 3)
     assert cuts(sharpness, counts)[1].lost[2] == 1
@@ -110,7 +110,7 @@ def test_the_loss_is_shared_by_weight_times_pixels() -> None:
     )
 
 
-def test_pictures_of_a_class_are_the_first_in_the_order_that_hold_it() -> None:
+def test_images_of_a_class_are_the_first_in_the_order_that_hold_it() -> None:
     pixels = torch.zeros(20, 5, dtype=torch.long)
     pixels[:, 0], pixels[::2, 1], pixels[7, 2] = 1, 1, 1
     order = list(range(19, -1, -1))

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from seglib import draw
-from seglib.data.scenes import Scenes
 from seglib.labels import VOID, Classes
+from seglib.scenes import Scenes
 from seglib.widgets import LieDetector
 from seglib.widgets.lies import judge, tell
 from seglib.widgets.telling import LIES
@@ -41,7 +41,7 @@ def test_every_state_is_the_lie_it_says(detector: LieDetector) -> None:
             assert detector.scores == judge(detector.mask, MASK, POOLS.classes)
 
 
-def test_the_picture_is_the_librarys(detector: LieDetector) -> None:
+def test_the_image_is_the_librarys(detector: LieDetector) -> None:
     detector.lie, detector.step = "shift", 4
     told = tell(MASK, "shift", 4)
     assert torch.equal(detector.compose(), draw.overlay(IMAGE, told, POOLS.classes))
@@ -82,7 +82,7 @@ def test_a_score_that_is_not_there_travels_as_nothing() -> None:
     assert data["lies"][0]["steps"][0]["scores"] == [1, 1, None, 1, 1]
 
 
-def test_a_large_picture_is_halved_until_lies_are_quick() -> None:
+def test_a_large_image_is_halved_until_lies_are_quick() -> None:
     big = MASK.repeat_interleave(8, dim=0).repeat_interleave(8, dim=1)
     detector = LieDetector(IMAGE[:, :1, :1].expand(3, *big.shape), big, POOLS.classes)
     assert detector.mask.shape == (320, 320) and detector.data["stride"] == 4

@@ -57,7 +57,7 @@ def test_what_was_before_an_interruption_is_on_the_curves() -> None:
     assert record.losses.count == 6 and [moment.number for moment in record.moments] == [6]
 
 
-def test_a_large_picture_is_made_small_by_leaving_pixels_out() -> None:
+def test_a_large_image_is_made_small_by_leaving_pixels_out() -> None:
     mask = torch.arange(600 * 20).reshape(600, 20)
     assert torch.equal(small(mask), mask[::4, ::4]) and torch.equal(small(mask[:256]), mask[:256])
 
@@ -113,10 +113,10 @@ def test_a_moment_is_looked_at_by_its_step() -> None:
 
 def test_what_travels_is_small_and_complete() -> None:
     monitor = Monitor(train(Net(), Squares(), steps=40, batch_size=4, val=Squares(6, split="val"), every=4))
-    assert len(monitor.moments) == 10 and len(monitor.data["pictures"]) == 4
-    truth = zlib.decompress(monitor.data["pictures"][1]["truth"])
+    assert len(monitor.moments) == 10 and len(monitor.data["images"]) == 4
+    truth = zlib.decompress(monitor.data["images"][1]["truth"])
     labels = zlib.decompress(monitor.moments[-1]["frames"][1]["labels"])
-    assert monitor.record.pictures and truth == monitor.record.pictures[1][1].numpy().tobytes()
+    assert monitor.record.images and truth == monitor.record.images[1][1].numpy().tobytes()
     assert labels == monitor.record.moments[-1].preds[1].numpy().tobytes()  # type: ignore[index]
     line = monitor.now["charts"][0]["line"]
     assert len(struct.unpack(f"<{len(line) // 4}f", line)) == 80

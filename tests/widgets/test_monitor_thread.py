@@ -143,7 +143,7 @@ def test_a_new_training_stops_an_older_one() -> None:
     assert older.status == "stopped" and newer.status == "finished"
 
 
-def test_it_speaks_at_most_once_a_second_and_of_pictures_every_other() -> None:
+def test_it_speaks_at_most_once_a_second_and_of_images_every_other() -> None:
     spoken: list[str] = []
     monitor = Monitor(steps(500, every=5, seconds=0.005), live=True)
     monitor.observe(lambda change: spoken.append(change.name))

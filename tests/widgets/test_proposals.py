@@ -1,4 +1,4 @@
-"""The proposal explorer without a browser: every state in pictures and words, and what is displayed."""
+"""The proposal explorer without a browser: every state in images and words, and what is displayed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from seglib.patterns import edges
+from seglib.draw import edges
 from seglib.widgets import ProposalExplorer
 from seglib.widgets.proposals.explorer import VIEWS
 from seglib.widgets.proposals.painting import BLUE, ORANGE
@@ -30,7 +30,7 @@ def explorer() -> ProposalExplorer:
     return ProposalExplorer(**given())
 
 
-def test_every_state_has_a_picture_words_and_crops(explorer: ProposalExplorer) -> None:
+def test_every_state_has_a_image_words_and_crops(explorer: ProposalExplorer) -> None:
     facts = explorer._facts
     assert (facts.counts, facts.numbers) == ((4, 3, 2, 1), (1, 2, 3, 4, 5))
     for view, left, number, selected, painted, (opacity, hatch) in itertools.product(
@@ -39,9 +39,9 @@ def test_every_state_has_a_picture_words_and_crops(explorer: ProposalExplorer) -
         explorer.view, explorer.left, explorer.number = view, left, number
         explorer.selected, explorer.painted = selected, painted
         explorer.opacity, explorer.hatch = opacity, hatch
-        picture = explorer.compose()
-        assert picture.shape == IMAGE.shape and picture.dtype == torch.uint8
-        assert torch.equal(picture, IMAGE) == (
+        image = explorer.compose()
+        assert image.shape == IMAGE.shape and image.dtype == torch.uint8
+        assert torch.equal(image, IMAGE) == (
             (view != "proposals" and opacity == 0) or (view == "paste" and not painted)
         )
         assert explorer.says().endswith(".")
@@ -69,19 +69,19 @@ def test_the_grouping_step_by_step(explorer: ProposalExplorer) -> None:
             "2 of 4 regions are left. The two with stripes merge next: similarity 0.50.",
             "a region of 128 pixels, 2 superpixels",
         ),
-        ("One region is left: the whole picture.", "a region of 192 pixels, 4 superpixels"),
+        ("One region is left: the whole image.", "a region of 192 pixels, 4 superpixels"),
     ]
 
 
 def test_regions_have_their_mean_colour_and_the_pair_is_striped(explorer: ProposalExplorer) -> None:
     explorer.opacity = 1.0
-    picture = explorer.compose()
+    image = explorer.compose()
     free = ~edges(LABELS)
     free[7:9] = free[:, 7:9] = False  # rims
     mean = IMAGE[:, LABELS == 2].float().mean(dim=1).round().byte()
-    assert (picture[:, free & (LABELS == 2)] == mean[:, None]).all()
+    assert (image[:, free & (LABELS == 2)] == mean[:, None]).all()
     for superpixel, ink in ((0, ORANGE), (1, BLUE)):
-        colours = {tuple(colour) for colour in picture[:, free & (superpixel == LABELS)].T.tolist()}
+        colours = {tuple(colour) for colour in image[:, free & (superpixel == LABELS)].T.tolist()}
         mean = IMAGE[:, superpixel == LABELS].float().mean(dim=1).round().byte()
         assert ink in colours and tuple(mean.tolist()) in colours
     explorer.left = 1
@@ -94,14 +94,14 @@ def test_without_an_object_the_last_region_is_shown(explorer: ProposalExplorer) 
     for explorer.number in range(1, 6):
         assert explorer.region == explorer.number - 1 and explorer.overlap is None
     assert explorer.says() == "Region 5 of 5: 112 pixels."
-    picture = explorer.compose()
+    image = explorer.compose()
     inside = MEMBERS[4][LABELS]
     clear = inside.clone()
     clear[:, 7] = clear[8, :] = clear[7, 8:] = False  # the rim
     clear[8:, 11] = clear[:, 8] = False
     dotted = edges(explorer._facts.ids)
-    assert torch.equal(picture[:, clear & ~dotted], IMAGE[:, clear & ~dotted])
-    assert (picture[:, 0:6, 13:] <= IMAGE[:, 0:6, 13:] // 2 + 1).all()
+    assert torch.equal(image[:, clear & ~dotted], IMAGE[:, clear & ~dotted])
+    assert (image[:, 0:6, 13:] <= IMAGE[:, 0:6, 13:] // 2 + 1).all()
 
 
 def test_stripes_mark_what_is_not_shared(explorer: ProposalExplorer) -> None:
@@ -109,9 +109,9 @@ def test_stripes_mark_what_is_not_shared(explorer: ProposalExplorer) -> None:
         "proposals",
         0,
         1,
-    )  # the whole picture for superpixel 1
-    picture = explorer.compose()[:, 8:, :7].flatten(1).int()
-    near = ((picture - torch.tensor(ORANGE)[:, None]).abs() <= 26).all(dim=0)
+    )  # the whole image for superpixel 1
+    image = explorer.compose()[:, 8:, :7].flatten(1).int()
+    near = ((image - torch.tensor(ORANGE)[:, None]).abs() <= 26).all(dim=0)
     assert 0.25 < near.float().mean() < 0.55
     explorer.selected, explorer.number = 1, 4  # superpixel 3 for an object with pixels of superpixel 2
     target = OBJECTS[1] & (LABELS == 2)
@@ -123,7 +123,7 @@ def test_displayed_it_carries_words_and_a_copy_that_needs_nothing(explorer: Prop
     bundle, _ = explorer._repr_mimebundle_()
     html = bundle["text/html"]
     assert bundle["text/plain"] == explorer.description() == repr(explorer)
-    first = "Proposals of a picture, 16 x 12 pixels: 5 regions; grouping begins with 4 superpixels."
+    first = "Proposals of an image, 16 x 12 pixels: 5 regions; grouping begins with 4 superpixels."
     assert explorer.description().splitlines()[0] == first
     assert html.count("</script>") == 1 and not re.findall(
         r"https?://(?!www.w3.org)|//cdn|src=\"(?!data:)", html

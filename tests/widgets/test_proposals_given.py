@@ -1,4 +1,4 @@
-"""The proposal explorer: little that is given, pictures that are odd, and arguments that do not fit."""
+"""The proposal explorer: little that is given, images that are odd, and arguments that do not fit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def instances(masks: torch.Tensor, *kinds: int) -> Instances:
     )
 
 
-def test_a_picture_alone_is_enough() -> None:
+def test_a_image_alone_is_enough() -> None:
     explorer = ProposalExplorer(IMAGE)
     assert explorer.selected == -1 and " superpixels. The two with stripes merge next" in explorer.says()
     explorer.view = "proposals"
@@ -55,7 +55,7 @@ def test_a_picture_alone_is_enough() -> None:
     ],
     ids=["one pixel", "one colour", "one row", "grey", "grey with a channel"],
 )
-def test_odd_pictures(image: torch.Tensor) -> None:
+def test_odd_images(image: torch.Tensor) -> None:
     explorer = ProposalExplorer(
         image, instances=instances(torch.ones(1, *image.shape[-2:]).bool(), 1), classes=CLASSES
     )
@@ -82,12 +82,12 @@ def test_an_object_that_no_region_touches() -> None:
     assert explorer.says().endswith("None of the first 1 touches fish.")
 
 
-def test_no_objects_in_the_picture_is_as_without_objects() -> None:
+def test_no_objects_in_the_image_is_as_without_objects() -> None:
     explorer = ProposalExplorer(IMAGE, PROPOSALS, instances(torch.zeros(0, 40, 60).bool()), CLASSES)
     assert explorer.selected == -1 and explorer.data["objects"] == []
 
 
-def test_a_larger_copy_of_the_picture_is_made_small() -> None:
+def test_a_larger_copy_of_the_image_is_made_small() -> None:
     large = IMAGE.repeat_interleave(3, 1).repeat_interleave(3, 2)
     objects = instances(large[:1] > 0, 1)
     explorer = ProposalExplorer(large, PROPOSALS, objects, CLASSES, view="proposals")
@@ -118,12 +118,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "float image": ({"image": IMAGE / 255}, r"must be uint8, 0..255, not \(3, 40, 60\) torch.float32; where"),
     "other proposals": (
         {"image": IMAGE[:, :20]},
-        r"the proposals are of a picture \(40, 60\) \(H, W\), the image is \(20, 60\); give the picture of",
+        r"the proposals are of an image \(40, 60\) \(H, W\), the image is \(20, 60\); give the image of",
     ),
     "no proposals": ({"proposals": PROPOSALS.subset([])}, "there is no region among the proposals"),
     "other hierarchy": (
         {"proposals": None, "hierarchy": hierarchy(IMAGE[:, :20])},
-        r"the hierarchy is of a picture \(20, 60\) \(H, W\), the image is \(40, 60\); give the picture of",
+        r"the hierarchy is of an image \(20, 60\) \(H, W\), the image is \(40, 60\); give the image of",
     ),
     "two sizes": (
         {"hierarchy": hierarchy(IMAGE[:, ::2, ::2])},

@@ -1,4 +1,4 @@
-"""The refinement explorer without a browser: every state in pictures and words, and what is displayed."""
+"""The refinement explorer without a browser: every state in images and words, and what is displayed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def explorer() -> RefinementExplorer:
     return RefinementExplorer(**given())
 
 
-def test_every_state_has_pictures_and_words(explorer: RefinementExplorer) -> None:
+def test_every_state_has_images_and_words(explorer: RefinementExplorer) -> None:
     assert explorer._facts.stages == ("net", "possible", "inside", "reset")
     for view, scheme, number, stage, threshold, (difference, boxes), (opacity, hatch) in itertools.product(
         VIEWS,
@@ -38,8 +38,8 @@ def test_every_state_has_pictures_and_words(explorer: RefinementExplorer) -> Non
         explorer.view, explorer.scheme, explorer.round = view, scheme, number
         explorer.stage, explorer.threshold, explorer.difference = stage, threshold, difference
         explorer.boxes, explorer.opacity, explorer.hatch = boxes, opacity, hatch
-        picture = explorer.compose()
-        assert picture.shape == (3, 3, 8) and picture.dtype == torch.uint8
+        image = explorer.compose()
+        assert image.shape == (3, 3, 8) and image.dtype == torch.uint8
         assert explorer.says().endswith(".") and "  " not in explorer.says()
         assert bool(explorer.changes) == (view == "rules" and number > 0)
         assert explorer.label.shape == (3, 4) and explorer.quality is not None
@@ -48,7 +48,7 @@ def test_every_state_has_pictures_and_words(explorer: RefinementExplorer) -> Non
             assert explorer.read_out().startswith("x 3, y 2 · truth: void") == (cursor is not None)
 
 
-def test_the_two_pictures_are_painted_as_masks_are_elsewhere(explorer: RefinementExplorer) -> None:
+def test_the_two_images_are_painted_as_masks_are_elsewhere(explorer: RefinementExplorer) -> None:
     explorer.boxes, explorer.scheme = False, "unsure"
     truth, label = panels(explorer.state)
     assert torch.equal(truth, draw.overlay(IMAGE, TRUTH, CLASSES))
@@ -77,25 +77,25 @@ def test_a_box_has_a_line_inside_of_it_and_a_thick_one_when_it_is_reset() -> Non
         line = torch.zeros(20, 30).bool()
         line[3:18, 2:22] = True
         line[3 + wide : 18 - wide, 2 + wide : 22 - wide] = False
-        picture = panels(explorer.state)[1]
-        assert torch.equal((picture != 99).all(dim=0), line)
-        assert set(picture[:, line].unique().tolist()) == {0, 255}
+        image = panels(explorer.state)[1]
+        assert torch.equal((image != 99).all(dim=0), line)
+        assert set(image[:, line].unique().tolist()) == {0, 255}
 
 
 def test_changed_pixels_have_the_colour_of_the_last_rule(explorer: RefinementExplorer) -> None:
     explorer.view, explorer.threshold, explorer.boxes = "rules", 0.51, False
-    picture = panels(explorer.state)[0]
+    image = panels(explorer.state)[0]
     changed = torch.tensor([[3, 0, 4, 4], [0, 0, 1, 4], [0, 3, 0, 0]])
     assert torch.equal(explorer.state.changed, changed.byte())
     dim = (IMAGE.float().mean(dim=0) * 0.6).byte()
-    assert (picture[:, changed == 0] == dim[changed == 0]).all()
-    reset = {tuple(colour) for colour in picture[:, changed == 4].T.tolist()}
+    assert (image[:, changed == 0] == dim[changed == 0]).all()
+    reset = {tuple(colour) for colour in image[:, changed == 4].T.tolist()}
     assert COLOURS["reset"] in reset  # the others are its hatching
     explorer.stage = "possible"
     assert explorer.state.changed.tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
 
 
-def test_a_picture_without_boxes_and_rounds() -> None:
+def test_a_image_without_boxes_and_rounds() -> None:
     explorer = RefinementExplorer(IMAGE, TRUTH, NONE, CLASSES)
     assert list(explorer._facts.schemes) == ["rectangles"] and not explorer.label.any()
     assert explorer.says().startswith("No box is given. rectangles: mIoU ")
@@ -118,7 +118,7 @@ def test_displayed_it_carries_words_and_a_copy_that_needs_nothing(explorer: Refi
     bundle, _ = explorer._repr_mimebundle_()
     html = bundle["text/html"]
     assert bundle["text/plain"] == explorer.description() == repr(explorer)
-    first = "Labels made from boxes, for a picture of 4 x 3 pixels with boxes around fish."
+    first = "Labels made from boxes, for an image of 4 x 3 pixels with boxes around fish."
     assert explorer.description().splitlines()[0] == first
     assert html.count("</script>") == 1 and not re.findall(
         r"https?://(?!www.w3.org)|//cdn|src=\"(?!data:)", html

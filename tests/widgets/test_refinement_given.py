@@ -25,11 +25,11 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "not by name": ({"schemes": [TRUTH]}, r"schemes must be labels by name, as in schemes=\{"),
     "no background": ({"classes": Classes.of("sea", "fish", "crab")}, "no class is called background"),
-    "boxes alone": ({"one": ONE.boxes}, r"one must be the boxes of the picture, Given.*not a Tensor"),
+    "boxes alone": ({"one": ONE.boxes}, r"one must be the boxes of the image, Given.*not a Tensor"),
     "no box, no class": ({"one": Given(ONE.boxes, torch.zeros(0).long())}, "1 boxes and"),
     "outside": (
         {"one": Given(torch.tensor([[1, 0, 5, 2]]), ONE.classes)},
-        r"box 0, \(1, 0, 5, 2\): it leaves the picture, which is 4 wide and 3 high",
+        r"box 0, \(1, 0, 5, 2\): it leaves the image, which is 4 wide and 3 high",
     ),
     "unknown class": (
         {"one": Given(ONE.boxes, torch.tensor([7]))},

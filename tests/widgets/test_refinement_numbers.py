@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from seglib.data.scenes import Scenes
 from seglib.labels import VOID
+from seglib.scenes import Scenes
 from seglib.weak.cleaning import clean, fills, reset_outliers
 from seglib.weak.quality import quality
 from seglib.weak.schemes import pseudo_labels
@@ -125,7 +125,7 @@ def test_on_a_scene_every_label_is_that_of_clean(smoothing: bool) -> None:
     assert ("smooth" in explorer._facts.stages) == smoothing
 
 
-def test_measures_are_those_of_a_data_set_of_one_picture() -> None:
+def test_measures_are_those_of_a_data_set_of_one_image() -> None:
     scenes = Scenes(length=1, size=(48, 48))
     labels = pseudo_labels(scenes, "box-i")
     expected = quality(labels)
@@ -138,7 +138,7 @@ def test_measures_are_those_of_a_data_set_of_one_picture() -> None:
     assert found.quality.filled.mean_boundary_iou == expected.filled.mean_boundary_iou
     assert found.quality.ignored == expected.ignored
     lines = {line["name"]: line["heights"] for line in found.data["chart"]["lines"]}
-    assert lines["mIoU, all pictures"] == lines["mIoU, this picture"] == [round(expected.filled.mean_iou, 4)]
+    assert lines["mIoU, all images"] == lines["mIoU, this image"] == [round(expected.filled.mean_iou, 4)]
 
 
 def test_rounds_begin_with_the_scheme_that_was_trained_on() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
-from seglib.data.scenes import Scenes
 from seglib.labels import VOID, Classes
+from seglib.scenes import Scenes
 from seglib.widgets.telling import LIES, PIXELS, all_lies, judge, sizes, tell
 
 CLASSES = Classes.of("background", "fish", "crab")

@@ -1,4 +1,4 @@
-"""The mask viewer without a browser: its state as pictures and words, errors, what travels, the snapshot."""
+"""The mask viewer without a browser: its state as images and words, errors, what travels, the snapshot."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def viewer(classes: Classes = CLASSES, **state: Any) -> MaskViewer:
     return MaskViewer(IMAGE, {"truth": TRUTH, "prediction": PRED}, classes=classes, **state)
 
 
-def test_every_state_has_a_picture() -> None:
+def test_every_state_has_a_image() -> None:
     shown = viewer()
     names = [*CLASSES, "void"]
     for mode, layer, opacity, outline, hatch, count in itertools.product(
@@ -39,13 +39,11 @@ def test_every_state_has_a_picture() -> None:
     ):
         shown.mode, shown.layer, shown.opacity, shown.outline = mode, layer, opacity, outline
         shown.hatch, shown.visible = hatch, names[:count]
-        picture = shown.compose()
-        assert picture.shape == (3, 6, 16 if mode == "side by side" else 8)
-        assert picture.dtype == torch.uint8
+        image = shown.compose()
+        assert image.shape == (3, 6, 16 if mode == "side by side" else 8)
+        assert image.dtype == torch.uint8
         if mode == "overlay" and (opacity == 0 or count <= 1):
-            assert torch.equal(
-                picture, IMAGE
-            )  # nothing painted: no colour, or only the background is visible
+            assert torch.equal(image, IMAGE)  # nothing painted: no colour, or only the background is visible
 
 
 @pytest.mark.parametrize("hatch", [True, False])
@@ -68,7 +66,7 @@ def test_a_class_can_be_hidden_where_no_class_is_background() -> None:
     assert torch.equal(viewer(WITHOUT_BACKGROUND, visible=[]).compose(), IMAGE)
 
 
-def test_side_by_side_is_both_maps_or_picture_and_map() -> None:
+def test_side_by_side_is_both_maps_or_image_and_map() -> None:
     both = viewer(mode="side by side").compose()
     assert torch.equal(both, torch.cat([viewer().compose(), viewer(layer="prediction").compose()], dim=2))
     one = MaskViewer(IMAGE, TRUTH, classes=CLASSES, mode="side by side").compose()
@@ -95,15 +93,15 @@ def test_the_read_out_names_class_object_and_place() -> None:
 def test_what_travels_is_what_was_given() -> None:
     data = viewer(instances=TRUTH.where(TRUTH != 255, 0) * 1000).data
     assert (data["width"], data["height"]) == (8, 6)
-    picture = np.asarray(Image.open(io.BytesIO(data["image"])))
-    assert np.array_equal(picture, IMAGE.permute(1, 2, 0).numpy())
+    image = np.asarray(Image.open(io.BytesIO(data["image"])))
+    assert np.array_equal(image, IMAGE.permute(1, 2, 0).numpy())
     maps = {entry["name"]: np.frombuffer(zlib.decompress(entry["labels"]), "u1") for entry in data["maps"]}
     assert np.array_equal(maps["truth"].reshape(6, 8), TRUTH.numpy())
     ids = np.frombuffer(zlib.decompress(data["instances"]), "<u2").reshape(6, 8)
     assert ids.max() == 2000 and ids[0, 0] == 0
 
 
-def test_a_large_picture_travels_small() -> None:
+def test_a_large_image_travels_small() -> None:
     image = torch.zeros(3, 2048, 2048, dtype=torch.uint8)
     data = MaskViewer(image, image[0], classes=CLASSES).data
     assert len(data["image"]) + len(data["maps"][0]["labels"]) < image.numel() / 100
@@ -120,7 +118,7 @@ BAD = {
     "other objects": ({"instances": TRUTH[:4]}, r"the instances have the size \(4, 8\), the image \(6, 8\)"),
     "no such class": ({"visible": ["dog"]}, "no class is called 'dog'"),
     "no such map": ({"layer": "guess"}, "no label map is called 'guess'; there are truth, prediction"),
-    "off the picture": ({"cursor": [8, 0]}, r"\(8, 0\) is not on the picture, 8 wide and 6 high"),
+    "off the image": ({"cursor": [8, 0]}, r"\(8, 0\) is not on the image, 8 wide and 6 high"),
     "difference of one": ({"maps": TRUTH, "mode": "difference"}, "needs two label maps"),
 }
 
@@ -160,9 +158,9 @@ def test_an_observers_error_is_shown_and_raised() -> None:
 
 def test_a_browser_that_sends_nonsense_is_told() -> None:
     shown = viewer()
-    with pytest.raises(ValueError, match="not on the picture"):
+    with pytest.raises(ValueError, match="not on the image"):
         shown.set_state({"cursor": [100, 100]})
-    assert "not on the picture" in shown.error
+    assert "not on the image" in shown.error
 
 
 def test_displayed_it_carries_words_and_a_copy_that_needs_nothing() -> None:

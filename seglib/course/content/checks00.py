@@ -1,4 +1,4 @@
-"""The checks and reference answers of notebook 00, on pictures small enough for paper."""
+"""The checks and reference answers of notebook 00, on images small enough for paper."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def paint(size: tuple[int, int], box: tuple[int, int, int, int]) -> Tensor:
 
 
 def check_paint(fn: Callable[[tuple[int, int], tuple[int, int, int, int]], Tensor]) -> str:
-    """Two boxes in small pictures that are no squares, so that x and y cannot be taken for each other."""
+    """Two boxes in small images that are no squares, so that x and y cannot be taken for each other."""
     for size, box in (((4, 6), (1, 0, 5, 2)), ((5, 3), (0, 1, 2, 5))):
-        got, asked = fn(size, box), f"In a picture of size {size} the box {box}"
+        got, asked = fn(size, box), f"In an image of size {size} the box {box}"
         if not isinstance(got, Tensor) or tuple(got.shape) != size or got.dtype != torch.bool:
             raise Wrong(f"{asked} should give a bool tensor of shape {size}.")
         expected = paint(size, box)
@@ -69,11 +69,11 @@ def check_reddish(fn: Callable[[Tensor], Tensor]) -> str:
     for ((red, blue), expected, why), said in zip(PIXELS, got[0].tolist()):
         if said != expected:
             raise Wrong(f"A pixel with red {red} and blue {blue} {why}. You say {said}.")
-    return "Numbers in a picture are uint8, 0 to 255. Below zero they begin again at 255."
+    return "Numbers in an image are uint8, 0 to 255. Below zero they begin again at 255."
 
 
 def _swapped(size: tuple[int, int], box: tuple[int, int, int, int]) -> Tensor:
-    """The box with x for y, as far as the picture goes."""
+    """The box with x for y, as far as the image goes."""
     x1, y1, x2, y2 = box
     return paint(size, (y1, x1, y2, x2))
 

@@ -35,11 +35,11 @@ def blobs(mask: Tensor, class_id: int) -> int:
     return int(measure.label((mask == class_id).numpy(), connectivity=2).max())
 
 
-def labels_from_colors(picture: Tensor, colors: Sequence[Color], void_color: Color) -> Tensor:
+def labels_from_colors(image: Tensor, colors: Sequence[Color], void_color: Color) -> Tensor:
     """The course's answer to 01.4."""
-    mask = torch.full(picture.shape[1:], 255, dtype=torch.uint8)
+    mask = torch.full(image.shape[1:], 255, dtype=torch.uint8)
     for class_id, color in enumerate(colors):
-        mask[(picture == torch.tensor(color)[:, None, None]).all(0)] = class_id
+        mask[(image == torch.tensor(color)[:, None, None]).all(0)] = class_id
     return mask
 
 
@@ -75,7 +75,7 @@ def check_tight_boxes(fn: Callable[[Tensor], Tensor]) -> str:
 
 
 def check_semantic(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """01.2: class indices, not object numbers; background 0; the whole picture."""
+    """01.2: class indices, not object numbers; background 0; the whole image."""
     masks, class_ids = _squares(), torch.tensor([7, 3])
     got, expected = torch.as_tensor(fn(masks, class_ids)), semantic(masks, class_ids)
     if got.shape != expected.shape:
@@ -114,8 +114,8 @@ def check_labels_from_colors(fn: Callable[[Tensor, Sequence[Color], Color], Tens
     colors, void_color = ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)), (224, 224, 192)
     truth = torch.tensor([[0, 1, 2, 3], [255, 3, 255, 1], [2, 0, 0, 255]])
     table = torch.tensor([*colors, void_color], dtype=torch.uint8)
-    picture = table[torch.where(truth == 255, 4, truth)].permute(2, 0, 1)  # (3, H, W)
-    got = torch.as_tensor(fn(picture, colors, void_color))
+    image = table[torch.where(truth == 255, 4, truth)].permute(2, 0, 1)  # (3, H, W)
+    got = torch.as_tensor(fn(image, colors, void_color))
     if got.shape != truth.shape:
         raise Wrong(f"One label per pixel: shape {tuple(truth.shape)}; yours: {tuple(got.shape)}.")
     void = truth == 255

@@ -78,7 +78,7 @@ def check_confusion(fn: Callable[[Tensor, Tensor, int], Tensor]) -> str:
     pred, mask = _random_pair(2, 3)
     expected = confusion_matrix(pred, mask, 3)
     _expect_matrix(fn(pred.to(torch.uint8), mask.to(torch.uint8), 3), expected, 3)
-    return "It sums to the number of pixels that have a true class. Matrices of many pictures can be added."
+    return "It sums to the number of pixels that have a true class. Matrices of many images can be added."
 
 
 def _close(a: Tensor, b: Tensor) -> bool:
@@ -118,30 +118,30 @@ def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
 
 
 def check_dataset_miou(fn: Callable[[Pairs, int], float]) -> str:
-    """02.3: one big and one small picture, a class that only one of them shows."""
+    """02.3: one big and one small image, a class that only one of them shows."""
     first, second = _random_pair(3, 3, (20, 20)), _random_pair(4, 2, (4, 5))
     pairs, flipped = [first, second], [second, first]
     score, expected = float(fn(pairs, 4)), dataset_miou(pairs, 4)
-    per_picture = [dataset_miou([pair], 4) for pair in pairs]
+    per_image = [dataset_miou([pair], 4) for pair in pairs]
     zero_filled = float(iou_and_dice(confusion(*_joined(pairs), 4))[0].nan_to_num(0).mean())
     if math.isnan(score):
         raise Wrong("The result is NaN: a class that occurs nowhere (class 3 here) has no IoU. Leave it out.")
-    if abs(score - sum(per_picture) / 2) < 1e-4:
+    if abs(score - sum(per_image) / 2) < 1e-4:
         raise Wrong(
-            "That is the mean of one score per picture: 20 pixels weigh as much as 400. "
+            "That is the mean of one score per image: 20 pixels weigh as much as 400. "
             "What can be added before dividing?"
         )
     if abs(score - zero_filled) < 1e-4:
         raise Wrong("Class 3 occurs nowhere, and you counted it as 0. It has no score to average.")
     if abs(score - expected) > 1e-4:
-        raise Wrong(f"For two pictures with 4 classes I expect {expected:.4f}; yours gives {score:.4f}.")
+        raise Wrong(f"For two images with 4 classes I expect {expected:.4f}; yours gives {score:.4f}.")
     if abs(float(fn(flipped, 4)) - expected) > 1e-4:
-        raise Wrong("The same pictures in another order give another score.")
+        raise Wrong("The same images in another order give another score.")
     return "Sum first, divide once. This is the mIoU of the benchmarks: VOC, Cityscapes, ADE20K."
 
 
 def _joined(pairs: Pairs) -> tuple[Tensor, Tensor]:
-    """All pictures as one long row of pixels."""
+    """All images as one long row of pixels."""
     return torch.cat([p.flatten() for p, _ in pairs]), torch.cat([m.flatten() for _, m in pairs])
 
 

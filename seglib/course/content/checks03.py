@@ -12,13 +12,12 @@ from torch.nn.functional import interpolate
 
 from seglib.course.content.delivery import FAULTS, ODD
 from seglib.course.lesson import Wrong
-from seglib.data import blur
+from seglib.data import quality as blur
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.dials import Dials
-from seglib.data.scenes import Scenes
+from seglib.scenes import Dials, Scenes
 
 Masks = Sequence[Tensor]
-ALBUM = {"ordinary": 30, "calm": 15, "blurred": 15}  # pictures of each kind in `album`
+ALBUM = {"ordinary": 30, "calm": 15, "blurred": 15}  # images of each kind in `album`
 
 
 def album(size: tuple[int, int] = (160, 160)) -> SegmentationDataset:
@@ -34,7 +33,7 @@ def slope(image: Tensor, sigma: float) -> Tensor:
     """How steep the grey values are at each pixel after a Gaussian blur: (3, H, W) uint8 -> (H, W) float32.
 
     Args:
-        image: the picture.
+        image: the image.
         sigma: standard deviation of the blur in pixels; it takes the noise away.
     """
     return torch.from_numpy(blur.slope(blur.gray(image), sigma))
@@ -65,7 +64,7 @@ def shrink(mask: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> str:
-    """03.1: void, pictures of different sizes, a class that never occurs."""
+    """03.1: void, images of different sizes, a class that never occurs."""
     masks = [
         torch.tensor([[0, 0, 0, 1], [0, 255, 1, 1], [0, 0, 0, 0]], dtype=torch.uint8),
         torch.tensor([[0, 0], [0, 255]], dtype=torch.uint8),
@@ -73,7 +72,7 @@ def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> st
     ]
     result = fn(masks, 4)
     if not isinstance(result, tuple | list) or len(result) != 2:
-        raise Wrong("Return two things: the pixels of every class and the pictures that contain it.")
+        raise Wrong("Return two things: the pixels of every class and the images that contain it.")
     pixels, images = (torch.as_tensor(part).flatten() for part in result)
     if len(pixels) != 4 or len(images) != 4:
         raise Wrong(
@@ -87,14 +86,14 @@ def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> st
             f"The three masks hold 12, 3, 4 and 0 pixels of the four classes; you say {_list(pixels)}."
         )
     if images.tolist() == pixels.tolist():
-        raise Wrong("The pixels are right. The second count is of pictures: a picture counts once.")
+        raise Wrong("The pixels are right. The second count is of images: an image counts once.")
     if images.tolist() != [3, 1, 1, 0]:
-        raise Wrong(f"Class 0 is in all 3 pictures, 1 and 2 in one, 3 in none; you say {_list(images)}.")
+        raise Wrong(f"Class 0 is in all 3 images, 1 and 2 in one, 3 in none; you say {_list(images)}.")
     return "Two counts, two answers to 'how rare is it?'. Void is in neither."
 
 
 def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
-    """03.2: a class that is rare because few pictures show it, and one that is small where it is."""
+    """03.2: a class that is rare because few images show it, and one that is small where it is."""
     pixels = torch.tensor([[80, 20, 0], [100, 0, 0], [50, 0, 50]])
     weights = torch.as_tensor(fn(pixels)).double().flatten()
     if len(weights) != 3:
@@ -103,15 +102,15 @@ def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
     if not _near(weights, expected):
         raise Wrong(_why_not(weights, expected, pixels.sum(0).double()))
     if not _near(torch.as_tensor(fn(pixels * 7)).double().flatten(), expected):
-        raise Wrong("The same pictures with seven times the pixels must get the same weights.")
-    return "Class 2 is in one picture of three, and large there. Its weight is 1: few pictures do not count."
+        raise Wrong("The same images with seven times the pixels must get the same weights.")
+    return "Class 2 is in one image of three, and large there. Its weight is 1: few images do not count."
 
 
 def _why_not(weights: Tensor, expected: Tensor, total: Tensor) -> str:
     """What is the matter with weights that are not those expected."""
     if _near(weights, total.median() / total):
         return (
-            "You divided by the pixels of all pictures. The frequency of a class is taken over the pictures "
+            "You divided by the pixels of all images. The frequency of a class is taken over the images "
             "that contain it: 20 of 100 for class 1."
         )
     if _near(weights, 1 / expected):
@@ -123,28 +122,28 @@ def _why_not(weights: Tensor, expected: Tensor, total: Tensor) -> str:
 
 @cache
 def _slopes() -> list[tuple[Tensor, Tensor]]:
-    """The two slopes of every picture of the album; the same whenever the check runs."""
+    """The two slopes of every image of the album; the same whenever the check runs."""
     return [(slope(image, 1.0), slope(image, 2.0)) for image, _ in album()]
 
 
 def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
-    """03.3: the blurred and noisy pictures above the ordinary and the calm ones, nearly always."""
+    """03.3: the blurred and noisy images above the ordinary and the calm ones, nearly always."""
     scores = torch.tensor([float(fn(fine, coarse)) for fine, coarse in _slopes()])
     if scores.isnan().any():
         raise Wrong("A score is NaN. A flat pixel has slope 0 in both, and 0 / 0: ask the edges only.")
     ordinary, calm, blurred = scores.split(list(ALBUM.values()))
     versus_ordinary, versus_calm = _ranked_above(blurred, ordinary), _ranked_above(blurred, calm)
     if versus_ordinary < 0.1 and versus_calm < 0.1:
-        raise Wrong("The sharp pictures have the highest scores. High shall mean blurred.")
+        raise Wrong("The sharp images have the highest scores. High shall mean blurred.")
     if versus_calm < 0.95 <= versus_ordinary:
-        raise Wrong("Calm, sharp pictures count as blurred. Flat sand is smooth, not out of focus: compare.")
+        raise Wrong("Calm, sharp images count as blurred. Flat sand is smooth, not out of focus: compare.")
     if min(versus_ordinary, versus_calm) < 0.95:
         raise Wrong(
-            f"A blurred picture scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
+            f"A blurred image scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
             f"above a calm one in {100 * versus_calm:.0f} %. At the strongest edges 95 % is within reach."
         )
     return (
-        f"A blurred picture scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
+        f"A blurred image scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
         f"above a calm one in {100 * versus_calm:.0f} %."
     )
 

@@ -12,9 +12,8 @@ from PIL import Image
 from seglib.course import store
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.dials import Dials
-from seglib.data.disk import writing
-from seglib.data.scenes import Scenes
+from seglib.files import writing
+from seglib.scenes import Dials, Scenes
 
 SIZE = (96, 96)
 LENGTHS = {"train": 24, "val": 8}
@@ -22,7 +21,7 @@ SEED = 3
 CUT, MIXED, UNLABELLED, CAPPED, LEAKED, EMPTY = 7, 11, 15, 19, 3, 5
 #: What must not be trained on, and why. pool_05 is not among them: a pool without animals teaches too.
 FAULTS = {
-    f"pool_{CUT:02}": "its mask has another size than its picture",
+    f"pool_{CUT:02}": "its mask has another size than its image",
     f"pool_{MIXED:02}": "its mask holds a value that is no class",
     f"pool_{UNLABELLED:02}": "nobody has labelled it: every pixel is void",
     f"pool_{CAPPED:02}": "the lens cap was on, and its mask shows animals all the same",

@@ -51,5 +51,5 @@ def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     if abs(value - float(cross_entropy(logits, torch.where(long == 255, 0, long)))) < 1e-4:
         raise Wrong("Now void is background. Nobody knows what is there: it must teach nothing.")
     if abs(value - 8 * float(wanted)) < 1e-3:
-        raise Wrong("That is the sum over the pixels. A mean does not depend on the size of the picture.")
+        raise Wrong("That is the sum over the pixels. A mean does not depend on the size of the image.")
     raise Wrong(f"On this batch the loss is {float(wanted):.3f}; yours is {value:.3f}. Which pixels teach?")

@@ -16,7 +16,7 @@ LESSON = Lesson(
         Objective("00.c", "score a mask by its overlap with the truth"),
     ],
     predictions={
-        "00.p1": Prediction("What share of the picture is crab?", unit="%"),
+        "00.p1": Prediction("What share of the image is crab?", unit="%"),
         "00.p2": Prediction("The tightest box around the crab: what is its IoU with the crab?", unit="%"),
     },
     exercises={
@@ -39,7 +39,7 @@ LESSON = Lesson(
             reference=reddish,
             hints=[
                 "Print the red and the blue of one pixel of stone, and their difference.",
-                "The picture's dtype is uint8. What is 100 - 200 in numbers that go from 0 to 255?",
+                "The image's dtype is uint8. What is 100 - 200 in numbers that go from 0 to 255?",
                 "Turn both colours into a type that knows negative numbers *before* you subtract: `.int()`.",
             ],
             meets=["00.b"],

@@ -1,4 +1,4 @@
-"""Notebook 01: five answers to "what is in this picture?", label maps, void, and the price of a label."""
+"""Notebook 01: five answers to "what is in this image?", label maps, void, and the price of a label."""
 
 from seglib.course.content.checks01 import (
     blobs,
@@ -14,9 +14,9 @@ from seglib.course.lesson import Budget, Exercise, Item, Lesson, Objective, Pred
 
 LESSON = Lesson(
     id="01_pixels",
-    title="Five answers to one picture",
+    title="Five answers to one image",
     minutes=50,
-    question="What is in this picture, and how exactly do you want to know?",
+    question="What is in this image, and how exactly do you want to know?",
     needs="Notebook 00.",
     budgets={"tiny": Budget(60, 1500), "laptop": Budget(90, 1500), "gpu": Budget(90, 1500)},
     objectives=[
@@ -29,7 +29,7 @@ LESSON = Lesson(
         ),
         Objective("01.c", "count blobs in a semantic mask, and explain when blobs are not objects"),
         Objective("01.d", "read a colour-coded label map into class indices without losing void"),
-        Objective("01.e", "estimate the price of boxes and of masks for a set of pictures"),
+        Objective("01.e", "estimate the price of boxes and of masks for a set of images"),
     ],
     predictions={
         "01.p1": Prediction("How many people do you see in the photograph?", unit="people", high=15),
@@ -112,7 +112,7 @@ LESSON = Lesson(
             ["detection", "semantic segmentation", "panoptic segmentation"],
             answer=1,
             reasons=[
-                "The box of a road is nearly the whole picture.",
+                "The box of a road is nearly the whole image.",
                 "One class per pixel answers the question. Road is stuff, not a thing to count.",
                 "It answers it too, and also separates the cars. You would pay for more than you need.",
             ],
@@ -137,7 +137,7 @@ LESSON = Lesson(
             "Void (255) is read as class 0, background. What does a net learn from that?",
             [
                 "Nothing: void is ignored.",
-                "That rims are background, so its objects come out too thin or it fights the picture there.",
+                "That rims are background, so its objects come out too thin or it fights the image there.",
                 "A new class, void.",
             ],
             answer=1,
@@ -149,12 +149,12 @@ LESSON = Lesson(
             meets=["01.d"],
         ),
         Item(
-            "1000 pictures, 3 objects each. 7 s a box or 79 s a mask. How many hours do the masks cost more?",
+            "1000 images, 3 objects each. 7 s a box or 79 s a mask. How many hours do the masks cost more?",
             ["6", "20", "60"],
             answer=2,
             reasons=[
                 "That is the price of the boxes: 3000 x 7 s = 5.8 h.",
-                "One object a picture, not three.",
+                "One object an image, not three.",
                 "3000 x 72 s = 216 000 s = 60 h.",
             ],
             meets=["01.e"],

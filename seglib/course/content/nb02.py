@@ -24,7 +24,7 @@ LESSON = Lesson(
         Objective(
             "02.b", "compute IoU and Dice from the matrix, and say why pixel accuracy can hide a missed class"
         ),
-        Objective("02.c", "tell a data-set mIoU from a mean over pictures, and predict when they differ"),
+        Objective("02.c", "tell a data-set mIoU from a mean over images, and predict when they differ"),
         Objective(
             "02.d", "name what a score does with absent classes, and spot a score that gains from them"
         ),
@@ -40,7 +40,7 @@ LESSON = Lesson(
         ),
         "02.p3": Prediction(
             "The same predictions, two ways to average. Which mIoU is larger?",
-            choices=("mean over pictures", "whole data set", "they are equal"),
+            choices=("mean over images", "whole data set", "they are equal"),
         ),
         "02.p4": Prediction(
             "The truth itself, stored at one pixel in 8 x 8 and enlarged again. What is its mIoU?", unit="%"
@@ -75,13 +75,13 @@ LESSON = Lesson(
             meets=["02.b"],
         ),
         "02.3": Exercise(
-            title="One number for many pictures",
+            title="One number for many images",
             minutes=6,
             check=check_dataset_miou,
             reference=dataset_miou,
             hints=[
-                "A picture of 20 pixels should not weigh as much as one of 400.",
-                "Confusion matrices can be added. Do it for all pictures, then divide once.",
+                "An image of 20 pixels should not weigh as much as one of 400.",
+                "Confusion matrices can be added. Do it for all images, then divide once.",
                 "sum(confusion(pred, mask, num_classes) for pred, mask in pairs), "
                 "then the IoUs, then a mean that skips NaN.",
             ],
@@ -104,7 +104,7 @@ LESSON = Lesson(
     },
     quiz=[
         Item(
-            "Road fills 90 % of every picture. A net predicts road everywhere. "
+            "Road fills 90 % of every image. A net predicts road everywhere. "
             "With 10 classes that all occur, what is its mIoU, about?",
             ["90 %", "50 %", "9 %", "0 %"],
             answer=2,
@@ -117,14 +117,14 @@ LESSON = Lesson(
             meets=["02.b"],
         ),
         Item(
-            "Ten pictures hold 5 bicycle pixels each, one holds 5000. Your net finds only the large bicycle. "
+            "Ten images hold 5 bicycle pixels each, one holds 5000. Your net finds only the large bicycle. "
             "Which score of the class bicycle is higher?",
-            ["data-set IoU", "mean of the pictures' IoUs", "both are the same"],
+            ["data-set IoU", "mean of the images' IoUs", "both are the same"],
             answer=0,
             reasons=[
-                "5000 of 5050 pixels are found: about .99. Per picture it is one success in eleven.",
-                "Ten of the eleven pictures score 0.",
-                "They agree only when pictures weigh alike.",
+                "5000 of 5050 pixels are found: about .99. Per image it is one success in eleven.",
+                "Ten of the eleven images score 0.",
+                "They agree only when images weigh alike.",
             ],
             meets=["02.c"],
         ),
@@ -133,13 +133,13 @@ LESSON = Lesson(
             "What should you ask first?",
             [
                 "Which GPU was used?",
-                "What was done with classes that are absent from a picture, and was it per picture?",
+                "What was done with classes that are absent from an image, and was it per image?",
                 "How many epochs were trained?",
             ],
             answer=1,
             reasons=[
                 "The predictions are the same. The machine cannot matter.",
-                "Absent classes may be dropped, or count as 0 or 1, per picture or once. That moves points.",
+                "Absent classes may be dropped, or count as 0 or 1, per image or once. That moves points.",
                 "The predictions are the same. Training is over.",
             ],
             meets=["02.d"],

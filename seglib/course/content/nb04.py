@@ -18,7 +18,7 @@ LESSON = Lesson(
     id="04_regions",
     title="Regions first, then names",
     minutes=75,
-    question="A classifier names whole pictures. Can it segment one, if somebody cuts the picture up first?",
+    question="A classifier names whole images. Can it segment one, if somebody cuts the image up first?",
     needs="Notebook 02: mIoU and Boundary IoU. Notebook 03 helps: a class may be rare.",
     budgets={"tiny": Budget(90, 2500), "laptop": Budget(900, 3500), "gpu": Budget(900, 6000)},
     objectives=[
@@ -39,7 +39,7 @@ LESSON = Lesson(
             choices=("the full region's box", "the foreground alone", "both, joined"),
         ),
         "04.p3": Prediction(
-            "One forward pass of the same network over the whole picture takes 1. "
+            "One forward pass of the same network over the whole image takes 1. "
             "How many times longer do the regions take?",
             unit="times",
             high=1000,
@@ -148,7 +148,7 @@ LESSON = Lesson(
             meets=["04.b"],
         ),
         Item(
-            "Why not train the SVM on all 2000 regions of all pictures?",
+            "Why not train the SVM on all 2000 regions of all images?",
             [
                 "an SVM cannot have so many",
                 "nearly all of them are easy and change nothing",
@@ -164,7 +164,7 @@ LESSON = Lesson(
         ),
         Item(
             "The background threshold was chosen on the test split. What is wrong?",
-            ["nothing, it is one number", "the score is no longer that of new pictures", "it is too slow"],
+            ["nothing, it is one number", "the score is no longer that of new images", "it is too slow"],
             answer=1,
             reasons=[
                 "One number, chosen among many, by what is to be measured.",

@@ -22,12 +22,12 @@ LESSON = Lesson(
         Objective(
             "05.a", "say why a fully connected layer fixes the input size, and turn it into a convolution"
         ),
-        Objective("05.b", "enlarge coarse scores bilinearly and add a skip, for any size of picture"),
+        Objective("05.b", "enlarge coarse scores bilinearly and add a skip, for any size of image"),
         Objective("05.c", "write a training step that leaves void out, and watch a net learn"),
         Objective(
             "05.d", "measure what skips, pre-training and fine-tuning are worth, with a boundary measure"
         ),
-        Objective("05.e", "segment a picture of any size, and say why evaluation mode matters"),
+        Objective("05.e", "segment an image of any size, and say why evaluation mode matters"),
     ],
     predictions={
         "05.p1": Prediction(
@@ -109,7 +109,7 @@ LESSON = Lesson(
             hints=[
                 "Which two kinds of layers do something else in training than afterwards?",
                 "Drop-out throws numbers away at random. Batch norm takes mean and variance from the "
-                "pictures at hand, and learns from all it sees.",
+                "images at hand, and learns from all it sees.",
                 "net.eval() before you predict, and torch.no_grad() around it.",
             ],
             meets=["05.e"],
@@ -117,7 +117,7 @@ LESSON = Lesson(
     },
     quiz=[
         Item(
-            "A classifier ends in Flatten and Linear(512 * 7 * 7, 1000). A larger picture is an error. Why?",
+            "A classifier ends in Flatten and Linear(512 * 7 * 7, 1000). A larger image is an error. Why?",
             [
                 "convolutions need a fixed size",
                 "the layer has one weight for each of 512 * 7 * 7 numbers",
@@ -126,7 +126,7 @@ LESSON = Lesson(
             answer=1,
             reasons=[
                 "A convolution slides: it takes any size.",
-                "A larger picture makes a larger map, and the layer has no weights for the rest of it.",
+                "A larger image makes a larger map, and the layer has no weights for the rest of it.",
                 "Pooling slides too.",
             ],
             meets=["05.a"],
@@ -138,7 +138,7 @@ LESSON = Lesson(
             reasons=[
                 "The same weights, used at 64 places.",
                 "The weights are shared between places; that is what a convolution is.",
-                "The number of weights does not depend on the picture.",
+                "The number of weights does not depend on the image.",
             ],
             meets=["05.a"],
         ),
@@ -184,8 +184,8 @@ LESSON = Lesson(
             meets=["05.d"],
         ),
         Item(
-            "In training mode, a net's mask of one picture depends on",
-            ["that picture alone", "that picture and its batch", "nothing"],
+            "In training mode, a net's mask of one image depends on",
+            ["that image alone", "that image and its batch", "nothing"],
             answer=1,
             reasons=[
                 "That is evaluation mode.",

@@ -41,7 +41,7 @@ LESSON = Lesson(
             choices=("better", "worse", "about the same"),
         ),
         "07.p4": Prediction(
-            "The same minutes: boxes for all pictures, or true masks for a few. Whose net is better?",
+            "The same minutes: boxes for all images, or true masks for a few. Whose net is better?",
             choices=("the boxes'", "the masks'", "about the same"),
         ),
     },

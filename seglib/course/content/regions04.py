@@ -10,8 +10,8 @@ from torch.nn.functional import interpolate
 
 from seglib.backbones import Backbone
 from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.draw import edges
 from seglib.labels import VOID
-from seglib.patterns import edges
 from seglib.regions.examples import Looker, resized
 from seglib.regions.recall import oracle_paste
 from seglib.regions.truth import true_regions
@@ -22,13 +22,13 @@ LARGEST = 2000  # places that the probe learns from
 
 
 def evenly(dataset: SegmentationDataset, number: int) -> SegmentationDataset:
-    """So many pictures, evenly spread over the data set, so that no class is left out with the end."""
+    """So many images, evenly spread over the data set, so that no class is left out with the end."""
     picked = np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int)
     return dataset.subset(picked.tolist())
 
 
 def mosaic(image: Tensor, labels: Tensor) -> Tensor:
-    """A picture with every region in its mean colour, and dark lines between them.
+    """An image with every region in its mean colour, and dark lines between them.
 
     Args:
         image: (3, H, W) uint8.
@@ -45,7 +45,7 @@ class BestRegions:
     """Sees the truth: pastes for each object the one region of a segmenter's own that fits it best.
 
     Args:
-        looker: how that segmenter makes regions of a picture.
+        looker: how that segmenter makes regions of an image.
     """
 
     name, sees_truth = "best regions", True
@@ -68,7 +68,7 @@ class Probe:
 
     Args:
         backbone: in evaluation mode.
-        data: pictures with masks to learn from; the class of a place is that of the pixel in its middle.
+        data: images with masks to learn from; the class of a place is that of the pixel in its middle.
         seed: which places, where there are more than 2000.
     """
 

@@ -118,7 +118,7 @@ def _look_at_first(
 
 
 def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
-    """05.5, the bug clinic: evaluation mode, one picture, nothing remembered."""
+    """05.5, the bug clinic: evaluation mode, one image, nothing remembered."""
     rng = torch.Generator().manual_seed(3)
     image = torch.randint(0, 256, (3, 9, 11), generator=rng).to(torch.uint8)
     net = _tiny(1)
@@ -130,7 +130,7 @@ def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
     if not isinstance(got, Tensor) or got.shape != wanted.shape:
         raise Wrong(f"For 3 x 9 x 11 I expect (9, 11); yours: {tuple(getattr(got, 'shape', ()))}.")
     if not torch.equal(net.state_dict()["norm.running_mean"], remembered):
-        raise Wrong("Batch norm has learned from the picture you predict. Predicting must change nothing.")
+        raise Wrong("Batch norm has learned from the image you predict. Predicting must change nothing.")
     if got.is_floating_point():
         raise Wrong("Return class indices, not scores.")
     if not torch.equal(got.long(), wanted):
@@ -140,7 +140,7 @@ def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
         )
     if not torch.equal(fn(net, image), got):
         raise Wrong("A second call gives something else.")
-    return "In evaluation mode nothing is thrown away, and a mask depends on its picture alone."
+    return "In evaluation mode nothing is thrown away, and a mask depends on its image alone."
 
 
 def _same(one: nn.Module, other: nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""What notebook 07 holds beside the library: boxes drawn on their picture, and regions kept on disk."""
+"""What notebook 07 holds beside the library: boxes drawn on their image, and regions kept on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seglib.weak.given import Given
 
 
 def boxed(image: Tensor, one: Given, classes: Classes) -> Tensor:
-    """A picture with its boxes in the colours of their classes, edged in white, to be seen on any ground.
+    """An image with its boxes in the colours of their classes, edged in white, to be seen on any ground.
 
     Args:
         image: (3, H, W) uint8.
@@ -32,5 +32,5 @@ def boxed(image: Tensor, one: Given, classes: Classes) -> Tensor:
 
 
 def regions_of(image: Tensor) -> Proposals:
-    """What notebook 04 proposes for a picture, kept on disk, since more than one method asks for it."""
+    """What notebook 04 proposes for an image, kept on disk, since more than one method asks for it."""
     return kept.proposals(image, "2000 regions", partial(propose, image))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from seglib.data.annotations import AnnotationSet
 from seglib.data.formats import coco_json, labelme_json, voc_xml, yolo_txt
-from seglib.data.formats.files import read_json
+from seglib.files import read_json
 
 FORMATS = {"coco": coco_json, "labelme": labelme_json, "voc": voc_xml, "yolo": yolo_txt}
 

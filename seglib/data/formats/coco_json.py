@@ -1,7 +1,7 @@
-"""COCO JSON (Lin et al. 2014): one file for all pictures; a box is its corner, width and height.
+"""COCO JSON (Lin et al. 2014): one file for all images; a box is its corner, width and height.
 
 Two fields are this course's own, and other readers pass over them: "seconds", of an annotation and of
-a picture.
+an image.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from seglib.data import coco_file
-from seglib.data.annotations import Annotation, AnnotationSet, Picture, Point
-from seglib.data.formats.files import left_out, naming, numbers, seconds, timed, write_text
+from seglib.data import coco as coco_file
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, Point
+from seglib.files import left_out, naming, numbers, seconds, timed, write_text
 
 
 def read(path: Path) -> AnnotationSet:
@@ -34,11 +34,11 @@ def read(path: Path) -> AnnotationSet:
     for place, entry in drawn:
         name = names[entry["category_id"]]
         objects[entry["image_id"]].append(naming(path, _annotation, entry, name, f"annotations[{place}]"))
-    pictures = [
-        naming(path, _picture, entry, objects[entry["id"]], f"images[{place}]")
+    photos = [
+        naming(path, _image, entry, objects[entry["id"]], f"images[{place}]")
         for place, entry in enumerate(images)
     ]
-    return naming(path, AnnotationSet, tuple(names.values()), tuple(pictures))
+    return naming(path, AnnotationSet, tuple(names.values()), tuple(photos))
 
 
 def write(path: Path, annotations: AnnotationSet) -> None:
@@ -50,11 +50,11 @@ def write(path: Path, annotations: AnnotationSet) -> None:
     category = {name: id_ for id_, name in enumerate(annotations.names, 1)}
     objects = [
         {"image_id": image, "category_id": category[one.name], **_fields(one)}
-        for image, picture in enumerate(annotations, 1)
-        for one in picture.annotations
+        for image, photo in enumerate(annotations, 1)
+        for one in photo.annotations
     ]
     content = {
-        "images": [{"id": id_, **_image(picture)} for id_, picture in enumerate(annotations, 1)],
+        "images": [{"id": id_, **_image(photo)} for id_, photo in enumerate(annotations, 1)],
         "annotations": [{"id": id_, **fields} for id_, fields in enumerate(objects, 1)],
         "categories": [{"id": id_, "name": name} for name, id_ in category.items()],
     }
@@ -83,16 +83,16 @@ def _polygon(flat: Any, place: str) -> tuple[Point, ...]:
     return tuple(zip(values[0::2], values[1::2]))
 
 
-def _picture(entry: dict[str, Any], objects: list[Annotation], place: str) -> Picture:
+def _image(entry: dict[str, Any], objects: list[Annotation], place: str) -> AnnotatedImage:
     name = entry["file_name"]
-    return Picture(
+    return AnnotatedImage(
         name, entry["width"], entry["height"], tuple(objects), seconds(entry.get("seconds"), place)
     )
 
 
-def _image(picture: Picture) -> dict[str, Any]:
-    size = {"width": picture.width, "height": picture.height}
-    return {"file_name": picture.file_name, **size} | timed(picture.seconds)
+def _image(image: AnnotatedImage) -> dict[str, Any]:
+    size = {"width": image.width, "height": image.height}
+    return {"file_name": image.file_name, **size} | timed(image.seconds)
 
 
 def _fields(one: Annotation) -> dict[str, Any]:

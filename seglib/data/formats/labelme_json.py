@@ -1,4 +1,4 @@
-"""labelme JSON: one file a picture, beside it; a rectangle is any two opposite corners."""
+"""labelme JSON: one file an image, beside it; a rectangle is any two opposite corners."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from PIL import Image as Pillow
 
-from seglib.data.annotations import Annotation, AnnotationSet, Picture, Point
-from seglib.data.formats.files import (
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, Point
+from seglib.files import (
     files_in,
     left_out,
     naming,
@@ -37,39 +37,39 @@ def read(path: Path) -> AnnotationSet:
         ValueError: a file is not labelme's, or a shape is broken; the sentence names file, shape and field.
     """
     files = files_in(path, ".json")
-    pictures = [naming(file, _picture, file, folder) for file, folder in files.items()]
-    names = {one.name for picture in pictures for one in picture.annotations}
-    return naming(path, AnnotationSet, tuple(sorted(names)), tuple(pictures))
+    images = [naming(file, _image, file, folder) for file, folder in files.items()]
+    names = {one.name for image in images for one in image.annotations}
+    return naming(path, AnnotationSet, tuple(sorted(names)), tuple(images))
 
 
 def write(path: Path, annotations: AnnotationSet) -> None:
-    """Write one file a picture into the folder `path`; put the pictures beside them.
+    """Write one file an image into the folder `path`; put the images beside them.
 
     Raises:
-        ValueError: two pictures would share a file, or a name leads out of the folder.
+        ValueError: two images would share a file, or a name leads out of the folder.
         DiskError: a file cannot be written.
     """
-    for target, picture in targets(path, annotations, ".json"):
-        shapes = [shape for group, one in enumerate(picture.annotations, 1) for shape in _shapes(one, group)]
+    for target, image in targets(path, annotations, ".json"):
+        shapes = [shape for group, one in enumerate(image.annotations, 1) for shape in _shapes(one, group)]
         content: dict[str, Any] = {
             "version": VERSION,
             "flags": {},
             "shapes": shapes,
-            "imagePath": PurePosixPath(picture.file_name).name,
+            "imagePath": PurePosixPath(image.file_name).name,
             "imageData": None,
-            "imageHeight": picture.height,
-            "imageWidth": picture.width,
-            **timed(picture.seconds),
+            "imageHeight": image.height,
+            "imageWidth": image.width,
+            **timed(image.seconds),
         }
         write_text(target, json.dumps(content, indent=2, ensure_ascii=False))
 
 
-def _picture(path: Path, folder: PurePosixPath) -> Picture:
+def _image(path: Path, folder: PurePosixPath) -> AnnotatedImage:
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise ValueError('not a labelme file: it has no list "shapes"')
     if not isinstance(content.get("imagePath"), str):
-        raise ValueError(f'"imagePath" must name the picture, it is {content.get("imagePath")!r}')
+        raise ValueError(f'"imagePath" must name the image, it is {content.get("imagePath")!r}')
     name = posixpath.normpath(folder / content["imagePath"].replace("\\", "/"))
     name = name.removeprefix(posixpath.commonprefix([name, "../" * len(name)]))  # photos beside the folder
     drawn: dict[Any, list[Annotation]] = {}
@@ -81,7 +81,7 @@ def _picture(path: Path, folder: PurePosixPath) -> Picture:
     left_out(path, len(content["shapes"]) - sum(map(len, drawn.values())), "neither polygon nor rectangle")
     size = _size(content, path.parent / content["imagePath"])
     objects = tuple(map(_joined, drawn.values()))
-    return Picture(name, *size, objects, seconds(content.get("seconds"), "the picture's"))
+    return AnnotatedImage(name, *size, objects, seconds(content.get("seconds"), "the image's"))
 
 
 def _annotation(shape: Any, place: str) -> Annotation | None:
@@ -116,14 +116,14 @@ def _joined(parts: list[Annotation]) -> Annotation:
 
 
 def _size(content: dict[str, Any], file: Path) -> tuple[int, int]:
-    """Width and height, which old files leave to the picture."""
+    """Width and height, which old files leave to the image."""
     if content.get("imageWidth") is None or content.get("imageHeight") is None:
         if not file.is_file():
             raise ValueError(
-                f'there is no "imageWidth" and "imageHeight", and no picture {file} that could tell'
+                f'there is no "imageWidth" and "imageHeight", and no image {file} that could tell'
             )
-        with Pillow.open(file) as picture:
-            return picture.size
+        with Pillow.open(file) as image:
+            return image.size
     width, height = (number(content[key], f'"{key}"') for key in ("imageWidth", "imageHeight"))
     return int(width), int(height)
 

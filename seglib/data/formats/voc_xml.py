@@ -1,6 +1,6 @@
-"""VOC XML (Everingham et al. 2010), as labelImg and many services write it: one file a picture, boxes only.
+"""VOC XML (Everingham et al. 2010), as labelImg and many services write it: one file an image, boxes only.
 
-VOC counts pixels from 1, and its corners are the first and the last pixel inside: the box of a whole picture
+VOC counts pixels from 1, and its corners are the first and the last pixel inside: the box of a whole image
 of 4 x 3 pixels is 1, 1, 4, 3 in the file, and 0, 0, 4, 3 here.
 """
 
@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from seglib.data.annotations import Annotation, AnnotationSet, Picture
-from seglib.data.formats.files import files_in, naming, number, seconds, targets, write_text
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
+from seglib.files import files_in, naming, number, seconds, targets, write_text
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
@@ -28,24 +28,24 @@ def read(path: Path, *, first_pixel: int = 1) -> AnnotationSet:
         ValueError: a file is not VOC XML, or a box is broken; the sentence names file, object and field.
     """
     files = files_in(path, ".xml")
-    pictures = [naming(file, _picture, file, folder, first_pixel) for file, folder in files.items()]
-    names = {one.name for picture in pictures for one in picture.annotations}
-    return naming(path, AnnotationSet, tuple(sorted(names)), tuple(pictures))
+    images = [naming(file, _image, file, folder, first_pixel) for file, folder in files.items()]
+    names = {one.name for image in images for one in image.annotations}
+    return naming(path, AnnotationSet, tuple(sorted(names)), tuple(images))
 
 
 def write(path: Path, annotations: AnnotationSet) -> None:
-    """Write one file a picture into the folder `path`: boxes in whole pixels. Outlines have no place in it.
+    """Write one file an image into the folder `path`: boxes in whole pixels. Outlines have no place in it.
 
     Raises:
-        ValueError: two pictures would share a file, or a name leads out of the folder.
+        ValueError: two images would share a file, or a name leads out of the folder.
         DiskError: a file cannot be written.
     """
-    for target, picture in targets(path, annotations, ".xml"):
+    for target, image in targets(path, annotations, ".xml"):
         root = Element("annotation")
-        size = {"width": picture.width, "height": picture.height, "depth": 3}
-        name = PurePosixPath(picture.file_name).name
-        _fill(root, {"filename": name, "seconds": picture.seconds, "size": size, "segmented": 0})
-        for one, (x1, y1, x2, y2) in zip(picture.annotations, picture.boxes().tolist()):
+        size = {"width": image.width, "height": image.height, "depth": 3}
+        name = PurePosixPath(image.file_name).name
+        _fill(root, {"filename": name, "seconds": image.seconds, "size": size, "segmented": 0})
+        for one, (x1, y1, x2, y2) in zip(image.annotations, image.boxes().tolist()):
             box = dict(zip(SIDES, (x1 + 1, y1 + 1, x2, y2)))
             fields = {"name": one.name, "pose": "Unspecified", "truncated": 0, "difficult": 0}
             _fill(SubElement(root, "object"), fields | {"seconds": one.seconds, "bndbox": box})
@@ -62,7 +62,7 @@ def _fill(parent: Element, fields: dict[str, object]) -> None:
             SubElement(parent, tag).text = str(value)
 
 
-def _picture(path: Path, folder: PurePosixPath, first_pixel: int) -> Picture:
+def _image(path: Path, folder: PurePosixPath, first_pixel: int) -> AnnotatedImage:
     try:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
@@ -74,8 +74,8 @@ def _picture(path: Path, folder: PurePosixPath, first_pixel: int) -> Picture:
         _annotation(entry, f"object {place}", first_pixel)
         for place, entry in enumerate(root.iter("object"), 1)
     ]
-    took = seconds(root.findtext("seconds"), "the picture's")
-    return Picture(str(folder / _text(root, "filename")), width, height, tuple(objects), took)
+    took = seconds(root.findtext("seconds"), "the image's")
+    return AnnotatedImage(str(folder / _text(root, "filename")), width, height, tuple(objects), took)
 
 
 def _annotation(entry: Element, place: str, first_pixel: int) -> Annotation:

@@ -1,4 +1,4 @@
-"""YOLO text files: one a picture, one line an object, everything as a share of the picture's sides.
+"""YOLO text files: one an image, one line an object, everything as a share of the image's sides.
 
 A box is `class x y width height` with its centre, an outline `class x1 y1 x2 y2 ...`; classes count from 0.
 """
@@ -14,21 +14,21 @@ import yaml
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from seglib.data.annotations import Annotation, AnnotationSet, Picture
-from seglib.data.files import pictures_in
-from seglib.data.formats.files import naming, number, targets, write_text
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
+from seglib.data.files import images_in
+from seglib.files import naming, number, targets, write_text
 
 
 def read(path: Path) -> AnnotationSet:
     """The objects in a YOLO folder.
 
-    Class names come from the .yaml file in it (its "names"), or from `classes.txt`. Pictures lie in folders
+    Class names come from the .yaml file in it (its "names"), or from `classes.txt`. Images lie in folders
     `images` and their .txt files in folders `labels` beside them, or all of them together in `path`.
-    A picture without a .txt file has no objects. Of a picture only its size is read.
+    An image without a .txt file has no objects. Of an image only its size is read.
 
     Raises:
-        FileNotFoundError: there is no such folder, or none with the pictures.
-        ValueError: class names or pictures are missing, or a line is broken; the sentence says where.
+        FileNotFoundError: there is no such folder, or none with the images.
+        ValueError: class names or images are missing, or a line is broken; the sentence says where.
     """
     if not path.is_dir():
         raise FileNotFoundError(f"{path}: no such folder")
@@ -36,23 +36,23 @@ def read(path: Path) -> AnnotationSet:
     places = [
         (folder.with_name("images"), folder) for folder in sorted(path.rglob("labels")) if folder.is_dir()
     ]
-    pictures = [
-        _picture(path, image, labels / image.relative_to(images).with_suffix(".txt"), names)
+    photos = [
+        _image(path, image, labels / image.relative_to(images).with_suffix(".txt"), names)
         for images, labels in places or [(path, path)]
-        for image in _pictures_of(images, labels)
+        for image in _images_of(images, labels)
     ]
-    return naming(path, AnnotationSet, names, tuple(pictures))
+    return naming(path, AnnotationSet, names, tuple(photos))
 
 
 def write(path: Path, annotations: AnnotationSet) -> None:
-    """Write `labels/` and `data.yaml` into the folder `path`; put the pictures into `images/` beside them.
+    """Write `labels/` and `data.yaml` into the folder `path`; put the images into `images/` beside them.
 
     Raises:
-        ValueError: an object has several parts, which a line cannot hold; or two pictures would share a file.
+        ValueError: an object has several parts, which a line cannot hold; or two images would share a file.
         DiskError: a file cannot be written.
     """
-    for target, picture in targets(path / "labels", annotations, ".txt"):
-        lines = [naming(picture.file_name, _line, one, picture, annotations) for one in picture.annotations]
+    for target, image in targets(path / "labels", annotations, ".txt"):
+        lines = [naming(image.file_name, _line, one, image, annotations) for one in image.annotations]
         write_text(target, "".join(f"{line}\n" for line in lines))
     names = "".join(f"  {k}: {json.dumps(name)}\n" for k, name in enumerate(annotations.names))
     write_text(path / "data.yaml", f"path: .\ntrain: images\nval: images\nnames:\n{names}")
@@ -76,18 +76,18 @@ def _names(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
 
 
-def _pictures_of(images: Path, labels: Path) -> list[Path]:
-    """The pictures of one folder; ValueError where one is missing."""
+def _images_of(images: Path, labels: Path) -> list[Path]:
+    """The images of one folder; ValueError where one is missing."""
     folders = [images, *(inside for inside in sorted(images.rglob("*")) if inside.is_dir())]
-    found = [Path(image) for folder in folders for image in pictures_in(folder).values()]
+    found = [Path(image) for folder in folders for image in images_in(folder).values()]
     stems = {image.relative_to(images).with_suffix("") for image in found}
     for file in sorted(labels.rglob("*.txt")):
         if file.relative_to(labels).with_suffix("") not in stems and file.name != "classes.txt":
-            raise ValueError(f"{file}: there is no picture of this name in {images}, whose size is needed")
+            raise ValueError(f"{file}: there is no image of this name in {images}, whose size is needed")
     return found
 
 
-def _picture(path: Path, image: Path, file: Path, names: tuple[str, ...]) -> Picture:
+def _image(path: Path, image: Path, file: Path, names: tuple[str, ...]) -> AnnotatedImage:
     with Pillow.open(image) as opened:
         on_its_side = opened.getexif().get(ExifTags.Base.Orientation, 1) >= 5
         width, height = opened.size[::-1] if on_its_side else opened.size
@@ -98,7 +98,7 @@ def _picture(path: Path, image: Path, file: Path, names: tuple[str, ...]) -> Pic
         if line.strip()
     ]
     name = image.relative_to(path / "images" if image.is_relative_to(path / "images") else path)
-    return naming(file, Picture, name.as_posix(), width, height, tuple(objects))
+    return naming(file, AnnotatedImage, name.as_posix(), width, height, tuple(objects))
 
 
 def _annotation(words: list[str], names: tuple[str, ...], width: int, height: int) -> Annotation:
@@ -108,7 +108,7 @@ def _annotation(words: list[str], names: tuple[str, ...], width: int, height: in
     if len(shares) != 4 and (len(shares) < 6 or len(shares) % 2):
         raise ValueError(f"{len(shares)} numbers after the class; a box has 4, an outline 6, 8, 10, ...")
     if not all(-0.01 <= share <= 1.01 for share in shares):
-        raise ValueError("coordinates must be shares of the picture, 0..1; these look like pixels")
+        raise ValueError("coordinates must be shares of the image, 0..1; these look like pixels")
     name = names[int(words[0])]
     if len(shares) > 4:
         return Annotation.outline(name, [(x * width, y * height) for x, y in zip(shares[::2], shares[1::2])])
@@ -116,12 +116,12 @@ def _annotation(words: list[str], names: tuple[str, ...], width: int, height: in
     return Annotation(name, (x - across / 2, y - down / 2, x + across / 2, y + down / 2))
 
 
-def _line(one: Annotation, picture: Picture, annotations: AnnotationSet) -> str:
+def _line(one: Annotation, image: AnnotatedImage, annotations: AnnotationSet) -> str:
     if len(one.polygons) > 1:
         raise ValueError(
             f"an object '{one.name}' has {len(one.polygons)} parts, a YOLO line holds one; write COCO instead"
         )
     x1, y1, x2, y2 = one.box
     points = one.polygons[0] if one.polygons else (((x1 + x2) / 2, (y1 + y2) / 2), (x2 - x1, y2 - y1))
-    shares = chain(*((x / picture.width, y / picture.height) for x, y in points))
+    shares = chain(*((x / image.width, y / image.height) for x, y in points))
     return " ".join([str(annotations.names.index(one.name)), *(f"{share:.9g}" for share in shares)])

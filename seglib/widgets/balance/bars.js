@@ -75,7 +75,7 @@ function barCell() {
   return { element, bar, fill };
 }
 
-// The stripes of a class as a picture that repeats.
+// The stripes of a class as an image that repeats.
 const tiles = new Map();
 
 function tile(place, color) {
@@ -85,7 +85,7 @@ function tile(place, color) {
     const canvas = h("canvas", { width: side, height: side });
     const pixels = Uint32Array.from({ length: side * side }, (_, i) =>
       opaque(onStripe(place, i % side, Math.floor(i / side)) ? inked(color) : color));
-    canvas.getContext("2d").drawImage(toPicture(pixels, side, side), 0, 0);
+    canvas.getContext("2d").drawImage(toImage(pixels, side, side), 0, 0);
     tiles.set(key, canvas.toDataURL());
   }
   return tiles.get(key);

@@ -12,7 +12,7 @@ async function board(frame) {
   frame.root.append(
     h("div", { class: "seglib-bar" },
       hasCuts ? choice(frame, "view", "View", views) : null,
-      h("span", { class: "seglib-quiet seglib-grow" }, `${data.source}, ${data.pictures.toLocaleString("en")} ${data.pictures === 1 ? "picture" : "pictures"}`),
+      h("span", { class: "seglib-quiet seglib-grow" }, `${data.source}, ${data.images.toLocaleString("en")} ${data.images === 1 ? "image" : "images"}`),
       tick(frame, "hatch", "Hatching"),
       choice(frame, "axis", "Axis", [["linear", "Linear"], ["log", "Log"]])),
     classes.element);
@@ -39,7 +39,7 @@ const tell = (status, text) => write(status, text.replaceAll(" %", "\u00a0%"));
 
 const HINTS = {
   loss: "The part of a weighted loss that the class makes, if the loss is the same in every pixel",
-  beside: "Of the pictures with the chosen class, so many hold this one too",
+  beside: "Of the images with the chosen class, so many hold this one too",
 };
 
 function classView(frame, data, thumbs) {
@@ -56,7 +56,7 @@ function classView(frame, data, thumbs) {
 
   const table = barTable(frame, data.classes, columns, [...counted, 1, 1, 1].map(() => 1));
   const status = h("p", { class: "seglib-status", role: "status" });
-  const row = thumbRow(6, "Pictures with the class");
+  const row = thumbRow(6, "Images with the class");
   const absent = data.objects ? null : h("p", { class: "seglib-quiet seglib-says" }, "This data set does not know single objects.");
   const dial = rarityDial(frame, data);
   const element = h("div", { class: "seglib-view seglib-classview" },
@@ -68,7 +68,7 @@ function classView(frame, data, thumbs) {
     table.show();
     tell(status, weight === "–" ? words[at] : `${words[at]} ${data.ways[way()]}: weight ${weight}, ${part} of the loss.`);
     row.show(shown[at].map(([number, share, id]) =>
-      ({ thumb: thumbs[number], caption: share, label: `picture ${id}: ${data.classes[at].name} ${share}` })), at);
+      ({ thumb: thumbs[number], caption: share, label: `image ${id}: ${data.classes[at].name} ${share}` })), at);
   };
   return { element, show };
 }
@@ -94,17 +94,17 @@ function blurView(frame, data, thumbs) {
   const element = h("div", { class: "seglib-view" },
     h("div", { class: "seglib-dials" }, cutSlider(frame, data)),
     h("div", { class: "seglib-cut" }, side("Stays: just sharp enough", stays.element), side("Goes: just too blurred", goes.element, nothing)),
-    h("p", { class: "seglib-quiet seglib-says" }, "The middle 96 × 96 pixels of each picture: a picture made small looks sharp."),
+    h("p", { class: "seglib-quiet seglib-says" }, "The middle 96 × 96 pixels of each image: an image made small looks sharp."),
     status, table.element,
     h("p", { class: "seglib-quiet seglib-says" },
-      h("span", { class: "seglib-band", "aria-hidden": "true" }), " what a cut at random would take of the class (two standard deviations); the line is the share of pictures that go; ▲ marks a class that loses much more."));
-  const pictures = (list) => list.map(([number, caption, id]) => ({ thumb: thumbs[number], caption, label: `picture ${id}: ${caption}` }));
+      h("span", { class: "seglib-band", "aria-hidden": "true" }), " what a cut at random would take of the class (two standard deviations); the line is the share of images that go; ▲ marks a class that loses much more."));
+  const images = (list) => list.map(([number, caption, id]) => ({ thumb: thumbs[number], caption, label: `image ${id}: ${caption}` }));
   const show = () => {
     const cut = data.cuts[stop()];
     table.show();
     tell(status, cut.words);
-    stays.show(pictures(cut.stays));
-    goes.show(pictures(cut.goes));
+    stays.show(images(cut.stays));
+    goes.show(images(cut.goes));
     nothing.hidden = cut.goes.length > 0;
   };
   return { element, show };

@@ -1,4 +1,4 @@
-"""The class-balance board: bars, pictures and weights of every class, linked."""
+"""The class-balance board: bars, images and weights of every class, linked."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ class RefusedError(traitlets.TraitError, ValueError):
 class BalanceBoard(Shell):
     """How much there is of each class, what weights make of it, and what a cut for blur takes away.
 
-    Bars of pixels, pictures and objects, of the weight that a scheme gives each class and of its part of the
-    loss; choose a class to see pictures of it, its edge, and what is seen beside it. Scenes have a dial that
+    Bars of pixels, images and objects, of the weight that a scheme gives each class and of its part of the
+    loss; choose a class to see images of it, its edge, and what is seen beside it. Scenes have a dial that
     makes one class rarer. Everything is counted once, here: the browser needs no kernel, in exported HTML
-    neither, and every number shown was counted on pictures that were drawn or read.
+    neither, and every number shown was counted on images that were drawn or read.
 
-    Of each class up to six pictures are shown (fewer where there are more than 66 classes), at every stop of
+    Of each class up to six images are shown (fewer where there are more than 66 classes), at every stop of
     the dial, and three on each side of up to 21 cuts: at most about 500 thumbnails of 160 pixels, 2 to 4 MB.
 
     Args:
         dataset: any data set that `load` opens.
         sharpness: its `seglib.data.quality.Sharpness`, or True to measure it; without it there is no cut. One
             with scores of your own, as minus the variance of the Laplacian, shows what that one would drop.
-        frequencies: the stops of the dial on scenes, as `Dials.frequency`; [] for no dial. All pictures are
+        frequencies: the stops of the dial on scenes, as `Dials.frequency`; [] for no dial. All images are
             drawn at each stop; counts are kept on disk, so that this takes long only once.
         **state: traits to begin with, as in `scheme="enet"`.
 
@@ -62,14 +62,14 @@ class BalanceBoard(Shell):
         unit: what the effective number counts: "pixels", "images" or "objects".
         beta: of the effective number, one of 0, .9, .99 ... .9999999.
         frequency: of the rare class, one of the stops; of no use where there is no dial.
-        cut: how many of the most blurred pictures are dropped, one of the stops of its slider.
+        cut: how many of the most blurred images are dropped, one of the stops of its slider.
         hatch: whether bars are hatched as their classes are elsewhere.
 
     Raises:
         ValueError: the data set is empty, or an argument does not fit; the sentence says which.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> board = BalanceBoard(Scenes(3, size=(64, 64)), frequencies=[], scheme="median frequency")
         >>> board.counts.total("images")[0], board.weights.shape
         (tensor(3), torch.Size([10]))
@@ -119,7 +119,7 @@ class BalanceBoard(Shell):
 
     @property
     def counts(self) -> Counts:
-        """The counts on show: of the pictures that are drawn with `frequency`."""
+        """The counts on show: of the images that are drawn with `frequency`."""
         return self._board.survey.settings[self.state.setting].counts
 
     @property
@@ -129,7 +129,7 @@ class BalanceBoard(Shell):
 
     @property
     def dropped(self) -> list[int]:
-        """Indices of the pictures that the cut drops, the most blurred first."""
+        """Indices of the images that the cut drops, the most blurred first."""
         sharpness = self._board.survey.sharpness
         return sharpness.blurred(1.0)[: self.cut] if sharpness else []
 
@@ -147,7 +147,7 @@ class BalanceBoard(Shell):
 
     def still(self) -> bytes:
         """The bars as a PNG."""
-        return still.picture(self.state)
+        return still.image(self.state)
 
     @traitlets.validate("selected", "view", "unit", "beta", "frequency", "cut")
     def _is_there(self, proposal: Any) -> Any:
@@ -166,9 +166,7 @@ class BalanceBoard(Shell):
             known.survey.counts.of(value)  # says that objects are not known
         elif name == "view":
             if value == "blur" and not known.cuts:
-                raise ValueError(
-                    "the blur of these pictures is not known; make the board with sharpness=True"
-                )
+                raise ValueError("the blur of these images is not known; make the board with sharpness=True")
         elif value not in (stops := self._stops(name)):
             there = ", ".join(f"{stop:.7g}" for stop in stops) or "none here"
             raise ValueError(f"{name}={value:g} is no stop of its slider; there are {there}")

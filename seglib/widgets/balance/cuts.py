@@ -1,4 +1,4 @@
-"""What happens to the classes when the most blurred pictures are dropped, for a row of cuts."""
+"""What happens to the classes when the most blurred images are dropped, for a row of cuts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from seglib.data.balance import Counts
 if TYPE_CHECKING:
     from seglib.data.quality import Sharpness
 
-STOPS = 20  # cuts beside "nothing", up to half of the pictures
-MUCH = 1.5  # times as much as pictures are dropped is "much more"
+STOPS = 20  # cuts beside "nothing", up to half of the images
+MUCH = 1.5  # times as much as images are dropped is "much more"
 DOUBT = 2.0  # standard deviations of a cut at random
 
 
@@ -25,13 +25,13 @@ class Cut:
     """One place to cut.
 
     Attributes:
-        dropped: how many pictures go.
+        dropped: how many images go.
         threshold: the blur of the sharpest that goes; NaN where none goes.
-        stays: the pictures just below the cut, rising in blur; at most `beside`.
-        goes: the pictures just above it, rising in blur.
-        part: which part of all pictures goes, 0..1.
+        stays: the images just below the cut, rising in blur; at most `beside`.
+        goes: the images just above it, rising in blur.
+        part: which part of all images goes, 0..1.
         lost: (K,) which part of each class's pixels goes; NaN for a class that does not occur.
-        chance: (K, 2) between what and what a cut of as many pictures at random would take of each class:
+        chance: (K, 2) between what and what a cut of as many images at random would take of each class:
             its mean, two standard deviations down and up (which may be below 0 or above 1).
         much: (K,) bool: more is lost than that, and at least half as much again as `part`.
     """
@@ -47,20 +47,20 @@ class Cut:
 
 
 def cuts(sharpness: Sharpness, counts: Counts, *, beside: int = 3) -> list[Cut]:
-    """Cuts from nothing to half of the judged pictures, the most blurred first.
+    """Cuts from nothing to half of the judged images, the most blurred first.
 
     Args:
-        sharpness: of the data set; pictures that it could not judge stay.
+        sharpness: of the data set; images that it could not judge stay.
         counts: of the same data set.
-        beside: how many pictures to name on each side of a cut.
+        beside: how many images to name on each side of a cut.
 
     Raises:
-        ValueError: fewer than two pictures could be judged.
+        ValueError: fewer than two images could be judged.
     """
     order = sharpness.blurred(1.0)
     if len(order) < 2:
         raise ValueError(
-            f"the blur of {len(order)} of {len(counts)} pictures could be judged; a cut needs two or more"
+            f"the blur of {len(order)} of {len(counts)} images could be judged; a cut needs two or more"
         )
     numbers = sorted({round(number) for number in np.linspace(0, len(order) // 2, STOPS + 1)})
     return [_cut(sharpness, counts, order, number, beside) for number in numbers]
@@ -85,13 +85,13 @@ def _cut(sharpness: Sharpness, counts: Counts, order: list[int], dropped: int, b
 
 
 def _chance(parts: Tensor, dropped: int) -> Tensor:
-    """(K, 2): mean -/+ 2 standard deviations of what `dropped` of these M pictures hold, drawn at random.
+    """(K, 2): mean -/+ 2 standard deviations of what `dropped` of these M images hold, drawn at random.
 
     The sum of a sample without replacement has the mean f q and the variance f (1 - f) M / (M - 1) (sum p^2 -
     q^2 / M), with f = dropped / M and q = sum p (Cochran, Sampling Techniques, 1977, chapter 2).
 
     Args:
-        parts: (M, K) which part of each class's pixels each picture holds.
+        parts: (M, K) which part of each class's pixels each image holds.
         dropped: how many are drawn.
     """
     number = len(parts)
@@ -103,8 +103,8 @@ def _chance(parts: Tensor, dropped: int) -> Tensor:
 
 
 def nearest(cuts: Sequence[Cut], dropped: int) -> int:
-    """The place of the cut that drops so many pictures; ValueError where there is none."""
+    """The place of the cut that drops so many images; ValueError where there is none."""
     numbers = [cut.dropped for cut in cuts]
     if dropped not in numbers:
-        raise ValueError(f"no cut drops {dropped} pictures; there are {', '.join(map(str, numbers))}")
+        raise ValueError(f"no cut drops {dropped} images; there are {', '.join(map(str, numbers))}")
     return numbers.index(dropped)

@@ -44,8 +44,8 @@ function rarityDial(frame, { rare, settings }) {
   return stopSlider(frame, "frequency", { name: `How often a ${rare} is drawn`, stops: settings.map(({ frequency }) => frequency), words: often });
 }
 
-function cutSlider(frame, { cuts, pictures }) {
+function cutSlider(frame, { cuts, images }) {
   const blur = new Map(cuts.map((cut) => [cut.dropped, cut.blur]));
-  const words = (dropped) => `${dropped} of ${pictures.toLocaleString("en")}${dropped ? `, blur ≥ ${blur.get(dropped)}` : ""}`;
+  const words = (dropped) => `${dropped} of ${images.toLocaleString("en")}${dropped ? `, blur ≥ ${blur.get(dropped)}` : ""}`;
   return stopSlider(frame, "cut", { name: "Drop the most blurred", stops: cuts.map(({ dropped }) => dropped), words });
 }

@@ -16,7 +16,7 @@ def packed(board: Board) -> dict[str, Any]:
     survey = board.survey
     classes = survey.counts.classes
     return {
-        "pictures": len(survey.counts),
+        "images": len(survey.counts),
         "source": f"{survey.dataset.name} {survey.dataset.split}",
         "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
         "rare": survey.rare,
@@ -47,7 +47,7 @@ def _quantity(quantity: Quantity) -> dict[str, Any]:
 
 
 def _setting(board: Board, place: int) -> dict[str, Any]:
-    """One stop of the dial: words and pictures of every class, as [thumbnail, share, what it is called]."""
+    """One stop of the dial: words and images of every class, as [thumbnail, share, what it is called]."""
     setting = board.survey.settings[place]
     known = setting.counts.pixels[:, :-1].sum(dim=1).clamp(min=1)
     shown = [
@@ -57,16 +57,16 @@ def _setting(board: Board, place: int) -> dict[str, Any]:
                 share_text((setting.counts.pixels[index, k] / known[index]).item()),
                 setting.dataset.sample_id(index),
             ]
-            for index in pictures
+            for index in images
         ]
-        for k, pictures in enumerate(board.thumbs.shown[place])
+        for k, images in enumerate(board.thumbs.shown[place])
     ]
     words = [class_words(board, place, k) for k in range(len(shown))]
     return {"frequency": setting.frequency, "words": words, "shown": shown}
 
 
 def _cut(board: Board, place: int, cut: Cut) -> dict[str, Any]:
-    """One cut: its words, the pictures on both sides, and what chance would take, as lengths of bars."""
+    """One cut: its words, the images on both sides, and what chance would take, as lengths of bars."""
     survey, axis = board.survey, board.quantities["lost"].axes["linear"]
     assert survey.sharpness is not None
 

@@ -61,7 +61,7 @@ def quantities(survey: Survey, ways: Iterable[Option], cuts: Sequence[Cut]) -> d
 def _counted(survey: Survey) -> Iterable[tuple[str, Quantity]]:
     """What was counted, at every stop of the dial, and beside each class the others."""
     counts = [setting.counts for setting in survey.settings]
-    known: list[tuple[Unit, str]] = [("images", "Pictures")]
+    known: list[tuple[Unit, str]] = [("images", "Images")]
     if counts[0].objects is not None:
         known.append(("objects", "Objects"))
     yield "pixels", _shares("Pixels", torch.stack([one.shares() for one in counts]))

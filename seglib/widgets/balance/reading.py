@@ -112,20 +112,20 @@ def says(state: State) -> str:
 def class_words(board: Board, setting: int, place: int) -> str:
     """How much there is of one class at one stop of the dial."""
     counts = board.survey.settings[setting].counts
-    name, pictures = counts.classes.names[place], counts.total("images")[place].item()
-    if not pictures:
-        return f"{name}: in none of the {len(counts)} pictures."
+    name, images = counts.classes.names[place], counts.total("images")[place].item()
+    if not images:
+        return f"{name}: in none of the {len(counts)} images."
     parts = [
         f"{scale.share_text(counts.shares()[place].item())} of the pixels",
-        f"in {pictures:,} of {len(counts):,} pictures",
+        f"in {images:,} of {len(counts):,} images",
     ]
     if counts.objects is not None and (objects := counts.total("objects")[place].item()):
         parts.append(f"{objects:,} object{'s' * (objects > 1)}")
     around = counts.total()[place].item() / counts.pixels_around[place].item()
     rim = board.thumbs.rim(setting, place)
     return (
-        f"{name}: {', '.join(parts)}. Where it is, it fills {scale.share_text(around)} of the picture; "
-        f"{scale.share_text(rim)} of its pixels, in the pictures below, lie on its edge."
+        f"{name}: {', '.join(parts)}. Where it is, it fills {scale.share_text(around)} of the image; "
+        f"{scale.share_text(rim)} of its pixels, in the images below, lie on its edge."
     )
 
 
@@ -134,7 +134,7 @@ def cut_words(board: Board, place: int) -> str:
     cut = board.cuts[place]
     names = board.survey.counts.classes.names
     if not cut.dropped:
-        return f"Nothing is dropped of {len(board.survey.counts):,} pictures."
+        return f"Nothing is dropped of {len(board.survey.counts):,} images."
     hit = [
         f"{name} ({scale.share_text(lost)})"
         for name, lost, much in zip(names, cut.lost.tolist(), cut.much.tolist())
@@ -142,7 +142,7 @@ def cut_words(board: Board, place: int) -> str:
     ]
     share = scale.share_text(cut.part)
     first = (
-        f"{cut.dropped:,} of {len(board.survey.counts):,} pictures go ({share}), with a blur of "
+        f"{cut.dropped:,} of {len(board.survey.counts):,} images go ({share}), with a blur of "
         f"{scale.blur_text(cut.threshold)} or more."
     )
     if not hit:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from seglib.data.balance import Counts, Unit
-from seglib.data.weights import effective_number, enet, inverse_frequency, median_frequency
+from seglib.data.balance import Counts, Unit, effective_number, enet, inverse_frequency, median_frequency
 
 UNITS: tuple[Unit, ...] = ("pixels", "images", "objects")
 # From "every sample after the first says nothing new" to what pixels need (see `effective_number`).
@@ -18,7 +17,7 @@ SCHEMES = {
     "inverse frequency": ("Inverse frequency", "w = N / (K n): every class makes the same part of the loss."),
     "median frequency": (
         "Median frequency",
-        "w = median(f) / f, where f is the class's share of the pictures that contain it.",
+        "w = median(f) / f, where f is the class's share of the images that contain it.",
     ),
     "enet": ("ENet", "w = 1 / ln(1.02 + p): bounded, from 1.4 for a class that fills all to 50 for a speck."),
     "effective number": (

@@ -10,7 +10,7 @@ from seglib.draw import HATCHES
 from seglib.widgets.balance.reading import State, columns, says
 
 
-def picture(state: State) -> bytes:
+def image(state: State) -> bytes:
     """The columns on show as a PNG: a panel for each, a bar for each class, its number beside it."""
     classes = state.board.survey.counts.classes
     shown = columns(state)
@@ -38,7 +38,7 @@ def description(state: State) -> str:
     """The source, each class with its numbers, and what is looked at."""
     survey = state.board.survey
     shown = columns(state)
-    head = f"Class balance of {survey.dataset.name} {survey.dataset.split}, {len(survey.counts):,} pictures"
+    head = f"Class balance of {survey.dataset.name} {survey.dataset.split}, {len(survey.counts):,} images"
     if survey.rare:
         often = survey.settings[state.setting].frequency
         head += f", {survey.rare} drawn {often:g} times as often as any other class"

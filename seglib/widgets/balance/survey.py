@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from seglib.data.balance import Counts, count
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.scenes import Scenes
+from seglib.scenes import Scenes
 
 if TYPE_CHECKING:
     from seglib.data.quality import Sharpness  # for SciPy's statistics, which take long to import
@@ -24,7 +24,7 @@ class Setting:
 
     Attributes:
         frequency: how often the rare class is drawn beside any other, or None.
-        dataset: the pictures that were counted.
+        dataset: the images that were counted.
         counts: what is in them.
     """
 
@@ -40,7 +40,7 @@ class Survey:
     Attributes:
         settings: at least one.
         start: which of them is the data set as it was given.
-        sharpness: the blur of every picture of that one, or None.
+        sharpness: the blur of every image of that one, or None.
     """
 
     settings: tuple[Setting, ...]
@@ -111,7 +111,7 @@ def _judged(dataset: SegmentationDataset, blur: Sharpness | bool) -> Sharpness:
         raise ValueError(f"sharpness must be True or what sharpness() gives, not a {type(blur).__name__}")
     if len(blur.scores) != len(dataset):
         raise ValueError(
-            f"the sharpness is of {len(blur.scores)} pictures, the data set has {len(dataset)};"
+            f"the sharpness is of {len(blur.scores)} images, the data set has {len(dataset)};"
             " measure it on the same data set"
         )
     return blur

@@ -1,4 +1,4 @@
-// Thumbnails: a row of pictures in which one class is lit, by a dark veil over all else and a line around it.
+// Thumbnails: a row of images in which one class is lit, by a dark veil over all else and a line around it.
 
 const SHARP = 2; // canvas pixels for each pixel of a thumbnail: what the line is drawn in
 
@@ -6,10 +6,10 @@ const unpackThumbs = (sheet) => Promise.all(sheet.map(async (thumb) => ({
   ...thumb,
   bitmap: await createImageBitmap(new Blob([thumb.image])),
   labels: thumb.labels && new Uint8Array(await inflate(thumb.labels)),
-  lit: new Map(), // class -> what is laid over the picture
+  lit: new Map(), // class -> what is laid over the image
 })));
 
-// A row with room for `most` pictures. Its `show` takes [{ thumb, caption, label }], and which class to light.
+// A row with room for `most` images. Its `show` takes [{ thumb, caption, label }], and which class to light.
 function thumbRow(most, name) {
   const slots = Array.from({ length: most }, () => {
     const canvas = h("canvas", { role: "img" });
@@ -19,14 +19,14 @@ function thumbRow(most, name) {
   });
   const element = h("div", { class: "seglib-thumbs", role: "group", "aria-label": name, style: `--most: ${most}` },
     slots.map(({ element }) => element));
-  const show = (pictures, place = null) => slots.forEach((slot, index) => {
-    const picture = pictures[index];
-    slot.element.hidden = !picture;
-    if (!picture) return;
-    paintThumb(slot.canvas, picture.thumb, place);
-    write(slot.caption, picture.caption);
-    label(slot.canvas, picture.label);
-    slot.canvas.title = picture.label;
+  const show = (images, place = null) => slots.forEach((slot, index) => {
+    const image = images[index];
+    slot.element.hidden = !image;
+    if (!image) return;
+    paintThumb(slot.canvas, image.thumb, place);
+    write(slot.caption, image.caption);
+    label(slot.canvas, image.label);
+    slot.canvas.title = image.label;
   });
   return { element, show };
 }
@@ -65,5 +65,5 @@ function light({ labels, columns, rows }, place) {
       if (y + 1 < rows && here !== is(x, y + 1)) line.rect(x, y + 1, 1, 0);
     }
   }
-  return { veil: toPicture(veil, columns, rows), line };
+  return { veil: toImage(veil, columns, rows), line };
 }

@@ -1,4 +1,4 @@
-"""Small pictures for the board: whole ones with their labels for the classes, pixel by pixel for the blur."""
+"""Small images for the board: whole ones with their labels for the classes, pixel by pixel for the blur."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Thumbs:
     """Thumbnails of a survey.
 
     Attributes:
-        shown: of each setting, for each class, the pictures that stand for it.
-        sheet: what travels, each picture once.
-        number: (setting or "blur", picture) -> its place in `sheet`.
-        rims: (S, K, 2) pixels on the edge, and pixels, of each class in the pictures that stand for it.
+        shown: of each setting, for each class, the images that stand for it.
+        sheet: what travels, each image once.
+        number: (setting or "blur", image) -> its place in `sheet`.
+        rims: (S, K, 2) pixels on the edge, and pixels, of each class in the images that stand for it.
     """
 
     shown: list[list[list[int]]]
@@ -44,7 +44,7 @@ class Thumbs:
     number: dict[tuple[int | str, int], int] = field(default_factory=dict)
 
     def rim(self, setting: int, place: int) -> float:
-        """Which part of the pixels of class `place`, in the pictures shown, lies on its edge; NaN: none."""
+        """Which part of the pixels of class `place`, in the images shown, lies on its edge; NaN: none."""
         edge, area = self.rims[setting, place].tolist()
         return edge / area if area else float("nan")
 
@@ -55,7 +55,7 @@ class Thumbs:
 
 
 def choose(counts: Counts, order: Sequence[int]) -> list[list[int]]:
-    """For each class the pictures that stand for it: the first in `order` that contain it.
+    """For each class the images that stand for it: the first in `order` that contain it.
 
     Example:
         >>> from seglib.labels import Classes
@@ -72,21 +72,21 @@ def choose(counts: Counts, order: Sequence[int]) -> list[list[int]]:
 
 
 def thumbs(survey: Survey, cuts: Sequence[Cut]) -> Thumbs:
-    """Read, shrink and pack every picture that the board can show, with progress.
+    """Read, shrink and pack every image that the board can show, with progress.
 
-    Pictures stand for a class in one shuffled order, the same for all classes and dials: nothing is picked
-    for its looks, and few pictures serve many classes.
+    Images stand for a class in one shuffled order, the same for all classes and dials: nothing is picked
+    for its looks, and few images serve many classes.
     """
     order = np.random.default_rng(0).permutation(len(survey.counts)).tolist()
     shown = [choose(setting.counts, order) for setting in survey.settings]
     wanted = Thumbs(shown, torch.zeros(len(shown), len(survey.counts.classes), 2, dtype=torch.int64))
     jobs: list[tuple[int | str, SegmentationDataset, int]] = []
     for place, setting in enumerate(survey.settings):
-        needed = {index for pictures in shown[place] for index in pictures}
+        needed = {index for images in shown[place] for index in images}
         jobs += [(place, setting.dataset, index) for index in sorted(needed)]
     needed = {index for cut in cuts for index in (*cut.stays, *cut.goes)}
     jobs += [("blur", survey.dataset, index) for index in sorted(needed)]
-    sheet: dict[bytes, int] = {}  # content -> its place; the same picture at two dials travels once
+    sheet: dict[bytes, int] = {}  # content -> its place; the same image at two dials travels once
     for where, dataset, index in tracked(jobs, len(jobs), f"Making thumbnails of {survey.dataset.name}"):
         thumb = _crop(dataset, index) if isinstance(where, str) else _whole(wanted, where, dataset, index)
         number = sheet.setdefault(thumb["image"] + (thumb["labels"] or b""), len(sheet))
@@ -97,11 +97,11 @@ def thumbs(survey: Survey, cuts: Sequence[Cut]) -> Thumbs:
 
 
 def _whole(wanted: Thumbs, setting: int, dataset: SegmentationDataset, index: int) -> dict[str, Any]:
-    """The whole picture, small, with its labels; counts the rims of the classes that it stands for."""
+    """The whole image, small, with its labels; counts the rims of the classes that it stands for."""
     image, mask = dataset[index]
     mask = torch.as_tensor(mask)
-    for place, pictures in enumerate(wanted.shown[setting]):
-        if index in pictures:
+    for place, images in enumerate(wanted.shown[setting]):
+        if index in images:
             shape = mask == place
             wanted.rims[setting, place] += torch.stack([boundary_band(shape, 1).sum(), shape.sum()])
     stride = -(-max(mask.shape) // LABELS)  # every n-th pixel: no labels are mixed
@@ -115,7 +115,7 @@ def _whole(wanted: Thumbs, setting: int, dataset: SegmentationDataset, index: in
 
 
 def _crop(dataset: SegmentationDataset, index: int) -> dict[str, Any]:
-    """The middle of the picture as it is: shrinking would hide the blur."""
+    """The middle of the image as it is: shrinking would hide the blur."""
     image = torch.as_tensor(dataset[index][0])
     height, width = image.shape[1:]
     return _packed(center_crop(image, [min(height, CROP), min(width, CROP)])) | {

@@ -1,10 +1,10 @@
-// The few validation pictures at one moment, and one of them through all moments: a strip that is scrubbed.
+// The few validation images at one moment, and one of them through all moments: a strip that is scrubbed.
 
-// The pictures with their classes, each as `paint.js` likes it.
+// The images with their classes, each as `paint.js` likes it.
 async function unpackFilm(data) {
   const entries = data.classes.map(({ name, color }, value) => ({ name, color, value }));
   entries.push({ name: "void", color: data.void, value: VOID });
-  return Promise.all(data.pictures.map(async ({ width, height, image, truth }) => ({
+  return Promise.all(data.images.map(async ({ width, height, image, truth }) => ({
     width, height, entries,
     image: await createImageBitmap(new Blob([image])),
     truth: { labels: new Uint8Array(await inflate(truth)), painted: new Map() },
@@ -29,8 +29,8 @@ function filmStrip(frame, scenes, moments, shown) {
   const group = `seglib-${Math.random().toString(36).slice(2)}`;
   const slots = scenes.map((scene, index) => {
     const canvas = still(h("canvas", { role: "img" }));
-    const input = h("input", { type: "radio", name: group, "aria-label": `Picture ${index + 1} in the strip` });
-    frame.on(input, "change", () => set("picture", index));
+    const input = h("input", { type: "radio", name: group, "aria-label": `Image ${index + 1} in the strip` });
+    frame.on(input, "change", () => set("image", index));
     const caption = h("figcaption");
     return { canvas, input, caption, element: h("figure", {}, h("label", {}, input, canvas), caption) };
   });
@@ -40,10 +40,10 @@ function filmStrip(frame, scenes, moments, shown) {
     style: { difference: false, hatch: model.get("hatch") },
   }), (place) => look(frame, moments(), place));
   const element = h("div", { class: "seglib-film" },
-    h("div", { class: "seglib-pictures", role: "radiogroup", "aria-label": "Validation pictures", style: `--most: ${scenes.length}` },
+    h("div", { class: "seglib-images", role: "radiogroup", "aria-label": "Validation images", style: `--most: ${scenes.length}` },
       slots.map(({ element }) => element)),
     small.element, scrub.element);
-  const chosen = () => Math.min(model.get("picture"), scenes.length - 1);
+  const chosen = () => Math.min(model.get("image"), scenes.length - 1);
 
   const show = () => {
     const moment = shown();
@@ -51,8 +51,8 @@ function filmStrip(frame, scenes, moments, shown) {
       paintFrame(canvas, scenes[index], of(scenes[index], moment, index), style());
       const { right } = moment.frames[index];
       write(caption, model.get("view") === "truth" ? "truth" : `${right} right`);
-      label(canvas, model.get("view") === "truth" ? `picture ${index + 1}, the truth`
-        : `picture ${index + 1}, ${model.get("view")} after step ${moment.number}: ${right} of the pixels right`);
+      label(canvas, model.get("view") === "truth" ? `image ${index + 1}, the truth`
+        : `image ${index + 1}, ${model.get("view")} after step ${moment.number}: ${right} of the pixels right`);
       input.checked = index === chosen();
     });
     small.show();

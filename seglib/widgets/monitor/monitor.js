@@ -27,14 +27,14 @@ async function monitor(frame) {
     film?.show();
   };
   let [reading, again] = [false, false];
-  const read = async () => { // one at a time: pictures take a while to unpack
+  const read = async () => { // one at a time: images take a while to unpack
     if (reading) return void (again = true);
     reading = true;
     try {
       do {
         again = false;
         const data = model.get("data");
-        if (!film && data.pictures?.length) {
+        if (!film && data.images?.length) {
           film = filmStrip(frame, await unpackFilm(data), () => moments, shown);
           validated.append(filmBar(frame), film.element);
         }
@@ -50,7 +50,7 @@ async function monitor(frame) {
   frame.root.classList.add("seglib-board", "seglib-monitor");
   frame.root.append(head(frame), facts(frame), h("div", { class: "seglib-charts" }, charts.map(({ element }) => element)), validated, messages(frame));
   watch(["now"], frame.everyFrame(showNow));
-  watch(["moment", "view", "picture", "hatch"], showAll);
+  watch(["moment", "view", "image", "hatch"], showAll);
   watch(["moments"], () => read().catch((error) => { frame.fail(error); throw error; }));
   const observer = new ResizeObserver(frame.guard(() => showAll()));
   observer.observe(frame.root);
@@ -173,7 +173,7 @@ function classTable(frame) {
 
 function filmBar(frame) {
   return h("div", { class: "seglib-bar seglib-film-bar" },
-    h("span", { class: "seglib-grow seglib-side-title" }, "The same validation pictures"),
+    h("span", { class: "seglib-grow seglib-side-title" }, "The same validation images"),
     tick(frame, "hatch", "Hatching"),
     choice(frame, "view", "View", [["prediction", "Prediction"], ["truth", "Truth"], ["difference", "Difference"]]));
 }

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import traitlets
 
-from seglib.attended import attended
+from seglib.machine import attended
 from seglib.training.finish import with_bar
 from seglib.training.step import Step
 from seglib.widgets.monitor import packing, reading, still
@@ -18,7 +18,7 @@ from seglib.widgets.monitor.runner import Runner
 from seglib.widgets.shell import STYLE, Shell, module
 
 PERIOD = 1.0  # seconds between two messages to the browser: what it draws takes time from the training
-SLOW = 2.0  # seconds between two that carry pictures
+SLOW = 2.0  # seconds between two that carry images
 FILES = (
     "paint.js",
     "controls.js",
@@ -31,7 +31,7 @@ FILES = (
 
 
 class Monitor(Shell):
-    """Trains, and shows it: curves, classes, pictures, speed; with Pause, Resume and Stop.
+    """Trains, and shows it: curves, classes, images, speed; with Pause, Resume and Stop.
 
     In a notebook with somebody in front of it the training runs in a thread, and begins at once:
 
@@ -55,7 +55,7 @@ class Monitor(Shell):
         status: "training", "paused", "finished", "stopped" or "failed".
         moment: which validation is looked at, by its step; -1 for the last one, also while more come.
         view: "prediction", "truth" or "difference".
-        picture: which of the few pictures the film strip shows.
+        image: which of the few images the film strip shows.
         hatch: whether classes are hatched, for eyes that do not see the colours.
         record: what is known of the training, see `seglib.widgets.monitor.record.Record`.
 
@@ -64,7 +64,7 @@ class Monitor(Shell):
         Exception: without a thread, what the training raises.
 
     Example:
-        >>> from seglib.data.scenes import Scenes
+        >>> from seglib.scenes import Scenes
         >>> from seglib.train import train
         >>> class Net(torch.nn.Conv2d):
         ...     def forward(self, images):
@@ -81,7 +81,7 @@ class Monitor(Shell):
     status = traitlets.Enum(reading.STATUS, "training").tag(sync=True)
     moment = traitlets.Int(-1, min=-1).tag(sync=True)
     view = traitlets.Enum(("prediction", "truth", "difference"), "prediction").tag(sync=True)
-    picture = traitlets.Int(0, min=0).tag(sync=True)
+    image = traitlets.Int(0, min=0).tag(sync=True)
     hatch = traitlets.Bool(False).tag(sync=True)
     now = traitlets.Dict().tag(sync=True)
     moments = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -138,8 +138,8 @@ class Monitor(Shell):
         return reading.description(self.record, self.status)
 
     def still(self) -> bytes:
-        """Curves, bars and pictures as a PNG."""
-        return still.picture(self.record, self.status, self.moment)
+        """Curves, bars and images as a PNG."""
+        return still.image(self.record, self.status, self.moment)
 
     def _ipython_display_(self) -> None:
         """Show it so that the copy for places without a kernel can be brought up to date at the end."""

@@ -1,4 +1,4 @@
-"""What travels to the browser: places, words and pictures, none of which is computed there."""
+"""What travels to the browser: places, words and images, none of which is computed there."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def now(record: Record, status: str, failure: str) -> dict[str, Any]:
 
 
 def fixed(record: Record) -> dict[str, Any]:
-    """What never changes after the first validation: classes, pictures and their truth."""
+    """What never changes after the first validation: classes, images and their truth."""
     classes = record.classes
     if classes is None:
         return {}
-    pictures = []
-    if record.pictures is not None:
-        for image, mask in zip(*record.pictures):
+    images = []
+    if record.images is not None:
+        for image, mask in zip(*record.images):
             height, width = mask.shape
             one = {"width": width, "height": height, "image": _jpeg(image), "truth": deflate(mask)}
-            pictures.append(one)
+            images.append(one)
     return {
         "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
         "void": classes.void_color,
-        "pictures": pictures,
+        "images": images,
     }
 
 
 def moment(one: Moment, record: Record) -> dict[str, Any]:
-    """A validation: bars and words of every class, and the label maps of the few pictures."""
+    """A validation: bars and words of every class, and the label maps of the few images."""
     frames = []
-    if one.preds is not None and record.pictures is not None:
-        for pred, mask in zip(one.preds, record.pictures[1]):
+    if one.preds is not None and record.images is not None:
+        for pred, mask in zip(one.preds, record.images[1]):
             right = reading.cent(reading.right_share(pred, mask), 0)
             frames.append({"labels": deflate(pred), "right": right})
     return {
@@ -77,8 +77,8 @@ def _floats(places: Places) -> bytes:
 
 
 def _jpeg(image: Tensor) -> bytes:
-    """(3, h, w) uint8 -> a JPEG: the picture lies below colours, and nobody counts its pixels."""
+    """(3, h, w) uint8 -> a JPEG: the image lies below colours, and nobody counts its pixels."""
     file = io.BytesIO()
-    picture = Pillow.fromarray(image.permute(1, 2, 0).contiguous().numpy())
-    picture.save(file, "JPEG", quality=88, subsampling=0)
+    photo = Pillow.fromarray(image.permute(1, 2, 0).contiguous().numpy())
+    photo.save(file, "JPEG", quality=88, subsampling=0)
     return file.getvalue()

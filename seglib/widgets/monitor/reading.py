@@ -146,7 +146,7 @@ def _length(share: float) -> float:
 
 
 def right_share(pred: Tensor, mask: Tensor) -> float:
-    """The share of a picture's pixels that are right, void left out; NaN where all is void."""
+    """The share of an image's pixels that are right, void left out; NaN where all is void."""
     known = mask != VOID
     return ((pred == mask) & known).sum().item() / count if (count := known.sum().item()) else math.nan
 

@@ -1,4 +1,4 @@
-"""What is kept of a training: a curve of bounded length, and a few moments with their pictures."""
+"""What is kept of a training: a curve of bounded length, and a few moments with their images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from seglib.training.step import Preview, Step
 
 Point = tuple[float, float]
 LONGEST = 256  # points of a curve: half as many as a chart has pixels
-FRAMES = 24  # moments whose pictures are kept
-# Pixels of a picture's longer side. Of a larger one every second pixel is left out until it fits.
+FRAMES = 24  # moments whose images are kept
+# Pixels of an image's longer side. Of a larger one every second pixel is left out until it fits.
 LARGEST = 256
 
 
@@ -64,8 +64,8 @@ class Moment:
     Attributes:
         number: the step after which it was.
         seconds: since the training began.
-        scores: of all validation pictures.
-        preds: (M, h, w) uint8, what the net made of the few pictures; None where none are shown.
+        scores: of all validation images.
+        preds: (M, h, w) uint8, what the net made of the few images; None where none are shown.
     """
 
     number: int
@@ -83,7 +83,7 @@ class Record:
         losses: the loss of each step's batch.
         scores: (step, mean IoU) of every validation, also those before an interruption.
         moments: validations, thinned to at most 24, the first and the last among them.
-        pictures: the few validation pictures, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
+        images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
         messages: (step, sentence).
         memory: what the process holds, in words.
     """
@@ -92,7 +92,7 @@ class Record:
     losses: Curve = field(default_factory=Curve)
     scores: list[Point] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
-    pictures: tuple[Tensor, Tensor] | None = None
+    images: tuple[Tensor, Tensor] | None = None
     messages: list[tuple[int, str]] = field(default_factory=list)
     memory: str = ""
 
@@ -122,8 +122,8 @@ class Record:
         self.scores.append((step.number, scores.mean_iou))
         preds = None
         if preview is not None:
-            if self.pictures is None:
-                self.pictures = small(preview.images), small(preview.masks)
+            if self.images is None:
+                self.images = small(preview.images), small(preview.masks)
             preds = small(preview.preds)
         self.moments.append(Moment(step.number, step.seconds, scores, preds))
         if len(self.moments) > FRAMES:

@@ -1,4 +1,4 @@
-"""The monitor without a browser: a figure of its curves, its classes and its pictures."""
+"""The monitor without a browser: a figure of its curves, its classes and its images."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from seglib.widgets.monitor.record import Moment, Record
 LINE = "#1565c0"
 
 
-def picture(record: Record, status: str, moment: int) -> bytes:
-    """Both curves above, the few pictures with their predictions at one moment below; a PNG."""
+def image(record: Record, status: str, moment: int) -> bytes:
+    """Both curves above, the few images with their predictions at one moment below; a PNG."""
     at = reading.looked_at(record, moment)
-    shown = at is not None and at.preds is not None and record.pictures is not None
+    shown = at is not None and at.preds is not None and record.images is not None
     figure = Figure(figsize=(9, 5.2 if shown else 2.6), layout="constrained")
     parts = figure.subfigures(2 if shown else 1, 1, squeeze=False)[:, 0]
     charts = reading.loss_chart(record, status), reading.score_chart(record, status)
     for panel, chart in zip(parts[0].subplots(1, 2), charts):
         _curve(panel, chart)
     if at is not None and shown:
-        _pictures(parts[1], record, at)
+        _images(parts[1], record, at)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=80, facecolor="white", metadata={"Software": None})
     return file.getvalue()
@@ -46,11 +46,11 @@ def _curve(panel: Any, chart: Chart) -> None:
     panel.spines[["top", "right"]].set_visible(False)
 
 
-def _pictures(part: Any, record: Record, at: Moment) -> None:
-    assert record.pictures is not None and at.preds is not None
+def _images(part: Any, record: Record, at: Moment) -> None:
+    assert record.images is not None and at.preds is not None
     part.suptitle(f"Predictions after step {at.number:,}", fontsize=10)
     panels = part.subplots(1, len(at.preds), squeeze=False)[0]
-    for panel, image, mask, pred in zip(panels, *record.pictures, at.preds):
+    for panel, image, mask, pred in zip(panels, *record.images, at.preds):
         over = draw.overlay(image, pred, at.scores.classes)
         panel.imshow(np.asarray(over.permute(1, 2, 0)))
         panel.set_title(f"{reading.cent(reading.right_share(pred, mask), 0)} right", fontsize=9)

@@ -1,4 +1,4 @@
-// What goes into the net: the picture around the region's box, and the region alone on the mean colour.
+// What goes into the net: the image around the region's box, and the region alone on the mean colour.
 // Both are warped to a square, as in seglib/regions/crops.py; here the browser's own smoothing makes them small.
 
 // A box (x1, y1, x2, y2) made larger, so that its crop has `context` of its side around it.

@@ -55,7 +55,7 @@ function knowing(model, data, scene) {
   };
   const merge = () => {
     const [left, total] = [model.get("left"), scene.tree.total];
-    if (left === 1) return "One region is left: the whole picture.";
+    if (left === 1) return "One region is left: the whole image.";
     const begin = left === total ? `${count(left)} superpixels` : `${count(left)} of ${count(total)} regions are left`;
     return `${begin}. The two with stripes merge next: similarity ${data.grouping.similarities[total - left]}.`;
   };
@@ -128,7 +128,7 @@ function pasteSide(frame, data, scene) {
   return { element, show: () => (list.show(), list.mark()) };
 }
 
-// Below the picture: the crops of the region on show, and its scores.
+// Below the image: the crops of the region on show, and its scores.
 function netRow(data, scene) {
   const crops = cropPair(scene, data);
   const scores = data.regions.classes.length ? scoreBars(data.regions, scene.entries) : null;

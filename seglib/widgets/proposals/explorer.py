@@ -35,15 +35,15 @@ FILES = (
 
 
 class ProposalExplorer(Stage):
-    """Region proposals of one picture: how they grow, how many are needed, what the net sees of them.
+    """Region proposals of one image: how they grow, how many are needed, what the net sees of them.
 
-    Three views of the same picture. Grouping: the two most similar neighbours become one, from superpixels to
-    the whole picture. Proposals: the best region for an object among the first N, the recall curve, and the
+    Three views of the same image. Grouping: the two most similar neighbours become one, from superpixels to
+    the whole image. Proposals: the best region for an object among the first N, the recall curve, and the
     two crops that go into the net. Paste: regions painted in ascending order of their SVMs' scores.
     Everything is computed once, here: the browser needs no kernel, in exported HTML neither.
 
     Args:
-        image: (3, H, W) uint8, or a larger copy of the picture that the proposals were made of.
+        image: (3, H, W) uint8, or a larger copy of the image that the proposals were made of.
         proposals: its regions, best first; by default `propose(image)`.
         instances: its objects; without them there is no overlap and no recall.
         classes: names and colours; wanted by `scores`.
@@ -156,13 +156,13 @@ class ProposalExplorer(Stage):
         return self._facts.pasted(self.painted)
 
     def compose(self) -> Tensor:
-        """The picture on show, (3, H, W) uint8."""
+        """The image on show, (3, H, W) uint8."""
         from seglib.widgets.proposals.painting import compose
 
         return compose(self.state)
 
     def says(self) -> str:
-        """The sentences beside the picture."""
+        """The sentences beside the image."""
         from seglib.widgets.proposals.reading import says
 
         return says(self.state)
@@ -180,10 +180,10 @@ class ProposalExplorer(Stage):
         return description(self.state)
 
     def still(self) -> bytes:
-        """The picture on show and the crops as a PNG."""
-        from seglib.widgets.proposals.still import picture
+        """The image on show and the crops as a PNG."""
+        from seglib.widgets.proposals.still import image
 
-        return picture(self.state)
+        return image(self.state)
 
     @traitlets.validate("left", "number", "selected", "painted")
     def _is_there(self, proposal: Any) -> int:

@@ -19,7 +19,7 @@ from seglib.widgets.proposals.stops import counts_down, numbers_up
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one picture. N regions are ever on show, of R that were proposed.
+    """What is known of one image. N regions are ever on show, of R that were proposed.
 
     Attributes:
         image: (3, H, W) uint8.

@@ -7,25 +7,24 @@ from torch import Tensor
 
 from seglib import boxes
 from seglib.data.dataset import Instances
-from seglib.labels import Classes
+from seglib.labels import Classes, numbered
 from seglib.regions.colours import checked
 from seglib.regions.examples import resized, small_size, smaller
 from seglib.regions.hierarchy import Hierarchy, hierarchy
 from seglib.regions.proposals import Proposals
 from seglib.regions.search import propose
-from seglib.words import numbered
 
-LARGEST = 640  # pixels of the longer side; a larger picture is explored in a smaller copy
+LARGEST = 640  # pixels of the longer side; a larger image is explored in a smaller copy
 FINE = 50  # scale of the superpixels that the grouping begins with; that of the proposals
 
 Size = tuple[int, int]
 
 
 def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) -> Size:
-    """(height, width) at which all is shown: that of the proposals, of the hierarchy, or of the picture.
+    """(height, width) at which all is shown: that of the proposals, of the hierarchy, or of the image.
 
     Raises:
-        ValueError: the proposals or the hierarchy are of another picture, or there is no proposal.
+        ValueError: the proposals or the hierarchy are of another image, or there is no proposal.
     """
     if proposals is not None and not len(proposals):
         raise ValueError(
@@ -40,13 +39,13 @@ def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) 
     for name, size in shown.items():
         if size != small_size(full, max(size)):
             raise ValueError(
-                f"the {name} {'are' if name == 'proposals' else 'is'} of a picture {size} (H, W), "
-                f"the image is {tuple(full)}; give the picture of both, or a larger copy of it"
+                f"the {name} {'are' if name == 'proposals' else 'is'} of an image {size} (H, W), "
+                f"the image is {tuple(full)}; give the image of both, or a larger copy of it"
             )
     if len(set(shown.values())) > 1:
         raise ValueError(
             f"the proposals have the size {shown['proposals']}, the hierarchy {shown['hierarchy']}; "
-            "make both of the same picture"
+            "make both of the same image"
         )
     return next(iter(shown.values()), small_size(full, LARGEST))
 

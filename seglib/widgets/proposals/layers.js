@@ -1,4 +1,4 @@
-// What is laid over the picture in each view; the same as proposals/painting.py, and tests hold the two together.
+// What is laid over the image in each view; the same as proposals/painting.py, and tests hold the two together.
 
 const [WHITE, BLACK] = [0xffffffff, 0xff000000];
 const ORANGE = [230, 159, 0]; // in the region and not in the object; or the first of the pair
@@ -49,7 +49,7 @@ function paintGrouping(scene, left) {
     if (one[i] === 1 || other[i] === 1) lines[i] = WHITE;
     else if (one[i] || other[i]) lines[i] = BLACK;
   });
-  return { fill: toPicture(fill, width, height), edges: toPicture(lines, width, height) };
+  return { fill: toImage(fill, width, height), edges: toImage(lines, width, height) };
 }
 
 function meanColours(labels, pixels, count) {
@@ -80,7 +80,7 @@ function paintRegion(scene, region, object) {
     if ((x + y) % 4 < 2 && isEdge(others, i, x, y, width, height)) fill[i] = see([255, 255, 255], Math.max(fill[i] >>> 24, 179));
     if (line[i]) fill[i] = line[i] === 1 ? WHITE : BLACK;
   });
-  return { fill: toPicture(fill, width, height), edges: null, solid: true };
+  return { fill: toImage(fill, width, height), edges: null, solid: true };
 }
 
 // The mask so far, and a line around the region that came last.
@@ -96,7 +96,7 @@ function paintPaste(scene, { picked, kinds, rest }, painted, hatch) {
   if (painted) {
     const line = rim(scene.mask(picked[painted - 1]), width, height);
     const lines = Uint32Array.from(line, (kind) => [0, WHITE, BLACK][kind]);
-    layer.edges.getContext("2d").drawImage(toPicture(lines, width, height), 0, 0);
+    layer.edges.getContext("2d").drawImage(toImage(lines, width, height), 0, 0);
   }
   return { ...layer, labels };
 }

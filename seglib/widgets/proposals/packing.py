@@ -1,4 +1,4 @@
-"""What travels to the browser, once: picture, superpixels, the regions that can be shown, every number."""
+"""What travels to the browser, once: image, superpixels, the regions that can be shown, every number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the explorer paints over the picture; as layers.js does it: tests/browser hold the two together."""
+"""What the explorer paints over the image; as layers.js does it: tests/browser hold the two together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from seglib import draw
-from seglib.patterns import edges
+from seglib.draw import edges
 from seglib.widgets.proposals.reading import NONE, State, mask_of
 
 ORANGE, BLUE = (230, 159, 0), (86, 180, 233)  # Okabe and Ito's
@@ -14,7 +14,7 @@ VEIL, STRIPE, LINE = 128 / 255, 230 / 255, 0.9  # how opaque
 
 
 def compose(state: State) -> Tensor:
-    """The picture on show at zoom 1.
+    """The image on show at zoom 1.
 
     Returns:
         (3, H, W) uint8.
@@ -125,10 +125,10 @@ def _hinted(ids: Tensor, colour: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]
 
 
 def _lined(under: Tensor, lines: Tensor, where: Tensor, opacity: float) -> Tensor:
-    """Lines over a picture that is already painted; none where colours are not seen at all."""
+    """Lines over an image that is already painted; none where colours are not seen at all."""
     strength = max(LINE, opacity) if opacity > 0 else 0.0
     return _round(torch.lerp(under, lines, where * strength))
 
 
-def _round(picture: Tensor) -> Tensor:
-    return picture.round().clamp(0, 255).to(torch.uint8)
+def _round(image: Tensor) -> Tensor:
+    return image.round().clamp(0, 255).to(torch.uint8)

@@ -1,9 +1,9 @@
-// The picture. As the stage of the other widgets; where objects can be chosen, a click and the arrow keys choose them.
+// The image. As the stage of the other widgets; where objects can be chosen, a click and the arrow keys choose them.
 
 const HINTS = {
-  grouping: "Point at a region, or press the arrow keys on the picture.",
-  proposals: "Click an object, or press the arrow keys on the picture.",
-  paste: "Point at the picture, or press the arrow keys on it.",
+  grouping: "Point at a region, or press the arrow keys on the image.",
+  proposals: "Click an object, or press the arrow keys on the image.",
+  paste: "Point at the image, or press the arrow keys on it.",
 };
 const CHOOSES = "Arrow keys go from object to object, Escape lets go. Plus and minus zoom, 0 shows all.";
 const STILL = 4; // CSS pixels: a pointer that moved less has clicked, not dragged

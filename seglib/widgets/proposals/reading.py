@@ -24,7 +24,7 @@ class State:
         stop: of the slider for the number of proposals, an index.
         selected: index of the chosen object, or -1.
         painted: how many regions are pasted.
-        opacity: of colours that are laid over the picture.
+        opacity: of colours that are laid over the image.
         hatch: whether pasted classes are hatched.
         cursor: (x, y) of the pixel that is read out, or None.
     """
@@ -60,7 +60,7 @@ def merge_words(state: State) -> str:
     tree, left = state.facts.tree, state.left
     total = len(tree.merges) + 1
     if left == 1:
-        return "One region is left: the whole picture."
+        return "One region is left: the whole image."
     begin = f"{left:,} superpixels" if left == total else f"{left:,} of {total:,} regions are left"
     return f"{begin}. The two with stripes merge next: similarity {tree.similarities[total - left]:.2f}."
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from seglib.regions import crops
-from seglib.widgets.chart import draw_chart, show_picture
+from seglib.widgets.chart import draw_chart, show_image
 from seglib.widgets.proposals.curves import recall_chart, similarity_chart
 from seglib.widgets.proposals.painting import compose
 from seglib.widgets.proposals.reading import NONE, State, bars, paste_step, says
@@ -23,31 +23,31 @@ def cropped(state: State) -> tuple[Tensor, Tensor] | None:
     return full[0], foreground[0]
 
 
-def picture(state: State) -> bytes:
-    """The picture, and beside it the two crops, or the chart where there is no region, as a PNG."""
+def image(state: State) -> bytes:
+    """The image, and beside it the two crops, or the chart where there is no region, as a PNG."""
     height, width = state.facts.image.shape[1:]
-    room = min(max(4 * width / height, 2), 8)  # inches; a very long picture becomes smaller
+    room = min(max(4 * width / height, 2), 8)  # inches; a very long image becomes smaller
     figure = Figure(figsize=(room + 2.6, 4.2), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(room, 2.4))
-    show_picture(figure.add_subplot(grid[:, 0]), compose(state), state.view)
+    show_image(figure.add_subplot(grid[:, 0]), compose(state), state.view)
     pair = cropped(state)
     if pair is None:
         stop = state.facts.counts.index(state.left)
         draw_chart(figure.add_subplot(grid[0, 1]), similarity_chart(state.facts), stop)
     else:
         for place, (crop, title) in enumerate(zip(pair, ("full box", "foreground"))):
-            show_picture(figure.add_subplot(grid[place, 1]), crop.round().byte(), title)
+            show_image(figure.add_subplot(grid[place, 1]), crop.round().byte(), title)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100, facecolor="white", metadata={"Software": None})
     return file.getvalue()
 
 
 def description(state: State) -> str:
-    """The picture and its proposals, every object with its overlap, and what is looked at."""
+    """The image and its proposals, every object with its overlap, and what is looked at."""
     facts = state.facts
     height, width = facts.image.shape[1:]
     lines = [
-        f"Proposals of a picture, {width} x {height} pixels: {facts.total:,} regions; "
+        f"Proposals of an image, {width} x {height} pixels: {facts.total:,} regions; "
         f"grouping begins with {len(facts.tree.merges) + 1:,} superpixels."
     ]
     if facts.names:

@@ -1,4 +1,4 @@
-"""The chart of the rounds: how good their labels are, on this picture and on all of them."""
+"""The chart of the rounds: how good their labels are, on this image and on all of them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MOST = 12  # numbers of rounds below the chart
 def round_chart(facts: Facts) -> Chart:
     """Label mIoU and Boundary IoU at each round, and those of the whole data set where they are given."""
     here = [shot.quality for shot in facts.rounds]
-    lines = _lines("this picture", here)
+    lines = _lines("this image", here)
     everywhere = [*facts.qualities, *[None] * (len(here) - len(facts.qualities))]
     if any(everywhere):
-        lines = (*lines, *_lines("all pictures", everywhere))
+        lines = (*lines, *_lines("all images", everywhere))
     last = max(len(here) - 1, 1)
     every = -(-len(here) // MOST)
     return Chart(

@@ -1,8 +1,8 @@
 // The refinement explorer. Every number and sentence came with the data; here it is decided what is shown of it.
 
 const REFINEMENT_VIEWS = [["schemes", "Schemes"], ["rounds", "Rounds"], ["rules", "Rules"]];
-const SIDE = 340; // pixels of the column beside the pictures
-const LEAST = 280; // pixels of a picture's width, before the column goes below
+const SIDE = 340; // pixels of the column beside the images
+const LEAST = 280; // pixels of an image's width, before the column goes below
 
 class Pair extends Stage {
   isNarrow = (outside) => {

@@ -38,7 +38,7 @@ FILES = (
 class RefinementExplorer(Stage):
     """Labels that were made from boxes, beside the truth: every scheme, every round, every cleaning rule.
 
-    Three views of one picture. Schemes: each label that was made from the boxes alone. Rounds: the label that
+    Three views of one image. Schemes: each label that was made from the boxes alone. Rounds: the label that
     each round trains on, with its measures. Rules: how a net's answer becomes the next label; pixels are
     marked by the rule that changed them last, and a dial says how little of a box may be left before it is
     filled again. All is computed once, here: the browser needs no kernel, in exported HTML neither.
@@ -46,7 +46,7 @@ class RefinementExplorer(Stage):
     Args:
         image: (3, H, W) uint8.
         truth: (H, W) true classes, or 255 for void.
-        one: the boxes of the picture, as `given(dataset)[index]`; (0, 4) boxes where there are none.
+        one: the boxes of the image, as `given(dataset)[index]`; (0, 4) boxes where there are none.
         classes: names and colours; one is called "background".
         schemes: labels (H, W) by name, 255 where they are ignored; by default the naive rectangles.
         rounds: for each round the probabilities (K, H, W) that its net gives, of which the rules make the
@@ -152,7 +152,7 @@ class RefinementExplorer(Stage):
 
     @property
     def quality(self) -> Quality | None:
-        """How good the label on show is on this picture; None where all of the truth is void."""
+        """How good the label on show is on this image; None where all of the truth is void."""
         return self.state.shot.quality
 
     @property
@@ -169,13 +169,13 @@ class RefinementExplorer(Stage):
         return self.state.low
 
     def compose(self) -> Tensor:
-        """The two pictures on show side by side, (3, H, 2 W) uint8."""
+        """The two images on show side by side, (3, H, 2 W) uint8."""
         from seglib.widgets.refinement.painting import compose
 
         return compose(self.state)
 
     def says(self) -> str:
-        """The sentences beside the pictures."""
+        """The sentences beside the images."""
         from seglib.widgets.refinement.reading import says
 
         return says(self.state)
@@ -193,10 +193,10 @@ class RefinementExplorer(Stage):
         return description(self.state)
 
     def still(self) -> bytes:
-        """The pictures on show as a PNG."""
-        from seglib.widgets.refinement.still import picture
+        """The images on show as a PNG."""
+        from seglib.widgets.refinement.still import image
 
-        return picture(self.state)
+        return image(self.state)
 
     @traitlets.validate("scheme", "round", "stage", "threshold")
     def _is_there(self, proposal: Any) -> Any:

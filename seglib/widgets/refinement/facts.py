@@ -8,17 +8,16 @@ from functools import cached_property, partial
 
 from torch import Tensor
 
-from seglib.labels import Classes
+from seglib.labels import Classes, numbered
 from seglib.weak.given import Given, background_of
 from seglib.weak.quality import Quality
 from seglib.widgets.refinement import given
 from seglib.widgets.refinement.steps import Shot, Step, judge, stops, take_step
-from seglib.words import numbered
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What is known of one picture with M boxes.
+    """What is known of one image with M boxes.
 
     Attributes:
         image: (3, H, W) uint8.

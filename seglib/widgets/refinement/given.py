@@ -18,14 +18,14 @@ NAIVE = "rectangles"  # the scheme that needs nothing but the boxes
 
 
 def plain(value: Tensor) -> Tensor:
-    """A mask or picture as a plain tensor on the CPU; anything else as it is, to be refused later."""
+    """A mask or image as a plain tensor on the CPU; anything else as it is, to be refused later."""
     return value.as_subclass(Tensor).cpu() if isinstance(value, Tensor) else value
 
 
 def fitted(
     image: Tensor, truth: Tensor, one: Given, classes: Classes, schemes: Mapping[str, Tensor]
 ) -> tuple[Tensor, Tensor, Given, dict[str, Tensor]]:
-    """Picture, truth, boxes and labels that are of one size; without a label, the naive one.
+    """Image, truth, boxes and labels that are of one size; without a label, the naive one.
 
     Raises:
         ValueError: a size, type or value does not fit.
@@ -39,7 +39,7 @@ def fitted(
     pack.check(image, {"truth": truth, **named}, classes)
     if not (isinstance(one, tuple) and len(one) == 2 and all(isinstance(part, Tensor) for part in one)):
         raise ValueError(
-            f"one must be the boxes of the picture, Given(boxes (M, 4), classes (M,)), not a "
+            f"one must be the boxes of the image, Given(boxes (M, 4), classes (M,)), not a "
             f"{type(one).__name__}; seglib.weak.given.given(dataset)[index] makes it"
         )
     one = Given(one[0].cpu(), one[1].cpu())
@@ -78,7 +78,7 @@ def _fault(one: Tensor, classes: Classes, size: Sequence[int]) -> str:
         return f"{len(classes)} classes, floating point (K, H, W); not {kind}"
     if tuple(one.shape) != wanted:
         return (
-            f"{len(classes)} classes ({', '.join(classes)}) at the picture's size, (K, H, W) = {wanted}; "
+            f"{len(classes)} classes ({', '.join(classes)}) at the image's size, (K, H, W) = {wanted}; "
             f"not {tuple(one.shape)}"
         )
     total = one.float().sum(dim=0)

@@ -1,6 +1,6 @@
-// What is laid over the picture beside its label maps; the same as refinement/painting.py, and tests hold the two together.
+// What is laid over the image beside its label maps; the same as refinement/painting.py, and tests hold the two together.
 
-const DIM = 0.6; // of the grey picture on which changed pixels are marked
+const DIM = 0.6; // of the grey image on which changed pixels are marked
 
 // Which rule changed which pixel, the last that did: 0 for none, else the rule's place in `rules`.
 function lastChange(shots, rules) {
@@ -13,7 +13,7 @@ function lastChange(shots, rules) {
   return last;
 }
 
-// Changed pixels in the colour and hatching of their rule, on a dim grey picture.
+// Changed pixels in the colour and hatching of their rule, on a dim grey image.
 function paintRules(scene, changed, rules) {
   scene.pixels ??= pixelsOf(scene);
   const entries = rules.map(({ name, color }, value) => ({ name: value ? name : "background", color, value }));
@@ -24,7 +24,7 @@ function paintRules(scene, changed, rules) {
 function dimmed({ pixels, width, height }) {
   const grey = Uint32Array.from({ length: width * height }, (_, i) =>
     opaque(Array(3).fill((DIM * (pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2])) / 3)));
-  return toPicture(grey, width, height);
+  return toImage(grey, width, height);
 }
 
 // The boxes in black and white dashes, the smaller in front; one that is filled again has a wider line.
@@ -41,5 +41,5 @@ function paintBoxes({ width, height }, { boxes, order, line }, low) {
       }
     }
   }
-  return toPicture(lines, width, height);
+  return toImage(lines, width, height);
 }

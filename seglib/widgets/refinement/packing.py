@@ -1,4 +1,4 @@
-"""What travels to the browser, once: picture, boxes, every label, every sentence and number."""
+"""What travels to the browser, once: image, boxes, every label, every sentence and number."""
 
 from __future__ import annotations
 

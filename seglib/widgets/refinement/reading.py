@@ -97,7 +97,7 @@ def changes(labels: dict[str, Tensor], size: tuple[int, ...]) -> Tensor:
 
 
 def titles(state: State) -> tuple[str, str]:
-    """What is written under the two pictures."""
+    """What is written under the two images."""
     marked = ", its wrong pixels in orange" if state.difference else ""
     if state.view == "schemes":
         return "truth", f"{state.scheme}{marked}"

@@ -10,7 +10,7 @@ from torch import Tensor
 from seglib.labels import VOID, Classes
 from seglib.weak.cleaning import fills, reset_outliers, stages
 from seglib.weak.given import Given
-from seglib.weak.quality import Quality, picture_quality
+from seglib.weak.quality import Quality, image_quality
 
 DIAL = 100  # stops of the dial between 0 and 1
 
@@ -48,7 +48,7 @@ class Step:
 
 def judge(label: Tensor, truth: Tensor, classes: Classes) -> Shot:
     """A label with its measures, if anything of the truth (H, W) is known."""
-    return Shot(label, picture_quality(label, truth, classes) if bool((truth != VOID).any()) else None)
+    return Shot(label, image_quality(label, truth, classes) if bool((truth != VOID).any()) else None)
 
 
 def take_step(

@@ -14,7 +14,7 @@ from seglib.widgets.refinement.steps import Shot, Step
 
 
 class Stage(NamedTuple):
-    """A label in a step: its name in a list, under a picture, and what its rule does."""
+    """A label in a step: its name in a list, under an image, and what its rule does."""
 
     name: str
     after: str
@@ -24,7 +24,7 @@ class Stage(NamedTuple):
 STAGES = {  # in the order in which `clean` applies them; the net's own answer is no rule
     "net": Stage("Net", "the net's answer", ""),
     "possible": Stage("Box classes", "after box classes", "A class that has no box here is no answer."),
-    "smooth": Stage("Smoothing", "after smoothing", "The label follows the picture's edges."),
+    "smooth": Stage("Smoothing", "after smoothing", "The label follows the image's edges."),
     "inside": Stage("Keep inside", "after keep inside", "A pixel in no box of its class becomes background."),
     "reset": Stage("Reset", "after reset", "A box of which too little is left is filled again."),
 }

@@ -1,6 +1,6 @@
 """What the doctor tries in a process of its own: imports that may fail, crash or hang on a broken machine.
 
-`python -m seglib.doctor.probe` prints one JSON object a line, `{"stage": ..., ...}`, as soon as it knows it.
+`python -m seglib.doctor_probe` prints one JSON object a line, `{"stage": ..., ...}`, as soon as it knows it.
 A stage that failed has an "error"; after a crash the later stages are missing.
 """
 
@@ -33,7 +33,7 @@ def device() -> dict[str, Any]:
     """What torch can compute on beside the processor."""
     import torch
 
-    from seglib.profiles import accelerator
+    from seglib.machine import accelerator
 
     kind = accelerator()
     if kind != "cuda":
@@ -73,7 +73,7 @@ def data() -> dict[str, Any]:
 def course() -> dict[str, Any]:
     """The profile for this machine; what the notebooks cost in it: your minutes, the machine's seconds."""
     from seglib.course import content
-    from seglib.profiles import pick_profile
+    from seglib.machine import pick_profile
 
     profile = pick_profile()
     lessons = [content.load(number) for number in content.numbers()]

