@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
@@ -53,7 +54,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         raise NotImplementedError
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        """Image and mask number `index`; IndexError past the end, so that a `for` loop stops."""
+        """Image and mask number `index`, from the end if negative; IndexError where there is none."""
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[tuple[Image, Mask]]:
@@ -62,7 +63,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
 
     def sample_id(self, index: int) -> str:
         """A name for sample `index` that a message can use: a file's stem where there is a file."""
-        return str(index)
+        return str(self.position(index))
 
     def instances(self, index: int) -> Instances | None:
         """The single objects of sample `index`, or None where the data set does not know them."""
@@ -70,11 +71,41 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
 
     def origin(self, index: int) -> tuple[SegmentationDataset, int]:
         """The data set that sample `index` was taken from, and its number there; for a subset, its parent."""
-        return self, index
+        return self, self.position(index)
 
     def subset(self, indices: Iterable[int]) -> SegmentationDataset:
         """The same data set with only the samples `indices`, in that order."""
         return _Subset(self, list(indices))
+
+    def spread(self, n: int) -> SegmentationDataset:
+        """A subset of `n` samples spread evenly over the whole split, first and last included.
+
+        The first `n` samples are often not representative: many data sets are sorted by class or by place.
+
+        Args:
+            n: how many samples, at least 1; all of them if the split has no more than `n`.
+
+        Raises:
+            ValueError: `n` is below 1.
+
+        Example:
+            >>> from seglib.scenes import Scenes
+            >>> Scenes(10).spread(4).indices
+            [0, 3, 6, 9]
+        """
+        if n < 1:
+            raise ValueError(f"n={n}: a subset needs at least one sample; use n >= 1")
+        return self.subset(np.linspace(0, len(self) - 1, min(n, len(self))).round().astype(int).tolist())
+
+    def position(self, index: int) -> int:
+        """`index` as a number from 0 to len - 1; negative numbers count from the end.
+
+        Raises:
+            IndexError: there is no such sample, so that a `for` loop stops.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there is no sample {index}; the data set has {len(self)}, counted from 0")
+        return index % len(self)
 
     def __add__(self, other: SegmentationDataset) -> SegmentationDataset:  # type: ignore[override]
         """Both data sets, one after the other, under the name and split of the first.
@@ -139,9 +170,7 @@ class _Joined(SegmentationDataset):
 
     def _place(self, index: int) -> tuple[SegmentationDataset, int]:
         """The part that holds sample `index`, and its number there."""
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"there is no sample {index}; there are {len(self)}")
-        index %= len(self)
+        index = self.position(index)
         return (self.first, index) if index < len(self.first) else (self.second, index - len(self.first))
 
 

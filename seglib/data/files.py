@@ -158,10 +158,10 @@ def match(
 ) -> list[Sample]:
     """A sample for each of `stems`, or a ValueError that names the stems without an image or a mask."""
     problems = []
-    for folder, found, what in ((images, photos, "image"), (masks, labels, "mask")):
+    for folder, found, what in ((images, photos, "an image"), (masks, labels, "a mask")):
         if absent := [stem for stem in stems if stem not in found]:
             shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
-            problems.append(f"{len(absent)} without a {what} in {folder} ({shown})")
+            problems.append(f"{len(absent)} without {what} in {folder} ({shown})")
     if problems:
         raise ValueError(
             f"images and masks do not match: {'; '.join(problems)}; each needs a partner of its stem"

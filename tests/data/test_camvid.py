@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglib.data.photographs import NAMES, camvid
+from seglib.data.photographs import CAMVID_NAMES, camvid
 from seglib.labels import VOID
 
 
@@ -22,7 +22,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_eleven_classes_and_void(root: Path) -> None:
     dataset = camvid(root, "val")
-    assert dataset.classes.names == NAMES and len(NAMES) == 11
+    assert dataset.classes.names == CAMVID_NAMES and len(CAMVID_NAMES) == 11
     assert dataset[0][1].flatten().tolist() == [*range(11), VOID]
     assert dataset.sample_id(0) == "val_1" and dataset.instances(0) is None
 

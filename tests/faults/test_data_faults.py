@@ -161,10 +161,10 @@ def test_floating_point_masks(folder: Path) -> None:
     assert complaint(folder).startswith(f"{path}: a mask in mode F cannot be read")
 
 
-@pytest.mark.parametrize(("lost", "said"), [("images", "image"), ("masks", "mask")])
+@pytest.mark.parametrize(("lost", "said"), [("images", "an image"), ("masks", "a mask")])
 def test_a_missing_partner(folder: Path, lost: str, said: str) -> None:
     (folder / lost / "train" / "b.png").unlink()
-    assert f"1 without a {said} in {folder / lost / 'train'} (b)" in complaint(folder)
+    assert f"1 without {said} in {folder / lost / 'train'} (b)" in complaint(folder)
 
 
 def test_many_missing_partners(folder: Path) -> None:

@@ -54,7 +54,7 @@ def write(path: Path, annotations: AnnotationSet) -> None:
         for one in photo.annotations
     ]
     content = {
-        "images": [{"id": id_, **_image(photo)} for id_, photo in enumerate(annotations, 1)],
+        "images": [{"id": id_, **_image_fields(photo)} for id_, photo in enumerate(annotations, 1)],
         "annotations": [{"id": id_, **fields} for id_, fields in enumerate(objects, 1)],
         "categories": [{"id": id_, "name": name} for name, id_ in category.items()],
     }
@@ -90,7 +90,7 @@ def _image(entry: dict[str, Any], objects: list[Annotation], place: str) -> Anno
     )
 
 
-def _image(image: AnnotatedImage) -> dict[str, Any]:
+def _image_fields(image: AnnotatedImage) -> dict[str, Any]:
     size = {"width": image.width, "height": image.height}
     return {"file_name": image.file_name, **size} | timed(image.seconds)
 
