@@ -50,8 +50,8 @@ def writing(path: Path) -> Iterator[None]:
 
 # Files of tensors, numbers and words: written whole or not at all, and never able to run a program.
 #
-# PyTorch's usual files are pickles, and opening a pickle may run whatever its writer liked. These are read with
-# `weights_only=True`, which refuses everything but plain data.
+# PyTorch's usual files are pickles, and opening a pickle may run whatever its writer liked. These are read
+# with `weights_only=True`, which refuses everything but plain data.
 
 
 class TensorFileError(ValueError):

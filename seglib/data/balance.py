@@ -294,12 +294,12 @@ def _percent(part: int, whole: int) -> str:
 # divides by the sum of the weights of all pixels, so multiplying every weight by one number changes nothing:
 # only the ratios between classes count. The papers' scales are kept so that numbers can be compared.
 #
-# No weight adds an image. Weights make the few pixels of a rare class count more, they do not make them differ
-# more. And they trade: recall of rare classes rises, and so do false alarms (SegNet, table 1: mean accuracy
-# +7.4, pixel accuracy -1.3).
+# No weight adds an image. Weights make the few pixels of a rare class count more, they do not make them
+# differ more. And they trade: recall of rare classes rises, and so do false alarms (SegNet, table 1: mean
+# accuracy +7.4, pixel accuracy -1.3).
 #
-# A class that does not occur gets weight 0, with a warning. Nothing in the training data is multiplied by that
-# weight, so any value would do; 0 says that nothing was learnt, where the formulas would say infinity.
+# A class that does not occur gets weight 0, with a warning. Nothing in the training data is multiplied by
+# that weight, so any value would do; 0 says that nothing was learnt, where the formulas would say infinity.
 
 
 def inverse_frequency(counts: Counts) -> Tensor:

@@ -47,8 +47,8 @@ def hidden_layers(backbone: Backbone) -> tuple[Hidden, int]:
 
 # The surgery: fully connected layers become convolutions, and a classifier becomes a map of classifications.
 #
-# A fully connected layer on a map of C x h x w numbers weighs each of them once. A convolution with a kernel of
-# h x w does the same, and where the map is larger, it does so at every place.
+# A fully connected layer on a map of C x h x w numbers weighs each of them once. A convolution with a kernel
+# of h x w does the same, and where the map is larger, it does so at every place.
 #
 # Reference:
 #     Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 3.1.

@@ -158,9 +158,9 @@ def _roomiest(spots: Array, placed: list[Placed]) -> Array:
 # Built-in images with dials: tide pools from above, drawn from a seed, with exact masks and instances.
 #
 # Nothing is downloaded and nothing is stored: image `index` is drawn when it is asked for. What makes
-# photographs hard is a dial here: how rare a class is, how small, how cluttered the ground, how alike in colour
-# object and ground, how blurred. Colours overlap, surfaces are textured and shaded, creatures hide each other:
-# flat bright shapes would flatter every method that looks at colour alone.
+# photographs hard is a dial here: how rare a class is, how small, how cluttered the ground, how alike in
+# colour object and ground, how blurred. Colours overlap, surfaces are textured and shaded, creatures hide
+# each other: flat bright shapes would flatter every method that looks at colour alone.
 
 CLASSES = Classes.of("background", *SPECIES)
 SPLITS = ("train", "val", "test")
