@@ -12,7 +12,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seglib.labels import VOID, Classes, to_color
+from seglib.labels import VOID, Classes, check_image, to_color
 
 
 def stripes(mask: Tensor) -> Tensor:
@@ -239,9 +239,7 @@ def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
     """
     if not alt.strip():
         raise ValueError("describe the figure in `alt`: what would you say to somebody who cannot see it?")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100, facecolor="white", metadata={"Software": None})
-    source = base64.b64encode(buffer.getvalue()).decode()
+    source = base64.b64encode(figure_bytes(figure)).decode()
     text = (
         f"<figcaption>{html.escape(caption)}"
         if caption
@@ -249,6 +247,13 @@ def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
     )
     image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}" style="max-width: 100%">'
     _display(f'<figure style="margin: 0">{image}{text}</figcaption></figure>', alt)
+
+
+def figure_bytes(figure: Figure, dpi: int = 100) -> bytes:
+    """A matplotlib figure as a PNG file on a white ground, identical for identical figures."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def _display(markup: str, text: str) -> None:
@@ -266,8 +271,9 @@ def _display(markup: str, text: str) -> None:
 
 
 def _same_size(image: Tensor, mask: Tensor) -> None:
-    if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3 or image.shape[1:] != mask.shape:
+    check_image(image, "the image")
+    if image.shape[1:] != mask.shape:
         raise ValueError(
-            f"the image is {tuple(image.shape)} {image.dtype} and the mask {tuple(mask.shape)}; "
-            "they must be (3, H, W) uint8 and (H, W), of one size"
+            f"the image is {tuple(image.shape)} and the mask {tuple(mask.shape)}; they must be (3, H, W) and "
+            "(H, W) with the same H and W"
         )

@@ -1,4 +1,4 @@
-"""What a label is: classes with names and colours, and the one value that is no class, void (255)."""
+"""Classes with their names and colours, masks of class indices, and void (255): pixels without a class."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Classes:
 
     @classmethod
     def of(cls, *names: str) -> Classes:
-        """Classes with these names, in colours that colour-blind eyes tell apart; "background" is black."""
+        """Classes with these names, in colours that colour-blind people can tell apart; background is black."""
         colors = iter(palettes.palette(len(names)))
         return cls(
             names, tuple(palettes.BACKGROUND if name == "background" else next(colors) for name in names)
@@ -65,11 +65,11 @@ class Classes:
 
     @property
     def background(self) -> int | None:
-        """The index of the class called "background", or None where there is none."""
+        """The index of the class called "background", or None."""
         return self.names.index("background") if "background" in self.names else None
 
     def index(self, name: str) -> int:
-        """The index of the class called `name`; ValueError with all names where there is no such class."""
+        """The index of the class called `name`; ValueError that lists the names if there is no such class."""
         if name in self.names:
             return self.names.index(name)
         guess = "".join(
@@ -103,7 +103,7 @@ def to_color(mask: Tensor, classes: Classes) -> Tensor:
         >>> to_color(torch.tensor([[0, 255]]), Classes.of("background", "fish"))[0]
         tensor([[  0, 224]], dtype=torch.uint8)
     """
-    shares(mask, classes)  # says which value is wrong, if one is
+    check_mask(mask, len(classes))
     table = torch.zeros(VOID + 1, 3, dtype=torch.uint8, device=mask.device)
     table[: len(classes)] = torch.tensor(classes.colors, dtype=torch.uint8)
     table[VOID] = torch.tensor(classes.void_color, dtype=torch.uint8)
@@ -128,8 +128,7 @@ def from_color(image: Tensor, classes: Classes) -> Tensor:
         >>> from_color(to_color(torch.tensor([[0, 1, 255]]), classes), classes)
         tensor([[  0,   1, 255]], dtype=torch.uint8)
     """
-    if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
-        raise ValueError(f"a colour mask is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
+    check_image(image, "a colour mask")
     known = _code(torch.tensor([*classes.colors, classes.void_color], device=image.device).T)  # (K + 1,)
     known, order = known.sort()
     code = _code(image)
@@ -141,7 +140,7 @@ def from_color(image: Tensor, classes: Classes) -> Tensor:
 
 
 def shares(mask: Tensor, classes: Classes) -> Tensor:
-    """What share of the pixels each class takes, void last.
+    """The share of the pixels of each class, void last.
 
     Args:
         mask: class indices, or 255 for void; any shape with at least one pixel, any integer dtype.
@@ -157,27 +156,75 @@ def shares(mask: Tensor, classes: Classes) -> Tensor:
         >>> shares(torch.tensor([[1, 1, 1, 255]]), Classes.of("background", "fish"))
         tensor([0.0000, 0.7500, 0.2500], dtype=torch.float64)
     """
-    if mask.is_floating_point() or not mask.numel():
-        raise ValueError(
-            f"a mask holds class indices: integers, at least one; not {tuple(mask.shape)} {mask.dtype}"
-        )
+    if not mask.numel():
+        raise ValueError(f"the mask is empty: {tuple(mask.shape)}; it needs at least one pixel")
+    check_mask(mask, len(classes))
     values, counts = mask.unique(return_counts=True)
-    wrong = values[((values < 0) | (values >= len(classes))) & (values != VOID)]
-    if len(wrong):
-        raise ValueError(
-            f"the mask holds the value {int(wrong[0])} in {int((mask == wrong[0]).sum())} pixels; "
-            f"it may hold 0..{len(classes) - 1} ({', '.join(classes)}) and {VOID} for void"
-        )
     share = torch.zeros(len(classes) + 1, dtype=torch.float64)
     share[values.long().cpu().clamp(max=len(classes))] = counts.cpu().double() / mask.numel()
     return share
 
 
-def describe(mask: Tensor, classes: Classes) -> str:
-    """A mask in words, for whoever cannot see it: objects, largest first, then background, then void.
+def check_image(image: object, what: str = "an image") -> None:
+    """Raise a ValueError unless `image` is a tensor (3, H, W) uint8 with at least one pixel.
 
-    An object class comes with its share of the pixels, where the centre of its pixels lies in a 3 x 3 grid,
-    and which edges of the image it touches.
+    Args:
+        image: anything.
+        what: how the message calls it.
+
+    Example:
+        >>> check_image(torch.zeros(3, 4, 6, dtype=torch.uint8))
+        >>> check_image(torch.zeros(4, 6))
+        Traceback (most recent call last):
+        ValueError: an image must be a tensor (3, H, W) uint8 with at least one pixel, not (4, 6) float32
+    """
+    if not isinstance(image, Tensor):
+        found = f"a {type(image).__name__}"
+    elif image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3 or not image.numel():
+        found = f"{tuple(image.shape)} {str(image.dtype).removeprefix('torch.')}"
+    else:
+        return
+    raise ValueError(f"{what} must be a tensor (3, H, W) uint8 with at least one pixel, not {found}")
+
+
+def check_mask(mask: Tensor, num_classes: int, what: str = "the mask") -> None:
+    """Raise a ValueError unless every value is a class index or 255 (void).
+
+    Args:
+        mask: any shape and device.
+        num_classes: K.
+        what: how the message calls it.
+
+    Raises:
+        ValueError: the mask is floating point, or a value is neither 0..K-1 nor 255; the message names the
+            value and how often it occurs.
+
+    Example:
+        >>> check_mask(torch.tensor([0, 2, 255]), num_classes=2)
+        Traceback (most recent call last):
+        ValueError: the mask holds the value 2 in 1 pixel, but the classes are 0..1 and 255 is void; ...
+    """
+    if mask.is_floating_point():
+        raise ValueError(
+            f"{what} is {mask.dtype}, but class indices are integers; take logits.argmax(dim=1) of scores"
+        )
+    wrong = (mask >= num_classes) & (mask != VOID)
+    if mask.dtype != torch.uint8:
+        wrong |= mask < 0
+    if wrong.any():
+        value = int(mask[wrong][0])
+        count = int((mask == value).sum())
+        raise ValueError(
+            f"{what} holds the value {value} in {count} pixel{'s' * (count > 1)}, but the classes are "
+            f"0..{num_classes - 1} and {VOID} is void; add classes or correct the mask"
+        )
+
+
+def describe(mask: Tensor, classes: Classes) -> str:
+    """A text description of a mask: objects, largest first, then background, then void.
+
+    Each object class is given with its share of the pixels, the position of their centre on a 3 x 3 grid, and
+    the edges of the image that it touches.
 
     Args:
         mask: (H, W) class indices, or 255 for void.
@@ -200,12 +247,12 @@ def describe(mask: Tensor, classes: Classes) -> str:
 
 
 def _repeated(items: tuple) -> object:
-    """The first item that comes twice, or None."""
+    """The first item that occurs twice, or None."""
     return next((item for index, item in enumerate(items) if item in items[:index]), None)
 
 
 def _code(colors: Tensor) -> Tensor:
-    """Colours (3, ...) as one number each: red, green and blue side by side in 24 bits."""
+    """Colours (3, ...) as one 24-bit number each."""
     red, green, blue = colors.int()
     return red << 16 | green << 8 | blue
 
@@ -220,15 +267,11 @@ def _unknown_color(image: Tensor, unknown: Tensor) -> str:
     )
 
 
-# Void pixels: what to put where nobody knows the class.
-
-
-def nearest_known(mask: Tensor, ignore_index: int = VOID) -> tuple[Tensor, Tensor]:
-    """For every pixel, where the nearest pixel is that is not void.
+def nearest_known(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """For every pixel, the position of the nearest pixel that is not void.
 
     Args:
-        mask: (H, W); pixels equal to `ignore_index` are void, at least one is not.
-        ignore_index: the value that means void.
+        mask: (H, W); pixels equal to 255 are void, at least one is not.
 
     Returns:
         Row and column, (H, W) int64 each, on the mask's device: `mask[nearest_known(mask)]` has no void.
@@ -238,16 +281,13 @@ def nearest_known(mask: Tensor, ignore_index: int = VOID) -> tuple[Tensor, Tenso
         >>> mask[nearest_known(mask)]
         tensor([[1, 1, 1, 2, 2]])
     """
-    void = (mask == ignore_index).cpu().numpy()
+    void = (mask == VOID).cpu().numpy()
     rows, columns = distance_transform_edt(void, return_distances=False, return_indices=True)
     return torch.from_numpy(rows).long().to(mask.device), torch.from_numpy(columns).long().to(mask.device)
 
 
-# Shares, places and names in words, for text descriptions of masks.
-
-
 def percent(share: float) -> str:
-    """A share of 0..1 in words that never rounds something to nothing, nor nearly all to all.
+    """A share of 0..1 as a percentage; a small share is never rounded to 0 %, nor a large one to 100 %.
 
     Example:
         >>> percent(0.274), percent(0.0004), percent(0.999)
@@ -259,13 +299,12 @@ def percent(share: float) -> str:
 
 
 def position(where: Tensor) -> str:
-    """Where pixels lie: their centre in a 3 x 3 grid, and the edges of the image they touch.
+    """Where pixels are: their centre on a 3 x 3 grid, and the edges of the image that they touch.
 
     Args:
         where: (H, W) bool, true in at least one pixel.
 
     Example:
-        >>> import torch
         >>> position(torch.tensor([[0, 0, 0], [0, 0, 0], [0, 1, 1]]).bool())
         'lower right, touches the lower and right edges'
     """
@@ -280,7 +319,7 @@ def position(where: Tensor) -> str:
 
 
 def numbered(names: Sequence[str]) -> tuple[str, ...]:
-    """The same names, with a number where one comes more than once.
+    """The same names, with a number appended to each that occurs more than once.
 
     Example:
         >>> numbered(["fish", "crab", "fish"])

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seglib.labels import VOID
+from seglib.labels import VOID, check_mask
 
 
 def cross_entropy(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -122,33 +122,6 @@ def lovasz_softmax(logits: Tensor, mask: Tensor) -> Tensor:
     return _mean_of_present((errors * steps).sum(1), truth)
 
 
-def check_mask(mask: Tensor, num_classes: int) -> None:
-    """Say, before a training starts, that a mask holds a value that is no class.
-
-    Args:
-        mask: class indices, any shape; 255 is void.
-        num_classes: K.
-
-    Raises:
-        ValueError: a value is neither 0..K-1 nor 255; the sentence names it and how often it comes.
-
-    Example:
-        >>> check_mask(torch.tensor([0, 2, 255]), num_classes=2)
-        Traceback (most recent call last):
-        ValueError: the mask holds the value 2 in 1 pixel, but the classes are 0..1 and 255 is void; ...
-    """
-    wrong = (mask >= num_classes) & (mask != VOID)
-    if mask.dtype != torch.uint8:
-        wrong |= mask < 0
-    if wrong.any():
-        value = int(mask[wrong][0])
-        count = int((mask == value).sum())
-        raise ValueError(
-            f"the mask holds the value {value} in {count} pixel{'s' * (count > 1)}, but the classes are "
-            f"0..{num_classes - 1} and 255 is void; give the network more classes, or correct the mask"
-        )
-
-
 def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
     """The mask; ValueError where scores, mask and weights do not fit together."""
     if logits.ndim != 4 or mask.shape != (len(logits), *logits.shape[2:]):
@@ -156,8 +129,6 @@ def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Ten
             f"logits {tuple(logits.shape)} and mask {tuple(mask.shape)} do not fit: "
             "they must be (N, K, H, W) and (N, H, W) with the same N, H and W"
         )
-    if mask.is_floating_point():
-        raise ValueError(f"the mask is {mask.dtype}; it holds class indices: uint8 or int64")
     if weights is not None and (not isinstance(weights, Tensor) or weights.shape != (logits.shape[1],)):
         given = tuple(weights.shape) if isinstance(weights, Tensor) else type(weights).__name__
         raise ValueError(f"weights {given} must hold one number for each of the {logits.shape[1]} classes")
@@ -165,7 +136,7 @@ def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Ten
         raise ValueError(
             f"the logits are on {logits.device}, the mask on {mask.device}; bring one to the other"
         )
-    if mask.device.type == "cpu":  # on a GPU a look would make it wait: check the data set once instead
+    if mask.device.type == "cpu" or mask.is_floating_point():  # a check on a GPU would synchronise
         check_mask(mask, logits.shape[1])
     return mask
 

@@ -54,7 +54,7 @@ def _limit() -> tuple[int, int] | None:
 # Whether somebody is there to see a bar move, or to press a button.
 
 
-def attended() -> bool:
+def is_interactive() -> bool:
     """Whether this code runs in a cell that a person has run in a front end.
 
     A front end offers to answer `input()` with every cell it runs. What runs notebooks by itself (nbval,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from typing import TypeVar
 
-from seglib.machine import attended, kernel
+from seglib.machine import is_interactive, kernel
 
 T = TypeVar("T")
 PATIENCE = 2.0  # seconds before a bar is worth showing
@@ -50,7 +50,7 @@ def tracked(
 
 def _bar(what: str, total: int) -> NotebookBar | TerminalBar:
     """In a notebook that nobody looks at there is none: an output that only slow machines have."""
-    return NotebookBar(what, total) if attended() else TerminalBar(what, total)
+    return NotebookBar(what, total) if is_interactive() else TerminalBar(what, total)
 
 
 class NotebookBar:

@@ -1,4 +1,4 @@
-"""A table of numbers that reads well as text, in a notebook and through a screen reader."""
+"""Tables of numbers that read well as text, in a notebook and with a screen reader."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Table:
 
     Attributes:
         title: what the table is about.
-        columns: a heading a column.
-        rows: as many cells in each as there are columns; the first names the row.
-        note: what a reader must know to read the numbers.
+        columns: one heading per column.
+        rows: one cell per column; the first is the name of the row.
+        note: what a reader must know to understand the numbers.
 
     Example:
         >>> print(Table("Two methods", ["", "mIoU %"], [["all background", "9.1"], ["fcn", "62.7"]]))
@@ -45,7 +45,7 @@ class Table:
         return "\n".join([self.title, *(line.rstrip() for line in text), *([self.note] if self.note else [])])
 
     def _repr_html_(self) -> str:
-        """An HTML table with a caption, and headings that belong to their rows and columns."""
+        """An HTML table with a caption, and headings tied to their rows and columns."""
         head = "".join(f'<th scope="col" style="{STYLE}">{html.escape(cell)}</th>' for cell in self.columns)
         body = "".join(
             f'<tr><th scope="row" style="text-align: left">{html.escape(name)}</th>'
@@ -56,3 +56,28 @@ class Table:
         caption = f'<caption style="text-align: left; font-weight: bold">{html.escape(self.title)}</caption>'
         table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return table + (f"<p>{html.escape(self.note)}</p>" if self.note else "")
+
+
+class Tabled:
+    """Anything with a property `table`: `print` shows it as aligned text, a notebook as HTML.
+
+    Example:
+        >>> class Sizes(Tabled):
+        ...     table = Table("Sizes", ["", "pixels"], [["a", "12"]])
+        >>> print(Sizes())
+        Sizes
+           pixels
+        a      12
+    """
+
+    table: Table
+
+    def __str__(self) -> str:
+        """The table as text."""
+        return str(self.table)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The table as HTML."""
+        return self.table._repr_html_()

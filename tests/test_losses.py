@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
-from seglib.losses import check_mask, cross_entropy, dice_loss, focal_loss, lovasz_softmax
+from seglib.labels import check_mask
+from seglib.losses import cross_entropy, dice_loss, focal_loss, lovasz_softmax
 
 LOSSES = [cross_entropy, dice_loss, focal_loss, lovasz_softmax]
 WEIGHTED = [*LOSSES, lambda logits, mask: cross_entropy(logits, mask, torch.tensor([1.0, 2.0, 5.0]))]

@@ -13,7 +13,8 @@ from typing import Any
 
 from seglib.data import coco as coco_file
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, Point
-from seglib.files import left_out, naming, numbers, seconds, timed, write_text
+from seglib.data.formats.files import left_out, naming, numbers, seconds, timed
+from seglib.files import write_text
 
 
 def read(path: Path) -> AnnotationSet:

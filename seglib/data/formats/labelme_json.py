@@ -10,18 +10,8 @@ from typing import Any
 from PIL import Image as Pillow
 
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, Point
-from seglib.files import (
-    files_in,
-    left_out,
-    naming,
-    number,
-    numbers,
-    read_json,
-    seconds,
-    targets,
-    timed,
-    write_text,
-)
+from seglib.data.formats.files import left_out, naming, numbers, seconds, targets, timed
+from seglib.files import files_in, number, read_json, write_text
 
 VERSION = "5.5.0"  # of labelme, whose files these look like
 

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
-from seglib.files import files_in, naming, number, seconds, targets, write_text
+from seglib.data.formats.files import naming, seconds, targets
+from seglib.files import files_in, number, write_text
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 

@@ -16,7 +16,8 @@ from PIL import Image as Pillow
 
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
 from seglib.data.files import images_in
-from seglib.files import naming, number, targets, write_text
+from seglib.data.formats.files import naming, targets
+from seglib.files import number, write_text
 
 
 def read(path: Path) -> AnnotationSet:

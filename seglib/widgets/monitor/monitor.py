@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import traitlets
 
-from seglib.machine import attended
+from seglib.machine import is_interactive
 from seglib.training.finish import with_bar
 from seglib.training.step import Step
 from seglib.widgets.monitor import packing, reading, still
@@ -94,7 +94,7 @@ class Monitor(Shell):
         self._packed: dict[int, dict[str, Any]] = {}  # moments that are ready to travel, by step
         self._told = self._told_slow = 0.0
         self._shown: str | None = None
-        self._live = attended() if live is None else live
+        self._live = is_interactive() if live is None else live
         self._runner = Runner(steps if self._live else with_bar(steps), self._take, self._tell)
         super().__init__(now=packing.now(self.record, "training", ""), **state)
         self.on_msg(self._hear)
