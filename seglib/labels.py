@@ -57,7 +57,7 @@ class Classes:
 
     @classmethod
     def of(cls, *names: str) -> Classes:
-        """Classes with these names, in colours that colour-blind people can tell apart; background is black."""
+        """Classes with these names, in colours that colour-blind people can tell apart."""
         colors = iter(palettes.palette(len(names)))
         return cls(
             names, tuple(palettes.BACKGROUND if name == "background" else next(colors) for name in names)
