@@ -21,7 +21,7 @@ doctor: ## is this machine ready?
 	@$(COURSE) run -m seglib doctor
 
 notebooks: ## build notebooks/*.ipynb and notebooks/solutions/ from notebooks/source/
-	@$(COURSE) run -m seglib.course.build
+	@$(COURSE) run -m tools.course.build
 
 lint: ## ruff, mypy, the course's own lint
 	@$(COURSE) test lint

@@ -55,7 +55,7 @@ def lint() -> Result:
         ["-m", "ruff", "check", "."],
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "mypy"],
-        ["-m", "seglib.course.lint"],
+        ["-m", "tools.course.lint"],
     ]
     passed = [run(command) for command in commands]
     return Result("lint", all(passed), f"{sum(passed)} of {len(commands)} linters content")

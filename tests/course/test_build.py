@@ -6,9 +6,9 @@ import nbformat
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from seglib.course import build
-from seglib.course.run import run
-from seglib.course.source import read_cells
+from tools.course import build
+from tools.course.build import run
+from tools.course.source import read_cells
 
 TOWELS = Path(__file__).parent / "towels.txt"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seglib.course import lint
 from seglib.course.lesson import Budget, Objective
+from tools.course import lint
 
 GOOD = (Path(__file__).parent / "towels.txt").read_text(encoding="utf-8")
 

@@ -1,6 +1,6 @@
 import pytest
 
-from seglib.course.source import read_cells, solved, stub
+from tools.course.source import read_cells, solved, stub
 
 SOLVED = """\
 def area(mask, size):

@@ -5,9 +5,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from seglib.course import build, content, render
-from seglib.course.lint import lint
-from seglib.course.source import read_cells
+from seglib.course import content
+from tools.course import build, render
+from tools.course.lint import lint
+from tools.course.source import read_cells
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "notebooks/source").glob("*.py"))

@@ -1,4 +1,4 @@
-"""Build the notebooks: `python -m seglib.course.build`; with `--check` compare, and write nothing.
+"""Build the notebooks: `python -m tools.course.build`; with `--check` compare, and write nothing.
 
 `notebooks/source/NN_slug.py` becomes `notebooks/NN_slug.ipynb` (the student's, with stubs),
 `notebooks/solutions/NN_slug.ipynb` (executed in the tiny profile) and a chapter of `docs/instructor.md`.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
 import sys
 import tempfile
@@ -19,13 +20,14 @@ from pathlib import Path
 
 import nbformat
 from joblib import Parallel, delayed
+from nbclient import NotebookClient
 from nbformat import NotebookNode, v4
 
-from seglib.course import content, render
+from seglib.course import content
 from seglib.course.lesson import Lesson
-from seglib.course.run import run
-from seglib.course.source import Cell, read_cells, solved, stub
 from seglib.machine import cores
+from tools.course import render
+from tools.course.source import Cell, read_cells, solved, stub
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 200_000  # bytes of a notebook
@@ -34,6 +36,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+CHECKED = "nbval-check-output"
+SECONDS_PER_CELL = 300
 GENERATED = {"card": render.card, "objectives": render.objectives, "recap": render.recap}
 
 
@@ -93,6 +97,58 @@ def _build_one(path: Path, root: Path, out: Path) -> tuple[list[str], float]:
     return notes(cells, lesson), seconds
 
 
+def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Execute every cell, strictly; outputs stay where the cell is tagged `nbval-check-output`.
+
+    The run has a progress folder of its own and no real data sets, so that every machine gets the same.
+
+    Args:
+        notebook: changed in place, and returned.
+        folder: where the cells run.
+
+    Raises:
+        CellExecutionError: a cell raised, or a check did not say "right".
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_PER_CELL,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
+        store_widget_state=False,
+        extra_arguments=["--log-level=ERROR"],
+    )
+    with tempfile.TemporaryDirectory() as home:
+        client.execute(env={**os.environ, **environment(home)})
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            _strip(cell)
+    return notebook
+
+
+def environment(home: str) -> dict[str, str]:
+    """The variables of a run that is to be the same everywhere."""
+    return {
+        "SEGLIB_PROFILE": "tiny",
+        "SEGLIB_STRICT": "1",
+        "SEGLIB_HOME": home,
+        "SEGLIB_DATA": "none",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _strip(cell: NotebookNode) -> None:
+    """Drop when it ran; drop what came out, unless it is compared: then keep the text of it."""
+    cell.metadata.pop("execution", None)
+    if CHECKED not in cell.metadata.get("tags", []):
+        cell.outputs, cell.execution_count = [], None
+        return
+    for output in cell.outputs:
+        for kind in [kind for kind in output.get("data", {}) if not kind.startswith("text/")]:
+            del output["data"][kind]
+
+
 def differences(built: Path, committed: Path) -> Iterator[str]:
     """What a rebuild would change, as the first lines of a diff for every file."""
     for path in _products(built) | _products(committed):
@@ -104,7 +160,7 @@ def differences(built: Path, committed: Path) -> Iterator[str]:
 
 def main(arguments: list[str]) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m seglib.course.build", description="Build the notebooks.")
+    parser = argparse.ArgumentParser(prog="python -m tools.course.build", description="Build the notebooks.")
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a rebuild differs")
     if not parser.parse_args(arguments).check:
         for line in build(ROOT, ROOT):
