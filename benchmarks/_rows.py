@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from seglib.scores import Scores
+from seglib.evaluate import Scores
 
 
 def rim(scores: Scores) -> float:

@@ -17,10 +17,9 @@ from torch import Tensor
 
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
-from seglib.evaluate import OracleStride, evaluate
+from seglib.evaluate import OracleStride, Scores, evaluate
 from seglib.labels import VOID
 from seglib.metrics import confusion_matrix
-from seglib.scores import Scores
 from seglib.tables import Table
 
 STRIDES = (4, 8, 16, 32)

@@ -11,8 +11,8 @@ from scipy import ndimage
 from skimage.draw import ellipse
 from torch import Tensor
 
-from seglib.boundary import boundary_band, boundary_counts, boundary_f1, boundary_iou
 from seglib.evaluate import OracleStride
+from seglib.metrics import boundary_band, boundary_counts, boundary_f1, boundary_iou
 
 
 def blobs(seed: int, size: tuple[int, int] = (60, 80), num_classes: int = 4) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from seglib.boundary import boundary_counts, boundary_f1, boundary_iou
+from seglib.metrics import boundary_counts, boundary_f1, boundary_iou
 
 
 def smooth(seed: int) -> Tensor:

@@ -13,21 +13,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from seglib import (
-    doctor as examination,
-)
-from seglib import (
-    doctor as machine,
-)
-from seglib import (
-    doctor as report,
-)
-from seglib import (
-    doctor as software,
-)
-from seglib import (
-    doctor_probe as probe,
-)
+from seglib import doctor as examination
+from seglib import doctor as machine
+from seglib import doctor as report
+from seglib import doctor as software
+from seglib import doctor_probe as probe
 from seglib.doctor import Finding, Seen, ready
 
 ROOT = Path(__file__).resolve().parent.parent

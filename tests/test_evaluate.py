@@ -11,10 +11,10 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib import metrics
-from seglib.boundary import boundary_counts, boundary_f1, boundary_iou
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Constant, evaluate
 from seglib.labels import VOID, Classes
+from seglib.metrics import boundary_counts, boundary_f1, boundary_iou
 
 
 class Shapes(SegmentationDataset):

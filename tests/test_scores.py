@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from seglib.evaluate import Scores
 from seglib.labels import Classes
-from seglib.scores import Scores
 
 # Square: 6 of 10 pixels found, 2 invented. Line: missed. Kelp: not there.
 SCORES = Scores(

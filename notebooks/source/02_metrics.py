@@ -33,7 +33,7 @@
 # %%
 import torch
 
-from seglib.boundary import boundary_counts, boundary_iou
+from seglib.metrics import boundary_counts, boundary_iou
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import evaluate

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from seglib.data.batches import Augmentation, EpochSampler, batches
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, resident
-from seglib.scores import Scores
+from seglib.evaluate import Scores
 from seglib.training import checkpoint, optimise, processes
 from seglib.training.clock import Clock
 from seglib.training.precision import Loss, choose, pays_to_compile

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from seglib.scores import Scores
+from seglib.evaluate import Scores
 from seglib.training.checkpoint import CheckpointError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from seglib.scores import Scores
+from seglib.evaluate import Scores
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from seglib.data.batches import pick
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Stack, resident
+from seglib.evaluate import Scores
 from seglib.metrics import all_reduce, confusion_matrix
-from seglib.scores import Scores
 from seglib.training.precision import logits_of, out_of_memory
 from seglib.training.processes import copy_from_first, share
 from seglib.training.step import Preview

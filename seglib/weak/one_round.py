@@ -12,8 +12,7 @@ import torch
 from torch import nn
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.evaluate import evaluate
-from seglib.scores import Scores
+from seglib.evaluate import Scores, evaluate
 from seglib.train import train
 from seglib.training.finish import finish
 from seglib.weak import round_files

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from seglib.boundary import boundary_counts
+from seglib.evaluate import Scores
 from seglib.labels import VOID, Classes, nearest_known
-from seglib.metrics import confusion_matrix
+from seglib.metrics import boundary_counts, confusion_matrix
 from seglib.progress import tracked
-from seglib.scores import Scores
 from seglib.tables import Table
 from seglib.weak.labelled import Labelled
 

@@ -12,9 +12,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from seglib import files as tensor_files
+from seglib.evaluate import Scores
 from seglib.files import TensorFileError
 from seglib.labels import Classes
-from seglib.scores import Scores
 from seglib.weak.labelled import Labelled
 from seglib.weak.quality import Quality
 

@@ -12,8 +12,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from seglib import metrics
-from seglib.boundary import boundary_counts, boundary_iou
 from seglib.labels import VOID, Classes
+from seglib.metrics import boundary_counts, boundary_iou
 
 Amount = int | tuple[int, int]  # pixels; or a class; or two classes
 Sizes = list[tuple[str, Amount]]

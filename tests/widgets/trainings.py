@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seglib.evaluate import Scores
 from seglib.labels import Classes
 from seglib.metrics import confusion_matrix
-from seglib.scores import Scores
 from seglib.training.step import History, Preview, Step
 from seglib.widgets.monitor.record import Record
 

@@ -13,9 +13,9 @@ from PIL import Image as Pillow
 from torch import Tensor
 from torchvision.transforms.v2.functional import center_crop, resize
 
-from seglib.boundary import boundary_band
 from seglib.data.balance import Counts
 from seglib.data.dataset import SegmentationDataset
+from seglib.metrics import boundary_band
 from seglib.progress import tracked
 from seglib.widgets import pack
 from seglib.widgets.balance.cuts import Cut

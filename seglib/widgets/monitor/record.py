@@ -10,8 +10,8 @@ import psutil
 import torch
 from torch import Tensor
 
+from seglib.evaluate import Scores
 from seglib.labels import Classes
-from seglib.scores import Scores
 from seglib.training.step import Preview, Step
 
 Point = tuple[float, float]
