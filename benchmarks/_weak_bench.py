@@ -20,7 +20,7 @@ from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN
-from seglib.regions.search import propose
+from seglib.regions import propose
 from seglib.scenes import Scenes
 from seglib.tables import Table
 from seglib.train import train

@@ -34,11 +34,9 @@ from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.labels import Classes
 from seglib.regions.examples import resized
-from seglib.regions.features import KINDS, Kind, RegionFeatures
+from seglib.regions.features import KINDS, Kind, RegionFeatures, Stages
 from seglib.regions.finetune import finetune
-from seglib.regions.segmenter import RegionSegmenter
-from seglib.regions.selection import paste
-from seglib.regions.stages import Stages
+from seglib.regions.segmenter import RegionSegmenter, paste
 from seglib.scenes import Scenes
 from seglib.tables import Table
 from seglib.train import train as steps_of

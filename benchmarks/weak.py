@@ -34,7 +34,7 @@ from _rows import held, rim, spread
 from _weak_bench import SIZES, Bench, Result, worth
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.regions.search import propose
+from seglib.regions import propose
 from seglib.tables import Table
 from seglib.weak import noise
 from seglib.weak.cleaning import fill_rates

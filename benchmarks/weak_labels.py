@@ -19,7 +19,7 @@ from _machine import machine
 
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
-from seglib.regions.search import propose
+from seglib.regions import propose
 from seglib.weak.given import given
 from seglib.weak.objects import Objects
 from seglib.weak.quality import compare, quality

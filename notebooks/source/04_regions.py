@@ -145,7 +145,7 @@ ProposalExplorer(image, proposals, instances=objects, classes=lesson.photo.class
 
 # %%
 from seglib.regions.recall import overlap_by_number, recall
-from seglib.regions.truth import true_regions
+from seglib.regions.recall import true_regions
 
 best = []
 for photo, truth in val:
@@ -205,7 +205,7 @@ check("04.2", foreground)
 foreground = checkpoint("04.2", foreground)
 
 # %%
-from seglib.regions.crops import MEAN, crop
+from seglib.regions.features import MEAN, crop
 
 index = int(proposals.overlaps(largest).argmax())
 region, box = proposals.masks([index])[0], proposals.boxes[index]

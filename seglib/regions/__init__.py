@@ -2,11 +2,9 @@
 
 from seglib.regions.dataset_proposals import propose_all
 from seglib.regions.features import RegionFeatures
-from seglib.regions.hierarchy import Hierarchy, hierarchy
-from seglib.regions.proposals import Proposals
-from seglib.regions.search import propose
+from seglib.regions.grouping import FAST, QUALITY, Hierarchy, Strategy, hierarchy
+from seglib.regions.proposals import Proposals, propose
 from seglib.regions.segmenter import RegionSegmenter
-from seglib.regions.strategies import FAST, QUALITY, Strategy
 from seglib.regions.superpixels import superpixels
 
 __all__ = [

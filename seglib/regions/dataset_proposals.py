@@ -12,9 +12,8 @@ import numpy as np
 from seglib.cache import Measure, Row, measure
 from seglib.data.dataset import SegmentationDataset
 from seglib.regions import kept
-from seglib.regions.proposals import Proposals
-from seglib.regions.search import propose
-from seglib.regions.strategies import FAST, Strategy
+from seglib.regions.grouping import FAST, Strategy
+from seglib.regions.proposals import Proposals, propose
 
 
 @dataclass(frozen=True)

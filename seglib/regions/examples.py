@@ -18,13 +18,11 @@ from seglib.data.in_memory import checked_mask
 from seglib.labels import VOID
 from seglib.progress import tracked
 from seglib.regions import kept
-from seglib.regions.colours import checked
-from seglib.regions.features import Kind, RegionFeatures
-from seglib.regions.proposals import Proposals
-from seglib.regions.search import propose
-from seglib.regions.stages import NAMES, Stages
-from seglib.regions.strategies import FAST, Strategy
-from seglib.regions.truth import true_regions
+from seglib.regions.features import NAMES, Kind, RegionFeatures, Stages
+from seglib.regions.grouping import FAST, Strategy
+from seglib.regions.proposals import Proposals, propose
+from seglib.regions.recall import true_regions
+from seglib.regions.superpixels import checked
 
 
 @dataclass(frozen=True)

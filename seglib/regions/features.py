@@ -1,21 +1,193 @@
-"""Regions become vectors: a net that learned to classify images looks at the crops of each region."""
+"""Where the time goes: seconds by stage."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import box_iou
+from torchvision.ops import box_iou, roi_align
 
 from seglib import backbones
 from seglib.backbones import Backbone
-from seglib.regions import crops
 from seglib.regions.proposals import Proposals
-from seglib.regions.stages import Stages
+from seglib.regions.superpixels import checked
+
+NAMES = ("proposals", "crops", "net", "svm", "paste")
+
+
+class Stages:
+    """A stopwatch for each stage of the pipeline, and a count of images.
+
+    Attributes:
+        seconds: {stage: seconds so far}, in the order of the pipeline.
+        images: how many images these are.
+
+    Example:
+        >>> stages = Stages()
+        >>> with stages("crops"):
+        ...     time.sleep(0.01)
+        >>> stages.seconds["crops"] >= 0.01, stages.seconds["net"]
+        (True, 0.0)
+    """
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(NAMES, 0.0)
+        self.images = 0
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        """Count the time inside of the `with` to this stage."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] += time.perf_counter() - begin
+
+    def add(self, other: Stages) -> None:
+        """Count another image or more in."""
+        self.images += other.images
+        for stage, seconds in other.seconds.items():
+            self.seconds[stage] += seconds
+
+    @property
+    def per_image(self) -> dict[str, float]:
+        """{stage: seconds for one image}."""
+        return {stage: seconds / max(self.images, 1) for stage, seconds in self.seconds.items()}
+
+
+# What the net is shown of a region: the image around it, and the region alone on the mean colour.
+
+CONTEXT = 16 / 227  # of the crop, on each side: what SDS shows around the box
+MEAN = (127.0, 127.0, 127.0)  # what lite0 takes for nothing: its normalisation makes it 0
+
+
+def crop(
+    image: Tensor,
+    box: Tensor,
+    mask: Tensor | None = None,
+    *,
+    size: int = 96,
+    context: float = CONTEXT,
+    fill: tuple[float, float, float] = MEAN,
+) -> Tensor:
+    """One box of an image, warped to a square; with a mask, only what is inside of it.
+
+    Args:
+        image: (3, H, W) uint8.
+        box: (4,) x1 y1 x2 y2, end-exclusive.
+        mask: (H, W) bool; None shows everything.
+        size: side of the crop in pixels.
+        context: the share of the crop's side that is shown beyond the box, on each side.
+        fill: the colour outside of the image and of the mask, 0..255.
+
+    Returns:
+        (3, size, size) float32 in 0..255.
+
+    Raises:
+        ValueError: the image is not uint8, (3, H, W) or grey, or the context leaves no room for the box.
+
+    Example:
+        >>> image = torch.full((3, 4, 4), 200, dtype=torch.uint8)
+        >>> mask = torch.tensor([[0, 0, 1, 1]] * 4).bool()
+        >>> crop(image, torch.tensor([0, 0, 4, 4]), mask, size=4, context=0)[0, 0]
+        tensor([127., 127., 200., 200.])
+    """
+    labels = torch.zeros(image.shape[-2:], dtype=torch.long) if mask is None else (~mask).long()
+    window = windows(box[None], context)
+    full = cut(image, window, size, fill)
+    return masked(full, inside(labels, torch.tensor([[True, False]]), window, size), fill)[0]
+
+
+def crops(
+    image: Tensor,
+    proposals: Proposals,
+    *,
+    size: int = 96,
+    context: float = CONTEXT,
+    fill: tuple[float, float, float] = MEAN,
+) -> tuple[Tensor, Tensor]:
+    """Both crops of every region: of its box, and of its foreground. Arguments as those of `crop`.
+
+    Returns:
+        (R, 3, size, size) float32 in 0..255, full and foreground. Memory grows with R: give a subset.
+
+    Reference:
+        Hariharan, Arbelaez, Girshick, Malik, "Simultaneous Detection and Segmentation", 2014, section 3.2 and
+        the authors' code: both crops are warped without regard to proportions, with 16 of 227 pixels of
+        context; outside of the image and of the region is the mean colour, so that the net sees zeros. Here
+        a pixel of a crop is the mean of the pixels under it, there it is one bilinear sample.
+    """
+    window = windows(proposals.boxes, context)
+    full = cut(image, window, size, fill)
+    return full, masked(full, inside(proposals.labels, proposals.members, window, size), fill)
+
+
+def windows(boxes: Tensor, context: float = CONTEXT) -> Tensor:
+    """Boxes made larger about their centre, so that a crop of them has `context` on each side.
+
+    Args:
+        boxes: (R, 4).
+        context: 0 <= context < 1/2.
+
+    Returns:
+        (R, 4) float32; they may leave the image.
+
+    Example:
+        >>> windows(torch.tensor([[0, 0, 6, 3]]), context=1 / 8)
+        tensor([[-1.0000, -0.5000,  7.0000,  3.5000]])
+    """
+    if not 0 <= context < 0.5:
+        raise ValueError(f"context {context} is the share of the crop on each side of the box: 0 <= it < 0.5")
+    corner, end = boxes.float().split(2, dim=1)
+    more = (end - corner) * context / (1 - 2 * context)
+    return torch.cat([corner - more, end + more], dim=1)
+
+
+def cut(image: Tensor, window: Tensor, size: int, fill: tuple[float, float, float] = MEAN) -> Tensor:
+    """Windows (R, 4) of an image, warped to (R, 3, size, size) float32; beyond the image is `fill`."""
+    image = checked(image)
+    colour = image.new_tensor(fill, dtype=torch.float32)[:, None, None]
+    # roi_align has zeros outside of the image: so mean colour becomes zero, and back again
+    shifted = image.float() - colour
+    return roi_align(shifted[None], [window], size, sampling_ratio=-1, aligned=True) + colour
+
+
+def inside(labels: Tensor, members: Tensor, window: Tensor, size: int) -> Tensor:
+    """Which pixels of a crop belong to the region: the nearest pixel of the image says it.
+
+    Args:
+        labels: (H, W) int64, the superpixel of every pixel.
+        members: (R, S) bool, the superpixels of every region.
+        window: (R, 4), where each crop was taken.
+        size: side of the crop.
+
+    Returns:
+        (R, size, size) bool; False outside of the image.
+    """
+    height, width = labels.shape
+    steps = (torch.arange(size, device=labels.device) + 0.5) / size
+    columns = (window[:, :1] + steps * (window[:, 2:3] - window[:, :1])).floor().long()  # (R, size)
+    rows = (window[:, 1:2] + steps * (window[:, 3:] - window[:, 1:2])).floor().long()
+    near = labels[rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None]]
+    belongs = members.gather(1, near.flatten(1)).view_as(near)
+    rows_in = (rows >= 0) & (rows < height)
+    columns_in = (columns >= 0) & (columns < width)
+    return belongs & rows_in[:, :, None] & columns_in[:, None]
+
+
+def masked(full: Tensor, within: Tensor, fill: tuple[float, float, float] = MEAN) -> Tensor:
+    """Crops (R, 3, s, s) with everything that is not `within` (R, s, s) set to the colour `fill`."""
+    return torch.where(within[:, None], full, full.new_tensor(fill)[:, None, None])
+
+
+# Regions become vectors: a net that learned to classify images looks at the crops of each region.
 
 Kind = Literal["full", "foreground", "joined"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -53,7 +225,7 @@ class RegionFeatures:
         *,
         foreground: Backbone | None = None,
         size: int = 96,
-        context: float = crops.CONTEXT,
+        context: float = CONTEXT,
         precision: Literal["float32", "bfloat16"] = "float32",
     ) -> None:
         self.backbone = ready(backbone or backbones.load("lite0"))
@@ -92,13 +264,13 @@ class RegionFeatures:
 
     def crops(self, image: Tensor, proposals: Proposals) -> tuple[Tensor, Tensor]:
         """What the net is shown: full and foreground crops, (R, 3, size, size) float32 in 0..255 each."""
-        return crops.crops(image, proposals, size=self.size, context=self.context, fill=self.fill)
+        return crops(image, proposals, size=self.size, context=self.context, fill=self.fill)
 
     def _full(self, image: Tensor, around: Tensor, stages: Stages) -> Tensor:
         batches = []
         for some in around.split(BATCH):
             with stages("crops"):
-                full = crops.cut(image, crops.windows(some, self.context), self.size, self.fill)
+                full = cut(image, windows(some, self.context), self.size, self.fill)
             with stages("net"):
                 batches.append(self._vectors(self.backbone, full))
         return torch.cat(batches)
@@ -107,10 +279,10 @@ class RegionFeatures:
         batches = []
         for members, some in zip(proposals.members.split(BATCH), proposals.boxes.split(BATCH)):
             with stages("crops"):
-                window = crops.windows(some, self.context)
-                full = crops.cut(image, window, self.size, self.fill)
-                within = crops.inside(proposals.labels, members, window, self.size)
-                alone = crops.masked(full, within, self.fill)
+                window = windows(some, self.context)
+                full = cut(image, window, self.size, self.fill)
+                within = inside(proposals.labels, members, window, self.size)
+                alone = masked(full, within, self.fill)
             with stages("net"):
                 batches.append(self._vectors(self.foreground, alone))
         return torch.cat(batches)

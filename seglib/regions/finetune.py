@@ -10,8 +10,7 @@ from seglib.backbones import Backbone
 from seglib.data.dataset import SegmentationDataset
 from seglib.progress import tracked
 from seglib.regions.examples import Looker
-from seglib.regions.features import layers, ready
-from seglib.regions.stages import Stages
+from seglib.regions.features import Stages, layers, ready
 from seglib.training.optimise import adjust, optimiser, poly
 
 IMAGES, OBJECTS, OTHERS = 4, 2, 6  # a batch: so many images, and of each so many regions

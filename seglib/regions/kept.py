@@ -20,15 +20,11 @@ import seglib
 from seglib import files as tensor_files
 from seglib.cache import folder
 from seglib.files import TensorFileError
-from seglib.regions.features import KINDS, Kind, RegionFeatures, check_kind
+from seglib.regions.features import KINDS, Kind, RegionFeatures, Stages, check_kind
 from seglib.regions.proposals import Proposals
-from seglib.regions.stages import Stages
 
-SEEN_BY_THE_NET = ("crops.py", "features.py")
-BEHIND_PROPOSALS = (
-    "colours.py", "superpixels.py", "descriptions.py", "grouping.py", "hierarchy.py",
-    "strategies.py", "search.py", "proposals.py", "packing.py",
-)  # fmt: skip
+SEEN_BY_THE_NET = ("features.py",)
+BEHIND_PROPOSALS = ("superpixels.py", "grouping.py", "proposals.py")
 
 
 def kept(

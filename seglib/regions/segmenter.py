@@ -1,26 +1,236 @@
-"""The whole region pipeline as a segmenter: propose, crop, look, score, paste."""
+"""From scores of regions to one mask: of regions that share pixels the best, and the best painted last."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from seglib import files as tensor_files
+from seglib.backbones import Backbone
+from seglib.backbones import load as load_backbone
+from seglib.data.balance import count
 from seglib.data.dataset import SegmentationDataset
+from seglib.data.in_memory import checked_mask
+from seglib.files import TensorFileError
 from seglib.labels import Classes
-from seglib.regions import saved
+from seglib.metrics import confusion_matrix, mean_iou
+from seglib.progress import tracked
 from seglib.regions.examples import Looker, resized
-from seglib.regions.features import Kind, RegionFeatures, check_kind
-from seglib.regions.mining import train_svms
+from seglib.regions.features import Kind, RegionFeatures, Stages, check_kind
+from seglib.regions.grouping import FAST, Strategy
 from seglib.regions.proposals import Proposals
-from seglib.regions.selection import paint, pick
-from seglib.regions.stages import Stages
-from seglib.regions.strategies import FAST, Strategy
-from seglib.regions.svm import LinearSVMs
-from seglib.regions.threshold import best_threshold, rest_of
+from seglib.regions.svm import LinearSVMs, train_svms
+
+
+def region_nms(scores: Tensor, members: Tensor) -> Tensor:
+    """Non-maximum suppression: the best region, then the best that shares no superpixel with it, and so on.
+
+    Args:
+        scores: (R,) of one class.
+        members: (R, S) bool, the superpixels of each region.
+
+    Returns:
+        (P,) int64 indices of the regions that stay, best first.
+
+    Reference:
+        Hariharan et al., "Simultaneous Detection and Segmentation", 2014, and its code (`region_nms`): one
+        shared superpixel is enough, where box NMS asks for an IoU of a half or so.
+
+    Example:
+        >>> region_nms(torch.tensor([0.5, 0.9, 0.1]), torch.tensor([[1, 1, 0], [0, 1, 0], [1, 0, 0]]).bool())
+        tensor([1, 2])
+    """
+    rows = members.numpy()
+    taken = np.zeros(rows.shape[1], dtype=bool)
+    kept = []
+    for index in scores.argsort(descending=True, stable=True).tolist():
+        if not (rows[index] & taken).any():
+            taken |= rows[index]
+            kept.append(index)
+    return torch.tensor(kept, dtype=torch.long)
+
+
+def pick(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf) -> Tensor:
+    """The regions to paint: each belongs to its best class, and within a class none shares a pixel.
+
+    Args:
+        proposals: R regions.
+        scores: (R, K) of each class; minus infinity in the column of background, which has no regions.
+        threshold: regions that do not score more than this in their best class are left out.
+
+    Returns:
+        (P,) int64 indices in the order in which they are painted: lowest score first.
+
+    Raises:
+        ValueError: there is not one row of scores for each region.
+    """
+    if scores.ndim != 2 or len(scores) != len(proposals):
+        raise ValueError(f"{len(proposals)} regions need scores (R, K), not {tuple(scores.shape)}")
+    best, label = scores.max(dim=1) if len(scores) else (torch.zeros(0), torch.zeros(0))
+    kept = []
+    for index in label[best > threshold].unique():
+        those = ((label == index) & (best > threshold)).nonzero()[:, 0]
+        kept.append(those[region_nms(best[those], proposals.members[those])])
+    chosen = torch.cat([torch.zeros(0, dtype=torch.long), *kept])
+    return chosen[best[chosen].argsort(stable=True)]
+
+
+def paste(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf, rest: int = 0) -> Tensor:
+    """Paint the picked regions in ascending order of score, so that the best lies on top.
+
+    Args:
+        proposals: R regions.
+        scores: (R, K) of each class.
+        threshold: what a region must score to be painted; chosen on the validation split, never on test.
+        rest: the class of pixels in no painted region.
+
+    Returns:
+        (H, W) int64 class indices.
+
+    Reference:
+        Carreira et al., "Semantic Segmentation with Second-Order Pooling", 2012; R-CNN and SDS paste with its
+        code. They raise the threshold until an image has two segments on average.
+
+    Example:
+        >>> labels = torch.tensor([[0, 0, 1, 2]])
+        >>> members = torch.tensor([[1, 1, 0], [0, 1, 1]]).bool()
+        >>> proposals = Proposals(labels, members, torch.zeros(2))
+        >>> scores = torch.tensor([[-math.inf, 0.9, 0.1], [-math.inf, 0.2, 0.5]])
+        >>> paste(proposals, scores), paste(proposals, scores, threshold=0.6)
+        (tensor([[1, 1, 1, 2]]), tensor([[1, 1, 1, 0]]))
+    """
+    return paint(proposals, scores, pick(proposals, scores, threshold=threshold), rest)
+
+
+def paint(proposals: Proposals, scores: Tensor, picked: Tensor, rest: int = 0) -> Tensor:
+    """(H, W) int64: the regions `picked`, one over the other, each in its best class."""
+    colours = torch.full((proposals.members.shape[1],), rest)  # a class for each superpixel
+    for index in picked.tolist():
+        colours[proposals.members[index]] = scores[index].argmax()
+    return colours[proposals.labels]
+
+
+# What is chosen on data before a region is pasted: how good it must be, and what lies below all regions.
+
+THRESHOLDS = (-math.inf, *(step / 10 for step in range(-15, 16)))
+
+
+def best_threshold(looker: Looker, svms: LinearSVMs, rest: int, val: SegmentationDataset) -> float:
+    """The score from which pasting a region gives the highest mean IoU; of equals the lowest.
+
+    Args:
+        looker: makes regions and features.
+        svms: score them.
+        rest: the class of pixels in no region.
+        val: images with masks; never those that the method is judged on.
+
+    Returns:
+        One of THRESHOLDS.
+
+    Raises:
+        ValueError: a mask is not what it must be, or every pixel is void.
+    """
+    number = len(val.classes)
+    counts = torch.zeros(len(THRESHOLDS), number, number, dtype=torch.long)
+    for index in tracked(range(len(val)), len(val), f"threshold on {val.name} {val.split}"):
+        image, mask = val[index]
+        proposals, features = looker.known(image)
+        scores, truth = svms.scores(features), checked_mask(val, index, image, mask.as_subclass(Tensor))
+        picked = pick(proposals, scores)  # those above a threshold are the last of these
+        for place, threshold in enumerate(THRESHOLDS):
+            above = picked[scores[picked].amax(dim=1) > threshold]
+            mask = resized(paint(proposals, scores, above, rest), (truth.shape[0], truth.shape[1]))
+            counts[place] += confusion_matrix(mask, truth, number)
+    if not counts.any():
+        raise ValueError(
+            f"{val.name} {val.split}: every pixel is void, so no threshold is better than another; take "
+            "images with masks"
+        )
+    return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(counts[place]))]
+
+
+def rest_of(train: SegmentationDataset) -> int:
+    """The class of pixels in no region: background; where there is none, the most frequent class."""
+    if train.classes.background is not None:
+        return train.classes.background
+    return int(count(train).total().argmax())
+
+
+# A region segmenter as plain data, and back.
+
+FORMAT = "seglib region segmenter 1"
+
+
+def pack(looker: Looker, classes: Classes) -> dict[str, Any]:
+    """The settings, the nets and the classes."""
+    features = looker.features
+    nets = [features.backbone] + [features.foreground] * (features.foreground is not features.backbone)
+    return {
+        "format": FORMAT,
+        "names": list(classes.names),
+        "colors": [list(color) for color in (*classes.colors, classes.void_color)],
+        "nets": [[net.name, net.state_dict()] for net in nets],
+        "crops": {"size": features.size, "context": features.context, "precision": features.precision},
+        "kind": looker.kind,
+        "number": looker.number,
+        "longest": looker.longest,
+        "strategies": [[*one[:2], list(one.cues), one.by] for one in looker.strategies],
+        "seed": looker.seed,
+    }
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        TensorFileError: it is cut off, damaged, or something else.
+    """
+    content = tensor_files.read(path)
+    if content.get("format") != FORMAT:
+        raise TensorFileError(f"{path} is no saved region segmenter; use the file that its save() wrote")
+    wanted = {"name", "svms", "threshold", "rest"}
+    if missing := wanted - content.keys():
+        raise TensorFileError(f"{path} lacks {', '.join(sorted(missing))}; save the segmenter anew")
+    return content
+
+
+def unpack(content: dict[str, Any], path: Path) -> tuple[Looker, Classes]:
+    """What `pack` was given.
+
+    Raises:
+        TensorFileError: a part is missing or does not fit.
+    """
+    try:
+        colors = [(red, green, blue) for red, green, blue in content["colors"]]
+        classes = Classes(tuple(content["names"]), tuple(colors[:-1]), colors[-1])
+        backbone, *foreground = (_net(name, weights) for name, weights in content["nets"])
+        features = RegionFeatures(
+            backbone, foreground=foreground[0] if foreground else None, **content["crops"]
+        )
+        strategies = tuple(
+            Strategy(space, scale, tuple(cues), *by) for space, scale, cues, *by in content["strategies"]
+        )
+        settings = {name: content[name] for name in ("kind", "number", "longest", "seed")}
+        return Looker(features, strategies=strategies, **settings), classes
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise TensorFileError(f"{path} lacks a part of a region segmenter ({reason}); save it anew") from None
+
+
+def _net(name: str, weights: dict[str, Any]) -> Backbone:
+    net = load_backbone(name, pretrained=False)
+    net.load_state_dict(weights)
+    return net
+
+
+# The whole region pipeline as a segmenter: propose, crop, look, score, paste.
 
 
 class RegionSegmenter:
@@ -161,7 +371,7 @@ class RegionSegmenter:
             DiskError: the disk is full or may not be written to.
         """
         svms = self._fitted()
-        content = saved.pack(self.looker, self.classes) | {
+        content = pack(self.looker, self.classes) | {
             "name": self.name,
             "svms": [svms.weights, svms.bias],
             "threshold": self.threshold,
@@ -177,8 +387,8 @@ class RegionSegmenter:
             FileNotFoundError: there is no such file.
             ValueError: it is cut off, damaged or something else; the sentence says which.
         """
-        content = saved.read(Path(path))
-        looker, classes = saved.unpack(content, Path(path))
+        content = read(Path(path))
+        looker, classes = unpack(content, Path(path))
         segmenter = cls(classes, features=looker.features, kind=looker.kind, name=content["name"])
         segmenter.looker = looker
         segmenter.svms = LinearSVMs(*content["svms"])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from playwright.sync_api import Locator, expect
 
-from seglib.regions.search import propose
+from seglib.regions import propose
 from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
 from tests.browser.lab import until

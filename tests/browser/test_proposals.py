@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from seglib.regions.search import propose
+from seglib.regions import propose
 from seglib.widgets import ProposalExplorer
 from tests.browser.explorer import POOLS, agree, made, press, shows
 from tests.browser.lab import ARTEFACTS, until

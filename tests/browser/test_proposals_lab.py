@@ -19,7 +19,7 @@ CELLS = [
     """\
 import torch
 from seglib.scenes import Scenes
-from seglib.regions.search import propose
+from seglib.regions import propose
 from seglib.widgets import ProposalExplorer
 
 pools = Scenes(length=1, size=(96, 96))

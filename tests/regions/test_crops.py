@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seglib.regions.crops import CONTEXT, MEAN, crop, crops, windows
+from seglib.regions.features import CONTEXT, MEAN, crop, crops, windows
 from seglib.regions.proposals import Proposals
 
 LABELS = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 2, 2]])

@@ -9,9 +9,8 @@ from torch import Tensor
 from seglib import backbones
 from seglib.backbones import Backbone
 from seglib.regions import features as module
-from seglib.regions.features import RegionFeatures, layers, like_earlier
+from seglib.regions.features import RegionFeatures, Stages, layers, like_earlier
 from seglib.regions.proposals import Proposals
-from seglib.regions.stages import Stages
 
 
 def small(seed: int = 0) -> Backbone:

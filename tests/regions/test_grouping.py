@@ -14,12 +14,19 @@ from skimage.color import rgb2hsv, rgb2lab
 from torch import Tensor
 
 from seglib.regions import hierarchy, superpixels
-from seglib.regions.colours import Space, checked, in_space
-from seglib.regions.descriptions import binned, describe, steps
-from seglib.regions.grouping import CUES, Regions, group, merge, similarity
-from seglib.regions.hierarchy import hierarchies
-from seglib.regions.strategies import Strategy
-from seglib.regions.superpixels import Maker, renumbered
+from seglib.regions.grouping import (
+    CUES,
+    Regions,
+    Strategy,
+    binned,
+    describe,
+    group,
+    hierarchies,
+    merge,
+    similarity,
+    steps,
+)
+from seglib.regions.superpixels import Maker, Space, checked, in_space, renumbered
 from seglib.scenes import Scenes
 
 

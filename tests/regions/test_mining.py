@@ -11,8 +11,7 @@ import torch
 from sklearn.svm import LinearSVC
 
 from seglib.regions.examples import Examples
-from seglib.regions.mining import FAR, Miner, train_svms
-from seglib.regions.svm import LinearSVMs, one_svm
+from seglib.regions.svm import FAR, LinearSVMs, Miner, one_svm, train_svms
 
 WIDTH = 8
 

@@ -20,12 +20,11 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import evaluate
 from seglib.files import TensorFileError
 from seglib.labels import Classes
-from seglib.regions import saved
+from seglib.regions import segmenter as saved
 from seglib.regions.examples import resized
-from seglib.regions.features import RegionFeatures
+from seglib.regions.features import RegionFeatures, Stages
+from seglib.regions.grouping import FILL, Strategy
 from seglib.regions.segmenter import RegionSegmenter
-from seglib.regions.stages import Stages
-from seglib.regions.strategies import FILL, Strategy
 
 COLOURS = torch.tensor([[90, 90, 90], [250, 30, 30], [30, 30, 250]], dtype=torch.uint8)
 THREE = Classes.of("background", "red", "blue")

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from seglib.data.catalog import load
 from seglib.regions import FAST, QUALITY, Strategy, propose
-from seglib.regions.hierarchy import Hierarchy, hierarchies
+from seglib.regions.grouping import Hierarchy, hierarchies
+from seglib.regions.proposals import LARGEST, LEAST, _stability
 from seglib.regions.recall import best_overlap
-from seglib.regions.search import LARGEST, LEAST, _stability
 from seglib.scenes import Scenes
 
 

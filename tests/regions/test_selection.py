@@ -11,7 +11,7 @@ from hypothesis import strategies as some
 from torch import Tensor
 
 from seglib.regions.proposals import Proposals
-from seglib.regions.selection import paste, pick, region_nms
+from seglib.regions.segmenter import paste, pick, region_nms
 
 NEVER = -math.inf
 LABELS = torch.tensor([[0, 0, 1, 2], [3, 3, 1, 2], [3, 3, 3, 3]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seglib.data.dataset import Instances
-from seglib.regions.truth import true_regions
+from seglib.regions.recall import true_regions
 from seglib.scenes import Scenes
 
 MASK = torch.tensor([[1, 1, 0, 1], [1, 1, 0, 1], [2, 2, 255, 255]], dtype=torch.uint8)

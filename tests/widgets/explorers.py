@@ -10,7 +10,7 @@ import torch
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions import Proposals
-from seglib.regions.hierarchy import Hierarchy
+from seglib.regions.grouping import Hierarchy
 
 CLASSES = Classes.of("background", "fish", "crab")
 LABELS = (

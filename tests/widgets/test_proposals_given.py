@@ -15,7 +15,7 @@ from PIL import Image
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions import Proposals
-from seglib.regions.hierarchy import Hierarchy, hierarchy
+from seglib.regions.grouping import Hierarchy, hierarchy
 from seglib.widgets import ProposalExplorer
 
 CLASSES = Classes.of("background", "fish", "crab")

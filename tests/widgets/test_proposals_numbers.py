@@ -9,10 +9,9 @@ from torch import Tensor
 
 from seglib import draw
 from seglib.data.dataset import Instances
-from seglib.regions import Proposals
+from seglib.regions import Proposals, propose
 from seglib.regions.recall import best_overlap, recall
-from seglib.regions.search import propose
-from seglib.regions.selection import paint, paste, pick
+from seglib.regions.segmenter import paint, paste, pick
 from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
 from seglib.widgets.proposals.stops import counts_down, numbers_up

@@ -13,8 +13,7 @@ from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.draw import edges
 from seglib.labels import VOID
 from seglib.regions.examples import Looker, resized
-from seglib.regions.recall import oracle_paste
-from seglib.regions.truth import true_regions
+from seglib.regions.recall import oracle_paste, true_regions
 from seglib.widgets.proposals.painting import mean_colours
 
 STRIDE = 32

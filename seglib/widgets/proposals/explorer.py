@@ -14,7 +14,7 @@ from seglib.widgets.shell import STYLE, module
 from seglib.widgets.stage import Stage
 
 if TYPE_CHECKING:
-    from seglib.regions.hierarchy import Hierarchy
+    from seglib.regions.grouping import Hierarchy
     from seglib.regions.proposals import Proposals
     from seglib.widgets.proposals.reading import State
 

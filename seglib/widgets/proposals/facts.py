@@ -10,9 +10,9 @@ from torch import Tensor
 
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
-from seglib.regions.hierarchy import Hierarchy
+from seglib.regions.grouping import Hierarchy
 from seglib.regions.proposals import Proposals
-from seglib.regions.selection import paint, pick
+from seglib.regions.segmenter import paint, pick
 from seglib.widgets.proposals.given import fitted, object_names, region_scores
 from seglib.widgets.proposals.stops import counts_down, numbers_up
 

@@ -8,11 +8,10 @@ from torch import Tensor
 from seglib import boxes
 from seglib.data.dataset import Instances
 from seglib.labels import Classes, numbered
-from seglib.regions.colours import checked
 from seglib.regions.examples import resized, small_size, smaller
-from seglib.regions.hierarchy import Hierarchy, hierarchy
-from seglib.regions.proposals import Proposals
-from seglib.regions.search import propose
+from seglib.regions.grouping import Hierarchy, hierarchy
+from seglib.regions.proposals import Proposals, propose
+from seglib.regions.superpixels import checked
 
 LARGEST = 640  # pixels of the longer side; a larger image is explored in a smaller copy
 FINE = 50  # scale of the superpixels that the grouping begins with; that of the proposals

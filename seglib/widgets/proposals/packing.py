@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from seglib.labels import Classes
-from seglib.regions.crops import CONTEXT, MEAN
+from seglib.regions.features import CONTEXT, MEAN
 from seglib.widgets import pack
 from seglib.widgets.chart import packed_chart
 from seglib.widgets.proposals.curves import recall_chart, recall_words, similarity_chart

@@ -7,7 +7,7 @@ import io
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seglib.regions import crops
+from seglib.regions.features import crops
 from seglib.widgets.chart import draw_chart, show_image
 from seglib.widgets.proposals.curves import recall_chart, similarity_chart
 from seglib.widgets.proposals.painting import compose
@@ -19,7 +19,7 @@ def cropped(state: State) -> tuple[Tensor, Tensor] | None:
     facts = state.facts
     if state.region == NONE:
         return None
-    full, foreground = crops.crops(facts.image, facts.regions.subset([state.region]), size=facts.side)
+    full, foreground = crops(facts.image, facts.regions.subset([state.region]), size=facts.side)
     return full[0], foreground[0]
 
 
