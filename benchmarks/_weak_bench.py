@@ -23,8 +23,7 @@ from seglib.fcn import FCN
 from seglib.regions import propose
 from seglib.scenes import Scenes
 from seglib.tables import Table
-from seglib.train import train
-from seglib.training.finish import finish
+from seglib.train import finish, train
 from seglib.training.step import Step
 from seglib.weak.given import Given, given
 from seglib.weak.labelled import Labelled
@@ -72,7 +71,7 @@ class Bench:
 
         def work() -> Result:
             began, steps = time.monotonic(), times * self.asked.steps
-            val = {"val": self.val, "every": max(1, steps // 10)} if what.startswith("full") else {}
+            val = {"val": self.val, "val_every": max(1, steps // 10)} if what.startswith("full") else {}
             net, last = self._train(what, data, seed, steps=steps, **val)
             curve = {str(n): 100 * one.mean_iou for n, one in last.history.scores.items()}
             found = self.judged(Trained(net, self.data.classes, self.size))

@@ -24,8 +24,7 @@ from seglib.data.augment import Augment
 from seglib.data.catalog import found, load
 from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
-from seglib.train import train
-from seglib.training.finish import finish
+from seglib.train import finish, train
 from seglib.training.optimise import cosine
 
 SETTINGS: dict[str, dict[str, Any]] = {

@@ -34,8 +34,7 @@ from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.scenes import Scenes
 from seglib.tables import Table
-from seglib.train import train
-from seglib.training.finish import finish
+from seglib.train import finish, train
 
 SIZES = {"scenes": (160, 160), "pets": (160, 160), "camvid": (180, 240)}
 RATES = {"": 3e-3, "backbone.": 5e-4}

@@ -49,8 +49,8 @@ def portions(steps, holder, count, speeds):
         speeds.setdefault(pair, {})[which] = count / (time.perf_counter() - begin)
 
 async def measured(net, batch_size):
-    steps = train(net, pools, steps=10**7, val=val, every=max(1, 40 * 8 // batch_size), batch_size=batch_size,
-                  precision="float32", schedule=lambda done: 1.0)
+    steps = train(net, pools, steps=10**7, val=val, val_every=max(1, 40 * 8 // batch_size),
+                  batch_size=batch_size, precision="float32", schedule=lambda done: 1.0)
     for turn in range(2):  # the first steps are slow
         begin = time.perf_counter()
         list(itertools.islice(steps, 20))

@@ -39,8 +39,8 @@ from seglib.regions.finetune import finetune
 from seglib.regions.segmenter import RegionSegmenter, paste
 from seglib.scenes import Scenes
 from seglib.tables import Table
+from seglib.train import finish
 from seglib.train import train as steps_of
-from seglib.training.finish import finish
 
 Row = dict[str, tuple[float, float]]
 LARGE = 2000  # regions, as many as SDS has

@@ -109,7 +109,7 @@ def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], flo
     ways: dict[str, Iterator[object]] = {
         "bare": bare(copy.deepcopy(net), data, arguments.batch_size, arguments.precision),
         "loop": train(copy.deepcopy(net), data, steps=10**6, **common),
-        "judged": train(copy.deepcopy(net), data, steps=10**6, val=val, every=arguments.every, **common),
+        "judged": train(copy.deepcopy(net), data, steps=10**6, val=val, val_every=arguments.every, **common),
     }
     clock = clock_of(device)
     for way in ways.values():

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -22,7 +23,8 @@ from seglib.data.batches import Augmentation, EpochSampler
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, Stack, common_size, sample
 from seglib.losses import cross_entropy
-from seglib.training import checks, optimise, processes
+from seglib.progress import tracked
+from seglib.training import checks, distributed, optimise
 from seglib.training.checkpoint import Keeper
 from seglib.training.clock import Clock
 from seglib.training.learn import learn
@@ -42,8 +44,8 @@ def train(
     epochs: float | None = None,
     seconds: float | None = None,
     val: SegmentationDataset | None = None,
-    every: int | None = None,
-    every_seconds: float | None = None,
+    val_every: int | None = None,
+    val_every_seconds: float | None = None,
     size: Size | None = None,
     batch_size: int = 16,
     augment: Augmentation | None = Augment(),  # noqa: B008 - it is frozen
@@ -61,7 +63,6 @@ def train(
     checkpoint_seconds: float = 15.0,
     resume: bool = True,
     compiled: bool | None = None,
-    previews: int = 4,
 ) -> Generator[Step, None, None]:
     """Train a net, step by step; to stop, stop asking: a usable net and, given a path, a checkpoint stay.
 
@@ -79,8 +80,8 @@ def train(
         seconds: for how long. Decoding is counted; pauses, waiting for the first `next()` and decoding anew
             for a training that goes on are not. Give one of the three.
         val: judged now and then at the size of the training; None for never.
-        every: steps between two validations; with neither this nor `every_seconds` there are ten in all.
-        every_seconds: seconds between two validations.
+        val_every: steps between two validations; with neither this nor `val_every_seconds` there are ten in all.
+        val_every_seconds: seconds between two validations.
         size: (height, width) of the images; by default their own, or the profile's where they differ. A
             `Stack` has its own.
         batch_size: images in a step, over all processes.
@@ -101,7 +102,6 @@ def train(
         checkpoint_seconds: at most this much, and what is under way, is lost when the process is killed.
         resume: False begins anew and overwrites the checkpoint.
         compiled: let `torch.compile` make the net faster; None for on a GPU, if the steps left pay for it.
-        previews: how many validation images `Step.preview` shows.
 
     Returns:
         A generator of Step. If the checkpoint is of a finished training, it has one last step.
@@ -122,10 +122,10 @@ def train(
     """
     clock, device = Clock(), checks.checked_device(device)
     checks.check_stop(steps, epochs, seconds)
-    checks.check_choices(precision, seed, every, every_seconds)
+    checks.check_choices(precision, seed, val_every, val_every_seconds)
     checks.check_settings(net, lr, clip, size)
     checks.check_data(dataset, val)
-    (rank, count), path = processes.share(), Path(checkpoint) if checkpoint else None
+    (rank, count), path = distributed.rank_and_world_size(), Path(checkpoint) if checkpoint else None
     checks.check_batch(batch_size, count)
     if isinstance(dataset, Stack):
         checks.check_stacked(size, dataset.size)
@@ -149,7 +149,7 @@ def train(
         "loss": str(getattr(loss, "__name__", type(loss))),
     }  # fmt: skip
     run.begin(path if resume else None)
-    judge = Judge(val, run, every, every_seconds, previews) if val is not None else None
+    judge = Judge(val, run, val_every, val_every_seconds) if val is not None else None
     run.clock.leave()
     iterator = _steps(run, judge)
     # Also where a script ends, while files can still be written. What is over holds on to nothing.
@@ -182,3 +182,38 @@ def _steps(run: Run, judge: Judge | None) -> Generator[Step, None, None]:
                 return
     finally:
         run.leave()
+
+
+def with_bar(steps: Iterable[Step], what: str = "training") -> Iterator[Step]:
+    """The same steps, with a bar; an interrupt, too, leaves a net in evaluation mode and a checkpoint."""
+    try:
+        yield from tracked(steps, 1, what, share=lambda step: step.done)
+    finally:
+        if close := getattr(steps, "close", None):
+            close()
+
+
+def finish(steps: Iterable[Step], what: str = "training") -> Step:
+    """Let a training run to its end, with a bar, and return its last step.
+
+    Args:
+        steps: what `train` returns; it may have begun.
+        what: a few words for the bar.
+
+    Raises:
+        ValueError: what `train` raises, or the training was over before.
+
+    Example:
+        >>> from torch import nn
+        >>> from seglib.scenes import Scenes
+        >>> class Net(nn.Conv2d):
+        ...     def forward(self, images):
+        ...         return super().forward(images / 255)
+        >>> data = Scenes(length=4, size=(32, 32))
+        >>> finish(train(Net(3, len(data.classes), 3, padding=1), data, steps=3, batch_size=2)).number
+        3
+    """
+    final = deque(with_bar(steps, what), maxlen=1)
+    if not final:
+        raise ValueError(f"{what}: there was no step to do")
+    return final[0]

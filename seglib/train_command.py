@@ -47,7 +47,7 @@ def train(
 ) -> None:
     """Train a net; also `torchrun --nproc-per-node 2 -m seglib train ...`."""
     from seglib.data.augment import Augment
-    from seglib.training import processes
+    from seglib.training import distributed
 
     settings: dict[str, Any] = {
         "steps": steps, "epochs": epochs,
@@ -56,7 +56,7 @@ def train(
         "seed": seed, "augment": Augment() if augment else None, "resume": resume,
     }  # fmt: skip
     try:
-        device = processes.join()
+        device = distributed.init_processes()
         run(data, net, out / "checkpoint.pt", pretrained, settings | {"device": device})
     except (ValueError, OSError, RuntimeError) as error:
         if type(error) is RuntimeError:  # not a sentence of ours
@@ -72,7 +72,7 @@ def train(
         )
         raise typer.Exit(130) from None
     finally:
-        processes.leave()
+        distributed.destroy_processes()
 
 
 def run(data: str, net: str, path: Path, pretrained: bool, settings: dict[str, Any]) -> None:
@@ -81,13 +81,13 @@ def run(data: str, net: str, path: Path, pretrained: bool, settings: dict[str, A
 
     from seglib.data.catalog import load
     from seglib.train import train as steps_of
-    from seglib.training import processes
+    from seglib.training import distributed
 
     dataset, val = load(data, "train"), load(data, "val")
     torch.manual_seed(settings["seed"])
     model = build(net, len(dataset.classes), pretrained)
     steps = steps_of(model, dataset, val=val, checkpoint=path, **settings)
-    first = processes.share()[0] == 0
+    first = distributed.rank_and_world_size()[0] == 0
     try:
         *_, last = shown(steps) if first else steps
     finally:
@@ -141,8 +141,8 @@ def shown(steps: Iterator[Step]) -> Iterator[Step]:
                 console.print(step.message, style="dim", highlight=False)
             losses = step.history.losses[-20:]
             if losses:
-                words = f"step {step.number} of {step.of}, loss {sum(losses) / len(losses):.3f}"
+                words = f"step {step.number} of {step.total}, loss {sum(losses) / len(losses):.3f}"
                 if step.history.scores:
                     words += f", mean IoU {100 * [*step.history.scores.values()][-1].mean_iou:.1f} %"
-                bar.update(task, total=step.of, completed=step.number, words=words)
+                bar.update(task, total=step.total, completed=step.number, words=words)
             yield step

@@ -33,7 +33,7 @@ def run(net: nn.Module, *, data: Any = None, **settings: Any) -> list[Step]:
 def test_it_learns() -> None:
     net = Net()
     steps = run(net, steps=60, val=Squares(6, split="val"), augment=None)
-    assert [step.number for step in steps] == [*range(1, 61)] and all(step.of == 60 for step in steps)
+    assert [step.number for step in steps] == [*range(1, 61)] and all(step.total == 60 for step in steps)
     assert steps[-1].loss < 0.3 * steps[0].loss and not net.training
     last = steps[-1].scores
     assert last is not None and last.mean_iou > 0.8 > last.baseline.mean_iou
@@ -82,7 +82,9 @@ def test_the_validation_is_the_judge() -> None:
     assert metrics.confusion_matrix(pred, mask, 3).sum() <= judged.confusion.sum()
 
 
-@pytest.mark.parametrize(("wish", "numbers"), [({"every": 3}, [3, 6, 7]), ({"every_seconds": 1e9}, [7])])
+@pytest.mark.parametrize(
+    ("wish", "numbers"), [({"val_every": 3}, [3, 6, 7]), ({"val_every_seconds": 1e9}, [7])]
+)
 def test_when_validation_comes(wish: dict[str, Any], numbers: list[int]) -> None:
     (*_, last) = run(Net(), steps=7, val=Squares(2, split="val"), **wish)
     assert [*last.history.scores] == numbers
@@ -92,7 +94,7 @@ def test_epochs_and_seconds_stop_it() -> None:
     assert run(Net(), epochs=1.5)[-1].number == math.ceil(1.5 * 10 / 4)
     steps = run(Net(), seconds=0.6)
     assert 0.6 <= steps[-1].seconds < 5 and len(steps) > 3
-    assert steps[-1].of == steps[-1].number and abs(steps[-1].learning_rate) < 0.02
+    assert steps[-1].total == steps[-1].number and abs(steps[-1].learning_rate) < 0.02
 
 
 def test_a_pause_is_not_counted() -> None:
@@ -299,8 +301,8 @@ class Chosen:
         ({"batch_size": 4.0}, r"batch_size=4\.0 must be a whole number of at least 1"),
         ({"seed": -1}, "seed=-1 must be a whole number of at least 0"),
         ({"seed": None}, "seed=None must be a whole number of at least 0"),
-        ({"every": 0}, "every=0 must be a whole number of steps, at least 1, or None"),
-        ({"every_seconds": -1}, "every_seconds=-1 must be a number of seconds, or None"),
+        ({"val_every": 0}, "val_every=0 must be a whole number of steps, at least 1, or None"),
+        ({"val_every_seconds": -1}, "val_every_seconds=-1 must be a number of seconds, or None"),
         ({"device": "gpu"}, r"device='gpu' cannot be used here \(.*\); use 'cpu'"),
         ({"data": [1, 2]}, "a list is no data set with classes; give a SegmentationDataset"),
         ({"data": stack(Squares()), "size": (8, 8)}, r"size=\(8, 8\), but the images were stacked at "),

@@ -17,7 +17,7 @@ from seglib.__main__ import app
 from seglib.backbones import NAMES
 from seglib.labels import VOID
 from seglib.metrics import confusion_matrix
-from seglib.training import processes
+from seglib.training import distributed
 from tests.training.nets import Net, Squares
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -101,7 +101,7 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_RANK", "1")
     with pytest.raises(ValueError, match=r"process 2 of this machine has no GPU of its own, there are 1; st"):
-        processes.join()
+        distributed.init_processes()
 
 
 def test_nets_by_name() -> None:
@@ -121,10 +121,10 @@ def together(*arguments: str) -> subprocess.CompletedProcess[str]:
 WITH_NORM = """
 import torch
 from seglib.train import train
-from seglib.training import processes
+from seglib.training import distributed
 from tests.training.nets import LONG, Net, Squares
-processes.join()
-net, rank = Net(), processes.share()[0]
+distributed.init_processes()
+net, rank = Net(), distributed.rank_and_world_size()[0]
 settings = LONG | {"steps": 6, "val": Squares(6, split="val"), "checkpoint": OUT}
 *_, last = train(net, Squares(), **settings)
 assert last._loss.untyped_storage().nbytes() == 4, "a step holds on to all gradients"

@@ -297,7 +297,9 @@ seconds = {"tiny": 3, "laptop": 60, "gpu": 20}[lesson.profile.name]
 rates = {"": 3e-3, "backbone.": 5e-4}  # what is new learns faster than what is known
 torch.manual_seed(lesson.seed)
 net = FCN(lite, len(data.classes), stride=32)
-steps = train(net, data, val=stack(val), seconds=seconds, lr=rates, batch_size=8, every_seconds=seconds / 10)
+steps = train(
+    net, data, val=stack(val), seconds=seconds, lr=rates, batch_size=8, val_every_seconds=seconds / 10
+)
 monitor = Monitor(steps)
 monitor
 
@@ -319,7 +321,7 @@ if taken < 40:
 # %%
 import copy
 
-from seglib.training.finish import finish
+from seglib.train import finish
 
 await monitor.finished()  # whoever skipped that cell: the net is still being trained
 table = {"FCN-32s": evaluate(FCNSegmenter(net, data.classes), val)}

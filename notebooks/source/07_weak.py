@@ -324,7 +324,7 @@ from seglib.widgets import Monitor
 
 torch.manual_seed(lesson.seed)
 net = new_net()
-monitor = Monitor(train(net, data, val=val, every=max(1, steps // 10), **recipe))
+monitor = Monitor(train(net, data, val=val, val_every=max(1, steps // 10), **recipe))
 monitor
 
 # %%
@@ -347,7 +347,7 @@ print(f"The last third brought {late:+.1f} points:", "a plateau" if late < 2 els
 # Filled boxes, Box-i and M-and-G+. BoxSup and GrabCut+ come in rounds, below.
 
 # %%
-from seglib.training.finish import finish
+from seglib.train import finish
 from seglib.weak.trained import Trained
 
 trained = {"full supervision": Trained(net, data.classes, recipe["size"])}

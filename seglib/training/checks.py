@@ -27,16 +27,18 @@ def check_stop(steps: int | None, epochs: float | None, seconds: float | None) -
             raise ValueError(f"{name}={value!r} must be above 0, and a number")
 
 
-def check_choices(precision: str, seed: Any, every: Any, every_seconds: Any) -> None:
+def check_choices(precision: str, seed: Any, val_every: Any, val_every_seconds: Any) -> None:
     """The precision exists, the seed is a whole number, and validations do not come without a pause."""
     if precision not in PRECISIONS:
         raise ValueError(f"precision {precision!r} does not exist; use auto, float32 or bfloat16")
     if not isinstance(seed, Integral) or int(seed) < 0:
         raise ValueError(f"seed={seed!r} must be a whole number of at least 0")
-    if every is not None and not (isinstance(every, Integral) and int(every) > 0):
-        raise ValueError(f"every={every!r} must be a whole number of steps, at least 1, or None")
-    if every_seconds is not None and not (isinstance(every_seconds, Real) and float(every_seconds) >= 0):
-        raise ValueError(f"every_seconds={every_seconds!r} must be a number of seconds, or None")
+    if val_every is not None and not (isinstance(val_every, Integral) and int(val_every) > 0):
+        raise ValueError(f"val_every={val_every!r} must be a whole number of steps, at least 1, or None")
+    if val_every_seconds is not None and not (
+        isinstance(val_every_seconds, Real) and float(val_every_seconds) >= 0
+    ):
+        raise ValueError(f"val_every_seconds={val_every_seconds!r} must be a number of seconds, or None")
 
 
 def checked_device(device: str | torch.device | None) -> torch.device:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from seglib.training.processes import agree
+from seglib.training.distributed import broadcast
 
 PAUSE = 1.0  # seconds: whoever keeps the training waiting for longer than this has paused it
 
@@ -26,7 +26,7 @@ class Clock:
 
     def seconds(self) -> float:
         """Seconds so far."""
-        return agree(time.monotonic() - self.begin)
+        return broadcast(time.monotonic() - self.begin)
 
     def leave(self) -> None:
         """It is somebody else's turn: what takes longer than a second is not counted."""

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seglib.data.batches import mixed
-from seglib.training import optimise, processes
+from seglib.training import distributed, optimise
 from seglib.training.clock import uninterrupted
 from seglib.training.precision import logits_of, out_of_memory
 
@@ -39,7 +39,7 @@ def learn(run: Run, images: Tensor, masks: Tensor) -> Tensor:
         last = 1.0 if run.steps is None else run.steps / (run.steps + 1)  # so that the last step moves, too
         run.rate = optimise.adjust(run.optimiser, run.schedule(last * run.done(run.number + 1)))
         loss = _gradients(run, images.contiguous(memory_format=torch.channels_last), masks)
-        loss = processes.add_up(run.net, loss)
+        loss = distributed.all_reduce_gradients(run.net, loss)
         moving = [parameter for group in run.optimiser.param_groups for parameter in group["params"]]
         length = nn.utils.clip_grad_norm_(moving, run.clip)
         # On a CPU, a loss or a gradient that is no number stops here, before it spoils the weights.
@@ -68,7 +68,7 @@ def _accumulate(run: Run, images: Tensor, masks: Tensor) -> Tensor:
     forward = run.net if run.forward is None else run.forward  # a compiled net is neither true nor false
     devices = [run.device] if run.device.type == "cuda" else []
     with torch.random.fork_rng(devices):  # dropout, too, is a function of the seed and the step
-        torch.manual_seed(mixed(run.seed, run.number, processes.share()[0], 2))
+        torch.manual_seed(mixed(run.seed, run.number, distributed.rank_and_world_size()[0], 2))
         for piece, truth in zip(images.chunk(run.pieces), masks.chunk(run.pieces)):
             loss = run.loss(logits_of(forward, piece, run.precision), truth)
             loss = loss * (len(piece) / run.batch_size)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seglib.progress import tracked
-from seglib.training.processes import agree
+from seglib.training.distributed import broadcast
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -39,11 +39,11 @@ def choose(
         return wish, ""
     if images.device.type not in ("cpu", "cuda"):
         return "float32", ""
-    if images.device.type == "cpu" and (detour := agree(_detour())) > DETOUR:
+    if images.device.type == "cpu" and (detour := broadcast(_detour())) > DETOUR:
         return "float32", f"float32: a convolution takes {detour:.0f} times as long in bfloat16 here."
     with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
         full, half = _seconds_of_what_fits(net, loss, images, masks, most)
-    if not (ratio := agree(half / full if full else 0.0)):
+    if not (ratio := broadcast(half / full if full else 0.0)):
         return "float32", f"float32: {'steps take too long' if full else 'memory is too small'} to try both."
     chosen = "bfloat16" if ratio < WORTH else "float32"
     return chosen, f"{chosen}: a step takes {1e3 * full:.0f} ms in float32, {1e3 * half:.0f} ms in bfloat16."

@@ -18,7 +18,7 @@ from seglib.data.batches import Augmentation, EpochSampler, batches
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, resident
 from seglib.evaluate import Scores
-from seglib.training import checkpoint, optimise, processes
+from seglib.training import checkpoint, distributed, optimise
 from seglib.training.clock import Clock
 from seglib.training.precision import Loss, choose, pays_to_compile
 from seglib.training.state import go_on, state_of, weights_from
@@ -76,7 +76,7 @@ class Run:
         """Get everything ready, and go on from the checkpoint if there is one."""
         state = checkpoint.load(path) if path and path.exists() else None
         step = state["number"] if state else -1
-        if path and processes.agree(step) != step:
+        if path and distributed.broadcast(step) != step:
             raise ValueError(
                 f"the first process and this one do not find the same at {path}; put the checkpoint where "
                 "all machines can read it, or begin anew with resume=False"
@@ -86,7 +86,7 @@ class Run:
             go_on(self, path, state)
             self.messages.append(f"Going on after step {self.number}, from {path}.")
             self.origin = path, state
-        processes.copy_from_first([*self.net.parameters(), *self.net.buffers()])
+        distributed.broadcast_tensors([*self.net.parameters(), *self.net.buffers()])
         self.dataset, message = resident(self.dataset, self.size, self.device)
         self.messages += [message] * bool(message)
         if not state:
@@ -123,7 +123,7 @@ class Run:
         """This process's share of the batches, from the next step on."""
         return batches(
             self.dataset, batch_size=self.batch_size, size=self.size, seed=self.seed, start=self.number,
-            augment=self.augment, sampler=self.sampler, device=self.device, share=processes.share(),
+            augment=self.augment, sampler=self.sampler, device=self.device, share=distributed.rank_and_world_size(),
         )  # fmt: skip
 
     def done(self, number: int) -> float:

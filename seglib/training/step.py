@@ -44,7 +44,7 @@ class Step:
 
     Attributes:
         number: 1 for the first step.
-        of: how many steps there will be; an estimate where the training stops by seconds.
+        total: how many steps there will be; an estimate where the training stops by seconds.
         seconds: how long the training has taken so far, pauses left out.
         seconds_left: how long it will take yet, an estimate.
         images_per_second: speed of the steps, without validation.
@@ -56,7 +56,7 @@ class Step:
     """
 
     number: int
-    of: int
+    total: int
     seconds: float
     seconds_left: float
     images_per_second: float
@@ -77,10 +77,12 @@ class Step:
         """The share of the training that is over, 0..1."""
         if math.isfinite(self.seconds_left) and self.seconds:
             return self.seconds / (self.seconds + self.seconds_left)
-        return self.number / max(self.of, 1)
+        return self.number / max(self.total, 1)
 
     def __str__(self) -> str:
         """The step in a line."""
-        said = f"step {self.number} of {self.of}, loss {self.loss:.3f}, {self.images_per_second:.0f} images/s"
+        said = (
+            f"step {self.number} of {self.total}, loss {self.loss:.3f}, {self.images_per_second:.0f} images/s"
+        )
         said += f", {self.seconds_left:.0f} s left"
         return said + (f", mean IoU {100 * self.scores.mean_iou:.1f} %" if self.scores else "")

@@ -14,14 +14,15 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Stack, resident
 from seglib.evaluate import Scores
 from seglib.metrics import all_reduce, confusion_matrix
+from seglib.training.distributed import broadcast_tensors, rank_and_world_size
 from seglib.training.precision import logits_of, out_of_memory
-from seglib.training.processes import copy_from_first, share
 from seglib.training.step import Preview
 
 if TYPE_CHECKING:
     from seglib.training.run import Run
 
-TIMES = 10  # validations in a training where nobody says
+TIMES = 10  # validations in a training run where nobody says
+PREVIEWS = 4  # images in a preview, evenly over the data set
 
 
 class Judge:
@@ -35,12 +36,10 @@ class Judge:
         run: the training.
         every: steps between two validations.
         every_seconds: seconds between two; with neither there are ten in all. The last step has one anyway.
-        images: how many go into the preview; they lie evenly over the data set.
     """
 
     def __init__(
-        self, dataset: SegmentationDataset, run: Run, every: int | None, every_seconds: float | None,
-        images: int,
+        self, dataset: SegmentationDataset, run: Run, every: int | None, every_seconds: float | None
     ) -> None:  # fmt: skip
         self.dataset, message = resident(dataset, run.size, run.device)
         run.messages += [message] * bool(message)
@@ -49,7 +48,7 @@ class Judge:
         self.every, self.every_seconds, self.last = every, every_seconds, run.now
         # Of the last one that there was: where steps are counted, one that was interrupted comes again.
         self.tenth = int(TIMES * run.done(max(run.history.scores, default=0)))
-        count = min(images, len(dataset))
+        count = min(PREVIEWS, len(dataset))
         self.shown = [place * len(dataset) // count for place in range(count)]
 
     def due(self, run: Run) -> bool:
@@ -62,7 +61,7 @@ class Judge:
             return run.now - max(self.last, run.prepared) >= self.every_seconds
         return int(TIMES * run.done(run.number)) > self.tenth
 
-    def judge(self, run: Run) -> tuple[Scores, Preview | None]:
+    def judge(self, run: Run) -> tuple[Scores, Preview]:
         """Score the net, and show what it makes of a few images."""
         scores, preview = self.scores(run.net, run.precision), self.preview(run.net, run.precision)
         run.history.scores[run.number] = scores
@@ -73,10 +72,10 @@ class Judge:
     def scores(self, net: nn.Module, precision: str) -> Scores:
         """One confusion matrix over all images and processes; the net is in evaluation mode then."""
         begin, classes = time.monotonic(), self.dataset.classes
-        copy_from_first(
+        broadcast_tensors(
             net.buffers()
         )  # batch norm's averages: the net that is judged is the one that is kept
-        rank, count = share()
+        rank, count = rank_and_world_size()
         indices = range(rank, len(self.dataset), count)
         counts = torch.zeros(len(classes), len(classes), dtype=torch.int64, device=self.device)
         for masks, preds in self._predicted(net, precision, indices):
@@ -87,10 +86,8 @@ class Judge:
             images=len(self.dataset), seconds=time.monotonic() - begin,
         )  # fmt: skip
 
-    def preview(self, net: nn.Module, precision: str) -> Preview | None:
+    def preview(self, net: nn.Module, precision: str) -> Preview:
         """What the net makes of the few images."""
-        if not self.shown:
-            return None
         images, masks = next(pick(self.dataset, [self.shown], self.size, self.device))
         preds = _predict(net, images, precision)
         return Preview(images.cpu(), masks.cpu(), preds.to(torch.uint8).cpu())

@@ -13,8 +13,7 @@ from torch import nn
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Scores, evaluate
-from seglib.train import train
-from seglib.training.finish import finish
+from seglib.train import finish, train
 from seglib.weak import round_files
 from seglib.weak.given import Size
 from seglib.weak.labelled import Labelled

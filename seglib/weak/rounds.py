@@ -27,7 +27,7 @@ from seglib.weak.one_round import MakeNet, Plan, Round, changed_share
 from seglib.weak.relabel import Relabel, Rules
 
 STILL = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
-OWN = {"size", "seed", "val", "every", "every_seconds", "checkpoint", "resume", "previews"}  # not to be given
+OWN = {"size", "seed", "val", "val_every", "val_every_seconds", "checkpoint", "resume"}  # not to be given
 
 
 def rounds(

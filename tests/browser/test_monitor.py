@@ -49,7 +49,7 @@ class Net(nn.Module):
         return self.layers(images / 128 - 1)
 
 net = Net()
-settings = dict(batch_size=4, precision="float32", val=val, every=20, lr=0.02, schedule=lambda done: 1.0)
+settings = dict(batch_size=4, precision="float32", val=val, val_every=20, lr=0.02, schedule=lambda done: 1.0)
 pressed, told = [], []""",
     """\
 monitor = Monitor(train(net, pools, steps=100_000, **settings))

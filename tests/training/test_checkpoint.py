@@ -64,7 +64,7 @@ def test_a_finished_training_says_so(tmp_path: Path) -> None:
     path, net = tmp_path / "a.pt", Net(seed=3)
     *_, last = begun(Net(), path)
     (step,) = begun(net, path)
-    assert step.number == step.of == 20 and "is over already" in step.message and step.seconds_left == 0
+    assert step.number == step.total == 20 and "is over already" in step.message and step.seconds_left == 0
     assert step.history.scores[20].mean_iou == last.scores.mean_iou and not net.training
 
 

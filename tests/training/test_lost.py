@@ -19,10 +19,9 @@ from torch import Tensor, nn
 
 from seglib import files as tensor_files
 from seglib.losses import cross_entropy
-from seglib.train import train
+from seglib.train import finish, train
 from seglib.training import precision as trial
 from seglib.training.checkpoint import CheckpointError, Keeper
-from seglib.training.finish import finish
 from seglib.training.state import state_of
 from tests.training.nets import LONG, Net, Squares, weights
 

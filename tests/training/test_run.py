@@ -148,7 +148,7 @@ def test_no_training_ends_before_all_losses_were_looked_at(tmp_path: Path) -> No
         list(train(Net(), Squares(), checkpoint=path, loss=spoilt(3), **LONG | {"steps": 5}))
     with pytest.raises(ValueError, match="the loss or its gradient is nan at step 3"):
         val = Squares(2, split="val")
-        list(train(Net(), Squares(), checkpoint=path, loss=spoilt(3), val=val, every=4, **LONG))
+        list(train(Net(), Squares(), checkpoint=path, loss=spoilt(3), val=val, val_every=4, **LONG))
     assert not path.exists()
 
 

@@ -11,7 +11,6 @@ import torch
 
 from seglib.train import train
 from seglib.training import precision as trial
-from seglib.training import processes
 from tests.training.nets import Net, Squares
 
 CPU: dict[str, Any] = {"batch_size": 4, "precision": "float32", "device": "cpu"}
@@ -46,7 +45,7 @@ def test_where_getting_ready_took_all_the_time_one_step_is_done_and_it_says_so(t
 
 def test_decoding_the_validation_is_no_part_of_the_schedule() -> None:
     (first, *_), (again, *_) = (
-        list(train(Net(), Squares(), seconds=2.5, val=val, every=1000, **CPU))[:1]
+        list(train(Net(), Squares(), seconds=2.5, val=val, val_every=1000, **CPU))[:1]
         for val in (Squares(10, split="val"), Slow(10, split="val"))
     )
     assert first.learning_rate == again.learning_rate == 0  # the warm-up begins at the first step

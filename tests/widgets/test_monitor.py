@@ -112,7 +112,9 @@ def test_a_moment_is_looked_at_by_its_step() -> None:
 
 
 def test_what_travels_is_small_and_complete() -> None:
-    monitor = Monitor(train(Net(), Squares(), steps=40, batch_size=4, val=Squares(6, split="val"), every=4))
+    monitor = Monitor(
+        train(Net(), Squares(), steps=40, batch_size=4, val=Squares(6, split="val"), val_every=4)
+    )
     assert len(monitor.moments) == 10 and len(monitor.data["images"]) == 4
     truth = zlib.decompress(monitor.data["images"][1]["truth"])
     labels = zlib.decompress(monitor.moments[-1]["frames"][1]["labels"])

@@ -10,7 +10,7 @@ import torch
 import traitlets
 
 from seglib.machine import is_interactive
-from seglib.training.finish import with_bar
+from seglib.train import with_bar
 from seglib.training.step import Step
 from seglib.widgets.monitor import packing, reading, still
 from seglib.widgets.monitor.record import Record, memory

@@ -113,7 +113,7 @@ def tiles(record: Record) -> list[tuple[str, str]]:
         return []
     speed = step.images_per_second
     return [
-        ("Step", f"{step.number:,} of {step.of:,}"),
+        ("Step", f"{step.number:,} of {step.total:,}"),
         ("Time", duration(step.seconds)),
         ("Time left", duration(step.seconds_left)),
         ("Images/s", "–" if math.isnan(speed) else number(speed)),
@@ -169,7 +169,7 @@ def says(record: Record, status: str) -> str:
     step = record.step
     if step is None:
         return {"failed": "The training failed before its first step."}.get(status, "The training begins.")
-    where = f"step {step.number:,} of {step.of:,}, {duration(step.seconds)}"
+    where = f"step {step.number:,} of {step.total:,}, {duration(step.seconds)}"
     if status == "finished":
         return f"Finished after {step.number:,} steps, {duration(step.seconds)}."
     if status == "training":
@@ -195,7 +195,7 @@ def _right(record: Record, status: str) -> float:
         return 1.0
     if status not in ("training", "paused"):
         return max(step.number, 1)
-    right = max(scale.round_up(step.of), step.number)
+    right = max(scale.round_up(step.total), step.number)
     while right > max(2 * step.number, 20):
         right /= 2
     return right

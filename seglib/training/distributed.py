@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 
-def join() -> torch.device:
+def init_processes() -> torch.device:
     """Join the processes that torchrun started, if it did; the device this process is to use.
 
     Tensors on a GPU are exchanged by NCCL, those in main memory by gloo.
@@ -39,42 +39,42 @@ def join() -> torch.device:
     return device
 
 
-def leave() -> None:
-    """End what `join` began."""
+def destroy_processes() -> None:
+    """End what `init_processes` began."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
 
-def share() -> tuple[int, int]:
+def rank_and_world_size() -> tuple[int, int]:
     """(rank, count) of this process: (0, 1) where it is alone."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_rank(), dist.get_world_size()
     return 0, 1
 
 
-def agree(value: float) -> float:
+def broadcast(value: float) -> float:
     """What the first process says. A clock that all read alike makes them all stop at the same step."""
-    if share()[1] == 1:
+    if rank_and_world_size()[1] == 1:
         return value
     said = torch.tensor(value, dtype=torch.float64)
     dist.broadcast(said, 0)
     return said.item()
 
 
-def copy_from_first(tensors: Iterable[Tensor]) -> None:
+def broadcast_tensors(tensors: Iterable[Tensor]) -> None:
     """Give every process the first one's values, in place."""
-    if share()[1] > 1:
+    if rank_and_world_size()[1] > 1:
         for tensor in tensors:
             dist.broadcast(tensor.detach(), 0)
 
 
-def add_up(net: nn.Module, loss: Tensor) -> Tensor:
+def all_reduce_gradients(net: nn.Module, loss: Tensor) -> Tensor:
     """Add gradients over all processes, in place; the loss, added up too.
 
     One exchange of one long vector; `DistributedDataParallel` would begin it during the backward pass, which
     pays on many GPUs and costs the plainness of this.
     """
-    if share()[1] == 1:
+    if rank_and_world_size()[1] == 1:
         return loss
     moving = [parameter for parameter in net.parameters() if parameter.requires_grad]
     for parameter in moving:
