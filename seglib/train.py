@@ -80,7 +80,8 @@ def train(
         seconds: for how long. Decoding is counted; pauses, waiting for the first `next()` and decoding anew
             for a training that goes on are not. Give one of the three.
         val: judged now and then at the size of the training; None for never.
-        val_every: steps between two validations; with neither this nor `val_every_seconds` there are ten in all.
+        val_every: steps between two validations; with neither this nor `val_every_seconds`
+            there are ten in all.
         val_every_seconds: seconds between two validations.
         size: (height, width) of the images; by default their own, or the profile's where they differ. A
             `Stack` has its own.

@@ -123,7 +123,8 @@ class Run:
         """This process's share of the batches, from the next step on."""
         return batches(
             self.dataset, batch_size=self.batch_size, size=self.size, seed=self.seed, start=self.number,
-            augment=self.augment, sampler=self.sampler, device=self.device, share=distributed.rank_and_world_size(),
+            augment=self.augment, sampler=self.sampler, device=self.device,
+            share=distributed.rank_and_world_size(),
         )  # fmt: skip
 
     def done(self, number: int) -> float:

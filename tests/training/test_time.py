@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from seglib.train import train
+from seglib.training import distributed
 from seglib.training import precision as trial
 from tests.training.nets import Net, Squares
 
@@ -78,7 +79,7 @@ def test_a_trial_of_precisions_that_would_take_long_is_left_out(monkeypatch: pyt
 def test_processes_that_find_other_checkpoints_say_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "agree", lambda value: 7.0)  # the first one is at step 7
+    monkeypatch.setattr(distributed, "broadcast", lambda value: 7.0)  # the first one is at step 7
     with pytest.raises(
         ValueError, match=r"the first process and this one do not find the same at .*a.pt; put"
     ):
