@@ -44,6 +44,7 @@ async function annotator(frame) {
   listenToAbsence(frame, () => record.leave());
   studio.useTool(model.get("tool"));
 
+  frame.root.classList.add("seglib-annotator");
   frame.root.append(
     h("div", { class: "seglib-bar" },
       pager(frame, names, go),

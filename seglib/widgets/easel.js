@@ -32,13 +32,14 @@ class Easel extends Stage {
 
   // As large as there is room, not only by whole numbers: what counts is to hit an edge.
   layout() {
+    this.ratio = devicePixelRatio;
     super.layout();
     const { width, height } = this.scene;
     const beside = this.frame.root.classList.contains("seglib-narrow") ? 0 : this.side.offsetWidth + SIDE_GAP;
     this.fit = Math.min((this.frame.el.clientWidth - FRAME - beside) / width, this.get("height") / height);
     const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
     this.grid.style.gridTemplateColumns = `${across}px`;
-    Object.assign(this.canvas, { width: Math.round(across * devicePixelRatio), height: Math.round(down * devicePixelRatio) });
+    Object.assign(this.canvas, { width: Math.round(across * this.ratio), height: Math.round(down * this.ratio) });
     Object.assign(this.canvas.style, { width: `${across}px`, height: `${down}px` });
     this.paintNow();
   }
@@ -54,9 +55,10 @@ class Easel extends Stage {
   paintNow() {
     const { canvas, scene } = this;
     if (!scene.image) return;
+    if (this.ratio !== devicePixelRatio) return this.layout(); // the window is on another screen now
     const { scale, left, top } = this.place();
     const context = canvas.getContext("2d");
-    context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+    context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.imageSmoothingEnabled = scale < 8; // closer, pixels are seen as pixels
     context.drawImage(scene.image, left, top, scene.width * scale, scene.height * scale);
     const at = ([x, y]) => [left + x * scale, top + y * scale];
@@ -73,7 +75,8 @@ class Easel extends Stage {
 
   listenToPointer(canvas) {
     let held = null; // { from: where the pointer went down, act: "pan" | "move" | "draw" }
-    const on = (type, listener, options) => this.frame.on(canvas, type, listener, options);
+    const on = (type, listener, options) =>
+      this.frame.on(canvas, type, (event) => event.isPrimary === false || listener(event), options); // a second finger
     on("pointerdown", (event) => {
       if (!this.scene.image || event.button > 1) return;
       canvas.setPointerCapture(event.pointerId);

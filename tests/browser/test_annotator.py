@@ -305,3 +305,28 @@ def test_all_that_takes_the_focus_has_a_name_and_its_keys(page: Page) -> None:
     for node in page.locator("main :is(button, canvas)").all():
         assert node.get_attribute("aria-label"), node
     expect(desk.canvas).to_have_attribute("aria-label", "image 1: 1 box (fish)")
+
+
+def test_on_another_screen_a_click_lands_where_it_is_seen(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    screen = {"width": 1200, "height": 800, "deviceScaleFactor": 2, "mobile": False}
+    page.context.new_cdp_session(page).send("Emulation.setDeviceMetricsOverride", screen)
+    assert desk.pixel(10, 30) == BLUE and desk.pixel(20, 45) == BLUE
+    expect(desk.canvas).to_have_js_property("width", 1120)  # and it is sharp
+    desk.choose((11.5, 18.5))
+    desk.drag((30, 45), (40, 50))
+    assert desk.shapes() == [[[10, 20], [40, 50]]]
+
+
+def test_a_second_finger_starts_no_second_point(page: Page) -> None:
+    desk = Desk(page, "polygons")
+    touch = page.context.new_cdp_session(page)
+    first, second = ({"x": x, "y": y, "id": k} for k, (x, y) in enumerate((desk.at(10, 10), desk.at(40, 30))))
+    for kind, points in (("Start", [first]), ("Start", [first, second]), ("End", [first]), ("End", [])):
+        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    desk.canvas.focus()
+    desk.press("Enter")
+    expect(desk.words).to_contain_text("three corners or more")
+    desk.press("Backspace")
+    expect(desk.words).to_have_text("Nothing begun.")

@@ -8,7 +8,7 @@ async function board(frame) {
   const classes = classView(frame, data, thumbs);
   const blur = hasCuts ? blurView(frame, data, thumbs) : null;
   const views = [["classes", "Classes"], ["blur", "Blur"]];
-  frame.root.classList.add("seglib-board");
+  frame.root.classList.add("seglib-balance");
   frame.root.append(
     h("div", { class: "seglib-bar" },
       hasCuts ? choice(frame, "view", "View", views) : null,

@@ -47,7 +47,7 @@ async function monitor(frame) {
   };
   const showAll = frame.everyFrame(() => (showNow(), showMoment()));
 
-  frame.root.classList.add("seglib-board", "seglib-monitor");
+  frame.root.classList.add("seglib-monitor");
   frame.root.append(head(frame), facts(frame), h("div", { class: "seglib-charts" }, charts.map(({ element }) => element)), validated, messages(frame));
   watch(["now"], frame.everyFrame(showNow));
   watch(["moment", "view", "image", "hatch"], showAll);
