@@ -1,68 +1,168 @@
-"""A chart over the stops of a slider: what curve.js draws in the browser and a figure without one."""
+"""Charts and bars: where numbers lie in them, computed once for chart.js, bars.js and a figure."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
+from matplotlib.ticker import LogLocator, MaxNLocator
+from numpy.typing import NDArray
 
+Points = NDArray[np.float32]
 DASHES = ("-", "--", ":", "-.")
+BLUE = "#1565c0"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart.
+
+    Attributes:
+        name: in the key, where there are several lines.
+        points: (N, 2) float32, x and y as shares of the chart's width and height, from its lower left corner.
+        faint: whether it only stands behind another line, as single values do behind their mean.
+    """
+
+    name: str
+    points: Points
+    faint: bool = False
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over the stops of a slider, as shares of the chart's width and height.
+    """Lines over one another, with ticks on both axes.
 
     Attributes:
         title: what is drawn.
-        lines: (name, heights 0..1 or None at each stop).
-        across: ticks below, (place, text).
-        up: ticks beside.
-        words: the chart in words.
+        lines: at least one.
+        across: (place, text) of the ticks of the x axis; a place is a share of the width.
+        up: (place, text) of the ticks of the y axis.
+        words: the chart in a sentence.
     """
 
     title: str
-    lines: tuple[tuple[str, tuple[float | None, ...]], ...]
-    across: tuple[tuple[float, str], ...]
-    up: tuple[tuple[float, str], ...]
+    lines: tuple[Line, ...]
+    across: Sequence[tuple[float, str]]
+    up: Sequence[tuple[float, str]]
     words: str
 
+    def pack(self) -> dict[str, Any]:
+        """The chart as chart.js reads it; points as the bytes of little-endian float32."""
+        lines = [
+            {"name": line.name, "faint": line.faint, "points": line.points.astype("<f4").tobytes()}
+            for line in self.lines
+        ]
+        return {**vars(self), "lines": lines}
 
-def packed_chart(chart: Chart) -> dict[str, Any]:
-    """As curve.js takes it."""
-    return {
-        "title": chart.title,
-        "lines": [
-            {"name": name, "heights": [None if y is None else round(y, 4) for y in line]}
-            for name, line in chart.lines
-        ],
-        "across": chart.across,
-        "up": chart.up,
-        "words": chart.words,
-    }
+    def draw(self, axes: Any, at: float | None = None) -> None:
+        """Draw it on matplotlib axes, with a vertical line at the share `at` of its width."""
+        strong = [line for line in self.lines if not line.faint]
+        for line in self.lines:
+            dash = DASHES[0 if line.faint else strong.index(line) % len(DASHES)]
+            mark = "o" if len(line.points) <= 30 and not line.faint else None
+            axes.plot(
+                *line.points.T,
+                dash,
+                color=BLUE,
+                alpha=0.35 if line.faint else 1,
+                linewidth=1 if line.faint else 2,
+                marker=mark,
+                markersize=4,
+                label=line.name,
+            )
+        if at is not None:
+            axes.axvline(at, color="grey", linestyle=":")
+        if len(strong) > 1:
+            axes.legend(fontsize=7)
+        axes.set_title(self.title, fontsize=9)
+        axes.set(xlim=(0, 1), ylim=(0, 1.05))
+        axes.set_xticks([place for place, _ in self.across], [text for _, text in self.across], fontsize=7)
+        axes.set_yticks([place for place, _ in self.up], [text for _, text in self.up], fontsize=7)
+        axes.spines[["top", "right"]].set_visible(False)
 
 
-def heights(chart: Chart) -> torch.Tensor:
-    """(L, T) float32 the lines of a chart; NaN where there is no value."""
-    return torch.tensor([[torch.nan if y is None else y for y in line] for _, line in chart.lines])
+def points(xs: Sequence[float], ys: Sequence[float]) -> Points:
+    """(N, 2) float32, clipped to 0..1; pairs with a NaN are left out."""
+    pairs = np.array([xs, ys], np.float32).T.reshape(-1, 2)
+    return pairs[~np.isnan(pairs).any(axis=1)].clip(0, 1)
 
 
-def draw_chart(axes: Any, chart: Chart, stop: int) -> None:
-    """The lines of a chart on matplotlib axes, and where the slider stands."""
-    places = torch.linspace(0, 1, len(chart.lines[0][1])).tolist()
-    for (name, _), line, dash in zip(chart.lines, heights(chart), DASHES):
-        axes.plot(places, line.tolist(), dash, color="black", linewidth=1, label=name)
-    axes.axvline(places[stop], color="grey", linestyle=":")
-    axes.set_title(chart.title, fontsize=9)
-    axes.set_xticks([place for place, _ in chart.across], [text for _, text in chart.across], fontsize=7)
-    axes.set_yticks([place for place, _ in chart.up], [text for _, text in chart.up], fontsize=7)
-    axes.set_ylim(0, 1.05)
+def ticks(high: float, most: int = 4) -> list[float]:
+    """Round numbers above 0 and up to `high`, 1, 2 or 5 times a power of ten apart, at most `most` of them.
+
+    Example:
+        >>> ticks(2.3), ticks(450), ticks(62, 2)
+        ([0.5, 1.0, 1.5, 2.0], [100.0, 200.0, 300.0, 400.0], [50.0])
+    """
+    values = MaxNLocator(most + 1, steps=[1, 2, 5, 10]).tick_values(0, 1.0001 * high)
+    return [float(f"{value:.6g}") for value in values if 0 < value <= 1.00005 * high]
 
 
-def show_image(axes: Any, image: Tensor, title: str) -> None:
-    """(3, H, W) uint8 on matplotlib axes."""
-    axes.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest")
-    axes.set_title(title, fontsize=9)
-    axes.set_axis_off()
+@dataclass(frozen=True)
+class Axis:
+    """The scale of a column of bars.
+
+    Attributes:
+        low: the value at length 0; above 0 on a logarithmic axis, where equal ratios are equally long.
+        high: the value at length 1.
+        ticks: the values that are written below it.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[float], log: bool = False) -> Axis:
+        """From 0, or the power of ten below the smallest value, to the largest, with one or two ticks.
+
+        Example:
+            >>> Axis.of([0.0, 62.0]), Axis.of([0.0, 0.002, 0.5], log=True)
+            (Axis(low=0.0, high=62.0, ticks=(50.0,)), Axis(low=0.001, high=0.5, ticks=(0.01, 0.1)))
+        """
+        known = [value for value in values if value > 0] or [1.0]
+        high = max(known)
+        if not log:
+            return cls(0.0, high, tuple(ticks(high, 2)))
+        low = 10.0 ** (math.ceil(math.log10(min(known)) - 1e-9) - 1)  # below the smallest: it has a bar too
+        powers = [float(f"{value:.6g}") for value in LogLocator(numticks=3).tick_values(low, high)]
+        return cls(low, high, tuple(power for power in powers if low < power <= 1.0001 * high))
+
+    def length(self, value: float) -> float:
+        """The length of a value's bar, 0..1; 0 for NaN.
+
+        Example:
+            >>> Axis(0.01, 1.0, ()).length(0.1), Axis(0.0, 8.0, ()).length(2.0)
+            (0.5, 0.25)
+        """
+        if not value > self.low:
+            return 0.0
+        if self.low:
+            return min(math.log(value / self.low) / math.log(self.high / self.low), 1.0)
+        return min(value / self.high, 1.0)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of bars: for each class a number in words and the length of its bar, 0..1.
+
+    Attributes:
+        title: above the column.
+        texts: the numbers.
+        lengths: of the bars.
+        ticks: (place, text) below the column.
+        hint: what the number is, in a sentence.
+    """
+
+    title: str
+    texts: tuple[str, ...]
+    lengths: tuple[float, ...]
+    ticks: tuple[tuple[float, str], ...]
+    hint: str = ""
+
+    def pack(self) -> dict[str, Any]:
+        """The column as bars.js reads it."""
+        return {**vars(self), "lengths": [round(length, 5) for length in self.lengths]}

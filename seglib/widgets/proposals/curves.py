@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from seglib.regions.recall import recall
-from seglib.widgets.chart import Chart
+from seglib.widgets.old_chart import Chart
 from seglib.widgets.proposals.facts import Facts
 
 HALF, MORE = 0.5, 0.7  # overlaps from which on an object counts as found

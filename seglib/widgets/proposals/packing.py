@@ -11,7 +11,7 @@ from torch import Tensor
 from seglib.labels import Classes
 from seglib.regions.features import CONTEXT, MEAN
 from seglib.widgets import pack
-from seglib.widgets.chart import packed_chart
+from seglib.widgets.old_chart import packed_chart
 from seglib.widgets.proposals.curves import recall_chart, recall_words, similarity_chart
 from seglib.widgets.proposals.facts import Facts
 from seglib.widgets.proposals.reading import bars, paste_step

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from seglib.regions.features import crops
-from seglib.widgets.chart import draw_chart, show_image
+from seglib.widgets.old_chart import draw_chart, show_image
 from seglib.widgets.proposals.curves import recall_chart, similarity_chart
 from seglib.widgets.proposals.painting import compose
 from seglib.widgets.proposals.reading import NONE, State, bars, paste_step, says

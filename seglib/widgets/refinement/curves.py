@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seglib.weak.quality import Quality
-from seglib.widgets.chart import Chart
+from seglib.widgets.old_chart import Chart
 from seglib.widgets.refinement.facts import Facts
 from seglib.widgets.refinement.words import measures, rate
 

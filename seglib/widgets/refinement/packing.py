@@ -7,7 +7,7 @@ from typing import Any
 from seglib.labels import VOID, describe
 from seglib.weak.given import back_to_front
 from seglib.widgets import pack
-from seglib.widgets.chart import packed_chart
+from seglib.widgets.old_chart import packed_chart
 from seglib.widgets.refinement.curves import round_chart
 from seglib.widgets.refinement.facts import Facts
 from seglib.widgets.refinement.painting import COLOURS, line_width

@@ -6,7 +6,7 @@ import io
 
 from matplotlib.figure import Figure
 
-from seglib.widgets.chart import draw_chart, show_image
+from seglib.widgets.old_chart import draw_chart, show_image
 from seglib.widgets.refinement.curves import round_chart
 from seglib.widgets.refinement.painting import panels
 from seglib.widgets.refinement.reading import State, says, titles

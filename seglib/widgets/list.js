@@ -1,0 +1,56 @@
+// One of several: radio buttons, which the arrow keys go through, or the stops of a slider.
+
+// A trait as what `radios`, `pickList` and `stopSlider` read and set.
+const bound = (frame, trait) => ({ chosen: () => frame.model.get(trait), choose: (value) => frame.set(trait, value), watch: (show) => frame.watch([trait], show) });
+
+// Radio buttons for `options`, { value, name }; `chosen()` is a value and `choose(value)` sets it.
+function radios(frame, options, { chosen, choose, watch }) {
+  const group = `seglib-${Math.random().toString(36).slice(2)}`;
+  const inputs = options.map(({ value, name }) => h("input", { type: "radio", name: group, value, "aria-label": name }));
+  inputs.forEach((input, k) => frame.on(input, "change", () => choose(options[k].value)));
+  const show = () => inputs.forEach((input, k) => (input.checked = options[k].value === chosen()));
+  watch?.(show);
+  show();
+  return { inputs, show };
+}
+
+// A list whose rows are { value, name, parts: what the row shows }.
+function pickList(frame, name, rows, bind) {
+  const { inputs } = radios(frame, rows, { ...bind, watch: null });
+  const elements = rows.map(({ parts }, k) => h("label", { class: "seglib-pick" }, inputs[k], parts));
+  const list = h("div", { class: "seglib-picks", role: "radiogroup", "aria-label": name }, elements);
+  const show = () => elements.forEach((element, k) => {
+    inputs[k].checked = rows[k].value === bind.chosen();
+    element.toggleAttribute("data-chosen", inputs[k].checked);
+    if (inputs[k].checked) keepInView(list, element);
+  });
+  bind.watch?.(show);
+  show();
+  return { element: list, elements, inputs, show };
+}
+
+// Scrolls the list as little as it takes, and never the page.
+function keepInView(list, element) {
+  const top = element.offsetTop - list.offsetTop;
+  list.scrollTop = Math.max(top + element.offsetHeight - list.clientHeight, Math.min(top, list.scrollTop));
+}
+
+const colorSwatch = (color) => h("span", { class: "seglib-swatch", "aria-hidden": "true", style: `background: rgb(${color.join(" ")})` });
+
+// A slider over a few stops, [value, words], which need not be equally far apart; `stops()` may grow.
+function stopSlider(frame, name, stops, { chosen, choose, watch }) {
+  const input = h("input", { type: "range", min: 0, step: 1, "aria-label": name });
+  const output = h("output", { class: "seglib-value", "aria-hidden": "true" });
+  const show = () => {
+    const at = stops().findIndex(([value]) => value === chosen());
+    const words = stops()[at]?.[1] ?? "";
+    input.max = stops().length - 1;
+    input.value = at;
+    write(output, words);
+    input.setAttribute("aria-valuetext", words);
+  };
+  frame.on(input, "input", () => choose(stops()[input.valueAsNumber][0]));
+  watch?.(show);
+  show();
+  return { element: h("label", { class: "seglib-slider seglib-stops" }, h("span", {}, name), input, output), input, show };
+}
