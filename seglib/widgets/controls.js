@@ -46,7 +46,7 @@ function card({ model, el }, name) {
   // echoes of older values. (Saving later, on a timer of our own, let such an echo undo what came after it.)
   const set = (trait, value) => (model.set(trait, value), model.save_changes());
 
-  // At most one painting a frame, however many events ask for it.
+  // At most one painting per frame, however many events ask for it.
   const everyFrame = (paint) => {
     let pending = 0;
     const guarded = guard(() => ((pending = 0), paint()));
@@ -67,6 +67,7 @@ function widget(name, show) {
     try {
       await show(frame);
     } catch (error) {
+      frame.close(); // what was registered before; the card stays, and says what is wrong
       frame.fail(error);
       throw error;
     }

@@ -19,13 +19,9 @@ class Easel extends Stage {
     mark.remove();
   }
 
-  // The cross is nobody's business but this page's: no trait.
-  cross = null;
-  get = (trait) => (trait === "cursor" ? this.cross : this.frame.model.get(trait));
-
   turnTo(scene) {
     this.scene = scene;
-    this.cross = this.pointer = null;
+    this.cursor = this.pointer = null;
     this.showAll();
     this.layout();
   }
@@ -67,8 +63,8 @@ class Easel extends Stage {
     for (const look of looks.toSorted((a, b) => a.selected - b.selected)) paintShape(context, look, at);
     this.tags = looks.map((look) => paintTag(context, look, at)); // above all shapes, or the later ones hide them
     for (const { selected, kind, points, corner } of looks) if (selected) paintKnobs(context, handles(kind, points).map(at), corner);
-    const spot = this.cross ?? this.pointer;
-    if (spot && (kind === "boxes" || this.cross)) paintCross(context, at(spot), canvas, Boolean(this.cross));
+    const spot = this.cursor ?? this.pointer;
+    if (spot && (kind === "boxes" || this.cursor)) paintCross(context, at(spot), canvas, Boolean(this.cursor));
     if (drawing.started) paintDrawing(context, drawing, at, spot && at(drawing.place(spot)));
     label(canvas, this.studio.description());
   }
@@ -80,7 +76,7 @@ class Easel extends Stage {
     on("pointerdown", (event) => {
       if (!this.scene.image || event.button > 1) return;
       canvas.setPointerCapture(event.pointerId);
-      this.cross = null;
+      this.cursor = null;
       this.pointer = this.spot(event);
       const pan = event.button === 1 || event.shiftKey;
       const act = pan ? "pan" : this.studio.grab(this.pointer, this.reach, this.tagAt(event)) ? "move" : "draw";
@@ -90,7 +86,7 @@ class Easel extends Stage {
     });
     on("pointermove", (event) => {
       const spot = (this.pointer = this.spot(event));
-      this.cross = null;
+      this.cursor = null;
       if (held) this.dragTo(held, spot);
       this.studio.touch();
       this.paint();
@@ -109,7 +105,7 @@ class Easel extends Stage {
     const zoom = (event) => {
       if (!event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();
-      this.zoomBy(1.2 ** -Math.sign(event.deltaY), this.spot(event));
+      this.zoomBy(wheelZoom(event), this.spot(event));
     };
     on("wheel", zoom, { passive: false });
   }
@@ -145,7 +141,7 @@ class Easel extends Stage {
           Escape: () => studio.letGo(),
           v: () => this.crossTo(studio.nextHandle(1)),
           V: () => this.crossTo(studio.nextHandle(-1)),
-          m: () => this.cross && (studio.held ? studio.drop() : studio.grab(this.cross, this.reach)),
+          m: () => this.cursor && (studio.held ? studio.drop() : studio.grab(this.cursor, this.reach)),
         }[event.key];
     if (!act) return;
     event.preventDefault();
@@ -157,26 +153,26 @@ class Easel extends Stage {
 
   // The cross starts where the pointer is.
   walk(way, pixels) {
-    this.cross ??= this.pointer?.map(Math.round);
+    this.cursor ??= this.pointer?.map(Math.round);
     this.step(way, pixels);
   }
 
   // Enter closes a polygon that the mouse draws; for the keyboard it is where it began, or Enter twice in one place.
   setPoint({ key }) {
-    const { studio, cross } = this;
+    const { studio, cursor: cross } = this;
     if (studio.held) return studio.drop();
     const { points, kind } = studio.drawing;
     const here = cross ? points.length > 2 && distance(points.at(-1), cross) < 0.5 : points.length > 0;
     if (kind === "polygons" && key === "Enter" && here) return studio.close();
-    this.cross ??= (this.pointer ?? this.center()).map(Math.round);
-    return studio.point(this.cross, 0.5);
+    this.cursor ??= (this.pointer ?? this.center()).map(Math.round);
+    return studio.point(this.cursor, 0.5);
   }
 
   moveTo([x, y]) {
     const { width, height } = this.scene;
-    this.cross = [within(Math.round(x), 0, width), within(Math.round(y), 0, height)];
-    if (this.studio.held) this.studio.moveTo(this.cross);
-    this.studio.say(`x ${this.cross[0]}, y ${this.cross[1]}`);
+    this.cursor = [within(Math.round(x), 0, width), within(Math.round(y), 0, height)];
+    if (this.studio.held) this.studio.moveTo(this.cursor);
+    this.studio.say(`x ${this.cursor[0]}, y ${this.cursor[1]}`);
   }
 
   crossTo(point) {

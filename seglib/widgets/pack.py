@@ -1,4 +1,4 @@
-"""What travels to the browser, once: an image as a file, label maps as deflated bytes; checked first."""
+"""What is sent to the browser, once: an image as a file, label maps as deflated bytes; checked first."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from seglib.data.dataset import Instances
-from seglib.labels import Classes, describe, shares
+from seglib.labels import Classes, check_image, check_mask, describe, shares
 
-LOSSLESS_UP_TO = 256 * 256  # pixels; a PNG of more than that is heavy, and nobody counts its pixels
+LOSSLESS_UP_TO = 256 * 256  # pixels; a PNG of more than that is large, and its pixels cannot be told apart
 
 
 def check(image: Tensor, maps: Mapping[str, Tensor], classes: Classes) -> None:
-    """Say in one sentence what is wrong with an image and its label maps, if something is.
+    """Raise a ValueError, one sentence, unless an image and its label maps fit together.
 
     Raises:
         ValueError: the image is not (3, H, W) uint8; there is no map; a map is not (H, W) class indices of
             the image's size, or holds a value that is neither a class nor 255.
     """
-    if not isinstance(image, Tensor) or image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
-        raise ValueError(f"the image must be a uint8 tensor (3, H, W), not {_what(image)}")
+    check_image(image, "the image")
     if not maps:
         raise ValueError('there is no label map to show; give at least one, as in maps={"truth": mask}')
     for name, mask in maps.items():
-        if not isinstance(mask, Tensor) or mask.is_floating_point():
-            raise ValueError(f"the label map {name!r} must be a tensor of class indices, not {_what(mask)}")
+        if not isinstance(mask, Tensor):
+            kind = type(mask).__name__
+            raise ValueError(f"the label map {name!r} must be a tensor of class indices, not a {kind}")
         if mask.shape != image.shape[1:]:
             sizes = f"{tuple(mask.shape)}, the image {tuple(image.shape[1:])}"
             raise ValueError(f"the label map {name!r} has the size {sizes}; both must be the same (H, W)")
-        try:
-            shares(mask, classes)
-        except ValueError as error:
-            raise ValueError(f"the label map {name!r} does not fit its classes: {error}") from None
+        check_mask(mask, len(classes), f"the label map {name!r}")
 
 
 def instance_ids(instances: Instances | Tensor | None, size: Sequence[int]) -> Tensor | None:
-    """(H, W) int64: 0 where there is no object, else its number from 1; the later of two that overlap.
+    """Number the objects of an image.
 
     Args:
-        instances: the objects of one image, or such a map already.
+        instances: the objects, or their map (H, W) already, 0 where there is none.
         size: (height, width) of the image.
+
+    Returns:
+        (H, W) int64: 0 where there is no object, else its number from 1, the higher one where two overlap;
+        None without instances.
 
     Raises:
         ValueError: the objects' masks have another size.
@@ -76,14 +77,17 @@ def deflate(labels: Tensor, dtype: str = "u1") -> bytes:
     return zlib.compress(labels.cpu().numpy().astype(dtype).tobytes())
 
 
+def image_data(image: Tensor) -> dict[str, Any]:
+    """An image (3, H, W) uint8 with its size, as the browser reads it."""
+    return {"width": image.shape[2], "height": image.shape[1], "image": encode(image)}
+
+
 def pack(
     image: Tensor, maps: Mapping[str, Tensor], classes: Classes, instances: Tensor | None = None
 ) -> dict[str, Any]:
     """Everything `paint.js` unpacks: the image, its label maps with their words and shares, the classes."""
     return {
-        "width": image.shape[2],
-        "height": image.shape[1],
-        "image": encode(image),
+        **image_data(image),
         "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
         "void": classes.void_color,
         "maps": [
@@ -97,10 +101,3 @@ def pack(
         ],
         "instances": None if instances is None else deflate(instances, "<u2"),
     }
-
-
-def _what(value: object) -> str:
-    """A wrong argument in words."""
-    if isinstance(value, Tensor):
-        return f"{tuple(value.shape)} {str(value.dtype).removeprefix('torch.')}"
-    return f"a {type(value).__name__}"

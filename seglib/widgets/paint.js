@@ -134,12 +134,12 @@ function toImage(pixels, width, height) {
   return canvas;
 }
 
-// A layer is { fill, edges: lines or null, solid: whether the fill hides the image } and may bring an image of its own
+// `ratio` is how many of the canvas's own pixels a CSS pixel takes. A layer is { fill, edges: lines or null, solid: whether the fill hides the image } and may bring an image of its own
 // to lie `under` it, or lines that lie `over` it at any opacity.
-function drawLayers(canvas, { scale, left, top }, image, layer, opacity) {
+function drawLayers(canvas, { scale, left, top, ratio = 1 }, image, layer, opacity) {
   const context = canvas.getContext("2d", { alpha: false }); // the page below need not be blended in
-  const unit = scale * devicePixelRatio;
-  context.setTransform(unit, 0, 0, unit, left * devicePixelRatio, top * devicePixelRatio);
+  const unit = scale * ratio;
+  context.setTransform(unit, 0, 0, unit, left * ratio, top * ratio);
   context.imageSmoothingEnabled = unit < 3 && unit % 1 !== 0; // pixels are seen as pixels where they are large
   const draw = (image, alpha) => ((context.globalAlpha = alpha), context.drawImage(image, 0, 0));
   draw(layer?.under ?? image, 1);

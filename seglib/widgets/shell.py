@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import hashlib
 import html
 import json
@@ -16,26 +17,50 @@ _HERE = Path(__file__).parent
 STYLE = (_HERE / "widget.css").read_text(encoding="utf-8")
 
 
+class RefusedError(traitlets.TraitError, ValueError):
+    """A value that a widget does not take. A TraitError, so that a change from the browser is rolled back."""
+
+
 def module(*names: str) -> str:
-    """JavaScript files beside this one, joined into the one module that a front end loads."""
+    """JavaScript or CSS files from this folder, joined into the one text that a front end loads."""
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
 class Shell(anywidget.AnyWidget):
-    """What the widgets share. Its state is in traits; the browser paints, and never waits for Python.
+    """What all widgets share. The state is in traits; the browser paints, and never waits for Python.
 
     An exception that an observer raises on a change from the browser is shown in the widget and raised again.
-    Displayed, it carries a copy of itself as HTML, which works without a kernel and without a network, and
-    its description as plain text.
+    Displayed, a widget carries a copy of itself as HTML, which works without a kernel and without a network,
+    and its description as plain text.
+
+    Args:
+        **traits: the state to begin with, as in `opacity=0.3`.
 
     Attributes:
-        error: what went wrong last, "" if nothing did.
+        error: what went wrong last; "" if nothing did.
+
+    Raises:
+        RefusedError: an option is misspelt, or a value is not allowed; a ValueError.
     """
 
     _css = STYLE
     error = traitlets.Unicode("").tag(sync=True)
-    # What the image consists of; sent once. Everything else that is synced is state.
+    # What there is to show; sent once. Everything else that is synced is state.
     data = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        known = set(self.trait_names()) - set(anywidget.AnyWidget.class_trait_names()) - {"data", "error"}
+        for name in traits.keys() - set(self.trait_names()):
+            close = difflib.get_close_matches(name, known, n=1)
+            guess = f"did you mean {close[0]!r}? " if close else ""
+            raise RefusedError(
+                f"{type(self).__name__} has no option {name!r}; {guess}"
+                f"The options are {', '.join(sorted(option for option in known if option[0] != '_'))}."
+            )
+        try:
+            super().__init__(**traits)
+        except traitlets.TraitError as error:
+            raise RefusedError(str(error)) from None
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take a change from the browser; ipywidgets calls this."""
@@ -55,7 +80,7 @@ class Shell(anywidget.AnyWidget):
         raise NotImplementedError
 
     def to_html(self) -> str:
-        """The widget as a piece of HTML: it works, in the state it has now, without kernel and network."""
+        """The widget as a piece of HTML: it works, in its present state, without kernel and network."""
         names = [name for name in self.traits(sync=True) if name not in anywidget.AnyWidget.class_traits()]
         state = {name: getattr(self, name) for name in names if not name.startswith("_")}
         return snapshot(str(self._esm), state, self.still(), self.description(), str(self._css))
@@ -69,7 +94,7 @@ class Shell(anywidget.AnyWidget):
 
 
 def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str, style: str = STYLE) -> str:
-    """A widget's module with its state in a piece of HTML; where scripts do not run, `still` is seen.
+    """A widget's module with its state as a piece of HTML; where no script runs, `still` is shown.
 
     Args:
         script: the module, which declares `export default`.
@@ -95,7 +120,7 @@ def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str, style: 
 
 
 def _bytes(value: Any) -> dict[str, str]:
-    """Bytes as JSON; anything else that JSON does not know is a mistake of ours."""
+    """Bytes as JSON; anything else that JSON cannot hold is a programming error."""
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     raise TypeError(f"a snapshot cannot hold a {type(value).__name__}")

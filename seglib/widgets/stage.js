@@ -1,5 +1,5 @@
-// The stage: one canvas a panel. All panels share zoom, centre and the read-out's cursor, by pointer and by keyboard.
-// Traits it lives on: opacity, zoom, center ([x, y] in image pixels), cursor ([x, y] or null), height (CSS pixels).
+// The stage: one canvas per panel. All panels share zoom, centre and the read-out's cursor, by pointer and by keyboard.
+// Its traits: opacity, zoom, center ([x, y] in image pixels), height (CSS pixels). The cursor never leaves the page.
 
 const HINT = "Point at the image, or focus it and press the arrow keys.";
 const HELP = "Arrow keys move the read-out, with Shift by ten. Plus and minus zoom, 0 shows all, Escape lets go.";
@@ -11,11 +11,22 @@ const SIDE_GAP = 24;
 const NARROW = 620; // less room than this, and the side goes below the image
 const NARROWEST = 200; // a panel in CSS pixels, before the next one goes below it
 
+// Calls `act` when the page comes to a screen with other pixels, or is zoomed.
+function onOtherScreen(frame, act) {
+  const wait = () => {
+    const screen = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+    frame.on(screen, "change", () => (wait(), act()), { once: true });
+  };
+  wait();
+}
+
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class Stage {
+  cursor = null; // [x, y], the image pixel that is read out
+
   // `shown()` lists the panels: { title, words, layer, bare: without a caption }. `readOut([x, y])` says what is at a pixel.
-  // `side` is what stands beside the image, or below it where there is little room.
+  // `side` stands next to the image, or below it where there is little room.
   constructor(frame, scene, { shown, readOut, panels, side }) {
     Object.assign(this, { frame, scene, shown, readOut, side, fit: 1 });
     this.panels = Array.from({ length: panels }, () => this.panel());
@@ -24,8 +35,9 @@ class Stage {
     this.main = h("div", { class: "seglib-main" }, this.grid, this.words);
     this.element = h("div", { class: "seglib-body" }, this.main, side);
     this.paint = frame.everyFrame(() => this.paintNow());
-    frame.watch(["opacity", "zoom", "center", "cursor"], this.paint);
+    frame.watch(["opacity", "zoom", "center"], this.paint);
     frame.watch(["height"], () => this.layout());
+    onOtherScreen(frame, () => this.layout());
     const observer = new ResizeObserver(frame.guard(() => this.layout()));
     observer.observe(frame.el);
     frame.onClose(() => observer.disconnect());
@@ -58,8 +70,9 @@ class Stage {
     this.fit = fit > 2 ? Math.floor(fit) : fit;
     const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
     this.grid.style.gridTemplateColumns = `repeat(${columns}, ${across}px)`;
+    this.ratio = devicePixelRatio; // of the screen that the canvases are sized for
     for (const { canvas } of this.panels) {
-      Object.assign(canvas, { width: Math.round(across * devicePixelRatio), height: Math.round(down * devicePixelRatio) });
+      Object.assign(canvas, { width: Math.round(across * this.ratio), height: Math.round(down * this.ratio) });
       Object.assign(canvas.style, { width: `${across}px`, height: `${down}px` });
     }
     this.words.style.maxWidth = `${columns * (across + GAP) - GAP}px`;
@@ -71,12 +84,14 @@ class Stage {
   isNarrow = (outside) => outside < NARROW;
 
   paintNow() {
+    if (devicePixelRatio !== this.ratio) return this.layout(); // which paints
     const { scale, left, top } = this.place();
-    const cursor = this.get("cursor");
+    const { cursor, ratio } = this;
     const shown = this.shown();
     shown.forEach(({ title, words, layer, bare }, index) => {
       const { canvas, mark, caption } = this.panels[index];
-      drawLayers(canvas, { scale, left, top }, this.scene.image, layer, this.get("opacity"));
+      canvas.style.touchAction = this.get("zoom") > 1 ? "none" : "pan-y"; // a finger drags what is magnified
+      drawLayers(canvas, { scale, left, top, ratio }, this.scene.image, layer, this.get("opacity"));
       label(canvas, `${title}: ${words}`);
       write(caption, title);
       caption.hidden = bare;
@@ -106,7 +121,7 @@ class Stage {
   }
 
   // The point `x, y` stays where it is.
-  zoomBy(factor, [x, y] = this.get("cursor") ?? this.center()) {
+  zoomBy(factor, [x, y] = this.cursor ?? this.center()) {
     const before = this.get("zoom");
     const zoom = within(before * factor, 1, LARGEST_ZOOM);
     const [cx, cy] = this.center();
@@ -119,9 +134,14 @@ class Stage {
     this.set("center", [this.scene.width / 2, this.scene.height / 2]);
   }
 
+  pointAt(cursor) {
+    this.cursor = cursor;
+    this.paint();
+  }
+
   moveTo([x, y]) {
     const { width, height } = this.scene;
-    this.set("cursor", [within(Math.floor(x), 0, width - 1), within(Math.floor(y), 0, height - 1)]);
+    this.pointAt([within(Math.floor(x), 0, width - 1), within(Math.floor(y), 0, height - 1)]);
   }
 
   listenToPointer(canvas) {
@@ -142,14 +162,14 @@ class Stage {
     });
     ["pointerup", "pointercancel"].forEach((type) => on(type, () => (grip = null)));
     on("pointerleave", () => {
-      if (pointing) this.set("cursor", null); // a cursor that the keyboard put there stays
+      if (pointing) this.pointAt(null); // a cursor that the keyboard put there stays
       pointing = false;
     });
     // A page that scrolls must not stick to an image: the wheel zooms with Ctrl, or once the image has the focus.
     const zoom = (event) => {
       if (!event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();
-      this.zoomBy(1.2 ** -Math.sign(event.deltaY), this.spot(event));
+      this.zoomBy(wheelZoom(event), this.spot(event));
     };
     on("wheel", zoom, { passive: false });
   }
@@ -166,7 +186,7 @@ class Stage {
       "=": () => this.zoomBy(1.5),
       "-": () => this.zoomBy(1 / 1.5),
       0: () => this.showAll(),
-      Escape: () => this.set("cursor", null),
+      Escape: () => this.pointAt(null),
     };
     const act = event.key in ARROWS ? () => this.step(ARROWS[event.key], event.shiftKey ? 10 : 1) : keys[event.key];
     if (!act) return;
@@ -178,13 +198,20 @@ class Stage {
   // The view follows a cursor that walks off the canvas.
   step([right, down], pixels) {
     const { width, height } = this.scene;
-    const [x, y] = this.get("cursor") ?? [width / 2, height / 2];
+    const [x, y] = this.cursor ?? [width / 2, height / 2];
     this.moveTo([x + pixels * right, y + pixels * down]);
     const { scale, left, top } = this.place();
-    const [newX, newY] = this.get("cursor");
+    const [newX, newY] = this.cursor;
     const off = (at, length) => at < 0 || at + scale > this.fit * length;
     if (off(left + newX * scale, width) || off(top + newY * scale, height)) this.set("center", [newX, newY]);
   }
+}
+
+// A mouse's wheel turns by 100 or so, a trackpad by a few pixels many times: the zoom follows the distance, not the
+// number of events. Two fingers that spread arrive as a wheel with Ctrl, in small steps.
+function wheelZoom({ deltaY, deltaMode, ctrlKey }) {
+  const pixels = deltaY * (deltaMode ? 33 : 1) * (ctrlKey ? 10 : 1);
+  return 1.2 ** (-within(pixels, -100, 100) / 100);
 }
 
 function zoomButtons(frame, stage) {

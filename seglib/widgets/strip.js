@@ -20,7 +20,7 @@ function paintFrame(canvas, scene, frame, style) {
   const before = shownOn.get(canvas);
   if (before?.image === image && before.layer === layer && before.scale === scale) return;
   Object.assign(canvas, { width: scene.width * scale, height: scene.height * scale });
-  drawLayers(canvas, { scale: scale / devicePixelRatio, left: 0, top: 0 }, image, layer, 0.6);
+  drawLayers(canvas, { scale, left: 0, top: 0 }, image, layer, 0.6);
   shownOn.set(canvas, { image, layer, scale });
 }
 

@@ -47,7 +47,7 @@ def built() -> RefinementExplorer:
 def twin(built: RefinementExplorer) -> RefinementExplorer:
     """The explorer in this process, in its first state."""
     begin = {"view": "schemes", "scheme": "rectangles", "round": 1, "stage": "reset", "threshold": 0.5}
-    style = {"difference": False, "boxes": True, "hatch": False, "opacity": 0.5, "cursor": None}
+    style = {"difference": False, "boxes": True, "hatch": False, "opacity": 0.5}
     for name, value in {**begin, **style}.items():
         setattr(built, name, value)
     return built
@@ -140,19 +140,6 @@ def test_the_dial_resets_boxes(card: Locator, twin: RefinementExplorer) -> None:
         press(card, dial, *["ArrowRight"] * 20)
     assert len(seen) > 1 and dial.get_attribute("aria-valuetext") == "100 % of what is usual"
     card.screenshot(path=ARTEFACTS / "refinement-rules.png")
-
-
-def test_the_read_out_at_the_pointer(card: Locator, twin: RefinementExplorer) -> None:
-    canvas = card.locator(".seglib-canvas canvas").last
-    unit = canvas.bounding_box()["width"] / 48  # type: ignore[index]
-    for twin.view in ("rules", "schemes"):
-        card.get_by_role("radio", name=twin.view.capitalize(), exact=True).check()
-        for twin.cursor in ([24, 20], [3, 40]):
-            canvas.hover(position={"x": (twin.cursor[0] + 0.5) * unit, "y": (twin.cursor[1] + 0.5) * unit})
-            expect(card.locator(".seglib-readout")).to_have_text(twin.read_out())
-    press(card, canvas, "ArrowRight")
-    twin.cursor = [4, 40]
-    expect(card.locator(".seglib-readout")).to_have_text(twin.read_out())
 
 
 def test_it_fits_a_narrow_cell_and_every_control_has_a_name(card: Locator) -> None:

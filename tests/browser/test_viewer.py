@@ -9,13 +9,15 @@ from functools import partial
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 from torch import Tensor
 
+from seglib.labels import VOID
 from seglib.scenes import Scenes
 from seglib.widgets import MaskViewer
 from seglib.widgets.telling import tell
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
+from tests.browser.plain import show
 from tests.browser.widget import Widget
 
 pytestmark = pytest.mark.browser
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.browser
 RESET = """\
 viewer.opacity, viewer.outline, viewer.hatch, viewer.error = 0.5, True, False, ""
 viewer.mode, viewer.layer, viewer.visible = "overlay", "truth", [*pools.classes, "void"]
-viewer.zoom, viewer.cursor = 1, None"""
+viewer.zoom = 1"""
 FIRST = {"Outline": True, "Hatching": False, "kelp": True, "Overlay": True, "truth": True}
 # The middle of every image pixel, of a canvas that shows each as a whole number of its own.
 SAMPLES = """(canvas, width) => {
@@ -138,24 +140,29 @@ def _shows(viewer: Widget, expected: Tensor) -> bool:
     return bool(np.abs(pixels(viewer.canvas(), wanted.shape[1]) - wanted).max() <= 2)
 
 
+def at(twin: MaskViewer, x: int, y: int) -> str:
+    """What is at a pixel."""
+    names = dict(enumerate(twin._classes)) | {VOID: "void"}
+    parts = [f"{name}: {names[int(mask[y, x])]}" for name, mask in twin._maps.items()]
+    numbers = Scenes(length=1).instances(0).masks[:, y, x].nonzero()[:, 0].tolist()
+    return " · ".join([f"x {x}, y {y}", *parts, f"object {numbers[-1] + 1}" if numbers else "no object"])
+
+
 def test_the_arrow_keys_read_the_image_out(viewer: Widget, twin: MaskViewer) -> None:
     canvas = viewer.canvas()
     canvas.focus()
     for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight"):
         viewer.page.keyboard.press(key)
-    twin.cursor = [89, 79]
-    expect(viewer.card.locator(".seglib-readout")).to_have_text(twin.read_out())
-    until(lambda: viewer.python("viewer.cursor") == [89, 79], "Python reads the cursor", 5)
+    expect(viewer.card.locator(".seglib-readout")).to_have_text(at(twin, 89, 79))
     viewer.page.keyboard.press("Escape")
-    until(lambda: viewer.python("viewer.cursor") is None, "Escape lets go", 5)
+    expect(viewer.card.locator(".seglib-readout")).to_contain_text("Point at the image")
 
 
 def test_the_pointer_reads_the_image_out(viewer: Widget, twin: MaskViewer) -> None:
     canvas = viewer.canvas()
     unit = canvas.bounding_box()["width"] / 160  # type: ignore[index]
     canvas.hover(position={"x": 40.5 * unit, "y": 100.5 * unit})
-    twin.cursor = [40, 100]
-    expect(viewer.card.locator(".seglib-readout")).to_have_text(twin.read_out())
+    expect(viewer.card.locator(".seglib-readout")).to_have_text(at(twin, 40, 100))
 
 
 def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Widget) -> None:
@@ -175,6 +182,37 @@ def test_keys_and_wheel_zoom_and_a_drag_pans(viewer: Widget) -> None:
     until(lambda: viewer.python("viewer.center")[0] < centre[0] - 5, "the view has gone left", 5)
     viewer.page.keyboard.press("0")
     until(lambda: viewer.python("viewer.zoom") == 1, "0 shows all", 5)
+
+
+def test_a_trackpad_zooms_by_its_way_not_by_its_events(page: Page, twin: MaskViewer) -> None:
+    show(page, twin)
+    canvas = page.locator(".seglib-canvas canvas").first
+    canvas.hover()
+    canvas.focus()
+    for _ in range(15):
+        page.mouse.wheel(0, -4)
+    until(lambda: page.evaluate("model.get('zoom')") == pytest.approx(1.2**0.6), "60 pixels of 100", 5)
+
+
+def test_on_another_screen_image_read_out_and_clicks_stay_right(page: Page, twin: MaskViewer) -> None:
+    """Moved from a screen with one pixel per CSS pixel to one with two, and back."""
+    twin.mode, twin.layer, twin.opacity = "overlay", "truth", 0.5
+    show(page, twin)
+    canvas, screen = page.locator(".seglib-canvas canvas").first, page.context.new_cdp_session(page)
+    wanted = twin.compose().permute(1, 2, 0).numpy().astype(int)
+    for ratio in (1, 2, 1):
+        size = {"width": 1280, "height": 960, "deviceScaleFactor": ratio, "mobile": False}
+        screen.send("Emulation.setDeviceMetricsOverride", size)
+        page.mouse.move(200, 300 + ratio)
+        until(partial(sized, canvas, ratio), f"the canvas has the pixels of a screen of {ratio}", 5)
+        unit = canvas.bounding_box()["width"] / 160  # type: ignore[index]
+        canvas.hover(position={"x": 40.5 * unit, "y": 100.5 * unit})
+        assert np.abs(pixels(canvas, 160) - wanted).max() <= 2
+        expect(page.locator(".seglib-readout")).to_have_text(at(twin, 40, 100))
+
+
+def sized(canvas: Locator, ratio: int) -> bool:
+    return bool(canvas.evaluate("canvas => canvas.width / canvas.clientWidth") == ratio)
 
 
 def test_the_wheel_scrolls_the_notebook_over_a_image_without_focus(viewer: Widget) -> None:
@@ -216,6 +254,10 @@ def test_an_error_of_an_observer_reaches_the_student(viewer: Widget) -> None:
     viewer.execute("def fail(change):\n    raise KeyError('no such fish')\n\nviewer.observe(fail, 'hatch')")
     box = viewer.card.get_by_role("checkbox", name="Hatching")
     box.check()
+    expect(viewer.card.get_by_role("alert")).to_have_text("KeyError: 'no such fish'")
+    for place in (40, 60, 80):  # to point at the image changes nothing that Python knows
+        viewer.canvas().hover(position={"x": place, "y": place})
+    viewer.page.wait_for_timeout(300)
     expect(viewer.card.get_by_role("alert")).to_have_text("KeyError: 'no such fish'")
     viewer.execute("viewer.unobserve(fail, 'hatch')")
     box.uncheck()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import subprocess
+import sys
 import zlib
 from typing import Any
 
@@ -14,11 +16,11 @@ import torch
 import traitlets
 from PIL import Image
 
-from seglib import draw
-from seglib.data.dataset import Instances
+from seglib import draw, widgets
 from seglib.labels import Classes
 from seglib.widgets import MaskViewer
-from seglib.widgets.viewer import MODES, compose
+from seglib.widgets.shell import RefusedError, Shell
+from seglib.widgets.viewer import MODES
 
 CLASSES = Classes.of("background", "fish", "crab")
 WITHOUT_BACKGROUND = Classes.of("sky", "road", "car")
@@ -76,18 +78,7 @@ def test_side_by_side_is_both_maps_or_image_and_map() -> None:
 @pytest.mark.parametrize("layer", ["truth", "prediction"])
 def test_the_truth_is_never_compared_with_itself(layer: str) -> None:
     expected = draw.difference(IMAGE, PRED, TRUTH)
-    assert torch.equal(compose(viewer(mode="difference", layer=layer).state), expected)
-
-
-def test_the_read_out_names_class_object_and_place() -> None:
-    objects = torch.stack([TRUTH == 1, TRUTH == 2])
-    instances = Instances(objects, torch.tensor([1, 2]), torch.zeros(2, 4, dtype=torch.int64))
-    shown = viewer(instances=instances, cursor=[4, 0])
-    assert shown.read_out() == "x 4, y 0 · truth: crab · prediction: background · object 2"
-    shown.cursor = [7, 1]
-    assert shown.read_out() == "x 7, y 1 · truth: void · prediction: background · no object"
-    shown.cursor = None
-    assert shown.read_out() == ""
+    assert torch.equal(viewer(mode="difference", layer=layer).compose(), expected)
 
 
 def test_what_travels_is_what_was_given() -> None:
@@ -108,17 +99,20 @@ def test_a_large_image_travels_small() -> None:
 
 
 BAD = {
-    "float image": ({"image": IMAGE.float()}, r"the image must be a uint8 tensor \(3, H, W\), not .*float32"),
-    "grey image": ({"image": IMAGE[0]}, r"not \(6, 8\) uint8"),
-    "array": ({"image": IMAGE.numpy()}, "not a ndarray"),
-    "no maps": ({"maps": {}}, "give at least one"),
-    "float mask": ({"maps": TRUTH.float()}, "'mask' must be a tensor of class indices"),
+    "float image": ({"image": IMAGE.float()}, "the image must be .*float32"),
+    "grey image": ({"image": IMAGE[0]}, r"\(6, 8\) uint8"),
+    "array": ({"image": IMAGE.numpy()}, "ndarray"),
+    "no maps": ({"maps": {}}, "at least one"),
+    "array mask": ({"maps": TRUTH.numpy()}, "'mask' must be a tensor .*ndarray"),
+    "float mask": ({"maps": TRUTH.float()}, "'mask' is torch.float32"),
     "other size": ({"maps": {"truth": TRUTH[:4]}}, r"'truth' has the size \(4, 8\), the image \(6, 8\)"),
-    "no class": ({"maps": {"guess": TRUTH + 1}}, "'guess' does not fit its classes: .*the value 3 in"),
+    "no class": ({"maps": {"guess": TRUTH + 1}}, "'guess' holds the value 3"),
     "other objects": ({"instances": TRUTH[:4]}, r"the instances have the size \(4, 8\), the image \(6, 8\)"),
     "no such class": ({"visible": ["dog"]}, "no class is called 'dog'"),
-    "no such map": ({"layer": "guess"}, "no label map is called 'guess'; there are truth, prediction"),
-    "off the image": ({"cursor": [8, 0]}, r"\(8, 0\) is not on the image, 8 wide and 6 high"),
+    "no such map": ({"layer": "guess"}, "no label map 'guess'.*truth, prediction"),
+    "misspelt option": ({"opactiy": 0.3}, "no option 'opactiy'; did you mean 'opacity'"),
+    "too low": ({"height": 50}, "height"),
+    "too opaque": ({"opacity": 1.5}, "opacity"),
     "difference of one": ({"maps": TRUTH, "mode": "difference"}, "needs two label maps"),
 }
 
@@ -141,6 +135,13 @@ def test_a_value_out_of_range_is_refused_and_nothing_changes(state: dict[str, An
     assert torch.equal(shown.compose(), before)
 
 
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_no_widget_swallows_a_misspelt_option(name: str) -> None:
+    kind = getattr(widgets, name)
+    with pytest.raises(RefusedError, match="has no option 'opactiy'"):
+        Shell.__init__(kind.__new__(kind), opactiy=0.3)
+
+
 def test_an_observers_error_is_shown_and_raised() -> None:
     shown = viewer()
 
@@ -158,9 +159,19 @@ def test_an_observers_error_is_shown_and_raised() -> None:
 
 def test_a_browser_that_sends_nonsense_is_told() -> None:
     shown = viewer()
-    with pytest.raises(ValueError, match="not on the image"):
-        shown.set_state({"cursor": [100, 100]})
-    assert "not on the image" in shown.error
+    with pytest.raises(ValueError, match="no label map 'guess'"):
+        shown.set_state({"layer": "guess"})
+    assert "no label map 'guess'" in shown.error and shown.layer == "truth"
+
+
+def test_importing_the_widgets_imports_none_of_the_families() -> None:
+    code = """
+import sys, seglib.widgets
+seglib.widgets.MaskViewer
+assert not hasattr(seglib.widgets, "Viewer")
+print([name for name in sys.modules if name.split(".")[1:2] in (["regions"], ["weak"], ["fcn"])])"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.stdout.strip(), ran.returncode) == ("[]", 0), ran.stderr
 
 
 def test_displayed_it_carries_words_and_a_copy_that_needs_nothing() -> None:

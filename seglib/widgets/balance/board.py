@@ -16,7 +16,7 @@ from seglib.widgets.balance.packing import packed
 from seglib.widgets.balance.schemes import BETAS, SCHEMES, UNITS, Option, weigh
 from seglib.widgets.balance.survey import survey
 from seglib.widgets.balance.thumbs import thumbs
-from seglib.widgets.shell import STYLE, Shell, module
+from seglib.widgets.shell import STYLE, RefusedError, Shell, module
 
 if TYPE_CHECKING:
     from seglib.data.quality import Sharpness
@@ -29,10 +29,6 @@ FILES = (
     "balance/dials.js",
     "balance/board.js",
 )
-
-
-class RefusedError(traitlets.TraitError, ValueError):
-    """A value that a trait does not take. As a TraitError it is taken back where the browser sent it."""
 
 
 class BalanceBoard(Shell):

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
-from seglib.widgets.balance.board import RefusedError
-from seglib.widgets.shell import STYLE, module
+from seglib.widgets.shell import STYLE, RefusedError, module
 from seglib.widgets.stage import Stage
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class ProposalExplorer(Stage):
             self.painted,
             self.opacity,
             self.hatch,
-            None if self.cursor is None else (self.cursor[0], self.cursor[1]),
+            None,
         )
 
     @property

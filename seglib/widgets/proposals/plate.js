@@ -47,6 +47,6 @@ class Plate extends Stage {
 
   paintNow() {
     super.paintNow();
-    if (!this.get("cursor")) write(this.words, HINTS[this.get("view")]);
+    if (!this.cursor) write(this.words, HINTS[this.get("view")]);
   }
 }

@@ -9,8 +9,7 @@ import traitlets
 from torch import Tensor
 
 from seglib.labels import Classes
-from seglib.widgets.balance.board import RefusedError
-from seglib.widgets.shell import STYLE, module
+from seglib.widgets.shell import STYLE, RefusedError, module
 from seglib.widgets.stage import Stage
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ class RefinementExplorer(Stage):
             self.boxes,
             self.opacity,
             self.hatch,
-            None if self.cursor is None else (self.cursor[0], self.cursor[1]),
+            None,
         )
 
     @property
