@@ -22,6 +22,7 @@ from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN
 from seglib.regions import propose
 from seglib.scenes import Scenes
+from seglib.segmenters import NetSegmenter
 from seglib.tables import Table
 from seglib.train import finish, train
 from seglib.training.step import Step
@@ -29,7 +30,6 @@ from seglib.weak.given import Given, given
 from seglib.weak.labelled import Labelled
 from seglib.weak.objects import Objects
 from seglib.weak.schemes import pseudo_labels
-from seglib.weak.trained import Trained
 
 THINGS = ("car", "pedestrian", "bicyclist", "sign", "pole")
 SIZES = {"scenes": (160, 160), "pets": (192, 192), "camvid": (192, 256)}  # what the nets see
@@ -61,7 +61,7 @@ class Bench:
         needs = {"propose": propose} if scheme in ("m-and-g+", "boxsup") else {}
         return pseudo_labels(self.data, scheme, boxes=boxes or self.boxes, jobs=self.asked.jobs, **needs)
 
-    def judged(self, segmenter: Trained) -> Result:
+    def judged(self, segmenter: NetSegmenter) -> Result:
         """The measures of a net on the test split, in %."""
         scores = evaluate(segmenter, self.test)
         return {"miou": 100 * scores.mean_iou, "rim": rim(scores)}
@@ -74,7 +74,7 @@ class Bench:
             val = {"val": self.val, "val_every": max(1, steps // 10)} if what.startswith("full") else {}
             net, last = self._train(what, data, seed, steps=steps, **val)
             curve = {str(n): 100 * one.mean_iou for n, one in last.history.scores.items()}
-            found = self.judged(Trained(net, self.data.classes, self.size))
+            found = self.judged(NetSegmenter(net, self.data.classes, size=self.size))
             return found | {"curve": curve, "seconds": time.monotonic() - began}
 
         return self.known(f"{what}, seed {seed}", work)
@@ -85,9 +85,9 @@ class Bench:
         def work() -> Result:
             net, _ = self._train(what, data, seed, steps=self.asked.steps)
             found = {}
-            trained = Trained(net, self.data.classes, self.size)
             for scale in scales:
-                scores = evaluate(trained.at(scale), self.val, boundary=False)
+                segmenter = NetSegmenter(net, self.data.classes, size=self.size, scale=scale)
+                scores = evaluate(segmenter, self.val, boundary=False)
                 found[f"{scale:g}"] = 100 * scores.mean_iou
             return found
 

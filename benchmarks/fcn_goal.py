@@ -69,7 +69,7 @@ def run(name: str, split: str, seeds: int, seconds: float | None) -> None:
         began = time.monotonic()
         end = finish(train(net, data, schedule=cosine, seed=seed, **settings), f"{name}, seed {seed}")
         clock = time.monotonic() - began
-        scores = evaluate(FCNSegmenter(net, data.classes, enlarge=ENLARGE[name]), judge)
+        scores = evaluate(FCNSegmenter(net, data.classes, scale=ENLARGE[name]), judge)
         results.append(scores.mean_iou)
         print(
             f"seed {seed}: mIoU {scores.mean_iou:.3f}, Boundary IoU {scores.mean_boundary_iou:.3f}; "

@@ -12,7 +12,7 @@ import math
 import os
 import pickle
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from threading import get_ident
@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -130,7 +131,11 @@ def read(path: Path) -> dict[str, Any]:
         raise TensorFileError(f"{path} is a folder; give the file in it")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    if not zipfile.is_zipfile(path):
+    try:
+        archive = zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:  # of some damaged ends, up to Python 3.11
+        archive = False
+    if not archive:
         raise TensorFileError(f"{path} is cut off, damaged or not a file of seglib; copy it again")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -144,6 +149,34 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise TensorFileError(f"{path} holds a {type(content).__name__} and is not a file of seglib")
     return content
+
+
+def fill(path: Path | str, net: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put saved weights into a net of the same build.
+
+    Args:
+        path: the file they come from, for the message.
+        net: is left as it is where the weights do not fit.
+        weights: tensors by name, as of `state_dict`.
+
+    Raises:
+        TensorFileError: they are of another net; names the first tensor that differs.
+
+    Example:
+        >>> net = nn.Linear(2, 1)
+        >>> fill("net.pt", net, {"weight": torch.ones(1, 2), "bias": torch.zeros(1)})
+        >>> net(torch.tensor([3.0, 4.0])).item()
+        7.0
+    """
+    here = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    there = {name: tuple(value.shape) for name, value in weights.items()}
+    if differing := [name for name in here | there if here.get(name) != there.get(name)]:
+        name = differing[0]
+        raise TensorFileError(
+            f"{path} is of another net: {name} is {there.get(name, 'missing')} in the file and "
+            f"{here.get(name, 'missing')} here ({len(differing)} of {len(here | there)} tensors differ)"
+        )
+    net.load_state_dict(weights)
 
 
 def first_line(error: BaseException) -> str:

@@ -347,10 +347,10 @@ print(f"The last third brought {late:+.1f} points:", "a plateau" if late < 2 els
 # Filled boxes, Box-i and M-and-G+. BoxSup and GrabCut+ come in rounds, below.
 
 # %%
+from seglib.segmenters import NetSegmenter
 from seglib.train import finish
-from seglib.weak.trained import Trained
 
-trained = {"full supervision": Trained(net, data.classes, recipe["size"])}
+trained = {"full supervision": NetSegmenter(net, data.classes, size=recipe["size"])}
 
 
 def teach(name, labels):
@@ -358,7 +358,7 @@ def teach(name, labels):
     torch.manual_seed(lesson.seed)
     fresh = new_net()
     finish(train(fresh, labels, **recipe), name)
-    trained[name] = Trained(fresh, data.classes, recipe["size"])
+    trained[name] = NetSegmenter(fresh, data.classes, size=recipe["size"])
 
 
 # %%
@@ -514,7 +514,8 @@ for times in (1, 1.5, 2):
 times = max(sizes, key=sizes.get)
 cleaned = next_labels(made["grabcut+"], trained["grabcut+"], Rules(rates), "grabcut+, round 1", scale=times)
 teach("grabcut+, 2 rounds", cleaned)
-trained["the same, asked larger"] = trained["grabcut+, 2 rounds"].at(times)
+second = trained["grabcut+, 2 rounds"].net
+trained["the same, asked larger"] = NetSegmenter(second, data.classes, size=recipe["size"], scale=times)
 compare({"grabcut+": found["grabcut+"], f"the next, asked at {times} times": quality(cleaned)})
 
 # %% [markdown]

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from seglib.machine import cores
 from seglib.progress import tracked
+from seglib.segmenters import NetSegmenter
 from seglib.weak.given import Given
 from seglib.weak.labelled import Labelled, pack
 from seglib.weak.relabel import Relabel
-from seglib.weak.trained import Trained
 
 FEW = 16  # images: fewer are cleaned in this process, since others take seconds to start
 LEAST, MOST = 0.25, 4.0  # times the size of the training
@@ -20,7 +20,7 @@ LEAST, MOST = 0.25, 4.0  # times the size of the training
 
 def next_labels(
     labels: Labelled,
-    segmenter: Trained,
+    segmenter: NetSegmenter,
     relabel: Relabel,
     name: str,
     *,
@@ -57,13 +57,14 @@ def next_labels(
         >>> class Background(torch.nn.Module):
         ...     def forward(self, images):
         ...         return torch.eye(10)[0].view(1, 10, 1, 1).expand(-1, -1, *images.shape[2:])
-        >>> segmenter = Trained(Background(), labels.classes, (32, 32))
+        >>> segmenter = NetSegmenter(Background(), labels.classes, size=(32, 32))
         >>> new = next_labels(labels, segmenter, naive, "by the net", keep=[0])
         >>> [bool(new.mask(index).any()) for index in range(2)]
         [True, False]
     """
     check_scale(scale)
-    tasks = _tasks(labels, segmenter.at(scale), relabel, number, keep)
+    asked = NetSegmenter(segmenter.net, segmenter.classes, size=segmenter.size, scale=scale)
+    tasks = _tasks(labels, asked, relabel, number, keep)
     jobs = jobs or (cores() if len(labels) > FEW else 1)
     work = Parallel(n_jobs=jobs, return_as="generator")(tasks)
     return labels.relabelled(tracked(work, len(labels), name), name)
@@ -78,7 +79,7 @@ def check_scale(scale: float) -> None:
 
 
 def _tasks(
-    labels: Labelled, segmenter: Trained, relabel: Relabel, number: int, keep: Collection[int]
+    labels: Labelled, segmenter: NetSegmenter, relabel: Relabel, number: int, keep: Collection[int]
 ) -> Iterator[tuple]:
     """One task an image; the net is asked here, and other processes clean what it said."""
     for index, boxes in enumerate(labels.boxes):

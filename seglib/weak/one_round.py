@@ -13,6 +13,7 @@ from torch import nn
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Scores, evaluate
+from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
 from seglib.weak import round_files
 from seglib.weak.given import Size
@@ -20,7 +21,6 @@ from seglib.weak.labelled import Labelled
 from seglib.weak.next_labels import next_labels
 from seglib.weak.quality import Quality, quality
 from seglib.weak.relabel import Relabel
-from seglib.weak.trained import Trained
 
 MakeNet = Callable[[], nn.Module]
 
@@ -46,7 +46,7 @@ class Round:
     number: int
     labels: Labelled
     net: nn.Module = field(repr=False)
-    segmenter: Trained = field(repr=False)
+    segmenter: NetSegmenter = field(repr=False)
     quality: Quality | None
     scores: Scores | None
     foreseen: Quality | None
@@ -97,7 +97,7 @@ class Plan:
     def trained(self, number: int, labels: Labelled, changed: float) -> Round:
         """A round: from the disk, or trained, measured and kept."""
         began, net = time.monotonic(), self.net()
-        segmenter = Trained(net, labels.classes, self.size, f"{labels.scheme}, trained")
+        segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
         if (kept := self.shelf.result(number, net)) is not None:
             net.eval()
             scores = round_files.scores_from_dict(kept["scores"], labels.classes)
@@ -131,7 +131,7 @@ class Plan:
         self.shelf.keep_labels(number, labels)
         return labels
 
-    def _foreseen(self, segmenter: Trained, number: int) -> Quality | None:
+    def _foreseen(self, segmenter: NetSegmenter, number: int) -> Quality | None:
         """How good the labels of the next round would be, on images whose true masks may be looked at."""
         if self.judged is None:
             return None
@@ -140,7 +140,7 @@ class Plan:
         )
 
     def _next(
-        self, labels: Labelled, segmenter: Trained, number: int, keep: frozenset[int], name: str
+        self, labels: Labelled, segmenter: NetSegmenter, number: int, keep: frozenset[int], name: str
     ) -> Labelled:
         """What the net and the rules make of some images with boxes."""
         scale, jobs = self.label_scale, self.jobs

@@ -65,7 +65,7 @@ class Shelf:
         """What was measured in a round that is over; its weights are put into the net."""
         kept = self._read(name := f"round{number:02}.pt")
         if kept is not None:
-            fill(net, kept.pop("weights"), self._path(name))
+            tensor_files.fill(self._path(name), net, kept.pop("weights"))
         return kept
 
     def keep_result(self, number: int, net: nn.Module, result: Mapping[str, Any]) -> None:
@@ -94,19 +94,6 @@ class Shelf:
 def weights(net: nn.Module) -> dict[str, Tensor]:
     """Everything a net has learned, copied to main memory."""
     return {name: value.detach().to("cpu", copy=True) for name, value in net.state_dict().items()}
-
-
-def fill(net: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Put weights into a net.
-
-    Raises:
-        TensorFileError: they are of another net; names the first difference.
-    """
-    try:
-        net.load_state_dict(weights)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise TensorFileError(f"{path} is of another net; give one like it. {first}") from None
 
 
 def scores_to_dict(scores: Scores | None) -> dict[str, Any] | None:

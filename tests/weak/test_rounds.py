@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
+import signal
+import sys
 from itertools import islice
 
 import pytest
@@ -17,11 +20,9 @@ from seglib.weak.one_round import changed_share
 from seglib.weak.relabel import Regions, naive
 from seglib.weak.rounds import rounds
 from seglib.weak.schemes import pseudo_labels
-from seglib.weak.trained import Trained
+from tests.weak.killed import SHORT, train_and_die
 from tests.weak.samples import Discs, TwoRegions, disc
-from tests.weak.tiny import CLASSES, Blobs, TinyNet
-
-SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None, "device": "cpu"}
+from tests.weak.tiny import Blobs, TinyNet
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +152,18 @@ def test_goes_on_inside_a_round(boxes, tmp_path, monkeypatch):
     assert seen[0] == 11 and same_weights(whole.net, again.net)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="forkserver: not on Windows")
+@pytest.mark.parametrize("steps", [10, 35])
+def test_killed_in_any_round_it_resumes_to_the_same_weights(steps, tmp_path):
+    context = multiprocessing.get_context("forkserver")  # a fork of this process could have no threads
+    child = context.Process(target=train_and_die, args=(steps, tmp_path))  # of 25 in each round
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    assert [path.name for path in tmp_path.glob("training*.pt")] == [f"training{steps // 25:02}.pt"]
+    assert same_weights(train_and_die(None, None), train_and_die(None, tmp_path))
+
+
 def test_a_folder_of_other_rounds_is_refused(boxes, tmp_path):
     next(rounds(TinyNet, boxes, most=1, folder=tmp_path, **SHORT))
     with pytest.raises(TensorFileError, match=r"they had steps 25; these have steps 3; give another folder"):
@@ -200,19 +213,3 @@ def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_
 def test_a_wrong_argument_is_said_before_the_first_round(boxes, change, said):
     with pytest.raises(ValueError, match=said):
         rounds(TinyNet, **{"labels": boxes} | SHORT | change)
-
-
-def test_a_image_is_seen_at_the_size_of_the_training():
-    seen = []
-
-    class Watching(TinyNet):
-        def forward(self, images):
-            seen.append(tuple(images.shape))
-            return super().forward(images)
-
-    trained = Trained(Watching().train(), CLASSES, size=(16, 16))
-    said = trained.probabilities(torch.zeros(3, 64, 32, dtype=torch.uint8))
-    assert seen == [(1, 3, 16, 8)] and said.shape == (2, 64, 32) and trained.net.training
-    assert torch.allclose(said.sum(0), torch.ones(64, 32))
-    with pytest.raises(ValueError, match=r"an image is \(3, H, W\) uint8, not \(3, 4, 4\) torch.float32"):
-        trained.predict(torch.zeros(3, 4, 4))

@@ -1,0 +1,271 @@
+"""A trained net as a segmenter, and the one file format that every segmenter of this library is saved in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from seglib import files
+from seglib.backbones.backbone import evaluating
+from seglib.data.dataset import SegmentationDataset
+from seglib.data.in_memory import Size, resized
+from seglib.files import TensorFileError
+from seglib.labels import Classes, check_image
+from seglib.train import finish, train
+
+FORMAT = "seglib segmenter 2"
+
+
+class NetSegmenter:
+    """Any net that scores every pixel, as a `Segmenter`.
+
+    Args:
+        net: images (N, 3, H, W) uint8 or float in 0..255 -> logits (N, K, H, W).
+        classes: K names and colours.
+        name: what a table calls it; by default the name of the net's class.
+        size: (height, width) that an image is scaled to fit into, without distortion, before the net sees it:
+            the size of the training images, so that objects are as large as they were there. None leaves
+            images as they are.
+        scale: further factor on the image that the net sees. A larger image makes the net's stride finer in
+            terms of the original; choose it on the validation split. Time grows with its square.
+
+    Raises:
+        ValueError: the net has another number of classes, or `scale` is not positive and finite.
+
+    Example:
+        >>> class Net(nn.Conv2d):
+        ...     def forward(self, images):
+        ...         return super().forward(images / 255)
+        >>> segmenter = NetSegmenter(Net(3, 2, 1), Classes.of("background", "fish"), size=(4, 4))
+        >>> segmenter.predict(torch.zeros(3, 8, 6, dtype=torch.uint8)).shape
+        torch.Size([8, 6])
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        classes: Classes,
+        *,
+        name: str | None = None,
+        size: Size | None = None,
+        scale: float = 1.0,
+    ) -> None:
+        _check_num_classes(getattr(net, "num_classes", len(classes)), classes)
+        if not 0 < scale < math.inf:
+            raise ValueError(f"scale magnifies the image that the net sees; it must be above 0, not {scale}")
+        self.net, self.classes, self.name = net, classes, name or type(net).__name__
+        self.size, self.scale = None if size is None else (int(size[0]), int(size[1])), float(scale)
+
+    def predict(self, image: Tensor) -> Tensor:
+        """The class of every pixel.
+
+        The net is in evaluation mode meanwhile; afterwards, each of its modules is in the mode it was in.
+
+        Args:
+            image: (3, H, W) uint8, any size.
+
+        Returns:
+            (H, W) int64 class indices, on the image's device.
+
+        Raises:
+            ValueError: the image is something else, or the net does not give K scores for every pixel.
+        """
+        return self._logits(image).argmax(dim=0).to(image.device)
+
+    def probabilities(self, image: Tensor) -> Tensor:
+        """The probability of every class in every pixel; arguments and errors as for `predict`.
+
+        Returns:
+            (K, H, W) float32 that sum to 1 over the classes, on the image's device.
+        """
+        probabilities = self._logits(image).float().softmax(dim=0).to(image.device)
+        return probabilities.clone()  # a tensor of inference mode could not be trained on
+
+    def fit(
+        self, dataset: SegmentationDataset, val: SegmentationDataset | None = None, **options: Any
+    ) -> Self:
+        """Train the net, with a progress bar.
+
+        Args:
+            dataset: images with masks, of the same classes.
+            val: validation images, scored now and then; None for none.
+            options: further arguments of `seglib.train.train`: one of `steps`, `epochs` and `seconds`, `lr`
+                and so on. `size` is the segmenter's own unless given.
+
+        Returns:
+            The segmenter itself.
+
+        Raises:
+            ValueError: the data set has other classes, or what `train` raises.
+        """
+        if dataset.classes.names != self.classes.names:
+            raise ValueError(
+                f"{dataset.name} has the classes {', '.join(dataset.classes)}, but this segmenter has "
+                f"{', '.join(self.classes)}"
+            )
+        finish(train(self.net, dataset, val=val, **{"size": self.size} | options), self.name)
+        return self
+
+    def save(self, path: Path | str) -> None:
+        """Write the net's weights and everything else of this segmenter to one file, all of it or nothing.
+
+        Raises:
+            DiskError: the disk is full or may not be written to.
+        """
+        weights = {name: value.cpu() for name, value in self.net.state_dict().items()}
+        kind, settings = _type_name(self.net), getattr(self.net, "settings", {})
+        own = {"name": self.name, "size": self.size, "scale": self.scale}
+        write(path, "net", self.classes, own | {"net": kind, "settings": settings, "weights": weights})
+
+    @classmethod
+    def load(cls, path: Path | str, net: nn.Module | None = None) -> Self:
+        """Read what `save` wrote; the net is on the CPU and in evaluation mode. Nothing in the file is run.
+
+        Args:
+            path: the file.
+            net: a net built like the saved one, which receives its weights. `FCNSegmenter` rebuilds its own
+                `FCN` and `UNet` without it.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            TensorFileError: it is cut off, damaged, something else, or of another net; it says which.
+        """
+        with read(path, "net") as (classes, content):
+            net = net or cls.build(content["net"], content["settings"], content["weights"])
+            if net is None:
+                raise TensorFileError(
+                    f"{path} is of a net of your own, {content['net']}; pass one like it: load(path, net=...)"
+                )
+            _check_settings(path, net, content["settings"])
+            files.fill(path, net, content["weights"])
+            if not isinstance(content["name"], str):
+                raise TypeError("name")
+            size, scale = content["size"], content["scale"]
+            return cls(net.eval(), classes, name=content["name"], size=size, scale=scale)
+
+    @classmethod
+    def build(cls, kind: str, settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module | None:
+        """A net like the saved one, for subclasses that know how to build it; None for an unknown kind."""
+        return None
+
+    def _logits(self, image: Tensor) -> Tensor:
+        """(3, H, W) uint8 -> (K, H, W) scores on the net's device, at the image's size."""
+        check_image(image)
+        device = next((weight.device for weight in self.net.parameters()), image.device)
+        height, width = image.shape[1:]
+        with evaluating(self.net), torch.inference_mode():
+            seen = self._resized(image.as_subclass(Tensor), device)
+            logits = self.net(seen[None])
+            if not isinstance(logits, Tensor) or logits.ndim != 4 or logits.shape[2:] != seen.shape[1:]:
+                given = tuple(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+                raise ValueError(
+                    f"{self.name} gives {given} for images {(1, *seen.shape)}; it must give scores "
+                    "(N, K, H, W) with the same H and W: let it upsample them"
+                )
+            _check_num_classes(logits.shape[1], self.classes)
+            if logits.shape[2:] != (height, width):
+                logits = interpolate(logits.float(), (height, width), mode="bilinear")
+        return logits[0]
+
+    def _resized(self, image: Tensor, device: torch.device) -> Tensor:
+        """The image as the net is to see it: uint8, or float32 in 0..255 where only `scale` changes it."""
+        height, width = image.shape[1:]
+        if self.size is not None:
+            high, wide = (round(side * self.scale) for side in self.size)
+            factor = min(high / height, wide / width)
+            inside = max(1, round(height * factor)), max(1, round(width * factor))
+            return resized(image.cpu(), torch.zeros(height, width, dtype=torch.uint8), inside)[0].to(device)
+        image = image.to(device)
+        if self.scale == 1:
+            return image
+        inside = max(1, round(height * self.scale)), max(1, round(width * self.scale))
+        return interpolate(image[None].float(), inside, mode="bilinear", antialias=self.scale < 1)[0]
+
+
+def write(path: Path | str, kind: str, classes: Classes, content: Mapping[str, Any]) -> None:
+    """Save a segmenter to one file, all of it or nothing; an older file stays until the new one is complete.
+
+    Args:
+        path: the file; its folder is made.
+        kind: a word for what is saved, such as "net"; `read` asks for it.
+        classes: K names and colours.
+        content: everything else: tensors, numbers, strings, None, and lists and dicts of these.
+
+    Raises:
+        DiskError: the disk is full or may not be written to.
+    """
+    colors = [list(color) for color in (*classes.colors, classes.void_color)]
+    head = {"format": FORMAT, "kind": kind, "names": list(classes.names), "colors": colors}
+    files.write(Path(path), head | dict(content))
+
+
+@contextmanager
+def read(path: Path | str, kind: str) -> Iterator[tuple[Classes, dict[str, Any]]]:
+    """The classes and the content that `write` saved. Nothing in the file is run.
+
+    Rebuild the segmenter inside the `with` block: what the block misses or cannot use is reported as a
+    damaged part of the file.
+
+    Args:
+        path: the file.
+        kind: what was given to `write`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        TensorFileError: it is cut off, damaged, something else, or a segmenter of another kind.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write(f"{folder}/a.pt", "threshold", Classes.of("background", "fish"), {"value": 100})
+        ...     with read(f"{folder}/a.pt", "threshold") as (classes, content):
+        ...         print(classes.names, content["value"])
+        ('background', 'fish') 100
+    """
+    content = files.read(Path(path))
+    if content.get("format") != FORMAT:
+        raise TensorFileError(
+            f"{path} is not a saved segmenter of this version of seglib; train and save it again (a "
+            "checkpoint of a training run goes to train(checkpoint=...))"
+        )
+    if content.get("kind") != kind:
+        raise TensorFileError(
+            f"{path} is a saved segmenter of the kind {content.get('kind')!r}, not {kind!r}; load it with "
+            "the class that saved it"
+        )
+    try:
+        *colors, void = ((red, green, blue) for red, green, blue in content["colors"])
+        yield Classes(tuple(content["names"]), tuple(colors), void), content
+    except TensorFileError:
+        raise
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError) as error:
+        raise TensorFileError(
+            f"{path}: a part of the segmenter is missing or damaged ({files.first_line(error)}); save anew"
+        ) from None
+
+
+def _check_settings(path: Path | str, net: nn.Module, settings: Mapping[str, Any]) -> None:
+    """TensorFileError if a net is built differently from the saved one, which shapes alone may not show."""
+    here = getattr(net, "settings", {})
+    if changed := [name for name in settings if name in here and here[name] != settings[name]]:
+        was, now = (", ".join(f"{name} {values[name]}" for name in changed) for values in (settings, here))
+        raise TensorFileError(f"{path} is of another net: {was} in the file and {now} here")
+
+
+def _check_num_classes(num_classes: int, classes: Classes) -> None:
+    if num_classes != len(classes):
+        raise ValueError(
+            f"the net scores {num_classes} classes, but there are {len(classes)} names "
+            f"({', '.join(classes)}); build the net with num_classes={len(classes)}"
+        )
+
+
+def _type_name(net: nn.Module) -> str:
+    return f"{type(net).__module__}.{type(net).__qualname__}"
