@@ -1,14 +1,17 @@
-"""Numbers that judge a mask, all from one confusion matrix: count, add up over images, divide at the end.
+"""Measures of predicted masks. Those of regions come from one confusion matrix: count, add up, divide last.
 
 With n[i, j] the pixels of true class i that were predicted as class j (Long, Shelhamer, Darrell, "Fully
 Convolutional Networks for Semantic Segmentation", 2015, section 5):
 
-    pixel accuracy   sum_i n[i, i] / sum n                       most pixels are background: easily flattered
+    pixel accuracy   sum_i n[i, i] / sum n                       high wherever most pixels are background
     recall           n[i, i] / sum_j n[i, j]                     its mean over classes is "mean accuracy"
     IoU              n[i, i] / (sum_j n[i, j] + sum_j n[j, i] - n[i, i])
     Dice             2 n[i, i] / (sum_j n[i, j] + sum_j n[j, i]) = 2 IoU / (1 + IoU) per class, not for means
 
-A class that is not there has no IoU: it is NaN here, and each mean says what it does with it (see `policy`).
+An absent class has no IoU: it is NaN here, and each mean says how it treats absent classes (see `policy`).
+
+Two measures of outlines follow: Boundary IoU, whose counts add up over images, and boundary F1, per image.
+Void pixels (255) have no outline, and what is predicted there never counts.
 """
 
 from __future__ import annotations
@@ -21,28 +24,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seglib.labels import VOID, Classes, nearest_known
+from seglib.labels import VOID, Classes, check_mask, nearest_known
 
 Present = Literal["union", "truth", "all"]
-CHUNK = 2**18  # pixels counted in one go on a CPU: their intermediate results stay in its cache
+CHUNK = 2**18  # pixels counted at once on a CPU: their intermediate results stay in its cache
+Labels = NDArray[np.uint8]  # (H, W) class indices, 255 = void
 
 
-def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int, ignore_index: int = VOID) -> Tensor:
+def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
     """Count, over all pixels, how often true class i was predicted as class j.
 
     Args:
         pred: predicted class indices, any shape, any integer dtype.
-        mask: true class indices, same shape; pixels equal to `ignore_index` are not counted, whatever value
-            from 0 to 255 was predicted there.
+        mask: true class indices, same shape; void pixels (255) are not counted, whatever value from 0 to 255
+            was predicted there.
         num_classes: K, 1 to 255.
-        ignore_index: the value in `mask` that means void, 0 to 255.
 
     Returns:
         (K, K) int64 counts on `pred`'s device; row = true class, column = predicted class. Matrices of
         different images may simply be added.
 
     Raises:
-        ValueError: the shapes differ, the values are not integers, or one of them is no class.
+        ValueError: the shapes differ, the values are not integers, or one of them is not a class.
 
     Example:
         >>> confusion_matrix(torch.tensor([0, 1, 1]), torch.tensor([0, 0, 255]), num_classes=2)
@@ -51,32 +54,28 @@ def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int, ignore_index:
     """
     if pred.shape != mask.shape:
         raise ValueError(f"pred {tuple(pred.shape)} and mask {tuple(mask.shape)} must have the same shape")
-    if not (1 <= num_classes <= VOID and 0 <= ignore_index <= VOID):
-        raise ValueError(f"num_classes {num_classes} must be 1..255 and ignore_index {ignore_index} 0..255")
+    if not 1 <= num_classes <= VOID:
+        raise ValueError(f"num_classes must be 1 to {VOID}, not {num_classes}")
     if pred.numel() > CHUNK and pred.device.type == "cpu":
         pieces = zip(pred.flatten().split(CHUNK), mask.flatten().split(CHUNK))
-        return sum((confusion_matrix(*piece, num_classes, ignore_index) for piece in pieces), torch.tensor(0))
-    # One row for every value a mask can hold, and one more column for predictions that are no class: what
-    # must not be there shows up in the counts, so no pixel has to be looked at twice.
+        return sum((confusion_matrix(*piece, num_classes) for piece in pieces), torch.tensor(0))
+    # One row for every value that a mask can hold, and one more column for predictions that are not a class:
+    # wrong values show up in the counts, so no pixel has to be read twice.
     width = num_classes + 1
     true = _narrow(mask.to(pred.device), "mask", num_classes)
     guess = _narrow(pred, "pred", num_classes).clamp_(max=num_classes)
     counts = torch.bincount(guess.add_(true, alpha=width).flatten(), minlength=(VOID + 1) * width)
     counts = counts.view(VOID + 1, width)  # (256, K + 1)
     cm = counts[:num_classes, :num_classes].clone()
-    if ignore_index < num_classes:
-        cm[ignore_index] = 0
-    if (cm.sum() + counts[ignore_index].sum()).item() != pred.numel():
-        known = mask.to(pred.device) != ignore_index
-        wrong = [
-            _complaint(values[known], name, num_classes) for values, name in ((pred, "pred"), (mask, "mask"))
-        ]
-        raise ValueError("; ".join(filter(None, wrong)))
+    if (cm.sum() + counts[VOID].sum()).item() != pred.numel():
+        known = mask.to(pred.device) != VOID
+        for values, name in ((pred, "pred"), (mask, "mask")):
+            _check_classes(values[known], name, num_classes)
     return cm
 
 
 def pixel_accuracy(cm: Tensor) -> float:
-    """The share of pixels that got their true class; NaN for an empty matrix.
+    """The share of pixels with the right class; NaN for an empty matrix.
 
     Example:
         >>> pixel_accuracy(torch.tensor([[90, 0], [10, 0]]))  # all background, and 90 % right
@@ -116,12 +115,12 @@ def dice(cm: Tensor) -> Tensor:
 
 
 def mean_iou(cm: Tensor, present: Present = "union") -> float:
-    """The mean IoU over the classes that count.
+    """The mean IoU over the classes chosen by `present`.
 
     Args:
-        cm: (K, K) counts of a whole data set. The mean of one mIoU per image is another number.
-        present: which classes count. "union": those in truth or prediction; "truth": those in the truth, so
-            that inventing an absent class costs only the pixels it took; "all": every class, absent as 0.
+        cm: (K, K) counts of a whole data set. The mean of the images' mIoUs is a different number.
+        present: "union": those in truth or prediction; "truth": those in the truth, so
+            that predicting an absent class costs only the pixels it took; "all": every class, absent as 0.
 
     Example:
         >>> cm = torch.tensor([[90, 0, 0], [10, 0, 0], [0, 0, 0]])
@@ -140,7 +139,7 @@ def averaged(cm: Tensor, present: Present = "union") -> Tensor:
     """(K,) bool: the classes that `mean_iou` averages.
 
     Raises:
-        ValueError: `present` is none of "union", "truth", "all".
+        ValueError: `present` is not "union", "truth" or "all".
     """
     if present not in get_args(Present):
         raise ValueError(f"present is {present!r}; it must be one of {', '.join(get_args(Present))}")
@@ -149,7 +148,7 @@ def averaged(cm: Tensor, present: Present = "union") -> Tensor:
 
 
 def policy(cm: Tensor, classes: Classes, present: Present = "union") -> str:
-    """Which classes a mean was taken over, in one sentence to print with it.
+    """Which classes a mean is over, in one sentence to print with it.
 
     Example:
         >>> policy(torch.tensor([[90, 0], [0, 0]]), Classes.of("background", "kelp"))
@@ -169,7 +168,7 @@ def policy(cm: Tensor, classes: Classes, present: Present = "union") -> str:
 
 
 def all_reduce(cm: Tensor) -> Tensor:
-    """The sum of a tensor of counts over all processes; the tensor itself where there is only one process."""
+    """The sum of a tensor of counts over all processes; the tensor itself if there is only one process."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return cm
     total = cm.clone()
@@ -180,43 +179,34 @@ def all_reduce(cm: Tensor) -> Tensor:
 def _narrow(values: Tensor, name: str, num_classes: int) -> Tensor:
     """A copy of class indices in the fewest bytes that hold 256 x (K + 1): memory limits the speed."""
     if values.is_floating_point():
-        raise ValueError(
-            f"{name} is {values.dtype}; class indices are integers: take logits.argmax(dim=1) first"
-        )
+        check_mask(values, num_classes, name)
     if values.dtype not in (torch.uint8, torch.bool) and values.numel() and not 0 <= _bits(values) <= VOID:
-        raise ValueError(_complaint(values[(values < 0) | (values > VOID)], name, num_classes))
+        _check_classes(values[(values < 0) | (values > VOID)], name, num_classes)
     return values.to(torch.int16 if num_classes < 128 else torch.int32, copy=True)
 
 
 def _bits(values: Tensor) -> int:
-    """A number that is in 0..255 exactly when all values are; NumPy is the faster one to find it."""
+    """A number that is in 0..255 exactly if all values are; NumPy finds it faster."""
     if values.device.type == "cpu":
         return int(np.bitwise_or.reduce(values.numpy(), axis=None))
     low, high = values.aminmax()
     return int(low | high)
 
 
-def _complaint(values: Tensor, name: str, num_classes: int) -> str:
-    """What is wrong with class indices, in a sentence; "" where nothing is."""
-    wrong = values[(values < 0) | (values >= num_classes)]
-    if not len(wrong):
-        return ""
-    hint = " (void): predict a class everywhere" if wrong[0] == VOID and name == "pred" else ""
-    return f"{name} holds the value {wrong[0]}{hint}; the classes are 0..{num_classes - 1}"
-
-
-# Two measures of outlines: Boundary IoU, which adds up over images, and boundary F1, per image.
-#
-# Void pixels (255) have no outline and their value in the prediction never matters. Each function says how.
-
-Labels = NDArray[np.uint8]  # (H, W) class indices, 255 = void
+def _check_classes(values: Tensor, name: str, num_classes: int) -> None:
+    """`check_mask` that accepts no void: nothing is predicted as void, and void of the truth is left out."""
+    if name == "pred" and (values == VOID).any():
+        raise ValueError(
+            f"pred holds {VOID}, which means void; predict one of the {num_classes} classes everywhere"
+        )
+    check_mask(values, num_classes, name)
 
 
 def boundary_band(mask: Tensor, dilation: int) -> Tensor:
-    """The rim of a shape: its pixels that an erosion by `dilation` pixels takes away.
+    """The rim of a shape: its pixels that an erosion by `dilation` pixels removes.
 
-    The erosion is `dilation` rounds of a 3 x 3 square, and outside of the image there is nothing, so that a
-    shape has a rim along the image's border too.
+    The erosion is `dilation` iterations with a 3 x 3 square, and there is nothing outside the image, so a
+    shape also has a rim along the image's border.
 
     Args:
         mask: (H, W) bool.
@@ -240,9 +230,7 @@ def boundary_band(mask: Tensor, dilation: int) -> Tensor:
     return mask & torch.from_numpy(near).to(mask.device)
 
 
-def boundary_counts(
-    pred: Tensor, mask: Tensor, num_classes: int, *, ratio: float = 0.02, ignore_index: int = VOID
-) -> Tensor:
+def boundary_counts(pred: Tensor, mask: Tensor, num_classes: int, *, ratio: float = 0.02) -> Tensor:
     """Intersection and union of the rims of truth and prediction, for Boundary IoU.
 
     The rim is round(`ratio` x diagonal) pixels wide, at least 1. Void pixels are in no rim, and a class that
@@ -251,21 +239,20 @@ def boundary_counts(
 
     Args:
         pred: (H, W) predicted class indices, any integer dtype.
-        mask: (H, W) true class indices; pixels equal to `ignore_index` are void.
+        mask: (H, W) true class indices, 255 for void.
         num_classes: K.
         ratio: width of the rim as a fraction of the image's diagonal.
-        ignore_index: the value in `mask` that means void.
 
     Returns:
         (K, 2) int64: intersection and union in pixels, on the CPU. Counts of different images add up.
 
     Raises:
-        ValueError: the shapes differ, are not (H, W) or are empty, or a value is no class.
+        ValueError: the shapes differ, are not (H, W) or are empty, or a value is not a class.
 
     Reference:
         Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
-        Evaluation", 2021, section 4. They know no void, and average over objects; counts of semantic classes
-        are added up over images, as for IoU.
+        Evaluation", 2021, section 4. There is no void in the paper, and it averages over objects; here the
+        counts of semantic classes are added up over images, as for IoU.
 
     Example:
         >>> mask = torch.zeros(9, 9, dtype=torch.long)
@@ -274,7 +261,7 @@ def boundary_counts(
         tensor([[56, 56],
                 [16, 16]])
     """
-    guess, true = _both(pred, mask, num_classes, ignore_index)
+    guess, true = _both(pred, mask, num_classes)
     dilation = max(1, round(ratio * float(np.hypot(*true.shape))))
     true_rim = np.where(_near_other(true, dilation, border=True), true, VOID)
     guess_rim = np.where(_near_other(guess, dilation, border=True), guess, VOID)
@@ -295,40 +282,37 @@ def boundary_iou(counts: Tensor) -> Tensor:
     return counts[:, 0] / counts[:, 1].double()
 
 
-def boundary_f1(
-    pred: Tensor, mask: Tensor, num_classes: int, *, ratio: float = 0.0075, ignore_index: int = VOID
-) -> Tensor:
+def boundary_f1(pred: Tensor, mask: Tensor, num_classes: int, *, ratio: float = 0.0075) -> Tensor:
     """How well the outlines of one image agree: the F1 score of each class's outline pixels.
 
-    A class's outline is its pixels that touch another class, also at a corner; the image's border is none.
+    A class's outline is its pixels that touch another class, also at a corner, but not the image's border.
     Precision is the share of predicted outline pixels with a true one at most `ratio` x diagonal away, recall
     the share of true ones with a predicted one as near. Void pixels take the class of the nearest pixel that
-    has one, in truth and prediction alike: so the outline runs through the middle of a void seam.
+    has one, in truth and prediction alike, so the outline runs through the middle of a band of void.
 
     Args:
         pred: (H, W) predicted class indices, any integer dtype.
-        mask: (H, W) true class indices; pixels equal to `ignore_index` are void.
+        mask: (H, W) true class indices, 255 for void.
         num_classes: K.
         ratio: the tolerance as a fraction of the image's diagonal.
-        ignore_index: the value in `mask` that means void.
 
     Returns:
         (K,) float64 on the CPU; NaN for a class without an outline in the truth. The score of an image is
         the mean over its classes, that of a data set the mean over its images.
 
     Raises:
-        ValueError: the shapes differ, are not (H, W) or are empty, or a value is no class.
+        ValueError: the shapes differ, are not (H, W) or are empty, or a value is not a class.
 
     Reference:
         Csurka, Larlus, Perronnin, "What is a good evaluation measure for semantic segmentation?", 2013,
-        section 2; tolerance as there. They say nothing about void.
+        section 2, with the paper's tolerance. The paper does not mention void.
 
     Example:
         >>> mask = torch.tensor([[0, 0, 1, 1]]).expand(4, 4)
         >>> boundary_f1(mask, mask, num_classes=3)
         tensor([1., 1., nan], dtype=torch.float64)
     """
-    guess, true = _both(pred, mask, num_classes, ignore_index)
+    guess, true = _both(pred, mask, num_classes)
     tolerance = ratio * float(np.hypot(*true.shape))
     if (true == VOID).any() and (true != VOID).any():
         rows, columns = (places.numpy() for places in nearest_known(torch.from_numpy(true)))
@@ -359,8 +343,8 @@ def _distance_to(where: NDArray[np.bool_]) -> NDArray[np.float32]:
 def _near_other(labels: Labels, distance: int, *, border: bool) -> NDArray[np.bool_]:
     """(H, W) bool: whether two classes meet in the square of `distance` pixels around a pixel.
 
-    They do where the smallest class index in the square is not the largest: one look for all classes, instead
-    of an erosion for each. Void is 255, so the minimum passes over it; the maximum takes it for 0.
+    They do if the smallest class index in the square is not the largest: one pass for all classes, instead of
+    an erosion for each. Void is 255, so the minimum ignores it; for the maximum it is replaced by 0.
     """
     square = np.ones((2 * distance + 1,) * 2, np.uint8)
     smallest = cv2.erode(labels, square)
@@ -371,26 +355,22 @@ def _near_other(labels: Labels, distance: int, *, border: bool) -> NDArray[np.bo
     return near
 
 
-def _both(pred: Tensor, mask: Tensor, num_classes: int, ignore_index: int) -> tuple[Labels, Labels]:
+def _both(pred: Tensor, mask: Tensor, num_classes: int) -> tuple[Labels, Labels]:
     """Prediction and truth as (H, W) uint8 arrays with 255 wherever the truth is void."""
     if pred.shape != mask.shape or mask.ndim != 2 or not mask.numel():
         raise ValueError(
             f"pred {tuple(pred.shape)} and mask {tuple(mask.shape)} must both be (H, W), not empty"
         )
     if not 1 <= num_classes <= VOID:
-        raise ValueError(f"num_classes {num_classes} must be 1..{VOID}")
+        raise ValueError(f"num_classes must be 1 to {VOID}, not {num_classes}")
+    pred, mask = pred.cpu(), mask.cpu()
+    void = mask == VOID
     for name, values in (("pred", pred), ("mask", mask)):
-        if values.is_floating_point():
-            raise ValueError(
-                f"{name} is {values.dtype}; class indices are integers: take logits.argmax(dim=1)"
-            )
-    pred, mask = pred.cpu().long(), mask.cpu().long()  # neither bool nor int8 can hold 255
-    void = mask == ignore_index
-    for name, values in (("pred", pred), ("mask", mask)):
-        wrong = values[~void & ((values < 0) | (values >= num_classes))]
-        if len(wrong):
-            raise ValueError(f"{name} holds the value {wrong[0]}; the classes are 0..{num_classes - 1}")
-    return _array(pred.masked_fill(void, VOID)), _array(mask.masked_fill(void, VOID))
+        known = values[~void].long()
+        if values.is_floating_point() or (len(known) and not 0 <= known.min() <= known.max() < num_classes):
+            _check_classes(values[~void], name, num_classes)
+    # In int64 first: neither bool nor int8 can hold 255.
+    return _array(pred.long().masked_fill(void, VOID)), _array(mask.long().masked_fill(void, VOID))
 
 
 def _array(values: Tensor) -> Labels:

@@ -101,9 +101,9 @@ def test_wrong_images_are_refused(image: Tensor, mask: Tensor, transform):
     wrong = transform(image)
     if wrong.shape == image.shape and wrong.dtype == torch.uint8:
         wrong = wrong[:, 1:]
-    with pytest.raises(ValueError, match=r"they must be \(3, H, W\) uint8 and \(H, W\), of one size"):
+    with pytest.raises(ValueError, match=r"must be .*\(3, H, W\)"):
         overlay(wrong, mask, CLASSES)
-    with pytest.raises(ValueError, match="of one size"):
+    with pytest.raises(ValueError, match="must be"):
         difference(wrong, mask, mask)
     with pytest.raises(ValueError, match="value 3"):
         overlay(image, torch.full(SIZE, 3), CLASSES)

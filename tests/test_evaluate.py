@@ -1,9 +1,11 @@
-"""evaluate: one judge, the same questions to everyone."""
+"""evaluate: the judge, its scores worked by hand, their table, and the segmenters that need no training."""
 
 from __future__ import annotations
 
 import math
-import time
+import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,8 +13,9 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib import metrics
+from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
-from seglib.evaluate import Constant, evaluate
+from seglib.evaluate import Constant, OracleStride, Scores, evaluate
 from seglib.labels import VOID, Classes
 from seglib.metrics import boundary_counts, boundary_f1, boundary_iou
 
@@ -75,7 +78,6 @@ def test_the_scores_are_those_of_all_pixels_together():
     assert scores.mean_accuracy == metrics.mean_accuracy(cm)
     assert scores.mean_iou == metrics.mean_iou(cm)
     assert scores.frequency_weighted_iou == metrics.frequency_weighted_iou(cm)
-    assert scores.dice.nan_to_num(-1).tolist() == metrics.dice(cm).nan_to_num(-1).tolist()
     counts = sum(boundary_counts(*pair, 4) for pair in pairs)
     assert torch.equal(scores.boundary, counts)
     assert scores.mean_boundary_iou == pytest.approx(boundary_iou(counts).nanmean().item())
@@ -83,16 +85,6 @@ def test_the_scores_are_those_of_all_pixels_together():
     assert scores.boundary_f1[:3].tolist() == pytest.approx(outlines.nanmean(0)[:3].tolist())
     assert scores.boundary_f1[3].isnan()
     assert scores.mean_boundary_f1 == pytest.approx(outlines.nanmean(1).mean().item())
-
-
-def test_halves_add_up_to_the_whole():
-    data = Shapes()
-    whole = evaluate(Blurred(), data)
-    halves = evaluate(Blurred(), data.subset([0, 1])) + evaluate(Blurred(), data.subset([2, 3]))
-    for count in ("confusion", "boundary", "outlines"):
-        assert torch.equal(getattr(halves, count), getattr(whole, count)), count
-    assert (halves.images, halves.mean_iou, halves.data) == (4, whole.mean_iou, "shapes val")
-    assert halves.seconds > 0
 
 
 def test_only_an_oracle_sees_the_truth():
@@ -109,25 +101,25 @@ def test_only_an_oracle_sees_the_truth():
     Peeks.sees_truth = True  # type: ignore[attr-defined]
     scores = evaluate(Peeks(), Shapes(1))
     assert given == [1, 2]
-    assert scores.row()["method"] == "peeks (oracle)" and "an oracle: it sees the truth" in str(scores)
+    assert "an oracle: it sees the truth" in str(scores)
     assert "oracle" not in str(evaluate(Constant(), Shapes(1)))
 
 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda image: torch.zeros(50, 40).long(), r"predict gave \(50, 40\), but the mask is \(40, 50\)"),
+        (lambda image: torch.zeros(50, 40).long(), r"\(40, 50\): predict returned \(50, 40\)"),
         (
             lambda image: torch.zeros(1, 40, 50).long(),
-            r"predict gave \(1, 40, 50\), but the mask is \(40, 50\)",
+            r"predict returned \(1, 40, 50\)",
         ),
         (lambda image: torch.zeros(40, 50), r"\(40, 50\): pred is torch.float32"),
         (
             lambda image: torch.full((40, 50), 4),
-            r"\(40, 50\): pred holds the value 4; the classes are 0\.\.3",
+            r"\(40, 50\): pred holds the value 4 .* the classes are 0\.\.3",
         ),
-        (lambda image: torch.full((40, 50), 255), "predict a class everywhere"),
-        (lambda image: None, "predict gave NoneType; it must give a tensor of"),
+        (lambda image: torch.full((40, 50), 255), "pred holds 255, which means void"),
+        (lambda image: None, "predict returned a NoneType"),
     ],
 )
 def test_a_wrong_prediction_names_segmenter_and_image(answer, words: str):
@@ -163,21 +155,174 @@ def test_without_boundary_nothing_is_said_of_it():
     assert scores.mean_iou == evaluate(Blurred(), Shapes()).mean_iou
 
 
-def test_only_predict_is_timed():
+def test_only_predict_is_timed(monkeypatch: pytest.MonkeyPatch):
+    now = [0.0]
+    monkeypatch.setattr("seglib.evaluate.time.perf_counter", lambda: now[0])
+
     def slow(image: Tensor) -> Tensor:
-        time.sleep(0.02)
+        now[0] += 2
         return torch.zeros(image.shape[1:]).long()
 
     class SlowData(Shapes):
         def __getitem__(self, index: int) -> tuple[Image, Mask]:
-            time.sleep(0.2)
+            now[0] += 100
             return super().__getitem__(index)
 
     scores = evaluate(Says(slow), SlowData(2))
-    assert scores.seconds >= 0.04 and scores.seconds_per_image == scores.seconds / 2
-    assert evaluate(Constant(), SlowData(2)).seconds < 0.2  # of at least .4 that the images take
+    assert (scores.seconds, scores.seconds_per_image) == (4, 2)
 
 
-def test_a_net_is_no_segmenter_and_is_told_so():
-    with pytest.raises(ValueError, match=r"a Conv2d has no name and predict\(image\); make a net"):
+def test_a_network_is_not_a_segmenter():
+    with pytest.raises(ValueError, match=r"a Conv2d has no name and predict\(image\); wrap a network"):
         evaluate(torch.nn.Conv2d(3, 2, 1), Shapes())
+
+
+# Scores
+
+# Square: 6 of 10 pixels found, 2 invented. Line: missed. Kelp: not there.
+SCORES = Scores(
+    name="two off",
+    data="shapes val",
+    classes=Classes.of("background", "square", "line", "kelp"),
+    confusion=torch.tensor([[88, 2, 0, 0], [4, 6, 0, 0], [5, 0, 0, 0], [0, 0, 0, 0]]),
+    boundary=torch.tensor([[30, 40], [2, 8], [0, 5], [0, 0]]),
+    outlines=torch.tensor([[1.8, 2], [0.5, 1], [0, 1], [0, 0], [1.2, 2]]).double(),
+    images=2,
+    seconds=0.5,
+)
+IOU = [88 / 99, 6 / 12, 0]
+
+
+def test_scores_worked_by_hand():
+    assert SCORES.pixel_accuracy == pytest.approx(94 / 105)
+    assert SCORES.mean_accuracy == pytest.approx((88 / 90 + 6 / 10 + 0) / 3)
+    assert SCORES.iou.tolist() == pytest.approx([*IOU, math.nan], nan_ok=True)
+    assert SCORES.mean_iou == pytest.approx(sum(IOU) / 3)
+    assert SCORES.frequency_weighted_iou == pytest.approx((90 * IOU[0] + 10 * IOU[1]) / 105)
+    assert SCORES.mean_boundary_iou == pytest.approx((30 / 40 + 2 / 8 + 0) / 3)
+    assert SCORES.boundary_f1.tolist() == pytest.approx([0.9, 0.5, 0, math.nan], nan_ok=True)
+    assert SCORES.mean_boundary_f1 == pytest.approx(0.6)
+    assert SCORES.seconds_per_image == 0.25
+
+
+def test_the_policy_reaches_every_mean():
+    every = replace(SCORES, present="all")
+    assert every.mean_iou == pytest.approx(sum(IOU) / 4)
+    assert every.mean_boundary_iou == pytest.approx((30 / 40 + 2 / 8) / 4)
+    invented = SCORES.confusion.clone()
+    invented[0, 3] = 10
+    union, truth = (replace(SCORES, confusion=invented, present=present) for present in ("union", "truth"))
+    assert union.mean_iou == pytest.approx((88 / 109 + 6 / 12) / 4)
+    assert truth.mean_iou == pytest.approx((88 / 109 + 6 / 12) / 3)
+    assert (union.policy.endswith("absent: none"), truth.policy.endswith("absent: kelp")) == (True, True)
+
+
+def test_the_baseline_is_what_background_everywhere_scores():
+    baseline = SCORES.baseline
+    assert baseline.confusion.tolist() == [[90, 0, 0, 0], [10, 0, 0, 0], [5, 0, 0, 0], [0, 0, 0, 0]]
+    assert (baseline.name, baseline.pixel_accuracy) == ("all background", pytest.approx(90 / 105))
+    assert baseline.mean_iou == pytest.approx(90 / 105 / 3)
+    street = replace(
+        SCORES, classes=Classes.of("road", "car", "pole", "sky"), confusion=SCORES.confusion.flip(0, 1)
+    )
+    assert street.baseline.name == "all sky"  # no background here: the most frequent class
+
+
+def test_the_table_says_what_was_measured_and_what_was_averaged():
+    assert str(SCORES).splitlines() == [
+        "two off on shapes val, 2 images, 250.0 ms each",
+        "%                       score  Boundary IoU  all background",
+        "pixel accuracy           89.5                          85.7",
+        "mean accuracy            52.6                          33.3",
+        "frequency-weighted IoU   81.0                          73.5",
+        "boundary F1              60.0",
+        "mean IoU                 46.3          33.3            28.6",
+        "IoU of background        88.9          75.0            85.7",
+        "IoU of square            50.0          25.0             0.0",
+        "IoU of line               0.0           0.0             0.0",
+        "IoU of kelp",  # absent: no number, not 0
+        "mean over the 3 of 4 classes that occur in truth or prediction; absent: kelp",
+    ]
+    assert repr(SCORES) == str(SCORES)
+
+
+def test_an_oracle_is_marked_wherever_it_is_shown():
+    oracle = replace(SCORES, sees_truth=True)
+    assert str(oracle).splitlines()[0].endswith("; an oracle: it sees the truth")
+    assert "oracle" not in str(SCORES) and not oracle.baseline.sees_truth
+
+
+def test_the_html_table_has_headings_for_rows_and_columns():
+    markup = replace(SCORES, classes=Classes.of("background", "<b>", "line", "kelp"))._repr_html_()
+    assert markup.count('<th scope="col"') == 4 and markup.count('<th scope="row"') == 9
+    assert re.search("<caption[^>]*>two off on shapes val", markup)
+    assert "IoU of &lt;b&gt;" in markup and "<b>" not in markup
+    assert "<p>mean over the 3 of 4 classes" in markup
+
+
+# Segmenters that need no training
+
+IMAGE = torch.zeros(3, 5, 7, dtype=torch.uint8)
+
+
+def noise(size: tuple[int, int]) -> Tensor:
+    """(H, W) uint8 with five classes and a corner of void."""
+    mask = torch.randint(0, 5, size, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    mask[-2:, -3:] = VOID
+    return mask
+
+
+def test_a_constant_is_the_same_everywhere():
+    pred = Constant(3).predict(IMAGE)
+    assert pred.dtype == torch.int64 and pred.tolist() == [[3] * 7] * 5
+    assert Constant().predict(IMAGE).sum() == 0
+
+
+def test_the_oracle_worked_by_hand():
+    mask = torch.tensor([[0, 0, 2, 2, 2], [0, 1, 2, 3, 4], [4, 4, 0, 0, 0]])
+    # Cells of 2 x 2, sampled at (1, 1), (1, 3), then at the last row and column where the image ends.
+    expected = [[1, 1, 3, 3, 4], [1, 1, 3, 3, 4], [4, 4, 0, 0, 0]]
+    assert OracleStride(2).predict(IMAGE, mask).tolist() == expected
+
+
+@pytest.mark.parametrize("stride", [1, 3, 7, 64])
+@pytest.mark.parametrize("size", [(40, 50), (33, 64), (1, 9)])
+def test_the_oracle_is_constant_in_each_cell_and_never_predicts_void(stride: int, size: tuple[int, int]):
+    mask = noise(size)
+    pred = OracleStride(stride).predict(IMAGE, mask)
+    assert pred.shape == mask.shape and pred.dtype == torch.int64 and VOID not in pred
+    for y in range(0, size[0], stride):
+        for x in range(0, size[1], stride):
+            assert len(pred[y : y + stride, x : x + stride].unique()) == 1
+    if stride == 1:
+        assert torch.equal(pred[mask != VOID], mask[mask != VOID].long())
+
+
+def test_the_oracle_knows_no_class_where_all_is_void():
+    assert OracleStride(4).predict(IMAGE, torch.full((5, 7), VOID)).tolist() == [[0] * 7] * 5
+
+
+@pytest.mark.parametrize("stride", [2.5, 2.0, 0])
+def test_a_stride_that_is_not_a_positive_whole_number_is_refused(stride: float):
+    with pytest.raises(ValueError, match="stride must be a whole number"):
+        OracleStride(stride)
+
+
+def test_the_ceiling_falls_with_the_stride_and_faster_at_the_boundary():
+    scenes = load("scenes", split="val").subset(range(12))
+    scores = [evaluate(OracleStride(stride), scenes) for stride in (1, 4, 8, 16, 32)]
+    ceiling, rim = [s.mean_iou for s in scores], [s.mean_boundary_iou for s in scores]
+    assert ceiling[0] == rim[0] == scores[0].mean_boundary_f1 == scores[0].pixel_accuracy == 1
+    assert ceiling == sorted(ceiling, reverse=True) and rim == sorted(rim, reverse=True)
+    assert all(outline < area for outline, area in zip(rim[1:], ceiling[1:]))
+
+
+@pytest.mark.photographs
+@pytest.mark.parametrize(("name", "split"), [("pets", "test"), ("camvid", "val")])
+def test_the_same_on_photographs(name: str, split: str, photographs: Path):
+    data = load(name, split=split, root=photographs).subset(range(12))
+    scores = [evaluate(OracleStride(stride), data) for stride in (1, 8, 32)]
+    assert scores[0].mean_iou == scores[0].mean_boundary_iou == scores[0].mean_boundary_f1 == 1
+    for measure in ("mean_iou", "mean_boundary_iou", "mean_boundary_f1"):
+        assert 1 > getattr(scores[1], measure) > getattr(scores[2], measure), measure
+    assert scores[2].mean_iou > scores[2].baseline.mean_iou

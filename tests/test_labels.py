@@ -7,7 +7,17 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seglib.labels import VOID, Classes, describe, from_color, percent, shares, to_color
+from seglib.labels import (
+    VOID,
+    Classes,
+    describe,
+    from_color,
+    nearest_known,
+    percent,
+    position,
+    shares,
+    to_color,
+)
 
 PETS = Classes.of("background", "cat", "dog")
 #                        3 x 4 pixels: two of cat in the lower left, one of dog, one void
@@ -93,7 +103,7 @@ def test_a_colour_above_all_known_ones_is_unknown():
 
 @pytest.mark.parametrize("image", [torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(3, 2, 2)])
 def test_only_a_colour_image_can_be_read(image: torch.Tensor):
-    with pytest.raises(ValueError, match=r"a colour mask is \(3, H, W\) uint8, not"):
+    with pytest.raises(ValueError, match=r"a colour mask must be a tensor \(3, H, W\) uint8"):
         from_color(image, PETS)
 
 
@@ -114,7 +124,7 @@ def test_a_value_that_is_no_class_is_named(value: int, words: str):
 
 @pytest.mark.parametrize("mask", [torch.zeros(0, 4).long(), torch.zeros(2, 2)])
 def test_what_is_no_mask_has_no_shares(mask: torch.Tensor):
-    with pytest.raises(ValueError, match="a mask holds class indices"):
+    with pytest.raises(ValueError, match="the mask is"):
         shares(mask, PETS)
 
 
@@ -135,3 +145,43 @@ def test_words_neither_lose_a_little_nor_round_up_to_all():
     assert [percent(share) for share in (0, 0.0001, 0.01, 0.5, 0.99, 0.9999, 1)] == [
         "0 %", "under 1 %", "1 %", "50 %", "99 %", "over 99 %", "100 %"
     ]  # fmt: skip
+
+
+# Positions, and the nearest class for void
+
+
+@pytest.mark.parametrize(
+    ("y", "x", "words"),
+    [
+        (1, 1, "upper left"),
+        (1, 4, "upper centre"),
+        (4, 4, "centre"),
+        (4, 7, "centre right"),
+        (7, 1, "lower left"),
+    ],
+)
+def test_the_nine_places(y: int, x: int, words: str):
+    where = torch.zeros(9, 9, dtype=torch.bool)
+    where[y, x] = True
+    assert position(where) == words
+
+
+def test_the_edges_it_touches():
+    where = torch.zeros(9, 9, dtype=torch.bool)
+    where[0, 2:7] = True
+    assert position(where) == "upper centre, touches the upper edge"
+    where[:, 0] = True
+    assert position(where).endswith("touches the upper, lower and left edges")
+
+
+def test_void_takes_the_nearest_class():
+    rng = torch.Generator().manual_seed(0)
+    mask = torch.randint(0, 3, (12, 15), generator=rng)
+    mask[torch.rand(12, 15, generator=rng) < 0.8] = 255
+    filled = mask[nearest_known(mask)]
+    known = (mask != 255).nonzero()
+    assert torch.equal(filled[mask != 255], mask[mask != 255])
+    for y, x in (mask == 255).nonzero().tolist():
+        distance = ((known - torch.tensor([y, x])) ** 2).sum(dim=1)
+        nearest = known[distance == distance.min()]
+        assert filled[y, x] in mask[nearest[:, 0], nearest[:, 1]]
