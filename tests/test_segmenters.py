@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor, nn
 
-from seglib.data.catalog import load
-from seglib.evaluate import Constant, OracleStride, evaluate
-from seglib.labels import VOID, Classes
+from seglib.labels import Classes
 from seglib.segmenters import NetSegmenter
 from tests.weak.tiny import Blobs
 
