@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import errno
 import json
-import math
 import os
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import get_ident
 from typing import Any, BinaryIO
 
@@ -189,45 +188,9 @@ def first_line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def files_in(path: Path, suffix: str) -> dict[Path, PurePosixPath]:
-    """The file itself, or the files in a folder that have this suffix, each with its path inside that folder.
-
-    Raises:
-        FileNotFoundError: there is no such file or folder.
-        ValueError: the folder has no such file.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: no such file or folder")
-    files = [path] if path.is_file() else sorted(path.rglob(f"*{suffix}"))
-    if not files:
-        raise ValueError(f"{path}: there is no {suffix} file in this folder")
-    folder = path.parent if path.is_file() else path
-    return {file: PurePosixPath(file.parent.relative_to(folder).as_posix()) for file in files}
-
-
 def read_json(path: Path) -> Any:
     """The content of a JSON file; ValueError if it is not JSON."""
     try:
         return json.loads(path.read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON, or incomplete ({error}); export or copy it again") from None
-
-
-def number(value: Any, place: str) -> float:
-    """A finite number, also if it is given as text; a whole number as int.
-
-    Args:
-        value: the value in the file.
-        place: its position in the file, for the message.
-
-    Example:
-        >>> number("45.5", "xmin"), number(3.0, "xmin")
-        (45.5, 3)
-    """
-    try:
-        result = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
-        result = math.nan
-    if not math.isfinite(result):
-        raise ValueError(f"{place} must be a number, it is {value!r}")
-    return int(result) if result.is_integer() else result

@@ -7,16 +7,20 @@ is (0, 0, width, height), and the corner x2, y2 of any box is exclusive when it 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from seglib import boxes
-from seglib.data.coco import draw
+from seglib.data import coco
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 
@@ -121,7 +125,7 @@ class AnnotatedImage:
         for mask, annotation, (x1, y1, x2, y2) in zip(masks, self.annotations, boxes):
             if annotation.polygons:
                 flat = [[*chain(*polygon)] for polygon in annotation.polygons]
-                mask |= torch.from_numpy(draw(flat, self.height, self.width))
+                mask |= torch.from_numpy(coco.segmentation_mask(flat, self.height, self.width))
             else:
                 mask[y1:y2, x1:x2] = True
         return masks
@@ -187,6 +191,80 @@ class AnnotationSet:
     def __getitem__(self, index: int) -> AnnotatedImage:
         """Image number `index`."""
         return self.images[index]
+
+
+# Annotations in a COCO file (Lin et al. 2014). "seconds", of an annotation or an image, is this course's own
+# field, which other readers ignore. `export.write_coco` writes them.
+
+
+def read_coco(path: Path) -> AnnotationSet:
+    """The boxes and outlines in a COCO file; classes in the order of their ids.
+
+    Regions stored as run lengths (crowds, brush strokes) have no outline: they are left out with a warning.
+    `seglib.data.catalog.load` reads them, as masks.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is not COCO JSON, or an entry is broken; the message names the entry and the field.
+    """
+    content = coco.read(path)
+    names = {entry["id"]: entry["name"] for entry in sorted(content.categories, key=coco.id_order)}
+    objects: dict[Any, list[Annotation]] = {entry["id"]: [] for entry in content.images}
+    runs = 0
+    for number, entry in enumerate(content.annotations):
+        if isinstance(entry.get("segmentation"), dict):
+            runs += 1
+            continue
+        with _place(f"{path}: annotations[{number}]"):
+            objects[entry["image_id"]].append(_annotation(entry, names[entry["category_id"]]))
+    if runs:
+        warnings.warn(
+            f"{path}: left out {runs} objects stored as run lengths, which have no outline; `load` reads them"
+            " as masks",
+            stacklevel=2,
+        )
+    images = []
+    for number, entry in enumerate(content.images):
+        with _place(f"{path}: images[{number}]"):
+            size, drawn = (entry["width"], entry["height"]), tuple(objects[entry["id"]])
+            images.append(AnnotatedImage(entry["file_name"], *size, drawn, _seconds(entry)))
+    with _place(f"{path}"):
+        return AnnotationSet(tuple(names.values()), tuple(images))
+
+
+def _annotation(entry: dict[str, Any], name: str) -> Annotation:
+    parts = entry.get("segmentation") or []
+    if not isinstance(parts, list):
+        raise ValueError(f'"segmentation" must be a list of polygons, got {parts!r:.60}')
+    flat = [_numbers(part, "segmentation", range(6, 10**6, 2), "6, 8, 10, ...") for part in parts]
+    polygons = tuple(tuple(zip(values[0::2], values[1::2])) for values in flat)
+    if polygons and entry.get("bbox") is None:
+        return Annotation.outline(name, *polygons, seconds=_seconds(entry))
+    x, y, width, height = _numbers(entry.get("bbox"), "bbox", (4,), "4")
+    return Annotation(name, (x, y, x + width, y + height), polygons, _seconds(entry))
+
+
+def _numbers(values: Any, field: str, lengths: Container[int], expected: str) -> list[float]:
+    """A list of finite numbers, as many as one of `lengths`."""
+    if not isinstance(values, list) or len(values) not in lengths or not all(map(coco.is_finite, values)):
+        raise ValueError(f'"{field}" must be a list of {expected} finite numbers, got {values!r:.60}')
+    return values
+
+
+def _seconds(entry: dict[str, Any]) -> float | None:
+    seconds = entry.get("seconds")
+    if seconds is not None and not coco.is_finite(seconds):
+        raise ValueError(f'"seconds" must be a finite number, got {seconds!r:.60}')
+    return seconds
+
+
+@contextmanager
+def _place(place: str) -> Iterator[None]:
+    """Put the file and the place in it before the message of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
 
 
 # How well drawn objects agree with the true ones: each drawn object is judged against the one it means.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import singledispatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +14,6 @@ from torch import Tensor
 
 from seglib import boxes
 from seglib.data import duplicates
-from seglib.data.coco import Coco, draw
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.images import LabelError, SizeError
 from seglib.draw import overlay, show_images
@@ -275,45 +273,22 @@ def _object_faults(instances: Instances, mask: Tensor, dataset: SegmentationData
 
 
 def _box_faults(dataset: SegmentationDataset, index: int) -> list[Fault]:
-    """Boxes with a side that lies elsewhere than the mask's."""
+    """Boxes with a side that is not where the mask's is."""
+    try:
+        stated = dataset.stated_boxes(index)
+    except ValueError as error:
+        return [Fault("boxes", str(error))]
     faults = []
-    for name, given, tight in _boxes(dataset, index):
+    for name, box, mask in stated:
+        if not mask.any():
+            continue
+        tight = boxes.from_mask(mask).double()
         sides = torch.stack([tight[2:] - tight[:2]] * 2).flatten()  # width, height, width, height
-        allowed = (OFF[1] * sides).clamp(min=OFF[0])
-        off = (given - tight).abs()
-        if (off > allowed).any():
-            numbers = (" ".join(f"{side:g}" for side in box.tolist()) for box in (given, tight))
+        if ((box - tight).abs() > (OFF[1] * sides).clamp(min=OFF[0])).any():
+            numbers = (" ".join(f"{side:g}" for side in one.tolist()) for one in (box, tight))
             says = "the box of {} is {}, its mask reaches {} (x1 y1 x2 y2)".format(name, *numbers)
             faults.append(Fault("boxes", says))
     return faults
-
-
-@singledispatch
-def _boxes(dataset: SegmentationDataset, index: int) -> list[tuple[str, Tensor, Tensor]]:
-    """(class, the box that is given, the box of the mask) of each object, x1 y1 x2 y2 in float64."""
-    instances = dataset.instances(index)
-    if instances is None:
-        return []
-    some = instances.masks.flatten(1).any(dim=1)
-    names = [dataset.classes.names[label] for label in instances.classes[some].tolist()]
-    tight = boxes.from_masks(instances.masks[some]).double() if names else torch.zeros(0, 4)
-    return list(zip(names, instances.boxes[some].double(), tight))
-
-
-@_boxes.register
-def _(dataset: Coco, index: int) -> list[tuple[str, Tensor, Tensor]]:
-    """The file's own boxes, which the data set itself does not use, and the shapes beside them."""
-    entry, found = dataset.images[index], []
-    for one in dataset.objects.get(entry["id"], []):
-        if one.get("iscrowd") or len(one.get("bbox") or []) != 4:
-            continue
-        shape = torch.from_numpy(draw(one.get("segmentation"), entry["height"], entry["width"]))
-        if shape.any():
-            x, y, width, height = map(float, one["bbox"])
-            given = torch.tensor([x, y, x + width, y + height], dtype=torch.float64)
-            name = dataset.classes.names[dataset.class_of[one["category_id"]]]
-            found.append((f"{name} (annotation {one.get('id')})", given, boxes.from_mask(shape).double()))
-    return found
 
 
 # Everything that is usually wrong with a data set, looked for in one go.

@@ -69,6 +69,17 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         """The single objects of sample `index`, or None where the data set does not know them."""
         return None
 
+    def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:
+        """Each object of sample `index`: its name, its box as the data set states it, and its mask.
+
+        The boxes are float64 `x1 y1 x2 y2`, the masks (H, W) bool. The audit compares the two.
+        """
+        instances = self.instances(index)
+        if instances is None:
+            return []
+        names = [self.classes.names[label] for label in instances.classes.tolist()]
+        return list(zip(names, instances.boxes.double(), instances.masks))
+
     def origin(self, index: int) -> tuple[SegmentationDataset, int]:
         """The data set that sample `index` was taken from, and its number there; for a subset, its parent."""
         return self, self.position(index)
@@ -180,12 +191,18 @@ FOLDERS = {
     "train": ("train",),
     "val": ("val", "valid", "validation"),
     "test": ("test",),
-}  # what they are called
+}  # split -> what its folder may be called
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
 class SplitError(ValueError):
     """A data set has no such split."""
+
+
+def check_split(split: str) -> None:
+    """Raise a ValueError unless `split` is "train", "val" or "test"."""
+    if split not in FOLDERS:
+        raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
 
 
 def by_name(names: Iterable[str], shares: Mapping[str, float] = SHARES) -> dict[str, list[str]]:

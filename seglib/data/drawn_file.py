@@ -7,8 +7,8 @@ from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from seglib.data.annotations import AnnotatedImage, AnnotationSet
-from seglib.data.formats import coco_json
+from seglib.data.annotations import AnnotatedImage, AnnotationSet, read_coco
+from seglib.data.export import write_coco
 
 KINDS = ("boxes", "polygons")
 
@@ -48,10 +48,10 @@ class DrawnFile:
         self.images |= {image.file_name: image for image in images}
         drawn = AnnotationSet(self.names, tuple(self.images.values()))
         if _bytes(self.path) == self.content:
-            coco_json.write(self.path, drawn)
+            write_coco(self.path, drawn)
             self.content = _bytes(self.path)
             return
-        coco_json.write(self.beside, drawn)
+        write_coco(self.beside, drawn)
         raise ValueError(
             f"{self.path} was changed by another annotator or program after it was opened here. What is "
             f"drawn here is kept in {self.beside}; to go on with the file as it is now, run this cell again"
@@ -64,7 +64,7 @@ class DrawnFile:
         return next(name for name in names if not name.exists())
 
     def _read(self) -> AnnotationSet:
-        found = coco_json.read(self.path)
+        found = read_coco(self.path)
         if foreign := [name for name in found.names if name not in self.names]:
             raise ValueError(
                 f"{self.path}: the file has the class '{foreign[0]}', and here can be drawn "

@@ -15,12 +15,12 @@ from torchvision.tv_tensors import Image, Mask
 
 from seglib import boxes
 from seglib.data.dataset import Instances, SegmentationDataset, SplitError
-from seglib.data.images import SUFFIXES, LabelError, fit, read_image, read_labels
+from seglib.data.images import SUFFIXES, LabelError, match_size, read_image, read_labels
 from seglib.labels import VOID, Classes, from_color
 
 PAINTED = (
     "the mask is painted in colours, and which colour is which class is not known; save class indices (an"
-    " 8-bit or palette PNG), or list names and colours in a classes.json beside the folders"
+    " 8-bit or palette PNG), or list names and colours in a classes.json next to the folders"
 )
 
 
@@ -73,7 +73,7 @@ class FileDataset(SegmentationDataset):
         sample = self.samples[index]
         image = read_image(Path(sample.image))
         mask = torch.from_numpy(self.decode(index, read_labels(Path(sample.mask))))
-        return image, Mask(fit(mask, image, Path(sample.image), sample.mask))
+        return image, Mask(match_size(mask, image, Path(sample.image), sample.mask))
 
     def sample_id(self, index: int) -> str:
         """The stem of the image's file."""
@@ -160,13 +160,17 @@ def match(
     problems = []
     for folder, found, what in ((images, photos, "an image"), (masks, labels, "a mask")):
         if absent := [stem for stem in stems if stem not in found]:
-            shown = ", ".join(absent[:5]) + (" ..." if len(absent) > 5 else "")
-            problems.append(f"{len(absent)} without {what} in {folder} ({shown})")
+            problems.append(f"{len(absent)} without {what} in {folder} ({listed(absent)})")
     if problems:
         raise ValueError(
             f"images and masks do not match: {'; '.join(problems)}; each needs a partner of its stem"
         )
     return [Sample(stem, photos[stem], labels[stem]) for stem in stems]
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and " ..." if there are more."""
+    return ", ".join(names[:most]) + " ..." * (len(names) > most)
 
 
 def instances_of(masks: Tensor, classes: Tensor) -> Instances:

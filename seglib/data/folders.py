@@ -1,4 +1,4 @@
-"""The names, colours and values of a folder's classes, from its `classes.txt` or `classes.json`."""
+"""A folder of one's own as a data set: which layout it has, its classes and its images."""
 
 from __future__ import annotations
 
@@ -13,118 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seglib.data import coco as coco_file
-from seglib.data import dataset as splits
-from seglib.data.coco import Coco
-from seglib.data.dataset import SegmentationDataset
-from seglib.data.files import PAINTED, FileDataset, Sample, images_in, pair
+from seglib.data import coco, layouts
+from seglib.data.dataset import FOLDERS, SegmentationDataset, SplitError, by_name, check_split
+from seglib.data.files import PAINTED, FileDataset, Sample, images_in, listed, pair
 from seglib.data.images import read_labels
 from seglib.data.photographs import Pets, Voc, camvid
 from seglib.labels import VOID, Classes
 from seglib.palettes import Color
 from seglib.progress import tracked
-
-FILES = ("classes.json", "classes.txt")
-_LINE = re.compile(r"(?P<name>.*?)(?:[\s,]+(?P<color>\d+[\s,]+\d+[\s,]+\d+))?")
-
-
-class ClassList(NamedTuple):
-    """What a class list says.
-
-    Attributes:
-        classes: the names, with the colours of the list or, where it has none, colours of our own.
-        painted: the same classes where the list has colours, so that painted masks can be read; else None.
-        values: the value in a mask file -> the class, or 255.
-    """
-
-    classes: Classes
-    painted: Classes | None
-    values: dict[int, int]
-
-
-def read_class_list(folder: Path) -> ClassList | None:
-    """The class list of a folder, or None where there is none.
-
-    `classes.txt` has one name a line, in index order, and after it red green blue if masks are painted; a
-    line `void 224 224 192` gives the colour of void and is no class. `classes.json` is a list of names, or
-    `{"names": [...], "colors": [[r, g, b], ...], "void_color": [r, g, b], "values": [...]}` where `values`,
-    one for each name, are the numbers in the mask files (by default 0, 1, 2, ...).
-
-    Raises:
-        ValueError: the list cannot be understood; the sentence names the file and what is wrong.
-    """
-    for path in (folder / name for name in FILES):
-        if path.is_file():
-            try:
-                return _class_list(**_read(path))
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}: not JSON ({error})") from None
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{path}: {error}") from None
-    return None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """The fields of either file."""
-    text = path.read_text(encoding="utf-8-sig")
-    if path.suffix == ".txt":
-        return _read_lines(text)
-    fields = json.loads(text)
-    if isinstance(fields, list):
-        return {"names": fields}
-    if not isinstance(fields, dict) or "names" not in fields:
-        raise ValueError('expected a list of names, or an object with "names"')
-    if unknown := set(fields) - {"names", "colors", "void_color", "values"}:
-        raise ValueError(f"unknown fields {sorted(unknown)}; known: names, colors, void_color, values")
-    return fields
-
-
-def _read_lines(text: str) -> dict[str, Any]:
-    """The names and, where there are any, the colours of a text file."""
-    colors = {}
-    names = []
-    for line in filter(str.strip, text.splitlines()):
-        found = _LINE.fullmatch(line.strip())
-        names.append(found["name"] if found else line)
-        if found and found["color"]:
-            colors[found["name"]] = [int(number) for number in re.findall(r"\d+", found["color"])]
-    classes = [name for name in names if name != "void"]
-    if colors and (without := [name for name in classes if name not in colors]):
-        raise ValueError(f"these classes have no colour, but others have: {', '.join(without)}")
-    painted = (
-        {"colors": [colors[name] for name in classes], "void_color": colors.get("void")} if colors else {}
-    )
-    return {"names": classes, **painted}
-
-
-def _class_list(
-    names: list[str],
-    colors: list[list[int]] | None = None,
-    void_color: list[int] | None = None,
-    values: list[int] | None = None,
-) -> ClassList:
-    """The fields, checked."""
-    if not all(isinstance(name, str) and name for name in names):
-        raise ValueError("every class needs a name")
-    classes = Classes.of(*names)
-    if colors is not None:
-        void = _color(void_color) if void_color else classes.void_color
-        classes = Classes(tuple(names), tuple(_color(color) for color in colors), void)
-    known = {value: k for k, value in enumerate(values if values is not None else range(len(names)))}
-    if len(known) != len(names) or not all(isinstance(value, int) and 0 <= value <= VOID for value in known):
-        raise ValueError(
-            f"values must be {len(names)} different numbers from 0 to 255, one a class, not {values}"
-        )
-    return ClassList(classes, classes if colors is not None else None, known)
-
-
-def _color(color: Any) -> Color:
-    if not isinstance(color, list) or len(color) != 3 or not all(isinstance(value, int) for value in color):
-        raise ValueError(f"a colour is [red, green, blue], not {color!r}")
-    return color[0], color[1], color[2]
-
-
-# A folder of one's own as a data set: which layout it has, and its images.
 
 LAYOUTS = """
   images/ and masks/ with the same stems, whole or each with train/, val/, test/
@@ -132,6 +28,8 @@ LAYOUTS = """
   JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/, as PASCAL VOC
   train/, trainannot/, val/, valannot/, ..., as CamVid in the SegNet tutorial
   images/ and annotations/trimaps/, as Oxford-IIIT Pet
+  images/ and labels/ with .txt files and a .yaml file with the names, as YOLO-seg
+  images and labelme's .json files, whole or in train/, val/, test/
   annotations/instances_train*.json and train*/, or one .json file and images/, as COCO"""
 
 
@@ -140,41 +38,85 @@ def open_folder(path: Path, split: str = "train") -> SegmentationDataset:
 
     A folder without splits is divided by the hash of the images' names, 70 : 15 : 15. Classes come from
     `classes.txt` or `classes.json` in the folder (see `read_class_list`); without one they are numbered.
-    No image is opened.
+    No image is opened; of YOLO's images the sizes are read.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: none of the known layouts; an image or mask lacks its partner; there is no such split.
+        ValueError: it has none of the known layouts, an image or mask lacks its partner, a file is broken, or
+            there is no such split.
     """
-    if split not in splits.FOLDERS:
-        raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
+    check_split(split)
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder")
     classes = read_class_list(path)
+    names = classes.classes.names if classes else None
     if (path / "annotations" / "trimaps").is_dir():
         return Pets(path, split)
     if (path / "SegmentationClass").is_dir():
         return Voc(path, split, classes=classes.classes if classes else None)
     if (path / "trainannot").is_dir() and classes is None:
         return camvid(path, split)
-    if folders := _pair_folders(path):
+    if folders := _pair_folders(path, "masks"):
         return _pairs(path, split, folders, classes)
-    if files := coco_file.find(path):
-        chosen = _chosen(path, split, files)
-        return Coco(files[chosen], split, divide=not chosen)
-    raise ValueError(f"{path}: {_seen(path)}. A data set is laid out in one of these ways:{LAYOUTS}")
+    if (folders := _pair_folders(path, "labels")) and (yolo_names := layouts.yolo_names(path) or names):
+        _chosen(path, split, folders)
+        return layouts.yolo(path, split, folders, yolo_names)
+    if labelme := layouts.find_labelme(path):
+        _chosen(path, split, labelme)
+        return layouts.labelme(path, split, labelme, names)
+    if files := coco.find(path):
+        found = files[chosen := _chosen(path, split, files)]
+        return coco.Coco(
+            found.annotations, split, coco.read(found.annotations), found.images, divide=not chosen
+        )
+    raise ValueError(f"{path}: {_content(path)}. A data set is laid out in one of these ways:{LAYOUTS}")
+
+
+def _pair_folders(path: Path, masks: str) -> dict[str, tuple[Path, Path]]:
+    """Split -> folders of its images and masks; the split is "" where the folder is not divided."""
+    folders = {}
+    for split, names in FOLDERS.items():
+        for name in names:
+            for pair_ in (
+                (path / "images" / name, path / masks / name),
+                (path / name / "images", path / name / masks),
+                (path / name, path / f"{name}annot"),
+            ):
+                if all(folder.is_dir() for folder in pair_):
+                    folders[split] = pair_
+    if not folders and (path / "images").is_dir() and (path / masks).is_dir():
+        folders[""] = (path / "images", path / masks)
+    return folders
+
+
+def _chosen(path: Path, split: str, there: Mapping[str, object]) -> str:
+    """The split where the folder is divided into splits, "" where it is not."""
+    if split not in there and "" not in there:
+        raise SplitError(f"{path}: there is no split '{split}'; there is {', '.join(map(repr, there))}")
+    return "" if "" in there else split
+
+
+def _content(path: Path) -> str:
+    """What a folder holds, in a few words."""
+    if not path.is_dir():
+        return "this is neither a folder nor a .json file"
+    names = sorted(entry.name + "/" * entry.is_dir() for entry in path.iterdir())
+    return f"found {listed(names, 8)}" if names else "the folder is empty"
+
+
+# Images and masks in folders of one's own.
 
 
 class PairFolder(FileDataset):
-    """Images and masks in folders of one's own, with the class list beside them or with numbered classes.
+    """Images and masks in folders of one's own, with a class list or with numbered classes.
 
     Args:
         name: the folder's name.
         split: "train", "val" or "test".
         samples: the files of this split.
-        listed: the class list; without one, classes are "class 0", "class 1", ... up to the largest value in
-            any mask. To find it, all masks are read, once, when `classes` is first asked for.
-        mask_folders: where the masks of all splits lie.
+        class_list: without one, classes are "class 0", "class 1", ... up to the largest value in any mask. To
+            find it, all masks are read, once, when `classes` is first asked for.
+        mask_folders: the folders of the masks of all splits.
     """
 
     def __init__(
@@ -182,15 +124,14 @@ class PairFolder(FileDataset):
         name: str,
         split: str,
         samples: Sequence[Sample],
-        listed: ClassList | None,
+        class_list: ClassList | None,
         mask_folders: Sequence[Path],
     ) -> None:
-        values = listed.values if listed else {k: k for k in range(VOID)}
-        super().__init__(
-            name, split, listed and listed.classes, samples, values=values, painted=listed and listed.painted
-        )
+        values = class_list.values if class_list else {k: k for k in range(VOID)}
+        classes, painted = (class_list.classes, class_list.painted) if class_list else (None, None)
+        super().__init__(name, split, classes, samples, values=values, painted=painted)
         self.mask_folders = mask_folders
-        self.watch = listed is None or (len(listed.classes) == 2 and VOID not in listed.values)
+        self.watch = classes is None or (len(classes) == 2 and VOID not in values)
 
     @cached_property
     def classes(self) -> Classes:  # type: ignore[override]
@@ -215,7 +156,7 @@ class PairFolder(FileDataset):
 
 _BLACK_AND_WHITE = (
     "the mask holds only 0 and 255, and 255 is void, not an object; if 255 is your object, write a"
-    ' classes.json beside the folders: {"names": ["background", "object"], "values": [0, 255]}'
+    ' classes.json next to the folders: {"names": ["background", "object"], "values": [0, 255]}'
 )
 
 
@@ -225,29 +166,12 @@ def _numbered(values: set[int], folder: Path) -> Classes:
     if values == {0, VOID}:
         raise ValueError(f"{folder}: in every mask, {_BLACK_AND_WHITE}")
     if 2 * len(values - {VOID}) < count or not 0 < count <= VOID:
-        shown = ", ".join(map(str, sorted(values)[:20]))
         raise ValueError(
-            f"{folder}: the masks hold the values {shown}, which are no class indices 0, 1, 2, ...; write a"
-            ' classes.json beside the folders: {"names": [...], "values": [...]} with one value for each name'
+            f"{folder}: the masks hold the values {listed([*map(str, sorted(values))], 20)}, which are not"
+            " class indices 0, 1, 2, ...; write a classes.json next to the folders:"
+            ' {"names": [...], "values": [...]} with one value for each name'
         )
     return Classes.of(*(f"class {k}" for k in range(count)))
-
-
-def _pair_folders(path: Path) -> dict[str, tuple[Path, Path]]:
-    """Split -> folders of its images and masks; the split is "" where the folder is not divided."""
-    folders = {}
-    for split, names in splits.FOLDERS.items():
-        for name in names:
-            for images, masks in (
-                (path / "images" / name, path / "masks" / name),
-                (path / name / "images", path / name / "masks"),
-                (path / name, path / f"{name}annot"),
-            ):
-                if images.is_dir() and masks.is_dir():
-                    folders[split] = (images, masks)
-    if not folders and (path / "images").is_dir() and (path / "masks").is_dir():
-        folders[""] = (path / "images", path / "masks")
-    return folders
 
 
 def _pairs(
@@ -258,22 +182,101 @@ def _pairs(
     samples = pair(*folders[chosen])
     if not chosen:
         named = {sample.id: sample for sample in samples}
-        samples = [named[stem] for stem in splits.by_name(named)[split]]
+        samples = [named[stem] for stem in by_name(named)[split]]
     return PairFolder(path.name, split, samples, classes, [masks for _, masks in folders.values()])
 
 
-def _chosen(path: Path, split: str, there: Mapping[str, object]) -> str:
-    """The split where the folder is divided into splits, "" where it is not."""
-    if split not in there and "" not in there:
-        raise splits.SplitError(
-            f"{path}: there is no split '{split}'; there is {', '.join(map(repr, there))}"
+# The names, colours and values of a folder's classes, from its classes.txt or classes.json.
+
+_LINE = re.compile(r"(?P<name>.*?)(?:[\s,]+(?P<color>\d+[\s,]+\d+[\s,]+\d+))?")
+
+
+class ClassList(NamedTuple):
+    """A list of classes.
+
+    Attributes:
+        classes: the names, with the colours of the list or, where it has none, colours of our own.
+        painted: the same classes if the list has colours, so that painted masks can be read; else None.
+        values: the value in a mask file -> the class, or 255.
+    """
+
+    classes: Classes
+    painted: Classes | None
+    values: dict[int, int]
+
+
+def read_class_list(folder: Path) -> ClassList | None:
+    """The class list of a folder, or None if it has none.
+
+    `classes.txt` has one name a line, in index order, and after it red green blue if masks are painted; a
+    line `void 224 224 192` gives the colour of void and is not a class. `classes.json` is a list of names, or
+    `{"names": [...], "colors": [[r, g, b], ...], "void_color": [r, g, b], "values": [...]}` where `values`,
+    one for each name, are the numbers in the mask files (by default 0, 1, 2, ...).
+
+    Raises:
+        ValueError: the list cannot be understood; the message names the file and what is wrong.
+    """
+    for path, read in ((folder / "classes.json", _read_json), (folder / "classes.txt", _read_lines)):
+        if path.is_file():
+            try:
+                return _class_list(**read(path.read_text(encoding="utf-8-sig")))
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}: not JSON ({error})") from None
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"{path}: {error}") from None
+    return None
+
+
+def _read_json(text: str) -> dict[str, Any]:
+    fields = json.loads(text)
+    if isinstance(fields, list):
+        return {"names": fields}
+    if not isinstance(fields, dict) or "names" not in fields:
+        raise ValueError('expected a list of names, or an object with "names"')
+    if unknown := set(fields) - {"names", "colors", "void_color", "values"}:
+        raise ValueError(f"unknown fields {sorted(unknown)}; known: names, colors, void_color, values")
+    return fields
+
+
+def _read_lines(text: str) -> dict[str, Any]:
+    """The names and, if there are any, the colours of a text file."""
+    colors = {}
+    names = []
+    for line in filter(str.strip, text.splitlines()):
+        found = _LINE.fullmatch(line.strip())
+        names.append(found["name"] if found else line)
+        if found and found["color"]:
+            colors[found["name"]] = [int(number) for number in re.findall(r"\d+", found["color"])]
+    names = [name for name in names if name != "void"]
+    if not colors:
+        return {"names": names}
+    if without := [name for name in names if name not in colors]:
+        raise ValueError(f"these classes have no colour, but others have: {', '.join(without)}")
+    return {"names": names, "colors": [colors[name] for name in names], "void_color": colors.get("void")}
+
+
+def _class_list(
+    names: list[str],
+    colors: list[list[int]] | None = None,
+    void_color: list[int] | None = None,
+    values: list[int] | None = None,
+) -> ClassList:
+    """The fields, checked."""
+    if not all(isinstance(name, str) and name for name in names):
+        raise ValueError("every class needs a name")
+    classes = Classes.of(*names)
+    if colors is not None:
+        void = _color(void_color) if void_color else classes.void_color
+        classes = Classes(tuple(names), tuple(_color(color) for color in colors), void)
+    known = {value: k for k, value in enumerate(values if values is not None else range(len(names)))}
+    if len(known) != len(names) or not all(isinstance(value, int) and 0 <= value <= VOID for value in known):
+        raise ValueError(
+            f"values must be {len(names)} different numbers from 0 to 255, one per class, got {values}"
         )
-    return "" if "" in there else split
+    return ClassList(classes, classes if colors is not None else None, known)
 
 
-def _seen(path: Path) -> str:
-    """What lies in a folder, in a few words."""
-    if not path.is_dir():
-        return "this is neither a folder nor a .json file"
-    names = sorted(entry.name + "/" * entry.is_dir() for entry in path.iterdir())
-    return f"found {', '.join(names[:8])}{' ...' * (len(names) > 8)}" if names else "the folder is empty"
+def _color(color: Any) -> Color:
+    if not isinstance(color, list) or len(color) != 3 or not all(isinstance(value, int) for value in color):
+        raise ValueError(f"a colour is [red, green, blue], got {color!r}")
+    return color[0], color[1], color[2]

@@ -108,7 +108,7 @@ def count_labels(path: Path) -> dict[int, int] | None:
     return {value: count for value, count in enumerate(image.histogram()) if count}
 
 
-def fit(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
+def match_size(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
     """The labels (..., H, W) of an image, checked against the image's size.
 
     Some labelling tools ignore the EXIF rotation of a photograph. Labels that fit only its unturned pixels

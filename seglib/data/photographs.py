@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data import dataset as splits
-from seglib.data.dataset import Instances, SegmentationDataset, SplitError
+from seglib.data.dataset import Instances, SegmentationDataset, SplitError, by_name, check_split
 from seglib.data.files import FileDataset, images_in, instances_of, match, pair, to_classes
-from seglib.data.images import fit, read_labels
+from seglib.data.images import match_size, read_labels
 from seglib.labels import VOID, Classes
 
 PET, BACKGROUND, BORDER = 1, 2, 3  # what a trimap holds
@@ -64,12 +63,11 @@ class Pets(FileDataset):
     @staticmethod
     def _species(root: Path, split: str) -> dict[str, int]:
         """Stem -> 1 (cat) or 2 (dog) for the images of a split, in the order of the list."""
-        if split not in ("train", "val", "test"):
-            raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
+        check_split(split)
         listed = _read_list(root / "annotations" / ("test.txt" if split == "test" else "trainval.txt"))
         if split == "test":
             return listed
-        return {stem: listed[stem] for stem in splits.by_name(listed, {"train": 0.8, "val": 0.2})[split]}
+        return {stem: listed[stem] for stem in by_name(listed, {"train": 0.8, "val": 0.2})[split]}
 
 
 def _read_list(path: Path) -> dict[str, int]:
@@ -108,8 +106,7 @@ def camvid(root: Path, split: str = "train") -> FileDataset:
         FileNotFoundError: one of a split's two folders is missing.
         ValueError: a frame has no mask; SplitError where there is no such split.
     """
-    if split not in ("train", "val", "test"):
-        raise ValueError(f"split must be 'train', 'val' or 'test', got {split!r}")
+    check_split(split)
     if not (root / split).is_dir() and not (root / f"{split}annot").is_dir():
         raise SplitError(f"{root}: there is no split '{split}'; expected {split}/ and {split}annot/")
     values = {k: k for k in range(len(CAMVID_NAMES))} | {len(CAMVID_NAMES): VOID}
@@ -168,7 +165,7 @@ class Voc(FileDataset):
             return None
         image, mask = self[index]
         photo = Path(self.samples[index].image)
-        ids = fit(torch.from_numpy(read_labels(path)), image, photo, str(path))
+        ids = match_size(torch.from_numpy(read_labels(path)), image, photo, str(path))
         return from_ids(ids, mask)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from pycocotools import mask as pycoco
 from pycocotools.coco import COCO
 
-from seglib.data.coco import Coco, draw, find
+from seglib.data.coco import Coco, find, read, segmentation_mask
 from seglib.labels import VOID
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
@@ -26,13 +26,13 @@ def test_both_kinds_of_run_lengths(mask: np.ndarray) -> None:
     height, width = mask.shape
     packed = pycoco.encode(np.asfortranarray(mask.astype(np.uint8)))
     assert np.array_equal(
-        draw({"size": [height, width], "counts": packed["counts"].decode()}, height, width), mask
+        segmentation_mask({"size": [height, width], "counts": packed["counts"].decode()}, height, width), mask
     )
     column = mask.T.ravel()
     edges = np.flatnonzero(np.diff(column)) + 1
     counts = np.diff([0, *edges, column.size]).tolist()
     counts = [0, *counts] if column[0] else counts
-    assert np.array_equal(draw({"size": [height, width], "counts": counts}, height, width), mask)
+    assert np.array_equal(segmentation_mask({"size": [height, width], "counts": counts}, height, width), mask)
 
 
 def test_compressed_text_with_large_and_negative_differences() -> None:
@@ -41,14 +41,16 @@ def test_compressed_text_with_large_and_negative_differences() -> None:
     mask[::3, 220] = 1
     mask[50, 250:] = 1
     packed = pycoco.encode(mask)
-    assert np.array_equal(draw({"size": [200, 300], "counts": packed["counts"].decode()}, 200, 300), mask)
+    assert np.array_equal(
+        segmentation_mask({"size": [200, 300], "counts": packed["counts"].decode()}, 200, 300), mask
+    )
 
 
 def test_polygon_with_several_parts() -> None:
     parts = [[1, 1, 4, 1, 4, 4, 1, 4], [6, 0, 9, 0, 9, 3, 6, 3]]
     expected = np.zeros((5, 10), bool)
     expected[1:4, 1:4] = expected[0:3, 6:9] = True
-    assert np.array_equal(draw(parts, 5, 10), expected)
+    assert np.array_equal(segmentation_mask(parts, 5, 10), expected)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_polygon_with_several_parts() -> None:
 )
 def test_broken_shapes_are_refused(segmentation: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        draw(segmentation, 4, 5)
+        segmentation_mask(segmentation, 4, 5)
 
 
 def box(x1: int, y1: int, x2: int, y2: int) -> list[list[int]]:
@@ -112,9 +114,14 @@ def write(folder: Path, said: dict[str, Any], split: str = "train") -> Path:
     return path
 
 
+def opened(folder: Path) -> Coco:
+    (found,) = find(folder).values()
+    return Coco(found.annotations, "train", read(found.annotations), found.images)
+
+
 def test_small_over_large_over_crowd(tmp_path: Path) -> None:
     write(tmp_path, content())
-    dataset = Coco(find(tmp_path)["train"], "train")
+    dataset = opened(tmp_path)
     assert dataset.classes.names == ("background", "cat", "dog") and len(dataset) == 2
     mask = dataset[0][1]
     assert mask.tolist() == [
@@ -128,7 +135,7 @@ def test_small_over_large_over_crowd(tmp_path: Path) -> None:
 
 def test_instances_are_the_visible_parts(tmp_path: Path) -> None:
     write(tmp_path, content())
-    dataset = Coco(find(tmp_path)["train"], "train")
+    dataset = opened(tmp_path)
     found, mask = dataset.instances(0), dataset[0][1]
     assert found.classes.tolist() == [2, 1] and found.boxes.tolist() == [[1, 0, 5, 4], [3, 1, 5, 3]]
     assert found.masks.sum(dim=(1, 2)).tolist() == [12, 4]
@@ -146,14 +153,14 @@ def test_each_shape_agrees_with_pycocotools(tmp_path: Path, capsys: pytest.Captu
     ]  # fmt: skip
     theirs = COCO(write(tmp_path, said))
     for one in said["annotations"]:
-        assert np.array_equal(draw(one["segmentation"], 4, 6), theirs.annToMask(one))
+        assert np.array_equal(segmentation_mask(one["segmentation"], 4, 6), theirs.annToMask(one))
 
 
 def test_a_category_called_background_is_class_0(tmp_path: Path) -> None:
     said = content()
     said["categories"].append({"id": 0, "name": "background"})
     write(tmp_path, said)
-    dataset = Coco(find(tmp_path)["train"], "train")
+    dataset = opened(tmp_path)
     assert dataset.classes.names == ("background", "cat", "dog") and dataset.class_of == {0: 0, 17: 1, 18: 2}
 
 
@@ -164,7 +171,7 @@ def test_subfolders_in_file_names(tmp_path: Path) -> None:
         entry["file_name"] = f"day/{entry['file_name']}"
         Image.new("RGB", (6, 4)).save(tmp_path / "images" / entry["file_name"])
     (tmp_path / "labels.json").write_text(json.dumps(said))
-    dataset = Coco(find(tmp_path)[""], "train")
+    dataset = opened(tmp_path)
     assert dataset.sample_id(0) == "a" and dataset[0][0].shape == (3, 4, 6)
 
 
@@ -173,6 +180,6 @@ def test_exif_turned_image_turns_the_shapes(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (6, 4)).save(tmp_path / "train2017" / "a.jpg", exif=exif)
-    image, mask = Coco(find(path.parents[1])["train"], "train")[0]
+    image, mask = opened(path.parents[1])[0]
     assert image.shape == (3, 6, 4)
     assert mask[0].tolist() == [VOID] * 4 and mask[:, 0].tolist() == [VOID, 2, 2, 2, 2, 0]

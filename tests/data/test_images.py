@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from seglib.data.images import _turn, fit, read_image, read_labels
+from seglib.data.images import _turn, match_size, read_image, read_labels
 
 RED = (200, 30, 40)
 
@@ -26,7 +26,7 @@ def test_rgb_is_read_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "suffix", "expected"),
+    ("photo", "suffix", "expected"),
     [
         (Image.new("L", (4, 3), 90), "png", (90, 90, 90)),
         (Image.new("1", (4, 3), 1), "png", (255, 255, 255)),
@@ -89,10 +89,10 @@ def test_exif_rotation(tmp_path: Path, orientation: int) -> None:
     mask = torch.from_numpy(pixels[..., 0].copy())
     if orientation >= 5:  # labels drawn on the unturned pixels are recognised by their size, and turned
         assert torch.equal(_turn(mask, orientation), torch.from_numpy(upright[..., 0].copy()))
-        turned = fit(mask, read_image(path), path, "mask.png")
+        turned = match_size(mask, read_image(path), path, "mask.png")
         assert torch.equal(turned, torch.from_numpy(upright[..., 0].copy()))
     else:
-        assert torch.equal(fit(mask, read_image(path), path, "mask.png"), mask)
+        assert torch.equal(match_size(mask, read_image(path), path, "mask.png"), mask)
 
 
 @pytest.mark.parametrize(

@@ -299,7 +299,7 @@ LIES: dict[str, tuple[Callable[[dict], object], str]] = {
     ),
     "only a box": (
         lambda said: said["annotations"][1].pop("segmentation"),
-        "annotation 6: .* a box alone is no mask",
+        "annotation 6: .* a box alone is not a mask",
     ),
     "far corner": (
         lambda said: said["annotations"][1].update(segmentation=[[0, 0, 9e9, 0, 0, 9]]),

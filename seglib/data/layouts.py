@@ -1,0 +1,235 @@
+"""Folders that labelling tools write, read as data sets: labelme (one JSON file an image) and YOLO-seg.
+
+Both are translated into the content of a COCO file, and `Coco` checks and draws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from warnings import warn
+
+import yaml
+from PIL import ExifTags
+from PIL import Image as Pillow
+
+from seglib.data.coco import Coco, Content, Entry, is_finite
+from seglib.data.dataset import FOLDERS
+from seglib.data.files import images_in
+from seglib.files import first_line, read_json
+from seglib.progress import tracked
+
+Folders = Mapping[str, tuple[Path, Path]]  # split ("" if not divided) -> folders of images and of annotations
+
+
+# labelme
+
+
+def find_labelme(path: Path) -> dict[str, list[Path]]:
+    """Split -> labelme files in a folder or its `train/`, `val/`, ...; the split is "" if undivided."""
+    found = {
+        split: files
+        for split, names in FOLDERS.items()
+        for name in names
+        if (files := _labelme_files(path / name))
+    }
+    if found or not path.is_dir():
+        return found
+    files = _labelme_files(path)
+    return {"": files} if files else {}
+
+
+def _labelme_files(folder: Path) -> list[Path]:
+    """The JSON files under a folder if the first is labelme; hidden ones do not count."""
+    files = [
+        file
+        for file in sorted(folder.rglob("*.json"))
+        if file.name != "classes.json"
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
+    if not files:
+        return []
+    first = read_json(files[0])
+    return files if isinstance(first, dict) and "shapes" in first else []
+
+
+def labelme(path: Path, split: str, found: Mapping[str, list[Path]], names: Sequence[str] | None) -> Coco:
+    """A folder of labelme files: each shape is an object, shapes of one `group_id` and label are one object.
+
+    Rectangles are filled. Shapes that are not regions (points, lines, circles) are left out with a warning.
+
+    Args:
+        path: the folder that holds the files and the images.
+        split: "train", "val" or "test".
+        found: what `find_labelme` found.
+        names: the classes in order; without them, the labels of all splits in alphabetical order.
+
+    Raises:
+        ValueError: a file or a shape is broken; the message names file, shape and field.
+    """
+    parsed = {file: _read_labelme(path, file) for files in found.values() for file in files}
+    labels = sorted({region.label for _, regions in parsed.values() for region in regions})
+    ids = {name: number for number, name in enumerate(names or labels)}
+    if unknown := [label for label in labels if label not in ids]:
+        raise ValueError(f"{path}: the label '{unknown[0]}' is not in the class list ({', '.join(ids)})")
+    chosen = found["" if "" in found else split]
+    objects: dict[Any, Entry] = {}
+    for file in chosen:
+        for number, label, group, polygon in parsed[file][1]:
+            place = f"{file.relative_to(path).as_posix()} shapes[{number}]"
+            entry = {"id": place, "image_id": str(file), "category_id": ids[label], "segmentation": []}
+            key = (file, label, number if group is None else f"group {group}")
+            objects.setdefault(key, entry)["segmentation"].append(polygon)
+    content = Content([parsed[file][0] for file in chosen], [*objects.values()], _categories(ids))
+    return Coco(path, split, content, [path], divide="" in found)
+
+
+class _Region(NamedTuple):
+    """One shape of a labelme file: its number, its label, its group and its outline x1, y1, x2, y2, ..."""
+
+    number: int
+    label: str
+    group: object
+    polygon: list[float]
+
+
+def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[_Region]]:
+    """The image's entry, and the polygons and rectangles on it."""
+    content = read_json(file)
+    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
+        raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
+    regions = []
+    for number, shape in enumerate(content["shapes"]):
+        if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
+            raise ValueError(f'{file}: shapes[{number}] has no "label"')
+        if polygon := _labelme_polygon(f"{file}: shapes[{number}]", shape):
+            regions.append(_Region(number, shape["label"], shape.get("group_id"), polygon))
+    if left_out := len(content["shapes"]) - len(regions):
+        warn(f"{file}: left out {left_out} shapes, which are neither polygons nor rectangles", stacklevel=2)
+    return _labelme_image(path, file, content), regions
+
+
+def _labelme_image(path: Path, file: Path, content: dict[str, Any]) -> Entry:
+    """The image's entry; old files leave its size to the image."""
+    if not isinstance(content.get("imagePath"), str):
+        raise ValueError(f'{file}: "imagePath" must name the image, got {content.get("imagePath")!r}')
+    photo = (file.parent / content["imagePath"].replace("\\", "/")).resolve()
+    width, height = content.get("imageWidth"), content.get("imageHeight")
+    if width is None or height is None:
+        width, height = _size(photo)
+    if not all(isinstance(side, int) and side > 0 for side in (width, height)):
+        raise ValueError(
+            f'{file}: "imageWidth" and "imageHeight" must be whole numbers, got {width!r}, {height!r}'
+        )
+    if not photo.is_relative_to(path.resolve()):
+        raise ValueError(f"{file}: its image {photo} is not in {path}; open the folder that holds both")
+    name = photo.relative_to(path.resolve()).as_posix()
+    return {"id": str(file), "file_name": name, "height": height, "width": width}
+
+
+def _labelme_polygon(place: str, shape: dict[str, Any]) -> list[float] | None:
+    """The outline of a shape as x1, y1, x2, y2, ...; None if it is not a region."""
+    kind = shape.get("shape_type") or "polygon"  # files before version 3.3 have only polygons, and no type
+    if kind not in ("polygon", "rectangle"):
+        return None
+    points = shape.get("points")
+    if not isinstance(points, list) or len(points) < (2 if kind == "rectangle" else 3):
+        raise ValueError(f'{place} "points": a {kind} needs more corners than {points!r:.60}')
+    for point in points:
+        if not isinstance(point, list) or len(point) != 2 or not all(map(is_finite, point)):
+            raise ValueError(f'{place} "points" must be pairs of finite numbers, got {point!r:.60}')
+    if kind == "polygon":
+        return [value for point in points for value in point]
+    xs, ys = zip(*points)  # two opposite corners, or all four in files of labelme 6
+    left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+# YOLO-seg
+
+
+def yolo_names(path: Path) -> list[str] | None:
+    """The classes in a YOLO folder's .yaml file; None if it has none."""
+    for file in sorted([*path.glob("*.yaml"), *path.glob("*.yml")]):
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{file}: not YAML ({first_line(error)})") from None
+        names = content.get("names") if isinstance(content, dict) else None
+        if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+            names = [names[k] for k in range(len(names))]
+        if not isinstance(names, list):
+            raise ValueError(f'{file}: "names" must be a list, or numbered from 0; got {names!r:.60}')
+        return [str(name) for name in names]
+    return None
+
+
+def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco:
+    """A YOLO-seg folder: one text file an image, one line an object: `class x1 y1 x2 y2 ...`.
+
+    Coordinates are shares of the image's sides, 0..1.
+
+    An image without a text file has no objects. Of an image only its size is read.
+
+    Args:
+        path: the folder with the .yaml file.
+        split: "train", "val" or "test".
+        folders: the folders of images and labels of each split.
+        names: the classes in order.
+
+    Raises:
+        ValueError: an image is missing, or a line is broken; the message names file and line. A line with a
+            box instead of an outline raises when the sample is read.
+    """
+    chosen, labels = folders["" if "" in folders else split]
+    photos = images_in(chosen)
+    files = {file.stem: file for file in sorted(labels.glob("*.txt")) if file.name != "classes.txt"}
+    if absent := [stem for stem in files if stem not in photos]:
+        raise ValueError(f"{files[absent[0]]}: there is no image of this name in {chosen}")
+    images, objects = [], []
+    for stem, photo in tracked(photos.items(), len(photos), "Reading the sizes of images"):
+        width, height = _size(Path(photo))
+        name = Path(photo).relative_to(path).as_posix()
+        images.append({"id": stem, "file_name": name, "height": height, "width": width})
+        lines = files[stem].read_text(encoding="utf-8").splitlines() if stem in files else []
+        for number, line in enumerate(lines, 1):
+            if words := line.split():
+                shares = _yolo_shares(f"{files[stem]}, line {number}", words, names)
+                polygon = [share * side for share, side in zip(shares, (width, height) * len(shares))]
+                place = f"{files[stem].relative_to(path).as_posix()}, line {number}"
+                one = {"id": place, "image_id": stem, "category_id": int(words[0])}
+                objects.append(one | ({"segmentation": [polygon]} if len(shares) > 4 else {}))
+    ids = {name: number for number, name in enumerate(names)}
+    content = Content(images, objects, _categories(ids))
+    return Coco(path, split, content, [path], divide="" in folders)
+
+
+def _yolo_shares(place: str, words: list[str], names: Sequence[str]) -> list[float]:
+    """The numbers of a line, checked."""
+    if not words[0].isdecimal() or int(words[0]) >= len(names):
+        classes = f"0..{len(names) - 1} ({', '.join(names)})"
+        raise ValueError(f"{place}: the class {words[0]} is not one of {classes}")
+    try:
+        shares = [float(word) for word in words[1:]]
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+    if len(shares) != 4 and (len(shares) < 6 or len(shares) % 2):
+        raise ValueError(f"{place}: {len(shares)} numbers after the class; an outline has 6, 8, 10, ...")
+    if not all(-0.01 <= share <= 1.01 for share in shares):
+        raise ValueError(f"{place}: coordinates must be shares of the image, 0..1; these look like pixels")
+    return shares
+
+
+def _categories(ids: Mapping[str, int]) -> list[Entry]:
+    return [{"id": number, "name": name} for name, number in ids.items()]
+
+
+def _size(photo: Path) -> tuple[int, int]:
+    """Width and height of an upright image, of which only the header is read."""
+    try:
+        with Pillow.open(photo) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return image.size[::-1] if turned else image.size
+    except OSError as error:
+        raise ValueError(f"{photo}: its size cannot be read ({first_line(error)})") from None
