@@ -1,4 +1,4 @@
-"""How much memory a container may use: on a shared server, much less than the machine has."""
+"""This machine: its cores and memory, or those of a container; is a person watching; which profile fits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import joblib
 import psutil
 import torch
 
-GROUP = Path("/sys/fs/cgroup")  # Linux's control group, as a process in a container sees its own
-# Limit, use, and the line of the statistics with what is only a cache of files: version 2, then version 1.
+GROUP = Path("/sys/fs/cgroup")  # the control group of this process, on Linux
+# Limit, use, and the line of the statistics with the size of the file cache: version 2, then version 1.
 FILES = [
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     (
@@ -26,7 +26,7 @@ FILES = [
 
 
 def total_memory() -> int:
-    """Bytes of memory that this process could ever use: those of the machine, or its container's limit."""
+    """Bytes of memory that this process could use at most: the machine's, or its container's limit."""
     total: int = psutil.virtual_memory().total
     limit = _limit()
     return min(total, limit[0]) if limit else total
@@ -51,14 +51,11 @@ def _limit() -> tuple[int, int] | None:
     return None
 
 
-# Whether somebody is there to see a bar move, or to press a button.
-
-
 def is_interactive() -> bool:
-    """Whether this code runs in a cell that a person has run in a front end.
+    """Whether this code runs in a notebook cell that a person has run.
 
-    A front end offers to answer `input()` with every cell it runs. What runs notebooks by itself (nbval,
-    nbclient, papermill, nbconvert) does not, and outside of Jupyter there is no kernel.
+    A front end offers to answer `input()` with every cell it runs. Programs that run notebooks (nbval,
+    nbclient, papermill, nbconvert) do not, and outside Jupyter there is no kernel.
     """
     running = kernel()
     return running is not None and bool(running.get_parent().get("content", {}).get("allow_stdin"))
@@ -73,33 +70,30 @@ def kernel() -> Any:
     return getattr(get_ipython(), "kernel", None)
 
 
-# How much work this machine is asked to do: one of three profiles, picked by what it has.
-
-
 @dataclass(frozen=True)
 class Profile:
-    """How large the images are, how many there are, and where the tensors live.
+    """How much work this machine is given: size and number of images, and the device.
 
     Attributes:
-        name: "tiny", "laptop" or "gpu"; numbers of one profile are never shown as another's.
+        name: "tiny", "laptop" or "gpu"; results of one profile are never shown as those of another.
         device: "cpu" or "cuda".
         size: (height, width) of a built-in scene, in pixels.
-        images: how many scenes the training split has where nobody says.
-        judged: how many the other splits have; no more on a GPU, because the processor judges.
-        threads: torch threads; 0 leaves torch's own choice.
-        why: what was seen on this machine, in words.
+        images: number of scenes in the training split, by default.
+        val_images: number in the other splits; a GPU gets no more, because the CPU scores them.
+        threads: torch threads; 0 keeps torch's choice.
+        why: the reason for this profile, in words.
     """
 
     name: str
     device: str
     size: tuple[int, int]
     images: int
-    judged: int
+    val_images: int
     threads: int = 0
     why: str = ""
 
 
-#: name -> (size, images, judged, threads). tiny runs every notebook on two busy cores in seconds.
+#: name -> (size, images, val_images, threads). tiny runs every notebook on two busy cores in seconds.
 PROFILES = {
     "tiny": ((160, 160), 24, 24, 1),
     "laptop": ((160, 160), 200, 200, 0),
@@ -114,22 +108,22 @@ def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
     everything else is a "laptop". "tiny" and "laptop" use the CPU. An Apple GPU is not used.
 
     Raises:
-        ValueError: SEGLIB_PROFILE is none of the three, or "gpu" on a machine without a GPU.
+        ValueError: SEGLIB_PROFILE is not one of the three, or is "gpu" on a machine without a GPU.
 
     Example:
         >>> pick_profile({"SEGLIB_PROFILE": "tiny"}).device
         'cpu'
     """
-    wish, device = environ.get("SEGLIB_PROFILE", "").strip().lower(), accelerator()
-    if wish and wish not in PROFILES:
-        raise ValueError(f"SEGLIB_PROFILE is {wish!r}; it may be tiny, laptop or gpu, or be left out.")
-    if wish == "gpu" and device == "cpu":
+    asked, device = environ.get("SEGLIB_PROFILE", "").strip().lower(), accelerator()
+    if asked and asked not in PROFILES:
+        raise ValueError(f"SEGLIB_PROFILE is {asked!r}; set it to tiny, laptop or gpu, or unset it.")
+    if asked == "gpu" and device == "cpu":
         raise ValueError("SEGLIB_PROFILE is 'gpu', but torch finds no CUDA device. Try laptop.")
-    name, why = (wish, "SEGLIB_PROFILE says so") if wish else _suited(device, cores(), memory())
-    size, images, judged, threads = PROFILES[name]
-    if cores() < torch.get_num_threads():  # torch counts the machine's, which a container shares with others
+    name, why = (asked, "SEGLIB_PROFILE says so") if asked else _suited(device, cores(), memory_gb())
+    size, images, val_images, threads = PROFILES[name]
+    if cores() < torch.get_num_threads():  # torch counts those of the machine, not of the container
         threads = threads or cores()
-    return Profile(name, device if name == "gpu" else "cpu", size, images, judged, threads, why)
+    return Profile(name, device if name == "gpu" else "cpu", size, images, val_images, threads, why)
 
 
 def _suited(device: str, cores: int, memory: float) -> tuple[str, str]:
@@ -142,7 +136,7 @@ def _suited(device: str, cores: int, memory: float) -> tuple[str, str]:
 
 
 def accelerator() -> str:
-    """The device type that this course uses beside the processor, "cuda"; else "cpu"."""
+    """The device type of the course: "cuda" if torch can use a GPU, else "cpu"."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
@@ -151,6 +145,6 @@ def cores() -> int:
     return int(joblib.cpu_count())  # knows what a container may use
 
 
-def memory() -> float:
+def memory_gb() -> float:
     """The memory of this machine, or what its container may use of it, in GB."""
     return total_memory() / 1e9

@@ -188,7 +188,7 @@ def _steps(run: Run, judge: Judge | None) -> Generator[Step, None, None]:
 def with_bar(steps: Iterable[Step], what: str = "training") -> Iterator[Step]:
     """The same steps, with a bar; an interrupt, too, leaves a net in evaluation mode and a checkpoint."""
     try:
-        yield from tracked(steps, 1, what, share=lambda step: step.done)
+        yield from tracked(steps, 1, what, fraction=lambda step: step.done)
     finally:
         if close := getattr(steps, "close", None):
             close()

@@ -1,74 +1,129 @@
-"""The bar: nothing for what is quick, something for what is slow, and the items as they were."""
+"""The progress bar: nothing for quick work, a bar for slow work, and the items unchanged."""
 
-import time
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import ClassVar
 
 import pytest
 
 from seglib import progress
-from seglib.progress import tracked
+from seglib.progress import NotebookBar, TerminalBar, tracked
 
 
-def test_quick_work_shows_nothing(capsys):
+class Recorder(progress.Bar):
+    """A bar that notes what it shows."""
+
+    seen: list[object]
+
+    def show(self) -> None:
+        self.seen.append("show")
+
+    def draw(self) -> None:
+        self.seen.append(self.done)
+
+    def remove(self) -> None:
+        self.seen.append("remove")
+
+
+class Clock:
+    """Time and timers that the test moves."""
+
+    def __init__(self) -> None:
+        self.now, self.timers = 0.0, []
+
+    def timer(self, seconds: float, call, arguments) -> SimpleNamespace:
+        started = SimpleNamespace(start=lambda: self.timers.append((seconds, call, arguments)))
+        started.cancel = lambda: self.timers.clear()
+        return started
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+        due = [timer for timer in self.timers if timer[0] <= self.now]
+        self.timers = [timer for timer in self.timers if timer[0] > self.now]
+        for _, call, arguments in due:
+            call(*arguments)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    Recorder.seen, clock = [], Clock()
+    monkeypatch.setattr(threading, "Timer", clock.timer)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(progress, "TerminalBar", Recorder)
+    return clock
+
+
+def test_quick_work_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(tracked("abc", 3, "spelling")) == ["a", "b", "c"]
     assert capsys.readouterr() == ("", "")
 
 
-def test_slow_work_says_how_far_it_is(monkeypatch):
-    class Recorder(progress.TerminalBar):
-        seen: ClassVar = []
-
-        def update(self, done):
-            self.seen.append((self.progress.tasks[0].description, done))
-
-    monkeypatch.setattr(progress, "PATIENCE", 0)
-    monkeypatch.setattr(progress, "PAUSE", 0)
-    monkeypatch.setattr(progress, "_bar", Recorder)
-    assert list(tracked(range(3), 3, "counting pools")) == [0, 1, 2]
-    assert Recorder.seen == [("counting pools", 0), ("counting pools", 1), ("counting pools", 2)]
+def test_the_bar_appears_after_two_seconds_and_changes_four_times_a_second(clock: Clock) -> None:
+    for _ in tracked(range(40), 40, "counting"):
+        clock.pass_(0.1)
+    assert Recorder.seen[0] == "show" and Recorder.seen[-1] == "remove"
+    assert Recorder.seen[1:4] == [20, 23, 26]  # shown at 2.0 s, then at the first item after .25 s each
 
 
-def test_in_a_notebook_it_is_an_element_with_a_label():
-    content = progress.NotebookBar._content
-    bar = progress.NotebookBar.__new__(progress.NotebookBar)
-    bar.what, bar.total, bar.begin = "counting <pools>", 4, time.monotonic()
-    shown = content(bar, 2)
+def test_the_bar_appears_while_the_first_item_is_still_computed(clock: Clock) -> None:
+    def slow() -> Iterator[int]:
+        clock.pass_(60)
+        assert Recorder.seen == ["show"]
+        yield 1
+
+    assert list(tracked(slow(), 1, "reading")) == [1]
+
+
+def test_a_fraction_in_place_of_the_number_of_items(clock: Clock) -> None:
+    for _ in tracked([0.5, 0.75], 1, "training", fraction=lambda item: item):
+        clock.pass_(3)
+    assert Recorder.seen == ["show", 0.75, "remove"]
+
+
+@pytest.mark.parametrize("end", ["error", "break"])
+def test_an_early_end_removes_the_bar_and_an_error_comes_through(clock: Clock, end: str) -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        clock.pass_(3)
+        yield 2
+        raise ValueError("the third is broken")
+
+    if end == "error":
+        with pytest.raises(ValueError, match="third is broken"):
+            list(tracked(items(), 3, "reading"))
+    else:
+        loop = tracked(items(), 3, "reading")
+        next(loop), next(loop)
+        loop.close()
+    assert Recorder.seen[0] == "show" and Recorder.seen[-1] == "remove"
+    clock.pass_(10)
+    assert Recorder.seen.count("show") == 1
+
+
+def test_in_a_notebook_it_is_an_element_with_a_label(clock: Clock) -> None:
+    bar = NotebookBar("counting <pools>", 4)
+    bar.done, clock.now = 2, 6.0
+    shown = bar.content()
     assert shown["text/plain"] == "counting <pools>"
-    assert 'aria-label="counting &lt;pools&gt;"' in shown["text/html"] and "2 of 4" in shown["text/html"]
+    assert 'aria-label="counting &lt;pools&gt;"' in shown["text/html"]
+    assert "2 of 4, 6 s left" in shown["text/html"]
 
 
-@pytest.mark.parametrize(("answers", "kind"), [(True, "NotebookBar"), (False, "TerminalBar")])
-def test_a_notebook_that_nobody_looks_at_gets_no_output(answers, kind, monkeypatch):
-    """JupyterLab offers to answer input(), nbval does not: it would refuse what only slow machines show."""
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_notebook_that_nobody_watches_gets_no_output(
+    clock: Clock, answers: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """JupyterLab offers to answer input(); nbval does not, and would refuse such output."""
     kernel = SimpleNamespace(get_parent=lambda: {"content": {"allow_stdin": answers}})
     monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: SimpleNamespace(kernel=kernel))
-    displayed = []
-    monkeypatch.setattr("IPython.display.display", lambda *_, **__: displayed.append(1))
-    bar = progress._bar("counting", 3)
-    assert type(bar).__name__ == kind and len(displayed) == answers
-    assert answers or bar.progress.disable
-
-
-def test_outside_of_jupyter_it_is_a_line():
-    assert isinstance(progress._bar("counting", 3), progress.TerminalBar)
-
-
-def test_an_error_in_the_loop_comes_through(monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE", 0)
-
-    def fails():
-        yield 1
-        raise ValueError("the second is broken")
-
-    with pytest.raises(ValueError, match="the second is broken"):
-        list(tracked(fails(), 2, "reading"))
-
-
-def test_stopping_early_stops_the_bar(monkeypatch):
-    monkeypatch.setattr(progress, "PATIENCE", 0)
-    for item in tracked(range(100), 100, "looking"):
-        time.sleep(0.01)
-        if item == 2:
-            break
-    assert item == 2
+    displayed: list[dict[str, str]] = []
+    handle = SimpleNamespace(update=lambda content, raw: displayed.append(content))
+    monkeypatch.setattr("IPython.display.display", lambda content, **_: displayed.append(content) or handle)
+    monkeypatch.setattr(progress, "TerminalBar", TerminalBar)
+    for _ in tracked(range(2), 2, "counting"):
+        clock.pass_(3)
+    assert bool(displayed) == answers
+    assert not answers or displayed[-1]["text/html"] == ""
+    assert capsys.readouterr() == ("", "")

@@ -211,8 +211,8 @@ from seglib.course.content.regions04 import evenly
 
 data = stack(lesson.photographs("train", "pets") or lesson.scenes("train"))
 val = lesson.photographs("val", "pets") or stack(lesson.scenes("val"))
-if len(val) > lesson.profile.judged:  # judging thousands would take longer than training
-    val = evenly(val, lesson.profile.judged)
+if len(val) > lesson.profile.val_images:  # judging thousands would take longer than training
+    val = evenly(val, lesson.profile.val_images)
 
 
 def rim(scores):

@@ -17,7 +17,7 @@ from seglib.course.report import solved
 from seglib.course.say import say
 from seglib.data import catalog
 from seglib.data.dataset import SegmentationDataset
-from seglib.machine import Profile, cores, memory, pick_profile
+from seglib.machine import Profile, cores, memory_gb, pick_profile
 from seglib.scenes import Dials, Scenes
 
 SEED = 0
@@ -70,7 +70,7 @@ class Session:
             size: (height, width) in pixels; the profile's where it is left out.
             dials: any field of `seglib.scenes.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
         """
-        usual = self.profile.images if split == "train" else self.profile.judged
+        usual = self.profile.images if split == "train" else self.profile.val_images
         length = usual if length is None else length
         size = size or self.profile.size
         return Scenes(length, split=split, size=size, seed=self.seed, dials=replace(Dials(), **dials))
@@ -103,7 +103,7 @@ def card(session: Session) -> list[str]:
     budget = lesson.budgets[profile.name]
     data = ", ".join(found()) or "built-in scenes and one photograph (real data sets: see data/README.md)"
     return [
-        f"Your machine: {cores()} core{'s' * (cores() > 1)}, {memory():.0f} GB of memory, "
+        f"Your machine: {cores()} core{'s' * (cores() > 1)}, {memory_gb():.0f} GB of memory, "
         f"Python {platform.python_version()}, torch {torch.__version__}.",
         f"Profile: {profile.name} ({profile.why}). Device: {profile.device}. Seed: {session.seed}.",
         f"All of it takes your machine at most {budget.seconds} s, and you about {lesson.minutes} minutes.",

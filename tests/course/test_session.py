@@ -47,7 +47,7 @@ def test_a_session_is_seeded(towels, alone):
 
 def test_scenes_follow_the_profile_and_the_dials(towels, alone):
     session = start("42_towels")
-    assert len(session.scenes("val")) == session.profile.judged
+    assert len(session.scenes("val")) == session.profile.val_images
     pools = session.scenes("train", length=2, size=(32, 48), count=(0, 0))
     image, mask = pools[0]
     assert len(pools) == 2 and image.shape == (3, 32, 48) and not mask.any()
