@@ -84,7 +84,7 @@ def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: py
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--net", "fcn8s-lite9"], f"no backbone is called 'lite9'; there are {', '.join(NAMES)}"),
+        (["--net", "fcn8s-lite9"], f"no backbone 'lite9'; choose one of {', '.join(NAMES)}"),
         (["--net", "resnet"], "--net resnet: there is no such net; give fcn8s-, "),
         (["--net", "seglib.fcn:nothing"], "has no attribute 'nothing'"),
         (["--data", "nowhere"], "nowhere"),

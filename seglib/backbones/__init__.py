@@ -1,6 +1,6 @@
-"""Networks that have learned to see: feature maps at strides 2 to 32, and the classifier they came with.
+"""Networks trained to classify images, as feature maps at strides 2 to 32 and the classifier they came with.
 
-`load(name)` gives one `Backbone`, whatever it is inside; nothing else needs to be known about it.
+`load(name)` returns one `Backbone`, whatever the architecture; the rest of seglib knows only that interface.
 """
 
 from seglib.backbones.backbone import Backbone, WeightsError

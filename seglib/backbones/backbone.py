@@ -1,4 +1,4 @@
-"""What can go wrong with weights."""
+"""The interface of every backbone: images in, feature maps at strides 2, 4, 8, 16 and 32 out."""
 
 from __future__ import annotations
 
@@ -9,44 +9,41 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+STRIDES = (2, 4, 8, 16, 32)
+INPUT_SIZE = 224  # side in pixels of the images that the classifiers were trained on
+
 
 class WeightsError(ValueError):
-    """Weights cannot be had; the sentence says why and what to do instead."""
-
-
-# A part of a network that can be kept as it is while the rest is trained.
+    """Weights are not available or damaged; the message says why and what to do instead."""
 
 
 class Freezable(nn.Module):
-    """A module with `freeze`: its weights and its batch norm statistics stay as they are.
+    """A module whose weights and batch norm statistics can be frozen.
 
-    `requires_grad = False` alone is not enough: in training mode, batch norm would go on averaging.
+    `requires_grad = False` alone is not enough: in training mode, batch norm would still update its averages.
 
     Attributes:
-        frozen: whether it is.
+        frozen: whether it is frozen.
     """
 
     frozen = False
 
     def freeze(self, frozen: bool = True) -> Self:
-        """Keep everything in here as it is, or with False let it be trained again."""
+        """Keep everything in this module as it is; with False, train it again."""
         self.frozen = frozen
         self.requires_grad_(not frozen)
         return self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
-        """As in every module, but what is frozen stays as in `eval()`."""
+        """As in every module, except that a frozen one stays in evaluation mode."""
         return super().train(mode and not self.frozen)
-
-
-# Training mode and evaluation mode: drop-out and batch norm work otherwise in each.
 
 
 @contextmanager
 def evaluating(net: nn.Module) -> Iterator[None]:
-    """A net in evaluation mode; afterwards each of its modules is in the mode it was in.
+    """Put a net into evaluation mode; afterwards each of its modules is in its previous mode.
 
-    `net.train(mode)` would not do: some modules may be in another mode than the net, such as a frozen part.
+    `net.train(mode)` would not restore it: modules may be in different modes, such as a frozen part.
 
     Example:
         >>> net = nn.Sequential(nn.Dropout(), nn.BatchNorm2d(3).eval())
@@ -65,23 +62,19 @@ def evaluating(net: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-# What every backbone of this course is: images in, feature maps at strides 2, 4, 8, 16 and 32 out.
-
-STRIDES = (2, 4, 8, 16, 32)
-MADE_FOR = 224  # side in pixels of the images that the classifiers were trained on
-
-
 class Backbone(Freezable):
-    """Five stages, each of which halves the image, and the classifier they were trained with.
+    """Five stages, each of which halves the resolution, and the classifier they were trained with.
 
     Attributes:
         name: what `load` calls it.
         channels: {stride: C}, the number of channels of each feature map.
-        normalise: turns images as they are into what the first stage expects.
+        normalise: turns images in 0..255 into what the first stage expects.
         stages: one module for each stride.
-        classifier: from the feature map at stride 32 to class scores; None where there is none.
-        centred: whether a cell of a map looks at a place between pixels (2 x 2 pooling), not at a pixel (odd
-            kernels): cell i at stride s lies at pixel s * i + (s - 1) / 2, or at pixel s * i.
+        classifier: from the feature map at stride 32 to class scores; None if there is none.
+        centred: where the cells of a map lie. True with 2 x 2 pooling (VGG): cell i at stride s is centred
+            between pixels, at s * i + (s - 1) / 2. False with odd kernels: cell i is centred on pixel s * i.
+            For lite0 that holds where both sides of the image are 32 n + 1 pixels (`fcn.net.pad_to_stride`
+            sees to it): it pads as TensorFlow does, and on sides of 32 n its cells lie at s * i + s - 1.
 
     Example:
         >>> from seglib.backbones import load
@@ -91,16 +84,9 @@ class Backbone(Freezable):
     """
 
     def __init__(
-        self,
-        name: str,
-        *,
-        stages: Sequence[nn.Module],
-        channels: Sequence[int],
-        mean: Sequence[float],
-        std: Sequence[float],
-        classifier: nn.Module | None = None,
-        centred: bool = False,
-    ) -> None:
+        self, name: str, *, stages: Sequence[nn.Module], channels: Sequence[int], mean: Sequence[float],
+        std: Sequence[float], classifier: nn.Module | None = None, centred: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.name = name
         self.channels = dict(zip(STRIDES, channels, strict=True))
@@ -110,7 +96,7 @@ class Backbone(Freezable):
         self.centred = centred
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
-        """Feature maps of images.
+        """Compute the feature maps of images.
 
         Args:
             images: (N, 3, H, W) uint8, or float with values in 0..255; any size from 1 x 1.
@@ -119,7 +105,7 @@ class Backbone(Freezable):
             {stride: (N, C, ceil(H / stride), ceil(W / stride))} for the strides 2, 4, 8, 16 and 32.
 
         Raises:
-            ValueError: the images are something else.
+            ValueError: the images have another shape or type.
         """
         x = self.normalise(images)
         features = {}
@@ -131,12 +117,12 @@ class Backbone(Freezable):
         """(N, 1000) class scores (logits) of images, by the classifier that the backbone came with.
 
         Raises:
-            ValueError: there is none, or the images are not what `forward` takes.
+            ValueError: there is no classifier, or the images are not what `forward` takes.
         """
         return self.as_classifier()(images)
 
     def as_classifier(self) -> nn.Sequential:
-        """The network as it was before it became a backbone, as one chain of layers that share its weights.
+        """The network as it was before it became a backbone: one chain of layers that shares its weights.
 
         Raises:
             ValueError: there is no classifier.
@@ -144,16 +130,16 @@ class Backbone(Freezable):
         if self.classifier is None:
             raise ValueError(f"{self.name} has no classifier; it was never trained to classify: use 'lite0'")
         chain = nn.Sequential(self.normalise, *self.stages, self.classifier)
-        chain.training = self.training  # the chain alone: its layers are shared, and keep their mode
+        chain.training = self.training  # the chain alone: its layers are shared, and keep their modes
         return chain
 
 
 class Normalise(nn.Module):
-    """Images as they are, 0..255, become float32 with about mean 0 and deviation 1.
+    """Turn images in 0..255 into float32 with mean about 0 and standard deviation about 1.
 
     Args:
         mean: of red, green and blue, in 0..255.
-        std: their standard deviation.
+        std: standard deviations of red, green and blue.
 
     Example:
         >>> Normalise(mean=(127,) * 3, std=(128,) * 3)(torch.full((1, 3, 1, 1), 255.0))[0, 0]
@@ -165,7 +151,7 @@ class Normalise(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        for name, values in (("mean", mean), ("std", std)):  # constants of the code, no weights: not saved
+        for name, values in (("mean", mean), ("std", std)):  # constants of the code, not weights: not saved
             self.register_buffer(name, torch.tensor(values).float()[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -175,17 +161,13 @@ class Normalise(nn.Module):
 
 
 def check_images(images: Tensor) -> None:
-    """Say what is wrong with images, if their shape or type is; their values are not looked at.
-
-    Raises:
-        ValueError: they are no batch (N, 3, H, W) of uint8 or float, or have no pixels.
-    """
+    """Raise a ValueError unless images are a batch (N, 3, H, W) of uint8 or float with at least one pixel."""
     if images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(
-            f"images are a batch (N, 3, H, W), not {tuple(images.shape)}; "
-            "a single image (3, H, W) becomes one by images[None], a grey one by expand(3, -1, -1)"
+            f"images must be a batch (N, 3, H, W), not {tuple(images.shape)}; "
+            "make a batch of one image with images[None], and three channels of one with expand(3, -1, -1)"
         )
     if not images.numel():
-        raise ValueError(f"images {tuple(images.shape)} have no pixels; the smallest is 1 x 1")
+        raise ValueError(f"images {tuple(images.shape)} have no pixels; the smallest size is 1 x 1")
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise ValueError(f"images are {images.dtype}; they must be uint8, or float with values in 0..255")

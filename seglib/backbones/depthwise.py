@@ -1,9 +1,9 @@
-"""The gradient of a depthwise convolution in bfloat16 on a processor, faster than PyTorch's own.
+"""The gradient of a depthwise convolution in bfloat16 on a CPU, faster than PyTorch's own. Not used on CUDA.
 
-In bfloat16, PyTorch's backward pass (oneDNN) is slow in two cases: with a stride, for the input; with a
-kernel of 5 x 5, for the weights. They took most of a training step of EfficientNet-Lite0. Both can be put in
-terms of what is fast. `benchmarks/depthwise.py` measures the gain. The result is the same but for rounding,
-which the tests check. A GPU never comes here.
+In bfloat16, PyTorch's backward pass (oneDNN) is slow in two cases: the input's gradient with a stride, and
+the weights' gradient with a 5 x 5 kernel. They took most of a training step of EfficientNet-Lite0. Both can
+be expressed by operations that are fast. `benchmarks/depthwise.py` measures the gain; the tests check that
+the result is the same except for rounding.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Pair = tuple[int, int]
 
 
 def applies(x: Tensor) -> bool:
-    """Whether a convolution of `x` would be done in bfloat16 on a processor, and gradients are wanted."""
+    """Whether a convolution of `x` would run in bfloat16 on a CPU and needs gradients."""
     if x.device.type != "cpu" or not torch.is_grad_enabled():
         return False
     autocast = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
@@ -27,13 +27,13 @@ def applies(x: Tensor) -> bool:
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int, padding: Pair) -> Tensor:
-    """A convolution of every channel with its own k x k kernel, in bfloat16.
+    """Convolve every channel with its own k x k kernel, in bfloat16.
 
     Args:
         x: (N, C, H, W).
         weight: (C, 1, k, k); k is 3 or 5.
         stride: in both directions.
-        padding: zeros above and below, left and right.
+        padding: zeros (above and below, left and right).
 
     Example:
         >>> x, weight = torch.ones(1, 1, 4, 4, requires_grad=True), torch.ones(1, 1, 3, 3)
@@ -45,7 +45,7 @@ def depthwise(x: Tensor, weight: Tensor, stride: int, padding: Pair) -> Tensor:
 
 
 class _Depthwise(torch.autograd.Function):
-    """Forward as PyTorch does it, backward by the two functions below."""
+    """Forward is PyTorch's, backward are the two functions below."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int, padding: Pair) -> Tensor:
@@ -58,23 +58,20 @@ class _Depthwise(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         x, weight = ctx.saved_tensors
         grad = grads[0].contiguous(memory_format=torch.channels_last)
-        place = (ctx.stride, ctx.padding)
-        return (
-            input_gradient(grad, x.shape[2:], weight, *place) if ctx.needs_input_grad[0] else None,
-            weight_gradient(grad, x, weight, *place) if ctx.needs_input_grad[1] else None,
-            None,
-            None,
-        )
+        place, (of_x, of_weight, *_) = (ctx.stride, ctx.padding), ctx.needs_input_grad
+        grad_x = input_gradient(grad, x.shape[2:], weight, *place) if of_x else None
+        grad_weight = weight_gradient(grad, x, weight, *place) if of_weight else None
+        return grad_x, grad_weight, None, None
 
 
 def input_gradient(grad: Tensor, size: Pair, weight: Tensor, stride: int, padding: Pair) -> Tensor:
-    """(N, C, H, W), how the loss changes with the input: `grad`, convolved with the kernel turned around.
+    """The gradient with respect to the input, (N, C, H, W): `grad`, convolved with the flipped kernel.
 
     Args:
-        grad: (N, C, h, w), how the loss changes with the output.
+        grad: (N, C, h, w), the gradient with respect to the output.
         size: (H, W) of the input.
         weight: (C, 1, k, k).
-        stride: of the convolution; `grad` is spread out to every stride-th place, with zeros between.
+        stride: of the convolution; `grad` is spread to every stride-th position, with zeros between.
         padding: of the convolution.
     """
     kernel = weight.shape[-1]
@@ -88,10 +85,10 @@ def input_gradient(grad: Tensor, size: Pair, weight: Tensor, stride: int, paddin
 
 
 def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int, padding: Pair) -> Tensor:
-    """(C, 1, k, k), how the loss changes with the weights; for k = 5 put together from four times 3 x 3.
+    """The gradient with respect to the weights, (C, 1, k, k); for k = 5 it is assembled from four 3 x 3.
 
     Args:
-        grad: (N, C, h, w), how the loss changes with the output.
+        grad: (N, C, h, w), the gradient with respect to the output.
         x: (N, C, H, W), the input.
         weight: (C, 1, k, k).
         stride: of the convolution.
@@ -101,7 +98,7 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int, paddin
         return _native_weight_gradient(grad, x, weight, stride, padding)
     rows, columns = padding
     x = F.pad(x, (columns, columns, rows, rows))
-    height, width = ((length - 1) * stride + 3 for length in grad.shape[2:])  # what a 3 x 3 kernel would see
+    height, width = ((length - 1) * stride + 3 for length in grad.shape[2:])  # the input of a 3 x 3 kernel
     result = torch.empty_like(weight)
     for top in (0, 2):  # rows 0-2 and 2-4 of the kernel
         for left in (0, 2):
@@ -114,8 +111,7 @@ def weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int, paddin
 
 
 def _native_weight_gradient(grad: Tensor, x: Tensor, weight: Tensor, stride: int, padding: Pair) -> Tensor:
-    """PyTorch's own."""
-    wanted = (False, True, False)  # of input, weight, bias
+    needed = (False, True, False)  # of input, weight, bias
     return torch.ops.aten.convolution_backward(
-        grad, x, weight, None, (stride, stride), padding, (1, 1), False, (0, 0), len(weight), wanted
+        grad, x, weight, None, (stride, stride), padding, (1, 1), False, (0, 0), len(weight), needed
     )[1]

