@@ -113,7 +113,6 @@ class Lesson:
         id: "02_metrics"; `notebooks/source/02_metrics.py` is its source.
         title: what stands over the notebook.
         minutes: how long it takes a student, exercises included.
-        question: the one question the notebook answers.
         needs: what comes before it, in words.
         budgets: profile name ("tiny", "laptop", "gpu") to what the notebook may cost there.
         objectives: three to five.
@@ -126,7 +125,6 @@ class Lesson:
         ...     id="42_towels",
         ...     title="How much of an image is towel?",
         ...     minutes=5,
-        ...     question="What share of the image is towel?",
         ...     needs="Nothing.",
         ...     budgets={"tiny": Budget(10, 300), "laptop": Budget(10, 300), "gpu": Budget(10, 300)},
         ...     objectives=[Objective("42.a", "compute the share of a class")],
@@ -144,7 +142,6 @@ class Lesson:
     id: str
     title: str
     minutes: int
-    question: str
     needs: str
     budgets: Mapping[str, Budget]
     objectives: Sequence[Objective]

@@ -1,15 +1,14 @@
 import sys
-import types
+from pathlib import Path
 
 import pytest
 
 from seglib.course import content
-from seglib.course.lesson import Budget, Exercise, Item, Lesson, Objective, Prediction, Wrong
+from tools.course.source import answers, read_cells
 
-
-def double(numbers):
-    """The course's own answer."""
-    return [2 * number for number in numbers]
+TOWELS = Path(__file__).parent / "towels.txt"
+CHECKS = """
+from seglib.course.lesson import Wrong
 
 
 def check_double(fn):
@@ -21,46 +20,35 @@ def check_double(fn):
     return "Ten times ten is still a hundred."
 
 
-def check_value(value):
+def check_number(value):
     if value != 7:
         raise Wrong("because it is another number.")
-
-
-def lesson():
-    budget = Budget(10, 300)
-    return Lesson(
-        id="42_towels",
-        title="Towels",
-        minutes=5,
-        question="How much towel?",
-        needs="Nothing.",
-        budgets={"tiny": budget, "laptop": budget, "gpu": budget},
-        objectives=[
-            Objective("42.a", "double a number"),
-            Objective("42.b", "name a number"),
-            Objective("42.c", "guess a number"),
-        ],
-        exercises={
-            "42.1": Exercise("Double", 3, check_double, double, ["Add it to itself.", "Twice."], ["42.a"]),
-            "42.2": Exercise("Name", 1, check_value, 7, ["It is odd."], ["42.b"], difficulty=3),
-        },
-        predictions={
-            "42.p1": Prediction("How much?", unit="%"),
-            "42.p2": Prediction("Which one?", choices=("Red", "Green", "Blue")),
-        },
-        quiz=[
-            Item("Is `1 < 2`?", ["no", "yes"], 1, ["It is.", "Count on."], ["42.c"]),
-            Item("Is 2 even?", ["yes", "no", "odd"], 0, ["2 = 2 * 1.", "It is.", "It is not."], ["42.a"]),
-        ],
-    )
+"""
 
 
 @pytest.fixture
-def towels(monkeypatch, home):
-    """A small lesson, the only one, and a home folder of its own; not strict."""
-    module = types.ModuleType("seglib.course.content.nb42")
-    module.LESSON = lesson()
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(content, "numbers", lambda: ["42"])
+def folder(tmp_path, monkeypatch, home):
+    """The folder of a small lesson, the only one there is."""
+    made = tmp_path / "content/nb42"
+    made.mkdir(parents=True)
+    (made / "__init__.py").touch()
+    (made / "checks.py").write_text(CHECKS, encoding="utf-8")
+    (made / "answers.py").write_text(answers(read_cells(TOWELS), "42_towels.py"), encoding="utf-8")
+    (made / "lesson.toml").write_bytes(TOWELS.with_suffix(".toml").read_bytes())
+    monkeypatch.setattr(content, "__path__", [str(made.parent)])
+    forget()
+    yield made
+    forget()
+
+
+def forget():
+    content.read.cache_clear()
+    for name in [name for name in sys.modules if name.startswith("seglib.course.content.nb42")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def towels(folder, monkeypatch):
+    """The small lesson, with a home folder of its own; not strict."""
     monkeypatch.delenv("SEGLIB_STRICT", raising=False)
-    return module.LESSON
+    return content.load("42")

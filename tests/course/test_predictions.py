@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from seglib.course import predict, progress, reveal, store
-from seglib.course.lesson import Item, Prediction
+from seglib.course.lesson import Prediction
 from seglib.course.predictions import calibration, compare, parse_guess
 
 SHARE = Prediction("How much?", unit="%")
@@ -127,16 +127,3 @@ def test_progress_counts_what_there_is(towels, capsys):
     progress()
     table = "42 Towels: exercises 0 of 2, quiz 0 of 2, guesses 1 of 2\nNo guesses yet.\n"
     assert capsys.readouterr().out.endswith(table)
-
-
-def test_a_prediction_is_a_number_or_a_choice():
-    for fields in ({}, {"unit": "%", "choices": ("a", "b")}):
-        with pytest.raises(ValueError, match="a unit or choices"):
-            Prediction("Which?", **fields)
-
-
-def test_a_quiz_item_has_a_reason_for_each_choice():
-    with pytest.raises(ValueError, match="one reason per choice"):
-        Item("?", ["a", "b"], 0, ["only one"], [])
-    with pytest.raises(ValueError, match="answer 2"):
-        Item("?", ["a", "b"], 2, ["one", "two"], [])

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from seglib.course import check, content, predict, start
+from seglib.course import check, predict, start
 from seglib.course.session import found
 from seglib.data import catalog
 
@@ -99,8 +99,3 @@ def test_a_cell_shows_a_check_once(towels):
         assert "in line 3: `return numbers[0] / zero`" in seen.outputs[0].data["text/plain"]
     finally:
         InteractiveShell.clear_instance()
-
-
-def test_every_lesson_is_named_after_its_source():
-    for number in content.numbers():
-        assert content.load(number).number == number

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.course.source import read_cells, solved, stub
+from tools.course.source import answers, read_cells, solved, stub
 
 SOLVED = """\
 def area(mask, size):
@@ -54,3 +54,55 @@ def test_ids_differ_and_stay_when_other_cells_come_and_the_rest_of_a_cell_change
     assert len({cell.id for cell in before}) == 3
     after = cells(tmp_path, "# %%\nb = 2\n\n" + THREE.replace("Look.", "Look.\n#\n# Closer."))
     assert [cell.id for cell in after[1:]] == [cell.id for cell in before]
+
+
+CALLS = """\
+# %%
+import torch as t
+from math import pi, sqrt
+
+# %%
+def area(mask):
+    return 0  # the bug, shown first
+
+# %%
+def area(mask):
+    # BEGIN SOLUTION
+    return t.sum(mask) * sqrt(2) * twice(1)
+    # END SOLUTION
+
+# %%
+def twice(x):
+    # BEGIN SOLUTION
+    return 2 * x
+    # END SOLUTION
+
+# %%
+check("42.1", area)
+check("42.2", twice)
+"""
+
+
+def test_answers_are_the_solved_cells_with_the_imports_they_need(tmp_path):
+    head, area, twice = answers(cells(tmp_path, CALLS), "42_towels.py").split("\n\n\n")
+    assert "taken from notebooks/source/42_towels.py" in head
+    assert head.endswith("\n\nfrom math import sqrt\nimport torch as t")
+    assert area == "def area(mask):\n    return t.sum(mask) * sqrt(2) * twice(1)"
+    assert twice == "def twice(x):\n    return 2 * x\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("import torch as t\n", "", "an answer uses 't'"),
+        (
+            "# BEGIN SOLUTION\n    return 2 * x\n    # END SOLUTION",
+            "...",
+            "no cell with a solution defines 'twice'",
+        ),
+    ],
+)
+def test_an_answer_that_cannot_be_taken_out(tmp_path, old, new, said):
+    assert old in CALLS
+    with pytest.raises(ValueError, match=said):
+        answers(cells(tmp_path, CALLS.replace(old, new)), "42_towels.py")

@@ -1,15 +1,14 @@
-"""Build the notebooks: `python -m tools.course.build`; with `--check` compare, and write nothing.
+"""Build the notebooks: `python -m tools.course.build`, or some: `python -m tools.course.build 02 05`.
 
 `notebooks/source/NN_slug.py` becomes `notebooks/NN_slug.ipynb` (the student's, with stubs),
-`notebooks/solutions/NN_slug.ipynb` (executed in the tiny profile) and a chapter of `docs/instructor.md`.
-The same source always gives the same bytes: ids come from the cells, and nothing of a run is kept but the
-text output of cells tagged `nbval-check-output`.
+`notebooks/solutions/NN_slug.ipynb` (executed in the tiny profile), `answers.py` in the lesson's folder and a
+chapter of `docs/instructor.md`. The same source always gives the same bytes: ids come from the cells, and of a
+run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing.
 """
 
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import sys
@@ -17,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from joblib import Parallel, delayed
@@ -25,13 +25,14 @@ from nbformat import NotebookNode, v4
 
 from seglib.course import content
 from seglib.course.lesson import Lesson
+from seglib.files import write_text
 from seglib.machine import cores
 from tools.course import render
-from tools.course.source import Cell, read_cells, solved, stub
+from tools.course.source import Cell, answers, read_cells, solved, stub
 
 ROOT = Path(__file__).parents[2]
 LARGEST = 200_000  # bytes of a notebook
-AT_A_TIME = 2  # notebooks that run side by side: each takes a core, and up to 2 GB
+AT_A_TIME = 2  # notebooks that run at the same time: each takes a core, and up to 2 GB
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -39,6 +40,21 @@ METADATA = {
 CHECKED = "nbval-check-output"
 SECONDS_PER_CELL = 300
 GENERATED = {"card": render.card, "objectives": render.objectives, "recap": render.recap}
+
+
+def sources(root: Path, only: list[str] | None = None) -> list[Path]:
+    """The sources, or those named by number or name.
+
+    Raises:
+        ValueError: there is no source of this name.
+    """
+    found = sorted((root / "notebooks/source").glob("[0-9][0-9]_*.py"))
+    for name in only or []:
+        if name not in [word for path in found for word in (path.stem, path.stem[:2])]:
+            raise ValueError(
+                f"There is no source {name!r}; there are {', '.join(path.stem for path in found)}."
+            )
+    return [path for path in found if not only or path.stem in only or path.stem[:2] in only]
 
 
 def student(cells: list[Cell], lesson: Lesson) -> NotebookNode:
@@ -66,35 +82,40 @@ def notes(cells: list[Cell], lesson: Lesson) -> list[str]:
     return found
 
 
-def build(root: Path, out: Path) -> Iterator[str]:
-    """Build everything from `root/notebooks/source` into `out`; yields one line a notebook.
+def written(root: Path) -> dict[Path, str]:
+    """Everything that is made of the sources without running a cell: file -> text.
+
+    Answers come first, since a lesson reads them when it is loaded.
+    """
+    paths = sources(root)
+    cells = {path: read_cells(path) for path in paths}
+    made = {_answers(root, path): answers(cells[path], path.name) for path in paths}
+    lessons = {path: content.load(path.stem) for path in paths}
+    for path in paths:
+        made[root / f"notebooks/{path.stem}.ipynb"] = _dump(student(cells[path], lessons[path]))
+    chapters = [(lessons[path], notes(cells[path], lessons[path])) for path in paths]
+    return made | {root / "docs/instructor.md": render.instructor_guide(chapters)}
+
+
+def build(root: Path, only: list[str] | None = None) -> Iterator[str]:
+    """Write everything that the sources say, and run the solutions, all or some; yields a line for each run.
 
     Raises:
         ValueError: a source has no lesson, or a notebook is too large.
         CellExecutionError: a solution does not run, or an answer of the course is not right.
     """
-    sources = sorted((root / "notebooks/source").glob("[0-9][0-9]_*.py"))
-    chapters = []
-    built = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")(
-        delayed(_build_one)(path, root, out) for path in sources
+    chosen = sources(root, only)
+    for path in sources(root):  # before a lesson is loaded
+        _write(_answers(root, path), answers(read_cells(path), path.name))
+    for path, text in written(root).items():
+        if not only or path.suffix != ".ipynb" or path.stem in [each.stem for each in chosen]:
+            _write(path, text)
+    ran = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")(
+        delayed(_run_solution)(path, root) for path in chosen
     )
-    for path, (chapter, seconds) in zip(sources, built):
-        lesson = content.load(path.stem)
-        chapters.append((lesson, chapter))
-        budget = lesson.budgets["tiny"].seconds
+    for path, seconds in zip(chosen, ran):
+        budget = content.load(path.stem).budgets["tiny"].seconds
         yield f"{path.stem}: ran in {seconds:.0f} s of {budget} s" + " (over budget)" * (seconds > budget)
-    _write(out / "docs/instructor.md", render.instructor_guide(chapters))
-
-
-def _build_one(path: Path, root: Path, out: Path) -> tuple[list[str], float]:
-    """Both notebooks of one source; returns the instructor's notes, and how long the solution ran."""
-    lesson, cells = content.load(path.stem), read_cells(path)
-    _write(out / f"notebooks/{path.stem}.ipynb", _text_of(student(cells, lesson)))
-    began = time.monotonic()
-    ran = run(solution(cells, lesson), folder=root / "notebooks/solutions")
-    seconds = time.monotonic() - began
-    _write(out / f"notebooks/solutions/{path.stem}.ipynb", _text_of(ran))
-    return notes(cells, lesson), seconds
 
 
 def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
@@ -119,23 +140,72 @@ def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
         store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],
     )
+    own = {"SEGLIB_PROFILE": "tiny", "SEGLIB_STRICT": "1", "SEGLIB_DATA": "none", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as home:
-        client.execute(env={**os.environ, **environment(home)})
+        client.execute(env={**os.environ, **own, "SEGLIB_HOME": home})
     for cell in notebook.cells:
         if cell.cell_type == "code":
             _strip(cell)
     return notebook
 
 
-def environment(home: str) -> dict[str, str]:
-    """The variables of a run that is to be the same everywhere."""
-    return {
-        "SEGLIB_PROFILE": "tiny",
-        "SEGLIB_STRICT": "1",
-        "SEGLIB_HOME": home,
-        "SEGLIB_DATA": "none",
-        "OMP_NUM_THREADS": "1",
-    }
+def stale(root: Path) -> list[str]:
+    """The generated files that are not what their source says, a sentence for each; nothing is executed.
+
+    Of a solution cells, tags and ids are compared. `nbval` runs it and compares the outputs.
+    """
+    made, found = written(root), []
+    for path, text in made.items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            found.append(path)
+    for source in sources(root):
+        path = root / f"notebooks/solutions/{source.stem}.ipynb"
+        made[path] = ""
+        wanted = solution(read_cells(source), content.load(source.stem))
+        if not path.exists() or _shape(nbformat.read(path, as_version=4)) != _shape(wanted):
+            found.append(path)
+    notebooks = {*root.glob("notebooks/*.ipynb"), *root.glob("notebooks/solutions/*.ipynb")}
+    orphans = [
+        f"{path.relative_to(root).as_posix()} has no source." for path in sorted(notebooks - made.keys())
+    ]
+    return [f"{path.relative_to(root).as_posix()} is not what its source says." for path in found] + orphans
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tools.course.build", description="Build the notebooks.")
+    parser.add_argument(
+        "only", nargs="*", metavar="NN", help="numbers of notebooks; all are built by default"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="run and write nothing; fail when a file is stale"
+    )
+    options = parser.parse_args(arguments)
+    if options.check:
+        found = stale(ROOT)
+        print("\n".join(found) or "The notebooks are what their sources say.")
+        if found:
+            print("Run `make notebooks` (ONLY=02 for one) and commit the result.")
+        return 1 if found else 0
+    try:
+        for line in build(ROOT, options.only):
+            print(line, flush=True)
+    except ValueError as error:
+        print(error)
+        return 2
+    return 0
+
+
+def _run_solution(path: Path, root: Path) -> float:
+    """Write the executed solution of one source; returns the seconds it took."""
+    began = time.monotonic()
+    ran = run(solution(read_cells(path), content.load(path.stem)), folder=root / "notebooks/solutions")
+    _write(root / f"notebooks/solutions/{path.stem}.ipynb", _dump(ran))
+    return time.monotonic() - began
+
+
+def _answers(root: Path, source: Path) -> Path:
+    return root / f"seglib/course/content/nb{source.stem[:2]}/answers.py"
 
 
 def _strip(cell: NotebookNode) -> None:
@@ -147,33 +217,6 @@ def _strip(cell: NotebookNode) -> None:
     for output in cell.outputs:
         for kind in [kind for kind in output.get("data", {}) if not kind.startswith("text/")]:
             del output["data"][kind]
-
-
-def differences(built: Path, committed: Path) -> Iterator[str]:
-    """What a rebuild would change, as the first lines of a diff for every file."""
-    for path in _products(built) | _products(committed):
-        old, new = ([*_lines(root / path)] for root in (committed, built))
-        diff = list(difflib.unified_diff(old, new, f"committed {path}", f"rebuilt {path}", n=1, lineterm=""))
-        if diff:
-            yield "\n".join(diff[:40])
-
-
-def main(arguments: list[str]) -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.course.build", description="Build the notebooks.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a rebuild differs")
-    if not parser.parse_args(arguments).check:
-        for line in build(ROOT, ROOT):
-            print(line, flush=True)
-        return 0
-    with tempfile.TemporaryDirectory() as folder:
-        for line in build(ROOT, Path(folder)):
-            print(line, flush=True)
-        found = list(differences(Path(folder), ROOT))
-    print("\n\n".join(found) or "The notebooks are what their sources say.")
-    if found:
-        print(f"\n{len(found)} file(s) differ from their source. Run `make notebooks` and commit the result.")
-    return 1 if found else 0
 
 
 def _text(cell: Cell, lesson: Lesson) -> str:
@@ -191,7 +234,11 @@ def _notebook(cells: list[NotebookNode]) -> NotebookNode:
     return v4.new_notebook(cells=cells, metadata=METADATA, nbformat_minor=5)
 
 
-def _text_of(notebook: NotebookNode) -> str:
+def _shape(notebook: NotebookNode) -> list[tuple[Any, ...]]:
+    return [(cell.id, cell.cell_type, cell.source, dict(cell.metadata)) for cell in notebook.cells]
+
+
+def _dump(notebook: NotebookNode) -> str:
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
 
@@ -200,19 +247,7 @@ def _write(path: Path, text: str) -> None:
     if len(text.encode()) > LARGEST:
         raise ValueError(f"{path.name} has {len(text.encode())} bytes; a notebook may have {LARGEST}.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text, encoding="utf-8", newline="\n")
-    fresh.replace(path)
-
-
-def _products(root: Path) -> set[str]:
-    """The generated files below `root`; a committed notebook without a source is one too, and differs."""
-    found = [*root.glob("notebooks/*.ipynb"), *root.glob("notebooks/solutions/*.ipynb")]
-    return {path.relative_to(root).as_posix() for path in found} | {"docs/instructor.md"}
-
-
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    write_text(path, text)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seglib.course.content.nb00.answers import paint
 from seglib.course.lesson import Wrong
-
-
-def paint(size: tuple[int, int], box: tuple[int, int, int, int]) -> Tensor:
-    """The course's answer to 00.1."""
-    mask = torch.zeros(size, dtype=torch.bool)
-    x1, y1, x2, y2 = box
-    mask[y1:y2, x1:x2] = True
-    return mask
 
 
 def check_paint(fn: Callable[[tuple[int, int], tuple[int, int, int, int]], Tensor]) -> str:
@@ -39,12 +32,6 @@ def check_paint(fn: Callable[[tuple[int, int], tuple[int, int, int, int]], Tenso
             )
         raise Wrong(f"{asked} is {_drawn(expected)} and you painted {_drawn(got)}.")
     return "From here on, `paint` is yours."
-
-
-def reddish(image: Tensor) -> Tensor:
-    """The course's answer to 00.2."""
-    red, blue = image[0].int(), image[2].int()
-    return red - blue > 60
 
 
 #: (red, blue) of one pixel, whether it is reddish, and what is wrong with who says otherwise.

@@ -7,44 +7,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seglib.course.content.nb04.answers import foreground
 from seglib.course.lesson import Wrong
 
 Merged = tuple[tuple[int, int], Tensor]
 
 
-def merge_most_similar(histograms: Tensor, sizes: Tensor, pairs: Tensor) -> Merged:
-    """The course's answer to 04.1."""
-    common = torch.minimum(histograms[pairs[:, 0]], histograms[pairs[:, 1]]).sum(1)
-    one, other = pairs[common.argmax()].tolist()
-    share = sizes[[one, other]] / sizes[[one, other]].sum()
-    return (one, other), share @ histograms[[one, other]]
-
-
-def foreground(crop: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
-    """The course's answer to 04.2."""
-    return torch.where(mask, crop, mean[:, None, None])
-
-
-def hard_negatives(scores: Tensor, overlaps: Tensor) -> Tensor:
-    """The course's answer to 04.3."""
-    return ((overlaps < 0.2) & (scores > -1)).nonzero()[:, 0]
-
-
-def paste(masks: Tensor, classes: Tensor, scores: Tensor, threshold: float) -> Tensor:
-    """The course's answer to 04.4."""
-    painted = torch.zeros(masks.shape[1:], dtype=torch.long)
-    for region in scores.argsort().tolist():
-        if scores[region] > threshold:
-            painted[masks[region]] = classes[region]
-    return painted
-
-
-def corners(rects: Tensor) -> Tensor:
-    """The course's answer to 04.5."""
-    return torch.cat([rects[:, :2], rects[:, :2] + rects[:, 2:]], dim=1)
-
-
-def check_merge(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> str:
+def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> str:
     """04.1: neighbours only, what histograms share, and a mixture by size."""
     histograms = torch.tensor([[0.5, 0.5, 0.0], [0.0, 0.2, 0.8], [0.4, 0.6, 0.0], [0.0, 0.4, 0.6]])
     sizes, pairs = torch.tensor([30.0, 10.0, 5.0, 40.0]), torch.tensor([[0, 1], [1, 2], [1, 3], [2, 3]])

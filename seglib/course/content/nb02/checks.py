@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
 from seglib.course.lesson import Wrong
 from seglib.metrics import confusion_matrix
 
@@ -22,30 +23,6 @@ def _random_pair(seed: int, num_classes: int, size: tuple[int, int] = (12, 16)) 
     pred = torch.where(torch.rand(size, generator=rng) < 0.66, mask, noise)
     mask[torch.rand(size, generator=rng) < 0.1] = 255
     return pred, mask
-
-
-def confusion(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
-    """The course's answer to 02.1."""
-    valid = mask != 255
-    pair = mask[valid].long() * num_classes + pred[valid]
-    return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def iou_and_dice(cm: Tensor) -> tuple[Tensor, Tensor]:
-    """The course's answer to 02.2."""
-    hit, truth, said = cm.diagonal(), cm.sum(1), cm.sum(0)
-    return hit / (truth + said - hit), 2 * hit / (truth + said)
-
-
-def dataset_miou(pairs: Pairs, num_classes: int) -> float:
-    """The course's answer to 02.3."""
-    total = sum(confusion(pred, mask, num_classes) for pred, mask in pairs)
-    return float(iou_and_dice(total)[0].nanmean())  # type: ignore[arg-type]
-
-
-def mean_of_present(iou: Tensor) -> float:
-    """The course's answer to 02.4."""
-    return float(iou.nanmean())
 
 
 def _expect_matrix(got: object, expected: Tensor, num_classes: int) -> None:
@@ -145,7 +122,7 @@ def _joined(pairs: Pairs) -> tuple[Tensor, Tensor]:
     return torch.cat([p.flatten() for p, _ in pairs]), torch.cat([m.flatten() for _, m in pairs])
 
 
-def check_mean_of_present(fn: Callable[[Tensor], float]) -> str:
+def check_score(fn: Callable[[Tensor], float]) -> str:
     """02.4, the bug clinic: an absent class must leave the mean alone; a missed class must not."""
     nan = float("nan")
     iou = torch.tensor([0.9, 0.5, 0.0])

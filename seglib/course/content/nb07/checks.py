@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
+from seglib.course.content.nb07.answers import box_loss, core, paint_boxes, reset
 from seglib.course.lesson import Wrong
 
 Box = tuple[float, float, float, float]
 Costs = tuple[int, float, float]
-
-
-def paint_boxes(boxes: Tensor, classes: Tensor, size: tuple[int, int]) -> Tensor:
-    """The course's answer to 07.1."""
-    mask = torch.zeros(size, dtype=torch.uint8)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    for number in areas.argsort(descending=True).tolist():
-        x1, y1, x2, y2 = boxes[number].tolist()
-        mask[y1:y2, x1:x2] = classes[number]
-    return mask
-
-
-def core(box: Sequence[int], share: float) -> Box:
-    """The course's answer to 07.2."""
-    x1, y1, x2, y2 = box
-    cut = (1 - math.sqrt(share)) / 2  # of each side, at both ends
-    across, along = cut * (x2 - x1), cut * (y2 - y1)
-    return round(x1 + across), round(y1 + along), round(x2 - across), round(y2 - along)
-
-
-def cheapest(fits: Tensor, losses: Tensor, nothing: float) -> Costs:
-    """The course's answer to 07.3."""
-    costs = (1 - fits) + 3 * losses
-    number = int(costs.argmin())
-    return number, float(costs[number]), 3 * nothing
-
-
-def reset(mask: Tensor, box: Sequence[int], index: int, usual: float, threshold: float) -> Tensor:
-    """The course's answer to 07.4."""
-    x1, y1, x2, y2 = box
-    mask = mask.clone()
-    inside = mask[y1:y2, x1:x2]
-    if (inside == index).float().mean() < threshold * usual:
-        inside[:] = index
-    return mask
 
 
 def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -> str:
@@ -162,3 +128,25 @@ def _percent(share: float) -> str:
 
 def _list(numbers: Tensor) -> str:
     return ", ".join(f"{number:g}" for number in numbers.tolist()[:6])
+
+
+def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """07.5: background teaches, void does not."""
+    rng = torch.Generator().manual_seed(5)
+    masks = torch.tensor([[[0, 0, 0, 1, 255], [0, 2, 2, 1, 255]]]).to(torch.uint8)
+    logits = torch.randn(1, 3, 2, 5, generator=rng)
+    got, wanted = torch.as_tensor(fn(logits, masks)).float(), box_loss(logits, masks)
+    if got.numel() != 1:
+        raise Wrong(
+            f"One number for the batch: the mean over its pixels. Yours has shape {tuple(got.shape)}."
+        )
+    value, long = float(got), masks.long()
+    if abs(value - float(wanted)) < 1e-4:
+        return "Now 'animal everywhere' is as expensive as it is wrong."
+    if abs(value - float(cross_entropy(logits, torch.where(long == 255, 0, long), ignore_index=0))) < 1e-4:
+        raise Wrong("Background still teaches nothing: a net that says 'animal' everywhere is never wrong.")
+    if abs(value - float(cross_entropy(logits, torch.where(long == 255, 0, long)))) < 1e-4:
+        raise Wrong("Now void is background. Nobody knows what is there: it must teach nothing.")
+    if abs(value - 8 * float(wanted)) < 1e-3:
+        raise Wrong("That is the sum over the pixels. A mean does not depend on the size of the image.")
+    raise Wrong(f"On this batch the loss is {float(wanted):.3f}; yours is {value:.3f}. Which pixels teach?")

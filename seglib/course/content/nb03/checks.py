@@ -8,59 +8,13 @@ from functools import cache
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
-from torch.nn.functional import interpolate
 
-from seglib.course.content.delivery import FAULTS, ODD
+from seglib.course.content.nb03.answers import drop, median_frequency
 from seglib.course.lesson import Wrong
-from seglib.data import quality as blur
-from seglib.data.dataset import SegmentationDataset
-from seglib.scenes import Dials, Scenes
+from seglib.course.samples import ALBUM, album, slope
 
 Masks = Sequence[Tensor]
-ALBUM = {"ordinary": 30, "calm": 15, "blurred": 15}  # images of each kind in `album`
-
-
-def album(size: tuple[int, int] = (160, 160)) -> SegmentationDataset:
-    """Sixty pools: 30 ordinary ones, 15 calm and sharp ones, 15 blurred by 2 px and noisy, in this order."""
-    calm = Dials(clutter=0.0, noise=0.0, light=0.1, count=(1, 1))
-    blurred = Dials(blur=2.0, noise=10.0)
-    parts = zip(ALBUM.values(), (5, 6, 7), (Dials(), calm, blurred))
-    first, second, third = (Scenes(length, seed=seed, size=size, dials=d) for length, seed, d in parts)
-    return first + second + third
-
-
-def slope(image: Tensor, sigma: float) -> Tensor:
-    """How steep the grey values are at each pixel after a Gaussian blur: (3, H, W) uint8 -> (H, W) float32.
-
-    Args:
-        image: the image.
-        sigma: standard deviation of the blur in pixels; it takes the noise away.
-    """
-    return torch.from_numpy(blur.slope(blur.gray(image), sigma))
-
-
-def count_classes(masks: Masks, num_classes: int) -> tuple[Tensor, Tensor]:
-    """The course's answer to 03.1."""
-    rows = torch.stack([mask[mask != 255].long().bincount(minlength=num_classes) for mask in masks])
-    return rows.sum(0), (rows > 0).sum(0)
-
-
-def median_frequency(pixels: Tensor) -> Tensor:
-    """The course's answer to 03.2."""
-    around = ((pixels > 0) * pixels.sum(1, keepdim=True)).sum(0)
-    frequency = pixels.sum(0) / around
-    return frequency.median() / frequency
-
-
-def edge_blur(fine: Tensor, coarse: Tensor) -> float:
-    """The course's answer to 03.3."""
-    strong = coarse >= coarse.quantile(0.98)
-    return float((coarse / fine)[strong].quantile(0.1))
-
-
-def shrink(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    """The course's answer to 03.5."""
-    return interpolate(mask[None, None].float(), size=size, mode="nearest")[0, 0].to(torch.uint8)
+EMPTY = "pool_05"  # odd, not wrong: no animals, and no mistake in its mask
 
 
 def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> str:
@@ -148,18 +102,18 @@ def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
     )
 
 
-def check_delivery(answer: Iterable[str]) -> str:
+def check_drop(answer: Iterable[str]) -> str:
     """03.4: the five faults; the empty pool stays."""
     if isinstance(answer, str) or not all(isinstance(name, str) for name in answer):
         raise Wrong("Give a set of names, as in {'pool_00', 'pool_01'}.")
     names = {name.removeprefix("train/") for name in answer}
     if val := sorted(name for name in names if name.startswith(("val/", "check_"))):
         raise Wrong(f"{val[0]} is in the validation split. Keep the judge, drop the copy that is trained on.")
-    if ODD in names:
-        raise Wrong(f"{ODD}: look at it. Is its mask wrong? What would a net learn from it?")
-    if good := sorted(names - set(FAULTS)):
+    if EMPTY in names:
+        raise Wrong(f"{EMPTY}: look at it. Is its mask wrong? What would a net learn from it?")
+    if good := sorted(names - drop):
         raise Wrong(f"{good[0]} is sound; the report does not name it.")
-    if missing := len(set(FAULTS) - names):
+    if missing := len(drop - names):
         raise Wrong(
             f"{len(names)} right, {missing} missing. 'Look' means that a program cannot decide. You can."
         )

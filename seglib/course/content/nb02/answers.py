@@ -1,0 +1,25 @@
+# ruff: noqa
+# mypy: ignore-errors
+"""The course's own answers, taken from notebooks/source/02_metrics.py by `make notebooks`. Edit them there."""
+
+import torch
+
+
+def confusion(pred, mask, num_classes):
+    valid = mask != 255
+    pair = mask[valid].long() * num_classes + pred[valid]
+    return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def iou_and_dice(cm):
+    hit, truth, said = cm.diagonal(), cm.sum(1), cm.sum(0)
+    return hit / (truth + said - hit), 2 * hit / (truth + said)
+
+
+def dataset_miou(pairs, num_classes):
+    total = sum(confusion(pred, mask, num_classes) for pred, mask in pairs)
+    return float(iou_and_dice(total)[0].nanmean())
+
+
+def score(iou):
+    return float(iou.nanmean())
