@@ -20,8 +20,8 @@ test: ## set up, then run every test; SEGLIB_BROWSER=required makes a missing br
 doctor: ## is this machine ready?
 	@$(COURSE) run -m seglib doctor
 
-notebooks: ## build notebooks/*.ipynb and notebooks/solutions/ from notebooks/source/
-	@$(COURSE) run -m tools.course.build
+notebooks: ## build notebooks/*.ipynb and notebooks/solutions/ from notebooks/source/    ONLY=02
+	@$(COURSE) run -m tools.course.build $(ONLY)
 
 lint: ## ruff, mypy, the course's own lint
 	@$(COURSE) test lint

@@ -37,7 +37,7 @@ import torch
 
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.budget import budget, price
-from seglib.course.content.checks03 import album, slope
+from seglib.course.samples import album, slope
 from seglib.data.balance import count
 from seglib.data.quality import laplacian_variance
 from seglib.data.quality import class_shift, sharpness
@@ -330,7 +330,7 @@ BalanceBoard(streets, sharpness=judged, view="blur")
 # validation pools.
 
 # %%
-from seglib.course.content.delivery import delivery
+from seglib.course.samples import delivery
 from seglib.data.audit import audit
 
 parts = delivery()

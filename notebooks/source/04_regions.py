@@ -39,7 +39,8 @@ import torch
 
 from seglib import backbones
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.course.content.regions04 import BestRegions, Probe, evenly, mosaic
+from seglib.course.demos import BestRegions, Probe, mosaic
+from seglib.course.results import failures, leaderboard, outline_iou
 from seglib.draw import bars, show_images
 from seglib.evaluate import evaluate
 from seglib.regions import hierarchy, propose
@@ -61,7 +62,7 @@ parts = [
     lesson.photographs(split, "pets") or lesson.scenes(split, frequency=0.6)  # seahorses, but not too few
     for split in ("train", "val", "test")
 ]
-data, val, test = [evenly(part, number) for part, number in zip(parts, (many, few, few))]
+data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
 show_images([image, data[0][0], data[1][0]], alt="The photograph, and two images of the data set.")
 print(f"{data.name}: {len(data)} images to learn from, {len(val)} to choose with, {len(test)} to judge")
 
@@ -381,16 +382,11 @@ bars(
 # Suppose the SVMs knew everything: for each true object, paste the one region that fits it best. This
 # **oracle** sees the truth. It is the ceiling of a method that finds an object as one region.
 
-
 # %%
-def rim(scores):
-    return 100 * float(scores.boundary_iou[1:].nanmean())  # class 0 is the background
-
-
 table["ceiling"] = evaluate(BestRegions(joined.looker), test)
 for name in ("joined", "ceiling"):
     scores = table[name]
-    print(f"{name:8} mIoU {100 * scores.mean_iou:.1f}, Boundary IoU of the objects {rim(scores):.1f}")
+    print(f"{name:8} mIoU {100 * scores.mean_iou:.1f}, Boundary IoU of the objects {outline_iou(scores):.1f}")
 
 # %% [markdown] tags=["concept"]
 # ## Drawback three: made for another task
@@ -400,17 +396,7 @@ for name in ("joined", "ceiling"):
 
 # %%
 table["linear probe"] = evaluate(Probe(lite, data, seed=lesson.seed), test)
-for name, scores in table.items():
-    print(f"{name:16} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU of the objects {rim(scores):5.1f}")
-
-# %%
-bars(
-    {
-        "mIoU (%)": {name: 100 * scores.mean_iou for name, scores in table.items()},
-        "Boundary IoU of the objects (%)": {name: rim(scores) for name, scores in table.items()},
-    },
-    alt="mIoU and Boundary IoU of the three region segmenters, all background, the ceiling and the probe.",
-)
+leaderboard(table)
 
 # %% [markdown]
 # Compare the ceiling with what was reached: is it the regions that fail, or their names? And the probe with
@@ -420,17 +406,7 @@ bars(
 # Where does it fail? The four worst images, truth beside prediction.
 
 # %%
-from seglib.draw import overlay
-from seglib.metrics import confusion_matrix, mean_iou
-
-score = [mean_iou(confusion_matrix(p, test[i][1], len(test.classes))) for i, p in enumerate(preds)]
-worst = sorted(range(len(test)), key=lambda i: score[i])[:4]
-show_images(
-    [overlay(test[i][0], shown, test.classes) for i in worst for shown in (test[i][1], preds[i])],
-    titles=[f"{what} {i}" for i in worst for what in ("truth", "regions")],
-    columns=4,
-    alt="The four images on which the regions do worst, each beside its truth.",
-)
+failures(preds, test, "regions")
 
 # %% [markdown]
 # **What is good about it.** A painted region is meant to be one object, so instances come for free. And

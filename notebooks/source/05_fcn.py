@@ -40,7 +40,7 @@ from torch.nn.functional import interpolate
 from seglib import backbones
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.data.in_memory import stack
-from seglib.draw import bars, show_images
+from seglib.draw import show_images
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter, convolutionalise
 from seglib.evaluate import Constant, OracleStride
@@ -56,7 +56,7 @@ lesson = start("05_fcn")
 # photographs. Both came with a package, so this works on a train.
 
 # %%
-from seglib.course.content.photo05 import WORDS, cat, cat_words, heat
+from seglib.course.demos import CAT_WORDS, WORDS, cat, heat
 
 photo = cat()
 lite = backbones.load("lite0").eval()
@@ -151,7 +151,7 @@ reveal("05.p1", places.shape[2] * places.shape[3])
 with torch.no_grad():
     large = interpolate(photo[None].float(), scale_factor=2, mode="bilinear")
     maps = everywhere(large).softmax(1)
-where = maps[0, cat_words].sum(0)
+where = maps[0, CAT_WORDS].sum(0)
 print(f"{tuple(large.shape[2:])} pixels, {tuple(where.shape)} places")
 heat(photo, where)
 
@@ -207,25 +207,21 @@ print(double(torch.tensor([[[[0.0, 4.0], [8.0, 4.0]]]])).detach().int()[0, 0])
 # You measured it in notebook 02, with an oracle that cheats: it knows the truth, one pixel for each block.
 
 # %%
-from seglib.course.content.regions04 import evenly
+from seglib.course.results import failures, leaderboard, outline_iou
 
 data = stack(lesson.photographs("train", "pets") or lesson.scenes("train"))
 val = lesson.photographs("val", "pets") or stack(lesson.scenes("val"))
-if len(val) > lesson.profile.val_images:  # judging thousands would take longer than training
-    val = evenly(val, lesson.profile.val_images)
-
-
-def rim(scores):
-    return 100 * float(scores.boundary_iou[1:].nanmean())  # class 0 is the background
-
+val = val.spread(lesson.profile.val_images)  # judging thousands would take longer than training
 
 for stride in (32, 16, 8):
     best = evaluate(OracleStride(stride), val)
-    print(f"blocks of {stride:2} pixels reach mIoU {100 * best.mean_iou:.0f} %, rims {rim(best):.0f} %")
+    print(
+        f"blocks of {stride:2} pixels: mIoU {100 * best.mean_iou:.0f} %, outlines {outline_iou(best):.0f} %"
+    )
 
 # %% [markdown]
-# `stack` draws or decodes all images once, before any clock runs. `rim` is the Boundary IoU of the objects.
-# The background is left out: its boundary is mostly the frame of the image, and that is easy to get right.
+# `stack` draws or decodes all images once, before any clock runs. `outline_iou` is the Boundary IoU of the
+# objects. The background is left out: its boundary is mostly the border of the image, and that is easy.
 
 # %% [markdown] tags=["concept"]
 # ## Skips
@@ -345,18 +341,12 @@ control = copy.deepcopy(net)
 finish(train(control, data, seconds=2 * seconds / 3, lr=slower, batch_size=8), "training the control")
 table["FCN-32s, as long"] = evaluate(FCNSegmenter(control, data.classes), val)
 gain = table["FCN-8s"].mean_iou - table["FCN-32s, as long"].mean_iou
-gain, sharper = 100 * gain, rim(table["FCN-8s"]) - rim(table["FCN-32s, as long"])
+gain, sharper = 100 * gain, outline_iou(table["FCN-8s"]) - outline_iou(table["FCN-32s, as long"])
 close = abs(gain - sharper) < 1
 reveal("05.p2", "about the same" if close else "mIoU" if gain > sharper else "Boundary IoU")
 
 # %%
-bars(
-    {
-        "mIoU (%)": {name: 100 * scores.mean_iou for name, scores in table.items()},
-        "Boundary IoU of the objects (%)": {name: rim(scores) for name, scores in table.items()},
-    },
-    alt="mIoU and Boundary IoU of FCN-32s, 16s, 8s and of FCN-32s trained as long as FCN-8s.",
-)
+leaderboard(table)
 
 # %% [markdown]
 # One run is one throw of the dice. Differences of a point or two may be luck. Three seeds stand below the
@@ -395,8 +385,7 @@ table["FCN-8s, score layers only"] = evaluate(FCNSegmenter(fixed, data.classes),
 
 # %%
 table["all background"] = evaluate(Constant(0), val)
-for name, scores in table.items():
-    print(f"{name:26} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU of the objects {rim(scores):5.1f}")
+leaderboard(table)
 
 # %% [markdown]
 # **What three seeds say.** `python benchmarks/fcn_relations.py` trains each net for few steps, 90 to 150 of 8
@@ -431,19 +420,8 @@ for name, scores in table.items():
 # Where does FCN-8s fail? Its four worst images, truth beside prediction.
 
 # %%
-from seglib.draw import overlay
-from seglib.metrics import confusion_matrix, mean_iou
-
 segmenter = FCNSegmenter(fine, data.classes)
-preds = [segmenter.predict(image) for image, _ in val]
-score = [mean_iou(confusion_matrix(p, val[i][1], len(val.classes))) for i, p in enumerate(preds)]
-worst = sorted(range(len(val)), key=lambda index: score[index])[:4]
-show_images(
-    [overlay(val[i][0], mask, val.classes) for i in worst for mask in (val[i][1], preds[i])],
-    titles=[f"{what} {i}" for i in worst for what in ("truth", "FCN-8s")],
-    columns=4,
-    alt="The four images on which FCN-8s does worst, each beside its truth.",
-)
+failures([segmenter.predict(image) for image, _ in val], val, "FCN-8s")
 
 # %% [markdown]
 # **Beside other libraries.** The same images, by the recipe of each library's own tutorial, on two cores
@@ -475,6 +453,8 @@ show_images(
 # plenty.
 
 # %%
+from seglib.draw import overlay
+
 mask = segmenter.predict(photo)
 print(tuple(photo.shape[1:]), "->", tuple(mask.shape))
 show_images(

@@ -38,8 +38,8 @@ import math
 import torch
 
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.course.content.regions04 import evenly
-from seglib.course.content.weak07 import boxed, regions_of
+from seglib.course.demos import boxed, regions_of
+from seglib.course.results import failures, leaderboard
 from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import evaluate
 from seglib.weak.given import given
@@ -58,7 +58,7 @@ lesson = start("07_weak")
 # %%
 many, few = {"tiny": (8, 5), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
 parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
-data, val, test = [evenly(part, number) for part, number in zip(parts, (many, few, few))]
+data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
 known = given(data)
 show_images(
     [boxed(data[i][0], known[i], data.classes) for i in range(0, len(data), len(data) // 4)],
@@ -456,7 +456,7 @@ for name, rate in list(zip(data.classes, usual.tolist()))[1:]:
 # %%
 from seglib.weak.next_labels import next_labels
 
-some = evenly(drift[0].labels, min(10, len(data)))
+some = drift[0].labels.spread(10)
 rates, ones = tuple(usual.tolist()), (1.0,) * len(usual)
 ways = {
     "as the net says": naive,
@@ -557,19 +557,13 @@ table = {name: evaluate(segmenter, test) for name, segmenter in trained.items()}
 table["all background"] = evaluate(Constant(0), test)
 
 
-def rim(scores):
-    return 100 * float(scores.boundary_iou[1:].nanmean())  # class 0 is the background
-
-
 def gain(name):
     return 100 * (table[name].mean_iou - table["all background"].mean_iou)
 
 
 # %%
 whole = gain("full supervision")
-for name, scores in table.items():
-    share = f"{100 * gain(name) / whole:5.0f} % of the gain" if whole > 0 else ""
-    print(f"{name:22} mIoU {100 * scores.mean_iou:5.1f}   Boundary IoU {rim(scores):5.1f}   {share}")
+leaderboard(table, {name: f"{100 * gain(name) / whole:4.0f} % of the gain" for name in table if whole > 0})
 if late >= 2:
     print("Full supervision is not at its plateau, so these shares mean little.")
 
@@ -580,15 +574,6 @@ best = max(boxes_only, key=valid.get)
 print(f"chosen on the validation split: {best}")
 if whole > 0:
     reveal("07.p1", 100 * gain(best) / whole)
-
-# %%
-bars(
-    {
-        "mIoU (%)": {name: 100 * scores.mean_iou for name, scores in table.items()},
-        "Boundary IoU of the objects (%)": {name: rim(scores) for name, scores in table.items()},
-    },
-    alt="mIoU and Boundary IoU of nets taught by boxes, each way, by true masks, and of all background.",
-)
 
 # %% [markdown]
 # Three things to look for. Is the order of the nets that of their labels? Do ignored pixels beat wrong ones:
@@ -788,17 +773,7 @@ bars(
 # Where does the best of them fail? Its four worst images, truth beside prediction.
 
 # %%
-from seglib.metrics import confusion_matrix, mean_iou
-
-preds = [trained[best].predict(image) for image, _ in test]
-score = [mean_iou(confusion_matrix(p, test[i][1], len(test.classes))) for i, p in enumerate(preds)]
-worst = sorted(range(len(test)), key=lambda i: score[i])[:4]
-show_images(
-    [overlay(test[i][0], mask, test.classes) for i in worst for mask in (test[i][1], preds[i])],
-    titles=[f"{what} {i}" for i in worst for what in ("truth", "boxes'")],
-    columns=4,
-    alt="The four images on which the best net from boxes does worst, each beside its truth.",
-)
+failures([trained[best].predict(image) for image, _ in test], test, best)
 
 # %% [markdown] tags=["concept"]
 # ## Quality per minute
@@ -824,7 +799,7 @@ predict("07.p4", ...)
 
 # %%
 masks = f"masks of {number}"
-teach(masks, evenly(data, number))
+teach(masks, data.spread(number))
 table[masks] = evaluate(trained[masks], test)
 ahead = gain(best) - gain(masks)
 reveal("07.p4", "about the same" if abs(ahead) < 1 else "the boxes'" if ahead > 0 else "the masks'")
@@ -864,7 +839,7 @@ def team_loss(logits, masks):
 # %%
 from torch import nn
 
-from seglib.course.content.loss07 import convinced
+from seglib.course.demos import convinced
 
 mask = made["rectangles"].mask(0)
 everywhere = torch.where(mask == 0, known[0].classes[0], mask.long())

@@ -2,7 +2,7 @@
 
 import torch
 
-from seglib.course.content.checks02 import confusion, dataset_miou, iou_and_dice
+from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
 
 
 def transposed(pred, mask, num_classes):

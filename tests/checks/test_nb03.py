@@ -3,8 +3,9 @@
 import torch
 from torch.nn.functional import interpolate
 
-from seglib.course.content.checks03 import count_classes, edge_blur, median_frequency, shrink
-from seglib.course.content.delivery import FAULTS, ODD, delivery
+from seglib.course.content.nb03.answers import count_classes, drop, edge_blur, median_frequency, shrink
+from seglib.course.content.nb03.checks import EMPTY
+from seglib.course.samples import delivery
 from seglib.data.audit import audit
 
 
@@ -93,10 +94,10 @@ WRONG = {
         "always the same": (lambda fine, coarse: 0.5, "pairs"),
     },
     "03.4": {
-        "only what the report calls wrong": (set(FAULTS) - {"pool_19"}, "1 missing"),
-        "everything it names": ({*FAULTS, ODD}, "Is its mask wrong?"),
-        "a sound pool": ({*FAULTS, "pool_00"}, "sound"),
-        "the judge's copy": ({*FAULTS, "check_06"}, "Keep the judge"),
+        "only what the report calls wrong": (drop - {"pool_19"}, "1 missing"),
+        "everything it names": ({*drop, EMPTY}, "Is its mask wrong?"),
+        "a sound pool": ({*drop, "pool_00"}, "sound"),
+        "the judge's copy": ({*drop, "check_06"}, "Keep the judge"),
         "one name": ("pool_07", "set of names"),
     },
     "03.5": {
@@ -113,7 +114,7 @@ def test_the_audit_finds_every_planted_fault_and_the_odd_pool(tmp_path):
     """The names are told, so that the exercise can be solved; and nothing else is."""
     found = audit(delivery(tmp_path))
     told = {part.partition("/")[2] for finding in found.findings for part in finding.sample.split(" = ")}
-    assert told - {""} == {*FAULTS, ODD, "check_06"}
+    assert told - {""} == {*drop, EMPTY, "check_06"}
     checks = "sizes differ, no such class, all void, leak, background only, blank image, class missing"
     assert {finding.check for finding in found.findings} == set(checks.split(", "))
     assert audit(delivery(tmp_path)).findings == found.findings  # written anew, the same

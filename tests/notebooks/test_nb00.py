@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from seglib.boxes import from_mask
-from seglib.course.content.checks00 import paint, reddish
+from seglib.course.content.nb00.answers import paint, reddish
 from seglib.scenes import Scenes
 
 SOURCE = (Path(__file__).parents[2] / "notebooks/source/00_start.py").read_text(encoding="utf-8")

@@ -2,8 +2,8 @@
 
 `notebooks/source/NN_slug.py` becomes `notebooks/NN_slug.ipynb` (the student's, with stubs),
 `notebooks/solutions/NN_slug.ipynb` (executed in the tiny profile), `answers.py` in the lesson's folder and a
-chapter of `docs/instructor.md`. The same source always gives the same bytes: ids come from the cells, and of a
-run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing.
+chapter of `docs/instructor.md`. The same source always gives the same bytes: ids come from the cells, and of
+a run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing.
 """
 
 from __future__ import annotations

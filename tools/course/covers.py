@@ -17,9 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from seglib import backbones
-from seglib.course.content import photo05
-from seglib.course.content.regions04 import mosaic
-from seglib.course.content.weak07 import boxed
+from seglib.course import demos
 from seglib.draw import difference, overlay
 from seglib.evaluate import OracleStride
 from seglib.fcn import convolutionalise
@@ -150,23 +148,23 @@ def a_image_each() -> Figure:
 
 def cut_up() -> Figure:
     """Chelsea the cat, and three stops on the way from superpixels to the whole image."""
-    cat = photo05.cat()
+    cat = demos.cat()
     tree = hierarchy(cat, scale=20)
     figure, axes = panels(4)
     panel(axes[0], cat, "a photograph")
     for axis, count in zip(axes[1:], (400, 60, 20)):
-        panel(axis, mosaic(cat, tree.at(count)), f"{count} regions")
+        panel(axis, demos.mosaic(cat, tree.at(count)), f"{count} regions")
     return figure
 
 
 def where_is_the_cat() -> Figure:
     """Chelsea the cat, and where a classifier that never saw a mask finds a cat."""
-    photo = photo05.cat()
+    photo = demos.cat()
     everywhere = convolutionalise(backbones.load("lite0").eval().as_classifier(), (3, 224, 224)).eval()
     with torch.no_grad():
         large = interpolate(photo[None].float(), scale_factor=2, mode="bilinear")
-        where = everywhere(large).softmax(1)[0, photo05.cat_words].sum(0)
-    return photo05.heat_figure(photo, where)
+        where = everywhere(large).softmax(1)[0, demos.CAT_WORDS].sum(0)
+    return demos.heat_figure(photo, where)
 
 
 def boxes_alone() -> Figure:
@@ -175,7 +173,10 @@ def boxes_alone() -> Figure:
     (image, mask), found, classes = POOLS[index], POOLS.instances(index), POOLS.classes
     one = Given(found.boxes, found.classes)
     labels = [rectangles(image, *one), grabcut_plus(image, *one), mask]
-    shown = [boxed(image, one, classes), *(overlay(image, label, classes, opacity=0.7) for label in labels)]
+    shown = [
+        demos.boxed(image, one, classes),
+        *(overlay(image, label, classes, opacity=0.7) for label in labels),
+    ]
     titles = ["what was drawn", "the boxes, filled", "by colours and edges", "what nobody drew"]
     figure, axes = panels(4)
     for axis, each, title in zip(axes, shown, titles):

@@ -1,0 +1,41 @@
+"""The leaderboard and the failures say in words what they show."""
+
+import torch
+
+from seglib.course.results import failures, leaderboard, outline_iou
+from seglib.evaluate import Constant, OracleStride, evaluate
+from seglib.scenes import Scenes
+
+POOLS = Scenes(6, size=(48, 48))
+
+
+def test_a_leaderboard_is_text_and_bars(capsys, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("seglib.course.results.bars", lambda measures, alt: drawn.append((measures, alt)))
+    table = {"all background": evaluate(Constant(0), POOLS), "oracle": evaluate(OracleStride(1), POOLS)}
+    leaderboard(table, {"oracle": "sees the truth"})
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("all background  mIoU   ") and first.endswith("Boundary IoU of the objects   0.0")
+    assert second == "oracle          mIoU 100.0   Boundary IoU of the objects 100.0   sees the truth"
+    (measures, alt), *_ = drawn
+    assert (
+        list(measures) == ["mIoU (%)", "Boundary IoU of the objects (%)"] and "all background, oracle" in alt
+    )
+    assert measures["mIoU (%)"]["oracle"] == 100
+
+
+def test_the_outlines_leave_the_background_out():
+    scores = evaluate(Constant(0), POOLS)
+    assert outline_iou(scores) == 0 < scores.mean_boundary_iou
+
+
+def test_failures_are_the_worst_first_next_to_their_truth(monkeypatch):
+    shown = {}
+    monkeypatch.setattr(
+        "seglib.course.results.show_images", lambda images, **words: shown.update(images=images, **words)
+    )
+    preds = [POOLS[index][1].long() for index in range(len(POOLS))]
+    preds[4] = torch.zeros(48, 48, dtype=torch.long)
+    failures(preds, POOLS, "the net", number=2)
+    assert shown["titles"][:2] == ["truth 4", "the net 4"] and len(shown["images"]) == 4
+    assert "2 images on which the net does worst" in shown["alt"]
