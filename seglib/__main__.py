@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 if sys.version_info < (3, 11):  # noqa: UP036 - an old Python is exactly what this is for
     sys.exit("seglib needs Python 3.11 or newer. In the project's folder, `make lab` sets everything up.")
@@ -16,11 +18,11 @@ except ModuleNotFoundError:
     )
 
 from seglib import train_command
-from seglib.data import cli
 from seglib.doctor import examine, ready, report
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
-app.add_typer(cli.app, name="data")
+data = typer.Typer(no_args_is_help=True)
+app.add_typer(data, name="data")
 app.command()(train_command.train)
 
 
@@ -36,6 +38,41 @@ def doctor(json: bool = typer.Option(False, "--json", help="One line of JSON, fo
         findings = examine()
     report(findings, as_json=json)
     raise typer.Exit(0 if ready(findings) else 1)
+
+
+@data.callback()
+def data_sets() -> None:
+    """Check data sets."""
+
+
+@data.command()
+def audit(
+    path: Annotated[str, typer.Argument(help="A folder, a COCO file, or the name of a data set.")],
+    save: Annotated[Path | None, typer.Option(help="Write every finding to this text file.")] = None,
+) -> None:
+    """Look for everything that is usually wrong with a data set; exit status 1 if something is."""
+    from seglib.data.audit import audit
+    from seglib.data.catalog import load
+    from seglib.data.dataset import FOLDERS, SplitError
+
+    splits, errors = {}, []
+    try:
+        for split in FOLDERS:
+            try:
+                splits[split] = load(path, split)
+            except SplitError as error:
+                errors.append(error)
+        if not splits:
+            raise errors[0]
+        result = audit(splits)
+        print(result)
+        if save:
+            result.save(save)
+            print(f"\nAll {len(result.findings)} findings are in {save}.")
+    except (ValueError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    raise typer.Exit(1 if result.wrong else 0)
 
 
 if __name__ == "__main__":

@@ -10,31 +10,30 @@ from typing import Any, NamedTuple
 import platformdirs
 
 import seglib
-from seglib.data import photographs as camvid
-from seglib.data import photographs as pets
-from seglib.data import photographs as voc
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.download import install
 from seglib.data.folders import open_folder
+from seglib.data.photographs import Pets, Photo, Voc, camvid
 from seglib.scenes import Scenes
 
 
 class Entry(NamedTuple):
-    """A data set on disk: how to open it, the folders it may be called, and a path only it has."""
+    """A data set on disk: how to open it, what its folder may be called, and a path that only it has."""
 
     open: Callable[..., SegmentationDataset]
     folders: tuple[str, ...]
-    sign: str
+    evidence: str
 
 
 ENTRIES = {
-    "pets": Entry(pets.Pets, ("oxford-iiit-pet", "pets"), "annotations/trimaps"),
-    "camvid": Entry(camvid.camvid, ("camvid", "CamVid"), "trainannot"),
+    "pets": Entry(Pets, ("oxford-iiit-pet", "pets"), "annotations/trimaps"),
+    "camvid": Entry(camvid, ("camvid", "CamVid"), "trainannot"),
     "voc": Entry(
-        voc.Voc, ("voc/VOCdevkit/VOC2012", "VOCdevkit/VOC2012", "VOC2012", "voc"), "ImageSets/Segmentation"
+        Voc, ("voc/VOCdevkit/VOC2012", "VOCdevkit/VOC2012", "VOC2012", "voc"), "ImageSets/Segmentation"
     ),
 }
 NAMES = ("scenes", "photo", *ENTRIES)
+NOWHERE = "none"  # the value of SEGLIB_DATA that hides all data sets on disk
 
 
 def load(
@@ -59,6 +58,7 @@ def load(
     Raises:
         FileNotFoundError: the data set is not on this machine; the message says what to do.
         ValueError: there is no data set of this name, or it has no such split.
+        FileExistsError: the folder to download into is already there.
         DownloadError, DiskError: the download failed; what has arrived is kept.
 
     Example:
@@ -69,26 +69,32 @@ def load(
     if name == "scenes":
         return Scenes(split=split, **options)
     if name == "photo":
-        return voc.Photo()
+        return Photo(split, **options)
     path = Path(name).expanduser()
     if isinstance(name, Path) or (name not in ENTRIES and path.exists()):
         return open_folder(path, split, **options)
     if name not in ENTRIES:
         raise ValueError(f"{name}: no such folder, and no data set of this name; there is {', '.join(NAMES)}")
     place = found(root).get(name)
-    if place is None and download:
-        install(name, next(_roots(root)))
+    if place is None and download and (roots := [*_roots(root)]):
+        install(name, roots[0])
         place = found(root).get(name)
     if place is None:
-        raise FileNotFoundError(_not_here(name, root))
+        looked = ", ".join(map(str, _roots(root))) or f"no folder, because SEGLIB_DATA={NOWHERE}"
+        raise FileNotFoundError(
+            f"the data set '{name}' is not on this machine (looked in {looked}). Three ways out:"
+            f" load('{name}', download=True); or set SEGLIB_DATA to the folder that holds it;"
+            " or load('scenes'), which is built in."
+        )
     return ENTRIES[name].open(place, split, **options)
 
 
 def found(root: Path | str | None = None) -> dict[str, Path]:
     """The real data sets on this machine and where they are; nothing is read or downloaded.
 
-    Looks only in `root` if it is given; otherwise in the folder that SEGLIB_DATA names, the project's `data/`
-    and the user's cache, and the first that has the data set counts. Each may hold the data sets or be one.
+    Looks only in `root` if it is given. Otherwise in the folder that SEGLIB_DATA names, the project's `data/`
+    and a folder for the user's data, in this order; with SEGLIB_DATA=none nowhere. Each may hold the data
+    sets or be one.
 
     Example:
         >>> found("/nowhere")
@@ -98,28 +104,24 @@ def found(root: Path | str | None = None) -> dict[str, Path]:
     for name, entry in ENTRIES.items():
         for parent in _roots(root):
             for folder in (parent, *(parent / folder for folder in entry.folders)):
-                if (folder / entry.sign).is_dir():
+                if (folder / entry.evidence).is_dir():
                     places.setdefault(name, folder)
     return places
 
 
 def _roots(root: Path | str | None) -> Iterator[Path]:
-    """Where data sets may lie, best first."""
+    """Where data sets may be, best first."""
     if root is not None:
         yield Path(root).expanduser()
         return
-    if os.environ.get("SEGLIB_DATA"):
-        yield Path(os.environ["SEGLIB_DATA"]).expanduser()
+    named = os.environ.get("SEGLIB_DATA")
+    if named == NOWHERE:
+        return
+    if named:
+        yield Path(named).expanduser()
     project = Path(seglib.__file__).parents[1]
     if (project / "pyproject.toml").is_file():  # a checkout, not an installed package
         yield project / "data"
-    yield platformdirs.user_cache_path("seglib")
-
-
-def _not_here(name: str, root: Path | str | None) -> str:
-    looked = ", ".join(map(str, _roots(root)))
-    return (
-        f"the data set '{name}' is not on this machine (looked in {looked}). Three ways out:"
-        f" load('{name}', download=True); or set SEGLIB_DATA to the folder that holds it;"
-        " or load('scenes'), which is built in."
-    )
+    # Not the cache folder, which may be deleted at any time.
+    home = os.environ.get("SEGLIB_HOME") or platformdirs.user_data_path("seglib", appauthor=False)
+    yield Path(home) / "data"

@@ -192,6 +192,11 @@ class Photo(SegmentationDataset):
 
     name, split, classes = "photo", "train", voc_classes()
 
+    def __init__(self, split: str = "train") -> None:
+        check_split(split)
+        if split != "train":
+            raise SplitError(f"photo: there is no split '{split}'; one photograph is only 'train'")
+
     def __len__(self) -> int:
         return 1
 

@@ -14,12 +14,14 @@ from seglib.data.dataset import SegmentationDataset
 
 @pytest.fixture(autouse=True)
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No data set is found but in folders that the test makes."""
+    """No data set is found except in folders that the test makes."""
     monkeypatch.delenv("SEGLIB_DATA", raising=False)
+    monkeypatch.delenv("SEGLIB_HOME", raising=False)
     monkeypatch.setattr(
         catalog.seglib, "__file__", str(tmp_path / "site-packages" / "seglib" / "__init__.py")
     )
-    monkeypatch.setattr(catalog.platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(catalog.platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(catalog.platformdirs, "user_data_path", lambda *_, **__: tmp_path / "user")
 
 
 def camvid(folder: Path) -> Path:
@@ -36,6 +38,12 @@ def test_built_in_data_sets_need_nothing() -> None:
     assert load("photo").name == "photo"
 
 
+@pytest.mark.parametrize("split", ["val", "test", "banana"])
+def test_the_photograph_has_only_one_split(split: str) -> None:
+    with pytest.raises(ValueError, match="split"):
+        load("photo", split)
+
+
 @pytest.mark.parametrize("name", ["camvid", "CamVid", "."])
 def test_root_holds_the_data_set_or_is_it(tmp_path: Path, name: str) -> None:
     place = camvid(tmp_path / "shelf" / name)
@@ -45,17 +53,35 @@ def test_root_holds_the_data_set_or_is_it(tmp_path: Path, name: str) -> None:
 
 
 def test_places_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert found() == {}
-    cache = camvid(tmp_path / "cache" / "camvid")
-    assert found() == {"camvid": cache}
+    camvid(tmp_path / "cache" / "camvid")
+    assert found() == {}  # a cache may be deleted at any time
+    user = camvid(tmp_path / "user" / "data" / "camvid")
+    assert found() == {"camvid": user}
     project = camvid(tmp_path / "site-packages" / "data" / "camvid")
-    assert found() == {"camvid": cache}  # an installed package has no data folder beside it ...
+    assert found() == {"camvid": user}  # an installed package has no data folder next to it ...
     (tmp_path / "site-packages" / "pyproject.toml").touch()
     assert found() == {"camvid": project}  # ... a checkout has
     shelf = camvid(tmp_path / "shelf" / "camvid")
     monkeypatch.setenv("SEGLIB_DATA", str(tmp_path / "shelf"))
     assert found() == {"camvid": shelf}
-    assert found(tmp_path / "cache") == {"camvid": cache}
+    assert found(tmp_path / "user" / "data") == {"camvid": user}
+
+
+def test_the_home_folder_of_seglib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEGLIB_HOME", str(tmp_path / "home"))
+    assert found() == {}
+    place = camvid(tmp_path / "home" / "data" / "camvid")
+    assert found() == {"camvid": place}
+
+
+def test_none_hides_everything_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = camvid(tmp_path / "user" / "data" / "camvid")
+    monkeypatch.setenv("SEGLIB_DATA", "none")
+    assert found() == {}
+    for download in (False, True):
+        with pytest.raises(FileNotFoundError, match="SEGLIB_DATA=none"):
+            load("camvid", download=download)
+    assert not Path("none").exists() and found(place.parent) == {"camvid": place}
 
 
 @pytest.mark.parametrize("name", ["pets", "camvid", "voc"])

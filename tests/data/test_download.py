@@ -1,9 +1,12 @@
-"""Downloads from mirrors that break off, lie, stall and vanish."""
+"""Downloads from mirrors that break off, lie, stall and vanish; from the internet to a data set."""
 
 import hashlib
+import io
+import re
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,9 +14,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from seglib.data import download
-from seglib.data.download import DownloadError, Remote, fetch
+from seglib.data.catalog import found, load
+from seglib.data.download import BY_HAND, SOURCES, DownloadError, Remote, Source, fetch, install
 from seglib.files import DiskError
 
 CONTENT = np.random.default_rng(0).bytes(100_000)
@@ -144,7 +149,7 @@ def test_killed_in_the_middle_and_resumed(mirror, tmp_path: Path) -> None:
 def test_disk_full(mirror, tmp_path: Path) -> None:
     mirror.files["a"] = CONTENT
     (tmp_path / "a.tar.part").symlink_to("/dev/full")
-    with pytest.raises(DiskError, match=r"a\.tar\.part: the disk is full; free some space"):
+    with pytest.raises(DiskError, match=r"a\.tar\.part: the disk is full"):
         fetch(remote(mirror, "a"), tmp_path / "a.tar")
 
 
@@ -153,7 +158,7 @@ def test_too_little_room_is_said_before_the_download(
 ) -> None:
     mirror.files["a"] = CONTENT
     monkeypatch.setattr(download.shutil, "disk_usage", lambda _: SimpleNamespace(free=99_999))
-    with pytest.raises(DiskError, match=r"no room for 0\.1 MB; free some space"):
+    with pytest.raises(DiskError, match=r"no room for 0\.1 MB"):
         fetch(remote(mirror, "a"), tmp_path / "a.tar")
     assert list(tmp_path.iterdir()) == []
 
@@ -161,7 +166,7 @@ def test_too_little_room_is_said_before_the_download(
 def test_read_only_folder(mirror, read_only: Path) -> None:
     mirror.files["a"] = CONTENT
     for target in (read_only / "a.tar", read_only / "new" / "a.tar"):
-        with pytest.raises(DiskError, match="no permission to write here; choose another folder"):
+        with pytest.raises(DiskError, match="no permission"):
             fetch(remote(mirror, "a"), target)
 
 
@@ -185,3 +190,109 @@ def test_progress_counts_what_is_left(
     fetch(remote(mirror, "a"), tmp_path / "images.tar")
     left = (100_000 - there) // 10_000
     assert seen == [(left, left, "downloading images.tar, MB")]
+
+
+# ---- Data sets ---------------------------------------------------------------------------------------------
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def png(value: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((3, 4), value, np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def publish(mirror, monkeypatch: pytest.MonkeyPatch, archives: dict[str, dict[str, bytes]]) -> Source:
+    """Put archives on the mirror as "pets", behind a mirror that is gone."""
+    mirror.files.update({name: packed(files) for name, files in archives.items()})
+    remotes = {
+        name: Remote(
+            (mirror.url("gone"), mirror.url(name)), len(content), hashlib.sha256(content).hexdigest()
+        )
+        for name, content in mirror.files.items()
+    }
+    monkeypatch.setitem(SOURCES, "pets", Source("oxford-iiit-pet", remotes))
+    return SOURCES["pets"]
+
+
+@pytest.fixture
+def small_pets(mirror, monkeypatch: pytest.MonkeyPatch) -> Source:
+    """Oxford-IIIT Pet with one cat."""
+    lists = {"annotations/test.txt": b"cat_1 1 1 1\n", "annotations/trainval.txt": b"cat_1 1 1 1\n"}
+    annotations = {"annotations/trimaps/cat_1.png": png(2)} | lists
+    archives = {"images.tar.gz": {"images/cat_1.jpg": png(9)}, "annotations.tar.gz": annotations}
+    return publish(mirror, monkeypatch, archives)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_load_downloads_once(small_pets: Source, mirror, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="download=True"):
+        load("pets", root=tmp_path)
+    (tmp_path / ".oxford-iiit-pet.unpacking" / "half").mkdir(parents=True)  # by a run that was killed
+    assert len(load("pets", "test", root=tmp_path, download=True)) == 1
+    assert found(tmp_path) == {"pets": tmp_path / "oxford-iiit-pet"}
+    requests = len(mirror.asked)
+    assert load("pets", "test", root=tmp_path, download=True)[0][1].tolist() == [[0] * 4] * 3
+    assert len(mirror.asked) == requests
+    assert all(name.startswith("oxford-iiit-pet/") for name in files(tmp_path))  # no archives, nothing half
+
+
+def test_stopped_after_the_first_archive(small_pets: Source, mirror, tmp_path: Path) -> None:
+    annotations = mirror.files.pop("annotations.tar.gz")
+    with pytest.raises(OSError, match=r"annotations\.tar\.gz could not be downloaded"):
+        install("pets", tmp_path)
+    assert found(tmp_path) == {}
+    mirror.files["annotations.tar.gz"] = annotations
+    mirror.asked.clear()
+    install("pets", tmp_path)
+    assert "images.tar.gz" not in [path for path, _ in mirror.asked]
+    assert list(found(tmp_path)) == ["pets"]
+
+
+def test_an_archive_put_there_by_hand(small_pets: Source, mirror, tmp_path: Path) -> None:
+    downloads = tmp_path / "downloads" / "oxford-iiit-pet"
+    downloads.mkdir(parents=True)
+    for file in small_pets.archives:
+        (downloads / file).write_bytes(mirror.files[file])
+    install("pets", tmp_path)
+    assert mirror.asked == []
+
+
+def test_a_folder_of_that_name_is_noticed_before_the_download(small_pets, mirror, tmp_path: Path) -> None:
+    (tmp_path / "oxford-iiit-pet").mkdir()
+    (tmp_path / "oxford-iiit-pet" / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="already there"):
+        load("pets", root=tmp_path, download=True)
+    assert mirror.asked == [] and files(tmp_path) == {"oxford-iiit-pet/mine.txt"}
+
+
+def test_an_archive_cannot_write_outside_of_its_folder(mirror, monkeypatch, tmp_path: Path) -> None:
+    publish(mirror, monkeypatch, {"a.tar.gz": {"good.txt": b"good", "../../evil.txt": b"evil"}})
+    with pytest.raises(tarfile.TarError):
+        install("pets", tmp_path / "deep" / "root")
+    assert files(tmp_path) == {"deep/root/downloads/oxford-iiit-pet/a.tar.gz"}
+
+
+def test_read_only_root(small_pets: Source, read_only: Path) -> None:
+    with pytest.raises(DiskError, match="no permission"):
+        load("pets", root=read_only, download=True)
+
+
+def test_every_published_archive_has_a_hash_and_two_mirrors() -> None:
+    assert not set(SOURCES) & set(BY_HAND)
+    for source in SOURCES.values():
+        for file, remote in source.archives.items():
+            assert re.fullmatch(r"[0-9a-f]{64}", remote.sha256) and remote.size > 0
+            assert len(remote.urls) >= 2 and all(url.endswith("/" + file) for url in remote.urls)
