@@ -1,7 +1,7 @@
-"""What the doctor tries in a process of its own: imports that may fail, crash or hang on a broken machine.
+"""What the doctor runs in a child process: imports that may fail, crash or hang on a broken machine.
 
-`python -m seglib.doctor_probe` prints one JSON object a line, `{"stage": ..., ...}`, as soon as it knows it.
-A stage that failed has an "error"; after a crash the later stages are missing.
+`python -m seglib.doctor_probe` prints one JSON object per line, `{"stage": ..., ...}`, as soon as a stage is
+done. A stage that failed has an "error"; after a crash the later stages are missing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def torch_imports() -> dict[str, Any]:
 
 
 def torchvision_imports() -> dict[str, Any]:
-    """Torchvision beside it, with one call into its compiled part."""
+    """Torchvision together with torch, with one call into its compiled part."""
     import torch
     import torchvision
 
@@ -30,7 +30,7 @@ def torchvision_imports() -> dict[str, Any]:
 
 
 def device() -> dict[str, Any]:
-    """What torch can compute on beside the processor."""
+    """What torch can compute on besides the CPU."""
     import torch
 
     from seglib.machine import accelerator
@@ -43,7 +43,7 @@ def device() -> dict[str, Any]:
 
 
 def widgets() -> dict[str, Any]:
-    """A slider and an anywidget can be made; and the Python in which notebooks run."""
+    """Create a slider and an anywidget; find the Python in which notebooks run."""
     import anywidget
     import ipywidgets
     from jupyter_client.kernelspec import KernelSpecManager
@@ -55,7 +55,7 @@ def widgets() -> dict[str, Any]:
 
 
 def places() -> dict[str, Any]:
-    """Where progress and data sets go, and why not where they cannot."""
+    """Where progress and data sets are written, and why not if they cannot be."""
     from seglib.course import store
     from seglib.data import catalog
 
@@ -64,14 +64,14 @@ def places() -> dict[str, Any]:
 
 
 def data() -> dict[str, Any]:
-    """The real data sets on this machine."""
+    """The photographs on this machine."""
     from seglib.data import catalog
 
     return {"found": {name: str(place) for name, place in catalog.found().items()}}
 
 
 def course() -> dict[str, Any]:
-    """The profile for this machine; what the notebooks cost in it: your minutes, the machine's seconds."""
+    """The profile for this machine; how many minutes of yours and seconds of its own the notebooks take."""
     from seglib.course import content
     from seglib.machine import pick_profile
 
@@ -84,7 +84,7 @@ def course() -> dict[str, Any]:
 
 
 def refused(folder: Path) -> str:
-    """Why nothing can be written to `folder` or made there; "" where it can. Leaves nothing behind."""
+    """Why nothing can be written to `folder`; "" if it can. Leaves nothing behind."""
     folder = folder.absolute()
     there = next(path for path in (folder, *folder.parents) if path.exists())
     try:
@@ -109,6 +109,6 @@ if __name__ == "__main__":
     for stage, look in STAGES.items():
         try:
             seen = look()
-        except BaseException as error:  # whatever it is, the doctor wants to say it
+        except BaseException as error:  # whatever it is, the report shows it
             seen = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps({"stage": stage, **seen}), flush=True)

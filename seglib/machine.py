@@ -10,7 +10,6 @@ from typing import Any
 
 import joblib
 import psutil
-import torch
 
 GROUP = Path("/sys/fs/cgroup")  # the control group of this process, on Linux
 # Limit, use, and the line of the statistics with the size of the file cache: version 2, then version 1.
@@ -114,6 +113,8 @@ def pick_profile(environ: Mapping[str, str] = os.environ) -> Profile:
         >>> pick_profile({"SEGLIB_PROFILE": "tiny"}).device
         'cpu'
     """
+    import torch  # only here: the doctor uses this file where torch is broken
+
     asked, device = environ.get("SEGLIB_PROFILE", "").strip().lower(), accelerator()
     if asked and asked not in PROFILES:
         raise ValueError(f"SEGLIB_PROFILE is {asked!r}; set it to tiny, laptop or gpu, or unset it.")
@@ -137,6 +138,8 @@ def _suited(device: str, cores: int, memory: float) -> tuple[str, str]:
 
 def accelerator() -> str:
     """The device type of the course: "cuda" if torch can use a GPU, else "cpu"."""
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -1,4 +1,4 @@
-"""The doctor on a sound machine, and on machines with one fault each: what it says, advises and returns."""
+"""The doctor on a working machine, and on machines with one fault each: what it says, advises and returns."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from seglib import doctor as examination
-from seglib import doctor as machine
-from seglib import doctor as report
-from seglib import doctor as software
+from seglib import doctor as checks
 from seglib import doctor_probe as probe
-from seglib.doctor import Finding, Seen, ready
+from seglib.doctor import Finding, Seen, ready, report
 
 ROOT = Path(__file__).resolve().parent.parent
 TORCH_CPU = '__version__ = "2.15.0+cpu"\n'
@@ -75,8 +72,8 @@ def test_no_torch_at_all(tmp_path: Path) -> None:
 
 def test_a_hanging_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", modules(tmp_path, torch="import time\ntime.sleep(60)\n"))
-    seen = examination.probe(timeout=1)
-    assert "no answer within 1 s" in software.torch_pair(seen).says
+    seen = checks.probe(timeout=1)
+    assert "no answer within 1 s" in checks.torch_pair(seen).says
 
 
 @pytest.mark.parametrize(
@@ -85,9 +82,9 @@ def test_a_hanging_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_package_that_is_missing_or_too_old(
     monkeypatch: pytest.MonkeyPatch, installed: str, says: str
 ) -> None:
-    real = software.version
-    monkeypatch.setattr(software, "version", lambda name: installed if name == "joblib" else real(name))
-    finding = software.packages()
+    real = checks.version
+    monkeypatch.setattr(checks, "version", lambda name: installed if name == "joblib" else real(name))
+    finding = checks.packages()
     assert finding.verdict == "wrong" and says in finding.says and finding.do
 
 
@@ -96,7 +93,7 @@ def test_seglib_itself_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "requires", requires)
-    assert software.packages().verdict == "wrong"
+    assert checks.packages().verdict == "wrong"
 
 
 def test_a_python_without_any_package() -> None:
@@ -108,7 +105,7 @@ def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEGLIB_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.setenv("SEGLIB_DATA", str(tmp_path))
-    finding = machine.writing({"places": probe.places()})
+    finding = checks.writing({"places": probe.places()})
     assert (
         finding.verdict == "wrong" and str(tmp_path / "file") in finding.says and "SEGLIB_HOME" in finding.do
     )
@@ -121,17 +118,17 @@ def test_data_sets_that_cannot_be_downloaded_are_only_a_note(
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEGLIB_HOME", str(tmp_path))
     monkeypatch.setenv("SEGLIB_DATA", str(tmp_path / "file"))
-    assert machine.writing({"places": probe.places()}).verdict == "note"
+    assert checks.writing({"places": probe.places()}).verdict == "note"
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(0.4e9, "wrong"), (3e9, "note"), (50e9, "ok")])
 def test_free_disk(monkeypatch: pytest.MonkeyPatch, free: float, verdict: str) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-    assert machine.disk({"places": {"error": "torch is broken"}}).verdict == verdict
+    assert checks.disk({"places": {"error": "torch is broken"}}).verdict == verdict
 
 
 def jupyter(tmp_path: Path, **changes: str) -> Seen:
-    for name in software.LABEXTENSIONS:
+    for name in checks.LABEXTENSIONS:
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "package.json").touch()
     return {"widgets": {"kernel": sys.executable, "labextensions": [str(tmp_path)], **changes}}
@@ -139,14 +136,14 @@ def jupyter(tmp_path: Path, **changes: str) -> Seen:
 
 def test_widgets(tmp_path: Path) -> None:
     seen = jupyter(tmp_path)
-    assert software.widgets(seen).verdict == "ok"
+    assert checks.widgets(seen).verdict == "ok"
     shutil.rmtree(tmp_path / "anywidget")
-    finding = software.widgets(seen)
+    finding = checks.widgets(seen)
     assert finding.verdict == "wrong" and "browser part of anywidget" in finding.says
 
 
 def test_a_kernel_of_another_python(tmp_path: Path) -> None:
-    finding = software.widgets(jupyter(tmp_path, kernel="/opt/another/bin/python"))
+    finding = checks.widgets(jupyter(tmp_path, kernel="/opt/another/bin/python"))
     assert finding.verdict == "wrong" and "/opt/another/bin/python" in finding.says
 
 
@@ -160,23 +157,33 @@ def test_a_kernel_of_another_python(tmp_path: Path) -> None:
 )
 def test_gpus(monkeypatch: pytest.MonkeyPatch, device: dict[str, object], says: str) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    finding = machine.gpu({"device": device})
+    finding = checks.gpu({"device": device})
     assert finding.verdict == "ok" and says in finding.says
 
 
 def test_a_card_that_torch_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi")
-    finding = machine.gpu({"device": {"kind": "cpu"}})
+    finding = checks.gpu({"device": {"kind": "cpu"}})
     assert finding.verdict == "note" and "TORCH_BACKEND=auto" in finding.do
 
 
+def test_a_stage_that_failed_is_wrong_and_never_reported_as_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = {"error": "RuntimeError: CUDA error: out of memory"}
+    working = {"torch": {"version": "2"}, "torchvision": {"version": "1"}}
+    stages = [stage for _, stage in checks.CHECKS.values()]
+    monkeypatch.setattr(checks, "probe", lambda: working | dict.fromkeys(stages, error))
+    failed = {finding.name: finding for finding in checks.examine() if finding.name in checks.CHECKS}
+    assert len(failed) == 5
+    for finding in failed.values():
+        assert finding.verdict == "wrong" and "out of memory" in finding.says and finding.do
+    assert "SEGLIB_PROFILE" in failed["GPU"].do
+
+
 def test_data_and_course() -> None:
-    assert machine.data({"data": {"found": {}}}).verdict == "note"
-    assert "pets in /d" in machine.data({"data": {"found": {"pets": "/d"}}}).says
+    assert checks.data({"data": {"found": {}}}).verdict == "note"
+    assert "pets in /d" in checks.data({"data": {"found": {"pets": "/d"}}}).says
     facts = {"profile": "laptop", "why": "2 cores", "notebooks": 3, "minutes": 105, "seconds": 200}
-    assert (
-        "3 notebooks, 105 minutes of your time, at most 3 minutes" in machine.course({"course": facts}).says
-    )
+    assert "3 notebooks, 105 minutes of your time, at most 3 minutes" in checks.course({"course": facts}).says
 
 
 def test_notes_do_not_make_a_machine_unready(capsys: pytest.CaptureFixture[str]) -> None:
@@ -185,7 +192,7 @@ def test_notes_do_not_make_a_machine_unready(capsys: pytest.CaptureFixture[str])
     report(notes)
     assert "[x] is not a style" in (printed := capsys.readouterr().out) and "is ready" in printed
     report([*notes, Finding("c", "wrong", "no")])
-    assert "Mend what is wrong, then run this again: c." in capsys.readouterr().out
+    assert "Fix what is wrong, then run this again: c." in capsys.readouterr().out
 
 
 def test_a_terminal_without_utf8() -> None:
