@@ -1,7 +1,6 @@
 """What a notebook cell calls: start, check, checkpoint, hint, predict, reveal, quiz, progress."""
 
-from seglib.course.checks import check, checkpoint
-from seglib.course.hints import hint
+from seglib.course.checks import check, checkpoint, hint
 from seglib.course.predictions import predict, reveal
 from seglib.course.quizzes import quiz
 from seglib.course.report import progress

@@ -1,4 +1,4 @@
-"""What a label costs: seconds for a box and a mask, the student's own or published, and what time buys."""
+"""What a label costs: seconds for a box and a mask, the student's own or published ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Price:
     Attributes:
         box: seconds for a box.
         mask: seconds for a mask.
-        source: where these two numbers are from.
+        source: where these two numbers come from.
 
     Example:
         >>> example = Price(box=6, mask=45, source="an example")
@@ -35,11 +35,11 @@ class Price:
 
     @property
     def boxes_per_mask(self) -> float:
-        """How many boxes the time for one mask buys."""
+        """How many boxes can be drawn in the time for one mask."""
         return self.mask / self.box
 
     def buys(self, hours: float) -> dict[str, int]:
-        """How many boxes, or else how many masks, `hours` of work buy."""
+        """How many boxes, or instead how many masks, `hours` of work buy."""
         return {"boxes": int(3600 * hours / self.box), "masks": int(3600 * hours / self.mask)}
 
     def __str__(self) -> str:
@@ -50,19 +50,7 @@ class Price:
         )
 
 
-#: What the literature says: seconds for one object, how it was labelled, who measured it.
-FIGURES = (
-    (7.0, "box by four extreme clicks", "Papadopoulos et al., Extreme Clicking, 2017"),
-    (7.0, "box, drawn once", "Jain and Grauman, Predicting Sufficient Annotation Strength, 2013"),
-    (
-        35.0,
-        "box, drawn and checked",
-        "Su et al., Crowdsourcing Annotations, 2012, in Papadopoulos et al. 2017",
-    ),
-    (54.0, "tight polygon", "Jain and Grauman 2013"),
-    (79.2, "mask in COCO", "Lin et al., Microsoft COCO, 2014: 22 worker hours for 1000"),
-)
-
+#: Boxes by four extreme clicks; masks of COCO: 22 worker hours for 1000.
 PUBLISHED = Price(
     box=7.0,
     mask=79.2,
@@ -71,7 +59,7 @@ PUBLISHED = Price(
 
 
 def price(box_seconds: float, mask_seconds: float) -> Price:
-    """Keep the student's own seconds for a box and for a mask, and say what they buy.
+    """Save the student's own seconds for a box and for a mask, and say what they buy.
 
     Args:
         box_seconds: mean seconds for a box, as `Annotator.seconds_per_object` gives them.
@@ -79,15 +67,13 @@ def price(box_seconds: float, mask_seconds: float) -> Price:
 
     Raises:
         ValueError: one of them is not between 0 and 3600, or nothing was drawn (NaN).
-        DiskError: they cannot be kept.
+        DiskError: they cannot be saved.
     """
     for what, seconds in (("box", box_seconds), ("polygon", mask_seconds)):
         if math.isnan(seconds):
-            raise ValueError(f"there is no {what} that was drawn against the clock; draw one at least")
+            raise ValueError(f"no {what} has been drawn yet; draw at least one, then run this again")
         if not 0 < seconds <= LONGEST:
-            raise ValueError(
-                f"a {what} cannot have cost {seconds:g} s; expected more than 0, at most {LONGEST}"
-            )
+            raise ValueError(f"seconds for a {what} must be above 0 and at most {LONGEST}, got {seconds:g}")
     own = {"box": float(box_seconds), "mask": float(mask_seconds)}
     write_text(_file(), json.dumps(own))
     result = budget()
@@ -96,12 +82,12 @@ def price(box_seconds: float, mask_seconds: float) -> Price:
 
 
 def budget() -> Price:
-    """The student's own seconds where notebook 03 has kept them, else published ones; `source` says which."""
+    """The student's own seconds if notebook 03 has saved them, else published ones; `source` says which."""
     try:
         kept = json.loads(_file().read_bytes())
         own = Price(float(kept["box"]), float(kept["mask"]), "your own boxes and polygons in notebook 03")
     except (OSError, ValueError, TypeError, KeyError):
-        return PUBLISHED  # not there, or broken: the cell that keeps them can be run again
+        return PUBLISHED  # missing or damaged: the cell that saves them can be run again
     return own if 0 < own.box <= LONGEST and 0 < own.mask <= LONGEST else PUBLISHED
 
 

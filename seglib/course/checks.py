@@ -1,7 +1,8 @@
-"""`check` says where an answer stands; `checkpoint` lets the notebook go on whatever it said."""
+"""`check` judges an answer, `hint` helps, `checkpoint` lets the notebook continue whatever was written."""
 
 from __future__ import annotations
 
+import inspect
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from seglib.course import content, store
 from seglib.course.guard import guarded, in_short, is_stub, keeps_stub_line, own_line
 from seglib.course.lesson import Wrong
-from seglib.course.say import say
+from seglib.course.say import box, code_block, say, show_bundle
+
+_last: dict[str, tuple[Any, CheckResult]] = {}  # what `check` judged last, for the `checkpoint` below it
 
 
 @dataclass(frozen=True)
@@ -31,18 +34,18 @@ class CheckResult:
         return self.state == "right"
 
     def _ipython_display_(self) -> None:
-        """Nothing: `check` has shown it already, also where it is not the last line of a cell."""
+        """Show nothing: `check` has shown the result, even where it is not the last line of a cell."""
 
 
 class NotRightError(AssertionError):
-    """Raised by `check` only where SEGLIB_STRICT=1: a solution notebook whose answer is not right."""
+    """Raised by `check` only with SEGLIB_STRICT=1: an answer in a solution notebook is not right."""
 
 
 def check(exercise: str, answer: Any = ...) -> CheckResult:
     """Say whether `answer` solves `exercise`: not attempted, right, or not right because ...
 
-    Never raises because of what the answer does, changes none of its arguments, and gives no solution away.
-    An endless loop is ended with Kernel > Interrupt.
+    Never raises because of what the answer does, changes none of its arguments, and does not give the
+    solution away. An endless loop is stopped with Kernel > Interrupt.
 
     Args:
         exercise: its id, "02.1".
@@ -53,8 +56,12 @@ def check(exercise: str, answer: Any = ...) -> CheckResult:
     except ValueError as error:  # no such exercise
         result = CheckResult(str(exercise), "wrong", str(error))
     else:
-        _record(result)
-    _tell(result)
+        _last[exercise] = answer, result
+        store.update(exercise[:2], lambda record: _count(record, result))
+    titles = {"right": "Right.", "wrong": "Not right yet.", "not attempted": "Not attempted yet."}
+    kinds = {"right": "right", "wrong": "wrong", "not attempted": "open"}
+    help_ = f'\nStuck? `hint("{result.exercise}")`' if result.state == "wrong" else ""
+    say(f"{result.exercise}: {titles[result.state]}", result.message + help_, kind=kinds[result.state])
     if os.environ.get("SEGLIB_STRICT") == "1" and not result:
         raise NotRightError(f"{result.exercise} {result.state}: {result.message}")
     return result
@@ -74,48 +81,75 @@ def judge(exercise: str, answer: Any) -> CheckResult:
     try:
         learned = asked.check(guarded(answer, mutates=asked.mutates))
     except Wrong as wrong:
-        reason = _sentence(str(wrong))
+        reason = str(wrong).strip().removeprefix("because ")
+        reason = reason[:1].upper() + reason[1:]
     except Exception as error:  # what came back was nothing the check could work with
         reason = f"{in_short(error)}{own_line(error)}. Is that the type and shape asked for?"
     else:
         return CheckResult(exercise, "right", learned or "")
     if keeps_stub_line(answer):
-        reason = f"The line `...  # your code here` still stands there. Without your code: {reason}"
+        reason = f"The line `...  # your code here` is still there. Without your code: {reason}"
         return CheckResult(exercise, "not attempted", reason)
     return CheckResult(exercise, "wrong", reason)
 
 
 def checkpoint(exercise: str, answer: Any = ...) -> Any:
-    """The student's own answer where its check passes, else the course's: the cells below can run.
+    """The student's own answer if its check passes, else the course's, so that the cells below can run.
 
     Args:
         exercise: its id, "02.1".
         answer: the student's function or value.
     """
-    if judge(exercise, answer):
-        say(f"{exercise}: going on with your own answer.", kind="right")
+    judged, result = _last.pop(exercise, (None, None))
+    if result is None or judged is not answer or not inspect.isfunction(answer):  # a value may have changed
+        result = judge(exercise, answer)
+    if result:
+        say(f"{exercise}: continuing with your own answer.", kind="right")
         return answer
-    say(f"{exercise}: going on with the course's answer.", "Yours takes its place once its check passes.")
+    say(f"{exercise}: continuing with the course's answer.", "Yours is used as soon as its check passes.")
     return content.exercise(exercise).reference
 
 
-def _record(result: CheckResult) -> None:
-    def change(record: store.Record) -> None:
-        entry = record["checks"].setdefault(result.exercise, {"attempts": 0, "right": False})
-        entry["attempts"] += result.state != "not attempted"
-        entry["right"] = entry["right"] or bool(result)
+def hint(exercise: str) -> None:
+    """Show the next hint. After the last one, and after an attempt, show the course's own answer.
 
-    store.update(result.exercise[:2], change)
+    Args:
+        exercise: its id, "02.1".
+    """
+    try:
+        asked = content.exercise(exercise)
+    except ValueError as error:
+        say("No such exercise.", str(error), kind="wrong")
+        return
+    state = store.read(exercise[:2])
+    shown = state["hints"].get(exercise, {}).get("shown", 0)
+    tried = state["checks"].get(exercise, {})
+    if tried.get("right"):
+        _show_solution(f"{exercise}: you have it right. This is the course's answer:", asked.reference)
+    elif shown < len(asked.hints):
+        store.update(exercise[:2], lambda record: record["hints"].update({exercise: {"shown": shown + 1}}))
+        say(f"{exercise}: hint {shown + 1} of {len(asked.hints)}.", asked.hints[shown])
+    elif tried.get("attempts"):
+        _show_solution(f"{exercise}: one answer. Read it, close it, write your own:", asked.reference)
+    else:
+        again = f'The solution comes after an attempt: run `check("{exercise}", ...)` on a try of your own.'
+        say(f"{exercise}: that was the last hint.", f"{asked.hints[-1]}\n{again}")
 
 
-def _tell(result: CheckResult) -> None:
-    titles = {"right": "Right.", "wrong": "Not right yet.", "not attempted": "Not attempted yet."}
-    kinds = {"right": "right", "wrong": "wrong", "not attempted": "open"}
-    help_ = f'\nStuck? `hint("{result.exercise}")`' if result.state == "wrong" else ""
-    say(f"{result.exercise}: {titles[result.state]}", result.message + help_, kind=kinds[result.state])
+def solution_source(reference: Any) -> str:
+    """The reference as text: the source of a function or class, any other value as Python writes it."""
+    if inspect.isroutine(reference) or inspect.isclass(reference):
+        return inspect.getsource(reference).strip()
+    return repr(reference)
 
 
-def _sentence(text: str) -> str:
-    """The reason as a sentence: "because it counts void" becomes "It counts void"."""
-    text = text.strip().removeprefix("because ").removeprefix("Because ")
-    return text[:1].upper() + text[1:]
+def _show_solution(title: str, reference: Any) -> None:
+    source = solution_source(reference)
+    shown = box(title, extra_html=code_block(source))
+    show_bundle({"text/html": shown, "text/plain": f"▸ {title}\n{source}"})
+
+
+def _count(record: store.Record, result: CheckResult) -> None:
+    entry = record["checks"].setdefault(result.exercise, {"attempts": 0, "right": False})
+    entry["attempts"] += result.state != "not attempted"
+    entry["right"] = entry["right"] or bool(result)

@@ -1,4 +1,4 @@
-"""A student's function between our inputs and our checks: nothing it does can hurt either."""
+"""A wrapper around a student's function: nothing it does can damage a check or its inputs."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def is_stub(answer: Any) -> bool:
 
 
 def keeps_stub_line(answer: Any) -> bool:
-    """Whether a bare `...` still stands somewhere in the function, as the stub had it."""
+    """Whether a bare `...` is still somewhere in the function, as in the stub."""
     if not (inspect.isfunction(answer) or inspect.isclass(answer)):
         return False
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
-    except (TypeError, OSError, SyntaxError):  # no source to look at
+    except (TypeError, OSError, SyntaxError):  # its source is not available
         return False
     lines = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
     return any(isinstance(line, ast.Constant) and line.value is ... for line in lines)
@@ -52,8 +52,8 @@ def keeps_stub_line(answer: Any) -> bool:
 def guarded(answer: Any, *, mutates: bool = False) -> Any:
     """A function that calls `answer` with copies and reports what goes wrong as `Wrong`.
 
-    Anything but a plain function is copied where it can be and handed on. An endless loop is not stopped:
-    the student does that with Kernel > Interrupt, which passes through here.
+    Anything but a plain function is copied, if it can be, and returned. An endless loop is not stopped: the
+    student does that with Kernel > Interrupt, which passes through here.
 
     Args:
         answer: the student's function or value.
@@ -70,14 +70,14 @@ def guarded(answer: Any, *, mutates: bool = False) -> Any:
         result = _report(answer, *given)
         _refuse_changes(answer, (args, kwargs), given)
         if result is None:
-            raise Wrong(f"`{answer.__name__}` gave back nothing (None). Does every path end in a `return`?")
+            raise Wrong(f"`{answer.__name__}` returned nothing (None). Does every path end in a `return`?")
         return result
 
     return call
 
 
 def _report(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Call; an exception becomes one sentence with the student's own line and the input."""
+    """Call the function; an exception becomes one sentence with the student's own line and the input."""
     inputs = _inputs_in_words(function, args, kwargs)  # before the call: it may change them
     try:
         return function(*args, **kwargs)
@@ -87,7 +87,7 @@ def _report(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
 
 def own_line(error: BaseException, filename: str = "") -> str:
-    """Where the student's own code stood: " in line 3: `the line`", or nothing if it was not there."""
+    """Where in the student's own code it happened: " in line 3: `the line`", or "" if it was elsewhere."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
@@ -126,7 +126,7 @@ def in_words(value: Any) -> str:
 def _inputs_in_words(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     try:
         named: dict[Any, Any] = inspect.signature(function).bind(*args, **kwargs).arguments
-    except TypeError:  # another number of arguments: the call itself will say so
+    except TypeError:  # a wrong number of arguments: the call itself will say so
         named = dict(enumerate(args)) | kwargs
     return ", ".join(f"{name} = {in_words(value)}" for name, value in named.items()) or "nothing"
 
@@ -136,20 +136,21 @@ def _refuse_changes(function: Callable[..., Any], before: Any, after: Any) -> No
     pairs = zip([*before[0], *before[1].values()], [*after[0], *after[1].values()])
     if not all(_same(old, new) for old, new in pairs):
         raise Wrong(
-            f"`{function.__name__}` changes the array it was given. Whoever handed it over still needs it: "
-            "work on a copy, or make a new array."
+            f"`{function.__name__}` changes the array it is given, which its caller still needs. "
+            "Work on a copy, or make a new array."
         )
 
 
 def _same(old: Any, new: Any) -> bool:
-    if isinstance(old, torch.Tensor | np.ndarray):
-        a, b = np.asarray(old), np.asarray(new)
-        return np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
-    return True
+    if not isinstance(old, torch.Tensor | np.ndarray):
+        return True
+    if isinstance(old, torch.Tensor):
+        old, new = old.detach(), new.detach()
+    return old.shape == new.shape and bool(((old == new) | ((old != old) & (new != new))).all())
 
 
 def _copied(value: Any) -> Any:
     try:
         return deepcopy(value)
-    except Exception:  # a generator, a module, an open file: there is nothing to protect
+    except Exception:  # a generator, a module, an open file cannot be copied
         return value

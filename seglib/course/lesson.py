@@ -1,8 +1,8 @@
 """What a lesson is: the plain facts of one notebook, from which card, checks, hints and quiz are made.
 
-`seglib/course/content/nb02.py` defines one `LESSON`; the notebook's source only refers to its ids, so the two
-cannot drift. Ids begin with the notebook's number: objectives are letters ("02.a"), exercises numbers
-("02.1"), predictions p1, p2 ... ("02.p1"), quiz items are numbered by themselves ("02.q1").
+They are read from `seglib/course/content/nb02/`; the notebook's source only refers to their ids, so the two
+cannot drift apart. Ids begin with the notebook's number: objectives are letters ("02.a"), exercises numbers
+("02.1"), predictions p1, p2 ... ("02.p1"); quiz items are numbered in order ("02.q1").
 """
 
 from __future__ import annotations
@@ -89,13 +89,6 @@ class Item:
     reasons: Sequence[str]
     meets: Sequence[str]
 
-    def __post_init__(self) -> None:
-        if len(self.reasons) != len(self.choices) or not 0 <= self.answer < len(self.choices):
-            raise ValueError(
-                f"Quiz item {self.question!r} needs one reason per choice and an answer among the choices; "
-                f"it has {len(self.choices)} choices, {len(self.reasons)} reasons, answer {self.answer}."
-            )
-
 
 @dataclass(frozen=True)
 class Budget:
@@ -153,3 +146,8 @@ class Lesson:
     def number(self) -> str:
         """The two digits that every id of this lesson begins with."""
         return self.id[:2]
+
+    @property
+    def questions(self) -> dict[str, Item]:
+        """The quiz items by their ids: "02.q1", "02.q2" ..."""
+        return {f"{self.number}.q{index}": item for index, item in enumerate(self.quiz, 1)}

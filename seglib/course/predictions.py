@@ -1,4 +1,4 @@
-"""`predict` writes a guess down before a cell runs; `reveal` lays it beside what came out."""
+"""`predict` records a guess before a cell runs; `reveal` compares it with the result."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def predict(name: str, guess: Any = ...) -> None:
             return
         _record_guess(name, asked, parse_guess(asked, guess))
     except ValueError as error:
-        say(f"{name}: not a guess I can write down.", str(error), kind="wrong")
+        say(f"{name}: that is not a valid answer.", str(error), kind="wrong")
 
 
 def reveal(name: str, value: Any) -> None:
-    """Show what came out beside what was guessed, and by how much they differ.
+    """Show the result, the guess, and by how much they differ. A NaN is not recorded.
 
     Args:
         name: the prediction's id, "02.p1".
@@ -41,7 +41,12 @@ def reveal(name: str, value: Any) -> None:
     asked = content.prediction(name)
     result = value if asked.choices else float(value)
     if asked.choices and value not in asked.choices:
-        raise ValueError(f"{name}: the result {value!r} is none of the choices {', '.join(asked.choices)}.")
+        raise ValueError(
+            f"{name}: the result {value!r} is not one of the choices {', '.join(asked.choices)}."
+        )
+    if not asked.choices and not math.isfinite(result):
+        say(f"{name}: the result is {result}.", "It cannot be compared with a guess.", kind="wrong")
+        return
 
     def change(record: store.Record) -> None:
         record["predictions"].setdefault(name, {})["value"] = result
@@ -49,12 +54,12 @@ def reveal(name: str, value: Any) -> None:
     entry = store.update(name[:2], change)["predictions"][name]
     title, text, kind = compare(asked, entry.get("guess"), result)
     if entry.get("late"):
-        text += " You guessed after you had seen the result, so this one does not count."
+        text += " You guessed after you had seen the result, so this guess does not count."
     say(f"{name}: {title}", text, kind=kind)
 
 
 def compare(asked: Prediction, guess: float | str | None, value: float | str) -> tuple[str, str, str]:
-    """Title, text and kind of box for a guess beside a result.
+    """Title, text and kind of box for a guess and a result.
 
     Example:
         >>> compare(Prediction("How much?", unit="%"), 60.0, 96.25)
@@ -73,14 +78,14 @@ def compare(asked: Prediction, guess: float | str | None, value: float | str) ->
     miss, scale = guess - value, asked.high - asked.low
     said, points = f"You guessed {_number(guess)} {asked.unit}", asked.unit.replace("%", "points")
     if abs(miss) <= 0.05 * scale:
-        return title, f"{said}: as good as right.", "right"
+        return title, f"{said}: close enough to count as right.", "right"
     off = f"{said}: {_number(abs(miss))} {points} too {'high' if miss > 0 else 'low'}."
     if abs(miss) <= 0.15 * scale:
         return title, f"{off} Near.", "note"
     return title, f"{off} Ask yourself what you left out.", "wrong"
 
 
-_NO_GUESS = "You wrote no guess down. Try it next time: a wrong guess teaches more than none."
+_NO_GUESS = "You did not guess. Try it next time: a wrong guess teaches more than none."
 
 
 def parse_guess(asked: Prediction, guess: Any) -> float | str:
@@ -91,18 +96,16 @@ def parse_guess(asked: Prediction, guess: Any) -> float | str:
     """
     if asked.choices:
         word = str(guess).strip().lower()
-        letters = [letter(k) for k in range(len(asked.choices))]
-        for mark, choice in zip(letters, asked.choices):
-            if word in (mark, choice.lower()):
+        for index, choice in enumerate(asked.choices):
+            if word in (letter(index), choice.lower()):
                 return choice
-        raise ValueError(f"{guess!r} is none of the choices. {how_to_answer(asked)}")
-    try:
-        number = float(guess)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(guess, bool) or not asked.low <= number <= asked.high:
-        raise ValueError(f"{guess!r} is no such number. {how_to_answer(asked)}")
-    return number
+    elif not isinstance(guess, bool):
+        try:
+            if asked.low <= float(guess) <= asked.high:
+                return float(guess)
+        except (TypeError, ValueError):  # not a number at all
+            pass
+    raise ValueError(f"{how_to_answer(asked)} You wrote {guess!r}.")
 
 
 def how_to_answer(asked: Prediction) -> str:
@@ -119,7 +122,7 @@ def letter(index: int) -> str:
 
 
 def calibration(pairs: list[tuple[Prediction, dict[str, Any]]]) -> str:
-    """How good the guesses have been, in words; guesses made after the result are left out.
+    """How good the guesses were, in words; guesses made after the result are left out.
 
     Args:
         pairs: predictions with their records, `{"guess": ..., "value": ..., "late": ...}`.
@@ -150,9 +153,9 @@ def _record_guess(name: str, asked: Prediction, guess: float | str) -> None:
     store.update(name[:2], change)
     shown = kept[0] if asked.choices else f"{_number(float(kept[0]))} {asked.unit}"
     if kept[0] == guess:
-        say(f"{name}: your guess is written down: {shown}.", "Now run the next cell.")
+        say(f"{name}: your guess is recorded: {shown}.", "Now run the next cell.")
     else:
-        say(f"{name}: your first guess stays: {shown}.", "You have seen the result since.")
+        say(f"{name}: your first guess stays: {shown}.", "You have seen the result in the meantime.")
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""How the course speaks: one box that reads well in colour, without colour, aloud and as plain text."""
+"""Messages of the course: one box that is readable in colour, without colour, aloud and as plain text."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def say(title: str, text: str = "", *, kind: str = "note", extra_html: str = "")
     """Show a box in a notebook, or print its text elsewhere.
 
     Args:
-        title: a few words that say it all.
+        title: a few words.
         text: sentences; `words in backticks` are set as code, lines are kept.
         kind: "right", "wrong", "open" or "note".
-        extra_html: shown below the text where there is a browser; decoration only, the text says the same.
+        extra_html: shown below the text in a browser; decoration only, the text says the same.
     """
     show_bundle({"text/html": box(title, text, kind, extra_html), "text/plain": plain(title, text, kind)})
 
@@ -65,7 +65,7 @@ def inline(text: str) -> str:
         >>> inline("is `a < b` *always*, or 2 * 3 * 4?")
         'is <code>a &lt; b</code> <em>always</em>, or 2 * 3 * 4?'
     """
-    # Every second part stood between backticks, and is left as it is.
+    # Every second part was between backticks, and is left as it is.
     parts = re.split(r"`([^`\n]+)`", html.escape(text, quote=False))
     parts[::2] = [
         re.sub(r"(?<![\w*])\*(?=\S)([^*\n]+)(?<=\S)\*(?!\w)", r"<em>\1</em>", part) for part in parts[::2]
@@ -80,7 +80,7 @@ def code_block(source: str) -> str:
 
 
 def _shell() -> object | None:
-    """The running IPython kernel, or None: asking must not need IPython."""
+    """The running IPython shell, or None; works without IPython installed."""
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:

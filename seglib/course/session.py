@@ -1,4 +1,4 @@
-"""`start`: the first cell of every notebook. It looks at the machine and hands out what cells need."""
+"""`start`: the first cell of every notebook. It examines the machine and provides what the cells need."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SEED = 0
 
 
 def start(lesson: str) -> Session:
-    """Begin, or go on with, a notebook: seed, device, data, and where you left off.
+    """Begin or resume a notebook: seed, device, data, and where you left off.
 
     Args:
         lesson: the notebook's id, "02_metrics".
 
     Raises:
-        ValueError: there is no such lesson, or SEGLIB_PROFILE is none of the three.
+        ValueError: there is no such lesson, or SEGLIB_PROFILE is not one of the three.
     """
     session = Session(content.load(lesson), pick_profile())
     _prepare_torch(session.profile)
@@ -39,21 +39,16 @@ def start(lesson: str) -> Session:
 
 
 class Session:
-    """What a notebook's cells ask for.
+    """What the cells of a notebook ask for.
 
     Attributes:
         lesson: the facts of the notebook.
         profile: how much work this machine is asked to do.
-        seed: where every random thing begins.
+        seed: of everything random.
     """
 
     def __init__(self, lesson: Lesson, profile: Profile, seed: int = SEED) -> None:
         self.lesson, self.profile, self.seed = lesson, profile, seed
-
-    @property
-    def device(self) -> str:
-        """Where tensors live: "cpu" or "cuda"."""
-        return self.profile.device
 
     def scenes(
         self,
@@ -66,21 +61,21 @@ class Session:
 
         Args:
             split: "train", "val" or "test".
-            length: how many; the profile's number for this split where it is left out.
-            size: (height, width) in pixels; the profile's where it is left out.
+            length: how many; the profile's number for this split by default.
+            size: (height, width) in pixels; the profile's by default.
             dials: any field of `seglib.scenes.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
         """
-        usual = self.profile.images if split == "train" else self.profile.val_images
-        length = usual if length is None else length
+        default = self.profile.images if split == "train" else self.profile.val_images
+        length = default if length is None else length
         size = size or self.profile.size
         return Scenes(length, split=split, size=size, seed=self.seed, dials=replace(Dials(), **dials))
 
     def photographs(self, split: str = "train", name: str | None = None) -> SegmentationDataset | None:
-        """Real photographs with masks, or None where this machine has none.
+        """Real photographs with masks, or None if this machine has none.
 
         Args:
             split: "train", "val" or "test".
-            name: "pets", "camvid" or "voc"; the first of them that is here where it is left out.
+            name: "pets", "camvid" or "voc"; by default the first of them that is found.
         """
         wanted = list(found()) if name is None else [name]
         here = next((each for each in wanted if each in found()), None)
@@ -98,7 +93,7 @@ def found() -> dict[str, Any]:
 
 
 def card(session: Session) -> list[str]:
-    """What `start` says, line by line."""
+    """The lines that `start` shows."""
     profile, lesson = session.profile, session.lesson
     budget = lesson.budgets[profile.name]
     data = ", ".join(found()) or "built-in scenes and one photograph (real data sets: see data/README.md)"
@@ -106,7 +101,7 @@ def card(session: Session) -> list[str]:
         f"Your machine: {cores()} core{'s' * (cores() > 1)}, {memory_gb():.0f} GB of memory, "
         f"Python {platform.python_version()}, torch {torch.__version__}.",
         f"Profile: {profile.name} ({profile.why}). Device: {profile.device}. Seed: {session.seed}.",
-        f"All of it takes your machine at most {budget.seconds} s, and you about {lesson.minutes} minutes.",
+        f"Running everything takes at most {budget.seconds} s; plan about {lesson.minutes} minutes.",
         f"Data: {data}.",
         where_you_left_off(lesson, store.read(lesson.number)),
     ]
@@ -120,7 +115,7 @@ def where_you_left_off(lesson: Lesson, record: store.Record) -> str:
         return "You have solved every exercise here."
     ahead = f"exercise {left[0]}, {lesson.exercises[left[0]].title}"
     if not done:
-        return f"The first thing to solve is {ahead}."
+        return f"Begin with {ahead}."
     return f"You have solved {len(done)} of {len(lesson.exercises)}; next is {ahead}."
 
 

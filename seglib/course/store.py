@@ -1,7 +1,7 @@
-"""Where progress is kept: one small JSON file a notebook, private, on the student's own disk.
+"""Where progress is kept: one small JSON file for each notebook, private, on the student's own disk.
 
-It survives a kernel that dies while writing, a file that was cut short, two kernels at once and a disk that
-cannot be written. Nothing is ever sent anywhere.
+It survives a kernel that is killed while writing, a damaged file, two kernels at once and a disk that cannot
+be written. Nothing is ever sent anywhere.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import platformdirs
 from filelock import FileLock
 
 from seglib.course.say import say
+from seglib.files import write_text
 
-#: What one file holds: section -> id -> field -> the types it may have. Anything else is a broken file.
+#: What one file holds: section -> id -> field -> the types it may have. Anything else is a damaged file.
 SHAPE: dict[str, dict[str, tuple[type, ...]]] = {
     "checks": {"attempts": (int,), "right": (bool,)},
     "hints": {"shown": (int,)},
@@ -30,7 +31,7 @@ SHAPE: dict[str, dict[str, tuple[type, ...]]] = {
 Record = dict[str, dict[str, dict[str, Any]]]
 
 _unsaved: dict[str, Record] = {}  # progress that the disk refused; lives as long as the kernel
-_told: set[str] = set()  # a complaint is made once
+_said: set[Path] = set()  # folders about which one complaint was made
 
 
 def folder() -> Path:
@@ -40,28 +41,33 @@ def folder() -> Path:
 
 
 def read(number: str) -> Record:
-    """What is known about notebook `number`; empty sections where nothing is. Never raises for a bad disk."""
+    """The record of notebook `number`; empty sections where there is nothing. Never raises for a bad disk."""
     if number in _unsaved:
         return deepcopy(_unsaved[number])
     try:
         with _locked(number):
-            return _read(number)
+            return _load(number, repair=True)
     except OSError:
-        return _read_first(number, _files(number))  # cannot lock, perhaps can still read
+        return _load(number)  # cannot lock, perhaps can still read
 
 
 def update(number: str, change: Callable[[Record], None]) -> Record:
     """Read, let `change` edit the record in place, write. Two kernels take turns, so neither loses anything.
 
-    Where the disk refuses, the record stays in memory and one sentence says so.
+    If the disk refuses, the record stays in memory and one sentence says so.
     """
     try:
         with _locked(number):
-            record = _unsaved.get(number) or _read(number)
+            record = _unsaved.get(number) or _load(number, repair=True)
             change(record)
-            _write(number, record)
+            path, before = _files(number)
+            text = json.dumps(record, indent=1, sort_keys=True, allow_nan=False)
+            if path.exists():
+                path.replace(before)  # killed between this and the next line: `before` is read
+            write_text(path, text)
+            path.chmod(0o600)  # private, also where the folder is not
     except OSError as error:
-        record = _unsaved.get(number) or _read_first(number, _files(number))
+        record = _unsaved.get(number) or _load(number)
         change(record)
         _unsaved[number] = record
         _complain_once(error)
@@ -83,44 +89,42 @@ def _files(number: str) -> tuple[Path, Path]:
 @contextmanager
 def _locked(number: str) -> Iterator[None]:
     folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-    # The system lets go of the lock when a process dies, however it dies.
-    with FileLock(folder() / f"{number}.lock", timeout=10):
+    with FileLock(folder() / f"{number}.lock", timeout=10):  # the system frees it when a process dies
         yield
 
 
-def _read(number: str) -> Record:
-    """Read under the lock; a broken file is moved aside, kept, and its predecessor used."""
+def _load(number: str, repair: bool = False) -> Record:
+    """The first of the two files that can be read; `repair` moves a damaged one aside, under the lock."""
     for path in _files(number):
         try:
             return parse(path.read_bytes())
         except FileNotFoundError:
             continue
         except ValueError:
-            aside = _free_name(path)
-            path.rename(aside)
-            say(
-                "A progress file could not be read.",
-                f"It is kept as `{aside}`; the one before it is used where there is one.",
-                kind="wrong",
-            )
+            if repair:
+                _set_aside(path)
+        except OSError:
+            if repair:
+                raise
     return empty()
 
 
-def _read_first(number: str, paths: tuple[Path, ...]) -> Record:
-    """The first of `paths` that can be read as a record; nothing is moved or said."""
-    for path in paths:
-        try:
-            return parse(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-    return empty()
+def _set_aside(path: Path) -> None:
+    names = (path.with_suffix(f".broken{n or ''}.json") for n in range(10_000))
+    aside = next(name for name in names if not name.exists())
+    path.rename(aside)
+    say(
+        "A progress file could not be read.",
+        f"It is kept as `{aside}`; the one before it is used if there is one.",
+        kind="wrong",
+    )
 
 
 def parse(data: bytes) -> Record:
     """A record from the bytes of a file.
 
     Raises:
-        ValueError: the bytes are no JSON, or JSON of another shape.
+        ValueError: the bytes are not JSON, or JSON of another shape.
     """
     try:
         record = json.loads(data.decode("utf-8"), parse_constant=_refuse)
@@ -136,35 +140,16 @@ def parse(data: bytes) -> Record:
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _fits(entry: Any, fields: dict[str, tuple[type, ...]]) -> bool:
     return isinstance(entry, dict) and all(isinstance(entry.get(k, t[0]()), t) for k, t in fields.items())
 
 
-def _write(number: str, record: Record) -> None:
-    """Write under the lock: a new file is finished and on the disk before it takes the old one's place."""
-    path, before = _files(number)
-    new = path.with_suffix(".new")
-    new.touch(mode=0o600)  # private: only the student reads it
-    with new.open("w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1, sort_keys=True, allow_nan=False)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        path.replace(before)  # killed between these two lines: `before` is read
-    new.replace(path)
-
-
-def _free_name(path: Path) -> Path:
-    names = (path.with_suffix(f".broken{n or ''}.json") for n in range(10_000))
-    return next(name for name in names if not name.exists())
-
-
 def _complain_once(error: OSError) -> None:
-    if "disk" not in _told:
-        _told.add("disk")
+    if folder() not in _said:
+        _said.add(folder())
         say(
             "Your progress cannot be saved on this disk.",
             f"({error.strerror or error}) It is kept until the kernel stops. To save it, set the variable "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seglib.course.budget import FIGURES, PUBLISHED, Price, budget, price
+from seglib.course.budget import PUBLISHED, Price, budget, price
 
 
 @pytest.mark.usefixtures("home")
@@ -28,11 +28,11 @@ def test_own_seconds_are_kept_for_later_notebooks(home: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("seconds", "message"),
     [
-        ((math.nan, 40), "there is no box that was drawn against the clock"),
-        ((5, math.nan), "there is no polygon that was drawn"),
-        ((0, 40), "a box cannot have cost 0 s"),
-        ((5, -1), "a polygon cannot have cost -1 s"),
-        ((5, math.inf), "a polygon cannot have cost inf s"),
+        ((math.nan, 40), "no box has been drawn"),
+        ((5, math.nan), "no polygon has been drawn"),
+        ((0, 40), "for a box must be above 0 .*, got 0"),
+        ((5, -1), "for a polygon .*, got -1"),
+        ((5, math.inf), "for a polygon .*, got inf"),
     ],
 )
 @pytest.mark.usefixtures("home")
@@ -52,7 +52,3 @@ def test_a_broken_file_counts_as_none(home: Path, text: str) -> None:
     assert budget() is PUBLISHED
     price(5, 40)
     assert budget().box == 5
-
-
-def test_every_figure_names_who_measured_it() -> None:
-    assert all(seconds > 0 and "20" in source for seconds, _, source in FIGURES)

@@ -49,7 +49,7 @@ def test_after_the_result_the_first_guess_stays(towels, capsys):
 
 def test_a_guess_made_after_the_result_does_not_count(towels, capsys):
     reveal("42.p1", 96)
-    assert "no guess" in capsys.readouterr().out
+    assert "did not guess" in capsys.readouterr().out
     predict("42.p1", 96)
     reveal("42.p1", 96)
     assert "does not count" in capsys.readouterr().out
@@ -72,6 +72,14 @@ def test_what_is_no_number_in_range_is_told_how(towels, capsys, guess):
     assert kept() is None
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, torch.tensor(torch.nan)])
+def test_a_result_that_is_not_finite_is_said_and_not_recorded(towels, capsys, value):
+    predict("42.p1", 60)
+    reveal("42.p1", value)
+    assert "cannot be compared" in capsys.readouterr().out
+    assert kept() == {"guess": 60.0}
+
+
 @pytest.mark.parametrize("guess", ["d", "", 1, "purple"])
 def test_what_is_no_choice_is_told_the_choices(towels, capsys, guess):
     predict("42.p2", guess)
@@ -85,21 +93,21 @@ def test_an_unknown_prediction_is_one_sentence(towels, capsys):
 
 
 def test_a_result_that_is_no_choice_is_the_author_s_mistake(towels):
-    with pytest.raises(ValueError, match="none of the choices Red, Green, Blue"):
+    with pytest.raises(ValueError, match="not one of the choices Red, Green, Blue"):
         reveal("42.p2", "purple")
 
 
 @pytest.mark.parametrize(
     ("asked", "guess", "value", "said", "kind"),
     [
-        (SHARE, 94.0, 96.0, "as good as right", "right"),
+        (SHARE, 94.0, 96.0, "close enough", "right"),
         (SHARE, 86.0, 96.0, "10 points too low. Near.", "note"),
         (SHARE, 96.0, 30.0, "66 points too high.", "wrong"),
         (FISH, 9.0, 4.0, "5 fish too high.", "wrong"),
-        (FISH, None, 4.0, "no guess", "note"),
+        (FISH, None, 4.0, "did not guess", "note"),
         (COLOR, "Red", "Red", "That was your guess", "right"),
         (COLOR, "Red", "Blue", "You guessed: Red", "wrong"),
-        (COLOR, None, "Blue", "no guess", "note"),
+        (COLOR, None, "Blue", "did not guess", "note"),
     ],
 )
 def test_comparing(asked, guess, value, said, kind):
