@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from _noise import Objects
 from _rows import rim, spread
 from torch import nn
 
@@ -26,9 +27,8 @@ from seglib.segmenters import NetSegmenter
 from seglib.tables import Table
 from seglib.train import finish, train
 from seglib.training.step import Step
-from seglib.weak.given import Given, given
-from seglib.weak.labelled import Labelled
-from seglib.weak.objects import Objects
+from seglib.weak.boxes import BoxAnnotations, load_boxes
+from seglib.weak.labels import PseudoLabels
 from seglib.weak.schemes import pseudo_labels
 
 THINGS = ("car", "pedestrian", "bicyclist", "sign", "pole")
@@ -44,7 +44,7 @@ class Bench:
         self.name, self.asked = name, asked
         self.memory: dict[str, Result] = {}
         self.data, self.val = part(name, "train", asked.images), part(name, "val", asked.judged)
-        self.test, self.boxes = part(name, "test", asked.judged), given(self.data)
+        self.test, self.boxes = part(name, "test", asked.judged), load_boxes(self.data)
         height, width = SIZES[name]
         scale = min(1, (asked.side or math.inf) / max(height, width))
         self.size = round(height * scale), round(width * scale)
@@ -56,7 +56,7 @@ class Bench:
         """A fresh net; the caller seeds it."""
         return FCN(backbones.load(self.asked.backbone), len(self.data.classes), 8)
 
-    def labels(self, scheme: str, boxes: Sequence[Given] | None = None) -> Labelled:
+    def labels(self, scheme: str, boxes: Sequence[BoxAnnotations] | None = None) -> PseudoLabels:
         """Labels of a scheme, from the disk where they were made before."""
         needs = {"propose": propose} if scheme in ("m-and-g+", "boxsup") else {}
         return pseudo_labels(self.data, scheme, boxes=boxes or self.boxes, jobs=self.asked.jobs, **needs)

@@ -28,8 +28,10 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 
+import _noise as noise
 import torch
 from _machine import machine
+from _noise import with_masks
 from _rows import held, rim, spread
 from _weak_bench import SIZES, Bench, Result, worth
 
@@ -37,20 +39,16 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.regions import propose
 from seglib.segmenters import NetSegmenter
 from seglib.tables import Table
-from seglib.weak import noise
-from seglib.weak.cleaning import fill_rates
-from seglib.weak.given import Given
-from seglib.weak.labelled import Labelled
-from seglib.weak.mixed import with_masks
-from seglib.weak.quality import Quality, compare, quality
-from seglib.weak.relabel import Regions, Relabel, Rules, naive
+from seglib.weak.boxes import BoxAnnotations
+from seglib.weak.cleaning import BoxSup, Relabel, Rules, fill_rates, naive
+from seglib.weak.labels import PseudoLabels, Quality, compare, quality
 from seglib.weak.rounds import rounds
 from seglib.weak.schemes import SCHEMES
 
 BOX, MASK = 7.0, 79.2  # seconds: Papadopoulos et al. 2017; Lin et al. 2014
 LARGER = 0.75, 1.0, 1.25, 1.5, 2.0  # times the size of the training
 SHARES = 0.05, 0.1, 0.25, 0.5  # of the images that have a mask
-NOISES: dict[str, Callable[[Given, tuple[int, int], list[int]], Given]] = {
+NOISES: dict[str, Callable[[BoxAnnotations, tuple[int, int], list[int]], BoxAnnotations]] = {
     "as drawn": lambda one, size, names: one,
     **{f"{f} times as wide and high": lambda one, size, names, f=f: noise.loosened(one, f, size)
        for f in (1.1, 1.25, 1.5)},
@@ -99,7 +97,7 @@ def ways(bench: Bench) -> dict[str, tuple[str, Relabel]]:
         "naive recursion": ("rectangles", naive), "rectangles, paper's rules": ("rectangles", paper),
         "rectangles, rules by fill": ("rectangles", ours), "box-i, rules by fill": ("box-i", ours),
         "grabcut+, rules by fill": ("grabcut+", ours), "grabcut+-i, rules by fill": ("grabcut+-i", ours),
-        "boxsup": ("boxsup", Regions(propose)),
+        "boxsup": ("boxsup", BoxSup(propose)),
     }  # fmt: skip
 
 
@@ -136,9 +134,9 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
         folder = bench.asked.folder and bench.asked.folder / bench.name / "rounds" / name
         rows = []
         for one in rounds(
-            bench.net, bench.labels(scheme), relabel=relabel, most=bench.asked.rounds, still=0, seed=seed,
-            folder=folder, size=bench.size, label_scale=bench.asked.label_scale, jobs=bench.asked.jobs,
-            **bench.training,
+            bench.net, bench.labels(scheme), relabel=relabel, max_rounds=bench.asked.rounds, min_change=0,
+            seed=seed, folder=folder, size=bench.size, label_scale=bench.asked.label_scale,
+            jobs=bench.asked.jobs, **bench.training,
         ):  # fmt: skip
             assert one.quality is not None
             label = {"label miou": 100 * one.quality.filled.mean_iou, "label rim": rim(one.quality.filled)}
@@ -199,24 +197,24 @@ def _order(bench: Bench, seed: int) -> list[int]:
     return torch.randperm(len(bench.data), generator=torch.Generator().manual_seed(seed)).tolist()
 
 
-def _with_boxes(bench: Bench, labels: Labelled, count: int, seed: int) -> Labelled:
+def _with_boxes(bench: Bench, labels: PseudoLabels, count: int, seed: int) -> PseudoLabels:
     """`count` masks, and boxes for the other images."""
     return with_masks(labels, count, seed=seed)
 
 
-def _as_often(bench: Bench, labels: Labelled, count: int, seed: int) -> Labelled:
+def _as_often(bench: Bench, labels: PseudoLabels, count: int, seed: int) -> PseudoLabels:
     """The same, with the masks repeated until a net sees one as often as a box."""
     order = _order(bench, seed)
     often = max(1, round((len(order) - count) / count))
     return with_masks(labels, count, seed=seed).subset([*order[count:], *order[:count] * often])
 
 
-def _masks_alone(bench: Bench, labels: Labelled, count: int, seed: int) -> SegmentationDataset:
+def _masks_alone(bench: Bench, labels: PseudoLabels, count: int, seed: int) -> SegmentationDataset:
     """The images that have a true mask, alone."""
     return bench.data.subset(_order(bench, seed)[:count])
 
 
-MIXES: dict[str, Callable[[Bench, Labelled, int, int], SegmentationDataset]] = {
+MIXES: dict[str, Callable[[Bench, PseudoLabels, int, int], SegmentationDataset]] = {
     "{}, {} masks": _with_boxes,
     "{}, {} masks seen as often": _as_often,
     "{1} masks alone": _masks_alone,

@@ -16,13 +16,13 @@ import time
 
 import numpy as np
 from _machine import machine
+from _noise import Objects
 
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
 from seglib.regions import propose
-from seglib.weak.given import given
-from seglib.weak.objects import Objects
-from seglib.weak.quality import compare, quality
+from seglib.weak.boxes import load_boxes
+from seglib.weak.labels import compare, quality
 from seglib.weak.schemes import SCHEMES, pseudo_labels
 
 THINGS = ("car", "pedestrian", "bicyclist", "sign", "pole")
@@ -51,7 +51,7 @@ def chosen(name: str, count: int, seed: int) -> SegmentationDataset:
 
 def run(data: SegmentationDataset, schemes: list[str], jobs: int) -> None:
     """Every scheme on one data set."""
-    boxes, measured, speeds = given(data), {}, []
+    boxes, measured, speeds = load_boxes(data), {}, []
     for scheme in schemes:
         needs = {"propose": propose} if scheme in ("m-and-g+", "boxsup") else {}
         with tempfile.TemporaryDirectory() as empty:

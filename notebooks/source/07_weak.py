@@ -42,8 +42,8 @@ from seglib.course.demos import boxed, regions_of
 from seglib.course.results import failures, leaderboard
 from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import evaluate
-from seglib.weak.given import given
-from seglib.weak.quality import compare, quality
+from seglib.weak.boxes import load_boxes
+from seglib.weak.labels import compare, quality
 from seglib.weak.schemes import pseudo_labels
 
 lesson = start("07_weak")
@@ -59,7 +59,7 @@ lesson = start("07_weak")
 many, few = {"tiny": (8, 5), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
 parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
 data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
-known = given(data)
+known = load_boxes(data)
 show_images(
     [boxed(data[i][0], known[i], data.classes) for i in range(0, len(data), len(data) // 4)],
     alt="Four images of the data set, each with boxes around its objects.",
@@ -110,7 +110,7 @@ paint_boxes = checkpoint("07.1", paint_boxes)
 
 # %%
 photo, truth = lesson.photo[0]
-objects = given(lesson.photo)[0]
+objects = load_boxes(lesson.photo)[0]
 filled = paint_boxes(*objects, truth.shape)
 show_images(
     [boxed(photo, objects, lesson.photo.classes)]
@@ -257,7 +257,7 @@ cheapest = checkpoint("07.3", cheapest)
 
 # %%
 from seglib.boxes import iou
-from seglib.weak.proposed import region_loss
+from seglib.weak.candidates import region_loss
 
 image, box = data[0][0], known[0].boxes[0]
 regions, (x1, y1, x2, y2) = regions_of(image), box.tolist()
@@ -369,10 +369,10 @@ for scheme in ("rectangles", "box-i", "m-and-g+"):
 # BoxSup goes round by round. After each, the net helps to choose the candidates again.
 
 # %%
-from seglib.weak.relabel import Regions
+from seglib.weak.cleaning import BoxSup
 from seglib.weak.rounds import rounds
 
-for one in rounds(new_net, made["boxsup"], relabel=Regions(regions_of), most=2, still=0, **recipe):
+for one in rounds(new_net, made["boxsup"], relabel=BoxSup(regions_of), max_rounds=2, min_change=0, **recipe):
     print(one)
 trained["boxsup, 2 rounds"] = one.segmenter
 
@@ -395,9 +395,9 @@ trained["boxsup, 2 rounds"] = one.segmenter
 predict("07.p3", ...)
 
 # %%
-from seglib.weak.relabel import Rules, naive
+from seglib.weak.cleaning import Rules, naive
 
-drift = list(rounds(new_net, made["rectangles"], relabel=naive, most=3, still=0, **recipe))
+drift = list(rounds(new_net, made["rectangles"], relabel=naive, max_rounds=3, min_change=0, **recipe))
 print(*drift, sep="\n")
 
 # %%
@@ -454,7 +454,7 @@ for name, rate in list(zip(data.classes, usual.tolist()))[1:]:
 # the second net *would* learn from.
 
 # %%
-from seglib.weak.next_labels import next_labels
+from seglib.weak.rounds import next_labels
 
 some = drift[0].labels.spread(10)
 rates, ones = tuple(usual.tolist()), (1.0,) * len(usual)
@@ -479,7 +479,7 @@ compare(judged)
 # ## Rounds with rules
 
 # %%
-ruled = list(rounds(new_net, made["rectangles"], relabel=Rules(rates), most=3, still=0, **recipe))
+ruled = list(rounds(new_net, made["rectangles"], relabel=Rules(rates), max_rounds=3, min_change=0, **recipe))
 print(*ruled, sep="\n")
 trained["rectangles, 3 rounds"] = ruled[-1].segmenter
 

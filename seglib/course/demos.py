@@ -21,7 +21,7 @@ from seglib.labels import VOID, Classes
 from seglib.regions import Proposals, kept, propose
 from seglib.regions.examples import Looker, resized
 from seglib.regions.recall import oracle_paste, true_regions
-from seglib.weak.given import Given
+from seglib.weak.boxes import BoxAnnotations
 from seglib.widgets.proposals.painting import mean_colours
 
 STRIDE = 32
@@ -91,7 +91,7 @@ def mosaic(image: Tensor, labels: Tensor) -> Tensor:
     return torch.where(edges(labels), flats / 3, flats).byte()
 
 
-def boxed(image: Tensor, one: Given, classes: Classes) -> Tensor:
+def boxed(image: Tensor, one: BoxAnnotations, classes: Classes) -> Tensor:
     """An image with its boxes in the colours of their classes, with a white line that shows on any ground.
 
     Args:

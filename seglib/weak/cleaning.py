@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from seglib.labels import VOID
-from seglib.weak.given import Given, Size, back_to_front, check
-from seglib.weak.labelled import Labelled
+from seglib.weak.boxes import BoxAnnotations, Size, back_to_front, check
+from seglib.weak.candidates import Propose, candidates
+from seglib.weak.labels import PseudoLabels
 from seglib.weak.meanfield import smooth
 
 RESET = 0.5  # of what a class usually fills of its boxes
 
 
-def keep_inside(mask: Tensor, one: Given, *, background: int = 0) -> Tensor:
+def keep_inside(mask: Tensor, one: BoxAnnotations, *, background: int = 0) -> Tensor:
     """Rule 1: a pixel in no box of its class becomes background.
 
     Args:
@@ -27,7 +29,8 @@ def keep_inside(mask: Tensor, one: Given, *, background: int = 0) -> Tensor:
         (H, W) uint8. An ignored pixel stays ignored.
 
     Example:
-        >>> keep_inside(torch.tensor([[1, 1, 2]]), Given(torch.tensor([[0, 0, 3, 1]]), torch.tensor([1])))
+        >>> one = BoxAnnotations(torch.tensor([[0, 0, 3, 1]]), torch.tensor([1]))
+        >>> keep_inside(torch.tensor([[1, 1, 2]]), one)
         tensor([[1, 1, 0]], dtype=torch.uint8)
     """
     size = (mask.shape[0], mask.shape[1])
@@ -40,7 +43,7 @@ def keep_inside(mask: Tensor, one: Given, *, background: int = 0) -> Tensor:
 
 
 def reset_outliers(
-    mask: Tensor, one: Given, usual: Tensor, *, threshold: float = RESET
+    mask: Tensor, one: BoxAnnotations, usual: Tensor, *, threshold: float = RESET
 ) -> tuple[Tensor, list[int]]:
     """Rule 2: a box of which too little is left is filled again, the smaller box in front.
 
@@ -57,7 +60,7 @@ def reset_outliers(
         (H, W) uint8, and the numbers of the boxes that were filled again.
 
     Example:
-        >>> one = Given(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
+        >>> one = BoxAnnotations(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
         >>> mask = torch.tensor([[1, 0, 0, 0]])
         >>> reset_outliers(mask, one, torch.tensor([1.0, 1.0]))[0].tolist()
         [[1, 1, 1, 1]]
@@ -66,7 +69,7 @@ def reset_outliers(
     """
     if threshold < 0:
         raise ValueError(f"threshold {threshold} must be 0 or more; 0 never resets a box")
-    rates = fills(mask, one)
+    rates = box_fill_rates(mask, one)
     low = [
         number
         for number, index in enumerate(one.classes.tolist())
@@ -97,7 +100,7 @@ def smoothed(image: Tensor, probabilities: Tensor) -> Tensor:
 def clean(
     image: Tensor,
     probabilities: Tensor,
-    one: Given,
+    one: BoxAnnotations,
     usual: Tensor,
     *,
     threshold: float = RESET,
@@ -124,12 +127,14 @@ def clean(
     Raises:
         BoxError: a box is reversed, empty or outside of the image.
     """
-    *_, inside = stages(image, probabilities, one, smoothing=smoothing, background=background).values()
+    *_, inside = after_each_rule(
+        image, probabilities, one, smoothing=smoothing, background=background
+    ).values()
     return reset_outliers(inside, one, usual, threshold=threshold)[0]
 
 
-def stages(
-    image: Tensor, probabilities: Tensor, one: Given, *, smoothing: bool = True, background: int = 0
+def after_each_rule(
+    image: Tensor, probabilities: Tensor, one: BoxAnnotations, *, smoothing: bool = True, background: int = 0
 ) -> dict[str, Tensor]:
     """What the rules make of a prediction, one after the other, up to where a box may be reset.
 
@@ -149,8 +154,8 @@ def stages(
 
     Example:
         >>> net = torch.tensor([[[0.1, 0.1, 0.1]], [[0.7, 0.7, 0.2]], [[0.2, 0.2, 0.7]]])
-        >>> one = Given(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
-        >>> labels = stages(torch.zeros(3, 1, 3, dtype=torch.uint8), net, one, smoothing=False)
+        >>> one = BoxAnnotations(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
+        >>> labels = after_each_rule(torch.zeros(3, 1, 3, dtype=torch.uint8), net, one, smoothing=False)
         >>> {name: label.tolist() for name, label in labels.items()}
         {'net': [[1, 1, 2]], 'possible': [[1, 1, 1]], 'inside': [[1, 1, 0]]}
     """
@@ -166,7 +171,7 @@ def stages(
     return {name: label.to(torch.uint8) for name, label in labels.items()}
 
 
-def fills(mask: Tensor, one: Given) -> list[float]:
+def box_fill_rates(mask: Tensor, one: BoxAnnotations) -> list[float]:
     """What share of each box its class fills in a mask; an ignored pixel counts as filled."""
     size: Size = (mask.shape[0], mask.shape[1])
     check(one, size)
@@ -177,7 +182,7 @@ def fills(mask: Tensor, one: Given) -> list[float]:
     return rates
 
 
-def fill_rates(labels: Labelled, *, few: int = 5) -> Tensor:
+def fill_rates(labels: PseudoLabels, *, few: int = 5) -> Tensor:
     """What share of its box each class usually fills: the median over all of its boxes.
 
     It is read from labels that follow shapes, GrabCut+ for instance, or from a few true masks; from
@@ -198,7 +203,81 @@ def fill_rates(labels: Labelled, *, few: int = 5) -> Tensor:
     """
     found: Sequence[list[float]] = [[] for _ in labels.classes]
     for index, one in enumerate(labels.boxes):
-        for rate, number in zip(fills(labels.mask(index), one), one.classes.tolist()):
+        for rate, number in zip(box_fill_rates(labels.mask(index), one), one.classes.tolist()):
             found[number].append(rate)
     medians = [float(torch.tensor(rates).median()) if len(rates) >= few else 1.0 for rates in found]
     return torch.tensor(medians)
+
+
+# What becomes the next round's label: what the net says, what the rules leave of it, or BoxSup's regions.
+
+#: (image (3, H, W) uint8, probabilities (K, H, W), boxes, number of the next round) -> mask (H, W) uint8
+Relabel = Callable[[Tensor, Tensor, BoxAnnotations, int], Tensor]
+
+
+def naive(image: Tensor, probabilities: Tensor, one: BoxAnnotations, number: int) -> Tensor:
+    """What the net says, as it is: the recursion that drifts, since nothing holds it to the boxes.
+
+    Example:
+        >>> one = BoxAnnotations(torch.zeros(0, 4).long(), torch.zeros(0).long())
+        >>> naive(torch.zeros(3, 1, 2), torch.tensor([[[0.9, 0.2]], [[0.1, 0.8]]]), one, 1)
+        tensor([[0, 1]], dtype=torch.uint8)
+    """
+    return probabilities.argmax(dim=0).to(torch.uint8)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The three cleaning rules of "Simple Does It", see `seglib.weak.cleaning.clean`.
+
+    Attributes:
+        usual: what share of its box each of the K classes box_fill_rates, see `fill_rates`.
+        threshold: a box of which less than this share of the usual is left is filled again; 0: none ever is.
+        smoothing: whether the label follows the image's edges.
+        background: the class of what is in no box.
+
+    Example:
+        >>> image = torch.zeros(3, 1, 4, dtype=torch.uint8)
+        >>> net_says = torch.tensor([[[0.1] * 4], [[0.9] * 4]])
+        >>> one = BoxAnnotations(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
+        >>> Rules(usual=(1, 1), smoothing=False)(image, net_says, one, 1)
+        tensor([[1, 1, 0, 0]], dtype=torch.uint8)
+    """
+
+    usual: tuple[float, ...]
+    threshold: float = RESET
+    smoothing: bool = True
+    background: int = 0
+
+    def __call__(self, image: Tensor, probabilities: Tensor, one: BoxAnnotations, number: int) -> Tensor:
+        """(3, H, W), (K, H, W) -> (H, W) uint8."""
+        return clean(
+            image, probabilities, one, torch.tensor(self.usual), threshold=self.threshold,
+            smoothing=self.smoothing, background=self.background,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BoxSup:
+    """BoxSup's update: each box is given a region again, now that a net says what each region would cost.
+
+    Attributes:
+        propose: image -> its region proposals.
+        weight: of the net's loss, see `seglib.weak.candidates.candidates`.
+        best: how many of the cheapest to draw from.
+        seed: of the draw; each round draws anew.
+        background: the class of what is in no box.
+    """
+
+    propose: Propose
+    weight: float = 3.0
+    best: int = 5
+    seed: int = 0
+    background: int = 0
+
+    def __call__(self, image: Tensor, probabilities: Tensor, one: BoxAnnotations, number: int) -> Tensor:
+        """(3, H, W), (K, H, W) -> (H, W) uint8."""
+        return candidates(
+            image, *one, propose=self.propose, logits=probabilities.clamp_min(1e-12).log(),
+            weight=self.weight, best=self.best, seed=self.seed + number, background=self.background,
+        )  # fmt: skip

@@ -16,14 +16,14 @@ CELLS = [
     """\
 import torch
 from seglib.scenes import Scenes
-from seglib.weak.given import given
+from seglib.weak.boxes import load_boxes
 from seglib.widgets import RefinementExplorer
 
 pools = Scenes(length=1, size=(48, 48))
 image, mask = pools[0]
 answer = torch.nn.functional.one_hot(mask.clamp(max=9).long().roll(9, 1), 10).permute(2, 0, 1).float()""",
     """\
-explorer = RefinementExplorer(image, mask, given(pools)[0], pools.classes, rounds=[answer], view="rules")
+explorer = RefinementExplorer(image, mask, load_boxes(pools)[0], pools.classes, rounds=[answer], view="rules")
 explorer""",
 ]
 

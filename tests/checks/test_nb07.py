@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb07.answers import box_loss, cheapest, core, paint_boxes, reset
-from seglib.weak.rectangles import inner_rectangles, rectangles
+from seglib.weak.schemes import inner_rectangles, rectangles
 
 
 def painted(order, change=lambda box: box):

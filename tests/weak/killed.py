@@ -41,7 +41,7 @@ class Deadly:
 
 def train_and_die(left: int | None, folder: Path | None) -> nn.Module:
     """The net of two rounds from rectangles, of 25 steps each, with as many checkpoints as possible."""
-    kind = {"most": 2, "still": 0, "checkpoint_seconds": 0, **SHORT}
+    kind = {"max_rounds": 2, "min_change": 0, "checkpoint_seconds": 0, **SHORT}
     labels = pseudo_labels(Blobs(), "rectangles")
     *_, last = rounds(TinyNet, labels, loss=Deadly(left, folder), folder=folder, **kind)
     return last.net

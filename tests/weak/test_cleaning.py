@@ -8,14 +8,14 @@ import torch
 
 from seglib.labels import VOID
 from seglib.scenes import Scenes
-from seglib.weak.cleaning import clean, fill_rates, fills, keep_inside, reset_outliers
-from seglib.weak.given import BoxError, Given
-from seglib.weak.labelled import Labelled
+from seglib.weak.boxes import BoxAnnotations, BoxError
+from seglib.weak.cleaning import box_fill_rates, clean, fill_rates, keep_inside, reset_outliers
+from seglib.weak.labels import PseudoLabels
 from seglib.weak.meanfield import mean_field, smooth
 from seglib.weak.schemes import pseudo_labels
 from tests.weak.samples import Discs, disc
 
-ONE = Given(torch.tensor([[1, 1, 5, 5]]), torch.tensor([1]))
+ONE = BoxAnnotations(torch.tensor([[1, 1, 5, 5]]), torch.tensor([1]))
 
 
 def test_outside_of_the_boxes_is_background():
@@ -26,14 +26,14 @@ def test_outside_of_the_boxes_is_background():
 
 
 def test_each_class_is_kept_in_its_own_boxes():
-    two = Given(torch.tensor([[0, 0, 3, 1], [3, 0, 6, 1]]), torch.tensor([1, 2]))
+    two = BoxAnnotations(torch.tensor([[0, 0, 3, 1], [3, 0, 6, 1]]), torch.tensor([1, 2]))
     assert keep_inside(torch.tensor([[1, 2, 1, 2, 1, 2]]), two).tolist() == [[1, 0, 1, 2, 0, 2]]
 
 
 def test_a_star_survives_a_threshold_that_knows_its_class():
     mask = torch.zeros(6, 6, dtype=torch.uint8)
     mask[1:3, 1:4] = 1  # 6 of 16 pixels
-    assert fills(mask, ONE) == [0.375]
+    assert box_fill_rates(mask, ONE) == [0.375]
     paper, filled = reset_outliers(mask, ONE, torch.ones(2))
     assert filled == [0] and paper.sum() == 16
     relative, filled = reset_outliers(mask, ONE, torch.tensor([1.0, 0.4]))
@@ -42,7 +42,7 @@ def test_a_star_survives_a_threshold_that_knows_its_class():
 
 
 def test_a_reset_box_stays_behind_a_smaller_one():
-    two = Given(torch.tensor([[0, 0, 6, 6], [2, 2, 4, 4]]), torch.tensor([1, 2]))
+    two = BoxAnnotations(torch.tensor([[0, 0, 6, 6], [2, 2, 4, 4]]), torch.tensor([1, 2]))
     mask = torch.zeros(6, 6, dtype=torch.uint8)
     mask[2:4, 2:4] = 2
     result, filled = reset_outliers(mask, two, torch.ones(3))
@@ -56,7 +56,7 @@ def test_ignored_pixels_are_not_missing():
 
 def test_fill_rates_are_those_of_discs():
     discs = Discs(8)
-    truth = Labelled(discs, pseudo_labels(discs, "rectangles").boxes, [m for _, m in discs], name="truth")
+    truth = PseudoLabels(discs, pseudo_labels(discs, "rectangles").boxes, [m for _, m in discs], name="truth")
     rates = fill_rates(truth)
     assert rates[1] == pytest.approx(197 / 289) and rates[2] == 1  # radius 8 is the median; no rings at all
 
@@ -65,7 +65,7 @@ def test_cleaning_makes_a_ragged_prediction_a_disc():
     image, inside = disc()
     rng = torch.Generator().manual_seed(1)
     sure = (0.35 + 0.5 * inside + 0.3 * (torch.rand(40, 40, generator=rng) - 0.5)).clamp(0.01, 0.99)
-    one = Given(torch.tensor([[10, 10, 31, 31]]), torch.tensor([1]))
+    one = BoxAnnotations(torch.tensor([[10, 10, 31, 31]]), torch.tensor([1]))
     label = clean(image, torch.stack([1 - sure, sure]), one, torch.tensor([1.0, 0.78]))
     assert ((label == 1) == inside).float().mean() > 0.99
 
@@ -73,7 +73,7 @@ def test_cleaning_makes_a_ragged_prediction_a_disc():
 def test_a_class_without_a_box_is_out_of_the_question():
     image, inside = disc()
     probabilities = torch.stack([torch.full((40, 40), 0.1), 0.3 * inside, torch.full((40, 40), 0.6)])
-    one = Given(torch.tensor([[10, 10, 31, 31]]), torch.tensor([1]))
+    one = BoxAnnotations(torch.tensor([[10, 10, 31, 31]]), torch.tensor([1]))
     label = clean(image, probabilities, one, torch.ones(3), threshold=0, smoothing=False)
     assert torch.equal(label == 1, inside) and label.max() == 1
 

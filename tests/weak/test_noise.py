@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+
 import pytest
 import torch
 
 from seglib.scenes import Scenes
-from seglib.weak.given import Given, check, given
-from seglib.weak.mixed import with_masks
-from seglib.weak.noise import loosened, misnamed, missing, shifted
+from seglib.weak.boxes import BoxAnnotations, check, load_boxes
 from seglib.weak.schemes import pseudo_labels
 from tests.weak.samples import Discs
 
+SPEC = importlib.util.spec_from_file_location("noise", Path(__file__).parents[2] / "benchmarks" / "_noise.py")
+assert SPEC and SPEC.loader
+noise = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(noise)
+loosened, misnamed, missing, shifted = noise.loosened, noise.misnamed, noise.missing, noise.shifted
+Objects, with_masks = noise.Objects, noise.with_masks
+
 SIZE = (40, 60)
-MANY = Given(torch.tensor([[x, 3, x + 9, 23] for x in range(50)]), torch.ones(50).long())
-NOTHING = Given(torch.zeros(0, 4).long(), torch.zeros(0).long())
+MANY = BoxAnnotations(torch.tensor([[x, 3, x + 9, 23] for x in range(50)]), torch.ones(50).long())
+NOTHING = BoxAnnotations(torch.zeros(0, 4).long(), torch.zeros(0).long())
 
 
 def test_sides_move_by_at_most_their_share_and_stay_inside():
@@ -28,7 +36,7 @@ def test_sides_move_by_at_most_their_share_and_stay_inside():
 
 
 def test_a_box_of_one_pixel_survives():
-    one = Given(torch.tensor([[0, 0, 1, 1], [59, 39, 60, 40]]), torch.tensor([1, 1]))
+    one = BoxAnnotations(torch.tensor([[0, 0, 1, 1], [59, 39, 60, 40]]), torch.tensor([1, 1]))
     for seed in range(20):
         check(shifted(one, 0.49, SIZE, seed=seed), SIZE)
 
@@ -80,4 +88,4 @@ def test_some_masks_are_true_and_more_keep_those_before():
         mixed = with_masks(labels, count, seed=1)
         return {i for i in range(6) if torch.equal(mixed.mask(i), scenes[i][1].as_subclass(torch.Tensor))}
 
-    assert len(true(2)) == 2 and true(2) < true(4) and len(given(scenes)) == 6
+    assert len(true(2)) == 2 and true(2) < true(4) and len(load_boxes(scenes)) == 6

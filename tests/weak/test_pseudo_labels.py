@@ -16,22 +16,20 @@ from seglib.data.catalog import load
 from seglib.labels import VOID, Classes
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.scenes import Scenes
-from seglib.weak.given import BoxError, Given, given
-from seglib.weak.labelled import Labelled
-from seglib.weak.objects import Objects
-from seglib.weak.quality import compare, quality
-from seglib.weak.rectangles import rectangles
-from seglib.weak.schemes import SCHEMES, _label, pseudo_labels
+from seglib.weak.boxes import BoxAnnotations, BoxError, load_boxes
+from seglib.weak.labels import PseudoLabels, compare, quality
+from seglib.weak.schemes import SCHEMES, _label, pseudo_labels, rectangles
 from tests.weak.samples import Discs, TwoRegions
+from tests.weak.test_noise import Objects
 
-NOTHING = Given(torch.zeros(0, 4).long(), torch.zeros(0).long())
+NOTHING = BoxAnnotations(torch.zeros(0, 4).long(), torch.zeros(0).long())
 
 
 def files(home: Path) -> list[Path]:
     return sorted((home / "cache" / "labels").rglob("*.png"))
 
 
-def masks(labels: Labelled) -> list[list]:
+def masks(labels: PseudoLabels) -> list[list]:
     return [labels.mask(index).tolist() for index in range(len(labels))]
 
 
@@ -56,7 +54,7 @@ def test_labels_are_made_once_and_found_by_content(home, tmp_path):
     again = pseudo_labels(Discs(), counted, path=note)
     assert Path(note).read_text() == "xxxx" and masks(first) == masks(again)
     pseudo_labels(Discs().subset([1]), counted, path=note)  # the same image elsewhere
-    moved = [Given(one.boxes.clamp(max=20), one.classes) for one in given(Discs())]
+    moved = [BoxAnnotations(one.boxes.clamp(max=20), one.classes) for one in load_boxes(Discs())]
     pseudo_labels(Discs(), counted, boxes=moved, path=note)  # other boxes, but in the image without
     assert Path(note).read_text() == "x" * 7
 
@@ -108,19 +106,21 @@ def test_quality_is_the_confusion_matrix_of_labels_and_truth(home):
 def test_quality_of_the_truth_is_perfect_and_ignored_pixels_are_counted():
     discs = Discs(3)
     truth = [discs[index][1] for index in range(3)]
-    perfect = quality(Labelled(discs, given(discs), truth, name="truth"))
+    perfect = quality(PseudoLabels(discs, load_boxes(discs), truth, name="truth"))
     assert perfect.filled.mean_iou == perfect.filled.mean_boundary_iou == 1
     half = [mask.clone() for mask in truth]
     for mask in half:
         mask[:, :20] = VOID
-    found = quality(Labelled(discs, given(discs), half, name="half"))
+    found = quality(PseudoLabels(discs, load_boxes(discs), half, name="half"))
     assert found.ignored == 0.5 and found.labelled.mean_iou == 1 and found.filled.mean_iou < 1
     assert "half" in str(compare({"half": found})) and "all background" in str(found)
 
 
 def test_ignored_everywhere_is_background():
     discs = Discs(1)
-    found = quality(Labelled(discs, [NOTHING], [torch.full((40, 40), VOID, dtype=torch.uint8)], name="none"))
+    found = quality(
+        PseudoLabels(discs, [NOTHING], [torch.full((40, 40), VOID, dtype=torch.uint8)], name="none")
+    )
     assert found.ignored == 1 and found.filled.pixel_accuracy == 1  # the last disc is never there
 
 
@@ -149,7 +149,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("boxes", "classes", "said"), WRONG.values(), ids=WRONG)
 def test_a_wrong_box_is_named_with_its_image(boxes, classes, said):
-    wrong = Given(torch.tensor(boxes), torch.tensor(classes, dtype=torch.int64))
+    wrong = BoxAnnotations(torch.tensor(boxes), torch.tensor(classes, dtype=torch.int64))
     with pytest.raises(BoxError, match=said):
         pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
 
@@ -157,19 +157,21 @@ def test_a_wrong_box_is_named_with_its_image(boxes, classes, said):
 @pytest.mark.parametrize(
     "wrong",
     [
-        Given([[3, 3, 9, 9]], [1]),
+        BoxAnnotations([[3, 3, 9, 9]], [1]),
         (torch.tensor([[3, 3, 9, 9]]), torch.tensor([1])),
         torch.tensor([[3, 3, 9, 9]]),
     ],
     ids=["lists", "a pair", "boxes alone"],
 )
 def test_what_is_no_given_is_named_with_its_image(wrong):
-    with pytest.raises(BoxError, match=r"image disc1: its boxes must be a Given\(boxes, classes\) of two"):
+    with pytest.raises(
+        BoxError, match=r"image disc1: its boxes must be a BoxAnnotations\(boxes, classes\) of two"
+    ):
         pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
 
 
 def test_a_class_of_a_box_is_a_whole_number():
-    half = Given(torch.tensor([[3, 3, 9, 9]]), torch.tensor([1.5]))
+    half = BoxAnnotations(torch.tensor([[3, 3, 9, 9]]), torch.tensor([1.5]))
     with pytest.raises(
         BoxError, match=r"1 boxes and \(1,\) torch.float32 classes; each box needs one, a whole"
     ):
@@ -223,12 +225,12 @@ ENTRIES = {
 def test_annotations_that_do_not_fit_are_named(entries, said):
     names = ("disc", "ring", "dish")
     with pytest.raises(BoxError, match=said):
-        given(Discs(2), AnnotationSet(names, tuple(entries)))
+        load_boxes(Discs(2), AnnotationSet(names, tuple(entries)))
 
 
 def test_annotations_that_fit_are_taken():
     entries = (entry("disc1.jpg"), AnnotatedImage("sub/disc0.jpg", 40, 40))
-    found = given(Discs(2), AnnotationSet(("disc",), entries))
+    found = load_boxes(Discs(2), AnnotationSet(("disc",), entries))
     assert found[0].boxes.shape == (0, 4) and found[1].boxes.tolist() == [[3, 4, 20, 21]]
     assert found[1].classes.tolist() == [1]
 
@@ -255,7 +257,9 @@ def test_a_training_afterwards_has_its_threads_back(home):
         pseudo_labels(Discs(), "rectangles", jobs=1)
         assert torch.get_num_threads() == 2
         with pytest.raises(ValueError, match="stopped here"):
-            _label(broken, Discs()[0][0], Given(torch.tensor([[0, 0, 4, 4]]), torch.tensor([1])), None)
+            _label(
+                broken, Discs()[0][0], BoxAnnotations(torch.tensor([[0, 0, 4, 4]]), torch.tensor([1])), None
+            )
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

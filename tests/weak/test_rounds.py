@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import signal
 import sys
+from functools import wraps
 from itertools import islice
 
 import pytest
@@ -13,15 +14,14 @@ import torch
 
 from seglib.files import TensorFileError
 from seglib.train import train
-from seglib.weak import one_round
-from seglib.weak.given import Given
-from seglib.weak.mixed import with_masks
-from seglib.weak.one_round import changed_share
-from seglib.weak.relabel import Regions, naive
-from seglib.weak.rounds import rounds
+from seglib.weak import rounds as one_round
+from seglib.weak.boxes import BoxAnnotations
+from seglib.weak.cleaning import BoxSup, naive
+from seglib.weak.rounds import changed_share, rounds
 from seglib.weak.schemes import pseudo_labels
 from tests.weak.killed import SHORT, train_and_die
 from tests.weak.samples import Discs, TwoRegions, disc
+from tests.weak.test_noise import with_masks
 from tests.weak.tiny import Blobs, TinyNet
 
 
@@ -35,7 +35,7 @@ def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 
 def test_rounds_make_rectangles_squares(boxes):
-    first, second = islice(rounds(TinyNet, boxes, most=3, still=0, **SHORT), 2)
+    first, second = islice(rounds(TinyNet, boxes, max_rounds=3, min_change=0, **SHORT), 2)
     assert first.labels is boxes and math.isnan(first.changed)
     assert first.quality.filled.iou[1] == pytest.approx(36 / 48)  # the boxes are 6 x 8, the squares 6 x 6
     assert second.quality.filled.mean_iou > 0.95
@@ -44,7 +44,7 @@ def test_rounds_make_rectangles_squares(boxes):
 
 
 def test_naive_recursion_takes_what_the_net_says(boxes):
-    first, second = rounds(TinyNet, boxes, relabel=naive, most=2, still=0, **SHORT)
+    first, second = rounds(TinyNet, boxes, relabel=naive, max_rounds=2, min_change=0, **SHORT)
     said = first.segmenter.predict(boxes[1][0])
     assert torch.equal(second.labels.mask(1).long(), said)
     assert second.why == "no more than 2 were asked for" and not first.why
@@ -53,11 +53,11 @@ def test_naive_recursion_takes_what_the_net_says(boxes):
 def test_every_fresh_net_begins_alike_and_one_net_goes_on(boxes):
     same = lambda image, probabilities, one, number: boxes.mask(0)  # noqa: E731
     only = boxes.subset([0])
-    fresh = list(rounds(TinyNet, only, relabel=same, most=2, still=0, **SHORT))
+    fresh = list(rounds(TinyNet, only, relabel=same, max_rounds=2, min_change=0, **SHORT))
     assert fresh[0].net is not fresh[1].net and same_weights(fresh[0].net, fresh[1].net)
     net = TinyNet()
     before = torch.random.get_rng_state()
-    going = rounds(net, only, relabel=same, most=2, still=0, **SHORT)
+    going = rounds(net, only, relabel=same, max_rounds=2, min_change=0, **SHORT)
     bias = next(going).net.look.bias.clone()
     assert next(going).net is net and not torch.equal(net.look.bias, bias)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -65,13 +65,13 @@ def test_every_fresh_net_begins_alike_and_one_net_goes_on(boxes):
 
 def test_stops_where_hardly_a_label_changes(boxes):
     same = lambda image, probabilities, one, number: boxes.mask(0)  # noqa: E731
-    (last,) = rounds(TinyNet, boxes.subset([0]), relabel=same, most=9, **SHORT)
+    (last,) = rounds(TinyNet, boxes.subset([0]), relabel=same, max_rounds=9, **SHORT)
     assert last.why == "0.00 % of the pixels would change, less than 0.2 %"
 
 
 def test_stops_where_validation_does_not_rise(boxes):
     wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
-    found = list(rounds(TinyNet, boxes, relabel=wrong, most=9, val=Blobs(2, split="val"), **SHORT))
+    found = list(rounds(TinyNet, boxes, relabel=wrong, max_rounds=9, val=Blobs(2, split="val"), **SHORT))
     assert len(found) == 2 and found[1].scores.mean_iou < found[0].scores.mean_iou
     assert "on the validation images the labels from its net have" in found[1].why
 
@@ -82,9 +82,11 @@ def test_goes_on_while_the_labels_of_validation_get_better_although_the_net_does
         return ((image[0] > 100) & (number > 1)).to(torch.uint8)
 
     val = Blobs(2, split="val")
-    first, second, third = rounds(TinyNet, boxes, relabel=relabel, most=9, still=0, val=val, **SHORT)
+    first, second, third = rounds(
+        TinyNet, boxes, relabel=relabel, max_rounds=9, min_change=0, val=val, **SHORT
+    )
     assert second.scores.mean_iou < first.scores.mean_iou
-    assert first.foreseen.filled.iou[1] == 0 and second.foreseen.filled.mean_iou == 1
+    assert first.val_label_quality.filled.iou[1] == 0 and second.val_label_quality.filled.mean_iou == 1
     assert "the labels from its net have 100.0 %, not more than 100.0 % before" in third.why
     assert "labels from it: mean IoU 100.0 %" in str(second)
 
@@ -95,29 +97,36 @@ def test_validation_images_without_boxes_judge_the_net(boxes):
             return None
 
     wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
-    *_, last = rounds(TinyNet, boxes, relabel=wrong, most=9, val=Masks(2, split="val"), **SHORT)
-    assert last.foreseen is None and "on the validation images its net has" in last.why
+    *_, last = rounds(TinyNet, boxes, relabel=wrong, max_rounds=9, val=Masks(2, split="val"), **SHORT)
+    assert last.val_label_quality is None and "on the validation images its net has" in last.why
 
 
 def test_kept_labels_stay(boxes):
     mixed = with_masks(boxes, 4, seed=0)
     wrong = lambda image, probabilities, one, number: torch.zeros(16, 16, dtype=torch.uint8)  # noqa: E731
-    *_, last = rounds(TinyNet, mixed, relabel=wrong, keep=[2], most=2, still=0, **SHORT)
+    *_, last = rounds(TinyNet, mixed, relabel=wrong, fixed=[2], max_rounds=2, min_change=0, **SHORT)
     assert torch.equal(last.labels.mask(2), Blobs()[2][1]) and not last.labels.mask(1).any()
 
 
 def test_without_truth_there_is_no_quality():
     labels = pseudo_labels(Blobs(2, known=False), "rectangles")
-    (one,) = rounds(TinyNet, labels, most=1, **SHORT)
+    (one,) = rounds(TinyNet, labels, max_rounds=1, **SHORT)
     assert one.quality is None and str(one) == "round 0. The last: no more than 1 were asked for"
 
 
 def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
-    kind = {"most": 2, "still": 0, "val": Blobs(2, split="val"), "folder": tmp_path / "one", **SHORT}
+    kind = {
+        "max_rounds": 2,
+        "min_change": 0,
+        "val": Blobs(2, split="val"),
+        "folder": tmp_path / "one",
+        **SHORT,
+    }
     whole = list(rounds(TinyNet, boxes, **kind | {"folder": None}))
     next(rounds(TinyNet, boxes, **kind))  # labels of round 1 are made, its training has not begun
     trained = []
 
+    @wraps(train)
     def counted(*given, **settings):
         trained.append(1)
         return train(*given, **settings)
@@ -128,13 +137,13 @@ def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
     for one, other in zip(whole, again):
         assert same_weights(one.net, other.net) and changed_share(one.labels, other.labels) == 0
         assert one.quality.cells() == other.quality.cells() and other.why == one.why
-        assert one.foreseen.cells() == other.foreseen.cells()
+        assert one.val_label_quality.cells() == other.val_label_quality.cells()
         assert torch.equal(one.scores.confusion, other.scores.confusion)
     assert not list(tmp_path.rglob("training*"))
 
 
 def test_goes_on_inside_a_round(boxes, tmp_path, monkeypatch):
-    (whole,) = rounds(TinyNet, boxes, most=1, **SHORT)
+    (whole,) = rounds(TinyNet, boxes, max_rounds=1, **SHORT)
 
     def broken(steps, what):
         for step in steps:
@@ -144,11 +153,11 @@ def test_goes_on_inside_a_round(boxes, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(one_round, "finish", broken)
-        list(rounds(TinyNet, boxes, most=1, folder=tmp_path, **SHORT))
+        list(rounds(TinyNet, boxes, max_rounds=1, folder=tmp_path, **SHORT))
     assert (tmp_path / "training00.pt").exists()
     seen = []
     monkeypatch.setattr(one_round, "finish", lambda steps, what: seen.extend(step.number for step in steps))
-    (again,) = rounds(TinyNet, boxes, most=1, folder=tmp_path, **SHORT)
+    (again,) = rounds(TinyNet, boxes, max_rounds=1, folder=tmp_path, **SHORT)
     assert seen[0] == 11 and same_weights(whole.net, again.net)
 
 
@@ -165,7 +174,7 @@ def test_killed_in_any_round_it_resumes_to_the_same_weights(steps, tmp_path):
 
 
 def test_a_folder_of_other_rounds_is_refused(boxes, tmp_path):
-    next(rounds(TinyNet, boxes, most=1, folder=tmp_path, **SHORT))
+    next(rounds(TinyNet, boxes, max_rounds=1, folder=tmp_path, **SHORT))
     with pytest.raises(TensorFileError, match=r"they had steps 25; these have steps 3; give another folder"):
         rounds(TinyNet, boxes, folder=tmp_path, **SHORT | {"steps": 3})
     with pytest.raises(TensorFileError, match="they had labels"):
@@ -177,9 +186,9 @@ def test_a_folder_of_other_rounds_is_refused(boxes, tmp_path):
 
 def test_boxsup_s_update_follows_the_net():
     image, inside = disc()
-    one = Given(torch.tensor([[0, 0, 40, 40]]), torch.tensor([1]))
+    one = BoxAnnotations(torch.tensor([[0, 0, 40, 40]]), torch.tensor([1]))
     sure = torch.where(inside, 0.99, 0.01)
-    mask = Regions(TwoRegions, best=1)(image, torch.stack([1 - sure, sure]), one, 1)
+    mask = BoxSup(TwoRegions, best=1)(image, torch.stack([1 - sure, sure]), one, 1)
     assert mask.shape == (40, 40) and mask.any()
 
 
@@ -191,7 +200,7 @@ def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_
             seen.append((self.training, tuple(images.shape[2:])))
             return super().forward(images)
 
-    list(rounds(Watched, boxes, most=2, still=0, label_scale=1.5, size=(32, 32), jobs=1, **SHORT))
+    list(rounds(Watched, boxes, max_rounds=2, min_change=0, label_scale=1.5, size=(32, 32), jobs=1, **SHORT))
     assert {size for training, size in seen if training} == {(32, 32)}
     assert (48, 48) in {size for training, size in seen if not training}
 
@@ -200,9 +209,9 @@ def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_
     ("change", "said"),
     [
         ({"label_scale": 0}, "scale 0 must be 0.25..4"),
-        ({"most": 0}, "most 0 must be 1 or more"),
-        ({"still": 2}, "still 2 must be 0..1"),
-        ({"keep": [4]}, "there is no image 4"),
+        ({"max_rounds": 0}, "max_rounds 0 must be 1 or more"),
+        ({"min_change": 2}, "min_change 2 must be 0..1"),
+        ({"fixed": [4]}, "there is no image 4"),
         ({"speed": 3}, "cannot hand 'speed' to train; it can steps"),
         ({"checkpoint": "x"}, "cannot hand 'checkpoint' to train"),
         ({"labels": Blobs()}, r"labels is a Blobs; give what pseudo_labels\(dataset, ...\) made"),

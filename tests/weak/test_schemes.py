@@ -10,10 +10,9 @@ from torch import Tensor
 
 from seglib.boxes import rasterise
 from seglib.labels import VOID
-from seglib.weak.grabcut import grabcut_plus
-from seglib.weak.proposed import agreement, candidates
-from seglib.weak.rectangles import inner_rectangles, rectangles
-from seglib.weak.votes import grabcut_votes
+from seglib.weak.candidates import agreement, candidates
+from seglib.weak.grabcut import grabcut_plus, grabcut_votes
+from seglib.weak.schemes import inner_rectangles, rectangles
 from tests.weak.samples import TwoRegions, disc
 
 ONE = torch.tensor([1])

@@ -10,19 +10,19 @@ from torch.nn import functional as F
 
 from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
-from seglib.weak.given import Given
+from seglib.weak.boxes import BoxAnnotations
 
 CLASSES = Classes.of("background", "fish", "crab")
 IMAGE = torch.randint(0, 256, (3, 3, 4), generator=torch.Generator().manual_seed(0)).byte()
 TRUTH = torch.tensor([[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, VOID]]).byte()
-ONE = Given(torch.tensor([[1, 0, 4, 2]]), torch.tensor([1]))
+ONE = BoxAnnotations(torch.tensor([[1, 0, 4, 2]]), torch.tensor([1]))
 RECTANGLE = torch.tensor([[0, 1, 1, 1], [0, 1, 1, 1], [0, 0, 0, 0]]).byte()
 UNSURE = torch.tensor([[0, VOID, 1, VOID], [0, 1, VOID, VOID], [0, 0, 0, 0]]).byte()
 # The net says crab in one pixel, which has no box; fish is what it holds second most likely there.
 NET = torch.tensor([[1, 1, 0, 0], [0, 1, 2, 0], [0, 1, 0, 0]])
 POSSIBLE = torch.tensor([[1, 1, 0, 0], [0, 1, 1, 0], [0, 1, 0, 0]])
 INSIDE = torch.tensor([[0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]])  # half of the box
-NONE = Given(torch.zeros(0, 4, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
+NONE = BoxAnnotations(torch.zeros(0, 4, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
 
 
 def soft(label: Tensor, second: Tensor, count: int = 3) -> Tensor:
@@ -52,7 +52,7 @@ def scene(side: int = 48, nets: int = 2) -> dict[str, Any]:
         noise = F.interpolate(torch.randn(1, count, 6, 6, generator=rng), size=(side, side), mode="bilinear")
         shifted = F.avg_pool2d(one.roll(4 - number, 2)[None], 5, 1, 2)
         rounds.append((4 * shifted + (1.5 - 0.5 * number) * noise)[0].softmax(dim=0))
-    boxes = Given(objects.boxes, objects.classes)
+    boxes = BoxAnnotations(objects.boxes, objects.classes)
     usual = torch.full((count,), 0.6)
     known = {"image": image, "truth": truth, "one": boxes, "classes": scenes.classes}
     return {**known, "rounds": rounds, "usual": usual}

@@ -9,7 +9,7 @@ import torch
 import traitlets
 
 from seglib.labels import Classes
-from seglib.weak.given import Given
+from seglib.weak.boxes import BoxAnnotations
 from seglib.widgets import RefinementExplorer
 from tests.widgets.refinements import IMAGE, ONE, ROUNDS, TRUTH, given
 
@@ -25,14 +25,14 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "not by name": ({"schemes": [TRUTH]}, r"schemes must be labels by name, as in schemes=\{"),
     "no background": ({"classes": Classes.of("sea", "fish", "crab")}, "no class is called background"),
-    "boxes alone": ({"one": ONE.boxes}, r"one must be the boxes of the image, Given.*not a Tensor"),
-    "no box, no class": ({"one": Given(ONE.boxes, torch.zeros(0).long())}, "1 boxes and"),
+    "boxes alone": ({"one": ONE.boxes}, r"one must be the boxes of the image, BoxAnnotations.*not a Tensor"),
+    "no box, no class": ({"one": BoxAnnotations(ONE.boxes, torch.zeros(0).long())}, "1 boxes and"),
     "outside": (
-        {"one": Given(torch.tensor([[1, 0, 5, 2]]), ONE.classes)},
+        {"one": BoxAnnotations(torch.tensor([[1, 0, 5, 2]]), ONE.classes)},
         r"box 0, \(1, 0, 5, 2\): it leaves the image, which is 4 wide and 3 high",
     ),
     "unknown class": (
-        {"one": Given(ONE.boxes, torch.tensor([7]))},
+        {"one": BoxAnnotations(ONE.boxes, torch.tensor([7]))},
         r"there is no class 7; the classes are 0..2",
     ),
     "no such first": ({"first": "boxsup"}, "no scheme is called 'boxsup'; there are rectangles, unsure"),

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from seglib.labels import VOID
 from seglib.scenes import Scenes
-from seglib.weak.cleaning import clean, fills, reset_outliers
-from seglib.weak.quality import quality
+from seglib.weak.cleaning import box_fill_rates, clean, reset_outliers
+from seglib.weak.labels import quality
 from seglib.weak.schemes import pseudo_labels
 from seglib.widgets import RefinementExplorer
 from tests.widgets.refinements import INSIDE, NET, ONE, POSSIBLE, RECTANGLE, UNSURE, given, scene
@@ -121,7 +121,7 @@ def test_on_a_scene_every_label_is_that_of_clean(smoothing: bool) -> None:
                 explorer.view = "rounds"
                 assert torch.equal(explorer.label, expected)
         inside = explorer._facts.steps[explorer.round - 1].before["inside"].label
-        assert explorer._facts.steps[explorer.round - 1].fills == tuple(fills(inside, one))
+        assert explorer._facts.steps[explorer.round - 1].fills == tuple(box_fill_rates(inside, one))
     assert ("smooth" in explorer._facts.stages) == smoothing
 
 

@@ -24,9 +24,9 @@ from seglib.fcn import convolutionalise
 from seglib.labels import VOID, Classes
 from seglib.regions import hierarchy
 from seglib.scenes import Scenes
-from seglib.weak.given import Given
+from seglib.weak.boxes import BoxAnnotations
 from seglib.weak.grabcut import grabcut_plus
-from seglib.weak.rectangles import rectangles
+from seglib.weak.schemes import rectangles
 
 ROOT = Path(__file__).parents[2]
 SIZE = (240, 240)
@@ -171,7 +171,7 @@ def boxes_alone() -> Figure:
     """A pool with its boxes, two labels that are made of them, and its mask."""
     index = _first(touching=True, wanted="fish")
     (image, mask), found, classes = POOLS[index], POOLS.instances(index), POOLS.classes
-    one = Given(found.boxes, found.classes)
+    one = BoxAnnotations(found.boxes, found.classes)
     labels = [rectangles(image, *one), grabcut_plus(image, *one), mask]
     shown = [
         demos.boxed(image, one, classes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seglib.weak.quality import Quality
+from seglib.weak.labels import Quality
 from seglib.widgets.old_chart import Chart
 from seglib.widgets.refinement.facts import Facts
 from seglib.widgets.refinement.words import measures, rate

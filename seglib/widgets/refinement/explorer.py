@@ -13,8 +13,8 @@ from seglib.widgets.shell import STYLE, RefusedError, module
 from seglib.widgets.stage import Stage
 
 if TYPE_CHECKING:
-    from seglib.weak.given import Given
-    from seglib.weak.quality import Quality
+    from seglib.weak.boxes import BoxAnnotations
+    from seglib.weak.labels import Quality
     from seglib.widgets.refinement.reading import State
 
 VIEWS = ("schemes", "rounds", "rules")
@@ -76,9 +76,9 @@ class RefinementExplorer(Stage):
 
     Example:
         >>> import torch
-        >>> from seglib.weak.given import Given
+        >>> from seglib.weak.boxes import BoxAnnotations
         >>> image, truth = torch.zeros(3, 2, 4, dtype=torch.uint8), torch.tensor([[0, 1, 1, 0], [0, 0, 0, 0]])
-        >>> one = Given(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
+        >>> one = BoxAnnotations(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
         >>> explorer = RefinementExplorer(image, truth, one, Classes.of("background", "fish"))
         >>> explorer.scheme, explorer.label.tolist(), explorer.quality.filled.pixel_accuracy
         ('rectangles', [[1, 1, 1, 1], [0, 0, 0, 0]], 0.75)
@@ -99,7 +99,7 @@ class RefinementExplorer(Stage):
         self,
         image: Tensor,
         truth: Tensor,
-        one: Given,
+        one: BoxAnnotations,
         classes: Classes,
         *,
         schemes: Mapping[str, Tensor] = {},

@@ -9,8 +9,8 @@ from functools import cached_property, partial
 from torch import Tensor
 
 from seglib.labels import Classes, numbered
-from seglib.weak.given import Given, background_of
-from seglib.weak.quality import Quality
+from seglib.weak.boxes import BoxAnnotations, background_of
+from seglib.weak.labels import Quality
 from seglib.widgets.refinement import given
 from seglib.widgets.refinement.steps import Shot, Step, judge, stops, take_step
 
@@ -36,7 +36,7 @@ class Facts:
 
     image: Tensor
     truth: Tensor
-    one: Given
+    one: BoxAnnotations
     classes: Classes
     names: tuple[str, ...]
     usual: tuple[float, ...]
@@ -61,7 +61,7 @@ class Facts:
 def gather(
     image: Tensor,
     truth: Tensor,
-    one: Given,
+    one: BoxAnnotations,
     classes: Classes,
     schemes: Mapping[str, Tensor],
     rounds: Sequence[Tensor],

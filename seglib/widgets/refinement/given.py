@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from seglib.labels import Classes
-from seglib.weak.given import Given, background_of, check
-from seglib.weak.quality import Quality
-from seglib.weak.rectangles import rectangles
+from seglib.weak.boxes import BoxAnnotations, background_of, check
+from seglib.weak.labels import Quality
+from seglib.weak.schemes import rectangles
 from seglib.widgets import pack
 
 NEAR = 0.01  # how far from 1 probabilities may add up: half precision rounds
@@ -23,8 +23,8 @@ def plain(value: Tensor) -> Tensor:
 
 
 def fitted(
-    image: Tensor, truth: Tensor, one: Given, classes: Classes, schemes: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor, Given, dict[str, Tensor]]:
+    image: Tensor, truth: Tensor, one: BoxAnnotations, classes: Classes, schemes: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor, BoxAnnotations, dict[str, Tensor]]:
     """Image, truth, boxes and labels that are of one size; without a label, the naive one.
 
     Raises:
@@ -39,10 +39,10 @@ def fitted(
     pack.check(image, {"truth": truth, **named}, classes)
     if not (isinstance(one, tuple) and len(one) == 2 and all(isinstance(part, Tensor) for part in one)):
         raise ValueError(
-            f"one must be the boxes of the image, Given(boxes (M, 4), classes (M,)), not a "
-            f"{type(one).__name__}; seglib.weak.given.given(dataset)[index] makes it"
+            f"one must be the boxes of the image, BoxAnnotations(boxes (M, 4), classes (M,)), not a "
+            f"{type(one).__name__}; seglib.weak.boxes.load_boxes(dataset)[index] makes it"
         )
-    one = Given(one[0].cpu(), one[1].cpu())
+    one = BoxAnnotations(one[0].cpu(), one[1].cpu())
     background = background_of(classes)
     check(one, (image.shape[1], image.shape[2]), classes)
     labels = labels or {NAIVE: rectangles(image, *one, background=background)}

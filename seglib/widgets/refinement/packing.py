@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seglib.labels import VOID, describe
-from seglib.weak.given import back_to_front
+from seglib.weak.boxes import back_to_front
 from seglib.widgets import pack
 from seglib.widgets.old_chart import packed_chart
 from seglib.widgets.refinement.curves import round_chart

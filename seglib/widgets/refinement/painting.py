@@ -7,7 +7,7 @@ from torch import Tensor
 
 from seglib import draw
 from seglib.labels import VOID, Classes
-from seglib.weak.given import back_to_front
+from seglib.weak.boxes import back_to_front
 from seglib.widgets.refinement.reading import State
 from seglib.widgets.refinement.words import STAGES
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from seglib.labels import VOID, Classes
-from seglib.weak.cleaning import fills, reset_outliers, stages
-from seglib.weak.given import Given
-from seglib.weak.quality import Quality, image_quality
+from seglib.weak.boxes import BoxAnnotations
+from seglib.weak.cleaning import after_each_rule, box_fill_rates, reset_outliers
+from seglib.weak.labels import Quality, image_quality
 
 DIAL = 100  # stops of the dial between 0 and 1
 
@@ -54,7 +54,7 @@ def judge(label: Tensor, truth: Tensor, classes: Classes) -> Shot:
 def take_step(
     image: Tensor,
     net: Tensor,
-    one: Given,
+    one: BoxAnnotations,
     usual: Tensor,
     thresholds: Sequence[float],
     judged: Callable[[Tensor], Shot],
@@ -62,13 +62,13 @@ def take_step(
     background: int,
 ) -> Step:
     """What the rules make of the probabilities (K, H, W) of one net, at every stop of the dial."""
-    made = stages(image, net, one, smoothing=smoothing, background=background)
+    made = after_each_rule(image, net, one, smoothing=smoothing, background=background)
     inside = made["inside"]
     low, chosen = outcomes(inside, one, usual, thresholds)
     ends = [reset_outliers(inside, one, usual, threshold=thresholds[place])[0] for place in low.values()]
     return Step(
         {name: judged(label) for name, label in made.items()},
-        tuple(fills(inside, one)),
+        tuple(box_fill_rates(inside, one)),
         tuple(judged(label) for label in ends),
         tuple(low),
         chosen,
@@ -88,7 +88,7 @@ def stops(threshold: float) -> tuple[float, ...]:
 
 
 def outcomes(
-    inside: Tensor, one: Given, usual: Tensor, thresholds: Sequence[float]
+    inside: Tensor, one: BoxAnnotations, usual: Tensor, thresholds: Sequence[float]
 ) -> tuple[dict[tuple[int, ...], int], tuple[int, ...]]:
     """Which boxes are filled again at each threshold: a higher one fills the same and perhaps more.
 
@@ -104,11 +104,11 @@ def outcomes(
 
     Example:
         >>> import torch
-        >>> boxes = Given(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
+        >>> boxes = BoxAnnotations(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
         >>> outcomes(torch.tensor([[1, 0, 0, 0]]), boxes, torch.ones(2), (0, 0.25, 0.5))
         ({(): 0, (0,): 2}, (0, 0, 1))
     """
-    rates, kinds = fills(inside, one), one.classes.tolist()  # compared as `reset_outliers` does
+    rates, kinds = box_fill_rates(inside, one), one.classes.tolist()  # compared as `reset_outliers` does
     first: dict[tuple[int, ...], int] = {}
     chosen = []
     for place, threshold in enumerate(thresholds):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from seglib.labels import VOID
-from seglib.weak.quality import Quality
+from seglib.weak.labels import Quality
 from seglib.widgets.refinement.facts import Facts
 from seglib.widgets.refinement.steps import Shot, Step
 

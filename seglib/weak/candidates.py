@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from seglib.boxes import iou
+from seglib.weak.boxes import NOT, OBJECT, UNSURE, paint
 from seglib.weak.grabcut import STRENGTH, around, as_image, object_in
-from seglib.weak.rectangles import NOT, OBJECT, UNSURE, paint
 
 NEAR = 0.3  # BoxSup looks at regions whose own box has at least this IoU with the given one
 

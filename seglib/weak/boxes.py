@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +12,18 @@ from torchvision.ops import box_area
 
 from seglib.data.annotations import AnnotationSet
 from seglib.data.dataset import SegmentationDataset
-from seglib.labels import Classes
+from seglib.labels import VOID, Classes
 
 Size = tuple[int, int]
+
+NOT, OBJECT, UNSURE = 0, 1, 2  # what a scheme says about each pixel of a box
 
 
 class BoxError(ValueError):
     """A box, or what it belongs to, is not what it must be; the sentence names image and box."""
 
 
-class Given(NamedTuple):
+class BoxAnnotations(NamedTuple):
     """All that is known of an image: its boxes.
 
     Attributes:
@@ -33,7 +35,9 @@ class Given(NamedTuple):
     classes: Tensor
 
 
-def given(dataset: SegmentationDataset, annotations: AnnotationSet | None = None) -> list[Given]:
+def load_boxes(
+    dataset: SegmentationDataset, annotations: AnnotationSet | None = None
+) -> list[BoxAnnotations]:
     """The boxes of every image of a data set: its own, or those that somebody drew.
 
     Args:
@@ -42,7 +46,7 @@ def given(dataset: SegmentationDataset, annotations: AnnotationSet | None = None
             is nothing in the image.
 
     Returns:
-        One `Given` an image, checked.
+        One `BoxAnnotations` an image, checked.
 
     Raises:
         BoxError: the data set knows no objects, an image has no entry, an entry no image, or a box is
@@ -50,7 +54,7 @@ def given(dataset: SegmentationDataset, annotations: AnnotationSet | None = None
 
     Example:
         >>> from seglib.scenes import Scenes
-        >>> given(Scenes(length=1))[0].boxes.shape[1]
+        >>> load_boxes(Scenes(length=1))[0].boxes.shape[1]
         4
     """
     drawn = None if annotations is None else _by_stem(dataset, annotations)
@@ -62,7 +66,7 @@ def given(dataset: SegmentationDataset, annotations: AnnotationSet | None = None
             objects = dataset.instances(index)
             if objects is None:
                 raise BoxError(f"{where}: the data set knows no objects; give the boxes that were drawn")
-            one = Given(objects.boxes, objects.classes)
+            one = BoxAnnotations(objects.boxes, objects.classes)
         else:
             one = _taken(drawn[Path(dataset.sample_id(index)).stem], size, dataset.classes)
         check(one, size, dataset.classes, where)
@@ -70,7 +74,7 @@ def given(dataset: SegmentationDataset, annotations: AnnotationSet | None = None
     return found
 
 
-def check(one: Given, size: Size, classes: Classes | None = None, where: str = "the image") -> None:
+def check(one: BoxAnnotations, size: Size, classes: Classes | None = None, where: str = "the image") -> None:
     """See that boxes are boxes, inside the image, each of a class that is not the background.
 
     Args:
@@ -83,13 +87,15 @@ def check(one: Given, size: Size, classes: Classes | None = None, where: str = "
         BoxError: says which box of which image, and what is wrong.
 
     Example:
-        >>> check(Given(torch.tensor([[3, 0, 3, 2]]), torch.tensor([1])), (4, 4), where="cat.jpg")
+        >>> check(BoxAnnotations(torch.tensor([[3, 0, 3, 2]]), torch.tensor([1])), (4, 4), where="cat.jpg")
         Traceback (most recent call last):
             ...
-        seglib.weak.given.BoxError: cat.jpg, box 0, (3, 0, 3, 2): it has no area; x1 < x2 and y1 < y2
+        seglib.weak.boxes.BoxError: cat.jpg, box 0, (3, 0, 3, 2): it has no area; x1 < x2 and y1 < y2
     """
-    if not isinstance(one, Given) or not all(isinstance(part, Tensor) for part in one):
-        raise BoxError(f"{where}: its boxes must be a Given(boxes, classes) of two tensors, not {one!r:.60}")
+    if not isinstance(one, BoxAnnotations) or not all(isinstance(part, Tensor) for part in one):
+        raise BoxError(
+            f"{where}: its boxes must be a BoxAnnotations(boxes, classes) of two tensors, not {one!r:.60}"
+        )
     boxes, indices = one
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
         raise BoxError(
@@ -109,6 +115,35 @@ def check(one: Given, size: Size, classes: Classes | None = None, where: str = "
 def back_to_front(boxes: Tensor) -> list[int]:
     """The boxes' numbers, largest area first: the order to paint in, so that the smaller lies in front."""
     return box_area(boxes).argsort(descending=True, stable=True).tolist()
+
+
+def paint(
+    size: Size, boxes: Tensor, classes: Tensor, inside: Callable[[int], Tensor], background: int = 0
+) -> Tensor:
+    """Paint what a scheme says about every box, the smaller box in front.
+
+    Args:
+        size: (height, width) of the image.
+        boxes: (M, 4).
+        classes: (M,).
+        inside: number of a box -> (h, w) of NOT, OBJECT and UNSURE, of the box's size. Where it is NOT, what
+            lies behind is seen.
+        background: the class of what is in no box.
+
+    Returns:
+        (H, W) uint8; 255 where a box is unsure.
+
+    Raises:
+        BoxError: a box is reversed, empty or outside of the image.
+    """
+    check(BoxAnnotations(boxes, classes), size)
+    mask = torch.full(size, background, dtype=torch.uint8)
+    for number in back_to_front(boxes):
+        x1, y1, x2, y2 = boxes[number].tolist()
+        says, place = inside(number), mask[y1:y2, x1:x2]
+        place[says == OBJECT] = int(classes[number])
+        place[says == UNSURE] = VOID
+    return mask
 
 
 def image_name(dataset: SegmentationDataset, index: int) -> str:
@@ -167,7 +202,7 @@ def _by_stem(dataset: SegmentationDataset, annotations: AnnotationSet) -> dict:
     return entries
 
 
-def _taken(image, size: Size, classes: Classes) -> Given:
+def _taken(image, size: Size, classes: Classes) -> BoxAnnotations:
     """The boxes of an entry, if it is of an image of this size and knows the classes."""
     if (image.height, image.width) != size:
         raise BoxError(
@@ -181,7 +216,7 @@ def _taken(image, size: Size, classes: Classes) -> Given:
                 f"'{annotation.name}'; the classes are {', '.join(classes)}"
             )
     indices = [classes.index(annotation.name) for annotation in image.annotations]
-    return Given(image.boxes(), torch.tensor(indices, dtype=torch.int64))
+    return BoxAnnotations(image.boxes(), torch.tensor(indices, dtype=torch.int64))
 
 
 def _few(names: Sequence[str]) -> str:
