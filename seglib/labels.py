@@ -286,16 +286,19 @@ def nearest_known(mask: Tensor) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rows).long().to(mask.device), torch.from_numpy(columns).long().to(mask.device)
 
 
-def percent(share: float) -> str:
-    """A share of 0..1 as a percentage; a small share is never rounded to 0 %, nor a large one to 100 %.
+def percent(share: float, digits: int = 0) -> str:
+    """A share of 0..1 as a percentage, a dash for NaN; never rounded to 0 % or 100 % where it is not.
 
     Example:
-        >>> percent(0.274), percent(0.0004), percent(0.999)
-        ('27 %', 'under 1 %', 'over 99 %')
+        >>> percent(0.274), percent(0.0004), percent(0.999), percent(0.4567, 1), percent(float("nan"))
+        ('27 %', 'under 1 %', 'over 99 %', '45.7 %', '–')
     """
-    if 0 < share < 0.01:
-        return "under 1 %"
-    return "over 99 %" if 0.99 < share < 1 else f"{100 * share:.0f} %"
+    if share != share:
+        return "–"
+    least = 10.0**-digits
+    if 0 < 100 * share < least:
+        return f"under {least:g} %"
+    return f"over {100 - least:g} %" if 1 - least / 100 < share < 1 else f"{100 * share:.{digits}f} %"
 
 
 def position(where: Tensor) -> str:

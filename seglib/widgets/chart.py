@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
@@ -101,6 +101,21 @@ def ticks(high: float, most: int = 4) -> list[float]:
     return [float(f"{value:.6g}") for value in values if 0 < value <= 1.00005 * high]
 
 
+def significant(value: float) -> str:
+    """A number with three digits that count; a dash for NaN.
+
+    Example:
+        >>> [significant(value) for value in (0.012345, -8.3, 1234.5, 0, math.nan)]
+        ['0.0123', '-8.30', '1,230', '0', '–']
+    """
+    if not value:
+        return "0"
+    if math.isnan(value):
+        return "–"
+    digits = max(2 - math.floor(math.log10(abs(value))), 0)
+    return f"{float(f'{value:.3g}'):,.{digits}f}"
+
+
 @dataclass(frozen=True)
 class Axis:
     """The scale of a column of bars.
@@ -127,9 +142,10 @@ class Axis:
         high = max(known)
         if not log:
             return cls(0.0, high, tuple(ticks(high, 2)))
-        low = 10.0 ** (math.ceil(math.log10(min(known)) - 1e-9) - 1)  # below the smallest: it has a bar too
-        powers = [float(f"{value:.6g}") for value in LogLocator(numticks=3).tick_values(low, high)]
-        return cls(low, high, tuple(power for power in powers if low < power <= 1.0001 * high))
+        last = math.floor(math.log10(high) + 1e-9)
+        first = min(math.ceil(math.log10(min(known)) - 1e-9), last) - 1  # so that the smallest has a bar too
+        stride = max(math.ceil((last - first) / 2), 1)
+        return cls(10.0**first, high, tuple(10.0**power for power in range(last, first, -stride))[::-1])
 
     def length(self, value: float) -> float:
         """The length of a value's bar, 0..1; 0 for NaN.

@@ -65,10 +65,17 @@ def instance_ids(instances: Instances | Tensor | None, size: Sequence[int]) -> T
 
 def encode(image: Tensor) -> bytes:
     """(3, H, W) uint8 -> PNG up to 256 x 256 pixels, JPEG of quality 90 above."""
+    return _file(image, "PNG") if image[0].numel() <= LOSSLESS_UP_TO else jpeg(image)
+
+
+def jpeg(image: Tensor) -> bytes:
+    """(3, H, W) uint8 -> JPEG of quality 90, for images whose pixels need not be exact."""
+    return _file(image, "JPEG", quality=90, subsampling=0)
+
+
+def _file(image: Tensor, kind: str, **options: int) -> bytes:
     file = io.BytesIO()
-    small = image[0].numel() <= LOSSLESS_UP_TO
-    photo = Pillow.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy())
-    photo.save(file, "PNG") if small else photo.save(file, "JPEG", quality=90, subsampling=0)
+    Pillow.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy()).save(file, kind, **options)
     return file.getvalue()
 
 

@@ -8,7 +8,7 @@ function paintThumb(canvas, { image, width, height }, layer) {
   const before = thumbShown.get(canvas);
   if (before?.image === image && before.layer === layer && before.scale === scale) return;
   Object.assign(canvas, { width: width * scale, height: height * scale });
-  drawLayers(canvas, { scale: scale / devicePixelRatio, left: 0, top: 0 }, image, layer, 0.6);
+  drawLayers(canvas, { scale, left: 0, top: 0 }, image, layer, 0.6);
   thumbShown.set(canvas, { image, layer, scale });
 }
 

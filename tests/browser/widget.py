@@ -24,7 +24,7 @@ maps = {"truth": mask, "prediction": tell(mask, "shift", 6)}
 viewer = MaskViewer(image, maps, classes=pools.classes, instances=pools.instances(0))
 viewer""",
     """\
-board = BalanceBoard(Scenes(length=6, size=(64, 64)), frequencies=[0])
+board = BalanceBoard(Scenes(length=6, size=(64, 64)))
 board""",
     """\
 detector = LieDetector(image, mask, pools.classes)

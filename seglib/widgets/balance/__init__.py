@@ -1,4 +1,4 @@
-"""The class-balance board: what there is of each class, what weights and a cut for blur make of it."""
+"""The class-balance board: how much there is of each class, and what weights and a cut for blur change."""
 
 from seglib.widgets.balance.board import BalanceBoard
 

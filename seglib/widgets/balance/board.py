@@ -2,62 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import traitlets
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from seglib.data.balance import Counts
 from seglib.data.dataset import SegmentationDataset
-from seglib.widgets.balance import reading, still
-from seglib.widgets.balance.cuts import cuts, nearest
-from seglib.widgets.balance.packing import packed
-from seglib.widgets.balance.schemes import BETAS, SCHEMES, UNITS, Option, weigh
-from seglib.widgets.balance.survey import survey
+from seglib.draw import HATCHES, figure_bytes
+from seglib.widgets.balance import columns
+from seglib.widgets.balance.columns import AXES, share_text
+from seglib.widgets.balance.cuts import Cut, cuts
+from seglib.widgets.balance.survey import SCHEMES, survey, weigh
 from seglib.widgets.balance.thumbs import thumbs
+from seglib.widgets.chart import Column, significant
 from seglib.widgets.shell import STYLE, RefusedError, Shell, module
 
 if TYPE_CHECKING:
     from seglib.data.quality import Sharpness
 
-FILES = (
-    "paint.js",
-    "controls.js",
-    "balance/thumbs.js",
-    "balance/bars.js",
-    "balance/dials.js",
-    "balance/board.js",
-)
+FILES = ("paint.js", "controls.js", "list.js", "bars.js", "thumbs.js", "balance/board.js")
 
 
 class BalanceBoard(Shell):
     """How much there is of each class, what weights make of it, and what a cut for blur takes away.
 
-    Bars of pixels, images and objects, of the weight that a scheme gives each class and of its part of the
-    loss; choose a class to see images of it, its edge, and what is seen beside it. Scenes have a dial that
-    makes one class rarer. Everything is counted once, here: the browser needs no kernel, in exported HTML
-    neither, and every number shown was counted on images that were drawn or read.
+    Bars of pixels, images and objects, of the weight that a scheme gives each class, and of its part of the
+    loss; choose a class to see images of it. Scenes have a dial that makes one class rarer. Everything is
+    counted once, in Python, on images that were drawn or read; the exported HTML needs no kernel.
 
-    Of each class up to six images are shown (fewer where there are more than 66 classes), at every stop of
-    the dial, and three on each side of up to 21 cuts: at most about 500 thumbnails of 160 pixels, 2 to 4 MB.
+    Up to six images of each class are shown (fewer where there are more than 66 classes), at every stop of
+    the dial, and three on each side of up to 21 cuts: at most about 500 thumbnails, 2 to 5 MB.
 
     Args:
         dataset: any data set that `load` opens.
         sharpness: its `seglib.data.quality.Sharpness`, or True to measure it; without it there is no cut. One
-            with scores of your own, as minus the variance of the Laplacian, shows what that one would drop.
-        frequencies: the stops of the dial on scenes, as `Dials.frequency`; [] for no dial. All images are
-            drawn at each stop; counts are kept on disk, so that this takes long only once.
+            with scores of your own, as minus the variance of the Laplacian, shows what these would drop.
         **state: traits to begin with, as in `scheme="enet"`.
 
     Attributes:
         view: "classes" or "blur".
         axis: "linear" or "log".
         selected: name of the class that is looked at; at first the rare class of scenes, else the rarest.
-        scheme: "none", "inverse frequency", "median frequency", "enet" or "effective number".
-        unit: what the effective number counts: "pixels", "images" or "objects".
-        beta: of the effective number, one of 0, .9, .99 ... .9999999.
-        frequency: of the rare class, one of the stops; of no use where there is no dial.
+        scheme: "none", "inverse frequency", "median frequency", "enet" or "effective number" (of images).
+        frequency: of the rare class of scenes, one of the stops of the dial; not used elsewhere.
         cut: how many of the most blurred images are dropped, one of the stops of its slider.
         hatch: whether bars are hatched as their classes are elsewhere.
 
@@ -66,114 +55,204 @@ class BalanceBoard(Shell):
 
     Example:
         >>> from seglib.scenes import Scenes
-        >>> board = BalanceBoard(Scenes(3, size=(64, 64)), frequencies=[], scheme="median frequency")
-        >>> board.counts.total("images")[0], board.weights.shape
-        (tensor(3), torch.Size([10]))
+        >>> board = BalanceBoard(Scenes(3, size=(64, 64)), scheme="median frequency")
+        >>> board.weights.shape, board.dropped
+        (torch.Size([10]), [])
     """
 
     _esm = module(*FILES)
-    _css = STYLE + module("balance/board.css")
-    view = traitlets.Enum(reading.VIEWS, "classes").tag(sync=True)
-    axis = traitlets.Enum(reading.AXES, "linear").tag(sync=True)
+    _css = STYLE + module("parts.css", "balance/balance.css")
+    view = traitlets.Enum(("classes", "blur"), "classes").tag(sync=True)
+    axis = traitlets.Enum(AXES, "linear").tag(sync=True)
     selected = traitlets.Unicode().tag(sync=True)
     scheme = traitlets.Enum(tuple(SCHEMES), "none").tag(sync=True)
-    unit = traitlets.Enum(UNITS, "images").tag(sync=True)
-    beta = traitlets.Float(0.999).tag(sync=True)
     frequency = traitlets.Float(1.0).tag(sync=True)
     cut = traitlets.Int(0).tag(sync=True)
     hatch = traitlets.Bool(True).tag(sync=True)
 
     def __init__(
-        self,
-        dataset: SegmentationDataset,
-        *,
-        sharpness: Sharpness | bool | None = None,
-        frequencies: Sequence[float] | None = None,
-        **state: Any,
+        self, dataset: SegmentationDataset, *, sharpness: Sharpness | bool = False, **state: Any
     ) -> None:
-        known = survey(dataset, False if sharpness is None else sharpness, frequencies)
-        where = tuple(cuts(known.sharpness, known.counts)) if known.sharpness else ()
-        self._board = reading.Board(known, thumbs(known, where), where)
-        begin: dict[str, Any] = {"selected": known.rare or _rarest(known.counts)}
-        if known.rare:
-            begin["frequency"] = known.settings[known.start].frequency
-        super().__init__(data=packed(self._board), **begin | state)
-
-    @property
-    def state(self) -> reading.State:
-        """What is on show now."""
-        known = self._board.survey
-        return reading.State(
-            self._board,
-            self.view,
-            self.axis,
-            known.counts.classes.index(self.selected),
-            Option(self.scheme, self.unit, self.beta),
-            known.frequencies.index(self.frequency) if known.rare else 0,
-            nearest(self._board.cuts, self.cut) if self._board.cuts else 0,
+        self._survey = survey(dataset, sharpness)
+        self._cuts = (
+            tuple(cuts(self._survey.sharpness, self._survey.counts)) if self._survey.sharpness else ()
         )
-
-    @property
-    def counts(self) -> Counts:
-        """The counts on show: of the images that are drawn with `frequency`."""
-        return self._board.survey.settings[self.state.setting].counts
+        self._thumbs = thumbs(self._survey, self._cuts)
+        start = self._survey.settings[self._survey.start].frequency
+        begin = {
+            "selected": self._survey.rare or _rarest(self._survey.counts),
+            "frequency": 1.0 if start is None else start,
+        }
+        super().__init__(data=self._data(), **begin | state)
 
     @property
     def weights(self) -> Tensor:
         """The weights on show, (K,) float32, as `F.cross_entropy(..., weight=board.weights)` takes them."""
-        return weigh(self.counts, self.state.option)
+        return weigh(self._survey.settings[self._setting].counts, self.scheme)
 
     @property
     def dropped(self) -> list[int]:
         """Indices of the images that the cut drops, the most blurred first."""
-        sharpness = self._board.survey.sharpness
+        sharpness = self._survey.sharpness
         return sharpness.blurred(1.0)[: self.cut] if sharpness else []
 
-    def columns(self) -> list[reading.Column]:
+    def columns(self) -> list[Column]:
         """The bars and numbers on show."""
-        return reading.columns(self.state)
+        if self.view == "blur":
+            place = self._stops("cut").index(self.cut)
+            before = [one.column(self._survey.start, self.axis) for one in columns.counted(self._survey)[:2]]
+            return [*before, columns.lost(self._cuts).column(place, self.axis)]
+        quantities = [*columns.counted(self._survey), *columns.weighed(self._survey, self.scheme)]
+        return [one.column(self._setting, self.axis) for one in quantities]
 
-    def says(self) -> str:
+    def words(self) -> str:
         """The sentences below the bars."""
-        return reading.says(self.state)
+        if self.view == "blur":
+            return columns.cut_words(self._survey.counts, self._cuts[self._stops("cut").index(self.cut)])
+        place = self._survey.counts.classes.index(self.selected)
+        return columns.class_words(self._survey, self._setting, place, self.scheme)
 
     def description(self) -> str:
-        """The board in words: where it is from, every class, and what is looked at."""
-        return still.description(self.state)
+        """The board in words: the data set, every class, and what is looked at."""
+        shown, rare = self.columns(), self._survey.rare
+        often = f", {rare} drawn {self.frequency:g} times as often as any other class" if rare else ""
+        lines = [
+            f"{name}: " + ", ".join(f"{column.title.lower()} {column.texts[place]}" for column in shown)
+            for place, name in enumerate(self._survey.counts.classes)
+        ]
+        return "\n".join([f"Class balance of {self.data['source']}{often}.", *lines, self.words()])
 
     def still(self) -> bytes:
-        """The bars as a PNG."""
-        return still.image(self.state)
+        """The bars as a PNG: a panel for each column, a bar for each class with its number."""
+        classes, shown = self._survey.counts.classes, self.columns()
+        figure = Figure(figsize=(2.0 + 1.5 * len(shown), 0.7 + 0.27 * len(classes)), layout="constrained")
+        panels = figure.subplots(1, len(shown), sharey=True)
+        colors = [[channel / 255 for channel in color] for color in classes.colors]
+        places = range(len(classes))
+        for panel, column in zip(panels, shown):
+            bars = panel.barh(places, column.lengths, color=colors, edgecolor="grey", height=0.7)
+            for place, bar in enumerate(bars):
+                bar.set_hatch(HATCHES[place % len(HATCHES)])
+            panel.bar_label(bars, column.texts, padding=3, fontsize=8)
+            panel.set_title(column.title, fontsize=9)
+            panel.set_xlim(0, 1.6)  # room for the numbers
+            panel.set_xticks([])
+            panel.spines[["top", "right", "bottom"]].set_visible(False)
+        panels[0].set_yticks(places, list(classes), fontsize=9)
+        panels[0].invert_yaxis()
+        return figure_bytes(figure)
 
-    @traitlets.validate("selected", "view", "unit", "beta", "frequency", "cut")
+    @property
+    def _setting(self) -> int:
+        """The stop of the dial that is on show."""
+        return self._stops("frequency").index(self.frequency) if self._survey.rare else 0
+
+    def _stops(self, name: str) -> list[Any]:
+        """The values that a slider can have."""
+        if name == "cut":
+            return [cut.dropped for cut in self._cuts]
+        return [setting.frequency for setting in self._survey.settings]
+
+    @traitlets.validate("selected", "view", "frequency", "cut")
     def _is_there(self, proposal: Any) -> Any:
+        """Refuse in one sentence what the board does not have."""
+        name, value = proposal.trait.name, proposal.value
         try:
-            self._check(proposal.trait.name, proposal.value)
+            if name == "selected":
+                self._survey.counts.classes.index(value)  # says which classes there are
+            elif name == "view":
+                if value == "blur" and not self._cuts:
+                    raise ValueError(
+                        "the blur of these images is not known; pass sharpness=True to the board"
+                    )
+            elif value not in (stops := self._stops(name)) and (name == "cut" or self._survey.rare):
+                there = ", ".join(f"{stop:g}" for stop in stops) or "0"
+                raise ValueError(f"{name} must be one of {there}, got {value:g}")
         except ValueError as error:
             raise RefusedError(str(error)) from None
-        return proposal.value
+        return value
 
-    def _check(self, name: str, value: Any) -> None:
-        """Say in one sentence what is wrong with a new value, if something is."""
-        known = self._board
-        if name == "selected":
-            known.survey.counts.classes.index(value)  # says which classes there are
-        elif name == "unit":
-            known.survey.counts.of(value)  # says that objects are not known
-        elif name == "view":
-            if value == "blur" and not known.cuts:
-                raise ValueError("the blur of these images is not known; make the board with sharpness=True")
-        elif value not in (stops := self._stops(name)):
-            there = ", ".join(f"{stop:.7g}" for stop in stops) or "none here"
-            raise ValueError(f"{name}={value:g} is no stop of its slider; there are {there}")
-
-    def _stops(self, name: str) -> Sequence[float]:
-        stops: dict[str, Sequence[float]] = {
-            "beta": BETAS,
-            "frequency": self._board.survey.frequencies,
-            "cut": [cut.dropped for cut in self._board.cuts],
+    def _data(self) -> dict[str, Any]:
+        """Everything that the browser shows, for every state of the controls."""
+        known, counts = self._survey, self._survey.counts
+        classes, number = counts.classes, len(counts)
+        return {
+            "source": f"{known.dataset.name} {known.dataset.split}, {number:,} image{'s' * (number != 1)}",
+            "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
+            "note": "" if counts.objects is not None else "This data set has no instance annotations.",
+            "schemes": [[name, title, formula] for name, (title, formula) in SCHEMES.items()],
+            "dial": f"How often a {known.rare} is drawn" if known.rare else "",
+            "settings": [self._packed_setting(place) for place in range(len(known.settings))],
+            "cuts": [self._packed_cut(place, cut) for place, cut in enumerate(self._cuts)],
+            "thumbs": self._thumbs.sheet,
         }
-        return stops[name]
+
+    def _packed_setting(self, place: int) -> dict[str, Any]:
+        """One stop of the dial: bars and sentences by scheme, and each class's images."""
+        known, setting = self._survey, self._survey.settings[place]
+        pixels = setting.counts.pixels[:, :-1].double()
+        shares = pixels / pixels.sum(dim=1, keepdim=True).clamp(min=1)
+        names = setting.counts.classes.names
+        images = [
+            [
+                self._thumb(place, i, setting.dataset, share_text(shares[i, k].item()), f"{name} ")
+                for i in self._thumbs.shown[place][k]
+            ]
+            for k, name in enumerate(names)
+        ]
+        return {
+            "stop": [setting.frequency, _often(setting.frequency)],
+            "counted": _packed(columns.counted(known), place),
+            "weighed": {scheme: _packed(columns.weighed(known, scheme), place) for scheme in SCHEMES},
+            "words": {
+                scheme: [columns.class_words(known, place, k, scheme) for k in range(len(names))]
+                for scheme in SCHEMES
+            },
+            "images": images,
+        }
+
+    def _packed_cut(self, place: int, cut: Cut) -> dict[str, Any]:
+        """One cut: its sentence, the images on both sides, and what chance would take, as lengths of bars."""
+        known, quantity = self._survey, columns.lost(self._cuts)
+        axis = quantity.axes["linear"]
+        number = f"{cut.dropped:,} of {len(known.counts):,}"
+        blur = f", blur ≥ {significant(cut.threshold)}" if cut.dropped else ""
+        scores = known.sharpness.scores if known.sharpness else ()
+
+        def crops(indices: tuple[int, ...]) -> list[dict[str, Any]]:
+            return [self._thumb("blur", i, known.dataset, f"blur {significant(scores[i])}") for i in indices]
+
+        bands = [[round(axis.length(end), 5) for end in ends] for ends in cut.chance.tolist()]
+        more = (
+            {"bands": bands, "part": axis.length(cut.part), "much": cut.much.tolist()} if cut.dropped else {}
+        )
+        before = _packed(columns.counted(known)[:2], known.start)
+        lost = quantity.column(place, "linear").pack() | more
+        return {
+            "stop": [cut.dropped, number + blur],
+            "words": columns.cut_words(known.counts, cut),
+            "columns": {axis: [*before[axis], lost] for axis in AXES},
+            "stays": crops(cut.stays),
+            "goes": crops(cut.goes),
+        }
+
+    def _thumb(
+        self, where: int | str, index: int, dataset: SegmentationDataset, caption: str, name: str = ""
+    ) -> dict[str, Any]:
+        title = f"image {dataset.sample_id(index)}: {name}{caption}"
+        return {"thumb": self._thumbs.number[where, index], "caption": caption, "title": title}
+
+
+def _packed(quantities: list[columns.Quantity], stop: int) -> dict[str, list[dict[str, Any]]]:
+    """Columns at one stop, on both axes."""
+    return {axis: [quantity.column(stop, axis).pack() for quantity in quantities] for axis in AXES}
+
+
+def _often(frequency: float | None) -> str:
+    """How often the rare class is drawn, compared with any other."""
+    if frequency is None:
+        return ""
+    return "as often as any other" if frequency == 1 else f"{frequency:g} × as often"
 
 
 def _rarest(counts: Counts) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,19 +14,20 @@ from seglib.data.balance import Counts
 if TYPE_CHECKING:
     from seglib.data.quality import Sharpness
 
-STOPS = 20  # cuts beside "nothing", up to half of the images
+STOPS = 20  # cuts in addition to "nothing", up to half of the images
+SIDE = 3  # images that are shown on each side of a cut
 MUCH = 1.5  # times as much as images are dropped is "much more"
 DOUBT = 2.0  # standard deviations of a cut at random
 
 
 @dataclass(frozen=True)
 class Cut:
-    """One place to cut.
+    """What one cut drops.
 
     Attributes:
         dropped: how many images go.
         threshold: the blur of the sharpest that goes; NaN where none goes.
-        stays: the images just below the cut, rising in blur; at most `beside`.
+        stays: the images just below the cut, rising in blur; at most three.
         goes: the images just above it, rising in blur.
         part: which part of all images goes, 0..1.
         lost: (K,) which part of each class's pixels goes; NaN for a class that does not occur.
@@ -46,13 +46,12 @@ class Cut:
     much: Tensor
 
 
-def cuts(sharpness: Sharpness, counts: Counts, *, beside: int = 3) -> list[Cut]:
+def cuts(sharpness: Sharpness, counts: Counts) -> list[Cut]:
     """Cuts from nothing to half of the judged images, the most blurred first.
 
     Args:
         sharpness: of the data set; images that it could not judge stay.
         counts: of the same data set.
-        beside: how many images to name on each side of a cut.
 
     Raises:
         ValueError: fewer than two images could be judged.
@@ -63,10 +62,10 @@ def cuts(sharpness: Sharpness, counts: Counts, *, beside: int = 3) -> list[Cut]:
             f"the blur of {len(order)} of {len(counts)} images could be judged; a cut needs two or more"
         )
     numbers = sorted({round(number) for number in np.linspace(0, len(order) // 2, STOPS + 1)})
-    return [_cut(sharpness, counts, order, number, beside) for number in numbers]
+    return [_cut(sharpness, counts, order, number) for number in numbers]
 
 
-def _cut(sharpness: Sharpness, counts: Counts, order: list[int], dropped: int, beside: int) -> Cut:
+def _cut(sharpness: Sharpness, counts: Counts, order: list[int], dropped: int) -> Cut:
     pixels = counts.pixels[:, :-1].double()
     parts = pixels / pixels.sum(dim=0)  # (N, K), NaN where a class is absent
     lost = parts[order[:dropped]].sum(dim=0).where(pixels.sum(dim=0) > 0, torch.nan)
@@ -75,8 +74,8 @@ def _cut(sharpness: Sharpness, counts: Counts, order: list[int], dropped: int, b
     return Cut(
         dropped,
         float(sharpness.scores[order[dropped - 1]]) if dropped else float("nan"),
-        tuple(order[dropped : dropped + beside][::-1]),
-        tuple(order[max(dropped - beside, 0) : dropped][::-1]),
+        tuple(order[dropped : dropped + SIDE][::-1]),
+        tuple(order[max(dropped - SIDE, 0) : dropped][::-1]),
         part,
         lost,
         chance,
@@ -100,11 +99,3 @@ def _chance(parts: Tensor, dropped: int) -> Tensor:
     deviation = (drawn * (1 - drawn) * number / (number - 1) * spread).sqrt()
     mean = drawn * whole
     return torch.stack([mean - DOUBT * deviation, mean + DOUBT * deviation], dim=1)
-
-
-def nearest(cuts: Sequence[Cut], dropped: int) -> int:
-    """The place of the cut that drops so many images; ValueError where there is none."""
-    numbers = [cut.dropped for cut in cuts]
-    if dropped not in numbers:
-        raise ValueError(f"no cut drops {dropped} images; there are {', '.join(map(str, numbers))}")
-    return numbers.index(dropped)

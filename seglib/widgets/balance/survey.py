@@ -1,29 +1,44 @@
-"""What is known of a data set before anything is shown: its counts, and on scenes those at every dial."""
+"""What is known of a data set before the board is shown: its counts and weights, at each stop of the dial."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
+import warnings
 from dataclasses import dataclass, replace
-from functools import reduce
 from typing import TYPE_CHECKING
 
-from seglib.data.balance import Counts, count
+from torch import Tensor
+
+from seglib.data.balance import Counts, count, effective_number, enet, inverse_frequency, median_frequency
 from seglib.data.dataset import SegmentationDataset
 from seglib.scenes import Scenes
 
 if TYPE_CHECKING:
     from seglib.data.quality import Sharpness  # for SciPy's statistics, which take long to import
 
-FREQUENCIES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
+STOPS = (0.1, 0.2)  # of the dial, and the data set's own; all images are drawn anew for each
+BETA = 0.99  # of the effective number, which then bends at 100 images
+# The scheme's title, and its formula.
+SCHEMES = {
+    "none": ("None", "Every pixel weighs the same."),
+    "inverse frequency": ("Inverse frequency", "w = N / (K n): every class makes the same part of the loss."),
+    "median frequency": (
+        "Median frequency",
+        "w = median(f) / f, where f is the class's share of the images that contain it.",
+    ),
+    "enet": ("ENet", "w = 1 / ln(1.02 + p): bounded, from 1.4 for a class that fills all to 50 for a speck."),
+    "effective number": (
+        "Effective number",
+        f"w ~ (1 − β) / (1 − βⁿ) with n images and β = {BETA}: above n = 1 / (1 − β) more adds little.",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The data set at one value of the rarity dial, or as it is where there is no dial.
+    """The data set at one stop of the dial, or as it is where there is no dial.
 
     Attributes:
-        frequency: how often the rare class is drawn beside any other, or None.
+        frequency: how often the rare class is drawn compared with any other, or None.
         dataset: the images that were counted.
         counts: what is in them.
     """
@@ -35,11 +50,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Survey:
-    """A data set, counted at every value of its dial.
+    """A data set, counted at each stop of its dial.
 
     Attributes:
         settings: at least one.
-        start: which of them is the data set as it was given.
+        start: which of them is the data set that was given.
         sharpness: the blur of every image of that one, or None.
     """
 
@@ -49,83 +64,84 @@ class Survey:
 
     @property
     def dataset(self) -> SegmentationDataset:
-        """The data set as it was given."""
+        """The data set that was given."""
         return self.settings[self.start].dataset
 
     @property
     def counts(self) -> Counts:
-        """The counts of the data set as it was given."""
+        """The counts of the data set that was given."""
         return self.settings[self.start].counts
 
     @property
     def rare(self) -> str | None:
         """The class that the dial makes rarer, where there is a dial."""
         source = self.dataset
-        return source.dials.rare if isinstance(source, Scenes) and len(self.settings) > 1 else None
-
-    @property
-    def frequencies(self) -> list[float]:
-        """The stops of the dial; empty where there is none."""
-        return [setting.frequency for setting in self.settings if setting.frequency is not None]
+        return source.dials.rare if isinstance(source, Scenes) else None
 
 
-def survey(
-    dataset: SegmentationDataset, blur: Sharpness | bool, frequencies: Sequence[float] | None
-) -> Survey:
-    """Count a data set; of scenes also what they are when the rare class is drawn less or more often.
+def survey(dataset: SegmentationDataset, sharpness: Sharpness | bool = False) -> Survey:
+    """Count a data set; scenes also with the rare class drawn less and more often.
 
     Args:
         dataset: any data set.
-        blur: its `Sharpness`; True measures it, False does without.
-        frequencies: the stops of the dial; None: `FREQUENCIES` on scenes, none elsewhere.
+        sharpness: its `Sharpness`; True measures it, False does without.
 
     Raises:
-        ValueError: the data set is empty, is no scenes but should have a dial, or the sharpness is another's.
+        ValueError: not a data set, an empty one, or the sharpness of another one.
     """
     if not isinstance(dataset, SegmentationDataset):
         raise ValueError(f"the board shows a data set, as load() gives, not a {type(dataset).__name__}")
-    if frequencies and not isinstance(dataset, Scenes):
-        raise ValueError(
-            f"only Scenes can be drawn with a class made rarer, and this {dataset.name} {dataset.split} is a"
-            f" {type(dataset).__name__.strip('_')}; leave out frequencies"
-        )
-    known = _judged(dataset, blur) if blur is not False else None
-    series = _redrawn(dataset, FREQUENCIES if frequencies is None else frequencies)
-    counts = count(reduce(operator.add, [one for _, one in series]))  # one bar for all
-    number = len(dataset)
-    settings = [
-        Setting(frequency, one, counts.subset(range(place * number, (place + 1) * number)))
-        for place, (frequency, one) in enumerate(series)
-    ]
-    start = next(place for place, (_, one) in enumerate(series) if one is dataset)
-    return Survey(tuple(settings), start, known)
+    judged = _judged(dataset, sharpness) if sharpness is not False else None
+    if not isinstance(dataset, Scenes):
+        return Survey((Setting(None, dataset, count(dataset)),), 0, judged)
+    own, settings = dataset.dials.frequency, []
+    for stop in sorted({own, *STOPS}):
+        where = (dataset.length, dataset.split, dataset.size, dataset.seed)
+        drawn = dataset if stop == own else Scenes(*where, replace(dataset.dials, frequency=stop))
+        settings.append(Setting(stop, drawn, count(drawn)))
+    return Survey(tuple(settings), [setting.dataset for setting in settings].index(dataset), judged)
 
 
-def _judged(dataset: SegmentationDataset, blur: Sharpness | bool) -> Sharpness:
-    """The sharpness of the data set, measured if it is not there yet."""
+def _judged(dataset: SegmentationDataset, given: Sharpness | bool) -> Sharpness:
+    """The sharpness of the data set, measured if it was not given."""
     from seglib.data.quality import Sharpness, sharpness
 
-    if blur is True:
+    if given is True:
         return sharpness(dataset)
-    if not isinstance(blur, Sharpness):
-        raise ValueError(f"sharpness must be True or what sharpness() gives, not a {type(blur).__name__}")
-    if len(blur.scores) != len(dataset):
+    if not isinstance(given, Sharpness):
+        raise ValueError(f"sharpness must be True or what sharpness() gives, not a {type(given).__name__}")
+    if len(given.scores) != len(dataset):
         raise ValueError(
-            f"the sharpness is of {len(blur.scores)} images, the data set has {len(dataset)};"
+            f"the sharpness is of {len(given.scores)} images, the data set has {len(dataset)};"
             " measure it on the same data set"
         )
-    return blur
+    return given
 
 
-def _redrawn(
-    dataset: SegmentationDataset, frequencies: Sequence[float]
-) -> Sequence[tuple[float | None, SegmentationDataset]]:
-    """(frequency, data set) in rising order; the data set as it was given is among them."""
-    if not isinstance(dataset, Scenes) or not len(frequencies):
-        return [(None, dataset)]
-    given = dataset.dials.frequency
-    where = (dataset.length, dataset.split, dataset.size, dataset.seed)
-    return [
-        (stop, dataset if stop == given else Scenes(*where, replace(dataset.dials, frequency=stop)))
-        for stop in sorted({given, *frequencies})
-    ]
+def weigh(counts: Counts, scheme: str) -> Tensor:
+    """The weights of one of `SCHEMES`, (K,) float32; 0 for a class that does not occur.
+
+    Example:
+        >>> import torch
+        >>> from seglib.labels import Classes
+        >>> weigh(Counts(Classes.of("sea", "fish"), torch.tensor([[90, 10, 0]])), "inverse frequency")
+        tensor([0.5556, 5.0000])
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a class is absent: the board shows it
+        if scheme == "none":
+            return (counts.shares() > 0).float()
+        if scheme == "effective number":
+            return effective_number(counts, BETA)
+        schemes = {
+            "inverse frequency": inverse_frequency,
+            "median frequency": median_frequency,
+            "enet": enet,
+        }
+        return schemes[scheme](counts)
+
+
+def loss_shares(counts: Counts, weights: Tensor) -> Tensor:
+    """(K,) float64: the part that each class makes of a weighted mean if every pixel has the same loss."""
+    parts = counts.shares() * weights.double()
+    return parts / parts.sum()
