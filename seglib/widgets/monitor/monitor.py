@@ -22,7 +22,7 @@ SLOW = 2.0  # seconds between two that carry images
 FILES = (
     "paint.js",
     "controls.js",
-    "balance/bars.js",
+    "bars.js",
     "monitor/charts.js",
     "strip.js",
     "monitor/film.js",
