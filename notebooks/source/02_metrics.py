@@ -39,7 +39,7 @@ from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import evaluate
 from seglib.labels import shares
 from seglib.evaluate import Constant, OracleStride
-from seglib.widgets.lies import LieDetector, judge, tell
+from seglib.widgets.lies import LieDetector, judge, corrupt
 from seglib.widgets.viewer import MaskViewer
 
 lesson = start("02_metrics")
@@ -202,7 +202,7 @@ predict("02.p2", ...)
 
 # %%
 before = judge(mask, mask, classes)
-after = judge(tell(mask, "erode", 2), mask, classes)
+after = judge(corrupt(mask, "erode", 2), mask, classes)
 fall = {name: before[name] - after[name] for name in ("pixel accuracy", "mIoU", "Dice", "Boundary IoU")}
 reveal("02.p2", max(fall, key=fall.get))
 

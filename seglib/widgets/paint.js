@@ -1,9 +1,9 @@
 // Pixels. A label map becomes two images, its fill and its outlines, painted once; after that an opacity slider
 // costs three drawImage calls and nothing else. What is painted where is the same as in
-// seglib/draw.py and seglib/patterns.py; tests/browser holds the two together.
+// seglib/draw.py; tests/browser compares the two.
 
 const VOID = 255;
-const CLEAR = 254; // what hidden classes and the background count as: not painted, and no outline between them
+const CLEAR = -1; // what hidden classes and the background count as: not painted, and no outline between them
 
 // What came with the model, made ready: the image as a bitmap, label maps as arrays.
 async function unpack(data) {
@@ -54,13 +54,17 @@ class Layers {
   }
 }
 
+// `visible` are names of classes; without it all are painted. An entry with `hatch` is always hatched.
 function paintLabels({ width, height, entries }, labels, { visible, outline, hatch }) {
-  const [plain, striped, shown] = [new Uint32Array(256), new Uint32Array(256), new Uint8Array(256).fill(CLEAR)];
-  for (const { name, value, color } of entries) {
-    if (name === "background" || !visible.includes(name)) continue;
+  const size = Math.max(...entries.map(({ value }) => value)) + 1;
+  const [plain, striped, shown] = [new Uint32Array(size), new Uint32Array(size), new Int32Array(size).fill(CLEAR)];
+  const lined = new Uint8Array(size);
+  for (const { name, value, color, clear, hatch: always } of entries) {
+    if ((clear ?? name === "background") || (visible && !visible.includes(name))) continue;
     shown[value] = value;
     plain[value] = opaque(color);
     striped[value] = opaque(inked(color));
+    lined[value] = hatch || always;
   }
   const fill = new Uint32Array(labels.length);
   const edges = new Uint32Array(labels.length);
@@ -71,7 +75,7 @@ function paintLabels({ width, height, entries }, labels, { visible, outline, hat
       if (x + 1 < width) right = shown[labels[i + 1]];
       const below = y + 1 < height ? shown[labels[i + width]] : label;
       if (outline && (label !== right || label !== below)) edges[i] = 0xffffffff;
-      else fill[i] = hatch && onStripe(label, x, y) ? striped[label] : plain[label];
+      else if (label !== CLEAR) fill[i] = lined[label] && onStripe(label, x, y) ? striped[label] : plain[label];
     }
   }
   return { fill: toImage(fill, width, height), edges: outline ? toImage(edges, width, height) : null };
@@ -122,6 +126,13 @@ function verdicts(pred, truth) {
   return counts;
 }
 
+// The image in dim grey.
+function dimmed({ pixels, width, height }) {
+  const grey = Uint32Array.from({ length: width * height }, (_, i) =>
+    opaque(Array(3).fill(0.6 * ((pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2]) / 3))));
+  return toImage(grey, width, height);
+}
+
 function pixelsOf({ image, width, height }) {
   const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
@@ -135,7 +146,7 @@ function toImage(pixels, width, height) {
 }
 
 // `ratio` is how many of the canvas's own pixels a CSS pixel takes. A layer is { fill, edges: lines or null, solid: whether the fill hides the image } and may bring an image of its own
-// to lie `under` it, or lines that lie `over` it at any opacity.
+// to lie `under` it.
 function drawLayers(canvas, { scale, left, top, ratio = 1 }, image, layer, opacity) {
   const context = canvas.getContext("2d", { alpha: false }); // the page below need not be blended in
   const unit = scale * ratio;
@@ -146,4 +157,21 @@ function drawLayers(canvas, { scale, left, top, ratio = 1 }, image, layer, opaci
   if (layer) draw(layer.fill, layer.solid ? 1 : opacity);
   if (layer?.edges && opacity > 0) draw(layer.edges, Math.max(0.9, opacity));
   if (layer?.over) draw(layer.over, 1);
+}
+
+// Boxes in black and white dashes, each [x1, y1, x2, y2, whether its line is wide], the last one in front.
+function drawBoxes(canvas, { scale, left, top, ratio }, boxes) {
+  const pen = canvas.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, left * ratio, top * ratio);
+  pen.globalAlpha = 1;
+  for (const [x1, y1, x2, y2, wide] of boxes) {
+    pen.lineWidth = wide ? 4 : 2;
+    const inner = pen.lineWidth / 2; // the line lies inside of the box
+    for (const [color, dash] of [["#000", []], ["#fff", [4, 4]]]) {
+      pen.strokeStyle = color;
+      pen.setLineDash(dash);
+      pen.strokeRect(x1 * scale + inner, y1 * scale + inner, (x2 - x1) * scale - 2 * inner, (y2 - y1) * scale - 2 * inner);
+    }
+  }
+  pen.setLineDash([]);
 }

@@ -25,7 +25,7 @@ const within = (value, low, high) => Math.min(high, Math.max(low, value));
 class Stage {
   cursor = null; // [x, y], the image pixel that is read out
 
-  // `shown()` lists the panels: { title, words, layer, bare: without a caption }. `readOut([x, y])` says what is at a pixel.
+  // `shown()` lists the panels: { title, words, layer, bare: without a caption, boxes }. `readOut([x, y])` says what is at a pixel.
   // `side` stands next to the image, or below it where there is little room.
   constructor(frame, scene, { shown, readOut, panels, side }) {
     Object.assign(this, { frame, scene, shown, readOut, side, fit: 1 });
@@ -88,10 +88,11 @@ class Stage {
     const { scale, left, top } = this.place();
     const { cursor, ratio } = this;
     const shown = this.shown();
-    shown.forEach(({ title, words, layer, bare }, index) => {
+    shown.forEach(({ title, words, layer, bare, boxes }, index) => {
       const { canvas, mark, caption } = this.panels[index];
       canvas.style.touchAction = this.get("zoom") > 1 ? "none" : "pan-y"; // a finger drags what is magnified
       drawLayers(canvas, { scale, left, top, ratio }, this.scene.image, layer, this.get("opacity"));
+      if (boxes) drawBoxes(canvas, { scale, left, top, ratio }, boxes);
       label(canvas, `${title}: ${words}`);
       write(caption, title);
       caption.hidden = bare;

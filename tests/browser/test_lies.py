@@ -1,4 +1,4 @@
-"""The metric lie detector in JupyterLab: dragging needs no kernel, and scores wait if they are told to."""
+"""The metric lie detector in JupyterLab: dragging needs no kernel, and Python knows what is on show."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.browser.widget import Widget
 
 pytestmark = pytest.mark.browser
 
-RESET = "detector.lie, detector.step, detector.mode, detector.hidden = 'erode', 0, 'overlay', False"
+RESET = "detector.reel, detector.at, detector.difference = 0, 0, False"
 
 
 @pytest.fixture
@@ -29,24 +29,13 @@ def detector(widgets: tuple[Notebook, list[str]]) -> Iterator[Widget]:
     assert not errors, errors
 
 
-@pytest.fixture(scope="module")
-def twin() -> LieDetector:
-    """The same detector in this process."""
-    pools = Scenes(length=1)
-    return LieDetector(*pools[0], pools.classes)
-
-
 def percent(card: Locator, name: str) -> Locator:
     """The cell with the number of one score."""
-    return (
-        card.get_by_role("row")
-        .filter(has=card.page.get_by_role("rowheader", name=name, exact=True))
-        .get_by_role("cell")
-        .first
-    )
+    header = card.page.get_by_role("rowheader", name=name, exact=True)
+    return card.get_by_role("row").filter(has=header).get_by_role("cell").first
 
 
-def test_a_drag_changes_image_and_scores_and_python_knows(detector: Widget, twin: LieDetector) -> None:
+def test_a_drag_changes_image_and_scores_and_python_knows(detector: Widget) -> None:
     page, card, canvas = detector.page, detector.card, detector.canvas()
     before = checksum(canvas)
     slider = card.get_by_label("How much")
@@ -57,15 +46,17 @@ def test_a_drag_changes_image_and_scores_and_python_knows(detector: Widget, twin
     page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] / 2, steps=12)
     page.mouse.up()
     until(lambda: checksum(canvas) != before, "the image changes", 5)
-    twin.lie, twin.step = "erode", int(slider.input_value())
-    assert twin.step > 2
-    for name, score in twin.scores.items():
-        expect(percent(card, name)).to_have_text(f"{100 * score:.1f}")
-    until(lambda: detector.python("detector.step") == twin.step, "Python reads the step", 5)
+    pools = Scenes(length=1)
+    twin = LieDetector(*pools[0], pools.classes, at=int(slider.input_value()))
+    assert twin.at > 2
+    for row in twin.frame.numbers:
+        expect(percent(card, row.name)).to_have_text(row.texts[0])
+    expect(card.locator(".seglib-says")).to_have_text(twin.frame.words)
+    until(lambda: detector.python("detector.at") == twin.at, "Python reads the step", 5)
     card.screenshot(path=ARTEFACTS / "lies.png")
 
 
-def test_a_key_moves_the_slider_and_the_lie_tells_its_size(detector: Widget) -> None:
+def test_a_key_moves_the_slider_and_the_lie_says_its_size(detector: Widget) -> None:
     slider = detector.card.get_by_label("How much")
     slider.focus()
     detector.page.keyboard.press("ArrowRight")
@@ -73,17 +64,8 @@ def test_a_key_moves_the_slider_and_the_lie_tells_its_size(detector: Widget) -> 
 
 
 def test_another_lie_starts_where_it_has_a_step(detector: Widget) -> None:
-    detector.execute("detector.step = 10")
+    detector.execute("detector.at = 10")
     expect(detector.card.get_by_label("How much")).to_have_value("10")
     detector.card.get_by_role("radio", name="Drop a class").check()
     expect(detector.card.get_by_label("How much")).to_have_value("0")
-    until(lambda: detector.python("[detector.lie, detector.step]") == ["drop", 0], "Python reads the lie", 5)
-
-
-def test_the_scores_wait_for_a_guess(detector: Widget) -> None:
-    detector.execute("detector.hidden = True")
-    expect(percent(detector.card, "mIoU")).to_be_hidden()
-    detector.card.screenshot(path=ARTEFACTS / "lies-hidden.png")
-    detector.card.get_by_role("button", name="Show the scores").click()
-    expect(percent(detector.card, "mIoU")).to_be_visible()
-    until(lambda: detector.python("detector.hidden") is False, "Python knows that they are seen", 5)
+    until(lambda: detector.python("[detector.reel, detector.at]") == [4, 0], "Python reads the lie", 5)

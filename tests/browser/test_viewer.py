@@ -15,7 +15,7 @@ from torch import Tensor
 from seglib.labels import VOID
 from seglib.scenes import Scenes
 from seglib.widgets import MaskViewer
-from seglib.widgets.telling import tell
+from seglib.widgets.corruptions import corrupt
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.plain import show
 from tests.browser.widget import Widget
@@ -68,7 +68,7 @@ def twin() -> MaskViewer:
     """The same viewer in this process."""
     pools = Scenes(length=1)
     image, mask = pools[0]
-    maps = {"truth": mask, "prediction": tell(mask, "shift", 6)}
+    maps = {"truth": mask, "prediction": corrupt(mask, "shift", 6)}
     return MaskViewer(image, maps, classes=pools.classes, instances=pools.instances(0))
 
 

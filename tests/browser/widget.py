@@ -15,12 +15,12 @@ CELLS = [
     """\
 from seglib.scenes import Scenes
 from seglib.widgets import BalanceBoard, LieDetector, MaskViewer
-from seglib.widgets.telling import tell
+from seglib.widgets.corruptions import corrupt
 
 pools = Scenes(length=1)
 image, mask = pools[0]""",
     """\
-maps = {"truth": mask, "prediction": tell(mask, "shift", 6)}
+maps = {"truth": mask, "prediction": corrupt(mask, "shift", 6)}
 viewer = MaskViewer(image, maps, classes=pools.classes, instances=pools.instances(0))
 viewer""",
     """\

@@ -1,10 +1,7 @@
-"""The lie detector without a browser: its state, its errors, what travels."""
+"""The lie detector without a browser: every lie as a frame, its words and numbers, and what is refused."""
 
 from __future__ import annotations
 
-import zlib
-
-import numpy as np
 import pytest
 import torch
 
@@ -12,8 +9,8 @@ from seglib import draw
 from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
 from seglib.widgets import LieDetector
-from seglib.widgets.lies import judge, tell
-from seglib.widgets.telling import LIES
+from seglib.widgets.corruptions import LIES, all_lies
+from seglib.widgets.lies import corrupt
 
 POOLS = Scenes(length=1)
 IMAGE, MASK = POOLS[0]
@@ -26,81 +23,73 @@ def shared() -> LieDetector:
 
 @pytest.fixture
 def detector(shared: LieDetector) -> LieDetector:
-    shared.lie, shared.step, shared.mode, shared.hidden = "erode", 0, "overlay", False
+    shared.reel, shared.at, shared.difference = 0, 0, False
     return shared
 
 
-def test_every_state_is_the_lie_it_says(detector: LieDetector) -> None:
-    for lie in LIES:
-        detector.lie = lie
-        for step in range(len(detector._lies[lie])):
-            detector.step = step
-            for mode in ("overlay", "difference"):
-                detector.mode = mode
-                assert detector.compose().shape == IMAGE.shape
-            assert detector.scores == judge(detector.mask, MASK, POOLS.classes)
+def test_every_frame_is_the_lie_it_says(detector: LieDetector) -> None:
+    for detector.reel, (lie, steps) in enumerate(all_lies(MASK, POOLS.classes).items()):
+        for detector.at, step in enumerate(steps):
+            frame = detector.frame
+            assert torch.equal(frame.panels[0].labels.pixels, step.mask.long())
+            shown = {row.name: row.texts[0] for row in frame.numbers}
+            assert shown == {name: f"{100 * score:.1f}" for name, score in step.scores.items()}
+            assert frame.words.startswith(LIES[lie])
+            assert ("No score" in frame.words) == (detector.at == 0)
 
 
 def test_the_image_is_the_librarys(detector: LieDetector) -> None:
-    detector.lie, detector.step = "shift", 4
-    told = tell(MASK, "shift", 4)
-    assert torch.equal(detector.compose(), draw.overlay(IMAGE, told, POOLS.classes))
-    detector.mode = "difference"
-    assert torch.equal(detector.compose(), draw.difference(IMAGE, told, MASK))
+    detector.reel, detector.at = list(LIES).index("shift"), 4
+    shifted = corrupt(MASK, "shift", 4)
+    assert torch.equal(detector.compose()[0], draw.overlay(IMAGE, shifted, POOLS.classes))
+    detector.difference = True
+    assert torch.equal(detector.compose()[0], draw.difference(IMAGE, shifted, MASK))
 
 
 def test_a_shorter_lie_starts_at_the_truth(detector: LieDetector) -> None:
-    detector.step = 10
-    detector.set_state({"lie": "drop"})  # as the browser changes it
-    assert detector.step == 0
+    detector.at = 10
+    detector.reel = list(LIES).index("drop")
+    assert detector.at == 0
 
 
-def test_a_step_there_is_not_gets_a_sentence(detector: LieDetector) -> None:
-    with pytest.raises(ValueError, match=r"the lie .erode. has the steps 0\.\.10 here, not 11"):
-        detector.step = 11
-    assert detector.step == 0
+def test_the_words_say_which_score_notices(detector: LieDetector) -> None:
+    detector.reel, detector.at = list(LIES).index("shift"), 3
+    assert repr(detector).splitlines()[1].startswith("Shift, 3 px: pixel accuracy ")
+    assert "Boundary IoU notices most (−" in detector.frame.words
 
 
-def test_words_keep_a_hidden_score_hidden(detector: LieDetector) -> None:
-    detector.lie, detector.step = "erode", 2
-    assert "erode, 2 px: pixel accuracy" in repr(detector)
-    detector.hidden = True
-    assert repr(detector).endswith("erode, 2 px: scores hidden")
-
-
-def test_every_lie_travels(detector: LieDetector) -> None:
-    for packed in detector.data["lies"]:
-        for step, kept in zip(packed["steps"], detector._lies[packed["name"]], strict=True):
-            labels = np.frombuffer(zlib.decompress(step["labels"]), "u1").reshape(MASK.shape)
-            assert np.array_equal(labels, kept.mask.numpy())
-            assert step["scores"] == list(kept.scores.values())
-
-
-def test_a_score_that_is_not_there_travels_as_nothing() -> None:
+def test_a_score_that_is_not_there_is_a_dash() -> None:
     mask = torch.zeros(4, 4, dtype=torch.uint8)  # no object: without background there is no IoU
-    data = LieDetector(IMAGE[:, :4, :4], mask, POOLS.classes).data
-    assert data["lies"][0]["steps"][0]["scores"] == [1, 1, None, 1, 1]
+    detector = LieDetector(IMAGE[:, :4, :4], mask, POOLS.classes)
+    assert [row.texts[0] for row in detector.frame.numbers] == ["100.0", "100.0", "–", "100.0", "100.0"]
 
 
 def test_a_large_image_is_halved_until_lies_are_quick() -> None:
     big = MASK.repeat_interleave(8, dim=0).repeat_interleave(8, dim=1)
     detector = LieDetector(IMAGE[:, :1, :1].expand(3, *big.shape), big, POOLS.classes)
-    assert detector.mask.shape == (320, 320) and detector.data["stride"] == 4
+    assert detector.frame.panels[0].labels.base.shape == (320, 320)
+    assert "1 of every 4 pixels" in detector.frame.words
 
 
 def test_without_a_background_the_largest_class_takes_its_place() -> None:
     mask = torch.ones(8, 8, dtype=torch.uint8)
     mask[2:6, 2:6] = 2
     mask[0, 0] = VOID
-    detector = LieDetector(IMAGE[:, :8, :8], mask, Classes.of("sky", "road", "car"), lie="drop", step=1)
-    assert (detector.told.words, detector.mask.unique().tolist()) == ("car", [1])
+    detector = LieDetector(IMAGE[:, :8, :8], mask, Classes.of("sky", "road", "car"), reel=4, at=1)
+    assert detector.frame.panels[0].labels.base.unique().tolist() == [1]
+    assert "Drop a class, car" in repr(detector)
 
 
-def test_a_mask_of_another_size_gets_a_sentence() -> None:
-    with pytest.raises(ValueError, match=r"'truth' has the size \(80, 160\), the image \(160, 160\)"):
-        LieDetector(IMAGE, MASK[:80], POOLS.classes)
-
-
-def test_a_mask_of_void_gets_a_sentence() -> None:
-    with pytest.raises(ValueError, match="every pixel of the mask is void"):
-        LieDetector(IMAGE, torch.full_like(MASK, VOID), Classes.of("sky", "road"))
+@pytest.mark.parametrize(
+    ("mask", "state", "message"),
+    [
+        (MASK[:80], {}, r"'truth' has the size \(80, 160\), the image \(160, 160\)"),
+        (torch.full_like(MASK, VOID), {}, "every pixel of the mask is void"),
+        (MASK, {"at": 11}, "at must be 0 to 10"),
+        (MASK, {"reel": 6}, "reel must be 0 to 5"),
+        (MASK, {"lie": "erode"}, "no option 'lie'"),
+    ],
+)
+def test_what_does_not_fit_gets_a_sentence(mask: torch.Tensor, state: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LieDetector(IMAGE, mask, POOLS.classes, **state)

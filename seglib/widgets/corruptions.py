@@ -1,4 +1,4 @@
-"""Six lies a mask can tell, and five scores that believe them or not."""
+"""Six ways to corrupt a mask, the lies of the lie detector, and five scores that notice them or do not."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SWAPPED = 5  # pairs are made of the largest classes only, so that a slider can 
 
 @dataclass(frozen=True)
 class Step:
-    """One lie of one size, and what the scores make of it.
+    """One lie of one size, and its scores.
 
     Attributes:
         words: the size as a student reads it: "4 px", "fish", "fish ↔ crab", "no lie".
@@ -45,8 +45,8 @@ class Step:
     scores: dict[str, float]
 
 
-def tell(mask: Tensor, lie: str, amount: Amount, *, background: int = 0) -> Tensor:
-    """Make a mask lie.
+def corrupt(mask: Tensor, lie: str, amount: Amount, *, background: int = 0) -> Tensor:
+    """Corrupt a mask in one of six ways.
 
     A prediction has an answer everywhere, so void pixels first take the class of the nearest labelled pixel.
 
@@ -65,12 +65,12 @@ def tell(mask: Tensor, lie: str, amount: Amount, *, background: int = 0) -> Tens
 
     Example:
         >>> mask = torch.tensor([[0, 1, 1, 1, 0]])
-        >>> tell(mask, "erode", 1), tell(mask, "shift", 1)
+        >>> corrupt(mask, "erode", 1), corrupt(mask, "shift", 1)
         (tensor([[0, 0, 1, 0, 0]], dtype=torch.uint8), tensor([[0, 0, 1, 1, 1]], dtype=torch.uint8))
     """
-    if lie not in _TELLERS:
+    if lie not in _CORRUPTIONS:
         raise ValueError(f"no lie is called {lie!r}; there are {', '.join(LIES)}")
-    return torch.from_numpy(_TELLERS[lie](_answered(mask), amount, background))
+    return torch.from_numpy(_CORRUPTIONS[lie](_answered(mask), amount, background))
 
 
 def judge(pred: Tensor, mask: Tensor, classes: Classes) -> dict[str, float]:
@@ -100,7 +100,7 @@ def judge(pred: Tensor, mask: Tensor, classes: Classes) -> dict[str, float]:
 
 
 def sizes(mask: Tensor, classes: Classes, *, background: int = 0) -> dict[str, Sizes]:
-    """The sizes each lie comes in for this mask, in words and as `tell` takes them."""
+    """The sizes each lie comes in for this mask, in words and as `corrupt` takes them."""
     present, counts = mask[mask != VOID].unique(return_counts=True)
     by_size = present[counts.argsort(descending=True, stable=True)].tolist()
     names = classes.names
@@ -113,17 +113,17 @@ def sizes(mask: Tensor, classes: Classes, *, background: int = 0) -> dict[str, S
 
 
 def all_lies(mask: Tensor, classes: Classes, *, background: int = 0) -> dict[str, list[Step]]:
-    """Tell every lie in every size, and judge each: what a slider needs to move without computing.
+    """Make every lie in every size, and score each.
 
     Returns:
         for each of `LIES` its steps; step 0 is the truth itself.
     """
-    truth = tell(mask, "shift", 0)
+    truth = corrupt(mask, "shift", 0)
     honest = Step("no lie", truth, judge(truth, mask, classes))
 
     def step(lie: str, words: str, amount: Amount) -> Step:
-        told = tell(truth, lie, amount, background=background)
-        return Step(words, told, judge(told, mask, classes))
+        mask_of_lie = corrupt(truth, lie, amount, background=background)
+        return Step(words, mask_of_lie, judge(mask_of_lie, mask, classes))
 
     return {
         lie: [honest, *(step(lie, *size) for size in choice)]
@@ -181,7 +181,7 @@ def _swap(labels: np.ndarray, pair: tuple[int, int], background: int) -> np.ndar
     return np.select([labels == first, labels == second], [np.uint8(second), np.uint8(first)], labels)
 
 
-_TELLERS: dict[str, Callable[..., np.ndarray]] = {
+_CORRUPTIONS: dict[str, Callable[..., np.ndarray]] = {
     "erode": _erode,
     "dilate": _dilate,
     "shift": _shift,

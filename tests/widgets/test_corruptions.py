@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
-from seglib.widgets.telling import LIES, PIXELS, all_lies, judge, sizes, tell
+from seglib.widgets.corruptions import LIES, PIXELS, all_lies, corrupt, judge, sizes
 
 CLASSES = Classes.of("background", "fish", "crab")
 SQUARE = torch.tensor(
@@ -38,36 +38,36 @@ BY_HAND = {
 @pytest.mark.parametrize("lie", BY_HAND)
 def test_by_hand(lie: str) -> None:
     amount, expected = BY_HAND[lie]
-    assert tell(SQUARE, lie, amount).tolist() == expected.tolist()
+    assert corrupt(SQUARE, lie, amount).tolist() == expected.tolist()
 
 
 def test_blur_takes_what_is_thin_and_keeps_a_straight_edge() -> None:
     mask = torch.zeros(20, 20, dtype=torch.uint8)
     mask[:, 10:] = 1
     mask[5, :10] = 1  # one pixel high
-    told = tell(mask, "blur", 2)
+    told = corrupt(mask, "blur", 2)
     assert told[5, 4] == 0 and (told[:, 14:] == 1).all() and (told[14:, :9] == 0).all()
 
 
 @pytest.mark.parametrize("lie", ["erode", "dilate", "shift", "blur"])
 def test_no_pixels_is_the_truth(lie: str) -> None:
-    assert torch.equal(tell(SQUARE, lie, 0), SQUARE.byte())
+    assert torch.equal(corrupt(SQUARE, lie, 0), SQUARE.byte())
 
 
 def test_void_takes_the_nearest_class() -> None:
     mask = torch.tensor([[0, VOID, VOID, 2], [0, 0, 2, 2]])
-    assert tell(mask, "shift", 0).tolist() == [[0, 0, 2, 2], [0, 0, 2, 2]]
+    assert corrupt(mask, "shift", 0).tolist() == [[0, 0, 2, 2], [0, 0, 2, 2]]
 
 
 def test_another_background() -> None:
-    assert tell(torch.tensor([[1, 2, 2, 2, 1]]), "erode", 1, background=1).tolist() == [[1, 1, 2, 1, 1]]
+    assert corrupt(torch.tensor([[1, 2, 2, 2, 1]]), "erode", 1, background=1).tolist() == [[1, 1, 2, 1, 1]]
 
 
 @pytest.mark.parametrize("lie", ["erode", "dilate"])
 @pytest.mark.parametrize("value", [0, 1])
 def test_without_a_border_there_is_nothing_to_move(lie: str, value: int) -> None:
     mask = torch.full((3, 4), value)
-    assert torch.equal(tell(mask, lie, 2), mask.byte())
+    assert torch.equal(corrupt(mask, lie, 2), mask.byte())
 
 
 def test_erosion_only_shrinks_and_dilation_only_grows_objects() -> None:
@@ -79,17 +79,17 @@ def test_erosion_only_shrinks_and_dilation_only_grows_objects() -> None:
 
 
 def test_swapping_twice_is_the_truth() -> None:
-    assert torch.equal(tell(tell(SQUARE, "swap", (0, 1)), "swap", (0, 1)), SQUARE.byte())
+    assert torch.equal(corrupt(corrupt(SQUARE, "swap", (0, 1)), "swap", (0, 1)), SQUARE.byte())
 
 
 def test_an_unknown_lie_names_those_there_are() -> None:
     with pytest.raises(ValueError, match="'bend'; there are erode, dilate, shift, blur, drop, swap"):
-        tell(SQUARE, "bend", 1)
+        corrupt(SQUARE, "bend", 1)
 
 
 def test_a_mask_of_void_has_no_truth_to_bend() -> None:
     with pytest.raises(ValueError, match="every pixel of the mask is void"):
-        tell(torch.full((2, 2), VOID), "erode", 1)
+        corrupt(torch.full((2, 2), VOID), "erode", 1)
 
 
 def test_judge_agrees_with_scikit_learn() -> None:
@@ -125,6 +125,6 @@ def test_all_lies_are_what_tell_and_judge_say() -> None:
         honest, *steps = lies[lie]
         assert honest.scores["mIoU"] == honest.scores["Boundary IoU"] == 1
         for (words, amount), step in zip(choice, steps, strict=True):
-            told = tell(mask, lie, amount)
+            told = corrupt(mask, lie, amount)
             assert (step.words, step.scores) == (words, judge(told, mask, image_classes))
             assert torch.equal(step.mask, told)

@@ -1,0 +1,380 @@
+"""Films: everything that a widget can show, computed once as frames. The browser only shows them.
+
+A film has views, a view has reels, and a reel has a frame for each stop of a slider. What is equal in many
+frames (label maps, palettes, charts) is sent once.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import traitlets
+from matplotlib.figure import Figure
+from PIL import Image as Pillow
+from torch import Tensor
+
+from seglib import draw
+from seglib.labels import VOID, Classes
+from seglib.palettes import Color
+from seglib.widgets import pack
+from seglib.widgets.chart import Chart
+from seglib.widgets.shell import STYLE, RefusedError, module
+from seglib.widgets.stage import Stage
+
+FILES = ("paint.js", "controls.js", "list.js", "chart.js", "thumbs.js", "stage.js", "legend.js", "film.js")
+Box = tuple[int, int, int, int, bool]  # x1 y1 x2 y2, end-exclusive, and whether its line is wide
+
+
+def script(name: str) -> str:
+    """The JavaScript module of a film that assistive technology calls `name`."""
+    return f"{module(*FILES)}\nexport default widget({json.dumps(name)}, showFilm);\n"
+
+
+class Labels(NamedTuple):
+    """A label map: `base` (H, W), of which `values[base]` is shown, or `base` itself where there are none.
+
+    Maps that join the same pieces in different ways share their base, and so take next to no space.
+    """
+
+    base: Tensor
+    values: Tensor | None = None
+
+    @property
+    def pixels(self) -> Tensor:
+        """(H, W) int64."""
+        return (self.base if self.values is None else self.values[self.base.long()]).long()
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """What the values of a label map are called, and how they are painted.
+
+    Attributes:
+        entries: (name, colour) by value.
+        clear: the value that shows the image.
+        hatched: values that are always hatched.
+        key: values that are listed below the image.
+        grey: whether it is painted at full strength on a dim grey copy of the image, and without outlines.
+    """
+
+    entries: Mapping[int, tuple[str, Color]]
+    clear: int | None = None
+    hatched: tuple[int, ...] = ()
+    key: tuple[int, ...] = ()
+    grey: bool = False
+
+    @classmethod
+    def of(cls, classes: Classes, *, void: str = "void", key: tuple[int, ...] = ()) -> Palette:
+        """The palette of a data set's classes; `void` is the name of the value 255."""
+        entries = {**dict(enumerate(zip(classes.names, classes.colors))), VOID: (void, classes.void_color)}
+        return cls(entries, classes.background, key=key)
+
+    def paint(self, image: Tensor, labels: Tensor, opacity: float, hatch: bool) -> Tensor:
+        """(3, H, W) uint8: labels (H, W) int64 over their image, as paint.js does it."""
+        table = torch.zeros(max(self.entries) + 1, 3)
+        for value, (_, color) in self.entries.items():
+            table[value] = torch.tensor(color)
+        paint = table[labels].permute(2, 0, 1)
+        striped = torch.isin(labels, torch.tensor(list(self.entries if hatch or self.grey else self.hatched)))
+        paint = torch.where(draw.class_stripes(labels) & striped, draw.contrast(paint), paint)
+        under = image.float()
+        if self.grey:
+            under, opacity = (under.mean(dim=0) * 0.6).floor().expand(3, -1, -1), 1.0
+        weight = torch.full(labels.shape, opacity).masked_fill(labels == self.clear, 0)
+        if not self.grey:
+            edge = draw.edges(labels)
+            paint = paint.masked_fill(edge, 255)
+            weight = weight.masked_fill(edge, max(0.9 * (opacity > 0), opacity))
+        return torch.lerp(under, paint, weight).round().to(torch.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """An image under a label map.
+
+    Attributes:
+        title: below the image where there are several, and in the read-out.
+        labels: the label map.
+        palette: its names and colours.
+        words: the label map in words.
+        truth: (H, W), what `difference` compares it with; 255 where nothing is compared.
+    """
+
+    title: str
+    labels: Labels
+    palette: Palette
+    words: str = ""
+    truth: Tensor | None = None
+
+
+class Row(NamedTuple):
+    """A line of a table or list: a name, a bar from and to two places of its track, 0..1, and texts."""
+
+    name: str
+    texts: tuple[str, ...] = ()
+    bar: tuple[float, float] | None = None
+    color: Color | None = None
+    marks: tuple[float, ...] = ()  # lines on the track; the first is solid, the second dashed
+    strong: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """What is shown at a stop.
+
+    Attributes:
+        words: a sentence or two.
+        panels: the images, one or more.
+        reads: what the read-out names at a pixel: by default the panels.
+        row: what a list of the reel's stops says about this one.
+        numbers: the lines of a table.
+        boxes: drawn over every panel, from back to front.
+        heading: above the crops.
+        crops: small images below: (title, words, (3, h, w) uint8).
+    """
+
+    words: str
+    panels: tuple[Panel, ...]
+    reads: tuple[Panel, ...] = ()
+    row: Row | None = None
+    numbers: tuple[Row, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    heading: str = ""
+    crops: tuple[tuple[str, str, Tensor], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Reel:
+    """Frames over the stops of a slider.
+
+    Attributes:
+        name: in the choice of reels.
+        stops: a text for each stop.
+        frames: a frame for each stop; the same one may stand at several.
+        rows: for each stop what the list of reels says about this reel; or nothing.
+        chart: its x axis is the stops.
+        begin: the stop to begin with.
+    """
+
+    name: str
+    stops: tuple[str, ...]
+    frames: tuple[Frame, ...]
+    rows: tuple[Row, ...] = ()
+    chart: Chart | None = None
+    begin: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Reels of one kind.
+
+    Attributes:
+        name: of the view.
+        reels: at least one.
+        choice: the label of the choice of reels.
+        slider: the label of the slider; "" for none.
+        steps: texts and labels of two buttons that go a stop back and on: (text, label, text, label).
+        list: the label of a list of the stops; "" for none.
+        list_heads: above the columns of that list.
+        heads: above the columns of the table.
+        table: the label of the table.
+        below: whether the table stands below the image, next to the crops.
+        strip: whether every stop has a thumbnail, with its name and its row's last text.
+        targets: (H, W), the number of the reel, from 1, that a click chooses; the last reel is for Escape.
+    """
+
+    name: str
+    reels: tuple[Reel, ...]
+    choice: str = ""
+    slider: str = ""
+    steps: tuple[str, ...] = ()
+    list: str = ""
+    list_heads: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    table: str = ""
+    below: bool = False
+    strip: bool = False
+    targets: Tensor | None = None
+
+
+@dataclass
+class _Pool:
+    """Things that many frames share: each is packed once, and is known by its place."""
+
+    make: Callable[[Any], Any]
+    items: list[Any] = field(default_factory=list)
+    places: dict[int, int] = field(default_factory=dict)
+    kept: list[Any] = field(default_factory=list)  # so that no two things ever have the same id
+
+    def __call__(self, thing: Any) -> int | None:
+        if thing is None:
+            return None
+        if id(thing) not in self.places:
+            packed = self.make(thing)
+            self.places[id(thing)] = len(self.items)
+            self.items.append(packed)
+            self.kept.append(thing)
+        return self.places[id(thing)]
+
+
+def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
+    """A film as film.js reads it: binary parts, and everything else as one piece of deflated JSON."""
+    maps, values = _Pool(_deflated), _Pool(lambda lut: lut.tolist())
+    crops, charts = _Pool(_crop), _Pool(Chart.pack)
+    palettes = _Pool(
+        lambda one: vars(one) | {"entries": [[value, *entry] for value, entry in one.entries.items()]}
+    )
+    panels = _Pool(
+        lambda one: {
+            "title": one.title,
+            "words": one.words,
+            "map": maps(one.labels.base),
+            "values": values(one.labels.values),
+            "palette": palettes(one.palette),
+            "truth": maps(one.truth),
+        }
+    )
+    frames = _Pool(
+        lambda one: (
+            vars(one)
+            | {
+                "panels": [panels(panel) for panel in one.panels],
+                "reads": [panels(panel) for panel in one.reads or one.panels],
+                "crops": [(title, words, crops(crop)) for title, words, crop in one.crops],
+            }
+        )
+    )
+
+    def reel(one: Reel) -> dict[str, Any]:
+        return vars(one) | {"frames": [frames(frame) for frame in one.frames], "chart": charts(one.chart)}
+
+    shown = [
+        vars(view) | {"reels": [reel(one) for one in view.reels], "targets": maps(view.targets)}
+        for view in views
+    ]
+    pools = {"values": values, "palettes": palettes, "panels": panels, "frames": frames}
+    words = {"views": shown} | {name: pool.items for name, pool in pools.items()}
+    return pack.image_data(image) | {
+        "film": zlib.compress(json.dumps(words, separators=(",", ":")).encode()),
+        "maps": maps.items,
+        "charts": charts.items,
+        "crops": crops.items,
+    }
+
+
+class Film(Stage):
+    """A widget that shows frames. What they are is in `views`; the traits say which one is on show.
+
+    Attributes:
+        view: the name of the view.
+        reel: the index of the reel in that view.
+        at: the index of the stop on that reel.
+        hatch: whether every class is hatched.
+        difference: whether labels are compared with the truth.
+        show_boxes: whether boxes are drawn.
+    """
+
+    _css = STYLE + module("parts.css", "film.css")
+    view = traitlets.Unicode().tag(sync=True)
+    reel = traitlets.Int(0).tag(sync=True)
+    at = traitlets.Int(0).tag(sync=True)
+    hatch = traitlets.Bool(False).tag(sync=True)
+    difference = traitlets.Bool(False).tag(sync=True)
+    show_boxes = traitlets.Bool(True).tag(sync=True)
+
+    def __init__(self, image: Tensor, views: Sequence[View], facts: Sequence[str] = (), **state: Any) -> None:
+        """Args: the image (3, H, W) uint8, at least one view, and sentences for the description."""
+        self._image, self._views, self._facts = image, {view.name: view for view in views}, facts
+        first = self._views.get(state.get("view", ""), views[0])
+        reel = first.reels[min(max(state.get("reel", 0), 0), len(first.reels) - 1)]
+        super().__init__(data=packed(image, views), **{"view": first.name, "at": reel.begin} | state)
+
+    @property
+    def frame(self) -> Frame:
+        """What is on show."""
+        return self._views[self.view].reels[self.reel].frames[self.at]
+
+    def compose(self) -> list[Tensor]:
+        """The panels on show without boxes, (3, H, W) uint8 each, computed without a browser."""
+        return [self._painted(panel) for panel in self.frame.panels]
+
+    def description(self) -> str:
+        """The film in words, and what is on show."""
+        return "\n".join([*self._facts, f"On show, {self.view}: {self.frame.words}"])
+
+    def still(self) -> bytes:
+        """The panels on show, and next to them the crops or the chart, as a JPEG."""
+        frame, reel = self.frame, self._views[self.view].reels[self.reel]
+        height, width = self._image.shape[1:]
+        room = min(max(3.6 * width / height, 2.0), 6.0)  # inches; a very long image becomes smaller
+        beside = 2.6 if frame.crops or reel.chart else 0
+        figure = Figure(figsize=(room * len(frame.panels) + beside, 4.0), layout="constrained")
+        columns = [room] * len(frame.panels) + [beside] * bool(beside)
+        grid = figure.add_gridspec(2, len(columns), width_ratios=columns)
+        for place, (panel, shown) in enumerate(zip(frame.panels, self.compose())):
+            axis = _show(figure.add_subplot(grid[:, place]), shown, panel.title)
+            for x1, y1, x2, y2, wide in frame.boxes if self.show_boxes else ():
+                line = {"linewidth": 3 if wide else 1, "linestyle": "--", "color": "white"}
+                axis.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], **line)
+        if frame.crops:
+            for place, (title, _, crop) in enumerate(frame.crops[:2]):
+                _show(figure.add_subplot(grid[place, -1]), crop, title)
+        elif reel.chart:
+            reel.chart.draw(figure.add_subplot(grid[:, -1]), self.at / max(len(reel.stops) - 1, 1))
+        file = io.BytesIO()
+        figure.savefig(file, format="jpg", dpi=100, facecolor="white", pil_kwargs={"quality": 85})
+        return file.getvalue()
+
+    def _painted(self, panel: Panel) -> Tensor:
+        labels = panel.labels.pixels
+        if self.difference and panel.truth is not None:
+            return draw.difference(self._image, labels, panel.truth)
+        return panel.palette.paint(self._image, labels, self.opacity, self.hatch)
+
+    @traitlets.observe("view", "reel")
+    def _back_to_a_stop_there_is(self, change: Any) -> None:
+        reels = self._views[self.view].reels
+        with self.hold_trait_notifications():
+            self.reel = self.reel if self.reel < len(reels) else 0
+            self.at = self.at if self.at < len(reels[self.reel].stops) else 0
+
+    @traitlets.validate("view", "reel", "at")
+    def _is_there(self, proposal: Any) -> Any:
+        name, value = proposal.trait.name, proposal.value
+        if name == "view" and value not in self._views:
+            raise RefusedError(f"there is no view {value!r}; the views are {', '.join(self._views)}")
+        view = self._views[self.view]
+        count = {"reel": len(view.reels), "at": len(view.reels[min(self.reel, len(view.reels) - 1)].stops)}
+        if name in count and not 0 <= value < count[name]:
+            raise RefusedError(
+                f"{name} must be 0 to {count[name] - 1} in the view {self.view!r}, not {value}"
+            )
+        return value
+
+
+def _show(axis: Any, image: Tensor, title: str) -> Any:
+    height, width = image.shape[1:]
+    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest", extent=(0, width, height, 0))
+    axis.set_title(title, fontsize=9)
+    axis.set_axis_off()
+    return axis
+
+
+def _deflated(labels: Tensor) -> dict[str, Any]:
+    """A label map (H, W), one byte a pixel where that is enough."""
+    kind = "u1" if not labels.numel() or int(labels.max()) < 256 else "<u2"
+    return {"bytes": int(kind[-1]), "labels": pack.deflate(labels, kind)}
+
+
+def _crop(crop: Tensor) -> bytes:
+    """A small image (3, h, w) uint8 as a file."""
+    file = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(crop.permute(1, 2, 0).numpy())).save(file, "WEBP", quality=80)
+    return file.getvalue()
