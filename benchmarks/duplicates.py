@@ -17,10 +17,9 @@ import numpy as np
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
-from seglib.data import dataset as splits
 from seglib.data import duplicates
 from seglib.data.catalog import found, load
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, by_name
 from seglib.data.files import FileDataset
 
 
@@ -65,9 +64,9 @@ def by_chance(parts: list[FileDataset]) -> None:
         split: FileDataset(
             "chance", split, parts[0].classes, [samples[one] for one in chosen], values=parts[0].values
         )
-        for split, chosen in splits.by_name(samples).items()
+        for split, chosen in by_name(samples).items()
     }
-    pairs = duplicates.across_splits(division).pairs
+    pairs = [pair for pair in duplicates.find_duplicates(division).pairs if pair.across_splits]
     twins = {
         pair.second for pair in pairs if pair.first.startswith("train/") and pair.second.startswith("test/")
     }
@@ -85,9 +84,13 @@ def main() -> None:
         parts = {
             split: load(name, split) for split in ("train", "val", "test") if name != "voc" or split != "test"
         }
-        print(f"{name}\n  across splits: {duplicates.across_splits(parts)}")
-        for split, part in parts.items():
-            print(f"  within {split}: {len(duplicates.within(part).pairs)} pairs")
+        report = duplicates.find_duplicates(parts)
+        print(
+            f"{name}\n  {report}\n  across splits: {sum(pair.across_splits for pair in report.pairs)} pairs"
+        )
+        for split in parts:
+            within = sum(pair.places[0][0] == pair.places[1][0] == split for pair in report.pairs)
+            print(f"  within {split}: {within} pairs")
         altered(parts["train"], copies)
         if name == "camvid":
             by_chance(list(parts.values()))

@@ -1,4 +1,4 @@
-"""What an audit found: a table, images of the worst, a text file."""
+"""Everything that is usually wrong with a data set, found in one pass: a table, images, a text file."""
 
 from __future__ import annotations
 
@@ -8,25 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from joblib import Parallel, delayed
 from torch import Tensor
 
 from seglib import boxes
-from seglib.data import duplicates
 from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.data.duplicates import find_duplicates
 from seglib.data.images import LabelError, SizeError
 from seglib.draw import overlay, show_images
-from seglib.files import writing
+from seglib.files import write_text
 from seglib.labels import VOID
 from seglib.progress import tracked
-from seglib.tables import Table
+from seglib.tables import Table, Tabled
 
 #: check -> (is it wrong, or only worth a look; what it means)
 CHECKS = {
     "unreadable": ("wrong", "an image, mask or object cannot be read"),
     "sizes differ": ("wrong", "image and mask have different sizes"),
-    "no such class": ("wrong", "a mask holds a value or a colour that is no class"),
+    "no such class": ("wrong", "a mask holds a value or a colour that is not a class"),
     "all void": ("wrong", "no pixel of a mask is labelled"),
     "objects": ("wrong", "an object's mask contradicts the image's mask"),
     "boxes": ("wrong", "a box is not where its object is"),
@@ -38,6 +37,10 @@ CHECKS = {
     "odd size": ("look", "an image is tiny, a strip, or far from the size of the others"),
     "class missing": ("look", "a class occurs in no mask of a split"),
 }
+BLANK = 2.0  # grey levels: an image whose values have a smaller standard deviation shows nothing
+BOX_PIXELS, BOX_SHARE = 2, 0.05  # a side of a box may be off by the larger of pixels and share of the box
+FOREIGN = 0.1  # the share of an object's pixels that may have another class in the mask
+TINY, STRIP, FAR = 32, 4.0, 10.0  # shorter side in pixels; longer side by shorter; area by the median area
 
 
 @dataclass(frozen=True)
@@ -46,31 +49,31 @@ class Finding:
 
     Attributes:
         check: a key of CHECKS.
-        split: where.
-        index: the sample's number in its split; None for what concerns more than one.
+        split: the split it is in.
+        index: the sample's number in its split; None if it concerns the whole split.
         sample: its name, or the names of both.
-        says: the sentence.
+        message: what was found.
     """
 
     check: str
     split: str
     index: int | None
     sample: str
-    says: str
+    message: str
 
     @property
     def wrong(self) -> bool:
-        """Whether it must be mended; otherwise somebody should look at it."""
+        """Whether it must be fixed; otherwise somebody should look at it."""
         return CHECKS[self.check][0] == "wrong"
 
     def __str__(self) -> str:
         """'train/cat_1: ...'."""
-        return f"{self.sample}: {self.says}"
+        return f"{self.sample}: {self.message}"
 
 
-@dataclass(frozen=True)
-class Audit:
-    """What was looked at and what was found; print it, `show` it, `save` it.
+@dataclass(frozen=True, repr=False)
+class Audit(Tabled):
+    """The result of an audit; print it, `worst` shows images, `save` writes every finding.
 
     Attributes:
         datasets: split -> the data set.
@@ -82,78 +85,67 @@ class Audit:
 
     @property
     def wrong(self) -> list[Finding]:
-        """What must be mended."""
+        """What must be fixed."""
         return [finding for finding in self.findings if finding.wrong]
 
     def of(self, check: str) -> list[Finding]:
-        """What one check found; ValueError with all checks where there is no such check."""
+        """The findings of one check; ValueError with all checks if there is no such check."""
         if check not in CHECKS:
-            raise ValueError(f"there is no check {check!r}; there is {', '.join(CHECKS)}")
+            raise ValueError(f"there is no check {check!r}; the checks are {', '.join(CHECKS)}")
         return [finding for finding in self.findings if finding.check == check]
 
-    def worst(self, number: int = 4, check: str | None = None) -> None:
-        """Show images of what was found, masks laid over them, what is wrong before what is odd.
-
-        Args:
-            number: images, at most.
-            check: only what this check found.
-        """
-        chosen = self.findings if check is None else self.of(check)
-        places = list(dict.fromkeys((f.split, f.index) for f in chosen if f.index is not None))
+    def worst(self, number: int = 4) -> None:
+        """Show at most `number` images with findings, masks laid over them; what is wrong comes first."""
+        first = {(finding.split, finding.index): finding for finding in reversed(self.findings)}
         shown: list[tuple[Tensor, str]] = []
-        for split, index in places:
-            if len(shown) < number and (image := _image(self.datasets[split], index)) is not None:
-                says = next(f for f in chosen if (f.split, f.index) == (split, index))
-                shown.append((image, f"{says.sample}: {says.check}"))
+        for finding in self.findings:
+            if len(shown) == number or finding is not first[finding.split, finding.index]:
+                continue
+            if finding.index is not None:
+                image = _image(self.datasets[finding.split], finding.index)
+                shown += [(image, f"{finding.sample}: {finding.check}")] if image is not None else []
         if not shown:
             print("There is no image to show: nothing was found, or what was found cannot be read.")
             return
         images, titles = zip(*shown)
-        show_images(
-            images, titles=titles, alt=f"What the audit found: {'; '.join(titles)}.", columns=min(number, 4)
-        )
+        alt = f"What the audit found: {'; '.join(titles)}."
+        show_images(images, titles=titles, alt=alt, columns=min(number, 4))
 
-    def table(self) -> Table:
-        """One row a check."""
-        looked = ", ".join(f"{len(dataset)} in {split}" for split, dataset in self.datasets.items())
+    @property
+    def table(self) -> Table:  # type: ignore[override]
+        """One row per check."""
+        sizes = ", ".join(f"{len(dataset)} in {split}" for split, dataset in self.datasets.items())
         rows = []
         for check, (level, meaning) in CHECKS.items():
             found = self.of(check)
             verdict = f"{len(found)} {level}" if found else "ok"
             rows.append([check, verdict, meaning, found[0].sample if found else ""])
-        return Table(f"Audit of {looked}", ["", "found", "meaning", "for example"], rows, self.verdict)
+        return Table(f"Audit of {sizes}", ["", "found", "meaning", "for example"], rows, self.verdict)
 
     @property
     def verdict(self) -> str:
-        """One sentence that says what to do."""
-        odd = len(self.findings) - len(self.wrong)
-        look_at = f" {odd} are worth a look." if odd > 1 else f"{' 1 is worth a look.' * odd}"
-        if not self.wrong:
-            return f"Nothing is wrong.{look_at}"
-        return f"{len(self.wrong)} findings are wrong: mend or remove these samples.{look_at}"
+        """One or two sentences that say what to do."""
+        wrong, odd = len(self.wrong), len(self.findings) - len(self.wrong)
+        problems = f"{wrong} problems found: fix or remove these samples."
+        verdict = {0: "Nothing is wrong.", 1: "1 problem found: fix or remove the sample."}.get(
+            wrong, problems
+        )
+        return verdict + (f" {odd} {'is' if odd == 1 else 'are'} worth a look." if odd else "")
 
     def __str__(self) -> str:
         """The table, and three findings of each check."""
-        return "\n".join([str(self.table()), *self._lines(3)])
-
-    def _repr_html_(self) -> str:
-        """The table in a notebook."""
-        return self.table()._repr_html_()
+        return "\n".join([str(self.table), *self._lines(3)])
 
     def save(self, path: Path | str) -> None:
-        """Write the table and every finding to a text file, which is there whole or not at all.
+        """Write the table and every finding to a text file, completely or not at all.
 
         Raises:
-            DiskError: it cannot be written; the sentence says why.
+            DiskError: it cannot be written; the message says why.
         """
-        target = Path(path)
-        part = target.with_name(target.name + ".part")
-        with writing(target):
-            part.write_text("\n".join([str(self.table()), *self._lines(None), ""]), encoding="utf-8")
-            part.replace(target)
+        write_text(Path(path), "\n".join([str(self.table), *self._lines(None), ""]))
 
     def _lines(self, most: int | None) -> Iterator[str]:
-        """The findings of each check, some or all."""
+        """The findings of each check, at most so many."""
         for check, (_, meaning) in CHECKS.items():
             if found := self.of(check):
                 yield f"\n{check}: {meaning}"
@@ -163,7 +155,7 @@ class Audit:
 
 
 def _image(dataset: SegmentationDataset, index: int) -> Tensor | None:
-    """Image and mask in one; the image alone where its mask is wrong; None where it cannot be read."""
+    """The image with its mask; the image alone if its mask is wrong; None if it cannot be read."""
     try:
         image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
     except (ValueError, OSError):
@@ -174,143 +166,14 @@ def _image(dataset: SegmentationDataset, index: int) -> Tensor | None:
         return image
 
 
-# What can be wrong with one sample, each fault with the sentence that says it.
-
-BLANK = 2.0  # grey levels: an image that varies less shows nothing
-OFF = (2, 0.05)  # a side of a box may be off by so many pixels, or by this part of the box, whichever is more
-FOREIGN = 0.1  # the part of an object's pixels that may have another class in the mask
-
-
-class Fault(NamedTuple):
-    """One thing that is wrong, or odd.
-
-    Attributes:
-        check: which check found it, a key of `audit.CHECKS`.
-        says: the sentence.
-    """
-
-    check: str
-    says: str
-
-
-class Look(NamedTuple):
-    """What one sample turned out to be.
-
-    Attributes:
-        faults: what is wrong with it.
-        size: (height, width); None if it could not be read.
-        present: the classes that occur in its mask.
-    """
-
-    faults: list[Fault]
-    size: tuple[int, int] | None
-    present: frozenset[int]
-
-
-def look(dataset: SegmentationDataset, index: int) -> Look:
-    """Read one sample and say what is wrong with it. Never raises for what is in a file.
-
-    Example:
-        >>> from seglib.scenes import Scenes
-        >>> look(Scenes(1), 0).faults
-        []
-    """
-    source, number = dataset.origin(index)
-    try:
-        image, mask = (tensor.as_subclass(Tensor) for tensor in source[number])
-        instances = source.instances(number)
-    except SizeError as error:
-        return Look([Fault("sizes differ", str(error))], None, frozenset())
-    except LabelError as error:
-        return Look([Fault("no such class", str(error))], None, frozenset())
-    except (ValueError, OSError) as error:
-        return Look([Fault("unreadable", str(error))], None, frozenset())
-    if image.shape[-2:] != mask.shape:
-        says = f"the image is {tuple(image.shape)}, the mask {tuple(mask.shape)}"
-        return Look([Fault("sizes differ", says)], None, frozenset())
-    values = set(mask.unique().tolist())
-    faults = [*_mask_faults(values, dataset), *_blank(image)]
-    if instances is not None:
-        faults += [*_object_faults(instances, mask, dataset), *_box_faults(source, number)]
-    return Look(faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}))
-
-
-def _mask_faults(values: set[int], dataset: SegmentationDataset) -> list[Fault]:
-    """Values that are no class; masks that teach nothing."""
-    if wrong := sorted(value for value in values if len(dataset.classes) <= value != VOID):
-        classes = f"0..{len(dataset.classes) - 1} and {VOID} (void)"
-        return [
-            Fault("no such class", f"the mask holds {', '.join(map(str, wrong))}; the classes are {classes}")
-        ]
-    if values == {VOID}:
-        return [Fault("all void", "every pixel of the mask is void: there is nothing to learn from")]
-    if dataset.classes.background is not None and values <= {dataset.classes.background, VOID}:
-        return [Fault("background only", "the mask holds nothing but background")]
-    return []
-
-
-def _blank(image: Tensor) -> list[Fault]:
-    spread = image.float().std().item() if image.numel() > 1 else 0.0
-    return [Fault("blank image", f"its values vary by {spread:.1f} grey levels")] if spread < BLANK else []
-
-
-def _object_faults(instances: Instances, mask: Tensor, dataset: SegmentationDataset) -> list[Fault]:
-    """Objects whose own mask and the image's mask say different things."""
-    faults = []
-    for number, (shape, label) in enumerate(zip(instances.masks, instances.classes.tolist())):
-        pixels = mask[shape]
-        known = pixels[pixels != VOID]
-        if not len(pixels):
-            faults.append(Fault("objects", f"object {number} has no pixel"))
-        elif len(known) and (foreign := (known != label).double().mean().item()) > FOREIGN:
-            name = dataset.classes.names[label]
-            faults.append(
-                Fault(
-                    "objects", f"object {number} is {name}, but {100 * foreign:.0f} % of its pixels are not"
-                )
-            )
-    return faults
-
-
-def _box_faults(dataset: SegmentationDataset, index: int) -> list[Fault]:
-    """Boxes with a side that is not where the mask's is."""
-    try:
-        stated = dataset.stated_boxes(index)
-    except ValueError as error:
-        return [Fault("boxes", str(error))]
-    faults = []
-    for name, box, mask in stated:
-        if not mask.any():
-            continue
-        tight = boxes.from_mask(mask).double()
-        sides = torch.stack([tight[2:] - tight[:2]] * 2).flatten()  # width, height, width, height
-        if ((box - tight).abs() > (OFF[1] * sides).clamp(min=OFF[0])).any():
-            numbers = (" ".join(f"{side:g}" for side in one.tolist()) for one in (box, tight))
-            says = "the box of {} is {}, its mask reaches {} (x1 y1 x2 y2)".format(name, *numbers)
-            faults.append(Fault("boxes", says))
-    return faults
-
-
-# Everything that is usually wrong with a data set, looked for in one go.
-
-TINY, STRIP, FAR = 32, 4.0, 10.0  # shorter side in pixels; longer side by shorter; area by the median area
-
-Datasets = Mapping[str, SegmentationDataset]
-Looks = Mapping[str, list[Look]]
-
-
 def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audit:
     """Look for everything that is usually wrong with a data set.
 
-    Each sample is read once with its objects, and its image once more for duplicates, on all cores; a bar
-    says how far it is. Nothing is changed.
+    Each sample is read once with its objects, and its image once more for duplicates, on all cores, with a
+    progress bar. Nothing is changed.
 
     Args:
-        data: one data set, or split -> data set. Only of several splits can it be said whether they share
-            images.
-
-    Returns:
-        The report.
+        data: one data set, or split -> data set. Images in two splits are found only if several are given.
 
     Raises:
         ValueError: there is no sample at all.
@@ -320,76 +183,167 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
         >>> audit(Scenes(12)).wrong
         []
     """
-    datasets: Datasets = {data.split: data} if isinstance(data, SegmentationDataset) else dict(data)
+    datasets = {data.split: data} if isinstance(data, SegmentationDataset) else dict(data)
     if not sum(map(len, datasets.values())):
-        raise ValueError("there is no sample to look at")
-    looks = {split: _look_at(split, dataset) for split, dataset in datasets.items()}
+        raise ValueError("there is no sample to look at: every split is empty")
+    names = {split: dataset.names() for split, dataset in datasets.items()}
+    samples = {split: _check_all(split, dataset) for split, dataset in datasets.items()}
     found = [
-        Finding(fault.check, split, index, f"{split}/{datasets[split].sample_id(index)}", fault.says)
-        for split, each in looks.items()
-        for index, one in enumerate(each)
-        for fault in one.faults
+        Finding(check, split, index, f"{split}/{names[split][index]}", message)
+        for split, checked in samples.items()
+        for index, sample in enumerate(checked)
+        for check, message in sample.faults
     ]
-    found += [*_sizes(datasets, looks), *_missing(datasets, looks), *_doubles(datasets, looks)]
+    found += [*_sizes(samples, names), *_missing(datasets, samples), *_doubles(datasets, samples, names)]
     order = list(CHECKS)
     return Audit(datasets, tuple(sorted(found, key=lambda finding: order.index(finding.check))))
 
 
-def _look_at(split: str, dataset: SegmentationDataset) -> list[Look]:
-    """Every sample, read once."""
+# One sample at a time.
+
+Fault = tuple[str, str]  # a key of CHECKS, and a sentence
+
+
+class Sample(NamedTuple):
+    """What was found in one sample.
+
+    Attributes:
+        faults: what is wrong or odd.
+        size: (height, width); None if it could not be read.
+        present: the classes that occur in its mask.
+    """
+
+    faults: list[Fault]
+    size: tuple[int, int] | None = None
+    present: frozenset[int] = frozenset()
+
+
+def _check_all(split: str, dataset: SegmentationDataset) -> list[Sample]:
     work = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        delayed(look)(dataset, index) for index in range(len(dataset))
+        delayed(_check)(dataset, index) for index in range(len(dataset))
     )
     return list(tracked(work, len(dataset), f"Looking at {split}"))
 
 
-def _sizes(datasets: Datasets, looks: Looks) -> Iterator[Finding]:
+def _check(dataset: SegmentationDataset, index: int) -> Sample:
+    """Read one sample and check it. Never raises for the content of a file."""
+    source, number = dataset.origin(index)
+    try:
+        image, mask = (tensor.as_subclass(Tensor) for tensor in source[number])
+        instances = source.instances(number)
+    except SizeError as error:
+        return Sample([("sizes differ", str(error))])
+    except LabelError as error:
+        return Sample([("no such class", str(error))])
+    except (ValueError, OSError) as error:
+        return Sample([("unreadable", str(error))])
+    if image.shape[-2:] != mask.shape:
+        sizes = f"the image is {tuple(image.shape)}, the mask {tuple(mask.shape)}"
+        return Sample([("sizes differ", sizes)])
+    values = set(mask.unique().tolist())
+    faults = [*_mask_faults(values, dataset), *_image_faults(image)]
+    if instances is not None:
+        faults += [*_object_faults(instances, mask, dataset), *_box_faults(source, number)]
+    return Sample(faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}))
+
+
+def _mask_faults(values: set[int], dataset: SegmentationDataset) -> Iterator[Fault]:
+    """Values that are not classes; masks that teach nothing."""
+    classes = dataset.classes
+    if wrong := sorted(value for value in values if len(classes) <= value != VOID):
+        allowed = f"0..{len(classes) - 1} and {VOID} (void)"
+        yield "no such class", f"the mask holds {', '.join(map(str, wrong))}; the classes are {allowed}"
+    elif values == {VOID}:
+        yield "all void", "every pixel of the mask is void: there is nothing to learn from"
+    elif classes.background is not None and values <= {classes.background, VOID}:
+        yield "background only", "the mask holds nothing but background"
+
+
+def _image_faults(image: Tensor) -> Iterator[Fault]:
+    spread = image.float().std().item() if image.numel() > 1 else 0.0
+    if spread < BLANK:
+        yield "blank image", f"its values vary by {spread:.1f} grey levels"
+
+
+def _object_faults(instances: Instances, mask: Tensor, dataset: SegmentationDataset) -> Iterator[Fault]:
+    """Objects whose own mask contradicts the image's mask."""
+    for number, (shape, label) in enumerate(zip(instances.masks, instances.classes.tolist())):
+        pixels = mask[shape]
+        known = pixels[pixels != VOID]
+        if not len(pixels):
+            yield "objects", f"object {number} has no pixel"
+        elif len(known) and (foreign := (known != label).double().mean().item()) > FOREIGN:
+            name = dataset.classes.names[label]
+            yield "objects", f"object {number} is {name}, but {100 * foreign:.0f} % of its pixels are not"
+
+
+def _box_faults(dataset: SegmentationDataset, index: int) -> Iterator[Fault]:
+    """Boxes with a side that is not where the mask's is."""
+    try:
+        stated = dataset.stated_boxes(index)
+    except ValueError as error:
+        yield "boxes", str(error)
+        return
+    for name, box, mask in stated:
+        if not mask.any():
+            continue
+        tight = boxes.from_mask(mask).double()
+        sides = (tight[2:] - tight[:2]).repeat(2)  # width, height, width, height
+        if ((box - tight).abs() > (BOX_SHARE * sides).clamp(min=BOX_PIXELS)).any():
+            given, reach = (" ".join(f"{side:g}" for side in one.tolist()) for one in (box, tight))
+            yield "boxes", f"the box of {name} is {given}, its mask reaches {reach} (x1 y1 x2 y2)"
+
+
+# Samples compared with each other.
+
+Samples = Mapping[str, list[Sample]]
+
+
+def _sizes(samples: Samples, names: Mapping[str, list[str]]) -> Iterator[Finding]:
     """Images of a size unlike the others'."""
-    sizes = [one.size for each in looks.values() for one in each if one.size]
-    middle = statistics.median(height * width for height, width in sizes) if sizes else 0
-    for split, each in looks.items():
-        for index, one in enumerate(each):
-            if one.size and (odd := _odd(*one.size, middle)):
-                name = f"{split}/{datasets[split].sample_id(index)}"
-                yield Finding("odd size", split, index, name, f"{one.size[1]}x{one.size[0]} pixels: {odd}")
+    sizes = [one.size for checked in samples.values() for one in checked if one.size]
+    median = statistics.median(height * width for height, width in sizes) if sizes else 0
+    for split, checked in samples.items():
+        for index, one in enumerate(checked):
+            if one.size and (odd := _odd(*one.size, median)):
+                message = f"{one.size[1]}x{one.size[0]} pixels: {odd}"
+                yield Finding("odd size", split, index, f"{split}/{names[split][index]}", message)
 
 
-def _odd(height: int, width: int, middle: float) -> str:
-    """What is odd about a size, "" if nothing is; `middle` is the median area in pixels."""
+def _odd(height: int, width: int, median: float) -> str:
+    """What is odd about a size, "" if nothing is; `median` is the median area in pixels."""
     if min(height, width) < TINY:
         return f"one side is shorter than {TINY}"
     if max(height, width) > STRIP * min(height, width):
         return f"a strip, one side is more than {STRIP:g} times the other"
-    if not middle / FAR <= height * width <= middle * FAR:
-        return f"more than {FAR:g} times the others, or less than a tenth ({middle:.0f} pixels is the median)"
+    if not median / FAR <= height * width <= median * FAR:
+        return f"more than {FAR:g} times the others, or less than a tenth ({median:.0f} pixels is the median)"
     return ""
 
 
-def _missing(datasets: Datasets, looks: Looks) -> Iterator[Finding]:
+def _missing(datasets: Mapping[str, SegmentationDataset], samples: Samples) -> Iterator[Finding]:
     """Classes that occur in no mask of a split."""
-    for split, each in looks.items():
-        present = frozenset().union(*(one.present for one in each))
-        classes = datasets[split].classes if each else ()
+    for split, checked in samples.items():
+        present = frozenset().union(*(one.present for one in checked))
+        classes = datasets[split].classes if checked else ()
         absent = [name for index, name in enumerate(classes) if index not in present]
         if absent:
             yield Finding("class missing", split, None, split, f"no mask holds {', '.join(absent)}")
 
 
-def _doubles(datasets: Datasets, looks: Looks) -> Iterator[Finding]:
-    """Images that come more than once, among those that can be read."""
+def _doubles(
+    datasets: Mapping[str, SegmentationDataset], samples: Samples, names: Mapping[str, list[str]]
+) -> Iterator[Finding]:
+    """Images that occur more than once, among those that can be read."""
     readable = {
-        split: dataset.subset(index for index, one in enumerate(looks[split]) if one.size)
-        for split, dataset in datasets.items()
+        split: [index for index, one in enumerate(checked) if one.size] for split, checked in samples.items()
     }
-    number = {
-        f"{split}/{dataset.sample_id(index)}": (split, index)
-        for split, dataset in datasets.items()
-        for index in range(len(dataset))
-    }
-    for pair in duplicates.anywhere(readable).pairs:
-        (one, index), (other, _) = number[pair.first], number[pair.second]
-        check = "leak" if one != other else "twice" if pair.bits < 0 else "nearly twice"
-        says = (
+    report = find_duplicates({split: dataset.subset(readable[split]) for split, dataset in datasets.items()})
+    for pair in report.pairs:
+        check = "leak" if pair.across_splits else "twice" if pair.bits < 0 else "nearly twice"
+        (split, index), (other, twin) = ((split, readable[split][i]) for split, i in pair.places)
+        sample = f"{split}/{names[split][index]} = {other}/{names[other][twin]}"
+        differ = (
             "every pixel is the same" if pair.bits < 0 else f"{pair.bits} of 64 bits of their hashes differ"
         )
-        yield Finding(check, one, index, f"{pair.first} = {pair.second}", says)
+        yield Finding(check, split, index, sample, differ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from seglib.labels import Classes
 
 @dataclass(frozen=True)
 class Instances:
-    """The single objects of one image.
+    """The individual objects of one image.
 
     Attributes:
         masks: (M, H, W) bool, the visible pixels of each object.
@@ -65,8 +66,14 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         """A name for sample `index` that a message can use: a file's stem where there is a file."""
         return str(self.position(index))
 
+    def names(self) -> list[str]:
+        """A different name for every sample: its id, with its number where two samples have the same id."""
+        ids = [self.sample_id(index) for index in range(len(self))]
+        counts = Counter(ids)
+        return [name if counts[name] == 1 else f"{name} (number {index})" for index, name in enumerate(ids)]
+
     def instances(self, index: int) -> Instances | None:
-        """The single objects of sample `index`, or None where the data set does not know them."""
+        """The individual objects of sample `index`, or None if the data set does not know them."""
         return None
 
     def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations_with_replacement
 from typing import NamedTuple
 
 import imagehash
@@ -31,12 +31,19 @@ class Duplicate(NamedTuple):
     Attributes:
         first: "split/name" of one.
         second: "split/name" of the other.
-        bits: how many of 64 bits differ, in the worse of two hashes; -1 where every pixel is equal.
+        bits: how many of 64 bits differ, in the worse of two hashes; -1 if every pixel is equal.
+        places: (split, number of the sample) of both.
     """
 
     first: str
     second: str
     bits: int
+    places: tuple[tuple[str, int], tuple[str, int]]
+
+    @property
+    def across_splits(self) -> bool:
+        """Whether the two are in different splits."""
+        return self.places[0][0] != self.places[1][0]
 
     def __str__(self) -> str:
         """'train/a = val/b (every pixel)'."""
@@ -46,7 +53,7 @@ class Duplicate(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What was looked at and what was found.
+    """The duplicates of a data set; print it.
 
     Attributes:
         images: split -> how many images.
@@ -60,26 +67,28 @@ class Report:
         """A few lines for a reader: counts, pairs, and what to do."""
         looked = ", ".join(f"{count} in {split}" for split, count in self.images.items())
         if not self.pairs:
-            return f"Images: {looked}. No image comes twice."
+            return f"Images: {looked}. No image occurs twice."
         shown = "".join(f"\n  {pair}" for pair in self.pairs[:SHOWN])
         more = f"\n  and {len(self.pairs) - SHOWN} more" if len(self.pairs) > SHOWN else ""
         count = "1 pair looks" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs look"
         return (
             f"Images: {looked}. {count} the same:{shown}{more}\n"
-            "Keep one of each pair, or both in the same split: a test on what was trained on measures memory."
+            "Keep one image of each pair, or both in the same split; otherwise the test score measures"
+            " memorisation."
         )
 
 
 class _Hashes(NamedTuple):
     """The images of one split: names, a digest of all pixels, and two hashes of 64 bits."""
 
+    split: str
     names: list[str]
     digests: NDArray[np.str_]  # (N,)
     codes: NDArray[np.uint64]  # (2, N)
 
 
-def across_splits(splits: Mapping[str, SegmentationDataset]) -> Report:
-    """Images that come in more than one split, even if saved anew, resized or slightly changed.
+def find_duplicates(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Report:
+    """Images that occur more than once, in one split or in several, even if saved anew or resized.
 
     Every image is read once, on all cores (or as `joblib.parallel_config` says), with a progress bar. Two
     images are the same if they differ by at most 6 of 64 bits in both of two hashes: the low frequencies
@@ -87,39 +96,18 @@ def across_splits(splits: Mapping[str, SegmentationDataset]) -> Report:
     frames of a video that hardly changes are.
 
     Args:
-        splits: split -> data set, at least two.
-
-    Returns:
-        The report; print it.
+        data: one data set, or split -> data set.
 
     Example:
         >>> from seglib.data.catalog import load
-        >>> print(across_splits({"train": load("photo"), "val": load("photo")}))  # doctest: +ELLIPSIS
+        >>> print(find_duplicates({"train": load("photo"), "val": load("photo")}))  # doctest: +ELLIPSIS
         Images: 1 in train, 1 in val. 1 pair looks the same:
           train/canteen = val/canteen (every pixel)
-        Keep one of each pair...
+        Keep one image of each pair...
     """
-    hashes = {split: _hash_all(split, dataset) for split, dataset in splits.items()}
-    found = [pair for a, b in combinations(hashes.values(), 2) for pair in _same(a, b)]
-    return _report(splits, found)
-
-
-def anywhere(splits: Mapping[str, SegmentationDataset]) -> Report:
-    """Images that come more than once, in one split or in several; every image is read once."""
-    hashed = {split: _hash_all(split, dataset) for split, dataset in splits.items() if len(dataset)}
-    pairs = combinations_with_replacement(hashed.values(), 2)
-    return _report(splits, [pair for a, b in pairs for pair in _same(a, b)])
-
-
-def within(dataset: SegmentationDataset) -> Report:
-    """Images that come more than once in one data set; see `across_splits`."""
-    hashes = _hash_all(dataset.split, dataset)
-    return _report({dataset.split: dataset}, _same(hashes, hashes))
-
-
-def _report(
-    splits: Mapping[str, SegmentationDataset], found: Iterator[Duplicate] | list[Duplicate]
-) -> Report:
+    splits = {data.split: data} if isinstance(data, SegmentationDataset) else data
+    hashed = [_hash_all(split, dataset) for split, dataset in splits.items() if len(dataset)]
+    found = (pair for a, b in combinations_with_replacement(hashed, 2) for pair in _same(a, b))
     pairs = sorted(found, key=lambda pair: (pair.bits, pair.first, pair.second))
     return Report({split: len(dataset) for split, dataset in splits.items()}, tuple(pairs))
 
@@ -129,10 +117,9 @@ def _hash_all(split: str, dataset: SegmentationDataset) -> _Hashes:
         delayed(_hash)(dataset, index) for index in range(len(dataset))
     )
     rows = list(tracked(work, len(dataset), f"Looking for duplicates: {split}"))
-    names = [f"{split}/{dataset.sample_id(index)}" for index in range(len(dataset))]
-    return _Hashes(
-        names, np.array([row[0] for row in rows]), np.array([row[1:] for row in rows], np.uint64).T
-    )
+    names = [f"{split}/{name}" for name in dataset.names()]
+    codes = np.array([row[1:] for row in rows], np.uint64).T
+    return _Hashes(split, names, np.array([row[0] for row in rows]), codes)
 
 
 def _hash(dataset: SegmentationDataset, index: int) -> tuple[str, int, int]:
@@ -148,10 +135,11 @@ def hashes(image: Image.Image) -> tuple[int, int]:
 
 
 def _same(a: _Hashes, b: _Hashes) -> Iterator[Duplicate]:
-    """Every image of `a` with its doubles in `b`; each pair once if `a` is `b`."""
+    """Every image of `a` with its duplicates in `b`; each pair once if `a` is `b`."""
     for i, name in enumerate(a.names):
         start = i + 1 if a is b else 0
         bits = np.bitwise_count(a.codes[:, i, None] ^ b.codes[:, start:]).max(axis=0)  # (2, M) -> (M,)
-        for j in np.flatnonzero(bits <= NEAR) + start:
-            equal = a.digests[i] == b.digests[j]
-            yield Duplicate(name, b.names[j], -1 if equal else int(bits[j - start]))
+        for j in np.flatnonzero(bits <= NEAR).tolist():
+            equal = a.digests[i] == b.digests[start + j]
+            places = (a.split, i), (b.split, start + j)
+            yield Duplicate(name, b.names[start + j], -1 if equal else int(bits[j]), places)

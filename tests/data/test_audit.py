@@ -51,7 +51,7 @@ def only(found, check, *samples):
 def test_a_clean_data_set_has_a_clean_report(clean):
     found = report(clean)
     assert not found.findings and found.verdict == "Nothing is wrong."
-    assert all(row[1] == "ok" for row in found.table().rows) and len(found.table().rows) == len(CHECKS)
+    assert all(row[1] == "ok" for row in found.table.rows) and len(found.table.rows) == len(CHECKS)
     assert not audit(Scenes(40)).findings
 
 
@@ -70,7 +70,7 @@ def test_unreadable_files(clean, part, content):
     path.write_bytes(path.read_bytes()[:60] if content == "cut" else content)
     found = report(clean)
     only(found, "unreadable", "train/train003")
-    assert str(path) in found.findings[0].says
+    assert str(path) in found.findings[0].message
 
 
 def test_sizes_that_differ(clean):
@@ -84,14 +84,14 @@ def test_a_value_that_is_no_class(clean):
     Pillow.fromarray(wrong).save(clean / "masks/val/val002.png")
     found = report(clean)
     only(found, "no such class", "val/val002")
-    assert "the value 9 at row 0, column 5" in found.findings[0].says
+    assert "the value 9 at row 0, column 5" in found.findings[0].message
 
 
 def test_a_color_map_in_place_of_labels(clean):
     Pillow.fromarray(mask()).convert("RGB").save(clean / "masks/val/val002.png")
     found = report(clean)
     only(found, "no such class", "val/val002")
-    assert "painted in colours" in found.findings[0].says
+    assert "painted in colours" in found.findings[0].message
 
 
 def test_masks_that_teach_nothing(clean):
@@ -106,7 +106,7 @@ def test_the_same_image_in_two_splits(clean):
     image.save(clean / "images/val/val004.png")
     found = report(clean)
     only(found, "leak", "train/train001 = val/val004")
-    assert found.findings[0].says == "every pixel is the same"
+    assert found.findings[0].message == "every pixel is the same"
     image.resize((128, 96)).resize(SIZE[::-1]).save(clean / "images/val/val004.png")  # nearly the same
     only(report(clean), "leak", "train/train001 = val/val004")
 
@@ -133,7 +133,7 @@ def test_odd_sizes(clean, size, says):
         cv2.imwrite(str(path), pixels)
     found = report(clean)
     only(found, "odd size", "val/val002")
-    assert says in found.findings[0].says and f"{size[1]}x{size[0]} pixels" in found.findings[0].says
+    assert says in found.findings[0].message and f"{size[1]}x{size[0]} pixels" in found.findings[0].message
 
 
 def test_a_blank_image(clean):
@@ -146,7 +146,7 @@ def test_a_class_that_is_missing(clean):
         Pillow.fromarray(mask(1)).save(path)
     found = report(clean)
     only(found, "class missing", "val")
-    assert found.findings[0].says == "no mask holds weed"
+    assert found.findings[0].message == "no mask holds weed"
 
 
 pycocotools_old_numpy = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -177,7 +177,8 @@ def test_boxes_beside_their_masks(noisy):
     found = audit(noisy([labels], [objects([20, 10, 35, 18])]))  # the head
     only(found, "boxes", "train/0")
     assert (
-        found.findings[0].says == "the box of fish is 20 10 35 18, its mask reaches 20 10 50 30 (x1 y1 x2 y2)"
+        found.findings[0].message
+        == "the box of fish is 20 10 35 18, its mask reaches 20 10 50 30 (x1 y1 x2 y2)"
     )
 
 
@@ -190,18 +191,23 @@ def test_objects_that_contradict_the_mask(noisy):
     nothing = Instances(torch.zeros(1, *SIZE).bool(), torch.tensor([1]), torch.zeros(1, 4).long())
     found = audit(noisy([labels], [nothing]))
     only(found, "objects", "train/0")
-    assert "has no pixel" in found.findings[0].says
+    assert "has no pixel" in found.findings[0].message
 
 
-@pycocotools_old_numpy
-def test_boxes_of_a_coco_file_beside_its_polygons(tmp_path):
+@pytest.fixture
+def coco(tmp_path):
+    """A maker of a COCO file of three images with a polygon each; `box` is the second one's bounding box."""
+    return lambda box: _coco(tmp_path, box)
+
+
+def _coco(tmp_path, wrong):
     rng = np.random.default_rng(0)
     (tmp_path / "images").mkdir()
     images, annotations = [], []
     for number in range(3):
         Pillow.fromarray(rng.integers(0, 255, (*SIZE, 3), np.uint8)).save(tmp_path / f"images/{number}.png")
         images.append({"id": number, "file_name": f"{number}.png", "height": SIZE[0], "width": SIZE[1]})
-        box = [20, 10, 30, 20] if number != 1 else [20, 10, 50, 30]  # corners where width and height belong
+        box = [20, 10, 30, 20] if number != 1 else wrong
         polygon = [20, 10, 50, 10, 50, 30, 20, 30]
         annotations.append(
             {
@@ -217,9 +223,33 @@ def test_boxes_of_a_coco_file_beside_its_polygons(tmp_path):
     file = {"images": images, "annotations": annotations, "categories": [{"id": 7, "name": "fish"}]}
     path = tmp_path / "fish.json"
     path.write_text(json.dumps(file))
-    found = audit({split: load(path, split) for split in ("train", "val", "test")})
+    return audit({split: load(path, split) for split in ("train", "val", "test")})
+
+
+@pycocotools_old_numpy
+def test_boxes_of_a_coco_file_and_its_polygons(coco):
+    found = coco([20, 10, 50, 30])  # corners where width and height belong
     assert [(f.check, f.sample.split("/")[1]) for f in found.findings] == [("boxes", "1")]
-    assert "fish (annotation 2) is 20 10 70 40, its mask reaches 20 10 50 30" in found.findings[0].says
+    assert "fish (annotation 2) is 20 10 70 40, its mask reaches 20 10 50 30" in found.findings[0].message
+
+
+@pycocotools_old_numpy
+@pytest.mark.parametrize("box", [[None, 1, 2, 3], ["a", 1, 2, 3], [1, 2, 3], "box", {"x": 1}])
+def test_a_box_in_a_coco_file_that_is_not_four_numbers(coco, box):
+    found = coco(box)
+    assert [(f.check, f.sample.split("/")[1]) for f in found.findings] == [("boxes", "1")]
+    assert "fish.json, annotation 2" in found.findings[0].message
+
+
+def test_samples_of_one_name_are_told_apart(in_memory):
+    image = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (3, *SIZE), np.uint8))
+    data = in_memory(("background", "fish"), [torch.from_numpy(mask())] * 2, [image, 255 - image])
+    found = audit(data + data)  # as Scenes + Scenes, or a/1.png and b/1.png in a COCO file
+    places = [(f.index, f.sample) for f in found.of("twice")]
+    assert places == [
+        (0, "train/0 (number 0) = train/0 (number 2)"),
+        (1, "train/1 (number 1) = train/1 (number 3)"),
+    ]
 
 
 def test_masks_in_memory_that_do_not_fit(noisy):
@@ -236,20 +266,20 @@ def test_all_faults_at_once_come_in_order_and_are_saved(clean, tmp_path):
     Pillow.fromarray(mask() * 0).save(clean / "masks/val/val003.png")
     found = report(clean)
     assert [finding.check for finding in found.findings] == ["unreadable", "all void", "background only"]
-    assert found.verdict == "2 findings are wrong: mend or remove these samples. 1 is worth a look."
+    assert found.verdict == "2 problems found: fix or remove these samples. 1 is worth a look."
     path = tmp_path / "report.txt"
     found.save(path)
     text = path.read_text()
-    assert all(finding.sample in text and finding.says in text for finding in found.findings)
-    assert str(found.table()) in text and [p.name for p in tmp_path.glob("report*")] == ["report.txt"]
+    assert all(finding.sample in text and finding.message in text for finding in found.findings)
+    assert str(found.table) in text and [p.name for p in tmp_path.glob("report*")] == ["report.txt"]
     assert "<table>" in found._repr_html_()
-    with pytest.raises(ValueError, match="there is no check 'colour'; there is unreadable,"):
+    with pytest.raises(ValueError, match="there is no check 'colour'; the checks are unreadable,"):
         found.of("colour")
 
 
 def test_a_report_that_cannot_be_saved_is_said(clean, read_only):
     found = audit(Scenes(2))
-    with pytest.raises(OSError, match="no permission to write here"):
+    with pytest.raises(OSError, match="no permission"):
         found.save(read_only / "report.txt")
 
 
@@ -259,7 +289,7 @@ def test_images_of_the_worst(clean, capsys):
     found = report(clean)
     found.worst()
     assert "What the audit found: val/val002: all void." in capsys.readouterr().out
-    found.worst(check="leak")
+    audit(Scenes(2)).worst()
     assert "There is no image to show" in capsys.readouterr().out
 
 
@@ -282,6 +312,7 @@ def test_the_command_line_says_whether_something_is_wrong(clean, tmp_path):
     Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
     result = run(clean, "--save", tmp_path / "found.txt")
     assert result.exit_code == 1 and "val/val002: every pixel of the mask is void" in result.output
+    assert "1 problem found: fix or remove the sample." in result.output
     assert "val/val002" in (tmp_path / "found.txt").read_text()
 
 
