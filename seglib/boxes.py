@@ -1,7 +1,7 @@
-"""Boxes: (M, 4) rows of x1 y1 x2 y2 in pixels, where x2 and y2 are the first column and row outside.
+"""Boxes: (M, 4) rows of x1 y1 x2 y2 in pixels, where x2 and y2 are the first column and row outside the box.
 
-So the width is x2 - x1 without a "+ 1", a box around one pixel has area 1, and two boxes side by side share
-nothing. `torchvision.ops` takes corners as points of a plane: for such boxes its IoU is that of the pixels.
+So the width is x2 - x1 without a "+ 1", a box around one pixel has area 1, and two adjacent boxes do not
+overlap. `torchvision.ops` treats corners as points of a plane: for these boxes its IoU is that of the pixels.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torchvision.ops import box_area, box_iou, masks_to_boxes
-
-from seglib.labels import VOID
 
 
 def from_mask(mask: Tensor) -> Tensor:
@@ -52,27 +50,6 @@ def from_masks(masks: Tensor) -> Tensor:
     return boxes + boxes.new_tensor([0, 0, 1, 1])
 
 
-def from_instances(id_map: Tensor, *, background: int = 0, ignore_index: int = VOID) -> tuple[Tensor, Tensor]:
-    """The ids in a map of objects and the tightest box around each.
-
-    Args:
-        id_map: (H, W) object ids, any integer dtype.
-        background: the id of what is no object.
-        ignore_index: the id of void; give -1 where 255 is an object like any other.
-
-    Returns:
-        (M,) the ids, ascending, and (M, 4) int64 boxes.
-
-    Example:
-        >>> from_instances(torch.tensor([[7, 7, 0], [0, 0, 9]]))
-        (tensor([7, 9]), tensor([[0, 0, 2, 1],
-                [2, 1, 3, 2]]))
-    """
-    ids = id_map.unique()
-    ids = ids[(ids != background) & (ids != ignore_index)]
-    return ids, from_masks(id_map == ids[:, None, None])
-
-
 def iou(boxes: Tensor, others: Tensor) -> Tensor:
     """Intersection over union of every box with every other one.
 
@@ -96,7 +73,7 @@ def iou(boxes: Tensor, others: Tensor) -> Tensor:
 
 
 def rasterise(boxes: Tensor, classes: Tensor, size: tuple[int, int], *, background: int = 0) -> Tensor:
-    """Draw boxes as a mask, each filled with its class; where boxes overlap, the smaller one lies in front.
+    """Draw boxes as a mask, each filled with its class; where boxes overlap, the smaller one is in front.
 
     Args:
         boxes: (M, 4) integers inside the image.
@@ -108,7 +85,7 @@ def rasterise(boxes: Tensor, classes: Tensor, size: tuple[int, int], *, backgrou
         (H, W) uint8 class indices on the boxes' device.
 
     Raises:
-        ValueError: a box is reversed, empty or outside of the image, or there is not one class per box.
+        ValueError: a box is reversed, empty or outside the image, or there is not one class per box.
 
     Reference:
         Khoreva, Benenson, Hosang, Hein, Schiele, "Simple Does It: Weakly Supervised Instance and Semantic
@@ -130,7 +107,7 @@ def rasterise(boxes: Tensor, classes: Tensor, size: tuple[int, int], *, backgrou
 
 
 def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
-    """Boxes as a hasty annotator draws them: `factor` times as wide and high about the same centre.
+    """Boxes as a careless annotator draws them: `factor` times as wide and high, with the same centre.
 
     Args:
         boxes: (M, 4) integers inside the image.
@@ -141,7 +118,7 @@ def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
         (M, 4) int64; sides move by whole pixels, and every box keeps at least one pixel.
 
     Raises:
-        ValueError: `factor` is not positive, or a box is reversed, empty or outside of the image.
+        ValueError: `factor` is not positive, or a box is reversed, empty or outside the image.
 
     Example:
         >>> loosen(torch.tensor([[2, 2, 6, 6], [0, 0, 4, 4]]), 1.5, size=(8, 8))
@@ -161,7 +138,7 @@ def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
 
 
 def _check(boxes: Tensor, size: tuple[int, int] | None = None) -> None:
-    """One sentence about the first box that is none."""
+    """ValueError for the first box that is not valid."""
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes must be (M, 4), rows of x1 y1 x2 y2, not {tuple(boxes.shape)}")
     for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):

@@ -1,4 +1,4 @@
-"""Stripes, dots and outlines: what tells regions apart without colour. Each has the size of a mask."""
+"""Masks as images, and figures that everyone can read: patterns besides colours, and a text description."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def dots(mask: Tensor) -> Tensor:
 
 
 def class_stripes(mask: Tensor) -> Tensor:
-    """Stripes that differ from class to class: four directions, then four distances, 16 kinds; void has dots.
+    """Stripes that differ from class to class: 4 directions times 4 distances, 16 patterns; void has dots.
 
     Args:
         mask: (H, W) class indices, or 255 for void.
@@ -58,7 +58,7 @@ def edges(mask: Tensor) -> Tensor:
 
 
 def contrast(paint: Tensor) -> Tensor:
-    """Colours that stand out on `paint`: darker where it is light, lighter where it is dark.
+    """Colours that contrast with `paint`: darker where it is light, lighter where it is dark.
 
     Args:
         paint: (3, H, W) float, 0..255.
@@ -72,8 +72,6 @@ def _coordinates(mask: Tensor) -> tuple[Tensor, Tensor]:
     height, width = mask.shape
     return torch.arange(height, device=mask.device)[:, None], torch.arange(width, device=mask.device)
 
-
-# Images of masks, and figures that everyone can read: each is shown with its text description.
 
 WRONG = (255, 140, 0)  # orange with dark stripes on a dim grey photograph: bright without any colour sense
 HATCHES = ("", "//", "..", "xx", "--", "||", "oo", "++")
@@ -96,13 +94,13 @@ def overlay(
         classes: K classes.
         opacity: 0 shows the image alone, 1 the mask alone.
         outline: draw a white line where two classes meet.
-        hatch: stripe every class in a direction and width of its own, for eyes that do not see the colours.
+        hatch: stripe every class in its own direction and width, for readers who do not see the colours.
 
     Returns:
         (3, H, W) uint8, a new tensor.
 
     Raises:
-        ValueError: image and mask differ in size, or a value in the mask is no class.
+        ValueError: image and mask differ in size, or a value in the mask is not a class.
 
     Example:
         >>> image, mask = torch.zeros(3, 1, 2, dtype=torch.uint8), torch.tensor([[0, 1]])
@@ -126,7 +124,7 @@ def overlay(
 
 
 def difference(image: Tensor, pred: Tensor, mask: Tensor) -> Tensor:
-    """Where a prediction is right, wrong, or not judged, in a way that needs no colour.
+    """Where a prediction is right, wrong, or not scored, in a way that needs no colour.
 
     Right: the image in dim grey. Wrong: bright orange with dark stripes. Void: flat light grey with dots.
 
@@ -158,15 +156,15 @@ def show_images(
 
     Args:
         images: each (3, H, W) uint8, or (H, W) for a grey image; sizes may differ.
-        alt: what there is to see, for whoever cannot see it.
-        titles: one an image.
-        columns: images in a row; by default all of them, at most four.
+        alt: what there is to see, for readers who cannot see it.
+        titles: one per image.
+        columns: images per row; by default all of them, at most four.
 
     Raises:
-        ValueError: no images, as many titles as there are not images, or an empty `alt`.
+        ValueError: no images, a different number of titles, or an empty `alt`.
     """
     if not len(images) or (titles is not None and len(titles) != len(images)):
-        raise ValueError(f"{len(images)} images and {len(titles or [])} titles; give one title an image")
+        raise ValueError(f"{len(images)} images and {len(titles or [])} titles; give one title per image")
     columns = columns or min(len(images), 4)
     rows = math.ceil(len(images) / columns)
     width = min(3.2 * columns, 12.0)
@@ -183,13 +181,13 @@ def show_images(
 
 
 def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = "", digits: int = 1) -> None:
-    """Show horizontal bars, grouped, with their numbers written on them.
+    """Show grouped horizontal bars with their numbers.
 
     Args:
         values: for each series (colour and hatching, in the legend) a number for each row.
-        alt: what the bars say, for whoever cannot see them.
+        alt: what the bars show, for readers who cannot see them.
         title: above the figure.
-        digits: decimals of the numbers.
+        digits: decimal places of the numbers.
 
     Raises:
         ValueError: nothing to show, or an empty `alt`.
@@ -223,16 +221,16 @@ def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = ""
     show(figure, alt=alt)
 
 
-def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
-    """Show a matplotlib figure with its text description, which screen readers and plain text get too.
+def show(figure: Figure, *, alt: str) -> None:
+    """Show a matplotlib figure with its text description, also for screen readers and plain text.
 
-    JupyterLab drops the alt text of a bare figure, so this writes the HTML: `<figure><img alt><figcaption>`.
-    Outside of a notebook the description is printed.
+    JupyterLab drops the alt text of a plain figure, so this writes HTML: `<figure><img alt><figcaption>`. The
+    caption is hidden from screen readers, which read the alt text. Outside a notebook the description is
+    printed.
 
     Args:
-        figure: a `matplotlib.figure.Figure`; not from pyplot, which is not safe in widgets' threads.
+        figure: a `matplotlib.figure.Figure`, not from pyplot, which is not thread-safe.
         alt: what there is to see, in a sentence or two.
-        caption: visible below the figure; by default the description itself, marked so that it is read once.
 
     Raises:
         ValueError: `alt` is empty.
@@ -240,24 +238,21 @@ def show(figure: Figure, *, alt: str, caption: str | None = None) -> None:
     if not alt.strip():
         raise ValueError("describe the figure in `alt`: what would you say to somebody who cannot see it?")
     source = base64.b64encode(figure_bytes(figure)).decode()
-    text = (
-        f"<figcaption>{html.escape(caption)}"
-        if caption
-        else f'<figcaption aria-hidden="true">{html.escape(alt)}'
-    )
-    image = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{source}" style="max-width: 100%">'
-    _display(f'<figure style="margin: 0">{image}{text}</figcaption></figure>', alt)
+    words = html.escape(alt)
+    image = f'<img alt="{words}" src="data:image/png;base64,{source}" style="max-width: 100%">'
+    caption = f'<figcaption aria-hidden="true">{words}</figcaption>'
+    _display(f'<figure style="margin: 0">{image}{caption}</figure>', alt)
 
 
 def figure_bytes(figure: Figure, dpi: int = 100) -> bytes:
-    """A matplotlib figure as a PNG file on a white ground, identical for identical figures."""
+    """A matplotlib figure as a PNG file with a white background; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
 
 
 def _display(markup: str, text: str) -> None:
-    """Markup where there is a notebook, text everywhere else."""
+    """Markup in a notebook, text everywhere else."""
     try:
         from IPython.core.getipython import get_ipython
         from IPython.display import display

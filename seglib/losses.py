@@ -1,8 +1,8 @@
-"""What training makes small: four ways to compare class scores with a mask, void left out.
+"""Loss functions for segmentation; pixels labelled void (255) are ignored.
 
 All take `logits` (N, K, H, W), the scores before any softmax, and `mask` (N, H, W), uint8 or int64 class
-indices with 255 for void. All compute in float32, also inside autocast. All give 0 with zero gradients for a
-batch in which everything is void, where PyTorch's own mean gives NaN.
+indices with 255 for void. All compute in float32, also inside autocast. All return 0 with zero gradients for
+a batch that is entirely void, for which PyTorch's mean is NaN.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from seglib.labels import VOID, check_mask
 
 
 def cross_entropy(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
-    """Minus the log of the probability that the true class was given: the mean over the pixels.
+    """Minus the log of the probability of the true class, averaged over the pixels.
 
     Args:
         logits: (N, K, H, W) class scores before softmax.
         mask: (N, H, W) class indices, or 255 for void.
-        weights: (K,) how much a pixel of each class counts, see `seglib.data.balance`. The mean is a
-            weighted one, as in PyTorch: the sum is divided by the pixels' weights, so that weights ten times
-            as large change nothing.
+        weights: (K,) the weight of a pixel of each class, see `seglib.data.balance`. The mean is weighted,
+            as in PyTorch: the sum is divided by the pixels' weights, so multiplying all weights by ten
+            changes nothing.
 
     Returns:
-        A scalar, 0 or more; K classes guessed at random cost log K.
+        A scalar of at least 0; log K for a uniform prediction over K classes.
 
     Raises:
-        ValueError: shapes do not fit, or (on a CPU, where looking costs nothing) a mask's value is no class.
+        ValueError: shapes do not fit, or a mask value is not a class (checked on a CPU only).
 
     Example:
         >>> cross_entropy(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 255]]]))  # log 2; the void pixel is out
@@ -43,7 +43,7 @@ def cross_entropy(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -
 
 
 def focal_loss(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
-    """Cross-entropy in which pixels that are right already count little: times (1 - p) ^ gamma.
+    """Cross-entropy in which pixels that are already right count little: times (1 - p) ^ gamma.
 
     Args:
         logits: (N, K, H, W) class scores before softmax.
@@ -67,23 +67,23 @@ def focal_loss(logits: Tensor, mask: Tensor, gamma: float = 2.0) -> Tensor:
     known = mask != VOID
     log_p = F.log_softmax(logits.float(), dim=1)
     log_p = log_p.gather(1, (mask * known)[:, None])[:, 0]  # (N, H, W): of the true class
-    wrong = (-torch.expm1(log_p)).clamp(min=1e-12)  # 1 - p; at 0, roots have no finite slope
+    wrong = (-torch.expm1(log_p)).clamp(min=1e-12)  # 1 - p; at 0 a power below 1 has an infinite gradient
     costs = wrong**gamma * -log_p * known
     return costs.sum() / known.sum().clamp(min=1)
 
 
 def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
-    """1 - the mean Dice of the classes in the batch, with probabilities in place of yes and no.
+    """1 - the mean Dice of the classes in the batch, with probabilities in place of 0 and 1.
 
-    A class counts the same however few pixels it has; a class that is in no mask of the batch does not count.
+    Every class counts the same, however few pixels it has; classes absent from the masks do not count.
 
     Args:
         logits: (N, K, H, W) class scores before softmax.
         mask: (N, H, W) class indices, or 255 for void.
 
     Reference:
-        Milletari, Navab, Ahmadi, "V-Net", 2016, section 3, whose denominator holds squares; here are none, as
-        in most later work. Sums run over the whole batch.
+        Milletari, Navab, Ahmadi, "V-Net", 2016, section 3, whose denominator has squares; here there are
+        none, as in most later work. Sums run over the whole batch.
 
     Example:
         >>> dice_loss(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 1]]]))
@@ -95,10 +95,10 @@ def dice_loss(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 def lovasz_softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    """A smooth stand-in for 1 - mean IoU; best after some training with cross-entropy.
+    """A differentiable surrogate of 1 - mean IoU; works best after some training with cross-entropy.
 
-    For each class the pixels are ordered by their error, worst first; an error costs what IoU loses when its
-    pixel joins those that are wrong already.
+    For each class the pixels are ordered by their error, worst first; an error costs the IoU that is
+    lost when its pixel is added to those that are already wrong.
 
     Args:
         logits: (N, K, H, W) class scores before softmax.
@@ -123,7 +123,7 @@ def lovasz_softmax(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
-    """The mask; ValueError where scores, mask and weights do not fit together."""
+    """The mask; ValueError if scores, mask and weights do not fit together."""
     if logits.ndim != 4 or mask.shape != (len(logits), *logits.shape[2:]):
         raise ValueError(
             f"logits {tuple(logits.shape)} and mask {tuple(mask.shape)} do not fit: "
@@ -134,7 +134,7 @@ def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Ten
         raise ValueError(f"weights {given} must hold one number for each of the {logits.shape[1]} classes")
     if mask.device != logits.device:
         raise ValueError(
-            f"the logits are on {logits.device}, the mask on {mask.device}; bring one to the other"
+            f"the logits are on {logits.device}, the mask on {mask.device}; move one to the other"
         )
     if mask.device.type == "cpu" or mask.is_floating_point():  # a check on a GPU would synchronise
         check_mask(mask, logits.shape[1])

@@ -1,4 +1,4 @@
-"""Class colours that stay apart for colour-blind eyes: ten chosen by an expert, the rest by measurement."""
+"""Class colours that colour-blind people can tell apart: ten chosen by an expert, the others measured."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ PETROFF10: tuple[Color, ...] = (
     (146, 218, 221),
 )
 
-# What linear RGB looks like without one kind of cone. Machado, Oliveira, Fernandes, "A Physiologically-based
-# Model for Simulation of Color Vision Deficiency", 2009, table 1, severity 1.0.
+# How linear RGB looks to eyes that lack one type of cone. Machado, Oliveira, Fernandes, "A
+# Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, table 1, severity 1.0.
 EYES = {
     "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
     "protanope": [

@@ -145,8 +145,6 @@ def test_a_figure_is_shown_with_its_words(shown: list):
     assert f'<img alt="{words}" src="data:image/png;base64,' in markup
     assert f'<figcaption aria-hidden="true">{words}</figcaption></figure>' in markup
     assert pixels(markup).shape == (100, 200, 3)
-    show(figure, alt="a line", caption="Loss by step")
-    assert "<figcaption>Loss by step</figcaption>" in shown[1][0]
 
 
 def test_the_same_figure_is_the_same_bytes(shown: list, image: Tensor):
@@ -186,10 +184,7 @@ def test_bars_have_their_numbers_and_hatching(monkeypatch: pytest.MonkeyPatch):
     assert [text.get_text() for text in axis.get_yticklabels()] == ["stride 4", "stride 8"]
     assert len({container[0].get_hatch() for container in axis.containers}) == 2
     assert [bar.get_width() for container in axis.containers for bar in container] == [98.52, 96.4, 70]
-    first, second = (
-        axis.containers[0][1],
-        axis.containers[1][0],
-    )  # both of "stride 8": side by side, no overlap
+    first, second = axis.containers[0][1], axis.containers[1][0]  # both of "stride 8": no overlap
     assert second.get_y() == pytest.approx(first.get_y() + first.get_height())
 
 
@@ -217,16 +212,3 @@ print("matplotlib.pyplot" in sys.modules)
 def test_without_jupyter_the_words_are_printed_and_pyplot_is_never_loaded():
     run = subprocess.run([sys.executable, "-c", WITHOUT_JUPYTER], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines() == ["an empty figure", "False"]
-
-
-NO_JUPYTER_AT_ALL = """
-import importlib, sys
-for name in ("IPython", "ipykernel", "ipywidgets", "anywidget", "traitlets", "comm", "nbformat", "jupytext"):
-    sys.modules[name] = None
-for name in ("train", "evaluate", "train_command", "fcn", "regions.segmenter", "weak.segmenter"):
-    importlib.import_module(f"seglib.{name}")
-"""
-
-
-def test_everything_below_the_widgets_works_without_jupyter():
-    subprocess.run([sys.executable, "-c", NO_JUPYTER_AT_ALL], check=True)
