@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,19 @@ def photographs() -> Path:
     if not folder:
         pytest.skip("real photographs: set SEGLIB_DATA to a folder that holds the data sets")
     return Path(folder)
+
+
+@pytest.fixture
+def read_only() -> Iterator[Path]:
+    """A folder that this process may read but not write, for root too: root becomes nobody for the test."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("folder permissions: this system has no user ids")
+    folder = Path(tempfile.mkdtemp(prefix="seglib-read-only-"))
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o755)
+    shutil.rmtree(folder)

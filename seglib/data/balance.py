@@ -1,124 +1,79 @@
-"""What the mask of one sample holds, in numbers, found in the cheapest way its kind of data set allows."""
+"""How much there is of each class: pixels, images and objects, counted once and kept image by image."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import singledispatch
-from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seglib.cache import Measure, measure
-from seglib.data.dataset import Instances, SegmentationDataset
-from seglib.data.files import FileDataset
-from seglib.data.images import count_labels, read_labels
-from seglib.data.photographs import Pets
-from seglib.labels import VOID, Classes
-from seglib.scenes import Scenes
+from seglib import cache
+from seglib.data.dataset import Part, SegmentationDataset
+from seglib.labels import Classes
 from seglib.tables import Table
 
-Array = NDArray[np.int64]
+# A row of numbers for every sample: in parallel, kept on disk, with a progress bar, resumable.
+
+CODE = ("seglib.data", "seglib.scenes", "seglib.labels", "seglib.boxes", "seglib.palettes")  # behind a sample
 
 
-class Tally(NamedTuple):
-    """The numbers of one mask.
+def measure(
+    dataset: SegmentationDataset,
+    row: Callable[[SegmentationDataset, int], NDArray[np.float64]],
+    name: str,
+    part: Part,
+    *,
+    label: str,
+    jobs: int | None = None,
+) -> NDArray[np.float64]:
+    """Measure every sample of a data set; what was measured before, on the same content, is read from disk.
 
-    Attributes:
-        pixels: (K + 1,) how many pixels each class has, void last.
-        objects: (K,) how many single objects each class has, or None where the data set does not know.
-    """
+    Args:
+        dataset: any data set.
+        row: (dataset, index) -> (width,) float64; a function at the top of a module.
+        name: tells its rows from those of other measurements.
+        part: what it looks at, "image" or "mask" (with the objects).
+        label: what the progress bar says.
+        jobs: processes; see `seglib.cache.each`.
 
-    pixels: Array
-    objects: Array | None
-
-
-def tally(dataset: SegmentationDataset, index: int) -> Tally:
-    """Count the pixels and objects of sample `index`.
-
-    Where masks are files, the image is not opened; that mask and image fit is for `audit` to say.
+    Returns:
+        (N, width) float64. Besides it, memory does not grow with N.
 
     Raises:
-        ValueError: the mask cannot be read, or holds a value that is no class; the sentence says where.
-
-    Example:
-        >>> from seglib.data.catalog import load
-        >>> photo = load("photo")
-        >>> counted = tally(photo, 0)
-        >>> counted.objects[photo.classes.index("person")].item(), counted.pixels.sum().item() == 375 * 500
-        (7, True)
+        ValueError: a sample cannot be read; what was measured until then is kept.
     """
-    source, number = dataset.origin(index)
-    return _tally(source, number)
+    keys = (_key(dataset, index, name, part) for index in range(len(dataset)))
+    found = cache.each(range(len(dataset)), partial(_arrays, row, dataset), keys, label, jobs)
+    rows = np.empty((len(dataset), 0))
+    for index, arrays in enumerate(found):
+        if not index:
+            rows = np.empty((len(dataset), len(arrays["row"])))
+        rows[index] = arrays["row"]
+    return rows
 
 
-@singledispatch
-def _tally(dataset: SegmentationDataset, index: int) -> Tally:
-    mask = dataset[index][1]
-    return Tally(_pixels(mask, dataset, index), _objects(dataset.instances(index), dataset))
+def _arrays(
+    row: Callable[[SegmentationDataset, int], NDArray[np.float64]], dataset: SegmentationDataset, index: int
+) -> cache.Arrays:
+    return {"row": row(dataset, index)}
 
 
-@_tally.register
-def _(dataset: Scenes, index: int) -> Tally:
-    scene = dataset.scene(index)  # drawn once for both
-    return Tally(_pixels(scene.mask, dataset, index), _objects(scene.instances, dataset))
-
-
-@_tally.register
-def _(dataset: FileDataset, index: int) -> Tally:
-    return Tally(_pixels_in_file(dataset, index), _objects(dataset.instances(index), dataset))
-
-
-@_tally.register
-def _(dataset: Pets, index: int) -> Tally:
-    pixels = _pixels_in_file(dataset, index)
-    objects = (pixels[:-1] > 0).astype(np.int64)
-    objects[0] = 0  # background; the other class in the image is its one animal
-    return Tally(pixels, objects)
-
-
-def _pixels_in_file(dataset: FileDataset, index: int) -> Array:
-    """Pixels of each class by way of the values in the file: a few values to decode, not all pixels."""
-    path = Path(dataset.samples[index].mask)
-    counts = count_labels(path)
-    if counts is None:
-        return _by_class(dataset.decode(index, read_labels(path)), dataset)
-    try:
-        classes = dataset.decode(index, np.array([[*counts]], np.uint8))  # (1, values)
-    except ValueError:
-        dataset.decode(index, read_labels(path))  # says where in the mask the wrong value is
-        raise
-    pixels = np.zeros(len(dataset.classes) + 1, np.int64)
-    for place, number in zip(classes[0].tolist(), counts.values()):
-        pixels[-1 if place == VOID else place] += number
-    return pixels
-
-
-def _pixels(mask: Tensor, dataset: SegmentationDataset, index: int) -> Array:
-    pixels = _by_class(mask.numpy(), dataset)
-    if pixels.sum() != mask.numel():
-        value = next(int(v) for v in mask.unique() if len(dataset.classes) <= v != VOID)
-        raise ValueError(
-            f"{dataset.name}, sample {dataset.sample_id(index)}: the mask holds the value {value}, but the"
-            f" classes are 0..{len(dataset.classes) - 1} and {VOID} (void)"
-        )
-    return pixels
-
-
-def _by_class(mask: NDArray[np.uint8], dataset: SegmentationDataset) -> Array:
-    """(K + 1,) how many pixels each class has, void last."""
-    return np.bincount(mask.ravel(), minlength=VOID + 1)[[*range(len(dataset.classes)), VOID]]
-
-
-def _objects(instances: Instances | None, dataset: SegmentationDataset) -> Array | None:
-    if instances is None:
+def _key(dataset: SegmentationDataset, index: int, name: str, part: Part) -> str | None:
+    """A key of the sample's content; None for a class of one's own, whose code may read more than it says."""
+    source = dataset.origin(index)[0]
+    if not type(source).__module__.startswith("seglib."):
         return None
-    return np.bincount(instances.classes.numpy(), minlength=len(dataset.classes)).astype(np.int64)
+    try:
+        content = dataset.source_bytes(index, part)
+    except OSError:  # whoever reads the sample says it better
+        return None
+    return None if content is None else cache.key(name, type(source).__qualname__, content, code=CODE)
 
 
 # How much there is of each class: pixels, images and objects, counted once and kept image by image.
@@ -259,12 +214,8 @@ def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
     """
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to count")
-    width = 2 * len(dataset.classes) + 1
     rows = measure(
-        dataset,
-        Measure(_row, "counts", "mask", width),
-        jobs=jobs,
-        label=f"Counting {dataset.name} {dataset.split}",
+        dataset, _row, "counts", "mask", label=f"Counting {dataset.name} {dataset.split}", jobs=jobs
     )
     pixels, objects = np.split(rows, [len(dataset.classes) + 1], axis=1)
     known = not np.isnan(objects).any()
@@ -273,7 +224,7 @@ def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
 
 def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.float64]:
     """Pixels and objects of one sample in a row; NaN where objects are not known."""
-    pixels, objects = tally(dataset, index)
+    pixels, objects = dataset.count(index)
     unknown = np.full(len(pixels) - 1, np.nan)
     return np.concatenate([pixels, unknown if objects is None else objects], dtype=np.float64)
 

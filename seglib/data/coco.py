@@ -19,7 +19,7 @@ from pycocotools import mask as pycoco
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.dataset import FOLDERS, Instances, SegmentationDataset, SplitError, by_name
+from seglib.data.dataset import FOLDERS, Instances, Part, SegmentationDataset, SplitError, by_name
 from seglib.data.files import instances_of, listed
 from seglib.data.images import match_size, read_image
 from seglib.files import read_json
@@ -81,6 +81,18 @@ class Coco(SegmentationDataset):
     def sample_id(self, index: int) -> str:
         """The stem of the image's file."""
         return Path(self.images[index]["file_name"]).stem
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        """The image's file (for a mask too: its rotation is the image's), and the shapes on it."""
+        entry = self.images[index]
+        image = (self.folder / entry["file_name"]).read_bytes()
+        if part == "image":
+            return image
+        shapes = [
+            (one.get("segmentation"), one.get("iscrowd"), self.class_of[one["category_id"]])
+            for one in self.objects.get(entry["id"], [])
+        ]
+        return f"{len(self.classes)} {entry['height']} {entry['width']} {shapes} ".encode() + image
 
     def instances(self, index: int) -> Instances:
         """The visible part of every object that is not a crowd."""

@@ -6,13 +6,17 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.labels import Classes
+from seglib.labels import VOID, Classes
+
+Part = Literal["image", "mask"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,30 @@ class Instances:
     def __len__(self) -> int:
         """How many objects there are."""
         return len(self.classes)
+
+
+class MaskCounts(NamedTuple):
+    """What one mask holds.
+
+    Attributes:
+        pixels: (K + 1,) int64, how many pixels each class has, void last.
+        objects: (K,) int64, how many objects each class has, or None where the data set does not know them.
+    """
+
+    pixels: NDArray[np.int64]
+    objects: NDArray[np.int64] | None
+
+
+def count_pixels(mask: NDArray[np.uint8], num_classes: int) -> NDArray[np.int64]:
+    """(K + 1,) how many pixels of a mask each class has, void last; other values are left out."""
+    return np.bincount(mask.ravel(), minlength=VOID + 1)[[*range(num_classes), VOID]]
+
+
+def count_objects(instances: Instances | None, num_classes: int) -> NDArray[np.int64] | None:
+    """(K,) how many objects of each class there are; None where they are not known."""
+    if instances is None:
+        return None
+    return np.bincount(instances.classes.numpy(), minlength=num_classes).astype(np.int64)
 
 
 class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
@@ -86,6 +114,35 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
             return []
         names = [self.classes.names[label] for label in instances.classes.tolist()]
         return list(zip(names, instances.boxes.double(), instances.masks))
+
+    def count(self, index: int) -> MaskCounts:
+        """The pixels and objects of each class in sample `index`, found in the cheapest way there is.
+
+        Raises:
+            ValueError: the mask cannot be read, or holds a value that is not a class; the sentence says
+                where.
+        """
+        mask, instances = self[index][1], self.instances(index)
+        pixels = count_pixels(mask.numpy(), len(self.classes))
+        if pixels.sum() != mask.numel():
+            value = next(int(v) for v in mask.unique() if len(self.classes) <= v != VOID)
+            raise ValueError(
+                f"{self.name}, sample {self.sample_id(index)}: the mask holds the value {value}, but the"
+                f" classes are 0..{len(self.classes) - 1} and {VOID} (void)"
+            )
+        return MaskCounts(pixels, count_objects(instances, len(self.classes)))
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        """All that the image or the mask (with the objects) of sample `index` is made from.
+
+        Bytes of files and the settings that give them their meaning, but no paths: what was computed from a
+        sample is found again by them, see `seglib.cache`. None where they are not known, as here: then
+        nothing is kept.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        return None
 
     def origin(self, index: int) -> tuple[SegmentationDataset, int]:
         """The data set that sample `index` was taken from, and its number there; for a subset, its parent."""
@@ -156,6 +213,12 @@ class _Subset(SegmentationDataset):
     def instances(self, index: int) -> Instances | None:
         return self.parent.instances(self.indices[index])
 
+    def count(self, index: int) -> MaskCounts:
+        return self.parent.count(self.indices[index])
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        return self.parent.source_bytes(self.indices[index], part)
+
     def origin(self, index: int) -> tuple[SegmentationDataset, int]:
         return self.parent.origin(self.indices[index])
 
@@ -181,6 +244,14 @@ class _Joined(SegmentationDataset):
     def instances(self, index: int) -> Instances | None:
         source, number = self._place(index)
         return source.instances(number)
+
+    def count(self, index: int) -> MaskCounts:
+        source, number = self._place(index)
+        return source.count(number)
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        source, number = self._place(index)
+        return source.source_bytes(number, part)
 
     def origin(self, index: int) -> tuple[SegmentationDataset, int]:
         source, number = self._place(index)

@@ -14,8 +14,16 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib import boxes
-from seglib.data.dataset import Instances, SegmentationDataset, SplitError
-from seglib.data.images import SUFFIXES, LabelError, match_size, read_image, read_labels
+from seglib.data.dataset import (
+    Instances,
+    MaskCounts,
+    Part,
+    SegmentationDataset,
+    SplitError,
+    count_objects,
+    count_pixels,
+)
+from seglib.data.images import SUFFIXES, LabelError, count_labels, match_size, read_image, read_labels
 from seglib.labels import VOID, Classes, from_color
 
 PAINTED = (
@@ -78,6 +86,35 @@ class FileDataset(SegmentationDataset):
     def sample_id(self, index: int) -> str:
         """The stem of the image's file."""
         return self.samples[index].id
+
+    def count(self, index: int) -> MaskCounts:
+        """As everywhere, but the image is not opened; that mask and image fit is for `audit` to say."""
+        objects = count_objects(self.instances(index), len(self.classes))
+        return MaskCounts(self.count_pixels(index), objects)
+
+    def count_pixels(self, index: int) -> NDArray[np.int64]:
+        """(K + 1,) by way of the values in the mask file: a few values to decode, not all pixels."""
+        path, number = Path(self.samples[index].mask), len(self.classes)
+        counts = count_labels(path)
+        if counts is None:
+            return count_pixels(self.decode(index, read_labels(path)), number)
+        try:
+            classes = self.decode(index, np.array([[*counts]], np.uint8))  # (1, values)
+        except ValueError:
+            self.decode(index, read_labels(path))  # says where in the mask the wrong value is
+            raise
+        pixels = np.zeros(number + 1, np.int64)
+        for place, count in zip(classes[0].tolist(), counts.values()):
+            pixels[-1 if place == VOID else place] += count
+        return pixels
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        """The file, and for a mask the values' or colours' meaning."""
+        sample = self.samples[index]
+        if part == "image":
+            return Path(sample.image).read_bytes()
+        meaning = f"{len(self.classes)} {sorted(self.values.items())} {self.painted} "
+        return meaning.encode() + Path(sample.mask).read_bytes()
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
         """Class indices and 255, uint8 (H, W), from what the mask file of sample `index` holds."""

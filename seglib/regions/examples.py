@@ -9,10 +9,11 @@ from functools import partial
 import joblib
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from seglib.cache import Measure, Row, measure
+from seglib.data.balance import measure
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.in_memory import checked_mask
 from seglib.labels import VOID
@@ -92,10 +93,10 @@ class Looker:
         nets = list(self.features.fingerprints.values())
         code = kept.code_of_proposals() + kept.code_of_features()
         name = f"regions {joblib.hash([self._settings, self.longest, self.kind, nets, code])}"
-        what = Measure(partial(_look, self), name, "image", len(NAMES))
         label = f"{self.kind} features of {dataset.name} {dataset.split}"
+        rows = measure(dataset, partial(_look, self), name, "image", label=label, jobs=jobs)
         stages = Stages()
-        stages.seconds = dict(zip(NAMES, measure(dataset, what, jobs=jobs, label=label).sum(axis=0).tolist()))
+        stages.seconds = dict(zip(NAMES, rows.sum(axis=0).tolist()))
         stages.images = len(dataset)
         return stages
 
@@ -179,7 +180,7 @@ def _small(
     return resized(mask, size), instances
 
 
-def _look(looker: Looker, dataset: SegmentationDataset, index: int) -> Row:
+def _look(looker: Looker, dataset: SegmentationDataset, index: int) -> NDArray[np.float64]:
     """The seconds of each stage; the features are on the disk. Runs in another process, too."""
     stages = Stages()
     looker.look(dataset, index, stages)

@@ -13,7 +13,14 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib.boxes import from_masks, loosen
-from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.data.dataset import (
+    Instances,
+    MaskCounts,
+    Part,
+    SegmentationDataset,
+    count_objects,
+    count_pixels,
+)
 from seglib.labels import VOID, Classes
 from seglib.scenes.canvas import Array, Canvas
 from seglib.scenes.creatures import SPECIES
@@ -320,3 +327,12 @@ class Scenes(SegmentationDataset):
     def instances(self, index: int) -> Instances:
         """The objects of image `index`; to have the image too, `scene` draws it only once."""
         return self.scene(index).instances
+
+    def count(self, index: int) -> MaskCounts:
+        """Pixels and objects, drawn once for both."""
+        scene, number = self.scene(index), len(self.classes)
+        return MaskCounts(count_pixels(scene.mask.numpy(), number), count_objects(scene.instances, number))
+
+    def source_bytes(self, index: int, part: Part) -> bytes | None:
+        """Everything that the scene is drawn from."""
+        return f"{self.seed} {self.split} {index} {tuple(self.size)} {self.dials}".encode()

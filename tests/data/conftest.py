@@ -1,10 +1,7 @@
-"""A mirror on this machine that can misbehave, a folder that cannot be written to, and small data sets."""
+"""A mirror on this machine that can misbehave, and small data sets."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -91,22 +88,6 @@ def mirror() -> Iterator[Mirror]:
         served.open.set()
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture
-def read_only() -> Iterator[Path]:
-    """A folder that this process may read but not write, for root too: root becomes nobody for the test."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("folder permissions: this system has no user ids")
-    folder = Path(tempfile.mkdtemp(prefix="seglib-read-only-"))
-    folder.chmod(0o555)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    yield folder
-    os.seteuid(user)
-    folder.chmod(0o755)
-    shutil.rmtree(folder)
 
 
 class InMemory(SegmentationDataset):

@@ -4,7 +4,7 @@ import importlib
 import io
 import json
 import os
-import signal
+import shutil
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -15,11 +15,10 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from seglib import cache as memory
-from seglib.data import balance
 from seglib.data.balance import Counts, count
 from seglib.data.catalog import load
 from seglib.data.dataset import Instances
+from seglib.data.files import FileDataset
 from seglib.labels import Classes
 from seglib.scenes import Dials, Scenes
 
@@ -46,11 +45,16 @@ def slow(dataset):
 
 
 def watch(monkeypatch):
-    """The indices of the samples that are really counted."""
-    counted = []
-    real = balance.tally
-    monkeypatch.setattr(balance, "tally", lambda data, index: counted.append(index) or real(data, index))
+    """The numbers of the samples that are really counted."""
+    counted, real = [], FileDataset.count
+    monkeypatch.setattr(FileDataset, "count", lambda data, index: counted.append(index) or real(data, index))
     return counted
+
+
+def masks(number):
+    """Different masks."""
+    rng = np.random.default_rng(0)
+    return [rng.choice([0, 1, 2, 255], (7, 9)) for _ in range(number)]
 
 
 def test_by_hand(pair):
@@ -137,11 +141,53 @@ def test_a_value_that_is_no_class_is_named_with_its_place(make_folder, in_memory
 
 
 def test_what_was_counted_is_not_counted_again(make_folder, monkeypatch):
-    root = make_folder([FIRST.numpy()] * 8)
+    root = make_folder(masks(8))
     first = count(load(root))
     counted = watch(monkeypatch)
     assert torch.equal(count(load(root)).pixels, first.pixels) and not counted
     assert torch.equal(count(load(root).subset([2, 0])).pixels, first.pixels[[2, 0]]) and not counted
+
+
+def moved(root):
+    return root.rename(root.with_name("elsewhere"))
+
+
+def copied(root):
+    return shutil.copytree(root, root.with_name("a copy"))
+
+
+def one_more(root):
+    for sub in ("images", "masks"):
+        Pillow.fromarray(np.zeros((4, 5), np.uint8)).save(root / sub / "0.png")  # sorted before the others
+    return root
+
+
+@pytest.mark.parametrize("change", [moved, copied, one_more])
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_was_counted_is_found_by_content_alone(make_folder, monkeypatch, change, listed):
+    root = make_folder(masks(12))
+    if not listed:
+        (root / "classes.txt").unlink()
+    known = count(load(root)).pixels.tolist()
+    root = change(root)
+    counted = watch(monkeypatch)
+    dataset = load(root)
+    assert dataset.classes.names  # asked for first, which leaves a trace in the data set
+    found = count(dataset).pixels.tolist()
+    new = [dataset.sample_id(index) for index in counted]
+    assert new == ["0"] * (change is one_more and "0" in new)
+    assert [row for index, row in enumerate(found) if index not in counted] == known
+
+
+def test_a_warning_of_a_mask_changes_no_key(make_folder, monkeypatch):
+    dataset = load(make_folder([np.where(mask == 1, 255, 0) for mask in masks(8)], names="sea fish"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        count(dataset)
+        assert dataset[0]
+        counted = watch(monkeypatch)
+        count(dataset)
+    assert not counted
 
 
 def test_a_mask_that_changed_is_counted_anew_even_if_its_date_and_size_are_the_same(make_folder):
@@ -183,63 +229,6 @@ def test_the_same_trimaps_with_other_classes_are_counted_anew(photographs):
     cats = count(load("pets", root=photographs).subset(range(4)))
     animals = count(load("pets", root=photographs, classes=("background", "animal")).subset(range(4)))
     assert len(cats.total()) == 3 and cats.total()[1:].sum() == animals.total()[1]
-
-
-def test_going_on_after_an_interruption(make_folder, monkeypatch):
-    root = make_folder([FIRST.numpy()] * 40)
-    dataset, real = load(root), balance.tally
-
-    def interrupted(data, index):
-        if index == 17:
-            raise KeyboardInterrupt
-        return real(data, index)
-
-    monkeypatch.setattr(balance, "tally", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        count(dataset)
-    monkeypatch.setattr(balance, "tally", real)
-    counted = watch(monkeypatch)
-    assert torch.equal(count(dataset).pixels, slow(dataset)) and counted == list(range(17, len(dataset)))
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_going_on_after_being_killed(make_folder, monkeypatch):
-    root = make_folder([FIRST.numpy()] * 40)
-    dataset, real = load(root), balance.tally
-    child = os.fork()
-    if not child:
-
-        def killed(data, index):
-            if index == 17:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return real(data, index)
-
-        balance.tally, memory.SECONDS = killed, 0
-        try:
-            count(dataset)
-        finally:
-            os._exit(0)  # not reached; without it an error would run the other tests in the child
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    counted = watch(monkeypatch)
-    assert torch.equal(count(dataset).pixels, slow(dataset)) and counted == list(range(17, len(dataset)))
-
-
-def test_a_damaged_memory_is_begun_anew(make_folder):
-    dataset = load(make_folder([FIRST.numpy()] * 8))
-    before = count(dataset)
-    path = memory.folder() / "measured.sqlite"
-    for content in (b"not a database", path.read_bytes()[:3000] + b"\xff" * 5000):
-        path.write_bytes(content)
-        assert torch.equal(count(dataset).pixels, before.pixels)
-        assert torch.equal(count(dataset).pixels, before.pixels)
-
-
-def test_a_disk_that_cannot_be_written_costs_a_warning(read_only, monkeypatch):
-    dataset = Scenes(2)
-    monkeypatch.setenv("SEGLIB_CACHE", str(read_only))
-    with pytest.warns(UserWarning, match="set SEGLIB_CACHE to a folder you may write to"):
-        counts = count(dataset)
-    assert torch.equal(counts.pixels, slow(dataset))
 
 
 def test_many_workers_count_the_same(make_folder):
