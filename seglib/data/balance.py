@@ -224,7 +224,7 @@ def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
 
 def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.float64]:
     """Pixels and objects of one sample in a row; NaN where objects are not known."""
-    pixels, objects = dataset.count(index)
+    pixels, objects = dataset.count_mask(index)
     unknown = np.full(len(pixels) - 1, np.nan)
     return np.concatenate([pixels, unknown if objects is None else objects], dtype=np.float64)
 

@@ -82,7 +82,7 @@ class Coco(SegmentationDataset):
         """The stem of the image's file."""
         return Path(self.images[index]["file_name"]).stem
 
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
+    def source_bytes(self, index: int, part: Part) -> bytes:
         """The image's file (for a mask too: its rotation is the image's), and the shapes on it."""
         entry = self.images[index]
         image = (self.folder / entry["file_name"]).read_bytes()

@@ -115,7 +115,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         names = [self.classes.names[label] for label in instances.classes.tolist()]
         return list(zip(names, instances.boxes.double(), instances.masks))
 
-    def count(self, index: int) -> MaskCounts:
+    def count_mask(self, index: int) -> MaskCounts:
         """The pixels and objects of each class in sample `index`, found in the cheapest way there is.
 
         Raises:
@@ -213,8 +213,8 @@ class _Subset(SegmentationDataset):
     def instances(self, index: int) -> Instances | None:
         return self.parent.instances(self.indices[index])
 
-    def count(self, index: int) -> MaskCounts:
-        return self.parent.count(self.indices[index])
+    def count_mask(self, index: int) -> MaskCounts:
+        return self.parent.count_mask(self.indices[index])
 
     def source_bytes(self, index: int, part: Part) -> bytes | None:
         return self.parent.source_bytes(self.indices[index], part)
@@ -245,9 +245,9 @@ class _Joined(SegmentationDataset):
         source, number = self._place(index)
         return source.instances(number)
 
-    def count(self, index: int) -> MaskCounts:
+    def count_mask(self, index: int) -> MaskCounts:
         source, number = self._place(index)
-        return source.count(number)
+        return source.count_mask(number)
 
     def source_bytes(self, index: int, part: Part) -> bytes | None:
         source, number = self._place(index)

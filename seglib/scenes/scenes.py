@@ -328,11 +328,11 @@ class Scenes(SegmentationDataset):
         """The objects of image `index`; to have the image too, `scene` draws it only once."""
         return self.scene(index).instances
 
-    def count(self, index: int) -> MaskCounts:
+    def count_mask(self, index: int) -> MaskCounts:
         """Pixels and objects, drawn once for both."""
         scene, number = self.scene(index), len(self.classes)
         return MaskCounts(count_pixels(scene.mask.numpy(), number), count_objects(scene.instances, number))
 
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
+    def source_bytes(self, index: int, part: Part) -> bytes:
         """Everything that the scene is drawn from."""
         return f"{self.seed} {self.split} {index} {tuple(self.size)} {self.dials}".encode()

@@ -46,8 +46,8 @@ def slow(dataset):
 
 def watch(monkeypatch):
     """The numbers of the samples that are really counted."""
-    counted, real = [], FileDataset.count
-    monkeypatch.setattr(FileDataset, "count", lambda data, index: counted.append(index) or real(data, index))
+    counted, real = [], FileDataset.count_mask
+    monkeypatch.setattr(FileDataset, "count_mask", lambda data, index: counted.append(index) or real(data, index))
     return counted
 
 

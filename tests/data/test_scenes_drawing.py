@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seglib.scenes import Dials, arrange
+from seglib.scenes import Dials
+from seglib.scenes.scenes import arrange
 from seglib.scenes.canvas import FINE, Canvas, bezier, ring
 from seglib.scenes.creatures import SPECIES
 from seglib.scenes.surfaces import Look, Scenery, crooked_cells, noise, overlap, render, shade, stamp, water
