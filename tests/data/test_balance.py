@@ -47,7 +47,7 @@ def slow(dataset):
 def watch(monkeypatch):
     """The numbers of the samples that are really counted."""
     counted, real = [], FileDataset.count_mask
-    monkeypatch.setattr(FileDataset, "count_mask", lambda data, index: counted.append(index) or real(data, index))
+    monkeypatch.setattr(FileDataset, "count_mask", lambda data, i: counted.append(i) or real(data, i))
     return counted
 
 

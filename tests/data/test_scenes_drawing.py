@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seglib.scenes import Dials
-from seglib.scenes.scenes import arrange
 from seglib.scenes.canvas import FINE, Canvas, bezier, ring
 from seglib.scenes.creatures import SPECIES
+from seglib.scenes.scenes import arrange
 from seglib.scenes.surfaces import Look, Scenery, crooked_cells, noise, overlap, render, shade, stamp, water
 
 LIGHT = np.array([-0.6, 0.0, 0.8], np.float32)
