@@ -6,7 +6,7 @@
     python bootstrap.py setup      set up and stop
     python bootstrap.py plan       print what the set-up would run, and run nothing
 
-`make` calls this file, and so do Windows users: `py bootstrap.py lab`. The packages are those of
+`make` calls this file; on Windows call it yourself: `py bootstrap.py lab`. The packages are those of
 requirements.lock, with their hashes checked. TORCH_BACKEND=cpu takes the smaller PyTorch without CUDA.
 Only the standard library, and in this file only syntax that Python 3.7 still reads: an old Python gets a
 sentence, not a traceback.
@@ -19,7 +19,7 @@ import sys
 
 
 def lab_arguments():
-    """JupyterLab on notebooks/, in a browser where there is one; at HOST and PORT where they are given."""
+    """JupyterLab on notebooks/, in a browser if there is one; at HOST and PORT if they are given."""
     arguments = ["-m", "jupyterlab", "notebooks", "--log-level=WARN"]
     host, port = os.environ.get("HOST"), os.environ.get("PORT")
     if host:
@@ -40,7 +40,7 @@ def port_problem():
         return f"PORT={port} is not a port. Give a number from 1 to 65535, for example PORT=8890."
     with socket.socket() as probe:
         if port and probe.connect_ex((os.environ.get("HOST") or "localhost", int(port))) == 0:
-            return f"Port {port} is taken, perhaps by a JupyterLab that still runs. Try another: PORT=8890."
+            return f"Port {port} is taken, perhaps by another JupyterLab. Try another port: PORT=8890."
     return ""
 
 
@@ -64,11 +64,10 @@ def main(arguments):
             f"The course needs Python 3.11 or newer, and this is Python {found}.\n"
             "Install Python 3.13 and run this again; `make` finds it, or name it: PYTHON=python3.13 make lab"
         )
-    from tools.environment import plan, setup
-    from tools.places import PYTHON, ROOT, variables
+    from tools.environment import PYTHON, ROOT, requested, setup, variables
 
     if task == "plan":
-        print("\n".join(" ".join(command) for command in plan().commands("uv")))
+        print("\n".join(" ".join(command) for command in requested().commands("uv")))
         return 0
     problem = port_problem() if task == "lab" else ""
     if problem:
@@ -87,4 +86,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
-        sys.exit("\nStopped. Run the same command again to go on: what was downloaded is kept.")
+        sys.exit("\nStopped. Run the same command again to continue: what was downloaded is kept.")

@@ -71,7 +71,7 @@ def test_no_package_registry_is_named() -> None:
 
 def test_files_stay_readable() -> None:
     for path in tracked("seglib/*.py", "tools/*.py", "bootstrap.py"):
-        assert len(path.read_text().splitlines()) <= 220, path
+        assert len(path.read_text().splitlines()) <= 450, path
 
 
 def test_the_licences_are_whole() -> None:

@@ -26,21 +26,12 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "artefacts" / "reports"
 PAIRED = ["--numprocesses=2", "--dist=loadfile"]  # two files at a time, each on a core of its own
-NBVAL = [
-    "-o",
-    "addopts=",
-    "-p",
-    "no:cacheprovider",
-    "--nbval-current-env",
-    "--nbval-cell-timeout=300",
-    "--timeout=360",
-    *PAIRED,
-]
+NBVAL = "-o addopts= -p no:cacheprovider --nbval-current-env --nbval-cell-timeout=300 --timeout=360"
 
 
 @dataclass
 class Result:
-    """What came of one step: its verdict, and the reasons why parts of it did not run."""
+    """The result of one step: its verdict, and the reasons why parts of it did not run."""
 
     name: str
     passed: bool = True
@@ -58,7 +49,7 @@ def lint() -> Result:
         ["-m", "tools.course.lint"],
     ]
     passed = [run(command) for command in commands]
-    return Result("lint", all(passed), f"{sum(passed)} of {len(commands)} linters content")
+    return Result("lint", all(passed), f"{sum(passed)} of {len(commands)} linters passed")
 
 
 def units() -> Result:
@@ -73,7 +64,7 @@ def solutions() -> Result:
 
 def students() -> Result:
     """Run All passes on what a student opens, nothing filled in; on real photographs, where there are any."""
-    result = nbval("students", "--nbval-lax", "notebooks", SEGLIB_STRICT="0")  # unsolved is no failure here
+    result = nbval("students", "--nbval-lax", "notebooks", SEGLIB_STRICT="0")  # unsolved is not a failure
     if not os.environ.get("SEGLIB_DATA"):
         result.skipped["notebooks on real photographs: set SEGLIB_DATA to a folder with the data sets"] += 1
     return result
@@ -95,7 +86,9 @@ def nbval(name: str, how: str, folder: str, **variables: str) -> Result:
     found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.ipynb"))
     if not found:
         return Result(name, False, f"no notebooks in {folder}: run `make notebooks`")
-    return pytest(name, [*NBVAL, how, *found], what="cells", OMP_NUM_THREADS="1", **variables)
+    return pytest(
+        name, [*NBVAL.split(), *PAIRED, how, *found], what="cells", OMP_NUM_THREADS="1", **variables
+    )
 
 
 def pytest(name: str, arguments: list[str], what: str = "tests", **variables: str) -> Result:
@@ -118,10 +111,8 @@ def run(arguments: list[str], **variables: str) -> bool:
         return False
     with tempfile.TemporaryDirectory() as home:
         own = {"SEGLIB_HOME": home, "SEGLIB_PROFILE": "tiny", "SEGLIB_STRICT": "1"}
-        return (
-            subprocess.call([sys.executable, *arguments], cwd=ROOT, env={**os.environ, **own, **variables})
-            == 0
-        )
+        environment = {**os.environ, **own, **variables}
+        return subprocess.call([sys.executable, *arguments], cwd=ROOT, env=environment) == 0
 
 
 def summary(results: list[Result]) -> Table:
@@ -129,14 +120,13 @@ def summary(results: list[Result]) -> Table:
     table = Table("", "step", "ran", "seconds", "not run, and why", box=None, padding=(0, 2, 0, 0))
     for result in results:
         skipped = "\n".join(f"{count} x {reason}" for reason, count in result.skipped.items())
-        verdict = "ok" if result.done else "skipped"
-        verdict = verdict if result.passed else "FAILED"
+        verdict = "ok" if result.passed else "FAILED"
         table.add_row(verdict, result.name, result.done, f"{result.seconds:.0f}", skipped)
     return table
 
 
 def main(names: list[str]) -> int:
-    """Run the named steps, or all; go on after a failure, so that one call shows everything."""
+    """Run the named steps, or all; continue after a failure, so that one call shows everything."""
     unknown = [name for name in names if name not in STEPS]
     if unknown:
         print(f"There is no step {unknown[0]!r}; the steps are {', '.join(STEPS)}.")

@@ -1,4 +1,4 @@
-"""What every file of the project must be: `python tools/tidy.py FILES` says what is not; mends line ends."""
+"""What every file of the project must be: `python tools/tidy.py FILES` says what is not; fixes line ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ends(content: bytes) -> bytes:
 
 
 def main(names: list[str]) -> int:
-    """Print the complaints and mend what can be mended; 1 when there were any, as pre-commit expects."""
+    """Print the complaints and fix line ends; 1 when there were any, as pre-commit expects."""
     status = 0
     for path in map(Path, names):
         for line in complaints(path):

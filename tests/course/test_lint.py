@@ -24,11 +24,11 @@ def test_a_good_source_has_no_problem(tmp_path, towels):
 LONG = "\n".join(f"x = {number}" for number in range(16))
 
 BROKEN = {
-    "no Python": ("number = 7", "number = = 7", "is no Python"),
+    "no Python": ("number = 7", "number = = 7", "is not Python"),
     "an open fence": ("    # END SOLUTION\n", "", "has no `# END SOLUTION`"),
-    "a stub that is no Python": ("SOLUTION number = ...", "SOLUTION number ==== ...", "is no Python"),
+    "a stub that is not Python": ("SOLUTION number = ...", "SOLUTION number ==== ...", "is not Python"),
     "a section is missing": ('tags=["look"]', "", "section 'look' is missing"),
-    "a section too early": ('["recall"]', '["clinic"]', "section 'setup' stands after section 'clinic'"),
+    "a section too early": ('["recall"]', '["clinic"]', "section 'setup' comes after section 'clinic'"),
     "another notebook's start": ('start("42_towels")', 'start("41_shells")', 'must call start("42_towels")'),
     "no start": ('lesson = start("42_towels")', "", "found none"),
     "no heading": ("# [[42.1]]", "#", "exercise 42.1 has no heading"),
@@ -50,6 +50,7 @@ BROKEN = {
     "a long text": ("# ## Further", "# " + "word " * 251, "the text has 251 words; at most 250"),
     "an import of os": ("number = 7", "import os\nnumber = 7", "`import os` is plumbing"),
     "a part of sys": ("number = 7", "from sys import path\nnumber = 7", "`import sys` is plumbing"),
+    "answers": ("number = 7", "from seglib.course.content import nb42\nnumber = 7", "holds answers"),
     "pip": ("number = 7", "# pip install torch\nnumber = 7", "is plumbing"),
     "pip by magic": ("number = 7", "number = 7\n%pip install torch", "`%pip install torch` is plumbing"),
     "a shell": ("number = 7", "number = 7\n!ls", "`!ls` is plumbing"),
@@ -71,7 +72,7 @@ def test_each_rule(tmp_path, towels, old, new, said):
 def test_a_problem_names_its_line(tmp_path, towels):
     line = GOOD.splitlines().index("number = 7") + 1
     assert problems(tmp_path, GOOD.replace("number = 7", "number = 7;"), towels) == [
-        f"42_towels.py:{line}: the line ends in a semicolon; let the cell show something or nothing"
+        f"42_towels.py:{line}: the line ends in a semicolon, which JupyterLab and nbval read differently"
     ]
 
 

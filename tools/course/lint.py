@@ -19,6 +19,7 @@ from seglib.course.lesson import Lesson
 from tools.course.render import PLACEHOLDER, met_by
 from tools.course.source import Cell, read_cells, solved, stub
 
+ROOT = Path(__file__).parents[2]
 Problem = tuple[int, str]
 Rule = Callable[["Page"], Iterator[Problem]]
 
@@ -27,6 +28,12 @@ BEFORE = ("card", "question", "objectives", "recall", "setup", "look")
 MIDDLE = ("concept", "exercise", "train", "measure")
 AFTER = ("clinic", "recap", "quiz", "further")
 OPTIONAL = ("train", "measure")
+AIM = 3  # lines of a typical code cell
+LONGEST_CELL = 15  # lines
+LONGEST_TEXT = 250  # words
+PROFILES = ("tiny", "laptop", "gpu")
+TINY_SECONDS = 90
+PLUMBING = {"os", "sys", "subprocess", "shutil", "urllib", "requests", "importlib", "warnings", "pip"}
 IMAGES = ("show", "show_images", "bars", "draw.show", "draw.show_images", "draw.bars")
 
 
@@ -43,20 +50,20 @@ class Page:
         return [cell for cell in self.cells if cell.kind == "code"]
 
     def calls(self, *names: str) -> Iterator[tuple[int, ast.Call]]:
-        """Every call of one of `names`, with its line in the file; `net.predict(x)` is none."""
+        """Every call of one of `names`, with its line in the file; `net.predict(x)` is not one."""
         for cell in self.code:
             for node in ast.walk(tree(cell.text)):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
                     yield cell.line + node.lineno, node
 
     def mentions(self, call: str, name: str) -> bool:
-        """Whether `call("name"` stands in a code cell, or in a comment of one."""
+        """Whether `call("name"` is in a code cell, or in a comment of one."""
         pattern = re.compile(rf"""\b{call}\(\s*["']{re.escape(name)}["']""")
         return any(pattern.search(cell.text) for cell in self.code)
 
 
 def tree(text: str) -> ast.AST:
-    """The solved cell as a tree, lines counted as in the source; an empty one where it is no Python."""
+    """The solved cell as a tree, lines counted as in the source; empty where it is not Python."""
     try:
         return ast.parse(text)
     except SyntaxError:
@@ -70,18 +77,17 @@ def parses(page: Page) -> Iterator[Problem]:
             ast.parse(solved(cell.text))
             ast.parse(stub(cell.text))
         except (SyntaxError, ValueError) as error:
-            yield cell.line, f"the cell is no Python: {error}"
+            yield cell.line, f"the cell is not Python: {error}"
 
 
 def sections(page: Page) -> Iterator[Problem]:
     """All sections are there, in order."""
-    ranks = {tag: rank for rank, tag in enumerate(BEFORE)}
-    ranks |= {tag: len(BEFORE) for tag in MIDDLE}
-    ranks |= {tag: len(BEFORE) + 1 + rank for rank, tag in enumerate(AFTER)}
+    order = [*((tag,) for tag in BEFORE), MIDDLE, *((tag,) for tag in AFTER)]
+    ranks = {tag: rank for rank, tags in enumerate(order) for tag in tags}
     found = [(ranks[tag], tag, cell.line) for cell in page.cells for tag in cell.tags if tag in ranks]
     for (before, first, _), (after, second, line) in pairwise(found):
         if after < before:
-            yield line, f"section '{second}' stands after section '{first}'"
+            yield line, f"section '{second}' comes after section '{first}'"
     present = {tag for _, tag, _ in found}
     for tag in (*BEFORE, *MIDDLE, *AFTER):
         if tag not in present and tag not in OPTIONAL:
@@ -134,21 +140,18 @@ def predictions(page: Page) -> Iterator[Problem]:
 
 def known_ids(page: Page) -> Iterator[Problem]:
     """Ids in the source are the lesson's."""
-    for calls, ids in (
-        (("check", "checkpoint"), page.lesson.exercises),
-        (("predict", "reveal"), page.lesson.predictions),
-    ):
-        for line, call in page.calls(*calls):
-            if _first(call) not in ids:
-                yield line, f"the lesson has no {_first(call)!r}"
+    ids = {*page.lesson.exercises, *page.lesson.predictions}
+    for line, call in page.calls("check", "checkpoint", "predict", "reveal"):
+        if _first(call) not in ids:
+            yield line, f"the lesson has no {_first(call)!r}"
     for cell in page.cells:
         for name in PLACEHOLDER.findall(cell.text):
-            if name not in {*page.lesson.exercises, *page.lesson.predictions}:
+            if name not in ids:
                 yield cell.line, f"the lesson has no [[{name}]]"
 
 
 def asks_quiz(page: Page) -> Iterator[Problem]:
-    """The quiz is asked, and has questions."""
+    """The quiz is in a cell, and has questions."""
     if not page.mentions("quiz", page.lesson.number) or not page.lesson.quiz:
         yield 1, f'the notebook needs a quiz with questions and a cell quiz("{page.lesson.number}")'
 
@@ -158,7 +161,7 @@ def images(page: Page) -> Iterator[Problem]:
     for line, call in page.calls(*IMAGES):
         alts = [word.value for word in call.keywords if word.arg == "alt"]
         if not alts or (isinstance(alts[0], ast.Constant) and not str(alts[0].value or "").strip()):
-            yield line, f"{ast.unparse(call.func)}(...) needs alt=: what is to be seen, in words"
+            yield line, f"{ast.unparse(call.func)}(...) needs alt=, a description in words"
     for cell in page.cells:
         if cell.kind == "markdown" and re.search(r'!\[\s*\]\(|<img(?![^>]*alt="[^"])', cell.text):
             yield cell.line, "an image in the text has no alt text"
@@ -168,13 +171,6 @@ def _first(call: ast.Call) -> object:
     return call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
 
 
-LONGEST_CELL = 15  # lines
-LONGEST_TEXT = 250  # words
-PROFILES = ("tiny", "laptop", "gpu")
-TINY_SECONDS = 90
-PLUMBING = {"os", "sys", "subprocess", "shutil", "urllib", "requests", "importlib", "warnings", "pip"}
-
-
 def budgets(page: Page) -> Iterator[Problem]:
     """Seconds and memory are declared for every profile; the tiny one stays under 90 s."""
     for name in PROFILES:
@@ -182,10 +178,7 @@ def budgets(page: Page) -> Iterator[Problem]:
         if budget is None or budget.seconds <= 0 or budget.megabytes <= 0:
             yield 1, f"the budget for profile {name} is not declared"
         elif name == "tiny" and budget.seconds > TINY_SECONDS:
-            yield (
-                1,
-                f"the tiny profile may take {TINY_SECONDS} s, and this notebook asks for {budget.seconds}",
-            )
+            yield 1, f"the tiny profile may take {TINY_SECONDS} s; this notebook declares {budget.seconds}"
 
 
 def short_cells(page: Page) -> Iterator[Problem]:
@@ -209,6 +202,8 @@ def no_plumbing(page: Page) -> Iterator[Problem]:
     for line, name in _imports(page):
         if name.partition(".")[0] in PLUMBING:
             yield line, f"`import {name}` is plumbing; it belongs in seglib"
+        if name.startswith("seglib.course.content"):
+            yield line, f"`{name}` holds answers; what a cell needs belongs elsewhere in seglib"
     for cell in page.code:
         for number, text in enumerate(cell.text.splitlines(), 1):
             if re.match(r"\s*[!%]|.*\b(pip3? install|wget|curl) ", text):
@@ -229,7 +224,7 @@ def no_semicolons(page: Page) -> Iterator[Problem]:
             if line.rstrip().endswith(";"):
                 yield (
                     cell.line + number,
-                    "the line ends in a semicolon; let the cell show something or nothing",
+                    "the line ends in a semicolon, which JupyterLab and nbval read differently",
                 )
 
 
@@ -251,14 +246,9 @@ def _imports(page: Page) -> Iterator[tuple[int, str]]:
             yield from ((cell.line + node.lineno, name) for name in names)
 
 
-ROOT = Path(__file__).parents[2]
-AIM = 3  # lines of a typical code cell
-
 RULES: tuple[Rule, ...] = (
-    parses, sections, setup, objectives, exercises, predictions,
-    known_ids, asks_quiz, images,
-    budgets, short_cells, short_texts, no_plumbing,
-    no_pyplot, no_semicolons,
+    parses, sections, setup, objectives, exercises, predictions, known_ids, asks_quiz, images, budgets,
+    short_cells, short_texts, no_plumbing, no_pyplot, no_semicolons,
 )  # fmt: skip
 
 
