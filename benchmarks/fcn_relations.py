@@ -27,9 +27,9 @@ from _machine import machine
 from _rows import held, rim, spread
 
 from seglib import backbones
+from seglib.data import InMemoryDataset, in_memory
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Stack, stack
 from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.scenes import Scenes
@@ -43,14 +43,14 @@ BATCH = 8
 Row = dict[str, tuple[float, float]]
 
 
-def splits(name: str) -> tuple[Stack, SegmentationDataset]:
+def splits(name: str) -> tuple[InMemoryDataset, SegmentationDataset]:
     """The training images, decoded, and the test split."""
     if name == "scenes":
-        return stack(Scenes(240, split="train"), size=SIZES[name]), Scenes(120, split="test")
-    return stack(load(name, "train"), size=SIZES[name]), load(name, "test")
+        return in_memory(Scenes(240, split="train"), size=SIZES[name]), Scenes(120, split="test")
+    return in_memory(load(name, "train"), size=SIZES[name]), load(name, "test")
 
 
-def trainings(data: Stack, test: SegmentationDataset, steps: int, seed: int) -> Row:
+def trainings(data: InMemoryDataset, test: SegmentationDataset, steps: int, seed: int) -> Row:
     """(mIoU, Boundary IoU) in % of every net, for one seed."""
     result: Row = {}
 

@@ -33,7 +33,7 @@ from _machine import machine
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from seglib.data.in_memory import Stack, stack
+from seglib.data import InMemoryDataset, in_memory
 from seglib.losses import cross_entropy
 from seglib.scenes import Scenes
 from seglib.train import train
@@ -43,7 +43,7 @@ from seglib.training.optimise import optimiser
 from seglib.training.precision import logits_of
 
 
-def bare(net: nn.Module, data: Stack, batch_size: int, precision: str) -> Iterator[None]:
+def bare(net: nn.Module, data: InMemoryDataset, batch_size: int, precision: str) -> Iterator[None]:
     """Forward, backward and step on one batch."""
     images = data.images[:batch_size].contiguous(memory_format=torch.channels_last)
     masks, moves = data.masks[:batch_size], optimiser(net, "adamw", 1e-3, 0.01)
@@ -100,8 +100,8 @@ def peak(device: torch.device, precision: str) -> float:
 def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], float]:
     """Seconds a step, round after round, of the three; and the operations of one."""
     device, size = torch.device(arguments.device), (arguments.size, arguments.size)
-    data = stack(Scenes(max(64, arguments.batch_size), size=size), device=device)
-    val = stack(Scenes(arguments.val, "val", size=size), device=device)
+    data = in_memory(Scenes(max(64, arguments.batch_size), size=size), device=device)
+    val = in_memory(Scenes(arguments.val, "val", size=size), device=device)
     net = build(arguments.net, len(data.classes), pretrained=arguments.pretrained)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     common = {"batch_size": arguments.batch_size, "precision": arguments.precision, "device": device}

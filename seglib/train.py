@@ -21,7 +21,7 @@ from torch import nn
 from seglib.data.augment import Augment
 from seglib.data.batches import Augmentation, EpochSampler
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Size, Stack, common_size, sample
+from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
 from seglib.losses import cross_entropy
 from seglib.progress import tracked
 from seglib.training import checks, distributed, optimise
@@ -69,7 +69,7 @@ def train(
     `break` is enough where nothing else holds the generator, as in `for step in train(...)`; else `close()`.
 
     Everything that can be wrong is said before the first step. The data are decoded once and stay in memory,
-    next to the net if they fit; see `stack`, and give a `Stack` to train several nets on the same data.
+    next to the net if they fit; see `in_memory`, whose result serves several nets.
 
     Args:
         net: images (N, 3, H, W) uint8 -> logits (N, K, H, W). It is trained in place, and in evaluation mode
@@ -84,7 +84,7 @@ def train(
             there are ten in all.
         val_every_seconds: seconds between two validations.
         size: (height, width) of the images; by default their own, or the profile's where they differ. A
-            `Stack` has its own.
+            data set `in_memory` has its own.
         batch_size: images in a step, over all processes.
         augment: changes a batch, see `Augment`; None for nothing.
         sampler: chooses the images of each epoch, see `seglib.data.sampling`; None for all, shuffled.
@@ -128,8 +128,8 @@ def train(
     checks.check_data(dataset, val)
     (rank, count), path = distributed.rank_and_world_size(), Path(checkpoint) if checkpoint else None
     checks.check_batch(batch_size, count)
-    if isinstance(dataset, Stack):
-        checks.check_stacked(size, dataset.size)
+    if isinstance(dataset, InMemoryDataset):
+        checks.check_in_memory(size, dataset.size)
         size = dataset.size
     size = size or common_size(dataset)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from seglib import machine
-from seglib.data import in_memory as stack
+from seglib.data.in_memory import free_bytes
 
 GB = 10**9
 
@@ -32,7 +33,7 @@ def test_the_limit_counts(group: Path, version: int, monkeypatch: pytest.MonkeyP
     write(group, str(GB), 6 * GB // 10, GB // 10, version)
     assert machine.total_memory() == GB and machine.free_memory() == GB // 2
     assert machine.memory_gb() == 1.0 and machine.pick_profile({}).name == "tiny"
-    assert stack.free(stack.torch.device("cpu")) == GB // 2
+    assert free_bytes(torch.device("cpu")) == GB // 2
 
 
 @pytest.mark.parametrize("limit", ["max", str(2**63)])
@@ -49,7 +50,7 @@ def test_where_there_are_no_groups_the_machine_counts(group: Path) -> None:
 def test_processes_of_one_machine_share_its_memory(group: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(group, str(GB), 0, 0, 2)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
-    assert stack.free(stack.torch.device("cpu")) == GB // 4
+    assert free_bytes(torch.device("cpu")) == GB // 4
 
 
 @pytest.mark.parametrize("name", ["tiny", "laptop"])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from seglib import metrics
-from seglib.data.in_memory import stack
+from seglib.data import in_memory
 from seglib.evaluate import evaluate
 from seglib.labels import Classes
 from seglib.losses import cross_entropy
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not() -> None:
 
 def test_one_step_is_the_optimiser_s_step_on_that_batch() -> None:
     """An oracle: the same step, written out by hand."""
-    net, copy, data = Net(norm=False), Net(norm=False), stack(Squares(4))
+    net, copy, data = Net(norm=False), Net(norm=False), in_memory(Squares(4))
     (step,) = run(net, data=data, steps=1, augment=None, optimiser="sgd", schedule=lambda done: 1.0, clip=1e9)
     loss = cross_entropy(copy(data.images), data.masks)  # one batch has all four, in some order
     loss.backward()
@@ -274,9 +274,9 @@ class Chosen:
         ({"net": nn.Sequential(Net(), nn.AvgPool2d(2))}, r"logits of \(12, 16\) pixels "),
         ({"net": nn.Conv2d(4, 3, 1)}, r"Conv2d cannot take an image \(1, 3, 24, 32\) torch.uint8: "),
         ({"net": Roomless()}, "not even one image of 24 x 32 fits into memory beside Roomless; take"),
-        ({"data": Spoilt(lambda image, mask: (image[:1], mask))}, r"image 7: it is \(1, 24, 32\)"),
-        ({"data": Spoilt(lambda image, mask: (image / 255, mask))}, r"image 7: .* torch.float32; "),
-        ({"data": Spoilt(lambda image, mask: (image, mask[:9]))}, r"must be \(24, 32\) .* not \(9, 32\)"),
+        ({"data": Spoilt(lambda image, mask: (image[:1], mask))}, r"image 7 .* not \(1, 24, 32\)"),
+        ({"data": Spoilt(lambda image, mask: (image / 255, mask))}, r"image 7 .* float32"),
+        ({"data": Spoilt(lambda image, mask: (image, mask[:9]))}, r"image 7 .*\(24, 32\).* not \(9, 32\)"),
         ({"data": Spoilt(lambda image, mask: (image, mask + 2))}, r"image 7: the mask holds the value"),
         ({"net": Net}, "net is the class Net; give a net that was built"),
         ({"net": len}, "net is a builtin_function_or_method; give a net that was built"),
@@ -305,7 +305,7 @@ class Chosen:
         ({"val_every_seconds": -1}, "val_every_seconds=-1 must be a number of seconds, or None"),
         ({"device": "gpu"}, r"device='gpu' cannot be used here \(.*\); use 'cpu'"),
         ({"data": [1, 2]}, "a list is no data set with classes; give a SegmentationDataset"),
-        ({"data": stack(Squares()), "size": (8, 8)}, r"size=\(8, 8\), but the images were stacked at "),
+        ({"data": in_memory(Squares()), "size": (8, 8)}, r"size=\(8, 8\), but the images are in memory at "),
         ({"loss": nn.CrossEntropyLoss()}, "the loss CrossEntropyLoss cannot take logits .* torch.uint8"),
         ({"loss": lambda logits, masks: logits}, r"the loss <lambda> gives a tensor \(1, 3, 24, 32\)"),
         ({"loss": Greedy()}, r"the loss Greedy of one image of \(24, 32\) does not fit into memory; take"),

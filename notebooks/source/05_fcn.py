@@ -39,7 +39,7 @@ from torch.nn.functional import interpolate
 
 from seglib import backbones
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.data.in_memory import stack
+from seglib.data import in_memory
 from seglib.draw import show_images
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter, convolutionalise
@@ -209,8 +209,8 @@ print(double(torch.tensor([[[[0.0, 4.0], [8.0, 4.0]]]])).detach().int()[0, 0])
 # %%
 from seglib.course.results import failures, leaderboard, outline_iou
 
-data = stack(lesson.photographs("train", "pets") or lesson.scenes("train"))
-val = lesson.photographs("val", "pets") or stack(lesson.scenes("val"))
+data = in_memory(lesson.photographs("train", "pets") or lesson.scenes("train"))
+val = lesson.photographs("val", "pets") or in_memory(lesson.scenes("val"))
 val = val.spread(lesson.profile.val_images)  # judging thousands would take longer than training
 
 for stride in (32, 16, 8):
@@ -294,7 +294,7 @@ rates = {"": 3e-3, "backbone.": 5e-4}  # what is new learns faster than what is 
 torch.manual_seed(lesson.seed)
 net = FCN(lite, len(data.classes), stride=32)
 steps = train(
-    net, data, val=stack(val), seconds=seconds, lr=rates, batch_size=8, val_every_seconds=seconds / 10
+    net, data, val=in_memory(val), seconds=seconds, lr=rates, batch_size=8, val_every_seconds=seconds / 10
 )
 monitor = Monitor(steps)
 monitor

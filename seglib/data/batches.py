@@ -6,6 +6,7 @@ go on as if nothing had been: no state of a generator or of a loader has to be k
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count as count_up
 from itertools import islice
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from seglib.data.augment import CHANCES
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Size, Stack, sample
+from seglib.data.in_memory import InMemoryDataset, Size, sample
 from seglib.machine import cores
 
 Augmentation = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -52,9 +53,9 @@ def batches(
     An epoch shows every image once, in random order; a batch may begin in one epoch and end in the next.
 
     Args:
-        dataset: a `Stack`, which is only indexed; anything else is read and decoded by worker processes.
+        dataset: an `InMemoryDataset`, which is only indexed; anything else is decoded by worker processes.
         batch_size: N, over all processes together.
-        size: (height, width) of images that workers decode; a `Stack` has its own.
+        size: (height, width) of images that workers decode; an `InMemoryDataset` has its own.
         seed: with the number of the batch, decides everything.
         start: how many batches to pass over, at no cost.
         augment: takes images, masks and (N, 8) random numbers in 0..1, such as `Augment()`.
@@ -67,8 +68,8 @@ def batches(
 
     Example:
         >>> from seglib.scenes import Scenes
-        >>> from seglib.data.in_memory import stack
-        >>> images, masks = next(batches(stack(Scenes(length=3, size=(32, 32))), batch_size=4))
+        >>> from seglib.data import in_memory
+        >>> images, masks = next(batches(in_memory(Scenes(length=3, size=(32, 32))), batch_size=4))
         >>> images.shape, masks.shape
         (torch.Size([4, 3, 32, 32]), torch.Size([4, 32, 32]))
     """
@@ -118,7 +119,7 @@ def pick(
     device: str | torch.device = "cpu",
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """For each list of indices their images (N, 3, H, W) and masks (N, H, W), uint8, on the device."""
-    if isinstance(dataset, Stack):
+    if isinstance(dataset, InMemoryDataset):
         home = dataset.images.device
         for indices in chosen:
             rows = torch.tensor(indices).to(home, non_blocking=True)
@@ -128,14 +129,14 @@ def pick(
             yield images.to(device), masks.to(device)
         return
     if size is None:
-        raise ValueError("size is missing: images that are not in a Stack yet must be brought to one size")
+        raise ValueError("size is missing: images that are not in memory must be brought to one size")
     workers = max(1, cores() - 1)
     loader = torch.utils.data.DataLoader(_Fitted(dataset, size), batch_sampler=chosen, num_workers=workers)
     try:
         for images, masks in loader:
             yield images.to(device), masks.to(device)
-    except ValueError as error:  # the worker's traceback, and last what it wanted to say
-        raise ValueError(str(error).strip().split("\n")[-1].removeprefix("ValueError: ")) from None
+    except ValueError as error:  # its text is the worker's traceback, whose last line is "module.Type: text"
+        raise ValueError(re.sub(r"^[\w.]+: ", "", str(error).strip().split("\n")[-1])) from None
 
 
 class _Fitted(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):

@@ -123,7 +123,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
                 where.
         """
         mask, instances = self[index][1], self.instances(index)
-        pixels = count_pixels(mask.numpy(), len(self.classes))
+        pixels = count_pixels(mask.cpu().numpy(), len(self.classes))
         if pixels.sum() != mask.numel():
             value = next(int(v) for v in mask.unique() if len(self.classes) <= v != VOID)
             raise ValueError(

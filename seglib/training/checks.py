@@ -90,10 +90,12 @@ def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) ->
         )
 
 
-def check_stacked(size: Size | None, there: Size) -> None:
-    """A `Stack` was made for one size; another one is not asked for."""
+def check_in_memory(size: Size | None, there: Size) -> None:
+    """An `InMemoryDataset` has one size; another one cannot be asked for."""
     if size is not None and tuple(size) != tuple(there):
-        raise ValueError(f"size={size!r}, but the images were stacked at {there}; stack them at that size")
+        raise ValueError(
+            f"size={size!r}, but the images are in memory at {there}; use in_memory(..., size=...)"
+        )
 
 
 def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> Tensor:

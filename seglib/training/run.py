@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from seglib.data.batches import Augmentation, EpochSampler, batches
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Size, resident
+from seglib.data.in_memory import Size, to_device
 from seglib.evaluate import Scores
 from seglib.training import checkpoint, distributed, optimise
 from seglib.training.clock import Clock
@@ -87,7 +87,7 @@ class Run:
             self.messages.append(f"Going on after step {self.number}, from {path}.")
             self.origin = path, state
         distributed.broadcast_tensors([*self.net.parameters(), *self.net.buffers()])
-        self.dataset, message = resident(self.dataset, self.size, self.device)
+        self.dataset, message = to_device(self.dataset, self.size, self.device)
         self.messages += [message] * bool(message)
         if not state:
             if self.precision == "auto" and min(self.steps or math.inf, 6 * (self.limit or math.inf)) < TRIAL:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seglib.data.batches import pick
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Stack, resident
+from seglib.data.in_memory import InMemoryDataset, to_device
 from seglib.evaluate import Scores
 from seglib.metrics import all_reduce, confusion_matrix
 from seglib.training.distributed import broadcast_tensors, rank_and_world_size
@@ -41,9 +41,9 @@ class Judge:
     def __init__(
         self, dataset: SegmentationDataset, run: Run, every: int | None, every_seconds: float | None
     ) -> None:  # fmt: skip
-        self.dataset, message = resident(dataset, run.size, run.device)
+        self.dataset, message = to_device(dataset, run.size, run.device)
         run.messages += [message] * bool(message)
-        self.size = self.dataset.size if isinstance(self.dataset, Stack) else run.size
+        self.size = self.dataset.size if isinstance(self.dataset, InMemoryDataset) else run.size
         self.batch_size, self.device = run.batch_size, run.device
         self.every, self.every_seconds, self.last = every, every_seconds, run.now
         # Of the last one that there was: where steps are counted, one that was interrupted comes again.

@@ -13,8 +13,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
 from seglib.data import augment as augment_module
-from seglib.data.augment import GREY, Augment
-from seglib.data.in_memory import at_once, resized
+from seglib.data.augment import GREY, Augment, resample_batched
+from seglib.data.in_memory import resized
 from seglib.labels import VOID
 
 HALF = torch.full((1, 8), 0.5)
@@ -140,7 +140,7 @@ def test_a_batch_at_once_is_what_image_by_image_gives(sides, zoom, seed):
     augment = Augment(zoom=zoom, colour=0, size=sides[2:])
     one_by_one = augment(images, masks, chance)
 
-    with mock.patch.object(augment_module, "one_by_one", at_once):
+    with mock.patch.object(augment_module, "resample_loop", resample_batched):
         together = augment(images, masks, chance)
     assert torch.equal(together[1], one_by_one[1])
     assert (together[0].int() - one_by_one[0].int()).abs().max() <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from itertools import islice
 from typing import Any
 
@@ -10,16 +11,18 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data import in_memory as stack_module
 from seglib.data.augment import Augment
 from seglib.data.balance import count
 from seglib.data.batches import batches, order
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Stack, resident, stack
+from seglib.data.images import SizeError
+from seglib.data.in_memory import InMemoryDataset, in_memory, to_device
 from seglib.data.sampling import RepeatFactor
 from seglib.labels import Classes
 from seglib.train import train
 from tests.training.nets import Net, Squares, weights
+
+MODULE = importlib.import_module("seglib.data.in_memory")  # `seglib.data.in_memory` is the function
 
 
 class Numbered(SegmentationDataset):
@@ -40,7 +43,7 @@ def first(
     number: int, dataset: SegmentationDataset | None = None, **settings: Any
 ) -> list[tuple[Tensor, Tensor]]:
     settings = {"batch_size": 4, "size": (4, 6)} | settings
-    return [*islice(batches(dataset or stack(Numbered()), **settings), number)]
+    return [*islice(batches(dataset or in_memory(Numbered()), **settings), number)]
 
 
 def seen(given: list[tuple[Tensor, Tensor]]) -> list[int]:
@@ -58,14 +61,14 @@ def test_every_image_once_an_epoch_and_all_batches_full() -> None:
 
 @pytest.mark.parametrize("augment", [None, Augment()])
 def test_a_batch_is_the_same_whatever_came_before(augment: Augment | None) -> None:
-    data = stack(Squares(7))
+    data = in_memory(Squares(7))
     given, later = first(9, data, augment=augment), first(4, data, augment=augment, start=5)
     assert all(torch.equal(a, b) for pair in zip(given[5:], later) for a, b in zip(*pair))
 
 
 @pytest.mark.parametrize("processes", [2, 3, 4])
 def test_shares_of_several_processes_make_up_the_batch(processes: int) -> None:
-    data, augment = stack(Squares(7)), Augment()
+    data, augment = in_memory(Squares(7)), Augment()
     ((images, masks),) = first(1, data, augment=augment)
     for rank in range(processes):
         ((some, truth),) = first(1, data, augment=augment, share=(rank, processes))
@@ -81,7 +84,9 @@ def test_a_sampler_chooses() -> None:
 
 def test_workers_give_the_same_batches() -> None:
     data, augment = Squares(5), Augment()
-    by_index, by_workers = (first(4, each, augment=augment, size=(24, 32)) for each in (stack(data), data))
+    by_index, by_workers = (
+        first(4, each, augment=augment, size=(24, 32)) for each in (in_memory(data), data)
+    )
     assert all(torch.equal(a, b) for pair in zip(by_index, by_workers) for a, b in zip(*pair))
 
 
@@ -90,9 +95,9 @@ def test_what_does_not_fit_is_decoded_by_workers_and_that_is_said(monkeypatch: p
     for _ in train(roomy, Squares(5), **settings):  # type: ignore[arg-type]
         pass
     need = 5 * 24 * 32 * 4
-    monkeypatch.setattr(stack_module, "free", lambda device: 2 * need)
-    assert isinstance(resident(Squares(5), (24, 32), torch.device("cpu"))[0], Stack)
-    monkeypatch.setattr(stack_module, "free", lambda device: 2 * need - 1)
+    monkeypatch.setattr(MODULE, "free_bytes", lambda device: 2 * need)
+    assert isinstance(to_device(Squares(5), (24, 32), torch.device("cpu"))[0], InMemoryDataset)
+    monkeypatch.setattr(MODULE, "free_bytes", lambda device: 2 * need - 1)
     said = [step.message for step in train(tight, Squares(5), val=Squares(2, split="val"), **settings)]  # type: ignore[arg-type]
     assert (
         "squares train takes 0.0 GB, more than half of the free memory: worker processes decode it" in said[0]
@@ -100,11 +105,25 @@ def test_what_does_not_fit_is_decoded_by_workers_and_that_is_said(monkeypatch: p
     assert torch.equal(weights(roomy), weights(tight))
 
 
-def test_a_worker_s_complaint_is_one_sentence() -> None:
-    class Spoilt(Squares):
-        def __getitem__(self, index: int) -> Any:
-            image, mask = super().__getitem__(index)
-            return image, mask + 7
+def spoilt(image, mask):
+    return image, mask + 7
 
-    with pytest.raises(ValueError, match=r"^squares train, image \d: the mask holds the value \d+; [^\n]*$"):
-        first(1, Spoilt(5), size=(24, 32))
+
+def of_another_size(image, mask):
+    raise SizeError("/data/a.png: the mask is of another size")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (spoilt, r"^squares train, image \d: the mask holds the value \d+ [^\n]*$"),
+        (of_another_size, "^/data/a.png: the mask is of another size$"),  # without the type's name
+    ],
+)
+def test_an_error_in_a_worker_is_one_sentence(change: Any, words: str) -> None:
+    class Changed(Squares):
+        def __getitem__(self, index: int) -> Any:
+            return change(*super().__getitem__(index))
+
+    with pytest.raises(ValueError, match=words):
+        first(1, Changed(5), size=(24, 32))

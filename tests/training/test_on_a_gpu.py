@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from seglib import backbones
+from seglib.data import in_memory
 from seglib.data.augment import Augment
 from seglib.data.batches import batches
-from seglib.data.in_memory import stack
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.losses import cross_entropy
@@ -44,7 +44,7 @@ def test_it_learns_what_a_cpu_learns() -> None:
 def test_the_same_batches_as_on_a_cpu() -> None:
     data = Squares(size=(40, 60))
     ways = [
-        batches(stack(data, device=device), batch_size=5, augment=Augment(), device=device)
+        batches(in_memory(data, device=device), batch_size=5, augment=Augment(), device=device)
         for device in ("cpu", "cuda")
     ]
     for (images, masks), (others, truths) in islice(zip(*ways), 4):
@@ -54,7 +54,7 @@ def test_the_same_batches_as_on_a_cpu() -> None:
 
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
 def test_between_two_looks_at_the_loss_nothing_waits(optimiser: str) -> None:
-    steps = train(Net(), stack(Squares(), device="cuda"), steps=99, optimiser=optimiser, **PLAIN)
+    steps = train(Net(), in_memory(Squares(), device="cuda"), steps=99, optimiser=optimiser, **PLAIN)
     for _ in range(LOOK):
         next(steps)
     torch.cuda.set_sync_debug_mode("error")

@@ -1,6 +1,8 @@
-"""Stack: images of any size brought to one, nothing distorted, what is added is void."""
+"""InMemoryDataset: images of any size brought to one, nothing distorted, what is added is void."""
 
 from __future__ import annotations
+
+import importlib
 
 import pytest
 import torch
@@ -8,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data import in_memory as stack_module
 from seglib.data.augment import GREY
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import common_size, fitted, resident, stack
+from seglib.data.in_memory import common_size, in_memory, letterbox, to_device
 from seglib.evaluate import Constant, evaluate
 from seglib.labels import VOID, Classes
 from seglib.machine import pick_profile
 from seglib.scenes import Scenes
 from tests.training.nets import Squares
+
+MODULE = importlib.import_module("seglib.data.in_memory")  # `seglib.data.in_memory` is the function
 
 
 class Sizes(SegmentationDataset):
@@ -40,7 +43,7 @@ class Sizes(SegmentationDataset):
 
 def test_a_stack_of_one_size_is_the_data_set_itself() -> None:
     data = Scenes(3, size=(32, 48))
-    stacked = stack(data)
+    stacked = in_memory(data)
     assert stacked.size == (32, 48) and stacked.classes == data.classes and len(stacked) == 3
     for (image, mask), (other, truth) in zip(stacked, data):
         assert torch.equal(image, other) and torch.equal(mask, truth)
@@ -49,7 +52,7 @@ def test_a_stack_of_one_size_is_the_data_set_itself() -> None:
 
 
 def test_other_sizes_lie_in_the_middle_of_void() -> None:
-    stacked = stack(Sizes((10, 20), (20, 10), (40, 40)), size=(20, 20))
+    stacked = in_memory(Sizes((10, 20), (20, 10), (40, 40)), size=(20, 20))
     wide, tall, square = stacked.masks != VOID
     assert wide.sum() == tall.sum() == 200 and square.all()
     assert wide[5:15].all() and tall[:, 5:15].all()
@@ -64,7 +67,7 @@ def test_other_sizes_lie_in_the_middle_of_void() -> None:
 )
 def test_any_size_fits_into_any_other(height: int, width: int, size: tuple[int, int]) -> None:
     image = torch.full((3, height, width), 77, dtype=torch.uint8)
-    seen, mask = fitted(image, torch.zeros(height, width, dtype=torch.uint8), size)
+    seen, mask = letterbox(image, torch.zeros(height, width, dtype=torch.uint8), size)
     known = mask == 0
     assert seen.shape == (3, *size) and mask.shape == size and known.any()
     assert (seen[:, known] == 77).all() and (mask[~known] == VOID).all() and (seen[:, ~known] == GREY).all()
@@ -78,17 +81,17 @@ def test_the_size_where_nobody_says() -> None:
 
 def test_no_images() -> None:
     with pytest.raises(ValueError, match="sizes train has no images"):
-        stack(Sizes())
+        in_memory(Sizes())
 
 
 def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     """The meta device plays a GPU: 0 bytes free, or many."""
     gpu, data = torch.device("meta"), Squares(3)
-    monkeypatch.setattr(stack_module, "free", lambda device: 1e9)
-    assert resident(data, (24, 32), gpu)[0].images.device == gpu  # type: ignore[attr-defined]
-    assert resident(stack(data), (24, 32), gpu)[0].images.device == gpu  # type: ignore[attr-defined]
-    monkeypatch.setattr(stack_module, "free", lambda device: 1e9 if device.type == "cpu" else 0)
-    stacked, said = resident(data, (24, 32), gpu)
+    monkeypatch.setattr(MODULE, "free_bytes", lambda device: 1e9)
+    assert to_device(data, (24, 32), gpu)[0].images.device == gpu  # type: ignore[attr-defined]
+    assert to_device(in_memory(data), (24, 32), gpu)[0].images.device == gpu  # type: ignore[attr-defined]
+    monkeypatch.setattr(MODULE, "free_bytes", lambda device: 1e9 if device.type == "cpu" else 0)
+    stacked, said = to_device(data, (24, 32), gpu)
     assert stacked.images.device.type == "cpu" and "too much for meta: it stays in main memory" in said  # type: ignore[attr-defined]
-    given = stack(data)
-    assert resident(given, (24, 32), gpu) == (given, "")
+    given = in_memory(data)
+    assert to_device(given, (24, 32), gpu) == (given, "")
