@@ -75,12 +75,12 @@ async def stands(net, batch_size):
         await asyncio.sleep(0.37)
         told.clear()
         begin = time.perf_counter()
-        monitor.wish = "pause"
+        monitor.request = "pause"
         while not told:
             await asyncio.sleep(0.001)
         heard.append(told[0] - begin)
-        monitor.wish = "train"
-    monitor.wish = "stop"
+        monitor.request = "train"
+    monitor.request = "stop"
     await monitor.finished()
     begin = time.perf_counter()
     monitor._repr_mimebundle_()
@@ -108,17 +108,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=4)
-    wish = parser.parse_args()
+    options = parser.parse_args()
     said = [f"{name} {importlib.metadata.version(name)}" for name in ("torch", "ipykernel", "anywidget")]
     said.append(f"OMP_NUM_THREADS {os.environ.get('OMP_NUM_THREADS', 'all')}")
     with lab_in_chromium(*said) as (lab, browser):
         for name, (net, size) in NETS.items():
-            head = f"PAIRS, SECONDS = {wish.pairs}, {wish.seconds}\n"
+            head = f"PAIRS, SECONDS = {options.pairs}, {options.seconds}\n"
             cells = [head + SETTING + FLOAT, RUN.format(net=net, size=size)]
             notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
             opened = lab.open(browser.new_page(), notebook, f"monitor-{size}.ipynb")
-            opened.run_all(seconds=60 + 20 * wish.pairs * wish.seconds)  # in a thread short steps take longer
-            report(name, wish.pairs, *opened.python("answer"))
+            opened.run_all(seconds=60 + 20 * options.pairs * options.seconds)  # in a thread short steps take longer
+            report(name, options.pairs, *opened.python("answer"))
             opened.page.close()
             lab.shut_down(opened)
 

@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from seglib import draw
+from seglib.labels import percent
 from seglib.train import train
 from seglib.widgets import Monitor
 from seglib.widgets.monitor import reading
@@ -53,7 +54,7 @@ settings = dict(batch_size=4, precision="float32", val=val, val_every=20, lr=0.0
 pressed, told = [], []""",
     """\
 monitor = Monitor(train(net, pools, steps=100_000, **settings))
-monitor.observe(lambda change: pressed.append((change.new, time.monotonic())), "wish")
+monitor.observe(lambda change: pressed.append((change.new, time.monotonic())), "request")
 monitor.observe(lambda change: told.append((change.new, time.monotonic())), "status")
 monitor""",
     """\
@@ -99,7 +100,7 @@ def steps_done(card: Locator) -> int:
 
 
 def curve(card: Locator) -> str:
-    return card.locator(".seglib-smooth").first.get_attribute("d") or ""
+    return card.locator(".seglib-chart .seglib-line-0").first.get_attribute("d") or ""
 
 
 def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
@@ -127,14 +128,20 @@ def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
     card.screenshot(path=ARTEFACTS / "monitor-paused.png")
 
     # It can be looked through in the meantime.
-    last = checksum(card.locator(".seglib-images canvas").first)
-    card.get_by_label("Moment").focus()
+    last = checksum(card.locator(".seglib-thumbs[role=radiogroup] canvas").first)
+    card.get_by_label("Validation at step").focus()
     page.keyboard.press("Home")
-    expect(card.get_by_label("Moment")).to_have_attribute("aria-valuetext", re.compile("^step 20, mean IoU"))
-    until(lambda: checksum(card.locator(".seglib-images canvas").first) != last, "the images follow", 5)
+    expect(card.get_by_label("Validation at step")).to_have_attribute(
+        "aria-valuetext", re.compile("^20, mean IoU")
+    )
+    until(
+        lambda: checksum(card.locator(".seglib-thumbs[role=radiogroup] canvas").first) != last,
+        "the images follow",
+        5,
+    )
 
     card.get_by_role("button", name="Resume the training").click()
-    until(lambda: steps_done(card) > done, "it goes on", 10)
+    until(lambda: steps_done(card) > done, "it resumes", 10)
     card.get_by_role("button", name="Stop the training").click()
     expect(card.locator(".seglib-pill")).to_have_text("Stopped", timeout=10_000)
 
@@ -148,9 +155,9 @@ def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
     # What is saved can be looked through without a kernel.
     page.keyboard.press("Control+s")
     file = lab.folder / "monitor.ipynb"
-    until(lambda: "Stopped after step" in file.read_text(encoding="utf-8"), "the copy is saved", 20)
+    until(lambda: "Stopped: step" in file.read_text(encoding="utf-8"), "the copy is saved", 20)
     (output, *_) = nbformat.read(file, as_version=4).cells[1].outputs
-    assert "Stopped after step" in output.data["text/html"] and output.data["text/html"].startswith("<div")
+    assert "Stopped: step" in output.data["text/html"] and output.data["text/html"].startswith("<div")
 
     python = notebook.python
     assert python("after == monitor.step.number and monitor.status") == "stopped"
@@ -194,34 +201,32 @@ def pixels(canvas: Locator, size: tuple[int, int]) -> np.ndarray:
     return np.array(got[2:]).reshape(got[0], got[1], 4)[scale // 2 :: scale, scale // 2 :: scale, :3]
 
 
-def test_every_moment_can_be_looked_at_without_a_kernel(card: Locator, twin: Monitor) -> None:
-    slider = card.get_by_label("Moment")
+def test_every_validation_can_be_looked_at_without_a_kernel(card: Locator, twin: Monitor) -> None:
+    slider = card.get_by_label("Validation at step")
     slider.focus()
     card.page.keyboard.press("Home")
-    for moment in twin.record.moments:
-        expect(card.locator(".seglib-status")).to_have_text(reading.moment_words(moment))
-        expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^step {moment.number},"))
-        shown = card.locator(".seglib-class-row").get_by_role("cell").all_inner_texts()
-        rows = [row.texts for row in reading.rows(moment)]
-        assert shown == [text for iou, true, guess in rows for text in (iou, f"{true}, {guess}")]
-        assert moment.preds is not None and twin.record.images is not None
-        mask = twin.record.images[1][2]
-        right = reading.cent(reading.right_share(moment.preds[2], mask), 0)
-        photo = card.locator(".seglib-images canvas").nth(2)
-        words = f"image 3, prediction after step {moment.number}: {right} of the pixels right"
+    for validation in twin._record.validations:
+        expect(card.locator(".seglib-status")).to_have_text(reading.validation_words(validation))
+        expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^{validation.number}, "))
+        shown = card.locator(".seglib-bars-row .seglib-number").all_inner_texts()
+        columns = reading.columns(validation)
+        assert shown == [column.texts[place] for place in range(3) for column in columns]
+        assert validation.preds is not None and twin._record.images is not None
+        right = percent(reading.right_share(validation.preds[2], twin._record.images[1][2]))
+        photo = card.locator(".seglib-thumbs canvas").nth(2)
+        words = f"image 3, prediction after step {validation.number}: {right} of the pixels right"
         expect(photo).to_have_attribute("aria-label", words)
-        image = np.array(Image.open(io.BytesIO(twin.data["images"][2]["image"])))  # as it travels: a JPEG
-        over = draw.overlay(
-            torch.from_numpy(image).permute(2, 0, 1), moment.preds[2], moment.scores.classes, opacity=0.6
-        )
+        image = np.array(Image.open(io.BytesIO(twin.data["images"][2]["image"])))  # as it is sent: a JPEG
+        image = torch.from_numpy(image).permute(2, 0, 1)
+        over = draw.overlay(image, validation.preds[2], validation.scores.classes, opacity=0.6)
         off = np.abs(pixels(photo, (24, 32)) - over.permute(1, 2, 0).numpy().astype(int)).max(axis=2)
         assert np.quantile(off, 0.95) <= 3  # two decoders
         card.page.keyboard.press("ArrowRight")
-    expect(card.locator(".seglib-pin").first).to_have_css("display", "none")  # the last moment is "the last"
+    expect(card.locator(".seglib-pin").first).to_have_css("display", "none")  # the last one is "the last"
 
 
 def test_truth_difference_hatching_and_the_strip(card: Locator) -> None:
-    first = card.locator(".seglib-images canvas").first
+    first = card.locator(".seglib-thumbs[role=radiogroup] canvas").first
     strip = card.locator(".seglib-strip canvas")
     seen = {checksum(first)}
     for view in ("Truth", "Difference", "Prediction"):
@@ -235,7 +240,7 @@ def test_truth_difference_hatching_and_the_strip(card: Locator) -> None:
     card.page.keyboard.press("ArrowRight")
     until(lambda: checksum(strip.last) != before, "the strip shows the second image", 5)
     strip.nth(3).click()
-    expect(card.get_by_label("Moment")).to_have_value("3")
+    expect(card.get_by_label("Validation at step")).to_have_value("3")
     expect(card.locator(".seglib-pin").first).not_to_have_css("display", "none")
     card.screenshot(path=ARTEFACTS / "monitor-replayed.png")
 
@@ -256,11 +261,11 @@ def test_it_fits_every_control_has_a_name_and_nobody_is_asked_to_stop_what_is_ov
 
 def test_what_was_saved_while_it_trained_says_so(page: Page, tmp_path: Path) -> None:
     monitor = Monitor(train(Net(), Squares(), steps=10**7, batch_size=4), live=True)
-    until(lambda: monitor.step is not None, "it trains", 20)
+    until(lambda: monitor._record.step is not None, "it trains", 20)
     file = tmp_path / "monitor.html"
     file.write_text(f"<!doctype html><meta charset=utf-8>{monitor.to_html()}", encoding="utf-8")
-    monitor.wish = "stop"
-    monitor.wait()
+    monitor.request = "stop"
+    until(lambda: monitor.status == "stopped", "it stops", 20)
     page.goto(file.as_uri())
     expect(page.locator(".seglib-pill")).to_have_text("Saved while training")
     expect(page.get_by_role("button", name="Pause the training")).to_be_hidden()
@@ -285,12 +290,12 @@ def test_when_the_kernel_is_restarted_the_training_is_stopped_in_time(training: 
     expect(training.page.locator(".seglib-pill")).to_have_text("Stopped", timeout=20_000)
 
 
-def test_when_the_kernel_dies_the_card_says_that_it_hears_nothing(training: Notebook) -> None:
+def test_when_the_kernel_dies_the_card_says_that_there_is_no_update(training: Notebook) -> None:
     page = training.page
     silence = page.locator(".seglib-silence")
     expect(silence).to_be_hidden()
     os.kill(training.python("__import__('os').getpid()"), signal.SIGKILL)
     expect(silence).to_have_text(
-        re.compile("^Nothing heard for 20 s: .* the kernel has ended"), timeout=40_000
+        re.compile("^No update for 20 s.* restart it and run this cell again"), timeout=40_000
     )
     page.get_by_role("region", name="Training monitor").screenshot(path=ARTEFACTS / "monitor-dead.png")

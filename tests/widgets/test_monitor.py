@@ -1,25 +1,35 @@
-"""The live monitor without a browser: what it keeps, what it shows and what travels."""
+"""The live monitor without a browser: what it keeps, what it shows and sends, and its thread."""
 
 from __future__ import annotations
 
+import asyncio
 import io
 import itertools
 import json
 import math
 import struct
+import threading
+import time
 import zlib
+from collections.abc import Iterator
+from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+import traitlets
+from nbclient import NotebookClient
 from PIL import Image
 
+from seglib.losses import cross_entropy
 from seglib.train import train
+from seglib.training.step import Step
 from seglib.widgets import Monitor
-from seglib.widgets.monitor import packing, reading
-from seglib.widgets.monitor.record import FRAMES, LONGEST, Curve, Record, small
+from seglib.widgets.monitor import reading
+from seglib.widgets.monitor.record import LONGEST, MOST, Curve, Record, small
 from tests.training.nets import Net, Squares
-from tests.widgets.trainings import TRUTH, recorded, steps
+from tests.widgets.trainings import TRUTH, recorded, steps, until
 
 # What is kept.
 
@@ -41,10 +51,10 @@ def test_a_curve_of_any_length_has_at_most_256_points_with_the_same_mean(count: 
         assert np.average([x for x, _ in points], weights=weights) == pytest.approx((count + 1) / 2)
 
 
-def test_moments_are_thinned_and_the_first_and_the_last_stay() -> None:
+def test_validations_are_thinned_and_the_first_and_the_last_stay() -> None:
     record = recorded(500, every=1)
-    numbers = [moment.number for moment in record.moments]
-    assert FRAMES / 2 <= len(numbers) <= FRAMES and numbers[0] == 1 and numbers[-1] == 500
+    numbers = [validation.number for validation in record.validations]
+    assert MOST / 2 <= len(numbers) <= MOST and numbers[0] == 1 and numbers[-1] == 500
     assert len(record.scores) == 500 and numbers == sorted(numbers)
 
 
@@ -54,7 +64,7 @@ def test_what_was_before_an_interruption_is_on_the_curves() -> None:
     record.take(last)
     record.catch_up()
     assert record.scores == [(2, pytest.approx(1)), (4, pytest.approx(1)), (6, pytest.approx(1))]
-    assert record.losses.count == 6 and [moment.number for moment in record.moments] == [6]
+    assert record.losses.count == 6 and [one.number for one in record.validations] == [6]
 
 
 def test_a_large_image_is_made_small_by_leaving_pixels_out() -> None:
@@ -62,79 +72,78 @@ def test_a_large_image_is_made_small_by_leaving_pixels_out() -> None:
     assert torch.equal(small(mask), mask[::4, ::4]) and torch.equal(small(mask[:256]), mask[:256])
 
 
-# What is shown.
+# What is shown and sent.
 
 
 def test_every_state_of_every_length_can_be_shown() -> None:
     for count, every, status in itertools.product((0, 1, 2, 3, 30), (0, 1, 2), reading.STATUS):
         record = recorded(count, every=every)
         for chart in (reading.loss_chart(record, status), reading.score_chart(record, status)):
-            places = np.concatenate([chart.line, chart.smooth]).flatten()
+            places = np.concatenate([line.points for line in chart.lines]).flatten()
             assert all(0 <= place <= 1 for place in places), (count, every, status)
-            assert all(0 < at <= 1 for at, _ in [*chart.across, *chart.up])
-        assert reading.says(record, status).endswith(".") and reading.description(record, status)
-        sent = packing.now(record, status, "")
+            assert all(0 <= at <= 1 for at, _ in [*chart.across, *chart.up])
+        assert reading.description(record, status).startswith(f"{status.capitalize()}: ")
+        sent = reading.now(record, status, "")
         json.dumps(sent, default=lambda value: value.hex(), allow_nan=False)
         assert 0 <= sent["done"] <= 1
 
 
 def test_the_curve_is_the_losses() -> None:
-    chart = reading.loss_chart(recorded(4, every=0), "finished")
+    record = recorded(4, every=0)
+    chart, right = reading.loss_chart(record, "finished"), reading.last_step(record, "finished")
     high = 0.5 / next(at for at, text in chart.up if text == "0.5")
-    assert [x * chart.right for x, _ in chart.line] == pytest.approx([1, 2, 3, 4])
-    assert [y * high for _, y in chart.line] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+    assert [x * right for x, _ in chart.lines[0].points] == pytest.approx([1, 2, 3, 4])
+    assert [y * high for _, y in chart.lines[0].points] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
 
 
 def test_bars_are_those_of_the_confusion_matrix() -> None:
-    record = recorded(2, pred=torch.tensor([[0, 1, 1], [0, 2, 0]], dtype=torch.uint8))
-    background, square, edge = reading.rows(record.moments[-1])
-    assert background.texts == ("33.3 %", "40.0 %", "40.0 %") and background.iou == pytest.approx(1 / 3)
-    assert square.texts == ("50.0 %", "20.0 %", "40.0 %") and edge.texts == ("50.0 %", "40.0 %", "20.0 %")
-    assert square.predicted == pytest.approx(1 + math.log10(0.4) / 3)
-    assert reading.right_share(record.moments[-1].preds[0], TRUTH) == pytest.approx(3 / 5)  # type: ignore[index]
-    words = reading.moment_words(record.moments[-1])
+    (validation,) = recorded(2, pred=torch.tensor([[0, 1, 1], [0, 2, 0]], dtype=torch.uint8)).validations
+    iou, true, predicted = reading.columns(validation)
+    assert iou.texts == ("33.3 %", "50.0 %", "50.0 %") and iou.lengths[0] == pytest.approx(1 / 3)
+    assert true.texts == ("40.0 %", "20.0 %", "40.0 %") and predicted.texts == ("40.0 %", "40.0 %", "20.0 %")
+    assert predicted.lengths[1] == pytest.approx(1 + math.log10(0.4) / 3)
+    assert validation.preds is not None
+    assert reading.right_share(validation.preds[0], TRUTH) == pytest.approx(3 / 5)
+    words = reading.validation_words(validation)
     assert words == "After step 2 (1 s): mean IoU 44.4 %, best square (50.0 %), worst background (33.3 %)."
 
 
 def test_a_class_that_is_nowhere_has_no_iou() -> None:
-    record = recorded(2, pred=torch.zeros(2, 3, dtype=torch.uint8))
-    sent = packing.moment(record.moments[-1], record)
-    assert sent["rows"][1][3:] == ["0.0 %", "20.0 %", "0.0 %"] and sent["rows"][1][2] == 0
+    (validation,) = recorded(2, pred=torch.zeros(2, 3, dtype=torch.uint8)).validations
+    iou, true, predicted = reading.columns(validation)
+    texts = [column.texts[1] for column in (iou, true, predicted)]
+    assert texts == ["0.0 %", "20.0 %", "0.0 %"] and predicted.lengths[1] == 0
 
 
-def test_a_moment_is_looked_at_by_its_step() -> None:
+def test_a_validation_is_looked_at_by_its_step() -> None:
     record = recorded(10)
     assert [reading.looked_at(record, k).number for k in (-1, 0, 4, 5, 7, 99)] == [10, 2, 4, 4, 6, 10]  # type: ignore[union-attr]
     assert reading.looked_at(Record(), -1) is None
 
 
-# What travels.
-
-
-def test_what_travels_is_small_and_complete() -> None:
-    monitor = Monitor(
-        train(Net(), Squares(), steps=40, batch_size=4, val=Squares(6, split="val"), val_every=4)
-    )
-    assert len(monitor.moments) == 10 and len(monitor.data["images"]) == 4
+def test_what_is_sent_is_small_and_complete() -> None:
+    run = train(Net(), Squares(), steps=40, batch_size=4, val=Squares(6, split="val"), val_every=4)
+    monitor = Monitor(run)
+    assert len(monitor.validations) == 10 and len(monitor.data["images"]) == 4
     truth = zlib.decompress(monitor.data["images"][1]["truth"])
-    labels = zlib.decompress(monitor.moments[-1]["frames"][1]["labels"])
-    assert monitor.record.images and truth == monitor.record.images[1][1].numpy().tobytes()
-    assert labels == monitor.record.moments[-1].preds[1].numpy().tobytes()  # type: ignore[index]
-    line = monitor.now["charts"][0]["line"]
+    labels = zlib.decompress(monitor.validations[-1]["frames"][1]["labels"])
+    assert monitor._record.images and truth == monitor._record.images[1][1].numpy().tobytes()
+    assert labels == monitor._record.validations[-1].preds[1].numpy().tobytes()  # type: ignore[index]
+    line = monitor.now["charts"][0]["lines"][0]["points"]
     assert len(struct.unpack(f"<{len(line) // 4}f", line)) == 80
     bound = Record(step=monitor.step)
     bound.losses.add([1.0] * 100_000)
-    sent = packing.now(bound, "training", "")
-    assert sum(len(chart[part]) for chart in sent["charts"] for part in ("line", "smooth")) < 6_000
+    sent = reading.now(bound, "training", "")
+    assert sum(len(line["points"]) for chart in sent["charts"] for line in chart["lines"]) < 6_000
 
 
 def test_it_has_a_copy_without_a_kernel_and_a_description() -> None:
     monitor = Monitor(steps(6))
     assert Image.open(io.BytesIO(monitor.still())).size == (720, 416)
     html = monitor.to_html()
-    assert "Finished after 6 steps, 3 s." in html and "export default" not in html
+    assert "Finished: 6 steps, 3 s." in html and "export default" not in html
     assert repr(monitor).splitlines() == [
-        "Finished after 6 steps, 3 s.",
+        "Finished: 6 steps, 3 s.",
         f"Loss: 1.000 at first, {monitor.now['charts'][0]['title'].split()[1]} now, smoothed.",
         "Mean IoU: 100.0 % after step 2, 100.0 % after step 6, the best 100.0 % after step 2.",
         "After step 6 (3 s): mean IoU 100.0 %.",
@@ -144,6 +153,187 @@ def test_it_has_a_copy_without_a_kernel_and_a_description() -> None:
 
 def test_without_validation_there_are_curves_only() -> None:
     monitor = Monitor(steps(3, every=0))
-    assert monitor.data == {} and monitor.moments == []
+    assert monitor.data == {} and monitor.validations == []
     assert Image.open(io.BytesIO(monitor.still())).size == (720, 208)
     assert "no validation yet" in repr(monitor)
+
+
+# Its thread: pause, resume, stop and errors.
+
+
+def wait(monitor: Monitor) -> None:
+    """Until the run is over; raises what ended it."""
+    asyncio.run(monitor.finished())
+
+
+def failing(count: int, error: Exception) -> Iterator[Step]:
+    yield from steps(count)
+    raise error
+
+
+def test_without_a_front_end_it_runs_here_and_raises_here() -> None:
+    seen = []
+
+    def run() -> Iterator[Step]:
+        seen.append(threading.current_thread())
+        yield from failing(2, RuntimeError("no luck"))
+
+    with pytest.raises(RuntimeError, match="no luck"):
+        Monitor(run())
+    assert seen == [threading.main_thread()]
+
+
+def test_pause_resume_and_stop_leave_a_usable_net() -> None:
+    net = Net()
+    settings = {"batch_size": 4, "precision": "float32", "device": "cpu"}
+    monitor = Monitor(train(net, Squares(), steps=10_000_000, **settings), live=True)
+    until(lambda: monitor._record.step and monitor.step.number > 3)
+    monitor.request = "pause"
+    until(lambda: monitor.status == "paused")
+    number = monitor.step.number
+    time.sleep(0.1)
+    assert monitor.step.number == number
+    assert reading.progress(monitor._record, "paused") == monitor.now["progress"]
+    monitor.request = "train"
+    until(lambda: monitor.step.number > number and monitor.status == "training")
+    monitor.request = "pause"
+    until(lambda: monitor.status == "paused")
+    monitor.request = "stop"  # also while it is paused
+    wait(monitor)
+    assert monitor.status == "stopped" and not net.training
+    assert net(torch.zeros(1, 3, 8, 8, dtype=torch.uint8)).shape == (1, 3, 8, 8)
+
+
+def test_a_stop_before_the_first_step_leaves_one_and_a_step_that_is_not_there_is_explained() -> None:
+    begin = threading.Event()
+
+    def run() -> Iterator[Step]:
+        begin.wait(10)
+        yield from steps(100)
+
+    monitor = Monitor(run(), live=True)
+    with pytest.raises(RuntimeError, match=r"no step yet; .*finished"):
+        monitor.step.number  # noqa: B018
+    monitor.request = "stop"
+    begin.set()
+    wait(monitor)
+    assert (monitor.status, monitor.step.number) == ("stopped", 1)
+
+
+def test_an_error_in_the_thread_is_shown_and_raised_each_time_it_is_asked_for() -> None:
+    monitor = Monitor(failing(2, ValueError("the loss is nan at step 3")), live=True)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="nan at step 3"):
+            wait(monitor)
+    assert monitor.status == "failed" and monitor.now["failure"] == "ValueError: the loss is nan at step 3"
+
+
+def test_an_error_in_showing_the_end_is_raised_and_the_card_no_longer_says_training(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("a chart without height")
+
+    monitor = Monitor(steps(10, seconds=0.02), live=True)
+    monkeypatch.setattr("seglib.widgets.monitor.reading.now", broken)
+    with pytest.raises(ZeroDivisionError, match="a chart without height"):
+        wait(monitor)
+    assert monitor.status in ("finished", "failed")
+
+
+def test_a_loss_below_zero_can_be_drawn() -> None:
+    def below(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(logits, masks) - 100
+
+    monitor = Monitor(train(Net(), Squares(), steps=3, loss=below, device="cpu"), live=True)
+    wait(monitor)
+    assert monitor.status == "finished" and monitor.step.loss < 0
+
+
+def test_what_gives_no_steps_is_refused_before_it_is_drawn() -> None:
+    monitor = Monitor([1, 2], live=True)  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="gave a int instead of a step"):
+        wait(monitor)
+    assert monitor.status == "failed" and "instead of a step" in monitor.now["failure"]
+
+
+def test_a_run_that_is_over_is_not_remembered_for_the_end_of_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("atexit.register", asked.append)
+    monkeypatch.setattr("atexit.unregister", asked.remove)
+    wait(Monitor(steps(1), live=True))
+    until(lambda: not asked)
+
+
+def test_waiting_lets_others_work() -> None:
+    async def both() -> int:
+        monitor = Monitor(steps(10, seconds=0.03), live=True)
+        waiting, turns = asyncio.ensure_future(monitor.finished()), 0
+        while not waiting.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        return turns
+
+    assert asyncio.run(both()) > 5
+
+
+def test_interrupting_the_wait_stops_the_run() -> None:
+    async def interrupted() -> Monitor:
+        monitor = Monitor(steps(1000, seconds=0.01), live=True)
+        waiting = asyncio.ensure_future(monitor.finished())
+        await asyncio.sleep(0.1)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return monitor
+
+    assert asyncio.run(interrupted()).status == "stopped"
+
+
+def test_a_new_run_stops_an_older_one() -> None:
+    older = Monitor(steps(10_000, seconds=0.01), live=True)
+    newer = Monitor(steps(3, seconds=0.01), live=True)
+    wait(newer)
+    assert older.status == "stopped" and newer.status == "finished"
+
+
+def test_it_sends_at_most_once_a_second_and_images_every_other() -> None:
+    sent: list[str] = []
+    monitor = Monitor(steps(500, every=5, seconds=0.005), live=True)
+    monitor.observe(lambda change: sent.append(change.name))
+    begin = time.monotonic()
+    wait(monitor)
+    seconds = time.monotonic() - begin
+    assert 3 <= sent.count("now") <= seconds + 2
+    assert 2 <= sent.count("validations") <= seconds / 2 + 2 and sent.count("data") <= 1
+
+
+def test_a_button_is_a_message_and_a_wrong_one_is_an_error() -> None:
+    monitor = Monitor(steps(1))
+    monitor._handle_custom_msg({"request": "pause"}, [])
+    assert monitor.request == "pause"
+    with pytest.raises(traitlets.TraitError, match="request"):
+        monitor._receive(monitor, {"request": "explode"}, [])
+    assert "request" in monitor.error
+
+
+@pytest.mark.parametrize("wrong", [Net(), 3, None])
+def test_what_is_not_a_training_run_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"a monitor watches what train\(net, dataset, ...\) returns, not a"):
+        Monitor(wrong)
+
+
+def test_a_notebook_that_is_run_by_a_program_trains_in_the_cell() -> None:
+    cells = [
+        "from seglib.widgets import Monitor\nfrom tests.widgets.trainings import steps\n"
+        "monitor = Monitor(steps(3))\nmonitor",
+        "assert monitor.status == 'finished'\nawait monitor.finished()",
+        "def failing():\n    yield from steps(3)\n    raise RuntimeError('no luck')\nMonitor(failing())",
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120, allow_errors=True).execute()
+    (shown,), waited, (failed,) = (cell.outputs for cell in notebook.cells)
+    assert "Finished: 3 steps" in shown.data["text/html"] and waited == []
+    assert failed.output_type == "error" and "no luck" in failed.evalue

@@ -1,4 +1,4 @@
-"""The live monitor: a training that can be watched, paused and stopped, and looked through afterwards."""
+"""The live monitor: a training run that can be watched, paused and stopped, and looked through afterwards."""
 
 from seglib.widgets.monitor.monitor import Monitor
 

@@ -1,31 +1,35 @@
-// The live monitor. Words, places and lengths come from Python; the two buttons only say what is wished for.
+// The live monitor. Words, places and lengths come from Python; the two buttons only send a request.
 
-const STATUS = { training: "Training", paused: "Paused", finished: "Finished", stopped: "Stopped", failed: "Failed" };
-const SILENCE = 20; // seconds without a word, after which the card asks whether the kernel has ended
-const WISHES = { pause: "Pausing…", stop: "Stopping…", train: "Going on…" };
+const SILENCE = 20; // seconds without a message, after which the card asks whether the kernel has stopped
+const WAITING = { pause: "Pausing…", stop: "Stopping…", train: "Resuming…" };
+const VIEWS = [["prediction", "Prediction"], ["truth", "Truth"], ["difference", "Difference"]];
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 async function monitor(frame) {
-  const { model, watch } = frame;
-  const charts = [lineChart(false), lineChart(true)];
-  const bars = classTable(frame);
-  const validated = h("div", { class: "seglib-validated" }, bars.element);
-  let [moments, film] = [[], null];
+  const { model, watch, root } = frame;
+  const charts = [0, 1].map(() => chart({ wide: 440, high: 150 }));
+  const words = h("p", { class: "seglib-status" });
+  const validated = h("div", { class: "seglib-validated" }, words);
+  let [validations, bars, film] = [[], null, null];
   const shown = () => {
-    const step = model.get("moment");
-    if (step < 0) return moments.at(-1);
-    return moments.reduce((best, moment) => (Math.abs(moment.number - step) < Math.abs(best.number - step) ? moment : best), moments[0]);
+    const step = model.get("validation");
+    if (step < 0) return validations.at(-1);
+    return validations.reduce((best, one) => (Math.abs(one.number - step) < Math.abs(best.number - step) ? one : best), validations[0]);
   };
 
   const showNow = () => {
-    const step = moments.length && model.get("moment") >= 0 ? shown().number : null;
-    charts.forEach((chart, index) => chart.show(model.get("now").charts[index], step));
+    const now = model.get("now");
+    const at = validations.length && model.get("validation") >= 0 ? Math.min(shown().number / now.right, 1) : null;
+    charts.forEach((chart, index) => chart.show(now.charts[index], at));
   };
-  const showMoment = () => {
-    validated.hidden = !moments.length;
-    if (!moments.length) return;
-    bars.show(shown());
+  const showAll = frame.everyFrame(() => {
+    showNow();
+    validated.hidden = !validations.length;
+    if (!validations.length) return;
+    write(words, shown().words);
+    bars.show(shown().columns);
     film?.show();
-  };
+  });
   let [reading, again] = [false, false];
   const read = async () => { // one at a time: images take a while to unpack
     if (reading) return void (again = true);
@@ -33,83 +37,87 @@ async function monitor(frame) {
     try {
       do {
         again = false;
-        const data = model.get("data");
-        if (!film && data.images?.length) {
-          film = filmStrip(frame, await unpackFilm(data), () => moments, shown);
-          validated.append(filmBar(frame), film.element);
-        }
-        moments = await unpackMoments(model.get("moments"), moments);
+        const [data, list] = [model.get("data"), model.get("validations")];
+        const scenes = !film && data.images?.length ? await unpackScenes(data) : null;
+        validations = await unpackValidations(list, validations);
+        if (!bars && data.classes) validated.append((bars = barTable(frame, data.classes, [1, 1, 1], null)).element);
+        if (scenes) film = filmStrip(frame, scenes, () => validations, shown);
+        if (scenes) validated.append(film.element);
       } while (again);
     } finally {
       reading = false;
     }
     showAll();
   };
-  const showAll = frame.everyFrame(() => (showNow(), showMoment()));
 
-  frame.root.classList.add("seglib-monitor");
-  frame.root.append(head(frame), facts(frame), h("div", { class: "seglib-charts" }, charts.map(({ element }) => element)), validated, messages(frame));
+  root.classList.add("seglib-monitor");
+  root.append(head(frame), facts(frame), h("div", { class: "seglib-charts" }, charts.map(({ element }) => element)), validated, messages(frame));
   watch(["now"], frame.everyFrame(showNow));
-  watch(["moment", "view", "image", "hatch"], showAll);
-  watch(["moments"], () => read().catch((error) => { frame.fail(error); throw error; }));
-  const observer = new ResizeObserver(frame.guard(() => showAll()));
-  observer.observe(frame.root);
+  watch(["validation", "view", "image", "hatch"], showAll);
+  watch(["validations"], () => read().catch((error) => { frame.fail(error); throw error; }));
+  const observer = new ResizeObserver(showAll);
+  observer.observe(root);
   frame.onClose(() => observer.disconnect());
   await read();
 }
 
-// Status, how far, and the buttons. A wish is sent as a message of its own: changes of traits wait in the browser until
-// the kernel has reported the last one as done, and ipykernel does not report it while a cell awaits something.
+// Status, progress, and the buttons. A request is sent as a message of its own: changes of traits wait in the browser
+// until the kernel has reported the last one as done, which ipykernel does not while a cell awaits something.
 function head(frame) {
   const { model, watch } = frame;
-  let asked = null; // what was pressed, until Python knows
-  const wished = () => asked ?? model.get("wish");
-  const ask = (wish) => {
-    asked = wish;
+  let asked = null; // what was pressed, until Python has received it
+  const request = () => asked ?? model.get("request");
+  const ask = (wanted) => {
+    asked = wanted;
     show();
-    model.send({ wish });
+    model.send({ request: wanted });
   };
   const pill = h("span", { class: "seglib-pill" });
-  const says = h("span", { class: "seglib-quiet seglib-grow seglib-says-now" });
+  const progress = h("span", { class: "seglib-quiet seglib-grow seglib-progress" });
   const bar = h("progress", { max: 1, "aria-label": "Training" });
-  const hold = button(frame, "Pause the training", "Pause", () => ask(wished() === "pause" ? "train" : "pause"));
+  const pause = button(frame, "Pause the training", "Pause", () => ask(request() === "pause" ? "train" : "pause"));
   const stop = button(frame, "Stop the training", "Stop", () => ask("stop"));
   const status = h("span", { class: "seglib-unseen", role: "status" });
   const show = () => {
-    const [wish, is] = [wished(), model.get("status")];
+    const [wanted, is] = [request(), model.get("status")];
     const over = !["training", "paused"].includes(is);
-    const met = over || (wish === "pause") === (is === "paused") && wish !== "stop";
-    const words = !met ? WISHES[wish] : over || model.send ? STATUS[is] : "Saved while training";
+    const met = over || ((wanted === "pause") === (is === "paused") && wanted !== "stop");
+    const words = !met ? WAITING[wanted] : over || model.send ? capital(is) : "Saved while training";
     write(pill, words);
     write(status, words);
     pill.dataset.status = met ? is : "waiting";
-    write(hold, wish === "pause" ? "Resume" : "Pause");
-    label(hold, wish === "pause" ? "Resume the training" : "Pause the training");
-    hold.title = hold.getAttribute("aria-label");
-    hold.hidden = stop.hidden = over || !model.send; // without a kernel there is nobody to ask
-    hold.disabled = stop.disabled = wish === "stop";
+    write(pause, wanted === "pause" ? "Resume" : "Pause");
+    label(pause, `${pause.textContent} the training`);
+    pause.title = pause.getAttribute("aria-label");
+    pause.hidden = stop.hidden = over || !model.send; // without a kernel nothing can answer
+    pause.disabled = stop.disabled = wanted === "stop";
   };
-  const silence = h("p", { class: "seglib-silence", role: "status", hidden: true });
-  let heard = Date.now();
-  const listen = () => {
-    const quiet = Math.floor((Date.now() - heard) / 1000);
-    silence.hidden = !model.send || model.get("status") !== "training" || quiet < SILENCE;
-    if (!silence.hidden) write(silence, `Nothing heard for ${quiet - quiet % 10} s: a long step, or the kernel has ended. Then run the cell again.`);
-  };
-  const listening = setInterval(listen, 1000);
-  frame.onClose(() => clearInterval(listening));
-  watch(["now", "status"], () => ((heard = Date.now()), listen()));
   const tell = () => {
     const now = model.get("now");
-    write(says, now.says.replace(/^(Training|Paused after|Stopped after|Failed after|Finished after)[: ]*/, ""));
+    write(progress, now.progress);
     bar.value = now.done;
   };
-  watch(["wish"], () => ((asked = null), show()));
+  watch(["request"], () => ((asked = null), show()));
   watch(["status"], show);
   watch(["now"], frame.everyFrame(tell));
   show();
   tell();
-  return h("div", {}, h("div", { class: "seglib-bar" }, pill, says, hold, stop, status), bar, silence);
+  return h("div", {}, h("div", { class: "seglib-bar" }, pill, progress, pause, stop, status), bar, silence(frame));
+}
+
+// Says so where nothing has come from Python for a while.
+function silence({ model, watch, onClose }) {
+  const line = h("p", { class: "seglib-silence", role: "status", hidden: true });
+  let heard = Date.now();
+  const listen = () => {
+    const quiet = Math.floor((Date.now() - heard) / 1000);
+    line.hidden = !model.send || model.get("status") !== "training" || quiet < SILENCE;
+    if (!line.hidden) write(line, `No update for ${quiet - (quiet % 10)} s. The step may be slow, or the kernel may have stopped; if so, restart it and run this cell again.`);
+  };
+  const listening = setInterval(listen, 1000);
+  onClose(() => clearInterval(listening));
+  watch(["now", "status"], () => ((heard = Date.now()), listen()));
+  return line;
 }
 
 // The numbers of the last step, and what went wrong.
@@ -135,60 +143,79 @@ function facts(frame) {
   return h("div", {}, failure, list);
 }
 
-// IoU of every class, and its share of the pixels: true above, predicted below.
-function classTable(frame) {
-  const { model } = frame;
-  const words = h("p", { class: "seglib-status" });
-  const rows = [];
-  const table = h("div", { role: "table", class: "seglib-classes", "aria-label": "Classes" },
-    h("div", { role: "row", class: "seglib-class-head" },
-      ["Class", "IoU", "", "Share of the pixels, log scale: true, predicted", ""].map((text) => h("div", { role: "columnheader" }, text))));
-  const make = (entry, place) => {
-    const [iou, real, guess] = [h("span", { class: "seglib-length" }), h("span", { class: "seglib-length seglib-true" }), h("span", { class: "seglib-length" })];
-    const cells = [h("div", { role: "cell" }), h("div", { role: "cell" })];
-    const swatch = h("span", { class: "seglib-swatch", "aria-hidden": "true" });
-    const track = (...bars) => h("div", { class: "seglib-tracks", "aria-hidden": "true" }, bars.map((bar) => h("span", {}, bar)));
-    const paint = () => {
-      const pattern = model.get("hatch") && entry.name !== "background" ? `url(${tile(place, entry.color)})` : "none";
-      for (const part of [swatch, iou, guess]) part.style.background = `${pattern} rgb(${entry.color.join(" ")})`;
-    };
-    frame.watch(["hatch"], paint);
-    paint();
-    table.append(h("div", { role: "row", class: "seglib-class-row" },
-      h("div", { role: "rowheader", class: "seglib-key", title: entry.name }, swatch, h("span", {}, entry.name)),
-      track(iou), cells[0], track(real, guess), cells[1]));
-    return ([ious, trues, guesses, iouText, trueText, guessText]) => {
-      [[iou, ious], [real, trues], [guess, guesses]].forEach(([bar, length]) => (bar.style.width = `${100 * length}%`));
-      write(cells[0], iouText);
-      write(cells[1], `${trueText}, ${guessText}`);
-    };
-  };
-  const show = (moment) => {
-    if (!rows.length) rows.push(...model.get("data").classes.map(make));
-    rows.forEach((fill, place) => fill(moment.rows[place]));
-    write(words, moment.words);
-  };
-  return { element: h("div", {}, words, table), show };
-}
-
-function filmBar(frame) {
-  return h("div", { class: "seglib-bar seglib-film-bar" },
-    h("span", { class: "seglib-grow seglib-side-title" }, "The same validation images"),
-    tick(frame, "hatch", "Hatching"),
-    choice(frame, "view", "View", [["prediction", "Prediction"], ["truth", "Truth"], ["difference", "Difference"]]));
-}
-
-// What the training had to say.
+// What the training run reported.
 function messages(frame) {
   const list = h("ul", { class: "seglib-messages seglib-quiet", role: "log", "aria-label": "Messages" });
   const show = () => {
-    const said = frame.model.get("now").messages;
-    list.hidden = !said.length;
-    if (list.textContent !== said.join("")) list.replaceChildren(...said.map((text) => h("li", {}, text)));
+    const texts = frame.model.get("now").messages;
+    list.hidden = !texts.length;
+    if (list.textContent !== texts.join("")) list.replaceChildren(...texts.map((text) => h("li", {}, text)));
   };
   frame.watch(["now"], frame.everyFrame(show));
   show();
   return list;
+}
+
+// The validation images as paint.js reads them. A label map keeps what was painted of it.
+async function unpackScenes(data) {
+  const entries = data.classes.map(({ name, color }, value) => ({ name, color, value }));
+  entries.push({ name: "void", color: data.void, value: VOID });
+  return Promise.all(data.images.map(async ({ width, height, image, truth }) => ({
+    width, height, entries,
+    image: await createImageBitmap(new Blob([image])),
+    truth: { ...(await unpackLabels({ labels: truth })), painted: new Map() },
+  })));
+}
+
+// Validations that were unpacked before stay, with what was painted of them.
+async function unpackValidations(list, before) {
+  const known = new Map(before.map((one) => [one.number, one]));
+  const unpackFrame = async (frame) => ({ ...(await unpackLabels(frame)), painted: new Map() });
+  return Promise.all(list.map(async (one) => known.get(one.number) ?? { ...one, frames: await Promise.all(one.frames.map(unpackFrame)) }));
+}
+
+function layerOf(scene, { labels, painted }, view, hatch) {
+  const key = `${view === "difference"} ${hatch}`;
+  if (!painted.has(key)) {
+    scene.pixels ??= pixelsOf(scene);
+    painted.set(key, view === "difference" ? paintDifference(scene, scene.pixels, labels, scene.truth.labels)
+      : paintLabels(scene, labels, { visible: scene.entries.map(({ name }) => name), outline: true, hatch }));
+  }
+  return painted.get(key);
+}
+
+// The images at one validation, and one of them through all validations: a strip with a slider.
+function filmStrip(frame, scenes, validations, shown) {
+  const { model, set } = frame;
+  const image = { ...bound(frame, "image"), chosen: () => Math.min(model.get("image"), scenes.length - 1) };
+  const names = scenes.map((_, value) => ({ value, name: `Image ${value + 1} in the strip` }));
+  const large = thumbRow(frame, "Validation images", { inputs: radios(frame, names, image).inputs });
+  large.element.style.setProperty("--most", scenes.length);
+  // The last validation is looked at as "the last", so that it follows the training run.
+  const look = (number) => set("validation", number === validations().at(-1).number ? -1 : number);
+  const small = thumbRow(frame, "", { choose: (place) => look(validations()[place].number), hidden: true, kind: "seglib-strip" });
+  const stops = () => validations().map(({ number, title }) => [number, title]);
+  const slider = stopSlider(frame, "Validation at step", stops, { chosen: () => shown().number, choose: look });
+  const bar = h("div", { class: "seglib-bar seglib-film-bar" },
+    h("span", { class: "seglib-grow seglib-title" }, "The same validation images"),
+    tick(frame, "hatch", "Hatching"), choice(frame, "view", "View", VIEWS));
+  const show = () => {
+    const [validation, view, hatch] = [shown(), model.get("view"), model.get("hatch")];
+    large.show(scenes.map((scene, index) => {
+      const [{ right }, truth] = [validation.frames[index], view === "truth"];
+      const words = truth ? "the truth" : `${view} after step ${validation.number}: ${right} of the pixels right`;
+      return {
+        scene, layer: layerOf(scene, truth ? scene.truth : validation.frames[index], view, hatch),
+        title: `image ${index + 1}, ${words}`, caption: truth ? "truth" : `${right} right`,
+      };
+    }));
+    const scene = scenes[image.chosen()];
+    small.show(validations().map((one) =>
+      ({ scene, layer: layerOf(scene, one.frames[image.chosen()], "prediction", hatch), title: one.title, chosen: one === validation })));
+    slider.show();
+    slider.input.disabled = validations().length < 2;
+  };
+  return { element: h("div", {}, bar, large.element, small.element, slider.element), show };
 }
 
 export default widget("Training monitor", monitor);

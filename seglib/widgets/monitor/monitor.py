@@ -1,4 +1,4 @@
-"""The live monitor: what a training does, while it does it."""
+"""The live monitor: watch a training run while it runs."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ from typing import Any
 
 import torch
 import traitlets
+from matplotlib.figure import Figure
 
+from seglib import draw
+from seglib.labels import percent
 from seglib.machine import is_interactive
 from seglib.train import with_bar
 from seglib.training.step import Step
-from seglib.widgets.monitor import packing, reading, still
+from seglib.widgets.monitor import reading
 from seglib.widgets.monitor.record import Record, memory
 from seglib.widgets.monitor.runner import Runner
 from seglib.widgets.shell import STYLE, Shell, module
 
-PERIOD = 1.0  # seconds between two messages to the browser: what it draws takes time from the training
+PERIOD = 1.0  # seconds between two messages to the browser: painting them takes time from the training run
 SLOW = 2.0  # seconds between two that carry images
 FILES = (
     "paint.js",
     "controls.js",
+    "list.js",
+    "chart.js",
     "bars.js",
-    "monitor/charts.js",
-    "strip.js",
-    "monitor/film.js",
+    "thumbs.js",
     "monitor/monitor.js",
 )
 
@@ -33,35 +36,34 @@ FILES = (
 class Monitor(Shell):
     """Trains, and shows it: curves, classes, images, speed; with Pause, Resume and Stop.
 
-    In a notebook with somebody in front of it the training runs in a thread, and begins at once:
+    In a notebook that a person runs, training happens in a thread and begins at once:
 
         monitor = Monitor(train(net, pools, val=val, seconds=60)); monitor      # one cell: it begins
         await monitor.finished()                                                # the next: until it is over
 
-    The second cell lets clicks through while it waits, and raises what went wrong in the training, if
-    something did. Interrupting it stops the training. Everywhere else (nbval, nbclient, a script) the
-    training is over, or has raised, when `Monitor(...)` returns; in a terminal a bar shows how far it is.
+    The second cell lets clicks through while it waits, and raises the error that ended the run, if one did.
+    Interrupting it stops the run. Everywhere else (nbval, nbclient, a script) the run is over, or has raised,
+    when `Monitor(...)` returns; in a terminal a bar shows the progress.
 
-    A training that begins stops an older one that is still running. Pause and Stop act between two steps;
-    a validation belongs to its step.
+    A new monitor stops an older run that is still in a thread. Pause and Stop act between two steps; a
+    validation belongs to its step.
 
     Args:
         steps: what `seglib.train.train` returns.
-        live: whether to use a thread; by default where somebody is there to press a button.
+        live: whether to use a thread; by default only where a person runs the notebook.
         **state: traits to begin with, as in `view="difference"`.
 
     Attributes:
-        wish: "train", "pause" or "stop": what was pressed last; may be set from Python.
+        request: "train", "pause" or "stop": what was pressed last; may be set from Python.
         status: "training", "paused", "finished", "stopped" or "failed".
-        moment: which validation is looked at, by its step; -1 for the last one, also while more come.
+        validation: the step of the validation that is looked at; -1 for the last one, also while more come.
         view: "prediction", "truth" or "difference".
         image: which of the few images the film strip shows.
-        hatch: whether classes are hatched, for eyes that do not see the colours.
-        record: what is known of the training, see `seglib.widgets.monitor.record.Record`.
+        hatch: whether classes are hatched, for readers who do not see the colours.
 
     Raises:
-        ValueError: `steps` is no training.
-        Exception: without a thread, what the training raises.
+        ValueError: `steps` is not a training run.
+        Exception: without a thread, what the training run raises.
 
     Example:
         >>> from seglib.scenes import Scenes
@@ -76,28 +78,28 @@ class Monitor(Shell):
     """
 
     _esm = module(*FILES)
-    _css = STYLE + module("strip.css", "monitor/monitor.css")
-    wish = traitlets.Enum(("train", "pause", "stop"), "train").tag(sync=True)
+    _css = STYLE + module("parts.css", "monitor/monitor.css")
+    request = traitlets.Enum(("train", "pause", "stop"), "train").tag(sync=True)
     status = traitlets.Enum(reading.STATUS, "training").tag(sync=True)
-    moment = traitlets.Int(-1, min=-1).tag(sync=True)
+    validation = traitlets.Int(-1, min=-1).tag(sync=True)
     view = traitlets.Enum(("prediction", "truth", "difference"), "prediction").tag(sync=True)
     image = traitlets.Int(0, min=0).tag(sync=True)
     hatch = traitlets.Bool(False).tag(sync=True)
     now = traitlets.Dict().tag(sync=True)
-    moments = traitlets.List(traitlets.Dict()).tag(sync=True)
+    validations = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def __init__(self, steps: Iterable[Step], *, live: bool | None = None, **state: Any) -> None:
         if not isinstance(steps, Iterable) or isinstance(steps, torch.nn.Module):
             what = type(steps).__name__
             raise ValueError(f"a monitor watches what train(net, dataset, ...) returns, not a {what}")
-        self.record = Record()
-        self._packed: dict[int, dict[str, Any]] = {}  # moments that are ready to travel, by step
-        self._told = self._told_slow = 0.0
+        self._record = Record()
+        self._packed: dict[int, dict[str, Any]] = {}  # validations that are ready to be sent, by step
+        self._sent = self._sent_slow = 0.0
         self._shown: str | None = None
         self._live = is_interactive() if live is None else live
-        self._runner = Runner(steps if self._live else with_bar(steps), self._take, self._tell)
-        super().__init__(now=packing.now(self.record, "training", ""), **state)
-        self.on_msg(self._hear)
+        self._runner = Runner(steps if self._live else with_bar(steps), self._take, self._report)
+        super().__init__(now=reading.now(self._record, "training", ""), **state)
+        self.on_msg(self._receive)
         if self._live:
             self._runner.start()
         else:
@@ -105,63 +107,77 @@ class Monitor(Shell):
             self._raise()
 
     @property
-    def step(self) -> Step | None:
-        """The last step, None before the first."""
-        return self.record.step
-
-    async def finished(self) -> None:
-        """Until the training is over: `await monitor.finished()`. Clicks are served while it waits.
+    def step(self) -> Step:
+        """The last step.
 
         Raises:
-            Exception: what ended the training, if it failed; each time it is asked.
+            RuntimeError: there is none yet.
+        """
+        if self._record.step is None:
+            raise RuntimeError("there is no step yet; wait for the run with `await monitor.finished()`")
+        return self._record.step
+
+    async def finished(self) -> None:
+        """Wait until the run is over: `await monitor.finished()`. Clicks are handled while it waits.
+
+        Raises:
+            Exception: what ended the run, if it failed; at every call.
         """
         try:
             await self._runner.finished()
         except BaseException:  # interrupted
-            self.wish = "stop"
-            self._runner.wait()
-            raise
-        self._raise()
-
-    def wait(self) -> None:
-        """The same for scripts. In a notebook it would let no click through: there, `await finished()`."""
-        try:
-            self._runner.wait()
-        except BaseException:
-            self.wish = "stop"
+            self.request = "stop"
             self._runner.wait()
             raise
         self._raise()
 
     def description(self) -> str:
-        """The training in words: how far, loss, mean IoU, the last validation, what was said."""
-        return reading.description(self.record, self.status)
+        """The run in words: how far, loss, mean IoU, the last validation, messages."""
+        return reading.description(self._record, self.status)
 
     def still(self) -> bytes:
-        """Curves, bars and images as a PNG."""
-        return still.image(self.record, self.status, self.moment)
+        """Both curves above, the few images with their predictions below; a PNG."""
+        record = self._record
+        at = reading.looked_at(record, self.validation)
+        shown = at is not None and at.preds is not None and record.images is not None
+        figure = Figure(figsize=(9, 5.2 if shown else 2.6), layout="constrained")
+        parts = figure.subfigures(2 if shown else 1, 1, squeeze=False)[:, 0]
+        charts = (reading.loss_chart, reading.score_chart)
+        for panel, chart in zip(parts[0].subplots(1, 2), charts):
+            chart(record, self.status).draw(panel)
+        if at is not None and at.preds is not None and record.images is not None:
+            parts[1].suptitle(f"Predictions after step {at.number:,}", fontsize=10)
+            panels = parts[1].subplots(1, len(at.preds), squeeze=False)[0]
+            for panel, image, mask, pred in zip(panels, *record.images, at.preds):
+                over = draw.overlay(image, pred, at.scores.classes)
+                panel.imshow(over.permute(1, 2, 0).numpy())
+                panel.set_title(f"{percent(reading.right_share(pred, mask))} right", fontsize=9)
+                panel.set_axis_off()
+        return draw.figure_bytes(figure, dpi=80)
 
     def _ipython_display_(self) -> None:
-        """Show it so that the copy for places without a kernel can be brought up to date at the end."""
+        """Display it so that the copy for places without a kernel can be replaced at the end."""
         from IPython.display import display
 
         data, metadata = self._repr_mimebundle_()
         self._shown = self._shown or f"monitor-{self.model_id}"
         display(data, metadata=metadata, raw=True, display_id=self._shown)
 
-    def _hear(self, _: Any, content: dict[str, Any], __: Any) -> None:
+    def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """A button was pressed."""
         try:
-            self.wish = content["wish"]
+            self.request = content["request"]
         except Exception as error:
             self.error = f"{type(error).__name__}: {error}"
             raise
 
-    @traitlets.observe("wish")
+    @traitlets.observe("request")
     def _obey(self, change: Any) -> None:
         act: dict[str, Callable[[], None]] = {
-            "train": self._runner.resume, "pause": self._runner.pause, "stop": self._runner.stop,
-        }  # fmt: skip
+            "train": self._runner.resume,
+            "pause": self._runner.pause,
+            "stop": self._runner.stop,
+        }
         act[change.new]()
 
     def _take(self, step: Step) -> None:
@@ -169,15 +185,15 @@ class Monitor(Shell):
         if not isinstance(step, Step):
             raise ValueError(
                 "a monitor watches what train(net, dataset, ...) returns; this gave a "
-                f"{type(step).__name__}, no step of a training"
+                f"{type(step).__name__} instead of a step"
             )
-        self.record.take(step)
-        if self._live and time.monotonic() - self._told >= PERIOD:
+        self._record.take(step)
+        if self._live and time.monotonic() - self._sent >= PERIOD:
             self._show("training")
 
-    def _tell(self, status: str) -> None:
-        """The status changes: everything is shown."""
-        self._told_slow = 0.0
+    def _report(self, status: str) -> None:
+        """The status changes: everything is sent."""
+        self._sent_slow = 0.0
         self._show(status)
         if self._shown and status not in ("training", "paused"):
             from IPython.display import update_display
@@ -188,28 +204,27 @@ class Monitor(Shell):
     def _show(self, status: str) -> None:
         """Bring the browser up to date; the status first, which is true even if the rest cannot be drawn."""
         self.status = status
-        self._told = time.monotonic()
-        self.record.catch_up()
-        self.record.memory = memory()
-        if self._told - self._told_slow >= SLOW:
-            self._show_moments()
+        self._sent = time.monotonic()
+        self._record.catch_up()
+        self._record.memory = memory()
+        if self._sent - self._sent_slow >= SLOW:
+            self._show_validations()
         error = self._runner.error
         failure = f"{type(error).__name__}: {error}" if error else ""
-        self.now = packing.now(self.record, status, failure)
+        self.now = reading.now(self._record, status, failure)
 
-    def _show_moments(self) -> None:
+    def _show_validations(self) -> None:
         """Send the validations, if there are new ones; each is packed once."""
-        moments = self.record.moments
-        if all(one.number in self._packed for one in moments):
+        validations, before = self._record.validations, self._packed
+        if all(one.number in before for one in validations):
             return
-        self._told_slow = self._told
+        self._sent_slow = self._sent
         if not self.data:
-            self.data = packing.fixed(self.record)
-        before = self._packed
+            self.data = reading.fixed(self._record)
         self._packed = {
-            one.number: before.get(one.number) or packing.moment(one, self.record) for one in moments
+            one.number: before.get(one.number) or reading.packed(one, self._record) for one in validations
         }
-        self.moments = [*self._packed.values()]
+        self.validations = [*self._packed.values()]
 
     def _raise(self) -> None:
         if self._runner.error is not None:

@@ -1,109 +1,100 @@
-"""What the monitor shows of a training, as numbers and words: pure, without a browser."""
+"""What the monitor shows of a training run: charts, bars and words, and the same packed for the browser."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
+from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from seglib.labels import VOID
-from seglib.widgets.monitor import scale
-from seglib.widgets.monitor.record import Moment, Point, Record
-from seglib.widgets.monitor.scale import Places, cent, duration, number
+from seglib.labels import VOID, percent
+from seglib.widgets import pack
+from seglib.widgets.chart import Axis, Chart, Column, Line, points, significant, ticks
+from seglib.widgets.monitor.record import Point, Record, Validation
 
 STATUS = ("training", "paused", "finished", "stopped", "failed")
 SPAN = 20  # points that the smoothed curve is an average over
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A curve as it is drawn: places are shares of the chart's width and height.
-
-    Attributes:
-        title: with the last value.
-        line: the points, (N, 2).
-        smooth: the same, smoothed; empty where the points are few.
-        across: (place, text) of the ticks of the x axis, which counts steps.
-        up: those of the y axis.
-        right: the step at the right edge.
-        words: the curve in a sentence.
-    """
-
-    title: str
-    line: Places
-    smooth: Places
-    across: list[tuple[float, str]]
-    up: list[tuple[float, str]]
-    right: float
-    words: str
-
-
-@dataclass(frozen=True)
-class Row:
-    """One class at one moment: IoU, true and predicted share of the pixels.
-
-    As lengths of bars, 0..1, logarithmic from 0.1 % to 100 % for the shares, and in words.
-    """
-
-    name: str
-    iou: float
-    true: float
-    predicted: float
-    texts: tuple[str, str, str]
+SHARES = Axis(0.001, 1.0, (0.01, 0.1, 1.0))  # logarithmic, so that rare classes can be seen too
 
 
 def loss_chart(record: Record, status: str) -> Chart:
     """The loss of each step, from 0 to its largest smoothed value."""
-    points = record.losses.points()
-    means = scale.smooth([value for _, value in points], min(SPAN, 1 + len(points) / 20))
-    right = _right(record, status)
+    curve = record.losses.points()
+    steps, losses = [step for step, _ in curve], [loss for _, loss in curve]
+    means = smooth(losses, min(SPAN, 1 + len(curve) / 20))
+    right = last_step(record, status)
     top = 1.08 * max(means, default=1.0)
-    high = top if top > 0 else 1.0  # a loss of one's own may be below 0
-    smoothed = [(step, mean) for (step, _), mean in zip(points, means)]
+    high = top if top > 0 else 1.0  # a loss function may be negative
     last = f"{means[-1]:.3f}" if means else "–"
-    words = f"Loss: {means[0]:.3f} at first, {last} now, smoothed." if means else "Loss: no step yet."
-    return Chart(
-        f"Loss {last}",
-        scale.places(points, right, high),
-        scale.places(smoothed, right, high),
-        _across(right),
-        [(tick / high, f"{tick:g}") for tick in scale.ticks(high)],
-        right,
-        words,
-    )
+    across = [step / right for step in steps]
+    lines = [Line("each step", points(across, [loss / high for loss in losses]), faint=True)] if means else []
+    lines.append(Line("smoothed", points(across, [mean / high for mean in means])))
+    words = f"{means[0]:.3f} at first, {last} now, smoothed." if means else "no step yet."
+    up = [(tick / high, f"{tick:g}") for tick in [0.0, *ticks(high)]]
+    return Chart(f"Loss {last}", tuple(lines), _across(right), up, words)
 
 
 def score_chart(record: Record, status: str) -> Chart:
     """Mean IoU at each validation; the y axis ends at the next ten per cent above the best."""
-    points, right = record.scores, _right(record, status)
-    best = max((score for _, score in points if not math.isnan(score)), default=0.0)
+    right = last_step(record, status)
+    best = max((score for _, score in record.scores if not math.isnan(score)), default=0.0)
     high = min(max(math.ceil(10 * best + 0.5) / 10, 0.2), 1.0)
-    last = cent(points[-1][1]) if points else "–"
-    return Chart(
-        f"Mean IoU {last}",
-        scale.places([point for point in points if not math.isnan(point[1])], right, high),
-        scale.places([], right, high),
-        _across(right),
-        [(tick / high, f"{100 * tick:.0f} %") for tick in scale.ticks(high)],
-        right,
-        score_words(points),
-    )
+    last = percent(record.scores[-1][1], 1) if record.scores else "–"
+    line = points([step / right for step, _ in record.scores], [score / high for _, score in record.scores])
+    up = [(tick / high, f"{100 * tick:.0f} %") for tick in [0.0, *ticks(high)]]
+    words = score_words(record.scores)
+    return Chart(f"Mean IoU {last}", (Line("mean IoU", line),), _across(right), up, words)
 
 
-def score_words(points: Sequence[Point]) -> str:
+def score_words(scores: Sequence[Point]) -> str:
     """The first, the last and the best mean IoU."""
-    if not points:
-        return "Mean IoU: no validation yet."
-    (first, begin), (last, end) = points[0], points[-1]
-    best_step, best = max(points, key=lambda point: -1 if math.isnan(point[1]) else point[1])
-    words = f"Mean IoU: {cent(end)} after step {last:,.0f}"
-    if len(points) > 1:
-        words = f"Mean IoU: {cent(begin)} after step {first:,.0f}, {cent(end)} after step {last:,.0f}"
+    if not scores:
+        return "no validation yet."
+    known = [scores[0], scores[-1]] if len(scores) > 1 else [scores[-1]]
+    words = ", ".join(f"{percent(score, 1)} after step {step:,.0f}" for step, score in known)
+    step, best = max(scores, key=lambda point: -1 if math.isnan(point[1]) else point[1])
     return (
-        f"{words}, the best {cent(best)} after step {best_step:,.0f}." if best_step != last else f"{words}."
+        f"{words}."
+        if step == scores[-1][0]
+        else f"{words}, the best {percent(best, 1)} after step {step:,.0f}."
     )
+
+
+def last_step(record: Record, status: str) -> float:
+    """The step at the right edge of both charts: the last, or while training at most twice the steps done."""
+    step = record.step
+    if step is None:
+        return 1.0
+    if status not in ("training", "paused"):
+        return max(step.number, 1)
+    # The total may be an estimate that changes: rounded up, the axis stays where it is.
+    right = max(MaxNLocator(20, steps=[1, 2, 5, 10]).tick_values(0, step.total)[-1], step.number)
+    while right > max(2 * step.number, 20):
+        right /= 2
+    return float(right)
+
+
+def _across(right: float) -> list[tuple[float, str]]:
+    marks = ticks(right) if right > 4 else range(1, int(right) + 1)
+    return [(tick / right, f"{tick:,.0f}") for tick in marks]
+
+
+def smooth(values: Sequence[float], span: float) -> list[float]:
+    """Exponential moving averages over about `span` values, without a bias towards the first values.
+
+    Example:
+        >>> smooth([4.0, 4.0, 1.0], 2)
+        [4.0, 4.0, 2.2857142857142856]
+    """
+    keep = 1 - 1 / max(span, 1)
+    total = weight = 0.0
+    means = []
+    for value in values:
+        total, weight = keep * total + value, keep * weight + 1
+        means.append(total / weight)
+    return means
 
 
 def tiles(record: Record) -> list[tuple[str, str]]:
@@ -111,38 +102,41 @@ def tiles(record: Record) -> list[tuple[str, str]]:
     step = record.step
     if step is None:
         return []
-    speed = step.images_per_second
     return [
         ("Step", f"{step.number:,} of {step.total:,}"),
         ("Time", duration(step.seconds)),
         ("Time left", duration(step.seconds_left)),
-        ("Images/s", "–" if math.isnan(speed) else number(speed)),
+        ("Images/s", significant(step.images_per_second)),
         ("Learning rate", f"{step.learning_rate:.2g}"),
         ("Memory", record.memory or "–"),
     ]
 
 
-def looked_at(record: Record, moment: int) -> Moment | None:
-    """The validation nearest to step `moment`, the last one for -1; None while there is none."""
-    if moment < 0 or not record.moments:
-        return record.moments[-1] if record.moments else None
-    return min(record.moments, key=lambda one: abs(one.number - moment))
+def looked_at(record: Record, number: int) -> Validation | None:
+    """The validation nearest to step `number`, the last one for -1; None before the first."""
+    if number < 0 or not record.validations:
+        return record.validations[-1] if record.validations else None
+    return min(record.validations, key=lambda one: abs(one.number - number))
 
 
-def rows(moment: Moment) -> list[Row]:
-    """Every class at one validation."""
-    scores = moment.scores
+def columns(validation: Validation) -> list[Column]:
+    """IoU of every class, and its true and its predicted share of the pixels."""
+    scores = validation.scores
     known = scores.confusion.sum().clamp(min=1)
-    true, predicted = scores.confusion.sum(dim=1) / known, scores.confusion.sum(dim=0) / known
+    true, predicted = (scores.confusion.sum(dim=axis) / known for axis in (1, 0))
+
+    def column(title: str, values: Tensor, axis: Axis, hint: str) -> Column:
+        row = values.tolist()
+        at = tuple((axis.length(tick), f"{100 * tick:g} %") for tick in axis.ticks)
+        texts = tuple(percent(value, 1) for value in row)
+        return Column(title, texts, tuple(map(axis.length, row)), at, hint)
+
+    log = "of the pixels of the validation images, on a logarithmic axis"
     return [
-        Row(name, 0.0 if math.isnan(iou) else iou, _length(t), _length(p), (cent(iou), cent(t), cent(p)))
-        for name, iou, t, p in zip(scores.classes, scores.iou.tolist(), true.tolist(), predicted.tolist())
+        column("IoU", scores.iou, Axis(0.0, 1.0, (0.5, 1.0)), "Intersection over union"),
+        column("True share", true, SHARES, f"The class's share {log}"),
+        column("Predicted share", predicted, SHARES, f"What the net takes for the class, as a share {log}"),
     ]
-
-
-def _length(share: float) -> float:
-    """Where a share lies on a logarithmic axis from 0.1 % to 100 %: rare classes matter, too."""
-    return max(1 + math.log10(share) / 3, 0.0) if share else 0.0
 
 
 def right_share(pred: Tensor, mask: Tensor) -> float:
@@ -151,56 +145,105 @@ def right_share(pred: Tensor, mask: Tensor) -> float:
     return ((pred == mask) & known).sum().item() / count if (count := known.sum().item()) else math.nan
 
 
-def moment_words(moment: Moment) -> str:
+def validation_words(validation: Validation) -> str:
     """One validation in a sentence: mean IoU, the best and the worst class."""
-    scores = moment.scores
+    scores = validation.scores
     ious = {name: iou for name, iou in zip(scores.classes, scores.iou.tolist()) if not math.isnan(iou)}
-    head = f"After step {moment.number:,} ({duration(moment.seconds)}): mean IoU {cent(scores.mean_iou)}"
-    if not ious:
-        return f"{head}."
-    best, worst = max(ious, key=ious.__getitem__), min(ious, key=ious.__getitem__)
+    mean = percent(scores.mean_iou, 1)
+    head = f"After step {validation.number:,} ({duration(validation.seconds)}): mean IoU {mean}"
+    best, worst = max(ious, key=ious.__getitem__, default=""), min(ious, key=ious.__getitem__, default="")
     if best == worst:
         return f"{head}."
-    return f"{head}, best {best} ({cent(ious[best])}), worst {worst} ({cent(ious[worst])})."
+    return f"{head}, best {best} ({percent(ious[best], 1)}), worst {worst} ({percent(ious[worst], 1)})."
 
 
-def says(record: Record, status: str) -> str:
-    """How far the training is, in a sentence."""
+def progress(record: Record, status: str) -> str:
+    """How far the training run is: "step 20 of 100, 3 s, 12 s left"."""
     step = record.step
     if step is None:
-        return {"failed": "The training failed before its first step."}.get(status, "The training begins.")
-    where = f"step {step.number:,} of {step.total:,}, {duration(step.seconds)}"
+        return "before the first step"
     if status == "finished":
-        return f"Finished after {step.number:,} steps, {duration(step.seconds)}."
-    if status == "training":
-        return f"Training: {where}, {duration(step.seconds_left)} left."
-    ends = {"paused": "Paused after", "stopped": "Stopped after", "failed": "Failed after"}
-    return f"{ends[status]} {where}."
+        return f"{step.number:,} steps, {duration(step.seconds)}"
+    left = f", {duration(step.seconds_left)} left" if status == "training" else ""
+    return f"step {step.number:,} of {step.total:,}, {duration(step.seconds)}{left}"
 
 
 def description(record: Record, status: str) -> str:
-    """The whole of it in words."""
-    lines = [says(record, status)]
+    """All of it in words."""
+    lines = [f"{status.capitalize()}: {progress(record, status)}."]
     if record.step is not None:
-        lines += [loss_chart(record, status).words, score_words(record.scores)]
-    if record.moments:
-        lines.append(moment_words(record.moments[-1]))
-    return "\n".join([*lines, *(f"Step {at:,}: {text}" for at, text in record.messages)])
+        lines += [f"Loss: {loss_chart(record, status).words}", f"Mean IoU: {score_words(record.scores)}"]
+    if record.validations:
+        lines.append(validation_words(record.validations[-1]))
+    return "\n".join([*lines, *messages(record)])
 
 
-def _right(record: Record, status: str) -> float:
-    """The step at the right edge of both charts: while training the whole, or as much as is half full."""
-    step = record.step
-    if step is None:
-        return 1.0
-    if status not in ("training", "paused"):
-        return max(step.number, 1)
-    right = max(scale.round_up(step.total), step.number)
-    while right > max(2 * step.number, 20):
-        right /= 2
-    return right
+def messages(record: Record) -> list[str]:
+    """What the run reported, with the step."""
+    return [f"Step {at:,}: {text}" for at, text in record.messages]
 
 
-def _across(right: float) -> list[tuple[float, str]]:
-    marks = scale.ticks(right) if right > 4 else [float(k) for k in range(1, int(right) + 1)]
-    return [(tick / right, f"{tick:,.0f}") for tick in marks]
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    Example:
+        >>> duration(8.26), duration(75), duration(4000), duration(math.nan)
+        ('8 s', '1 min 15 s', '1 h 06 min', '–')
+    """
+    if not math.isfinite(seconds):
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+# What is sent to the browser.
+
+
+def now(record: Record, status: str, failure: str) -> dict[str, Any]:
+    """What changes once a second: a few words, and two curves as bytes, some kilobytes in all."""
+    return {
+        "progress": progress(record, status),
+        "tiles": tiles(record),
+        "done": round(record.step.done if record.step else 0.0, 4),
+        "failure": failure,
+        "messages": messages(record)[-20:],
+        "charts": [loss_chart(record, status).pack(), score_chart(record, status).pack()],
+        "right": last_step(record, status),
+    }
+
+
+def fixed(record: Record) -> dict[str, Any]:
+    """What never changes after the first validation: classes, images and their truth."""
+    classes = record.classes
+    if classes is None:
+        return {}
+    images = []
+    for image, mask in zip(*record.images or ((), ())):
+        height, width = mask.shape
+        images.append(
+            {"width": width, "height": height, "image": pack.jpeg(image), "truth": pack.deflate(mask)}
+        )
+    return {
+        "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
+        "void": classes.void_color,
+        "images": images,
+    }
+
+
+def packed(validation: Validation, record: Record) -> dict[str, Any]:
+    """A validation: bars and words of every class, and the label maps of the few images."""
+    frames = []
+    if validation.preds is not None and record.images is not None:
+        for pred, mask in zip(validation.preds, record.images[1]):
+            frames.append({"labels": pack.deflate(pred), "right": percent(right_share(pred, mask))})
+    return {
+        "number": validation.number,
+        "title": f"{validation.number:,}, mean IoU {percent(validation.scores.mean_iou, 1)}",
+        "words": validation_words(validation),
+        "columns": [column.pack() for column in columns(validation)],
+        "frames": frames,
+    }

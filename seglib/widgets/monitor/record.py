@@ -1,4 +1,4 @@
-"""What is kept of a training: a curve of bounded length, and a few moments with their images."""
+"""What is kept of a training run: a curve of bounded length, and some validations with their images."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from seglib.training.step import Preview, Step
 
 Point = tuple[float, float]
 LONGEST = 256  # points of a curve: half as many as a chart has pixels
-FRAMES = 24  # moments whose images are kept
+MOST = 24  # validations whose images are kept
 # Pixels of an image's longer side. Of a larger one every second pixel is left out until it fits.
 LARGEST = 256
 
 
 class Curve:
-    """One number a step, kept as at most 256 means of equally many steps each.
+    """One number per step, kept as at most 256 means of equally many steps each.
 
     Example:
         >>> curve = Curve()
@@ -58,14 +58,14 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A validation.
+class Validation:
+    """One validation.
 
     Attributes:
         number: the step after which it was.
-        seconds: since the training began.
+        seconds: since the training run began.
         scores: of all validation images.
-        preds: (M, h, w) uint8, what the net made of the few images; None where none are shown.
+        preds: (M, h, w) uint8, the predictions for the few images that are shown; None where none are.
     """
 
     number: int
@@ -76,30 +76,30 @@ class Moment:
 
 @dataclass
 class Record:
-    """A training as far as it has come; `take` every step of it.
+    """A training run so far; `take` gets every step of it.
 
     Attributes:
         step: the last one, None before the first.
         losses: the loss of each step's batch.
         scores: (step, mean IoU) of every validation, also those before an interruption.
-        moments: validations, thinned to at most 24, the first and the last among them.
+        validations: validations, thinned to at most 24, the first and the last among them.
         images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
         messages: (step, sentence).
-        memory: what the process holds, in words.
+        memory: what the process uses, in words.
     """
 
     step: Step | None = None
     losses: Curve = field(default_factory=Curve)
     scores: list[Point] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
+    validations: list[Validation] = field(default_factory=list)
     images: tuple[Tensor, Tensor] | None = None
     messages: list[tuple[int, str]] = field(default_factory=list)
     memory: str = ""
 
     @property
     def classes(self) -> Classes | None:
-        """Known from the first validation on."""
-        return self.moments[0].scores.classes if self.moments else None
+        """Known from the first validation on, None before."""
+        return self.validations[0].scores.classes if self.validations else None
 
     def take(self, step: Step) -> None:
         """One more step. It costs next to nothing where there is no validation."""
@@ -110,7 +110,7 @@ class Record:
             self._take_scores(step, step.scores, step.preview)
 
     def catch_up(self) -> None:
-        """Put the losses that have arrived since the last time onto their curve."""
+        """Add the losses that have arrived since the last time to their curve."""
         if self.step is not None:
             losses = self.step.history.losses
             self.losses.add(losses[self.losses.count :])
@@ -125,9 +125,9 @@ class Record:
             if self.images is None:
                 self.images = small(preview.images), small(preview.masks)
             preds = small(preview.preds)
-        self.moments.append(Moment(step.number, step.seconds, scores, preds))
-        if len(self.moments) > FRAMES:
-            self.moments = [*self.moments[:-1:2], self.moments[-1]]
+        self.validations.append(Validation(step.number, step.seconds, scores, preds))
+        if len(self.validations) > MOST:
+            self.validations = [*self.validations[:-1:2], self.validations[-1]]
 
 
 def small(images: Tensor) -> Tensor:
@@ -139,7 +139,7 @@ def small(images: Tensor) -> Tensor:
 
 
 def memory() -> str:
-    """What the process holds: main memory, and that of the GPU where it has used one."""
+    """What the process uses: main memory, and that of the GPU if there is one in use."""
     held = f"{psutil.Process().memory_info().rss / 1e9:.1f} GB"
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         held += f", GPU {torch.cuda.memory_reserved() / 1e9:.1f} GB"

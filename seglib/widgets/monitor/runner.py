@@ -1,4 +1,4 @@
-"""A generator of steps in a thread of its own, with a gate that it passes between two steps."""
+"""A generator of steps run in a thread, which can be paused and stopped between two steps."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from typing import ClassVar
 
 from seglib.training.step import Step
 
-LOOK = 0.05  # seconds between two looks of whoever waits
+POLL = 0.05  # seconds between two checks while waiting
 
 
 class Runner:
-    """Runs a training, at once or in a thread; between two steps it can be held up or ended.
+    """Runs a training run, at once or in a thread; it can be paused and stopped between two steps.
 
     Args:
-        steps: the training.
-        take: is given every step.
-        tell: is given each new status: "training", "paused", and at the end "finished", "stopped" or
+        steps: what `train` returns.
+        take: called with every step.
+        report: called with each new status: "training", "paused", and at the end "finished", "stopped" or
             "failed".
 
     Attributes:
-        error: what ended the training, if it failed.
+        error: what ended the run, if it failed.
     """
 
-    #: the training that runs in a thread; there is one at a time
+    #: the run in a thread; there is at most one at a time
     running: ClassVar[Runner | None] = None
 
     def __init__(
-        self, steps: Iterable[Step], take: Callable[[Step], None], tell: Callable[[str], None]
+        self, steps: Iterable[Step], take: Callable[[Step], None], report: Callable[[str], None]
     ) -> None:
-        self.steps, self.take, self.tell = steps, take, tell
+        self.steps, self.take, self.report = steps, take, report
         self.error: BaseException | None = None
         self.open, self.stopping = threading.Event(), threading.Event()
         self.open.set()
         self.thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Train in a thread. An older training that still runs there is stopped first."""
+        """Train in a thread. A run that is still in a thread is stopped first."""
         if (older := Runner.running) is not None:
             older.stop()
             older.wait()
@@ -49,14 +49,14 @@ class Runner:
         self.thread.start()
 
     def run(self) -> None:
-        """Train here and now; an error is kept."""
+        """Train in the calling thread; an error is kept."""
         try:
             end = self._run()
-        except BaseException as error:  # an interrupt, too: in a thread nobody else would see it
+        except BaseException as error:  # also an interrupt: in a thread nothing else would report it
             self.error, end = error, "failed"
         try:
-            self.tell(end)
-        except BaseException as error:  # what cannot be shown must not be taken for a training that went well
+            self.report(end)
+        except BaseException as error:  # a run whose end cannot be shown did not succeed
             self.error = self.error or error
         finally:
             atexit.unregister(self.leave)
@@ -64,7 +64,7 @@ class Runner:
                 Runner.running = None
 
     def _run(self) -> str:
-        """The status at the end. The generator is ended in the thread that it ran in."""
+        """Return the status at the end. The generator is closed in the thread that it ran in."""
         try:
             for step in self.steps:
                 self.take(step)
@@ -76,40 +76,40 @@ class Runner:
                 close()
 
     def pass_gate(self) -> bool:
-        """Wait while paused; whether to stop."""
+        """Wait while paused; return whether to stop."""
         if not self.open.is_set():
-            self.tell("paused")
+            self.report("paused")
             self.open.wait()
             if not self.stopping.is_set():
-                self.tell("training")
+                self.report("training")
         return self.stopping.is_set()
 
     def pause(self) -> None:
-        """Hold the training up after this step."""
+        """Pause after this step."""
         self.open.clear()
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume."""
         self.open.set()
 
     def stop(self) -> None:
-        """End it after this step; the net can be used, and a checkpoint is written if there is one."""
+        """Stop after this step; the net can be used, and a checkpoint is written if one was asked for."""
         self.stopping.set()
         self.open.set()
 
     def wait(self) -> None:
-        """Until it is over."""
+        """Wait until it is over."""
         if self.thread is not None:
-            while self.thread.is_alive():  # in pieces, so that an interrupt gets through everywhere
-                self.thread.join(LOOK)
+            while self.thread.is_alive():  # with a timeout, so that an interrupt is noticed on every system
+                self.thread.join(POLL)
 
     async def finished(self) -> None:
-        """Until it is over, while other messages to the kernel are served."""
+        """Wait until it is over, while other messages to the kernel are handled."""
         while self.thread is not None and self.thread.is_alive():
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL)
 
     def leave(self) -> None:
-        """The process ends."""
+        """Stop when the process ends."""
         self.stop()
         if self.thread is not None:
             self.thread.join(5)
