@@ -58,7 +58,7 @@ function chart({ wide = 340, high = 96 } = {}) {
     lines.replaceChildren(...shown.filter(({ points }) => points.length).flatMap(lineOf).filter(Boolean));
     pin.style.display = at === null ? "none" : "";
     if (at !== null) pin.setAttribute("transform", `translate(${across(at)} 0)`);
-    const under = at === null ? [] : shown.flatMap(({ points, kind }) => points.filter(([x]) => Math.abs(x - at) < 1e-4).map((point) => [kind, point]));
+    const under = at === null ? [] : shown.filter(({ faint }) => !faint).flatMap(({ points, kind }) => points.filter(([x]) => Math.abs(x - at) < 1e-4).map((point) => [kind, point]));
     dots.replaceChildren(...under.map(([kind, [x, y]]) => svg("circle", { class: `seglib-dot ${kind}`, cx: across(x), cy: up(y), r: 3.5 })));
   };
   return { element, show };
