@@ -117,7 +117,8 @@ def main() -> None:
             cells = [head + SETTING + FLOAT, RUN.format(net=net, size=size)]
             notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
             opened = lab.open(browser.new_page(), notebook, f"monitor-{size}.ipynb")
-            opened.run_all(seconds=60 + 20 * options.pairs * options.seconds)  # in a thread short steps take longer
+            # in a thread short steps take longer
+            opened.run_all(seconds=60 + 20 * options.pairs * options.seconds)
             report(name, options.pairs, *opened.python("answer"))
             opened.page.close()
             lab.shut_down(opened)
