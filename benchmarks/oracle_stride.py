@@ -81,9 +81,7 @@ def main() -> None:
     wanted = parser.parse_args().images
     torch.set_num_threads(1)
     for name in ("scenes", *(name for name in found() if name in SPLITS)):
-        dataset = load(name, split=SPLITS[name])
-        count = min(wanted, len(dataset))
-        report(dataset.subset([place * len(dataset) // count for place in range(count)]))
+        report(load(name, split=SPLITS[name]).spread(wanted))
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ def one(what: str, number: int, precision: str) -> None:
     mine.fit(data, data.subset(range(2)), jobs=1)
     many, seconds = number, time.perf_counter() - began
     if what == "regions":
-        mine.looker = dataclasses.replace(mine.looker, number=number)
+        mine.extractor = dataclasses.replace(mine.extractor, number=number)
         images = [data[index][0] for index in range(2)]
-        many = sum(len(mine.looker.propose(image)) for image in images) / len(images)
+        many = sum(len(mine.extractor.propose(image)) for image in images) / len(images)
         for image in images:
             mine.predict(image)
         seconds = sum(mine.seconds_by_stage.values())

@@ -23,6 +23,7 @@ import dataclasses
 import time
 
 import torch
+from _finetune import finetune
 from _machine import machine
 from _rows import held, rim, spread
 from torch import Tensor
@@ -33,10 +34,10 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.labels import Classes
-from seglib.regions.examples import resized
-from seglib.regions.features import KINDS, Kind, RegionFeatures, Stages
-from seglib.regions.finetune import finetune
-from seglib.regions.segmenter import RegionSegmenter, paste
+from seglib.regions import RegionFeatures, RegionSegmenter
+from seglib.regions.extractor import resize_mask
+from seglib.regions.features import KINDS, Kind
+from seglib.regions.segmenter import paste
 from seglib.scenes import Scenes
 from seglib.tables import Table
 from seglib.train import finish
@@ -55,21 +56,19 @@ class FromDisk:
     def predict(self, image: Tensor) -> Tensor:
         """(3, H, W) -> (H, W)."""
         mine = self.segmenter
-        proposals, features = mine.looker.known(image)
+        proposals, features = mine.extractor.cached(image)
         scores = mine.svms.scores(features)
-        mask = paste(proposals, scores, threshold=mine.threshold, rest=mine.rest)
-        return resized(mask, (image.shape[1], image.shape[2]))
+        mask = paste(proposals, scores, threshold=mine.threshold, fill_class=mine.fill_class)
+        return resize_mask(mask, (image.shape[1], image.shape[2]))
 
 
 def split(name: str, part: str, number: int) -> SegmentationDataset:
-    """A split, or `number` images evenly spread over it, from the first to the last."""
-    whole = Scenes(number, split=part) if name == "scenes" else load(name, part)
-    picked = torch.linspace(0, len(whole) - 1, min(number, len(whole)), dtype=torch.double)
-    return whole.subset(picked.round().long().tolist())
+    """`number` images spread over a split."""
+    return Scenes(number, split=part) if name == "scenes" else load(name, part).spread(number)
 
 
 def drawn(name: str, number: int, seed: int) -> SegmentationDataset:
-    """`number` training images by chance."""
+    """`number` random training images."""
     whole = Scenes(2 * number) if name == "scenes" else load(name, "train")
     chance = torch.Generator().manual_seed(seed)
     return whole.subset(torch.randperm(len(whole), generator=chance)[:number].tolist())
@@ -93,7 +92,7 @@ def scores_of_kinds(name: str, asked: argparse.Namespace, seed: int) -> Row:
     for kind in KINDS:
         mine = run(kind, kind, features)
     if asked.steps:
-        net = finetune(mine.looker, train, steps=asked.steps, seed=seed)
+        net = finetune(mine.extractor, train, steps=asked.steps, seed=seed)
         tuned = RegionFeatures(foreground=net, size=asked.size, precision=asked.precision)
         run("foreground, fine-tuned", "foreground", tuned)
         mine = run("joined, fine-tuned", "joined", tuned)
@@ -125,18 +124,18 @@ def speed(mine: RegionSegmenter, net: FCNSegmenter, test: SegmentationDataset, p
         net.predict(image)
     other = (time.perf_counter() - began) / len(images)
     print(f"  {test.name}: FCN-8s {other:.3f} s an image", flush=True)
-    known = mine.looker
-    for number in (known.number, LARGE):
-        mine.looker, mine.stages = dataclasses.replace(known, number=number), Stages()
-        many = [len(mine.looker.propose(mine.looker.shrunk(image))) for image in images]
+    for number in (mine.extractor.number, LARGE):
+        timed = RegionSegmenter(mine.classes)  # counts seconds of its own
+        timed.extractor = dataclasses.replace(mine.extractor, number=number)
+        timed.svms, timed.threshold = mine.svms, mine.threshold
+        many = [len(timed.extractor.propose(image)) for image in images]
         for image in images:
-            mine.predict(image)
-        seconds = mine.seconds_by_stage
+            timed.predict(image)
+        seconds = timed.seconds_by_stage
         said = ", ".join(f"{stage} {value:.3f}" for stage, value in seconds.items())
         whole, alone = sum(seconds.values()) / other, seconds["net"] / other
-        print(f"  {sum(many) / len(many):.0f} regions, crops of {known.features.size}: {said}; "
+        print(f"  {sum(many) / len(many):.0f} regions, crops of {mine.extractor.features.size}: {said}; "
               f"{whole:.0f} times FCN-8s, the net alone {alone:.0f} times", flush=True)  # fmt: skip
-    mine.looker = known
 
 
 def report(name: str, asked: argparse.Namespace, runs: list[Row]) -> None:

@@ -145,8 +145,7 @@ ProposalExplorer(image, proposals, instances=objects, classes=lesson.photo.class
 # better the best of them; but who is to look at them all?
 
 # %%
-from seglib.regions.recall import overlap_by_number, recall
-from seglib.regions.recall import true_regions
+from seglib.regions.recall import overlap_by_number, recall, true_regions
 
 best = []
 for photo, truth in val:
@@ -297,6 +296,7 @@ predict("04.p2", ...)
 
 # %%
 from seglib.regions import RegionFeatures, RegionSegmenter
+from seglib.regions.extractor import shrink_to
 
 number, side = {"tiny": (100, 64), "laptop": (120, 96), "gpu": (500, 128)}[lesson.profile.name]
 features = RegionFeatures(size=side)
@@ -342,7 +342,7 @@ joined = fitted["joined"]
 preds = [joined.predict(photo) for photo, _ in test]
 most = max(range(len(test)), key=lambda i: int((preds[i] != 0).sum()))  # the most that was painted
 regions, scores = joined.score(test[most][0])
-painted = {"threshold": joined.threshold, "rest": joined.rest, "side": side, "view": "paste"}
+painted = {"threshold": joined.threshold, "rest": joined.fill_class, "side": side, "view": "paste"}
 ProposalExplorer(test[most][0], regions, scores=scores, classes=test.classes, **painted)
 
 # %% [markdown] tags=["measure"]
@@ -355,7 +355,7 @@ predict("04.p3", ...)
 
 # %%
 lite = backbones.load("lite0")
-seen = [joined.looker.shrunk(photo)[None] for photo, _ in test]  # what the regions were cut from
+seen = [shrink_to(photo)[None] for photo, _ in test]  # what the regions were cut from
 with torch.inference_mode():
     lite(seen[0])  # the first call is slow
     started = time.perf_counter()
@@ -383,7 +383,7 @@ bars(
 # **oracle** sees the truth. It is the ceiling of a method that finds an object as one region.
 
 # %%
-table["ceiling"] = evaluate(BestRegions(joined.looker), test)
+table["ceiling"] = evaluate(BestRegions(joined.extractor), test)
 for name in ("joined", "ceiling"):
     scores = table[name]
     print(f"{name:8} mIoU {100 * scores.mean_iou:.1f}, Boundary IoU of the objects {outline_iou(scores):.1f}")

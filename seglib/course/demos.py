@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import skimage.data
 import torch
@@ -18,8 +16,8 @@ from seglib.backbones import Backbone
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.draw import edges, show
 from seglib.labels import VOID, Classes
-from seglib.regions import Proposals, kept, propose
-from seglib.regions.examples import Looker, resized
+from seglib.regions import Proposals, cached_proposals
+from seglib.regions.extractor import RegionExtractor, resize_mask, shrink_to
 from seglib.regions.recall import oracle_paste, true_regions
 from seglib.weak.boxes import BoxAnnotations
 from seglib.widgets.proposals.painting import mean_colours
@@ -111,7 +109,7 @@ def boxed(image: Tensor, one: BoxAnnotations, classes: Classes) -> Tensor:
 
 def regions_of(image: Tensor) -> Proposals:
     """What notebook 04 proposes for an image, kept on disk, since more than one method asks for it."""
-    return kept.proposals(image, "2000 regions", partial(propose, image))
+    return cached_proposals(image)
 
 
 def convinced(mask: Tensor, num_classes: int) -> Tensor:
@@ -135,22 +133,22 @@ class BestRegions:
     """Sees the truth: pastes for each object the one region of a segmenter's own that fits it best.
 
     Args:
-        looker: how that segmenter makes regions of an image.
+        extractor: how that segmenter makes regions of an image.
     """
 
     name, sees_truth = "best regions", True
 
-    def __init__(self, looker: Looker) -> None:
-        self.looker = looker
+    def __init__(self, extractor: RegionExtractor) -> None:
+        self.extractor = extractor
 
     def predict(self, image: Tensor, mask: Tensor) -> Tensor:
         """(3, H, W) uint8 and its truth (H, W) -> (H, W) int64."""
-        small = self.looker.shrunk(image)
-        truth = resized(mask, (small.shape[1], small.shape[2]))
+        small = shrink_to(image)
+        truth = resize_mask(mask, (small.shape[1], small.shape[2]))
         shapes, classes = true_regions(truth)
         objects = Instances(shapes.masks(), classes, shapes.boxes)
-        pasted = oracle_paste(self.looker.propose(small), objects, void=truth == VOID)
-        return resized(pasted, (mask.shape[0], mask.shape[1])).long()
+        pasted = oracle_paste(self.extractor.propose(small), objects, void=truth == VOID)
+        return resize_mask(pasted, (mask.shape[0], mask.shape[1])).long()
 
 
 class Probe:

@@ -1,16 +1,17 @@
-"""Hierarchical grouping: the two most similar neighbours become one, again and again.
+"""Hierarchical grouping: superpixels are merged, the most similar neighbours first, into one tree of regions.
 
-This is the heart of selective search: Uijlings, van de Sande, Gevers, Smeulders, "Selective Search for Object
-Recognition", 2013, section 3.
+Reference:
+    Uijlings, van de Sande, Gevers, Smeulders, "Selective Search for Object Recognition", 2013, section 3. We
+    depart from it in one thing: texture is measured in the channels of the colour space in eight directions,
+    as there, but in bins of fixed width, so that it means the same in every image.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from typing import Literal, NamedTuple, get_args
 
 import cv2
@@ -19,24 +20,52 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seglib.regions.superpixels import Channels, Maker, Space, checked, in_space, superpixels
+from seglib.regions.superpixels import Channels, Cut, Space, as_rgb, felzenszwalb_cut, in_space, superpixels
 
 Cue = Literal["colour", "texture", "size", "fill"]
 CUES: tuple[Cue, ...] = get_args(Cue)
-Index = NDArray[np.int64]
+Bins = NDArray[np.int32]
+COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
+STEEPEST = 0.5  # colour change per pixel from which on the last bin of texture counts
+
+
+class Strategy(NamedTuple):
+    """One way to build a hierarchy.
+
+    Attributes:
+        space: the colour space in which superpixels are found and compared.
+        scale: of the superpixels; see `superpixels`.
+        cues: what makes two regions similar.
+        cut: the algorithm for superpixels; see `superpixels`.
+    """
+
+    space: Space = "lab"
+    scale: float = 100
+    cues: tuple[Cue, ...] = CUES
+    cut: Cut = felzenszwalb_cut
+
+
+# Chosen by their overlap with objects of the train splits of pets and CamVid: two maps of superpixels, which
+# take most of the time, finer ones for small objects, and two very different ways to group each.
+FAST = (
+    Strategy("rgb", 50),
+    Strategy("rgb", 50, ("fill",)),
+    Strategy("hsv", 100),
+    Strategy("hsv", 100, ("fill",)),
+)
 
 
 @dataclass
 class Regions:
-    """What grouping knows of N regions: S superpixels, then room for the S - 1 that will be made of them.
+    """Descriptions of N regions, from which similarities are computed without looking at pixels again.
 
     Attributes:
         sizes: (N,) pixels.
         low: (N, 2) first row and column of each region's box.
         high: (N, 2) first row and column after it.
         colour: (N, 25 C) a histogram of each channel; the row sums to 1.
-        texture: (N, 80 C) a histogram of the steps in each direction and channel; the row sums to 1.
-        neighbours: the regions that touch each one now; empty for those that have become part of another.
+        texture: (N, 80 C) a histogram of the slopes in each direction and channel; the row sums to 1.
+        neighbours: for each region those that touch it; empty for regions that have been merged.
         pixels: of the image.
     """
 
@@ -48,56 +77,161 @@ class Regions:
     neighbours: list[set[int]]
     pixels: int
 
-    def copy(self) -> Regions:
-        """The same, to be grouped in another way."""
-        low, high, near = self.low.copy(), self.high.copy(), [set(near) for near in self.neighbours]
-        colour, texture = self.colour.copy(), self.texture.copy()
-        return Regions(self.sizes.copy(), low, high, colour, texture, near, self.pixels)
+    def with_room(self) -> Regions:
+        """A copy with N - 1 more rows, which `merge` fills."""
+        columns = self.sizes, self.low, self.high, self.colour, self.texture
+        longer = [np.concatenate([column, np.zeros_like(column[1:])]) for column in columns]
+        neighbours = [set(near) for near in self.neighbours] + [set() for _ in self.neighbours[1:]]
+        return Regions(*longer, neighbours, self.pixels)
+
+
+def bins_of_pixels(colours: Channels) -> tuple[Bins, Bins]:
+    """The histogram bins that each pixel falls into; the same for every map of superpixels.
+
+    Args:
+        colours: (H, W, C) float32, 0..1.
+
+    Returns:
+        (H, W, C) int32, 0..24, of colour; and (H, W, 8 C) int32, 0..9, of texture.
+    """
+    return (
+        _bins(colours * COLOUR_BINS, COLOUR_BINS),
+        _bins(slopes(colours) * (TEXTURE_BINS / STEEPEST), TEXTURE_BINS),
+    )
+
+
+def slopes(colours: Channels) -> Channels:
+    """(H, W, 8 C) how steeply each channel rises in eight directions, by Gaussian derivatives; at least 0."""
+    smooth = cv2.GaussianBlur(colours, (0, 0), 1).reshape(colours.shape)
+    right = cv2.Sobel(smooth, -1, 1, 0, ksize=1, scale=0.5).reshape(colours.shape)
+    down = cv2.Sobel(smooth, -1, 0, 1, ksize=1, scale=0.5).reshape(colours.shape)
+    angles = np.arange(DIRECTIONS, dtype=np.float32) * (2 * np.pi / DIRECTIONS)
+    return np.concatenate(
+        [np.maximum(np.cos(angle) * right + np.sin(angle) * down, 0) for angle in angles], axis=2
+    )
+
+
+def describe(labels: NDArray[np.int64], colour: Bins, texture: Bins) -> Regions:
+    """Sizes, boxes, histograms and neighbours of S superpixels.
+
+    Args:
+        labels: (H, W) superpixels, 0..S-1, all of which occur.
+        colour: (H, W, C), the bin of each pixel.
+        texture: (H, W, 8 C), likewise.
+    """
+    count = int(labels.max()) + 1
+    low, high = np.full((count, 2), max(labels.shape)), np.zeros((count, 2), np.int64)
+    for axis in range(2):
+        place = np.indices(labels.shape)[axis].ravel()
+        np.minimum.at(low[:, axis], labels.ravel(), place)
+        np.maximum.at(high[:, axis], labels.ravel(), place + 1)
+    return Regions(
+        np.bincount(labels.ravel()).astype(np.float64),
+        low,
+        high,
+        _histogram(labels, colour, COLOUR_BINS, count),
+        _histogram(labels, texture, TEXTURE_BINS, count),
+        _neighbours(labels, count),
+        labels.size,
+    )
+
+
+def _bins(values: Channels, bins: int) -> Bins:
+    """Bins of width 1; larger values fall into the last."""
+    return np.minimum(values.astype(np.int32), bins - 1)
+
+
+def _histogram(labels: NDArray[np.int64], places: Bins, bins: int, count: int) -> NDArray[np.float32]:
+    """(S, C * bins) the histograms of all channels of each superpixel, concatenated; each row sums to 1."""
+    channels = places.shape[2]
+    place = (
+        places + (labels.astype(np.int32)[..., None] * channels + np.arange(channels, dtype=np.int32)) * bins
+    )
+    found = np.bincount(place.ravel(), minlength=count * channels * bins).reshape(count, channels * bins)
+    return (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _neighbours(labels: NDArray[np.int64], count: int) -> list[set[int]]:
+    """For each superpixel those that share a side of a pixel with it."""
+    across = np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()])
+    down = np.stack([labels[:-1].ravel(), labels[1:].ravel()])
+    pairs = np.concatenate([across, down], axis=1)
+    one, other = pairs[:, pairs[0] != pairs[1]]
+    codes = np.unique(np.minimum(one, other) * count + np.maximum(one, other))
+    neighbours: list[set[int]] = [set() for _ in range(count)]
+    for code in codes.tolist():
+        one, other = divmod(code, count)
+        neighbours[one].add(other)
+        neighbours[other].add(one)
+    return neighbours
+
+
+def similarity(regions: Regions, one: int, others: Sequence[int], cues: Sequence[Cue] = CUES) -> NDArray:
+    """The similarity of region `one` to each of M others, (M,) float64: the sum of the cues, each in 0..1."""
+    index = np.asarray(others)
+    both, total = regions.sizes[one] + regions.sizes[index], np.zeros(len(index))
+    for cue, histograms in (("colour", regions.colour), ("texture", regions.texture)):
+        if cue in cues:  # the intersection of the histograms
+            total += np.minimum(histograms[one], histograms.take(index, axis=0)).sum(axis=1)
+    if "size" in cues:  # small regions first, so that all parts of the image grow at the same pace
+        total += 1 - both / regions.pixels
+    if "fill" in cues:  # how well the two fill the box around both
+        low = np.minimum(regions.low[one], regions.low.take(index, axis=0))
+        height, width = (np.maximum(regions.high[one], regions.high.take(index, axis=0)) - low).T
+        total += 1 - (height * width - both) / regions.pixels
+    return total
 
 
 def group(regions: Regions, cues: Sequence[Cue] = CUES) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Merge until one region is left.
+    """Merge the most similar neighbours until one region is left.
 
     Args:
-        regions: as `describe` made them; they are changed.
+        regions: S superpixels, from `describe`; they stay as they are.
         cues: what makes two regions similar.
 
     Returns:
-        (S - 1, 2) which two regions became one, in order: the k-th merge made region S + k.
-        (S - 1,) how similar they were.
+        (S - 1, 2) the two regions of each merge, in order: the k-th merge made region S + k.
+        (S - 1,) their similarities.
     """
+    regions = regions.with_room()
+
+    def pairs(one: int, others: Sequence[int]) -> list[tuple[float, int, int]]:
+        """Heap entries, the most similar first; all similarities at once is faster than one by one."""
+        found = similarity(regions, one, others, cues).tolist() if others else []
+        return [(-alike, min(one, other), max(one, other)) for alike, other in zip(found, others)]
+
     waiting = [
-        (-likeness, one, other)
+        pair
         for one, near in enumerate(regions.neighbours)
-        for other, likeness in _likenesses(regions, one, [other for other in near if other > one], cues)
+        for pair in pairs(one, [other for other in near if other > one])
     ]
     heapq.heapify(waiting)
     merges: list[tuple[int, int]] = []
     similarities: list[float] = []
     while waiting:
-        likeness, one, other = heapq.heappop(waiting)  # the most similar pair
+        alike, one, other = heapq.heappop(waiting)
         if regions.neighbours[one] and regions.neighbours[other]:  # neither has been merged since
-            new = merge(regions, one, other, made=len(merges))
+            new = merge(regions, one, other, merges=len(merges))
             merges.append((one, other))
-            similarities.append(-likeness)
-            for near, likeness in _likenesses(regions, new, sorted(regions.neighbours[new]), cues):
-                heapq.heappush(waiting, (-likeness, near, new))
+            similarities.append(-alike)
+            for pair in pairs(new, sorted(regions.neighbours[new])):
+                heapq.heappush(waiting, pair)
     return np.array(merges, np.int64).reshape(-1, 2), np.array(similarities)
 
 
-def merge(regions: Regions, one: int, other: int, *, made: int) -> int:
-    """Make one region of two neighbours: sizes add up, histograms mix by size; no pixel is looked at.
+def merge(regions: Regions, one: int, other: int, *, merges: int) -> int:
+    """Merge two neighbours: sizes add up, histograms are averaged by size.
 
     Args:
-        regions: they are changed.
+        regions: with room; they are changed.
         one: a region.
         other: its neighbour.
-        made: how many merges there were before.
+        merges: how many merges there have been.
 
     Returns:
-        The number of the new region.
+        The index of the new region.
     """
-    new = (len(regions.sizes) + 1) // 2 + made
+    new = (len(regions.sizes) + 1) // 2 + merges
     size = float(regions.sizes[one] + regions.sizes[other])
     share = float(regions.sizes[one]) / size
     regions.sizes[new] = size
@@ -113,211 +247,14 @@ def merge(regions: Regions, one: int, other: int, *, made: int) -> int:
     return new
 
 
-def similarity(regions: Regions, one: int, others: Sequence[int], cues: Sequence[Cue] = CUES) -> NDArray:
-    """How similar region `one` is to each of M others, (M,): the sum of the cues, each 0..1."""
-    index = np.asarray(others)
-    return sum((SIMILARITIES[cue](regions, one, index) for cue in cues), np.zeros(len(index)))
-
-
-def _by_colour(regions: Regions, one: int, others: Index) -> NDArray:
-    """What the histograms have in common."""
-    return np.minimum(regions.colour[one], regions.colour.take(others, axis=0)).sum(axis=1)
-
-
-def _by_texture(regions: Regions, one: int, others: Index) -> NDArray:
-    return np.minimum(regions.texture[one], regions.texture.take(others, axis=0)).sum(axis=1)
-
-
-def _by_size(regions: Regions, one: int, others: Index) -> NDArray:
-    """Small ones first, so that all parts of the image grow alike."""
-    return 1 - (regions.sizes[one] + regions.sizes[others]) / regions.pixels
-
-
-def _by_fill(regions: Regions, one: int, others: Index) -> NDArray:
-    """How well the two fill the box around both: one that lies within the other fits best."""
-    low = np.minimum(regions.low[one], regions.low.take(others, axis=0))
-    height, width = (np.maximum(regions.high[one], regions.high.take(others, axis=0)) - low).T
-    return 1 - (height * width - regions.sizes[one] - regions.sizes[others]) / regions.pixels
-
-
-SIMILARITIES: dict[Cue, Callable[[Regions, int, Index], NDArray]] = {
-    "colour": _by_colour, "texture": _by_texture, "size": _by_size, "fill": _by_fill,
-}  # fmt: skip
-
-
-def _likenesses(
-    regions: Regions, one: int, others: Sequence[int], cues: Sequence[Cue]
-) -> list[tuple[int, float]]:
-    """(other, similarity) of each other; they are looked at together, which is faster than one by one."""
-    return list(zip(others, similarity(regions, one, others, cues).tolist())) if others else []
-
-
-# What grouping knows of superpixels: their sizes, boxes, neighbours, and histograms of colour and texture.
-#
-# We depart from Uijlings et al., 2013, in one thing: texture is seen in the colour space's channels at eight
-# directions as there, but in bins of fixed width, so that it means the same in every image.
-
-Bins = NDArray[np.int32]
-COLOUR_BINS, TEXTURE_BINS, DIRECTIONS = 25, 10, 8
-STEEPEST = 0.5  # a step of colour per pixel from which on the last bin of texture counts
-
-
-class Binned(NamedTuple):
-    """Into which bin of its histogram every pixel falls.
-
-    Attributes:
-        colour: (H, W, C) int32, 0..24.
-        texture: (H, W, 8 C) int32, 0..9, by how steeply each channel rises in each direction.
-    """
-
-    colour: Bins
-    texture: Bins
-
-
-def binned(colours: Channels) -> Binned:
-    """What histograms need of an image (H, W, C), 0..1, whatever superpixels it is cut into."""
-    return Binned(
-        _bins(colours * COLOUR_BINS, COLOUR_BINS),
-        _bins(steps(colours) * (TEXTURE_BINS / STEEPEST), TEXTURE_BINS),
-    )
-
-
-def describe(labels: NDArray[np.int64], pixels: Binned) -> Regions:
-    """Look at every pixel, once: sizes, boxes, histograms and neighbours of S superpixels.
-
-    Args:
-        labels: (H, W) superpixels, 0..S-1, all of which occur.
-        pixels: of the image.
-
-    Returns:
-        S regions, and room for S - 1 more.
-    """
-    count = int(labels.max()) + 1
-    low, high = _corners(labels, count)
-    return Regions(
-        _with_room(np.bincount(labels.ravel()).astype(np.float64)),
-        _with_room(low),
-        _with_room(high),
-        _with_room(_histogram(labels, pixels.colour, COLOUR_BINS, count)),
-        _with_room(_histogram(labels, pixels.texture, TEXTURE_BINS, count)),
-        _touching(labels, count),
-        labels.size,
-    )
-
-
-def steps(colours: Channels) -> Channels:
-    """(H, W, 8 C) how steeply each channel rises in eight directions, by Gaussian derivatives, or 0."""
-    smooth = cv2.GaussianBlur(colours, (0, 0), 1).reshape(colours.shape)
-    right = cv2.Sobel(smooth, -1, 1, 0, ksize=1, scale=0.5).reshape(colours.shape)
-    down = cv2.Sobel(smooth, -1, 0, 1, ksize=1, scale=0.5).reshape(colours.shape)
-    angles = np.arange(DIRECTIONS, dtype=np.float32) * (2 * np.pi / DIRECTIONS)
-    return np.concatenate(
-        [np.maximum(np.cos(angle) * right + np.sin(angle) * down, 0) for angle in angles], axis=2
-    )
-
-
-def _bins(values: Channels, bins: int) -> Bins:
-    """(H, W, C) which of the bins, of width 1; what is above falls into the last."""
-    return np.minimum(values.astype(np.int32), bins - 1)
-
-
-def _histogram(labels: NDArray[np.int64], places: Bins, bins: int, count: int) -> NDArray[np.float32]:
-    """(S, C * bins) a histogram of every channel of every superpixel, side by side; each row sums to 1."""
-    channels = places.shape[2]
-    place = (
-        places + (labels.astype(np.int32)[..., None] * channels + np.arange(channels, dtype=np.int32)) * bins
-    )
-    found = np.bincount(place.ravel(), minlength=count * channels * bins).reshape(count, channels * bins)
-    return (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def _corners(labels: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(S, 2) first row and column of each superpixel, and (S, 2) the first after it."""
-    low, high = np.full((count, 2), max(labels.shape)), np.zeros((count, 2), np.int64)
-    for axis in range(2):
-        where = np.indices(labels.shape)[axis].ravel()
-        np.minimum.at(low[:, axis], labels.ravel(), where)
-        np.maximum.at(high[:, axis], labels.ravel(), where + 1)
-    return low, high
-
-
-def _touching(labels: NDArray[np.int64], count: int) -> list[set[int]]:
-    """For each superpixel those that share a side of a pixel with it."""
-    beside = np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()])
-    below = np.stack([labels[:-1].ravel(), labels[1:].ravel()])
-    pairs = np.concatenate([beside, below], axis=1)
-    one, other = pairs[:, pairs[0] != pairs[1]]
-    codes = np.unique(np.minimum(one, other) * count + np.maximum(one, other))
-    neighbours: list[set[int]] = [set() for _ in range(2 * count - 1)]
-    for code in codes.tolist():
-        one, other = divmod(code, count)
-        neighbours[one].add(other)
-        neighbours[other].add(one)
-    return neighbours
-
-
-def _with_room(rows: NDArray) -> NDArray:
-    """(S, ...) rows and S - 1 empty ones."""
-    return np.concatenate([rows, np.zeros_like(rows[1:])])
-
-
-# Several ways to group the same image: an object that one of them breaks, another keeps whole.
-
-
-class Strategy(NamedTuple):
-    """One way to build a hierarchy.
-
-    Attributes:
-        space: the colours in which superpixels are found and compared.
-        scale: of the superpixels.
-        cues: what makes two regions similar.
-        by: whose superpixels.
-    """
-
-    space: Space = "lab"
-    scale: float = 100
-    cues: tuple[Cue, ...] = CUES
-    by: Maker = "scikit-image"
-
-
-def _every(
-    spaces: Sequence[Space], scales: Sequence[float], cues: Sequence[tuple[Cue, ...]]
-) -> Iterator[Strategy]:
-    """All of these with all of those, on OpenCV's superpixels."""
-    return (Strategy(*kind, by="opencv") for kind in product(spaces, scales, cues))
-
-
-ALIKE: tuple[Cue, ...] = ("texture", "size")  # without colour: parts of an object differ in it
-FILL: tuple[Cue, ...] = ("fill",)
-SIZE: tuple[Cue, ...] = ("size",)
-# Chosen by their overlap with objects of the train splits of pets and CamVid: two maps of superpixels, which
-# take most of the time, finer ones for small objects, and two ways to group each that differ much.
-FAST = (
-    Strategy("rgb", 50),
-    Strategy("rgb", 50, FILL),
-    Strategy("hsv", 100),
-    Strategy("hsv", 100, FILL),
-)
-# Chosen likewise, to take no longer than OpenCV's Quality mode. A small object needs the finer superpixels. A
-# large one is many of those, and few hierarchies happen to put together all of them; of larger superpixels it
-# is few, and a hierarchy of these takes a tenth of the time. So there are many.
-QUALITY = (
-    *_every(["hsv", "rgb", "grey"], [50], [CUES, FILL, SIZE]),
-    *_every(["hsv", "chroma", "rgb"], [150, 300], [CUES, ALIKE, FILL, SIZE]),
-)
-
-
-# A tree of regions: from the superpixels, step by step, to the whole image.
-
-
 @dataclass(frozen=True)
 class Hierarchy:
-    """Which regions became one, in order. Nodes 0..S-1 are the superpixels; the k-th merge made node S + k.
+    """A tree of regions. Nodes 0..S-1 are the superpixels; the k-th merge made node S + k.
 
     Attributes:
         labels: (H, W) int64 superpixels, 0..S-1.
-        merges: (S - 1, 2) int64, the two nodes of each merge.
-        similarities: (S - 1,) float64, how similar they were.
+        merges: (S - 1, 2) int64, the two nodes of each merge, in order.
+        similarities: (S - 1,) float64, their similarity.
     """
 
     labels: Tensor
@@ -325,11 +262,11 @@ class Hierarchy:
     similarities: Tensor
 
     def __len__(self) -> int:
-        """2 S - 1, the number of nodes: every one is a region."""
+        """2 S - 1, the number of nodes, each of which is a region."""
         return 2 * len(self.merges) + 1
 
     def at(self, count: int) -> Tensor:
-        """The image when `count` regions were left.
+        """The segmentation when `count` regions were left.
 
         Args:
             count: 1 (the whole image) to S (the superpixels).
@@ -338,7 +275,7 @@ class Hierarchy:
             (H, W) int64, 0..count-1.
 
         Raises:
-            ValueError: there are fewer superpixels than that, or `count` is below 1.
+            ValueError: `count` is below 1 or above S.
         """
         superpixels = len(self.merges) + 1
         if not 1 <= count <= superpixels:
@@ -363,7 +300,7 @@ class Hierarchy:
 
     @cached_property
     def _places(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Superpixels in a row in which each node is a stretch: first (N,), count (N,), place (S,)."""
+        """An order of superpixels in which each node is an interval: start (N,), length (N,), place (S,)."""
         superpixels = len(self.merges) + 1
         count = self.sums(torch.ones(superpixels, dtype=torch.long)).tolist()
         first = [0] * len(self)
@@ -380,15 +317,12 @@ def hierarchy(
 
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W).
-        scale: of the superpixels; larger ones, fewer of them.
-        space: the colours in which superpixels are found and compared.
+        scale: of the superpixels; larger values give larger and fewer ones.
+        space: the colour space in which superpixels are found and compared.
         cues: what makes two regions similar: any of "colour", "texture", "size", "fill".
 
-    Returns:
-        The tree.
-
     Raises:
-        ValueError: the image is no image; or there is no such space or cue.
+        ValueError: not an image, or an unknown space or cue.
 
     Example:
         >>> image = torch.zeros(3, 20, 30, dtype=torch.uint8)
@@ -400,24 +334,22 @@ def hierarchy(
         >>> tree.at(2).unique(return_counts=True)[1]
         tensor([200, 400])
     """
-    return next(hierarchies(image, [Strategy(space, scale, tuple(cues))]))[0]
+    return next(hierarchies(image, [Strategy(space, scale, tuple(cues))]))
 
 
-def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[Hierarchy]]:
-    """The trees of several strategies; those with the same superpixels come together, as one list.
+def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[Hierarchy]:
+    """The trees of several strategies; those that share superpixels follow each other.
 
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W).
-        strategies: pixels are looked at once for each space, and superpixels found once for each space, scale
-            and maker.
+        strategies: pixels are binned once for each space, superpixels cut once for each space, scale and cut.
 
     Raises:
-        ValueError: the image is no image; there is no strategy; or no such space, cue or maker.
-        ImportError: as in `superpixels`, which QUALITY needs OpenCV's extra modules for.
+        ValueError: not an image, no strategy, or an unknown space or cue.
     """
-    image = checked(image)
+    image = as_rgb(image)
     if not strategies:
-        raise ValueError("no strategy was given, so there is nothing to group by; take FAST or QUALITY")
+        raise ValueError("strategies is empty; pass at least one, or FAST")
     for cues in {strategy.cues for strategy in strategies}:
         if not cues or (unknown := [cue for cue in cues if cue not in CUES]):
             raise ValueError(
@@ -425,12 +357,10 @@ def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[list[
             )
     for space in dict.fromkeys(one.space for one in strategies):
         here = [one for one in strategies if one.space == space]
-        pixels = binned(in_space(image, space))
-        for scale, by in dict.fromkeys((one.scale, one.by) for one in here):
-            labels = superpixels(image, scale=scale, space=space, by=by)
-            regions = describe(labels.numpy(), pixels)
-            yield [
-                Hierarchy(labels, *map(torch.from_numpy, group(regions.copy(), one.cues)))
-                for one in here
-                if (one.scale, one.by) == (scale, by)
-            ]
+        bins = bins_of_pixels(in_space(image, space))
+        for scale, cut in dict.fromkeys((one.scale, one.cut) for one in here):
+            labels = superpixels(image, scale=scale, space=space, cut=cut)
+            regions = describe(labels.numpy(), *bins)
+            for one in here:
+                if (one.scale, one.cut) == (scale, cut):
+                    yield Hierarchy(labels, *map(torch.from_numpy, group(regions, one.cues)))

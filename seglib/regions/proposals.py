@@ -1,4 +1,4 @@
-"""Region proposals as plain tensors for a file: one bit a membership, compressed."""
+"""Region proposals by selective search: many hierarchies of one image become one ranked list of regions."""
 
 from __future__ import annotations
 
@@ -6,83 +6,40 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from seglib import files as tensor_files
-from seglib.files import TensorFileError
+from seglib import cache
 from seglib.regions.grouping import FAST, Hierarchy, Strategy, hierarchies
-from seglib.regions.superpixels import checked, renumbered
+from seglib.regions.superpixels import as_rgb, renumber, shrink
 
-LEVEL = 1  # of compression: labels and memberships are long runs of the same, so the quickest will do
-
-
-def pack(labels: Tensor, members: Tensor, scores: Tensor) -> dict[str, Any]:
-    """What a file holds of proposals: labels (H, W) int64, members (R, S) bool, scores (R,) float32."""
-    return {
-        "kind": "region proposals",
-        "size": list(labels.shape),
-        "counts": list(members.shape),
-        "labels": _squeezed(labels.cpu().numpy().astype(np.int32)),
-        "members": _squeezed(np.packbits(members.cpu().numpy(), axis=1)),
-        "scores": scores.cpu(),
-    }
-
-
-def unpack(content: dict[str, Any], path: Path) -> tuple[Tensor, Tensor, Tensor]:
-    """The labels, members and scores that `pack` was given.
-
-    Raises:
-        TensorFileError: the file `path`, where the content comes from, holds something else.
-    """
-    try:
-        regions, superpixels = content["counts"]
-        labels = _spread(content["labels"], np.int32).reshape(content["size"])
-        bits = _spread(content["members"], np.uint8).reshape(regions, -(-superpixels // 8))
-        members = np.unpackbits(bits, axis=1, count=superpixels).astype(bool)
-        return torch.from_numpy(labels.astype(np.int64)), torch.from_numpy(members), content["scores"]
-    except (KeyError, TypeError, ValueError, AttributeError, zlib.error):
-        raise TensorFileError(f"{path} holds no region proposals; delete it and make them again") from None
-
-
-def _squeezed(array: np.ndarray) -> Tensor:
-    """The bytes of an array, compressed, as (B,) uint8."""
-    return torch.frombuffer(bytearray(zlib.compress(array.tobytes(), LEVEL)), dtype=torch.uint8)
-
-
-def _spread(squeezed: Tensor, dtype: type[np.generic]) -> np.ndarray:
-    return np.frombuffer(zlib.decompress(squeezed.numpy().tobytes()), dtype)
-
-
-# Region proposals: pieces of an image that may be an object, each one a set of superpixels.
-
-EXACT = 2**24  # whole numbers up to here are exact in float32
+EXACT = 2**24  # integers up to here are exact in float32
+LARGEST = 500 * 500  # pixels; a larger image is searched at this size
+MIN_STABILITY = 1e-3  # of a node that is as similar to its surroundings as its parts were to each other
 
 
 @dataclass(frozen=True)
 class Proposals:
-    """R region proposals of one image, best first, as the superpixels that each is made of.
+    """R region proposals of one image, best first, as the superpixels that each consists of.
 
     All regions are unions of the same S superpixels, so R masks take R x S bits instead of R x H x W, and
     areas, overlaps and shared pixels are sums over superpixels: exact, without drawing a mask.
 
     Attributes:
-        labels: (H, W) int64, the superpixel of every pixel, 0..S-1.
-        members: (R, S) bool, the superpixels of every region; each region has at least one.
-        scores: (R,) float32, descending: how early a region should be looked at.
+        labels: (H, W) int64, the superpixel of each pixel, 0..S-1.
+        members: (R, S) bool, the superpixels of each region; each region has at least one.
+        scores: (R,) float32, descending.
 
     Raises:
         ValueError: shapes or dtypes do not fit, a region is empty, or the scores are not descending.
 
     Reference:
         Hariharan, Arbelaez, Girshick, Malik, "Simultaneous Detection and Segmentation", 2014: the authors'
-        code keeps its regions in this way (`sp`, `reg2sp`).
+        code stores its regions in this way (`sp`, `reg2sp`).
 
     Example:
         >>> labels = torch.tensor([[0, 0, 1], [2, 2, 1]])
@@ -107,13 +64,13 @@ class Proposals:
             raise ValueError(f"members must be (R, S) bool, not {tuple(members.shape)} {members.dtype}")
         if int(labels.min()) < 0 or int(labels.max()) >= members.shape[1]:
             raise ValueError(
-                f"labels run from {int(labels.min())} to {int(labels.max())}, "
-                f"but members knows the superpixels 0..{members.shape[1] - 1}"
+                f"labels must be 0..{members.shape[1] - 1}, the columns of members; "
+                f"they are {int(labels.min())}..{int(labels.max())}"
             )
         if scores.shape != members.shape[:1]:
-            raise ValueError(f"{len(members)} regions, but scores is {tuple(scores.shape)}")
+            raise ValueError(f"scores must be ({len(members)},), one per region, not {tuple(scores.shape)}")
         if (scores.diff() > 0).any():
-            raise ValueError("scores must descend: the best region comes first")
+            raise ValueError("scores must be descending: the best region comes first")
         occurs = labels.flatten().bincount(minlength=members.shape[1]) > 0
         filled = (members if occurs.all() else members[:, occurs]).any(dim=1)
         if not filled.all():
@@ -131,13 +88,13 @@ class Proposals:
     @cached_property
     def boxes(self) -> Tensor:
         """(R, 4) int64, the tightest box around each region: x1 y1 x2 y2, end-exclusive."""
-        low, high = _superpixel_corners(self.labels, self.members.shape[1])
+        low, high = _corners(self.labels, self.members.shape[1])
         x1, y1 = (_least(self.members, corner) for corner in low)
         x2, y2 = (-_least(self.members, -corner) for corner in high)
         return torch.stack([x1, y1, x2, y2], dim=1)
 
     def masks(self, indices: Tensor | Sequence[int] | None = None) -> Tensor:
-        """Regions drawn as masks.
+        """Draw regions as masks.
 
         Args:
             indices: which ones, (M,) integers; None: all, which takes R x H x W bytes.
@@ -149,11 +106,11 @@ class Proposals:
         return chosen[:, self.labels]
 
     def overlaps(self, mask: Tensor, void: Tensor | None = None) -> Tensor:
-        """Intersection over union of every region with a mask.
+        """Intersection over union of each region with a mask.
 
         Args:
             mask: (H, W) bool, any shape; it need not follow the superpixels.
-            void: (H, W) bool, pixels that count neither for nor against a region.
+            void: (H, W) bool, pixels that are ignored.
 
         Returns:
             (R,) float32 in 0..1; the IoU of the pixels, not an approximation. 0 where both are empty.
@@ -161,11 +118,11 @@ class Proposals:
         return self.overlaps_many(mask[None], void)[:, 0]
 
     def overlaps_many(self, masks: Tensor, void: Tensor | None = None) -> Tensor:
-        """Intersection over union of every region with every mask.
+        """Intersection over union of each region with each mask.
 
         Args:
             masks: (M, H, W) bool.
-            void: (H, W) bool, pixels that count neither for nor against a region.
+            void: (H, W) bool, pixels that are ignored.
 
         Returns:
             (R, M) float32 in 0..1.
@@ -183,33 +140,38 @@ class Proposals:
         union = areas[:, None] + masks.flatten(1).sum(dim=1) - shared
         return (shared / union.clamp(min=1)).float()
 
-    def shared(self, index: int) -> Tensor:
-        """(R,) bool: which regions have a pixel in common with region `index`, itself included."""
-        return (self.members & self.members[index]).any(dim=1)
-
     def subset(self, indices: Tensor | Sequence[int]) -> Proposals:
-        """The regions `indices`, which must ascend so that the best one still comes first."""
+        """The regions `indices`, which must be ascending so that the best one still comes first."""
         chosen = self._indices(indices)
         return Proposals(self.labels, self.members[chosen], self.scores[chosen])
 
-    def save(self, path: Path) -> None:
-        """Write a file, whole or not at all; an image of 500 x 375 with 2000 regions takes some 100 kB."""
-        tensor_files.write(path, pack(self.labels, self.members, self.scores))
+    def to_arrays(self) -> dict[str, NDArray]:
+        """Compressed arrays, some 100 kB for 2000 regions of an image of 500 x 375; see `from_arrays`."""
+        return {
+            "size": np.array(self.labels.shape),
+            "superpixels": np.array(self.members.shape[1]),
+            "labels": _compressed(self.labels.cpu().numpy().astype(np.int32)),
+            "members": _compressed(np.packbits(self.members.cpu().numpy(), axis=1)),
+            "scores": self.scores.cpu().numpy(),
+        }
 
     @staticmethod
-    def load(path: Path) -> Proposals:
-        """What `save` wrote.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            TensorFileError: it is damaged, or holds something else.
-        """
-        return Proposals(*unpack(tensor_files.read(path), path))
+    def from_arrays(arrays: dict[str, NDArray]) -> Proposals:
+        """The proposals of which `to_arrays` made these arrays."""
+        labels = _decompressed(arrays["labels"], np.int32).reshape(arrays["size"])
+        rows, count = len(arrays["scores"]), int(arrays["superpixels"])
+        packed = _decompressed(arrays["members"], np.uint8).reshape(rows, -(-count // 8))
+        members = np.unpackbits(packed, axis=1, count=count).astype(bool)
+        return Proposals(
+            torch.from_numpy(labels.astype(np.int64)),
+            torch.from_numpy(members),
+            torch.from_numpy(arrays["scores"]),
+        )
 
     def _check(self, masks: Tensor) -> None:
         if masks.dtype != torch.bool or masks.shape[1:] != self.labels.shape:
             raise ValueError(
-                f"masks must be bool, {tuple(self.labels.shape)} each like the superpixels; "
+                f"masks must be bool {tuple(self.labels.shape)} each, like the image; "
                 f"not {tuple(masks.shape[1:])} {masks.dtype}"
             )
 
@@ -217,7 +179,7 @@ class Proposals:
         return torch.as_tensor(indices, dtype=torch.long, device=self.members.device)
 
     def _pixels(self, masks: Tensor) -> Tensor:
-        """(R, M) how many pixels of each mask (M, H, W) lie in each region."""
+        """(R, M) the number of pixels of each mask (M, H, W) in each region."""
         dtype = torch.float32 if self.labels.numel() < EXACT else torch.float64
         flat, width = self.labels.flatten(), self.members.shape[1]
         counts = torch.zeros(width, len(masks), dtype=dtype, device=flat.device)
@@ -226,57 +188,55 @@ class Proposals:
         return self.members.to(dtype) @ counts
 
 
-def _superpixel_corners(labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def _compressed(array: NDArray) -> NDArray[np.uint8]:
+    """(B,) bytes; labels and members are long runs of equal values, so the fastest level is enough."""
+    return np.frombuffer(zlib.compress(array.tobytes(), 1), np.uint8)
+
+
+def _decompressed(array: NDArray[np.uint8], dtype: type[np.generic]) -> NDArray:
+    return np.frombuffer(zlib.decompress(array.tobytes()), dtype)
+
+
+def _corners(labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """(2, S) the least x, y of each superpixel, and (2, S) its greatest x, y plus one."""
     height, width = labels.shape
-    where = torch.stack(
-        [
-            torch.arange(width, device=labels.device).expand(height, width),
-            torch.arange(height, device=labels.device)[:, None].expand(height, width),
-        ]
-    ).flatten(1)  # (2, H * W): x, y
+    x = torch.arange(width, device=labels.device).expand(height, width)
+    y = torch.arange(height, device=labels.device)[:, None].expand(height, width)
+    place = torch.stack([x, y]).flatten(1)  # (2, H * W)
     index = labels.flatten().expand(2, -1)
     low = torch.full((2, count), max(height, width), device=labels.device)
-    high = torch.zeros_like(low)
-    low = low.scatter_reduce(1, index, where, "amin")
-    return low, high.scatter_reduce(1, index, where + 1, "amax")
+    high = torch.zeros_like(low).scatter_reduce(1, index, place + 1, "amax")
+    return low.scatter_reduce(1, index, place, "amin"), high
 
 
 def _least(members: Tensor, values: Tensor) -> Tensor:
-    """(R,) the least of the values (S,) over the superpixels of each region, of which none is empty."""
+    """(R,) the least of the values (S,) over the superpixels of each region."""
     ascending, order = values.sort()
     ordered = members.cpu().numpy().take(order.cpu().numpy(), axis=1)
-    return ascending[ordered.argmax(axis=1)]  # the first that is in it: NumPy looks no further in a row
-
-
-# Selective search with masks: many hierarchies of one image, one ranked list of regions.
-
-LARGEST = 500 * 500  # pixels; a larger image is searched at this size
-LEAST = 1e-3  # stability of a node that is as like its surroundings as its parts were like each other
+    return ascending[ordered.argmax(axis=1)]  # NumPy's argmax stops at the first True of a row
 
 
 def propose(
     image: Tensor, number: int = 2000, *, strategies: Sequence[Strategy] = FAST, seed: int = 0
 ) -> Proposals:
-    """Region proposals of an image: every node of every strategy's hierarchy, ranked.
+    """Region proposals of an image: the nodes of the hierarchies of all strategies, ranked.
 
-    A node ranks by how near it is to the top of its tree, times chance: without chance, the list would begin
-    with nothing but the largest regions. We depart from the paper in one thing: the more stable a node is,
-    the higher it ranks. What several strategies find comes once.
+    A node ranks by its distance from the top of its tree, times a random number: otherwise the list would
+    begin with nothing but the largest regions. We depart from the paper in one thing: the more stable a node
+    is, the higher it ranks. A region that several strategies find is listed once.
 
     Args:
-        image: (3, H, W) uint8; or grey, (H, W) or (1, H, W). One of more than 250 000 pixels is searched in a
-            smaller copy, so that time and memory stay bounded; its regions follow its outlines less closely.
+        image: (3, H, W) uint8; or grey, (H, W) or (1, H, W). An image of more than 250 000 pixels is searched
+            in a smaller copy, which bounds time and memory; its regions follow outlines less closely.
         number: how many regions at most; a plain image has fewer.
-        strategies: FAST, QUALITY, or your own.
-        seed: of the chance in the ranking.
+        strategies: FAST, or your own.
+        seed: of the random numbers in the ranking.
 
     Returns:
-        The regions, best first; there is at least one, the whole image or a part of it.
+        The regions, best first; at least one, the whole image or a part of it.
 
     Raises:
-        ValueError: the image is no image, `number` is below 1, or a strategy is none.
-        ImportError: QUALITY was asked for, and OpenCV's extra modules are not installed.
+        ValueError: not an image, `number` is below 1, or a strategy is invalid.
 
     Reference:
         Uijlings, van de Sande, Gevers, Smeulders, "Selective Search for Object Recognition", 2013.
@@ -289,9 +249,9 @@ def propose(
         tensor([[20, 10, 40, 30]])
     """
     if number < 1:
-        raise ValueError(f"number must be at least 1, the regions to propose; got {number}")
-    image = checked(image)
-    trees = list(chain.from_iterable(hierarchies(_bounded(image), strategies)))
+        raise ValueError(f"number must be at least 1; got {number}")
+    image = as_rgb(image)
+    trees = list(hierarchies(_bounded(image), strategies))
     scores, owners, nodes = _ranked(trees, number, seed)
     labels, members = _on_common_superpixels(trees, owners, nodes)
     if labels.shape != image.shape[1:]:
@@ -299,66 +259,74 @@ def propose(
     return Proposals(labels, members, scores)
 
 
+def cached_proposals(image: Tensor, number: int = 2000, *, seed: int = 0) -> Proposals:
+    """`propose`, but what was computed before is read from the disk (see `seglib.cache`)."""
+    key = cache.key("region proposals", image, number, seed, code=("seglib.regions",))
+    if (arrays := cache.load(key)) is not None:
+        return Proposals.from_arrays(arrays)
+    proposals = propose(image, number, seed=seed)
+    cache.save(key, proposals.to_arrays())
+    return proposals
+
+
 def _bounded(image: Tensor) -> Tensor:
     """The image, or a copy of at most LARGEST pixels."""
     height, width = image.shape[1:]
-    factor = (LARGEST / (height * width)) ** 0.5
-    if factor >= 1:
-        return image
-    size = max(int(height * factor), 1), max(int(width * factor), 1)
-    return interpolate(image[None].float(), size, mode="bilinear", antialias=True)[0].round().byte()
+    factor = min((LARGEST / (height * width)) ** 0.5, 1)
+    return shrink(image, (max(int(height * factor), 1), max(int(width * factor), 1)))
 
 
 def _ranked(trees: Sequence[Hierarchy], number: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The best nodes of all trees, each region once: scores, which tree, which node; (R,) each."""
+    """The best nodes of all trees, each region once: scores, index of the tree, node; (R,) each."""
     rng = torch.Generator().manual_seed(seed)
     scores = torch.cat([_scores(tree, rng) for tree in trees])
     owners = torch.cat([torch.full((len(tree),), owner) for owner, tree in enumerate(trees)])
     nodes = torch.cat([torch.arange(len(tree)) for tree in trees])
     order = scores.argsort(descending=True, stable=True)
-    first = np.unique(_names(trees)[order].numpy(), return_index=True)[1]  # of equal regions the best
+    first = np.unique(_hashes(trees)[order].numpy(), return_index=True)[1]  # the best of equal regions
     chosen = order[np.sort(first)][:number]
     return scores[chosen], owners[chosen], nodes[chosen]
 
 
 def _scores(tree: Hierarchy, rng: torch.Generator) -> Tensor:
-    """(N,) how stable each node is, over its place from the top of the tree times chance."""
-    place = torch.arange(len(tree), 0, -1)  # 1 is the whole image
+    """(N,) the stability of each node, divided by its rank from the top of the tree and a random number."""
+    rank = torch.arange(len(tree), 0, -1)  # 1 is the whole image
     chance = torch.rand(len(tree), generator=rng).clamp_(min=1e-6)
-    return (_stability(tree) / (place * chance)).float()
+    return (stability(tree) / (rank * chance)).float()
 
 
-def _stability(tree: Hierarchy) -> Tensor:
-    """(N,) how much more similar the parts of a node are than the node is to what it becomes one with.
+def stability(tree: Hierarchy) -> Tensor:
+    """How much more similar the two parts of each node are than the node is to what it is merged with.
 
-    An object is put together from what is alike, and then nothing near is like it. At least LEAST.
+    An object consists of similar parts and differs from its surroundings, so it is stable.
+
+    Args:
+        tree: N nodes.
+
+    Returns:
+        (N,) float64, at least MIN_STABILITY.
     """
     if not len(tree.merges):
         return torch.ones(1)
     made = torch.cat([tree.similarities.max().expand(len(tree.merges) + 1), tree.similarities])
-    joins = torch.zeros(len(tree), dtype=made.dtype)  # the whole image joins nothing
-    joins[tree.merges] = tree.similarities[:, None].expand(-1, 2)
-    return (made - joins).clamp(min=LEAST)
+    merged = torch.zeros(len(tree), dtype=made.dtype)  # the whole image is merged with nothing
+    merged[tree.merges] = tree.similarities[:, None].expand(-1, 2)
+    return (made - merged).clamp(min=MIN_STABILITY)
 
 
-def _names(trees: Sequence[Hierarchy]) -> Tensor:
-    """(N,) int64: the same number for the same set of pixels, whatever tree it is in.
+def _hashes(trees: Sequence[Hierarchy]) -> Tensor:
+    """(N,) int64: the same number for the same set of pixels in whatever tree.
 
-    Every pixel draws a number; a region's name is the sum over its pixels. That two different regions get
-    one name happens once in millions of images.
+    Each pixel has a random number, and a region their sum; that two regions of an image collide happens once
+    in millions of images.
     """
     chance = torch.Generator().manual_seed(0)
     numbers = torch.randint(2**44, (trees[0].labels.numel(),), generator=chance)
-    return torch.cat(
-        [
-            tree.sums(
-                torch.zeros(len(tree.merges) + 1, dtype=torch.long).index_add_(
-                    0, tree.labels.flatten(), numbers
-                )
-            )
-            for tree in trees
-        ]
-    )
+    hashes = []
+    for tree in trees:
+        empty = torch.zeros(len(tree.merges) + 1, dtype=torch.long)
+        hashes.append(tree.sums(empty.index_add_(0, tree.labels.flatten(), numbers)))
+    return torch.cat(hashes)
 
 
 def _on_common_superpixels(
@@ -370,34 +338,34 @@ def _on_common_superpixels(
     for holds, tree in zip(within, trees):
         holds[labels.flatten()] = tree.labels.flatten()  # the tree's superpixel that holds the common one
     parts = [tree.members(nodes[owners == owner]) for owner, tree in enumerate(trees)]
-    first, new = _told_apart(parts, within)
+    first, new = _distinguished(parts, within)
     rows = [part.numpy().take(holds[first].numpy(), axis=1) for part, holds in zip(parts, within)]
     members = np.empty((len(nodes), len(first)), bool)
-    members[owners.argsort(stable=True).numpy()] = np.concatenate(rows)  # they come tree by tree
+    members[owners.argsort(stable=True).numpy()] = np.concatenate(rows)  # the rows are in the trees' order
     return new[labels], torch.from_numpy(members)
 
 
 def _intersection(maps: Sequence[Tensor]) -> Tensor:
-    """(H, W): pixels have the same number where they have the same in every map."""
+    """(H, W): two pixels have the same number if they have the same number in every map."""
     common = maps[0]
     for labels in maps[1:]:
         if labels is not maps[0]:
-            common = renumbered(common * (labels.max() + 1) + labels)
+            common = renumber(common * (labels.max() + 1) + labels)
     return common
 
 
-def _told_apart(parts: Sequence[Tensor], within: Tensor) -> tuple[Tensor, Tensor]:
-    """Superpixels that no region tells apart become one: the first of each, and (S,) the new numbers.
+def _distinguished(parts: Sequence[Tensor], within: Tensor) -> tuple[Tensor, Tensor]:
+    """Join superpixels that are in the same regions: the first of each, and (S,) their new numbers.
 
-    Every region draws a number; a superpixel's name is the sum over the regions that it is in.
+    Each region has a random number; superpixels are joined if the sums over their regions are equal.
 
     Args:
-        parts: of each tree, (R, S) the superpixels of its regions.
+        parts: for each tree, (R, S) the superpixels of its regions.
         within: (trees, S) the superpixel of each tree that holds each common one.
     """
-    chance, names = torch.Generator().manual_seed(0), torch.zeros(within.shape[1], dtype=torch.double)
+    chance, sums = torch.Generator().manual_seed(0), torch.zeros(within.shape[1], dtype=torch.double)
     for part, holds in zip(parts, within):
         numbers = torch.randint(2**40, (len(part),), generator=chance).double()
-        names += (numbers @ part.double())[holds]
-    _, first, new = np.unique(names.numpy(), return_index=True, return_inverse=True)
+        sums += (numbers @ part.double())[holds]
+    _, first, new = np.unique(sums.numpy(), return_index=True, return_inverse=True)
     return torch.from_numpy(first), torch.from_numpy(new)

@@ -1,4 +1,4 @@
-"""From scores of regions to one mask: of regions that share pixels the best, and the best painted last."""
+"""The region pipeline as a segmenter: propose, extract features, score by linear SVMs, suppress, paste."""
 
 from __future__ import annotations
 
@@ -11,21 +11,203 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seglib import files as tensor_files
+from seglib import backbones, files, segmenters
 from seglib.backbones import Backbone
-from seglib.backbones import load as load_backbone
 from seglib.data.balance import count
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import checked_mask
-from seglib.files import TensorFileError
 from seglib.labels import Classes
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.progress import tracked
-from seglib.regions.examples import Looker, resized
-from seglib.regions.features import Kind, RegionFeatures, Stages, check_kind
-from seglib.regions.grouping import FAST, Strategy
+from seglib.regions.extractor import RegionExtractor, resize_mask
+from seglib.regions.features import Kind, RegionFeatures, pathways, timed
 from seglib.regions.proposals import Proposals
 from seglib.regions.svm import LinearSVMs, train_svms
+
+STAGES = ("proposals", "crops", "net", "svm", "paste")
+THRESHOLDS = (-math.inf, *(step / 10 for step in range(-15, 16)))
+
+
+class RegionSegmenter:
+    """Region proposals, features of a classification net, linear SVMs, and regions pasted into a mask.
+
+    Args:
+        classes: K names and colours; all but "background" are learned.
+        features: computes the features; by default lite0 on crops of 96 pixels.
+        kind: "full" box, "foreground" of the region, or "joined".
+        number: regions of an image at most; time grows with it.
+        seed: of the proposals' ranking and the SVMs' first negatives.
+
+    Attributes:
+        name: what a table calls it.
+        extractor: makes regions and features of an image.
+        svms: K linear SVMs; None before `fit`.
+        threshold: the score above which a region is pasted.
+        fill_class: the class of pixels in no region: background, or the most frequent class if there is none.
+
+    Reference:
+        Hariharan, Arbelaez, Girshick, Malik, "Simultaneous Detection and Segmentation", 2014 (SVMs, region
+        NMS, paste); Girshick et al., "Rich Feature Hierarchies", 2014, section 5 (full, fg, full + fg; but
+        they score regions by support vector regression). Without the refinement of masks of the former.
+    """
+
+    def __init__(
+        self,
+        classes: Classes,
+        *,
+        features: RegionFeatures | None = None,
+        kind: Kind = "joined",
+        number: int = 250,
+        seed: int = 0,
+    ) -> None:
+        pathways(kind)  # raises if there is no such kind
+        self.classes, self.name = classes, f"regions, {kind}"
+        self.extractor = RegionExtractor(features or RegionFeatures(), kind, number, seed)
+        self.svms: LinearSVMs | None = None
+        self.threshold, self.fill_class = -math.inf, classes.background or 0
+        self._seconds, self._images = dict.fromkeys(STAGES, 0.0), 0
+
+    def fit(
+        self,
+        train: SegmentationDataset,
+        val: SegmentationDataset,
+        *,
+        jobs: int | None = None,
+    ) -> RegionSegmenter:
+        """Train the SVMs, and choose the threshold.
+
+        Proposals and features are kept on disk, by content (see `seglib.cache`): what was computed before, by
+        this or another segmenter or before a kill, is not computed again.
+
+        Args:
+            train: images with masks, and objects if the data set knows them.
+            val: chooses the threshold, by mean IoU. Never the split that you judge on.
+            jobs: processes that compute features; see `seglib.cache.each`.
+
+        Returns:
+            This segmenter.
+
+        Raises:
+            ValueError: a split is empty or has other classes, or there is no object in `train`.
+        """
+        for dataset in (train, val):
+            self._check(dataset)
+        examples, _ = (self.extractor.examples(dataset, jobs) for dataset in (train, val))
+        self.svms = train_svms(examples, len(self.classes), self.extractor.seed)
+        self._warn_of_absent_classes()
+        if train.classes.background is None:
+            self.fill_class = int(count(train).total().argmax())
+        self.threshold = best_threshold(self.extractor, self.svms, self.fill_class, val)
+        return self
+
+    def score(self, image: Tensor, *, seconds: dict[str, float] | None = None) -> tuple[Proposals, Tensor]:
+        """The regions of an image, and the scores of all SVMs for them.
+
+        Args:
+            image: (3, H, W) uint8, or grey.
+            seconds: the time spent on each of STAGES is added here.
+
+        Returns:
+            R proposals, of a smaller copy if the image is longer than 320 pixels; and (R, K) float32 scores.
+
+        Raises:
+            ValueError: the segmenter was not fitted, or not an image.
+        """
+        seconds, svms = {} if seconds is None else seconds, self._fitted()
+        proposals, features = self.extractor.extract(image, seconds)
+        with timed(seconds, "svm"):
+            return proposals, svms.scores(features)
+
+    def predict(self, image: Tensor) -> Tensor:
+        """The class of every pixel. Nothing is read from or written to the disk: its time is the true one.
+
+        Args:
+            image: (3, H, W) uint8 of any size, or grey.
+
+        Returns:
+            (H, W) int64 class indices.
+
+        Raises:
+            ValueError: the segmenter was not fitted, or not an image.
+        """
+        proposals, scores = self.score(image, seconds=self._seconds)
+        with timed(self._seconds, "paste"):
+            mask = paste(proposals, scores, threshold=self.threshold, fill_class=self.fill_class)
+            height, width = image.shape[-2:]
+            mask = mask if mask.shape == (height, width) else resize_mask(mask, (height, width))
+        self._images += 1
+        return mask
+
+    @property
+    def seconds_by_stage(self) -> dict[str, float]:
+        """Mean seconds of `predict` for one image, by stage: proposals, crops, net, svm, paste."""
+        return {stage: seconds / max(self._images, 1) for stage, seconds in self._seconds.items()}
+
+    def save(self, path: Path | str) -> None:
+        """Write everything that `predict` needs to one file, all of it or nothing.
+
+        Raises:
+            ValueError: the segmenter was not fitted.
+            DiskError: the disk is full or may not be written to.
+        """
+        svms, extractor, features = self._fitted(), self.extractor, self.extractor.features
+        nets = [features.backbone] + [features.foreground] * (features.foreground is not features.backbone)
+        content = {
+            "nets": [[net.name, net.state_dict()] for net in nets],
+            "crops": {"size": features.size, "precision": features.precision},
+            "regions": {"kind": extractor.kind, "number": extractor.number, "seed": extractor.seed},
+            "svms": [svms.weights, svms.bias],
+            "name": self.name,
+            "threshold": self.threshold,
+            "fill_class": self.fill_class,
+        }
+        segmenters.write(path, "regions", self.classes, content)
+
+    @classmethod
+    def load(cls, path: Path | str) -> RegionSegmenter:
+        """Read what `save` wrote; nothing in the file is run.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            TensorFileError: it is cut off, damaged or something else; the message says which.
+        """
+        with segmenters.read(path, "regions") as (classes, content):
+            backbone, *foreground = (_net(path, *saved) for saved in content["nets"])
+            features = RegionFeatures(backbone, foreground=next(iter(foreground), None), **content["crops"])
+            segmenter = cls(classes, features=features, **content["regions"])
+            segmenter.svms = LinearSVMs(*content["svms"])
+            segmenter.name, segmenter.threshold = content["name"], content["threshold"]
+            segmenter.fill_class = content["fill_class"]
+            return segmenter
+
+    def _fitted(self) -> LinearSVMs:
+        if self.svms is None:
+            raise ValueError(f"{self.name} has no SVMs yet; call fit(train, val) first")
+        return self.svms
+
+    def _check(self, dataset: SegmentationDataset) -> None:
+        if not len(dataset):
+            raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to learn from")
+        if dataset.classes.names != self.classes.names:
+            raise ValueError(
+                f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but this "
+                f"segmenter has {', '.join(self.classes)}; make one with classes=dataset.classes"
+            )
+
+    def _warn_of_absent_classes(self) -> None:
+        learned = self._fitted().bias.isfinite().tolist()
+        absent = [name for index, name in enumerate(self.classes) if not learned[index]]
+        if self.classes.background is not None:
+            absent.remove(self.classes.names[self.classes.background])
+        if absent:
+            message = f"no training image has an object of {', '.join(absent)}: it will never be predicted"
+            warnings.warn(message, stacklevel=3)
+
+
+def _net(path: Path | str, name: str, weights: dict[str, Any]) -> Backbone:
+    net = backbones.load(name, pretrained=False)
+    files.fill(path, net, weights)
+    return net
 
 
 def region_nms(scores: Tensor, members: Tensor) -> Tensor:
@@ -36,17 +218,17 @@ def region_nms(scores: Tensor, members: Tensor) -> Tensor:
         members: (R, S) bool, the superpixels of each region.
 
     Returns:
-        (P,) int64 indices of the regions that stay, best first.
+        (P,) int64 indices of the regions that are kept, best first.
 
     Reference:
         Hariharan et al., "Simultaneous Detection and Segmentation", 2014, and its code (`region_nms`): one
-        shared superpixel is enough, where box NMS asks for an IoU of a half or so.
+        shared superpixel is enough, where box NMS uses an IoU of about one half.
 
     Example:
         >>> region_nms(torch.tensor([0.5, 0.9, 0.1]), torch.tensor([[1, 1, 0], [0, 1, 0], [1, 0, 0]]).bool())
         tensor([1, 2])
     """
-    rows = members.numpy()
+    rows = members.cpu().numpy()
     taken = np.zeros(rows.shape[1], dtype=bool)
     kept = []
     for index in scores.argsort(descending=True, stable=True).tolist():
@@ -56,13 +238,13 @@ def region_nms(scores: Tensor, members: Tensor) -> Tensor:
     return torch.tensor(kept, dtype=torch.long)
 
 
-def pick(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf) -> Tensor:
+def select_regions(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf) -> Tensor:
     """The regions to paint: each belongs to its best class, and within a class none shares a pixel.
 
     Args:
         proposals: R regions.
         scores: (R, K) of each class; minus infinity in the column of background, which has no regions.
-        threshold: regions that do not score more than this in their best class are left out.
+        threshold: regions whose best score is not above it are left out.
 
     Returns:
         (P,) int64 indices in the order in which they are painted: lowest score first.
@@ -71,24 +253,37 @@ def pick(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf) 
         ValueError: there is not one row of scores for each region.
     """
     if scores.ndim != 2 or len(scores) != len(proposals):
-        raise ValueError(f"{len(proposals)} regions need scores (R, K), not {tuple(scores.shape)}")
+        raise ValueError(
+            f"scores must be ({len(proposals)}, K), a row for each region, not {tuple(scores.shape)}"
+        )
+    scores = scores.cpu()  # indices on the CPU fit proposals on any device
     best, label = scores.max(dim=1) if len(scores) else (torch.zeros(0), torch.zeros(0))
-    kept = []
+    kept = [torch.zeros(0, dtype=torch.long)]
     for index in label[best > threshold].unique():
         those = ((label == index) & (best > threshold)).nonzero()[:, 0]
         kept.append(those[region_nms(best[those], proposals.members[those])])
-    chosen = torch.cat([torch.zeros(0, dtype=torch.long), *kept])
+    chosen = torch.cat(kept)
     return chosen[best[chosen].argsort(stable=True)]
 
 
-def paste(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf, rest: int = 0) -> Tensor:
-    """Paint the picked regions in ascending order of score, so that the best lies on top.
+def paint(proposals: Proposals, scores: Tensor, selected: Tensor, fill_class: int = 0) -> Tensor:
+    """(H, W) int64: the regions `selected`, each in its best class, later ones in front."""
+    classes = torch.full(proposals.members.shape[1:], fill_class, device=proposals.labels.device)
+    for index in selected.tolist():
+        classes[proposals.members[index]] = int(scores[index].argmax())
+    return classes[proposals.labels]
+
+
+def paste(
+    proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf, fill_class: int = 0
+) -> Tensor:
+    """Select regions and paint them in ascending order of score, so that the best is in front.
 
     Args:
         proposals: R regions.
         scores: (R, K) of each class.
-        threshold: what a region must score to be painted; chosen on the validation split, never on test.
-        rest: the class of pixels in no painted region.
+        threshold: the score above which a region is painted; chosen on the validation split, never on test.
+        fill_class: the class of pixels in no painted region.
 
     Returns:
         (H, W) int64 class indices.
@@ -105,318 +300,42 @@ def paste(proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf,
         >>> paste(proposals, scores), paste(proposals, scores, threshold=0.6)
         (tensor([[1, 1, 1, 2]]), tensor([[1, 1, 1, 0]]))
     """
-    return paint(proposals, scores, pick(proposals, scores, threshold=threshold), rest)
+    return paint(proposals, scores, select_regions(proposals, scores, threshold=threshold), fill_class)
 
 
-def paint(proposals: Proposals, scores: Tensor, picked: Tensor, rest: int = 0) -> Tensor:
-    """(H, W) int64: the regions `picked`, one over the other, each in its best class."""
-    colours = torch.full((proposals.members.shape[1],), rest)  # a class for each superpixel
-    for index in picked.tolist():
-        colours[proposals.members[index]] = scores[index].argmax()
-    return colours[proposals.labels]
-
-
-# What is chosen on data before a region is pasted: how good it must be, and what lies below all regions.
-
-THRESHOLDS = (-math.inf, *(step / 10 for step in range(-15, 16)))
-
-
-def best_threshold(looker: Looker, svms: LinearSVMs, rest: int, val: SegmentationDataset) -> float:
-    """The score from which pasting a region gives the highest mean IoU; of equals the lowest.
+def best_threshold(
+    extractor: RegionExtractor, svms: LinearSVMs, fill_class: int, val: SegmentationDataset
+) -> float:
+    """The threshold with the highest mean IoU on a validation split; of equal ones the lowest.
 
     Args:
-        looker: makes regions and features.
+        extractor: makes regions and features.
         svms: score them.
-        rest: the class of pixels in no region.
+        fill_class: the class of pixels in no region.
         val: images with masks; never those that the method is judged on.
 
     Returns:
         One of THRESHOLDS.
 
     Raises:
-        ValueError: a mask is not what it must be, or every pixel is void.
+        ValueError: a mask is invalid, or every pixel is void.
     """
-    number = len(val.classes)
-    counts = torch.zeros(len(THRESHOLDS), number, number, dtype=torch.long)
+    num_classes = len(val.classes)
+    confusions = torch.zeros(len(THRESHOLDS), num_classes, num_classes, dtype=torch.long)
     for index in tracked(range(len(val)), len(val), f"threshold on {val.name} {val.split}"):
         image, mask = val[index]
-        proposals, features = looker.known(image)
-        scores, truth = svms.scores(features), checked_mask(val, index, image, mask.as_subclass(Tensor))
-        picked = pick(proposals, scores)  # those above a threshold are the last of these
+        truth = checked_mask(val, index, image, mask).as_subclass(Tensor)
+        proposals, features = extractor.cached(image)
+        scores = svms.scores(features)
+        selected = select_regions(proposals, scores)  # those above a threshold are the last of these
         for place, threshold in enumerate(THRESHOLDS):
-            above = picked[scores[picked].amax(dim=1) > threshold]
-            mask = resized(paint(proposals, scores, above, rest), (truth.shape[0], truth.shape[1]))
-            counts[place] += confusion_matrix(mask, truth, number)
-    if not counts.any():
+            above = selected[scores[selected].amax(dim=1) > threshold]
+            pred = paint(proposals, scores, above, fill_class)
+            pred = resize_mask(pred, (truth.shape[0], truth.shape[1]))
+            confusions[place] += confusion_matrix(pred, truth, num_classes)
+    if not confusions.any():
         raise ValueError(
-            f"{val.name} {val.split}: every pixel is void, so no threshold is better than another; take "
+            f"{val.name} {val.split}: every pixel is void, so no threshold is better than another; pass "
             "images with masks"
         )
-    return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(counts[place]))]
-
-
-def rest_of(train: SegmentationDataset) -> int:
-    """The class of pixels in no region: background; where there is none, the most frequent class."""
-    if train.classes.background is not None:
-        return train.classes.background
-    return int(count(train).total().argmax())
-
-
-# A region segmenter as plain data, and back.
-
-FORMAT = "seglib region segmenter 1"
-
-
-def pack(looker: Looker, classes: Classes) -> dict[str, Any]:
-    """The settings, the nets and the classes."""
-    features = looker.features
-    nets = [features.backbone] + [features.foreground] * (features.foreground is not features.backbone)
-    return {
-        "format": FORMAT,
-        "names": list(classes.names),
-        "colors": [list(color) for color in (*classes.colors, classes.void_color)],
-        "nets": [[net.name, net.state_dict()] for net in nets],
-        "crops": {"size": features.size, "context": features.context, "precision": features.precision},
-        "kind": looker.kind,
-        "number": looker.number,
-        "longest": looker.longest,
-        "strategies": [[*one[:2], list(one.cues), one.by] for one in looker.strategies],
-        "seed": looker.seed,
-    }
-
-
-def read(path: Path) -> dict[str, Any]:
-    """The content of a file.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        TensorFileError: it is cut off, damaged, or something else.
-    """
-    content = tensor_files.read(path)
-    if content.get("format") != FORMAT:
-        raise TensorFileError(f"{path} is no saved region segmenter; use the file that its save() wrote")
-    wanted = {"name", "svms", "threshold", "rest"}
-    if missing := wanted - content.keys():
-        raise TensorFileError(f"{path} lacks {', '.join(sorted(missing))}; save the segmenter anew")
-    return content
-
-
-def unpack(content: dict[str, Any], path: Path) -> tuple[Looker, Classes]:
-    """What `pack` was given.
-
-    Raises:
-        TensorFileError: a part is missing or does not fit.
-    """
-    try:
-        colors = [(red, green, blue) for red, green, blue in content["colors"]]
-        classes = Classes(tuple(content["names"]), tuple(colors[:-1]), colors[-1])
-        backbone, *foreground = (_net(name, weights) for name, weights in content["nets"])
-        features = RegionFeatures(
-            backbone, foreground=foreground[0] if foreground else None, **content["crops"]
-        )
-        strategies = tuple(
-            Strategy(space, scale, tuple(cues), *by) for space, scale, cues, *by in content["strategies"]
-        )
-        settings = {name: content[name] for name in ("kind", "number", "longest", "seed")}
-        return Looker(features, strategies=strategies, **settings), classes
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise TensorFileError(f"{path} lacks a part of a region segmenter ({reason}); save it anew") from None
-
-
-def _net(name: str, weights: dict[str, Any]) -> Backbone:
-    net = load_backbone(name, pretrained=False)
-    net.load_state_dict(weights)
-    return net
-
-
-# The whole region pipeline as a segmenter: propose, crop, look, score, paste.
-
-
-class RegionSegmenter:
-    """Region proposals, features of a classification net, linear SVMs, and regions pasted into a mask.
-
-    Args:
-        classes: K names and colours; all but "background" are learned.
-        features: the net; by default lite0 on crops of 96 pixels.
-        kind: "full" box, "foreground" of the region, or "joined".
-        number: regions of an image at most; time grows with it.
-        longest: an image with a longer side is looked at in a smaller copy.
-        strategies: of the proposals.
-        seed: of the proposals' ranking and the SVMs' first negatives.
-        name: what a table calls it.
-
-    Attributes:
-        svms: K linear SVMs; None before `fit`.
-        threshold: what a region must score to be pasted.
-        rest: the class of pixels in no region: background, or the most frequent class where there is none.
-        stages: seconds of `predict` by stage, since the segmenter was made.
-
-    Reference:
-        Hariharan, Arbelaez, Girshick, Malik, "Simultaneous Detection and Segmentation", 2014 (SVMs, region
-        NMS, paste); Girshick et al., "Rich Feature Hierarchies", 2014, section 5 (full, fg, full + fg; but
-        they score regions by support vector regression). Without their refinement of masks.
-    """
-
-    def __init__(
-        self,
-        classes: Classes,
-        *,
-        features: RegionFeatures | None = None,
-        kind: Kind = "joined",
-        number: int = 250,
-        longest: int = 320,
-        strategies: tuple[Strategy, ...] = FAST,
-        seed: int = 0,
-        name: str | None = None,
-    ) -> None:
-        check_kind(kind)
-        self.classes, self.name = classes, name or f"regions, {kind}"
-        features = features or RegionFeatures()
-        self.looker = Looker(features, kind, number, longest, strategies, seed)
-        self.svms: LinearSVMs | None = None
-        self.threshold, self.rest = -math.inf, classes.background or 0
-        self.stages = Stages()
-
-    def fit(
-        self,
-        train: SegmentationDataset,
-        val: SegmentationDataset,
-        *,
-        jobs: int | None = None,
-        rounds: int = 2,
-    ) -> RegionSegmenter:
-        """Train the SVMs, and choose the threshold.
-
-        Proposals and features are kept on the disk (SEGLIB_CACHE), by content: what was made before, by this
-        or another segmenter or before a kill, is not made again.
-
-        Args:
-            train: images with masks, and objects where the data set knows them.
-            val: chooses the threshold, by mean IoU. Never the split that you judge on.
-            jobs: processes that make features; None: as many as pay.
-            rounds: sweeps for hard negatives.
-
-        Returns:
-            This segmenter.
-
-        Raises:
-            ValueError: a split is empty or of other classes, or there is no object in `train`.
-        """
-        for dataset in (train, val):
-            self._check(dataset)
-        for dataset in (train, val):
-            self.looker.prepare(dataset, jobs)
-        examples = list(self.looker.examples(train))
-        self.svms = train_svms(examples, len(self.classes), rounds=rounds, seed=self.looker.seed)
-        self._warn_of_absent()
-        self.rest = rest_of(train)
-        self.threshold = best_threshold(self.looker, self.svms, self.rest, val)
-        return self
-
-    def score(self, image: Tensor, *, stages: Stages | None = None) -> tuple[Proposals, Tensor]:
-        """The regions of an image, and what every SVM says about them.
-
-        Args:
-            image: (3, H, W) uint8, or grey.
-            stages: where to count the seconds.
-
-        Returns:
-            R proposals, of a smaller copy if the image is larger than `longest`; and (R, K) float32 scores.
-
-        Raises:
-            ValueError: the segmenter was not fitted, or the image is no image.
-        """
-        stages = stages or Stages()
-        svms = self._fitted()
-        image = self.looker.shrunk(image)
-        with stages("proposals"):
-            proposals = self.looker.propose(image)
-        features = self.looker.features.extract(image, proposals, self.looker.kind, stages=stages)
-        with stages("svm"):
-            return proposals, svms.scores(features)
-
-    def predict(self, image: Tensor) -> Tensor:
-        """The class of every pixel. Nothing is kept on the disk, so that its time is the true one.
-
-        Args:
-            image: (3, H, W) uint8 of any size, or grey.
-
-        Returns:
-            (H, W) int64 class indices.
-
-        Raises:
-            ValueError: the segmenter was not fitted, or the image is no image.
-        """
-        stages = Stages()
-        proposals, scores = self.score(image, stages=stages)
-        with stages("paste"):
-            mask = paint(proposals, scores, pick(proposals, scores, threshold=self.threshold), self.rest)
-            height, width = image.shape[-2:]
-            mask = mask if mask.shape == (height, width) else resized(mask, (height, width))
-        stages.images = 1
-        self.stages.add(stages)
-        return mask
-
-    @property
-    def seconds_by_stage(self) -> dict[str, float]:
-        """Seconds of `predict` for one image: proposals, crops, net, svm, paste."""
-        return self.stages.per_image
-
-    def save(self, path: Path | str) -> None:
-        """Write everything that `predict` needs to one file, all of it or nothing.
-
-        Raises:
-            ValueError: the segmenter was not fitted.
-            DiskError: the disk is full or may not be written to.
-        """
-        svms = self._fitted()
-        content = pack(self.looker, self.classes) | {
-            "name": self.name,
-            "svms": [svms.weights, svms.bias],
-            "threshold": self.threshold,
-            "rest": self.rest,
-        }
-        tensor_files.write(Path(path), content)
-
-    @classmethod
-    def load(cls, path: Path | str) -> RegionSegmenter:
-        """Read what `save` wrote; nothing in the file is run.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-            ValueError: it is cut off, damaged or something else; the sentence says which.
-        """
-        content = read(Path(path))
-        looker, classes = unpack(content, Path(path))
-        segmenter = cls(classes, features=looker.features, kind=looker.kind, name=content["name"])
-        segmenter.looker = looker
-        segmenter.svms = LinearSVMs(*content["svms"])
-        segmenter.threshold, segmenter.rest = content["threshold"], content["rest"]
-        return segmenter
-
-    def _fitted(self) -> LinearSVMs:
-        if self.svms is None:
-            raise ValueError(f"{self.name} has no SVMs yet; call fit(train, val) first")
-        return self.svms
-
-    def _check(self, dataset: SegmentationDataset) -> None:
-        if not len(dataset):
-            raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to learn from")
-        if dataset.classes.names != self.classes.names:
-            raise ValueError(
-                f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but this "
-                f"segmenter {', '.join(self.classes)}; make one with classes=dataset.classes"
-            )
-
-    def _warn_of_absent(self) -> None:
-        absent = [
-            name
-            for index, name in enumerate(self.classes)
-            if index != self.classes.background and math.isinf(self._fitted().bias[index])
-        ]
-        if absent:
-            warnings.warn(
-                f"no training image has an object of {', '.join(absent)}: it will never be predicted",
-                stacklevel=3,
-            )
+    return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(confusions[place]))]

@@ -1,7 +1,8 @@
-"""The colours in which an image is looked at: each space lets other edges stand out."""
+"""Superpixels: an image cut into a few hundred pieces of uniform colour, which stand for its many pixels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import cv2
@@ -10,50 +11,59 @@ import torch
 from numpy.typing import NDArray
 from skimage.segmentation import felzenszwalb
 from torch import Tensor
+from torch.nn.functional import interpolate
+
+from seglib.labels import check_image
 
 Space = Literal["rgb", "lab", "hsv", "chroma", "grey"]
 Channels = NDArray[np.float32]  # (H, W, C), values 0..1
-LAB_LEAST = np.array([0, 128, 128], np.float32)
+Cut = Callable[[Channels, float, float, int], NDArray]  # (colours, scale, sigma, min_size) -> (H, W) integers
+
+LAB_MIN = np.array([0, 128, 128], np.float32)
 LAB_RANGE = np.array([100, 255, 255], np.float32)
 HSV_RANGE = np.array([360, 1, 1], np.float32)  # hue is in degrees
+MAX_MIN_SIZE = 100  # pixels, as in OpenCV's selective search
 
 
-def checked(image: Tensor) -> Tensor:
-    """An image as (3, H, W) uint8; a grey one, (H, W) or (1, H, W), gets its channel three times.
+def as_rgb(image: Tensor) -> Tensor:
+    """A colour or grey image as a plain tensor (3, H, W) on the CPU.
+
+    Args:
+        image: (3, H, W) uint8; or grey, (H, W) or (1, H, W), whose channel is repeated three times.
+
+    Returns:
+        (3, H, W) uint8.
 
     Raises:
-        ValueError: it is not uint8, has no pixels, or is neither grey nor (3, H, W).
+        ValueError: the image has another shape or dtype, or no pixels.
     """
-    if not isinstance(image, Tensor):
-        raise ValueError(f"an image must be a torch tensor (3, H, W) uint8, not {type(image).__name__}")
-    image = image.as_subclass(Tensor)
-    if image.dtype != torch.uint8:
-        raise ValueError(
-            f"an image must be uint8, 0..255, not {tuple(image.shape)} {image.dtype}; "
-            "where it is float in 0..1, take (255 * image).round().to(torch.uint8)"
-        )
-    grey = image[None] if image.ndim == 2 else image
-    if grey.ndim != 3 or len(grey) not in (1, 3) or not grey.numel():
-        raise ValueError(
-            f"an image must be (3, H, W), or (H, W) where it is grey, with at least one pixel; "
-            f"not {tuple(image.shape)}"
-        )
-    return grey.expand(3, -1, -1).cpu()
+    if isinstance(image, Tensor) and (image.ndim == 2 or (image.ndim == 3 and len(image) == 1)):
+        image = image.expand(3, *image.shape[-2:])
+    check_image(image)
+    return image.as_subclass(Tensor).cpu()
+
+
+def shrink(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """An image (3, H, W) uint8 in a size (height, width) that is not larger, antialiased."""
+    if size == image.shape[1:]:
+        return image
+    small = interpolate(image[None].float(), size, mode="bilinear", antialias=True)
+    return small[0].round().clamp(0, 255).byte()
 
 
 def in_space(image: Tensor, space: Space) -> Channels:
-    """An image in other colours.
+    """Convert an image to another colour space.
 
     Args:
         image: (3, H, W) uint8.
-        space: "rgb"; "lab", where distances are as the eye sees them; "hsv", whose hue does not see shadows;
-            "chroma", red and green as shares of the sum and the brightness; "grey".
+        space: "rgb"; "lab", in which distances are close to perceived ones; "hsv", whose hue ignores shadows;
+            "chroma", red and green as fractions of the sum, and the brightness; "grey".
 
     Returns:
-        (H, W, 3), or (H, W, 1) for "grey"; float32, 0..1.
+        (H, W, 3), or (H, W, 1) for "grey"; float32 in 0..1.
 
     Raises:
-        ValueError: there is no such space.
+        ValueError: the space is unknown.
 
     Example:
         >>> in_space(torch.full((3, 2, 4), 255, dtype=torch.uint8), "grey").shape
@@ -61,50 +71,56 @@ def in_space(image: Tensor, space: Space) -> Channels:
     """
     rgb = np.ascontiguousarray(image.permute(1, 2, 0).numpy()).astype(np.float32) / 255
     if space == "rgb":
-        found: np.ndarray = rgb
+        converted: np.ndarray = rgb
     elif space == "lab":  # L is 0..100, a and b are -127..127
-        found = (cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) + LAB_LEAST) / LAB_RANGE
+        converted = (cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) + LAB_MIN) / LAB_RANGE
     elif space == "hsv":
-        found = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV) / HSV_RANGE
+        converted = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV) / HSV_RANGE
     elif space == "grey":
-        found = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None]
+        converted = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None]
     elif space == "chroma":
         total = rgb.sum(axis=2, keepdims=True)
-        found = np.concatenate([rgb[..., :2] / np.maximum(total, 1e-6), total / 3], axis=2)
+        converted = np.concatenate([rgb[..., :2] / np.maximum(total, 1e-6), total / 3], axis=2)
     else:
         raise ValueError(f"space must be one of {', '.join(get_args(Space))}; got {space!r}")
-    return found.astype(np.float32)
+    return converted.astype(np.float32)
 
 
-# Superpixels: a few hundred pieces of even colour in place of tens of thousands of pixels.
-
-Maker = Literal["scikit-image", "opencv"]
-MERGED = 100  # pixels; as in OpenCV's selective search
+def felzenszwalb_cut(colours: Channels, scale: float, sigma: float, min_size: int) -> NDArray[np.int64]:
+    """(H, W) superpixels by scikit-image, which compares each pixel with its eight neighbours."""
+    if min(colours.shape[:2]) > 1:
+        return felzenszwalb(colours, scale=scale, sigma=sigma, min_size=min_size)
+    doubled = np.repeat(np.repeat(colours, 2, axis=0), 2, axis=1)  # scikit-image needs at least two rows
+    return felzenszwalb(doubled, scale=scale, sigma=sigma, min_size=min_size)[::2, ::2]
 
 
 def superpixels(
-    image: Tensor, *, scale: float = 100, space: Space = "lab", sigma: float = 0.8, by: Maker = "scikit-image"
+    image: Tensor,
+    *,
+    scale: float = 100,
+    space: Space = "lab",
+    sigma: float = 0.8,
+    cut: Cut = felzenszwalb_cut,
 ) -> Tensor:
     """Cut an image where its colour changes.
 
-    Every pixel begins alone; two neighbouring pieces become one where the step between them is small beside
-    the steps inside each of them.
+    Every pixel starts as its own piece; two neighbouring pieces are joined if the step between them is small
+    compared with the steps inside each of them.
 
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W).
-        scale: larger values give larger pieces; pieces of fewer than `scale / 2` pixels join a neighbour, and
-            none of MERGED or more does, so that what is small is not lost at any scale.
-        space: the colours that are compared.
-        sigma: pixels, how much the image is smoothed before.
-        by: whose code. "scikit-image" compares a pixel with eight neighbours, "opencv" with four, in less
-            than half the time.
+        scale: larger values give larger pieces. Pieces of fewer than `scale / 2` pixels, and never of 100
+            pixels or more, join a neighbour, so that small objects survive at every scale.
+        space: the colour space in which pixels are compared.
+        sigma: standard deviation in pixels of the smoothing beforehand.
+        cut: the algorithm: a function of colours (H, W, C) float32 in 0..1, scale, sigma and the least number
+            of pixels, which returns an integer map (H, W).
 
     Returns:
-        (H, W) int64, 0..S-1. A superpixel may touch itself at corners only.
+        (H, W) int64, 0..S-1. A superpixel may be connected through corners only.
 
     Raises:
-        ValueError: the image is no image, the scale is not positive, or `by` is neither of them.
-        ImportError: "opencv" was asked for, and its extra modules are not installed.
+        ValueError: not an image, an unknown space, or a scale that is not positive.
 
     Reference:
         Felzenszwalb, Huttenlocher, "Efficient Graph-Based Image Segmentation", 2004.
@@ -116,35 +132,14 @@ def superpixels(
         (tensor([0, 1]), tensor([200, 200]))
     """
     if not scale > 0:
-        raise ValueError(f"scale must be above 0, larger for larger superpixels; got {scale}")
-    if by not in get_args(Maker):
-        raise ValueError(f"by must be one of {', '.join(get_args(Maker))}; got {by!r}")
-    colours, least = in_space(checked(image), space), int(min(scale / 2, MERGED))
-    cut = _by_opencv if by == "opencv" else _by_scikit_image
-    return renumbered(torch.from_numpy(cut(colours, scale, sigma, least)))
+        raise ValueError(f"scale must be above 0; larger values give larger superpixels; got {scale}")
+    colours = in_space(as_rgb(image), space)
+    least = int(min(scale / 2, MAX_MIN_SIZE))
+    return renumber(torch.from_numpy(cut(colours, scale, sigma, least)).long())
 
 
-def _by_scikit_image(colours: Channels, scale: float, sigma: float, least: int) -> NDArray[np.int64]:
-    """(H, W) superpixels."""
-    if min(colours.shape[:2]) > 1:
-        return felzenszwalb(colours, scale=scale, sigma=sigma, min_size=least)
-    twice = np.repeat(np.repeat(colours, 2, axis=0), 2, axis=1)  # scikit-image knows no image of one row
-    return felzenszwalb(twice, scale=scale, sigma=sigma, min_size=least)[::2, ::2]
-
-
-def _by_opencv(colours: Channels, scale: float, sigma: float, least: int) -> NDArray[np.int64]:
-    """(H, W) superpixels."""
-    if not hasattr(cv2, "ximgproc"):
-        raise ImportError(
-            "this cv2 cuts no superpixels: uninstall every opencv-python* package, then install "
-            "opencv-contrib-python-headless; or take strategies by scikit-image, as FAST does"
-        )
-    graph = cv2.ximgproc.segmentation.createGraphSegmentation(sigma, float(scale), least)
-    return graph.processImage(255 * colours).astype(np.int64)  # its scale is meant for 0..255
-
-
-def renumbered(codes: Tensor) -> Tensor:
-    """The same map with the numbers 0, 1, 2 ... in place of those that occur, which stay in their order.
+def renumber(codes: Tensor) -> Tensor:
+    """Replace the numbers that occur in a map by 0, 1, 2 ..., in the same order.
 
     Args:
         codes: (H, W) int64, at least 0.
@@ -153,11 +148,11 @@ def renumbered(codes: Tensor) -> Tensor:
         (H, W) int64.
 
     Example:
-        >>> renumbered(torch.tensor([[7, 7, 2], [9, 2, 2]]))
+        >>> renumber(torch.tensor([[7, 7, 2], [9, 2, 2]]))
         tensor([[1, 1, 0],
                 [2, 0, 0]])
     """
-    if int(codes.max()) > 20 * codes.numel():  # a table of all numbers would be larger than it is fast
+    if int(codes.max()) > 20 * codes.numel():  # then sorting is faster than a table of all numbers
         return codes.unique(return_inverse=True)[1]
     occurs = codes.flatten().bincount() > 0
     return (occurs.cumsum(0) - 1)[codes]

@@ -1,4 +1,4 @@
-"""One linear SVM a class."""
+"""Linear SVMs on region features, one per class, trained on the few of very many regions that are hard."""
 
 from __future__ import annotations
 
@@ -11,18 +11,25 @@ import torch
 from torch import Tensor
 
 from seglib.progress import tracked
-from seglib.regions.examples import Examples
+from seglib.regions.extractor import RegionExamples
 
-C, BIAS, POSITIVE = 1e-3, 10.0, 2  # of SDS: liblinear's -c, -B and -w1
+# of SDS, whose liblinear has -c 1e-3 -w1 2 -B 10
+SOLVER = {"C": 1e-3, "loss": "hinge", "class_weight": {1: 2}, "intercept_scaling": 10.0, "max_iter": 5000}
+NORM = 20.0  # mean length of a feature vector after scaling, for which SDS chose C
+NEGATIVE_IOU = 0.2  # with every object of the class, below which a region is a negative
+POSITIVE_IOU = 0.5  # with an object, above which a region may replace it as a positive
+HARD, EASY = -1.0, -1.2  # the score from which a negative is added, and up to which it is dropped
+ROUNDS = 2  # sweeps for hard negatives, before and again after the update of the positives
+MAX_NEGATIVES = 3000  # per class; the highest-scoring ones stay, so memory does not grow with images
 
 
 @dataclass(frozen=True)
 class LinearSVMs:
-    """K linear classifiers: score = features @ weights + bias, above 0 for what it takes for its class.
+    """K linear classifiers: score = features @ weights + bias, above 0 if a region is taken for the class.
 
     Attributes:
         weights: (K, D) float32.
-        bias: (K,) float32; minus infinity for a class that no training image had an object of.
+        bias: (K,) float32; minus infinity for a class without objects in the training images.
     """
 
     weights: Tensor
@@ -33,10 +40,17 @@ class LinearSVMs:
         return features @ self.weights.T + self.bias
 
 
-def one_svm(positives: Tensor, negatives: Sequence[Tensor], scale: float, seed: int) -> tuple[Tensor, float]:
-    """Weights (D,) and bias of one linear SVM with hinge loss, for features that are not yet scaled.
+def fit_svm(positives: Tensor, negatives: Sequence[Tensor], scale: float, seed: int) -> tuple[Tensor, float]:
+    """Fit one linear SVM with hinge loss.
 
-    Without a negative there is nothing to tell apart, and everything scores 1.
+    Args:
+        positives: (P, D) float32.
+        negatives: N vectors (D,) float32. Without any, every vector scores 1.
+        scale: features are multiplied by it for the solver; the result is for features without it.
+        seed: of the solver.
+
+    Returns:
+        Weights (D,) and bias.
     """
     if not len(negatives):
         return torch.zeros(positives.shape[1]), 1.0
@@ -44,46 +58,20 @@ def one_svm(positives: Tensor, negatives: Sequence[Tensor], scale: float, seed: 
 
     rows = scale * torch.cat([positives, torch.stack(list(negatives))])
     truth = np.repeat([1, 0], [len(positives), len(negatives)])
-    svm = LinearSVC(
-        C=C,
-        loss="hinge",
-        class_weight={1: POSITIVE},
-        intercept_scaling=BIAS,
-        random_state=seed,
-        max_iter=5000,
-    )
-    svm.fit(rows.numpy(), truth)
+    svm = LinearSVC(**SOLVER, random_state=seed).fit(rows.numpy(), truth)
     return torch.from_numpy(svm.coef_[0]).float() * scale, float(svm.intercept_[0])
 
 
-# Linear SVMs, trained on few of very many regions: on those that they still get wrong.
+def train_svms(images: Sequence[RegionExamples], num_classes: int, seed: int = 0) -> LinearSVMs:
+    """Train one SVM per class against the rest, as SDS does; with progress bars.
 
-NORM = 20.0  # mean length of a feature vector after scaling, which the C of SDS was chosen for
-FAR = 0.2  # IoU with every object of the class below which a region is a negative
-NEAR = 0.5  # IoU with an object above which a region may stand for it
-HARD, EASY = -1.0, -1.2  # the score from which a negative is looked at, and at which it is forgotten
-
-
-def train_svms(
-    images: Sequence[Examples],
-    num_classes: int,
-    *,
-    rounds: int = 2,
-    latent: bool = True,
-    most: int = 3000,
-    seed: int = 0,
-) -> LinearSVMs:
-    """Train one SVM a class against the rest, as SDS does; with bars after two seconds.
-
-    Positives are the true regions of the class. Negatives are regions that overlap none of its objects by 0.2
-    or more: first some by chance, then, in each round, those that the SVM does not yet reject.
+    Positives are the true regions of the class, later the best region near each. Negatives are regions that
+    overlap each of its objects by less than 0.2: at first random ones, then, in each round, those that the
+    SVM does not yet reject.
 
     Args:
-        images: the training images' regions.
-        num_classes: K; a class without objects, like background, gets no SVM and scores minus infinity.
-        rounds: sweeps for hard negatives, before and again after the update of the positives.
-        latent: whether to update the positives.
-        most: negatives kept for each class.
+        images: the regions of the training images.
+        num_classes: K; a class without objects, such as background, scores minus infinity.
         seed: of the first negatives and of the solver.
 
     Raises:
@@ -91,138 +79,119 @@ def train_svms(
 
     Reference:
         Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.3, and `train_svms.m`.
-        They train anew after every 2000 new negatives within a sweep; here a sweep ends first.
+        They train again after every 2000 new negatives within a sweep; here a sweep ends first.
     """
-    miner = Miner(images, num_classes, most=most, seed=seed)
-    svms = miner.first()
-    for update in (False, True) if latent else (False,):
+    miner = Miner(images, num_classes, seed)
+    svms = miner.start()
+    for update in (False, True):
         if update:
             miner.update_positives(svms)
             svms = miner.train()
-        for _ in range(rounds):
-            svms, new = miner.round(svms)
+        for _ in range(ROUNDS):
+            svms, new = miner.add_hard_negatives(svms)
             if not new:
                 break
     return svms
 
 
-Negatives = dict[tuple[int, int], Tensor]  # (image, region) -> (D,) features
-
-
 class Miner:
-    """Positives, the negatives found so far, and the SVMs trained on both.
+    """Positives and the negatives found so far, and the SVMs trained on both; arguments as for `train_svms`.
 
-    Args:
-        images: the training images' regions.
-        num_classes: K; background is a class without objects.
-        most: negatives kept for each class, the highest-scoring, so that memory does not grow with images;
-            positives, one for each object, are all kept.
-        seed: of the first, random negatives and of the solver.
-
-    Raises:
-        ValueError: there is no object in any image.
+    Attributes:
+        positives: for each class (P, D) features, one row per object.
+        negatives: for each class {(image, region): (D,) features}.
     """
 
-    def __init__(
-        self, images: Sequence[Examples], num_classes: int, *, most: int = 3000, seed: int = 0
-    ) -> None:
-        self.images, self.num_classes, self.most, self.seed = images, num_classes, most, seed
+    def __init__(self, images: Sequence[RegionExamples], num_classes: int, seed: int = 0) -> None:
+        self.images, self.num_classes, self.seed = images, num_classes, seed
         if not sum(len(image.classes) for image in images):
             raise ValueError(
                 f"there is no object to learn from in {len(images)} training images: their masks hold "
                 "only background and void; check the masks (seglib.data.audit) or take other images"
             )
-        self.positives = [self._true_regions(index) for index in range(num_classes)]
-        self.negatives: list[Negatives] = [{} for _ in range(num_classes)]
-        self.scale = NORM / self._mean_norm()
+        self.positives = self._positives(None)
+        self.negatives: list[dict[tuple[int, int], Tensor]] = [{} for _ in range(num_classes)]
+        some = images[:: max(len(images) // 100, 1)]  # about 100, spread over all
+        norm = float(torch.cat([image.read().norm(dim=1) for image in some]).mean())
+        self.scale = NORM / max(norm, 1e-12)
 
-    def first(self, each: int = 10) -> LinearSVMs:
-        """Train on the objects of other classes, and `each` random negatives an image, at least 1.
+    def start(self, per_image: int = 10) -> LinearSVMs:
+        """Train on the objects of other classes and `per_image` random negatives from each image.
 
-        Where there are so many images that these would be more than `most`, it takes fewer of each.
+        With so many images that these would be more than MAX_NEGATIVES, it takes fewer of each, at least 1.
         """
         rng = np.random.default_rng(self.seed)
-        each = max(min(each, self.most // len(self.images)), 1)
+        per_image = max(min(per_image, MAX_NEGATIVES // len(self.images)), 1)
         for number, image, features in self._read("first negatives"):
             for index in self._learnable():
-                rows = (image.overlap_with(index) < FAR).nonzero()[:, 0].numpy()
-                chosen = rng.permutation(rows)[:each].tolist()
-                self._keep(index, number, chosen + rows[rows >= image.first_true].tolist(), features)
+                rows = (image.overlap_with(index) < NEGATIVE_IOU).nonzero()[:, 0].numpy()
+                chosen = rng.permutation(rows)[:per_image].tolist()
+                self._add(index, number, chosen + rows[rows >= image.first_true].tolist(), features)
         return self.train()
 
-    def round(self, svms: LinearSVMs) -> tuple[LinearSVMs, int]:
-        """One sweep for hard negatives, and SVMs trained with them; and how many were new."""
+    def add_hard_negatives(self, svms: LinearSVMs) -> tuple[LinearSVMs, int]:
+        """One sweep for hard negatives; the SVMs trained with them, and how many were new."""
         before = [set(known) for known in self.negatives]
         for number, image, features in self._read("hard negatives"):
             scores = svms.scores(features)
             for index in self._learnable():
-                hard = (image.overlap_with(index) < FAR) & (scores[:, index] >= HARD)
-                self._keep(index, number, hard.nonzero()[:, 0].tolist(), features)
+                hard = (image.overlap_with(index) < NEGATIVE_IOU) & (scores[:, index] >= HARD)
+                self._add(index, number, hard.nonzero()[:, 0].tolist(), features)
             if number % 50 == 49:
-                self._forget(svms)
-        self._forget(svms)
+                self._drop_easy(svms)
+        self._drop_easy(svms)
         new = sum(len(known.keys() - old) for known, old in zip(self.negatives, before))
         return self.train(), new
 
     def update_positives(self, svms: LinearSVMs) -> None:
-        """Let the best-scoring region near each object stand for it, instead of its true mask.
+        """Replace each object's true region by the best-scoring region near it, if there is one.
 
-        So the SVMs see positives as they will come: with the errors of proposals (the latent update of SDS).
+        So the SVMs are trained on positives with the errors of proposals (the latent update of SDS).
         """
-        found: list[list[Tensor]] = [[] for _ in range(self.num_classes)]
-        for _, image, features in self._read("regions near objects"):
-            scores = svms.scores(features)
-            for number, index in enumerate(image.classes.tolist()):
-                near = image.overlaps[:, number] > NEAR
-                near[image.first_true :] = False  # the true regions themselves
-                best = scores[:, index].masked_fill(~near, -math.inf).argmax()
-                row = best if near.any() else image.first_true + number
-                found[index].append(features[row].clone())
-        self.positives = [torch.stack(rows) if rows else torch.zeros(0) for rows in found]
+        self.positives = self._positives(svms)
 
     def train(self) -> LinearSVMs:
-        """An SVM for each class from what is known now."""
+        """An SVM for each class from the present positives and negatives."""
         width = max(rows.shape[-1] for rows in self.positives if len(rows))
         weights, bias = torch.zeros(self.num_classes, width), torch.full((self.num_classes,), -math.inf)
         for index in tracked(self._learnable(), len(self._learnable()), "SVMs"):
             negatives = list(self.negatives[index].values())
-            weights[index], bias[index] = one_svm(self.positives[index], negatives, self.scale, self.seed)
+            weights[index], bias[index] = fit_svm(self.positives[index], negatives, self.scale, self.seed)
         return LinearSVMs(weights, bias)
 
-    def _read(self, what: str) -> Iterator[tuple[int, Examples, Tensor]]:
-        """Each image's number, regions and features, with a bar."""
-        for number, image in enumerate(tracked(self.images, len(self.images), what)):
+    def _read(self, label: str) -> Iterator[tuple[int, RegionExamples, Tensor]]:
+        """Each image's number, regions and features, with a progress bar."""
+        for number, image in enumerate(tracked(self.images, len(self.images), label)):
             yield number, image, image.read()
 
     def _learnable(self) -> list[int]:
         """The classes that have an object."""
         return [index for index, rows in enumerate(self.positives) if len(rows)]
 
-    def _true_regions(self, index: int) -> Tensor:
-        """(P, D) features of the true regions of a class."""
-        rows = [
-            image.read()[image.first_true :][image.classes == index]
-            for image in self.images
-            if (image.classes == index).any()
-        ]
-        return torch.cat(rows) if rows else torch.zeros(0)
+    def _positives(self, svms: LinearSVMs | None) -> list[Tensor]:
+        """For each class (P, D) features: the best region near each object, or the true one without SVMs."""
+        found: list[list[Tensor]] = [[] for _ in range(self.num_classes)]
+        for _, image, features in self._read("regions of objects"):
+            scores = None if svms is None else svms.scores(features)
+            for number, index in enumerate(image.classes.tolist()):
+                row = image.first_true + number
+                near = (image.overlaps[: image.first_true, number] > POSITIVE_IOU).nonzero()[:, 0]
+                if scores is not None and len(near):
+                    row = int(near[scores[near, index].argmax()])
+                found[index].append(features[row].clone())
+        return [torch.stack(rows) if rows else torch.zeros(0) for rows in found]
 
-    def _mean_norm(self, images: int = 100) -> float:
-        """Mean length of the features of some images, evenly spread over all."""
-        some = self.images[:: max(len(self.images) // images, 1)]
-        return max(float(torch.cat([image.read().norm(dim=1) for image in some]).mean()), 1e-12)
-
-    def _keep(self, index: int, image: int, rows: list[int], features: Tensor) -> None:
+    def _add(self, index: int, image: int, rows: list[int], features: Tensor) -> None:
         for row in rows:
             self.negatives[index].setdefault((image, row), features[row].clone())
 
-    def _forget(self, svms: LinearSVMs) -> None:
-        """Drop negatives that became easy, and of the others all but the `most` hardest."""
+    def _drop_easy(self, svms: LinearSVMs) -> None:
+        """Drop negatives that became easy, and of the others all but the MAX_NEGATIVES hardest."""
         for index in self._learnable():
             known = self.negatives[index]
             if not known:
                 continue
             scores = svms.scores(torch.stack(list(known.values())))[:, index]
-            hardest = scores.argsort(descending=True, stable=True)[: self.most]
+            hardest = scores.argsort(descending=True, stable=True)[:MAX_NEGATIVES]
             keep = set(hardest[scores[hardest] > EASY].tolist())
             self.negatives[index] = {key: row for n, (key, row) in enumerate(known.items()) if n in keep}

@@ -1,4 +1,4 @@
-"""Proposals: sums over superpixels are the pixels' own numbers; files; what does not fit is said."""
+"""Proposals are the pixels' own numbers; the search lists each node once, in a stable order."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import torch
 from torch import Tensor
 
 from seglib import boxes
-from seglib.files import TensorFileError, write
-from seglib.regions import Proposals
+from seglib.data.catalog import load
+from seglib.regions import Proposals, cached_proposals, propose
+from seglib.regions import proposals as module
+from seglib.regions.grouping import FAST, Hierarchy, Strategy, hierarchies
+from seglib.scenes import Scenes
 
 LABELS = torch.tensor([[0, 0, 1, 1], [0, 2, 2, 1], [3, 3, 2, 2]])
 MEMBERS = torch.tensor([[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1]]).bool()
@@ -29,8 +32,21 @@ def random(regions: int = 60, superpixels: int = 25, seed: int = 0) -> Proposals
     return Proposals(labels, members, torch.rand(regions, generator=rng).sort(descending=True).values)
 
 
+def same(one: Proposals, other: Proposals) -> bool:
+    parts = ("labels", "members", "scores")
+    return all(getattr(one, part).equal(getattr(other, part)) for part in parts)
+
+
 def iou(one: Tensor, other: Tensor) -> float:
-    return float((one & other).sum() / (one | other).sum())
+    return float((one & other).sum() / (one | other).sum().clamp(min=1))
+
+
+def scene(seed: int = 0, size: tuple[int, int] = (60, 80)) -> Tensor:
+    return Scenes(length=1, size=size, seed=seed)[0][0].as_subclass(Tensor)
+
+
+def drawn(masks: Tensor) -> set[bytes]:
+    return {mask.numpy().tobytes() for mask in masks}
 
 
 def test_by_hand() -> None:
@@ -41,7 +57,6 @@ def test_by_hand() -> None:
     assert proposals.masks([2]).int().tolist() == [[[0, 0, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1]]]
     mask = torch.tensor([[1, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]).bool()
     assert proposals.overlaps(mask).tolist() == pytest.approx([2 / 4, 3 / 6, 0])
-    assert proposals.shared(0).tolist() == [True, True, False]
 
 
 def test_everything_equals_the_same_made_from_masks() -> None:
@@ -50,31 +65,24 @@ def test_everything_equals_the_same_made_from_masks() -> None:
     assert masks.shape == (60, 30, 41)
     assert proposals.areas.tolist() == masks.flatten(1).sum(dim=1).tolist()
     assert proposals.boxes.equal(boxes.from_masks(masks))
-    assert proposals.shared(7).equal((masks & masks[7]).flatten(1).any(dim=1))
-    others = torch.rand(4, 30, 41, generator=torch.Generator().manual_seed(1)) < 0.4
+    rng = torch.Generator().manual_seed(1)
+    others, void = torch.rand(4, 30, 41, generator=rng) < 0.4, torch.rand(30, 41, generator=rng) < 0.2
     expected = torch.tensor([[iou(mask, other) for other in others] for mask in masks])
     assert proposals.overlaps_many(others).equal(expected)
     assert proposals.overlaps(others[2]).equal(expected[:, 2])
+    expected = torch.tensor([[iou(mask & ~void, other & ~void) for other in others] for mask in masks])
+    assert torch.allclose(proposals.overlaps_many(others, void), expected, atol=1e-6)
 
 
-def test_void_counts_neither_for_nor_against() -> None:
-    proposals = random()
-    rng = torch.Generator().manual_seed(2)
-    mask, void = (torch.rand(30, 41, generator=rng) < share for share in (0.4, 0.2))
-    expected = [iou(region & ~void, mask & ~void) for region in proposals.masks()]
-    assert proposals.overlaps(mask, void).tolist() == pytest.approx(expected, abs=1e-6)
-    everything = torch.ones(30, 41, dtype=torch.bool)
-    assert proposals.overlaps(mask, everything).tolist() == [0] * 60
-
-
-def test_a_region_overlaps_itself_fully_and_an_empty_mask_not_at_all() -> None:
-    proposals = random()
+def test_overlaps_with_nothing_are_zero() -> None:
+    proposals, everything = random(), torch.ones(30, 41, dtype=torch.bool)
     assert proposals.overlaps_many(proposals.masks()).diagonal().tolist() == [1] * 60
-    assert proposals.overlaps(torch.zeros(30, 41, dtype=torch.bool)).tolist() == [0] * 60
+    assert proposals.overlaps(~everything).tolist() == [0] * 60
+    assert proposals.overlaps(everything, void=everything).tolist() == [0] * 60
     assert proposals.overlaps_many(torch.zeros(0, 30, 41, dtype=torch.bool)).shape == (60, 0)
 
 
-def test_a_subset_and_none() -> None:
+def test_a_subset_down_to_none() -> None:
     proposals = random()
     some = proposals.subset([3, 8])
     assert some.masks().equal(proposals.masks([3, 8])) and some.boxes.equal(proposals.boxes[[3, 8]])
@@ -86,33 +94,17 @@ def test_a_subset_and_none() -> None:
 
 
 @pytest.mark.parametrize(("regions", "superpixels"), [(60, 25), (1, 1), (9, 16), (0, 3)])
-def test_a_file_holds_the_same(tmp_path: Path, regions: int, superpixels: int) -> None:
+def test_arrays_for_a_file_hold_the_same(regions: int, superpixels: int) -> None:
     proposals = random(regions, superpixels)
-    proposals.save(tmp_path / "new" / "a.pt")
-    back = Proposals.load(tmp_path / "new" / "a.pt")
-    assert back.labels.equal(proposals.labels) and back.members.equal(proposals.members)
-    assert back.scores.equal(proposals.scores) and back.labels.dtype == torch.int64
+    assert same(Proposals.from_arrays(proposals.to_arrays()), proposals)
 
 
-def test_a_file_is_small(tmp_path: Path) -> None:
+def test_a_file_is_small() -> None:
     labels = (torch.arange(320)[None] // 10 + torch.arange(240)[:, None] // 10 * 32).long()  # 768 squares
     members = torch.rand(2000, 768, generator=torch.Generator().manual_seed(0)) < 0.02
     members[:, 0] = True
-    Proposals(labels, members, torch.zeros(2000)).save(tmp_path / "a.pt")
-    assert (tmp_path / "a.pt").stat().st_size < 2000 * 768 / 8
-
-
-def test_other_files_are_said_to_be_none(tmp_path: Path) -> None:
-    path = tmp_path / "a.pt"
-    with pytest.raises(FileNotFoundError, match=r"a\.pt: no such file"):
-        Proposals.load(path)
-    write(path, {"weights": torch.ones(3)})
-    with pytest.raises(TensorFileError, match="holds no region proposals"):
-        Proposals.load(path)
-    small().save(path)
-    path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(TensorFileError, match="cut off"):
-        Proposals.load(path)
+    arrays = Proposals(labels, members, torch.zeros(2000)).to_arrays()
+    assert sum(array.nbytes for array in arrays.values()) < 2000 * 768 / 8
 
 
 @pytest.mark.parametrize(
@@ -122,18 +114,123 @@ def test_other_files_are_said_to_be_none(tmp_path: Path) -> None:
         (LABELS[0], MEMBERS, SCORES, r"labels must be \(H, W\) int64, not \(4,\)"),
         (LABELS[:0], MEMBERS, SCORES, r"not \(0, 4\)"),
         (LABELS, MEMBERS.int(), SCORES, r"members must be \(R, S\) bool"),
-        (LABELS, MEMBERS[:, :3], SCORES, r"labels run from 0 to 3, but members knows the superpixels 0..2"),
-        (LABELS, MEMBERS, SCORES[:2], r"3 regions, but scores is \(2,\)"),
-        (LABELS, MEMBERS, SCORES.flip(0), "scores must descend"),
+        (LABELS, MEMBERS[:, :3], SCORES, r"labels must be 0..2, .* they are 0..3"),
+        (LABELS, MEMBERS, SCORES[:2], r"scores must be \(3,\), .* not \(2,\)"),
+        (LABELS, MEMBERS, SCORES.flip(0), "scores must be descending"),
         (LABELS, MEMBERS & False, SCORES, "region 0 of 3 has no pixels"),
     ],
 )
-def test_what_does_not_fit_is_said(labels: Tensor, members: Tensor, scores: Tensor, words: str) -> None:
+def test_what_does_not_fit_is_refused(labels: Tensor, members: Tensor, scores: Tensor, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         Proposals(labels, members, scores)
 
 
 @pytest.mark.parametrize("mask", [torch.zeros(3, 5).bool(), torch.zeros(3, 4), torch.zeros(3, 4).byte()])
-def test_masks_of_another_size_or_kind_are_said(mask: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"masks must be bool, \(3, 4\) each"):
+def test_masks_of_another_size_or_type_are_refused(mask: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"masks must be bool \(3, 4\) each"):
         small().overlaps(mask)
+
+
+def test_all_nodes_of_all_trees_are_proposed_once() -> None:
+    strategies = (Strategy("lab", 30), Strategy("hsv", 30), Strategy("lab", 30, ("size", "fill")))
+    proposals = propose(scene(), 10**6, strategies=strategies)
+    trees = hierarchies(scene(), strategies)
+    expected = set().union(*(drawn(tree.members(range(len(tree)))[:, tree.labels]) for tree in trees))
+    found = proposals.masks()
+    assert drawn(found) == expected and len(found) == len(expected)
+
+
+def test_superpixels_are_no_finer_than_the_regions_need() -> None:
+    proposals = propose(scene(), 30)
+    columns = {column.numpy().tobytes() for column in proposals.members.T}
+    assert len(columns) == proposals.members.shape[1]
+    assert proposals.labels.unique().tolist() == list(range(len(columns)))
+
+
+def test_stability_by_hand() -> None:
+    """0 and 1 are similar, and 2 is unlike both: so 0 + 1 is stable, 0 and 1 are not."""
+    merges, similarities = torch.tensor([[0, 1], [2, 3]]), torch.tensor([0.9, 0.3], dtype=torch.double)
+    tree, least = Hierarchy(torch.tensor([[0, 1, 2]]), merges, similarities), module.MIN_STABILITY
+    assert module.stability(tree).tolist() == pytest.approx([least, least, 0.6, 0.6, 0.3])
+
+
+def test_fewer_are_the_first_of_more_and_another_seed_orders_differently() -> None:
+    many, few, other = propose(scene(), 200), propose(scene(), 40), propose(scene(), 200, seed=1)
+    assert len(few) == 40 and few.masks().equal(many.masks(range(40)))
+    assert few.scores.equal(many.scores[:40]) and same(many, propose(scene(), 200))
+    assert not many.masks([0, 1, 2, 3]).equal(other.masks([0, 1, 2, 3]))
+    everything = [drawn(propose(scene(), seed=seed).masks()) for seed in (0, 1)]
+    assert everything[0] == everything[1]
+
+
+def test_objects_are_found_in_scenes() -> None:
+    dataset = Scenes(length=4, size=(120, 160), seed=3)
+    best = [
+        propose(image.as_subclass(Tensor)).overlaps_many(found.masks).amax(dim=0)
+        for (image, _), found in zip(dataset, map(dataset.instances, range(4)))
+    ]
+    assert torch.cat(best).median() > 0.7
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 30), (30, 1), (2, 3), (40, 40)])
+def test_one_colour_is_one_region(size: tuple[int, int]) -> None:
+    proposals = propose(torch.full((3, *size), 90, dtype=torch.uint8))
+    assert len(proposals) == 1 and proposals.masks().all()
+    assert proposals.boxes.tolist() == [[0, 0, size[1], size[0]]]
+
+
+def test_a_grey_image_is_the_coloured_one_of_the_same_brightness() -> None:
+    grey = scene()[0]
+    assert all(same(propose(image), propose(grey.expand(3, -1, -1))) for image in (grey, grey[None]))
+
+
+def test_thousands_of_tiny_superpixels_stay_within_bounds() -> None:
+    noise = torch.randint(256, (3, 80, 80), generator=torch.Generator().manual_seed(0)).byte()
+    strategies = (Strategy("rgb", 4), Strategy("hsv", 4, ("size",)))
+    proposals = propose(noise, 500, strategies=strategies)
+    assert int(next(hierarchies(noise, strategies)).labels.max()) > 1000
+    assert len(proposals) == 500 and proposals.boxes.shape == (500, 4)
+
+
+def test_a_large_image_is_searched_small_and_answered_large() -> None:
+    image = torch.zeros(3, 1200, 1600, dtype=torch.uint8)
+    image[0, 300:900, 400:1000] = 255
+    assert image[0].numel() > 4 * module.LARGEST
+    proposals = propose(image)
+    assert proposals.labels.shape == (1200, 1600)
+    assert proposals.overlaps(image[0] == 255).max() > 0.98
+
+
+def test_what_cannot_be_searched_is_refused() -> None:
+    with pytest.raises(ValueError, match="number must be at least 1"):
+        propose(scene(), 0)
+    with pytest.raises(ValueError, match="uint8"):
+        propose(scene().float() / 255)
+
+
+def test_cached_proposals_are_those_of_propose_and_computed_once(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = propose(scene(), 50, strategies=FAST)
+    assert same(cached_proposals(scene(), 50), expected)
+    made: list[object] = []
+
+    def counting(*given: object, **named: object) -> Proposals:
+        made.append(given)
+        return propose(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "propose", counting)
+    assert same(cached_proposals(scene(), 50), expected) and not made
+    for other in ({"number": 20}, {"number": 50, "seed": 1}, {"image": scene(1), "number": 50}):
+        cached_proposals(**{"image": scene(), **other})  # type: ignore[arg-type]
+    assert len(made) == 3
+
+
+@pytest.mark.photographs
+def test_animals_are_found_in_photographs(photographs: Path) -> None:
+    dataset = load("pets", root=photographs / "oxford-iiit-pet", split="val")
+    for index in (0, 10):
+        found = dataset.instances(index)
+        assert found is not None
+        image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
+        assert propose(image).overlaps_many(found.masks, mask == 255).amax(dim=0).min() > 0.5

@@ -115,7 +115,7 @@ def test_what_travels_is_what_was_given() -> None:
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "float image": ({"image": IMAGE / 255}, r"must be uint8, 0..255, not \(3, 40, 60\) torch.float32; where"),
+    "float image": ({"image": IMAGE / 255}, r"\(3, H, W\) uint8 .*, not \(3, 40, 60\) float32"),
     "other proposals": (
         {"image": IMAGE[:, :20]},
         r"the proposals are of an image \(40, 60\) \(H, W\), the image is \(20, 60\); give the image of",

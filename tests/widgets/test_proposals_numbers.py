@@ -10,8 +10,8 @@ from torch import Tensor
 from seglib import draw
 from seglib.data.dataset import Instances
 from seglib.regions import Proposals, propose
-from seglib.regions.recall import best_overlap, recall
-from seglib.regions.segmenter import paint, paste, pick
+from seglib.regions.recall import recall
+from seglib.regions.segmenter import paint, paste, select_regions
 from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
 from seglib.widgets.proposals.stops import counts_down, numbers_up
@@ -67,7 +67,7 @@ def test_recall_by_hand(explorer: ProposalExplorer) -> None:
 
 def test_the_paste_is_the_librarys_step_by_step(explorer: ProposalExplorer) -> None:
     explorer.view = "paste"
-    order = pick(PROPOSALS, SCORES, threshold=0)
+    order = select_regions(PROPOSALS, SCORES, threshold=0)
     assert order.tolist() == [4, 2, 3] and explorer.painted == 3
     for explorer.painted in range(4):
         expected = paint(PROPOSALS, SCORES, order[: explorer.painted])
@@ -136,7 +136,7 @@ def test_on_a_scene_every_number_is_the_librarys(index: int) -> None:
     for number in explorer._facts.numbers:
         explorer.number = number
         first = proposals.subset(range(explorer.number))
-        best = best_overlap(first, objects.masks)
+        best = first.overlaps_many(objects.masks).amax(dim=0)
         stop = explorer.state.stop
         assert torch.equal(explorer._facts.overlaps[stop], best)
         heights = {line["name"]: line["heights"][stop] for line in explorer.data["recall"]["lines"]}

@@ -12,7 +12,7 @@ from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions.grouping import Hierarchy
 from seglib.regions.proposals import Proposals
-from seglib.regions.segmenter import paint, pick
+from seglib.regions.segmenter import paint, select_regions
 from seglib.widgets.proposals.given import fitted, object_names, region_scores
 from seglib.widgets.proposals.stops import counts_down, numbers_up
 
@@ -99,7 +99,7 @@ def gather(
     last = torch.tensor(numbers) - 1
     picked = torch.zeros(0, dtype=torch.long)
     if found is not None:
-        picked = pick(proposals, found, threshold=threshold)
+        picked = select_regions(proposals, found, threshold=threshold)
     shown = torch.cat([best.flatten(), last, picked]).unique()
     if rest is None:
         rest = 0 if classes is None else classes.background or 0

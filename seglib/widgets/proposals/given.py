@@ -8,10 +8,10 @@ from torch import Tensor
 from seglib import boxes
 from seglib.data.dataset import Instances
 from seglib.labels import Classes, numbered
-from seglib.regions.examples import resized, small_size, smaller
+from seglib.regions.extractor import bounded_size, resize_mask
 from seglib.regions.grouping import Hierarchy, hierarchy
 from seglib.regions.proposals import Proposals, propose
-from seglib.regions.superpixels import checked
+from seglib.regions.superpixels import as_rgb, shrink
 
 LARGEST = 640  # pixels of the longer side; a larger image is explored in a smaller copy
 FINE = 50  # scale of the superpixels that the grouping begins with; that of the proposals
@@ -36,7 +36,7 @@ def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) 
         if one is not None
     }
     for name, size in shown.items():
-        if size != small_size(full, max(size)):
+        if size != bounded_size(full, max(size)):
             raise ValueError(
                 f"the {name} {'are' if name == 'proposals' else 'is'} of an image {size} (H, W), "
                 f"the image is {tuple(full)}; give the image of both, or a larger copy of it"
@@ -46,7 +46,7 @@ def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) 
             f"the proposals have the size {shown['proposals']}, the hierarchy {shown['hierarchy']}; "
             "make both of the same image"
         )
-    return next(iter(shown.values()), small_size(full, LARGEST))
+    return next(iter(shown.values()), bounded_size(full, LARGEST))
 
 
 def fitted(
@@ -56,9 +56,9 @@ def fitted(
     tree: Hierarchy | None,
 ) -> tuple[Tensor, Proposals, Instances, Hierarchy]:
     """The four in one size; what was not given is made, and objects without pixels are left out."""
-    image = checked(image)
+    image = as_rgb(image)
     size = size_of(image, proposals, tree)
-    shown = smaller(image, size).contiguous()
+    shown = shrink(image, size).contiguous()
     objects = _visible(instances, (image.shape[1], image.shape[2]), size)
     proposals, tree = proposals or propose(shown), tree or hierarchy(shown, scale=FINE)
     return shown, proposals, objects, tree
@@ -71,7 +71,7 @@ def _visible(instances: Instances | None, full: Size, size: Size) -> Instances:
     if tuple(masks.shape[1:]) not in (full, size):
         raise ValueError(f"the instances have the size {tuple(masks.shape[1:])}, the image {full}")
     if tuple(masks.shape[1:]) != size and len(masks):
-        masks = resized(masks, size)
+        masks = resize_mask(masks, size)
     seen = masks.flatten(1).any(dim=1)
     masks = masks[seen] if len(masks) else masks.new_zeros(0, *size)
     return Instances(masks, classes[seen], boxes.from_masks(masks))

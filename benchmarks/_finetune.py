@@ -1,4 +1,4 @@
-"""A net that never saw a region on a plain ground learns to: the foreground pathway, fine-tuned."""
+"""Fine-tunes the foreground pathway of the region features on crops filled with the mean colour."""
 
 from __future__ import annotations
 
@@ -9,28 +9,33 @@ from torch import Tensor, nn
 from seglib.backbones import Backbone
 from seglib.data.dataset import SegmentationDataset
 from seglib.progress import tracked
-from seglib.regions.examples import Looker
-from seglib.regions.features import Stages, layers, ready
+from seglib.regions.extractor import RegionExtractor
+from seglib.regions.features import crops, prepared, without_classifier
 from seglib.training.optimise import adjust, optimiser, poly
 
-IMAGES, OBJECTS, OTHERS = 4, 2, 6  # a batch: so many images, and of each so many regions
-OBJECT = 0.5  # IoU with a true region from which a region has its class
+IMAGES, OBJECTS, OTHERS = 4, 2, 6  # of a batch: images, and regions of each that are objects and that are not
+OBJECT = 0.5  # IoU with a true region from which on a region has its class
 
 
 def finetune(
-    looker: Looker, dataset: SegmentationDataset, *, steps: int = 80, lr: float = 1e-4, seed: int = 0
+    extractor: RegionExtractor,
+    dataset: SegmentationDataset,
+    *,
+    steps: int = 80,
+    lr: float = 1e-4,
+    seed: int = 0,
 ) -> Backbone:
-    """Train a copy of the net to classify foreground crops; hand it to `RegionFeatures(foreground=...)`.
+    """Train a copy of the net to classify foreground crops; pass it to `RegionFeatures(foreground=...)`.
 
     A region with an IoU of 0.5 or more with an object has its class, all others are background. Batch norm
-    keeps its statistics: the batches are small and of few images.
+    keeps its statistics, since batches are small and from few images.
 
     Args:
-        looker: makes the regions, and has the net to begin with.
+        extractor: makes the regions, and has the net to start from.
         dataset: training images with masks.
         steps: of 4 images and 32 regions each.
         lr: learning rate of the net; the new last layer learns ten times as fast.
-        seed: which regions come when.
+        seed: of the order of regions.
 
     Returns:
         The trained copy, in evaluation mode.
@@ -43,14 +48,16 @@ def finetune(
         4 images, a quarter of them objects, mirrored, as here; SGD for 100 000 steps.
     """
     if not len(dataset):
-        raise ValueError(f"{dataset.name} {dataset.split} has no images to learn from; give some")
-    net, rng = ready(looker.features.backbone), torch.Generator().manual_seed(seed)
-    model = _model(net, len(dataset.classes) + 1)
+        raise ValueError(f"{dataset.name} {dataset.split} has no images to learn from")
+    features, rng = extractor.features, torch.Generator().manual_seed(seed)
+    net = prepared(features.backbone)
+    device = next(net.parameters()).device
+    model = _model(net, len(dataset.classes) + 1, device)
     update = optimiser(model, "adamw", {"0.": lr, "1.": 10 * lr}, weight_decay=0.01)
     for step in tracked(range(steps), steps, f"fine-tuning on foregrounds of {dataset.name}"):
-        adjust(update, poly((step + 1) / (steps + 1)))  # so that the last step moves, too
-        images, truth = _batch(looker, dataset, rng)
-        with torch.autocast("cpu", torch.bfloat16, enabled=looker.features.precision == "bfloat16"):
+        adjust(update, poly((step + 1) / (steps + 1)))  # so that the last step changes something, too
+        images, truth = (tensor.to(device) for tensor in _batch(extractor, dataset, rng))
+        with torch.autocast(device.type, torch.bfloat16, enabled=features.precision == "bfloat16"):
             logits = model(images.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), truth)
         update.zero_grad()
@@ -59,28 +66,30 @@ def finetune(
     return net.eval()
 
 
-def _model(net: Backbone, num_classes: int) -> nn.Sequential:
-    """The net up to its last layer but one, and a new last layer, which begins with zeros."""
-    below = layers(net)
+def _model(net: Backbone, num_classes: int, device: torch.device) -> nn.Sequential:
+    """The net up to its last layer but one, and a new last layer, which starts at zero."""
+    below = without_classifier(net)
     with torch.no_grad():
-        width = below(torch.zeros(1, 3, 32, 32)).shape[1]
-    last = nn.Linear(width, num_classes)
+        width = below(torch.zeros(1, 3, 32, 32, device=device)).shape[1]
+    last = nn.Linear(width, num_classes, device=device)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     return nn.Sequential(below, last).eval()
 
 
-def _batch(looker: Looker, dataset: SegmentationDataset, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+def _batch(
+    extractor: RegionExtractor, dataset: SegmentationDataset, rng: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Foreground crops (N, 3, s, s), half of them mirrored, and (N,) their classes, background last."""
-    shown, truth = [], []
+    shown, truth, features = [], [], extractor.features
     for index in torch.randint(len(dataset), (IMAGES,), generator=rng).tolist():
-        image, proposals, _, classes, overlaps = looker.regions(dataset, index, Stages())
+        image, proposals, _, classes, overlaps = extractor.regions(dataset, index)
         kinds = torch.full((len(proposals),), len(dataset.classes))
         if len(classes):
             best, which = overlaps.max(dim=1)
             kinds[best >= OBJECT] = classes[which[best >= OBJECT]]
         rows = _some(kinds, len(dataset.classes), rng)
-        shown.append(looker.features.crops(image, proposals.subset(rows))[1])
+        shown.append(crops(image, proposals.subset(rows), size=features.size, fill=features.fill)[1])
         truth.append(kinds[rows])
     images = torch.cat(shown)
     mirrored = torch.rand(len(images), generator=rng) < 0.5
@@ -88,7 +97,7 @@ def _batch(looker: Looker, dataset: SegmentationDataset, rng: torch.Generator) -
 
 
 def _some(kinds: Tensor, background: int, rng: torch.Generator) -> Tensor:
-    """Ascending indices of some regions: objects and others, as many as there are, by chance."""
+    """Ascending indices of random regions: OBJECTS and OTHERS, or as many as there are."""
     chance = torch.rand(len(kinds), generator=rng)
     objects, others = (
         torch.where(those, chance, 2.0).argsort()[: min(number, int(those.sum()))]

@@ -1,0 +1,292 @@
+"""Which regions stay and which are in front; and the whole pipeline, fitted, judged, saved and loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
+
+from seglib import backbones, files
+from seglib.data.dataset import SegmentationDataset
+from seglib.evaluate import evaluate
+from seglib.files import TensorFileError
+from seglib.labels import Classes
+from seglib.regions import Proposals, RegionFeatures, RegionSegmenter
+from seglib.regions.extractor import resize_mask, shrink_to
+from seglib.regions.segmenter import STAGES, THRESHOLDS, best_threshold, paste, region_nms, select_regions
+from seglib.regions.svm import LinearSVMs
+
+NEVER = -math.inf
+LABELS = torch.tensor([[0, 0, 1, 2], [3, 3, 1, 2], [3, 3, 3, 3]])
+COLOURS = torch.tensor([[90, 90, 90], [250, 30, 30], [30, 30, 250]], dtype=torch.uint8)
+THREE = Classes.of("background", "red", "blue")
+
+
+def proposals(*members: list[int]) -> Proposals:
+    return Proposals(LABELS, torch.tensor(members).bool(), torch.zeros(len(members)))
+
+
+def test_one_shared_superpixel_is_enough_to_be_suppressed() -> None:
+    members = torch.tensor([[1, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 1]]).bool()
+    assert region_nms(torch.tensor([0.3, 0.2, 0.1]), members).tolist() == [0, 2]
+    assert region_nms(torch.tensor([0.2, 0.3, 0.1]), members).tolist() == [1]
+
+
+@settings(max_examples=30, deadline=None)
+@given(some.integers(0, 10_000))
+def test_what_is_kept_is_disjoint_and_the_rest_shares_a_pixel_with_a_better_one(seed: int) -> None:
+    rng = torch.Generator().manual_seed(seed)
+    members = torch.rand(12, 6, generator=rng) < 0.3
+    scores = torch.randn(12, generator=rng)
+    kept = region_nms(scores, members)
+    assert int(members[kept].sum(dim=0).max()) <= 1
+    for index in set(range(12)) - set(kept.tolist()):
+        better = kept[scores[kept] >= scores[index]]
+        assert (members[better] & members[index]).any()
+
+
+def test_a_lower_threshold_only_adds_regions_below() -> None:
+    """What the choice of the threshold relies on."""
+    rng = torch.Generator().manual_seed(1)
+    members = torch.rand(40, 4, generator=rng) < 0.4
+    members = members[members.any(dim=1)]
+    regions = Proposals(LABELS, members, torch.zeros(len(members)))
+    scores = torch.randn(len(members), 3, generator=rng)
+    everything = select_regions(regions, scores)
+    for threshold in (-1.0, 0.0, 0.7):
+        above = everything[scores[everything].amax(dim=1) > threshold]
+        assert torch.equal(select_regions(regions, scores, threshold=threshold), above)
+
+
+def test_the_best_region_is_in_front() -> None:
+    regions = proposals([1, 1, 1, 0], [0, 1, 0, 0])
+    over = paste(regions, torch.tensor([[NEVER, 0.5, 0.1], [NEVER, 0.2, 0.9]]))
+    under = paste(regions, torch.tensor([[NEVER, 0.9, 0.1], [NEVER, 0.2, 0.5]]))
+    assert over.tolist() == [[1, 1, 2, 1], [0, 0, 2, 1], [0, 0, 0, 0]]
+    assert under.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
+
+
+def test_without_a_region_above_the_threshold_everything_is_the_fill_class() -> None:
+    regions, scores = proposals([1, 1, 1, 0]), torch.tensor([[NEVER, 0.5]])
+    assert paste(regions, scores, threshold=0.5, fill_class=7).unique().tolist() == [7]
+    assert paste(regions, scores, threshold=0.4, fill_class=7).unique().tolist() == [1, 7]
+    assert paste(regions, torch.tensor([[NEVER, NEVER]])).unique().tolist() == [0]
+    assert paste(regions.subset([]), torch.zeros(0, 2), fill_class=1).unique().tolist() == [1]
+
+
+@pytest.mark.parametrize("scores", [torch.zeros(3, 2), torch.zeros(1)])
+def test_scores_of_other_regions_are_refused(scores: Tensor) -> None:
+    with pytest.raises(ValueError, match=r"scores must be \(1, K\)"):
+        paste(proposals([1, 0, 0, 0]), scores)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: torch finds no CUDA")
+@pytest.mark.parametrize("devices", [("cuda", "cuda"), ("cuda", "cpu"), ("cpu", "cuda")])
+def test_pasting_works_on_any_device(devices: tuple[str, str]) -> None:
+    here, scores = proposals([1, 1, 1, 0], [0, 1, 0, 0]), torch.tensor([[NEVER, 0.5, 0.1], [NEVER, 0.2, 0.9]])
+    there = Proposals(*(part.to(devices[0]) for part in (here.labels, here.members, here.scores)))
+    assert paste(there, scores.to(devices[1])).cpu().equal(paste(here, scores))
+
+
+class Squares(SegmentationDataset):
+    """A grey ground with noise, and on it a square in the colour of its class."""
+
+    def __init__(
+        self,
+        length: int,
+        split: str = "train",
+        *,
+        kinds: tuple[int, ...] = (1, 2),
+        spoil: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self.name, self.split, self.classes = "squares", split, THREE
+        self.length, self.kinds, self.spoil = length, kinds, spoil
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        if not 0 <= index < self.length:
+            raise IndexError(index)
+        rng = torch.Generator().manual_seed(index + 1000 * (self.split != "train"))
+        mask = torch.zeros(48, 56, dtype=torch.uint8)
+        x, y = torch.randint(2, 24, (2,), generator=rng).tolist()
+        if self.kinds:
+            mask[y : y + 20, x : x + 24] = self.kinds[index % len(self.kinds)]
+        noise = torch.randint(-9, 10, (48, 56, 3), generator=rng)
+        image = (COLOURS[mask.long()].int() + noise).clamp(0, 255).byte().permute(2, 0, 1)
+        return Image(image), Mask(self.spoil(mask) if self.spoil and index == 1 else mask)
+
+
+class OneClass(Squares):
+    """The same images with one class, which is everywhere."""
+
+    def __init__(self, length: int, split: str = "train") -> None:
+        super().__init__(length, split)
+        self.classes = Classes.of("paper")
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        image, mask = super().__getitem__(index)
+        return image, Mask(torch.zeros_like(mask))
+
+
+def segmenter(kind: str = "joined", classes: Classes = THREE) -> RegionSegmenter:
+    torch.manual_seed(0)
+    features = RegionFeatures(backbones.load("small", pretrained=False), size=32)
+    return RegionSegmenter(classes, features=features, kind=kind, number=30)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def fitted() -> RegionSegmenter:
+    return segmenter().fit(Squares(12), Squares(6, "val"), jobs=1)
+
+
+@pytest.mark.parametrize("kind", ["full", "foreground", "joined"])
+def test_it_finds_the_squares(kind: str) -> None:
+    """Even a net with random weights tells red from blue, and regions do the rest."""
+    scores = evaluate(segmenter(kind).fit(Squares(12), Squares(6, "val"), jobs=1), Squares(6, "test"))
+    assert scores.mean_iou > scores.baseline.mean_iou + 0.3 and scores.name == f"regions, {kind}"
+
+
+def mean_iou(preds: list[Tensor], masks: list[Tensor]) -> float:
+    """By counting pixels, over the classes that occur."""
+    pred, mask = (np.concatenate([one.flatten().numpy() for one in some]) for some in (preds, masks))
+    both = [((pred == k) & (mask == k)).sum() for k in range(3)]
+    either = [((pred == k) | (mask == k)).sum() for k in range(3)]
+    return float(np.mean([one / all_of for one, all_of in zip(both, either) if all_of]))
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.5])
+def test_the_threshold_is_the_best_by_brute_force(fitted: RegionSegmenter, spread: float) -> None:
+    """With the fitted SVMs, and with some that are wrong at random, so that the threshold matters."""
+    val, extractor, svms = Squares(6, "val"), fitted.extractor, fitted.svms
+    assert svms is not None
+    noise = torch.randn(3, generator=torch.Generator().manual_seed(1))
+    svms = LinearSVMs(svms.weights, svms.bias + spread * noise)
+    found = [extractor.cached(image) for image, _ in val]
+    masks = [mask.as_subclass(Tensor).long() for _, mask in val]
+    means = []
+    for threshold in THRESHOLDS:
+        preds = [paste(regions, svms.scores(rows), threshold=threshold) for regions, rows in found]
+        means.append(mean_iou(preds, masks))
+    assert len(set(means)) > 3
+    assert best_threshold(extractor, svms, 0, val) == THRESHOLDS[int(np.argmax(means))]
+    if not spread:
+        assert fitted.threshold == THRESHOLDS[int(np.argmax(means))]
+
+
+def test_the_same_seed_gives_the_same_mask(fitted: RegionSegmenter) -> None:
+    again = segmenter().fit(Squares(12), Squares(6, "val"), jobs=1)
+    image = Squares(1, "test")[0][0]
+    assert again.threshold == fitted.threshold and torch.equal(again.predict(image), fitted.predict(image))
+
+
+def test_loaded_it_predicts_the_same(fitted: RegionSegmenter, tmp_path: Path) -> None:
+    fitted.save(tmp_path / "regions.pt")
+    loaded = RegionSegmenter.load(tmp_path / "regions.pt")
+    image = Squares(1, "test")[0][0]
+    assert torch.equal(loaded.predict(image), fitted.predict(image))
+    for part in ("name", "threshold", "fill_class", "classes"):
+        assert getattr(loaded, part) == getattr(fitted, part)
+
+
+def test_two_nets_are_saved_as_two(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    one, other = (backbones.load("small", pretrained=False) for _ in range(2))
+    two = RegionSegmenter(THREE, features=RegionFeatures(one, foreground=other, size=32), number=30)
+    two.fit(Squares(4), Squares(2, "val"), jobs=1).save(tmp_path / "two.pt")
+    features = RegionSegmenter.load(tmp_path / "two.pt").extractor.features
+    for net, saved in ((features.backbone, one), (features.foreground, other)):
+        assert torch.equal(next(net.parameters()), next(saved.parameters()))
+
+
+def test_other_files_are_refused(fitted: RegionSegmenter, tmp_path: Path) -> None:
+    path = tmp_path / "regions.pt"
+    fitted.save(path)
+    content = files.read(path)
+    for part in ("svms", "nets", "crops", "kind"):
+        files.write(path, {name: value for name, value in content.items() if name != part})
+        with pytest.raises(TensorFileError, match=r"regions.pt"):
+            RegionSegmenter.load(path)
+    with pytest.raises(ValueError, match=r"call fit\(train, val\)"):
+        segmenter().save(path)
+
+
+def test_a_larger_image_is_processed_smaller_and_answered_in_its_size(fitted: RegionSegmenter) -> None:
+    image = Squares(1, "test")[0][0]
+    large = torch.nn.functional.interpolate(image[None].float(), scale_factor=8)[0].byte()
+    regions, _ = fitted.score(large)
+    assert regions.labels.shape == (274, 320)
+    pred, small = fitted.predict(large), fitted.predict(shrink_to(large))
+    assert pred.shape == (384, 448) and len(small.unique()) > 1
+    assert torch.equal(pred, resize_mask(small, (384, 448)))
+
+
+def test_seconds_by_stage_are_of_one_image() -> None:
+    one = segmenter("full").fit(Squares(4), Squares(2, "val"), jobs=1)
+    assert list(one.seconds_by_stage.values()) == [0.0] * len(STAGES)
+    one.predict(Squares(1)[0][0])
+    first = one.seconds_by_stage
+    assert tuple(first) == STAGES and min(first.values()) > 0
+    for _ in range(3):
+        one.predict(Squares(1)[0][0])
+    assert sum(one.seconds_by_stage.values()) < 3 * sum(first.values())  # a mean, not a sum
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 40)])
+def test_images_of_one_colour_down_to_one_pixel(fitted: RegionSegmenter, size: tuple[int, int]) -> None:
+    pred = fitted.predict(torch.full((3, *size), 90, dtype=torch.uint8))
+    assert pred.shape == size and pred.dtype == torch.int64 and pred.unique().numel() == 1
+
+
+def test_a_grey_image_is_accepted_and_a_float_one_refused(fitted: RegionSegmenter) -> None:
+    grey = Squares(1)[0][0].as_subclass(Tensor)[:1]
+    assert torch.equal(fitted.predict(grey), fitted.predict(grey.expand(3, -1, -1)))
+    with pytest.raises(ValueError, match="uint8"):
+        fitted.predict(torch.rand(3, 8, 8))
+
+
+def test_a_class_without_training_objects_is_named_and_never_predicted() -> None:
+    with pytest.warns(UserWarning, match="object of blue: it will never"):
+        poor = segmenter().fit(Squares(6, kinds=(1,)), Squares(4, "val"), jobs=1)
+    assert not any((poor.predict(image) == 2).any() for image, _ in Squares(4, "test"))
+
+
+def test_without_background_the_most_frequent_class_fills() -> None:
+    one = segmenter(classes=Classes.of("paper")).fit(OneClass(3), OneClass(2, "val"), jobs=1)
+    assert one.fill_class == 0 and one.predict(Squares(1)[0][0]).unique().tolist() == [0]
+
+
+def test_wrong_data_is_refused() -> None:
+    with pytest.raises(ValueError, match="squares train has no images"):
+        segmenter().fit(Squares(0), Squares(2, "val"))
+    with pytest.raises(ValueError, match=r"squares val has the classes paper, .* background, red, blue"):
+        segmenter().fit(Squares(2), OneClass(2, "val"), jobs=1)
+    with pytest.raises(ValueError, match="no object to learn from in 3 training images"):
+        segmenter().fit(Squares(3, kinds=()), Squares(2, "val"), jobs=1)
+    with pytest.raises(ValueError, match=r"no SVMs yet; call fit\(train, val\)"):
+        segmenter().predict(Squares(1)[0][0])
+    with pytest.raises(ValueError, match="got 'both'"):
+        segmenter("both")
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("spoil", [lambda mask: mask + 2, lambda mask: mask[:20]], ids=["value", "size"])
+def test_a_wrong_mask_is_named(spoil: Callable[[Tensor], Tensor], split: str) -> None:
+    parts = {"train": Squares(3), "val": Squares(3, "val")} | {split: Squares(3, split, spoil=spoil)}
+    with pytest.raises(ValueError, match=f"squares {split}, image 1: "):
+        segmenter("full").fit(**parts, jobs=1)
+
+
+def test_a_val_split_of_void_chooses_nothing() -> None:
+    val = Squares(3, "val", spoil=lambda mask: torch.full_like(mask, 255)).subset([1])
+    with pytest.raises(ValueError, match="squares val: every pixel is void"):
+        segmenter("full").fit(Squares(3), val, jobs=1)
