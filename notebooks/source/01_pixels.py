@@ -6,25 +6,25 @@
 # ![One tide pool five times: with a list of the animals in it, with a box around each, with one colour per
 # class, with one colour per animal, and with both.](images/01_question.png)
 #
-# *What is in this image?* Five answers. Each is right, each costs more than the one before.
+# *What is in this image?* Five answers. Each is right, and each costs more than the one before.
 #
-# **How exactly do you want to know?**
+# **How exactly do you need to know?**
 
 # %% [markdown] tags=["objectives"]
 
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Answer aloud, then open.
+# Answer aloud, then open the answer.
 #
 # <details><summary>What does a mask hold at each pixel?</summary>
 #
-# A number: the index of a class. The colours are added afterwards, for us.
+# A number: the index of a class. Colours are added afterwards, for us.
 # </details>
 #
 # <details><summary>In notebook 00 you drew a mask. How did you know how good it was?</summary>
 #
-# By its overlap with the true mask: what both share, divided by what is in either (IoU).
+# By its overlap with the true mask: the pixels in both, divided by the pixels in either (IoU).
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -70,8 +70,8 @@ reveal("01.p1", int((objects.classes == person).sum()))
 MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 
 # %% [markdown]
-# Did you and the annotator count the same? Annotators follow rules: how small is too small, what is hidden
-# too much. Ground truth is a decision.
+# Did you and the annotator count the same number? Annotators follow rules: how small is too small, how much
+# may be hidden. Ground truth is a decision.
 
 # %% [markdown] tags=["concept"]
 # ## Five answers
@@ -79,7 +79,7 @@ MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 # | | answers | for this image | shape |
 # |---|---|---|---|
 # | **classification** | which classes? | person, chair, table, bottle | a set |
-# | **detection** | where, about? | a box and a class for each object | `(M, 4)` and `(M,)` |
+# | **detection** | roughly where? | a box and a class for each object | `(M, 4)` and `(M,)` |
 # | **semantic segmentation** | which class is each pixel? | one label map | `(H, W)` |
 # | **instance segmentation** | which pixels is each object? | one mask per object | `(M, H, W)` and `(M,)` |
 # | **panoptic segmentation** | which class *and* which object? | one map of pairs | `(H, W)` |
@@ -101,8 +101,8 @@ print(sorted({photo.classes.names[k] for k in objects.classes.tolist()}))
 # %% [markdown] tags=["exercise"]
 # [[01.1]]
 #
-# `masks` is `(M, H, W)`, True where the object is. Return an `(M, 4)` tensor of whole numbers, `x1 y1 x2
-# y2`. A box runs from `x1` up to, *not including*, `x2`; likewise `y`.
+# `masks` is `(M, H, W)`, True where the object is. Return an `(M, 4)` tensor of whole numbers, `x1 y1 x2 y2`.
+# A box runs from `x1` up to, *not including*, `x2`; the same holds for `y`.
 
 
 # %%
@@ -126,8 +126,8 @@ tight_boxes = checkpoint("01.1", tight_boxes)
 # %% [markdown] tags=["exercise"]
 # [[01.2]]
 #
-# `masks` is `(M, H, W)`, `class_ids` is `(M,)`. Return the label map, `(H, W)`: each pixel holds the class
-# of the object that covers it, 0 where there is none. No two masks overlap.
+# `masks` is `(M, H, W)`, `class_ids` is `(M,)`. Return the label map, `(H, W)`: each pixel holds the class of
+# the object that covers it, or 0 if no object does. No two masks overlap.
 
 
 # %%
@@ -148,8 +148,8 @@ check("01.2", semantic)
 semantic = checkpoint("01.2", semantic)
 
 # %% [markdown]
-# **Panoptic** keeps both numbers in one map: class times 1000 plus the number of the object, 0 where there
-# is none. What stands at one pixel of the man with the hat?
+# **Panoptic** keeps both numbers in one map: class times 1000 plus the number of the object, and 0 where
+# there is no object. What is the value at one pixel of the man with the hat?
 
 # %% tags=["nbval-check-output"]
 number = semantic(objects.masks, torch.arange(1, len(objects) + 1))
@@ -158,7 +158,7 @@ here = int(panoptic[150, 250])
 print(here, "is", photo.classes.names[here // 1000], "in object number", here % 1000)
 
 # %% [markdown]
-# Four of the five answers as images. The fifth, panoptic, is the last two in one.
+# Four of the five answers as images. The fifth, panoptic, combines the last two.
 
 # %%
 one_color_each = Classes.of("nothing", *(f"object {k}" for k in range(1, len(objects) + 1)))
@@ -208,8 +208,8 @@ reveal("01.p2", "more blobs" if pieces > people else "fewer blobs" if pieces < p
 print(f"{people} people, {pieces} blobs")
 
 # %% [markdown]
-# Here things in front cut people into pieces. It also goes wrong the other way. Sixty tide pools: in how
-# many does a class have *fewer* blobs than animals?
+# Here things in front cut people into pieces. The opposite also happens. Sixty tide pools: in how many does a
+# class have *fewer* blobs than animals?
 
 
 # %%
@@ -238,17 +238,17 @@ pool, pool_mask = pools[crowded]
 MaskViewer(pool, {"truth": pool_mask}, classes=pools.classes, instances=pools.instances(crowded))
 
 # %% [markdown]
-# Touching merges, hiding splits. Two cats that cuddle are one blob of cat. If you must count, pay for
+# Touching merges, hiding splits. Two cats that touch are one blob of cat. If you must count, pay for
 # instances.
 
 # %% [markdown] tags=["concept"]
 # ## A label map is numbers, not colours
 #
 # The mask holds class indices, 0 to K - 1. A palette turns them into colours for us. Files often store the
-# colours, so somebody has to turn them back.
+# colours, so somebody has to convert them back.
 #
-# One value is special. **255 is void**: the annotator did not decide. In VOC and in our pools it is the rim
-# of the objects, where even people disagree. Void is left out of training and of every score.
+# One value is special. **255 is void**: the annotator did not decide. In VOC and in our pools it is the
+# outline of the objects, where even people disagree. Void is left out of training and of every score.
 
 # %%
 void_share = [float(shares(pool_mask, pools.classes)[-1]) for _, pool_mask in pools]
@@ -265,8 +265,8 @@ show_images(
 # %% [markdown] tags=["concept"]
 # ## The price of a label
 #
-# Somebody drew these outlines, click by click. How many clicks? Take the true outline and drop every corner
-# that moves it by less than two pixels.
+# Somebody drew these outlines, click by click. How many clicks did it take? Take the true outline and remove
+# every corner that moves it by less than two pixels.
 
 
 # %%
@@ -286,9 +286,9 @@ man_with_hat = objects.masks[int(number[150, 250]) - 1]
 reveal("01.p3", clicks(man_with_hat))
 
 # %% [markdown]
-# A box always needs the same: four clicks, on the topmost, leftmost, lowest and rightmost point. That takes
-# 7 seconds (Papadopoulos et al. 2017; drawing the box by its corners took 35). A tight polygon took 54
-# seconds (Jain and Grauman 2013), a COCO mask 79 (Lin et al. 2014: 22 hours for 1000).
+# A box always takes four clicks, on the topmost, leftmost, lowest and rightmost point. That takes 7 seconds
+# (Papadopoulos et al. 2017; drawing the box by its corners took 35). A tight polygon took 54 seconds (Jain
+# and Grauman 2013), a COCO mask 79 (Lin et al. 2014: 22 hours for 1000).
 #
 # What would this one photograph cost?
 
@@ -324,8 +324,8 @@ in_words = ", ".join(f"{name} {rate:.0f}" for name, rate in fill_rate.items())
 bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in percent: {in_words}.")
 
 # %% [markdown]
-# Train on filled boxes and you teach a net that sand is starfish. Notebook 07 earns the masks back from the
-# boxes. Notebook 03 takes your own time for both.
+# Train on filled boxes and you teach a net that sand is starfish. Notebook 07 recovers the masks from the
+# boxes. Notebook 03 measures your own time for both.
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes.** Let one volunteer outline the man with the hat on the projector while the room counts
@@ -335,8 +335,8 @@ bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in p
 # %% [markdown] tags=["concept"]
 # ## The same on your photographs
 #
-# If a data set is on this machine, here is one of its images. Same viewer, same kind of mask, another rule
-# for void: in Oxford Pets it is the whole fur line.
+# If a data set is on this machine, here is one of its images. The viewer and the kind of mask are the same,
+# the rule for void is different: in Oxford Pets it is the whole outline of the fur.
 
 # %%
 real = lesson.photographs("val") or photo
@@ -348,7 +348,7 @@ MaskViewer(photo, {"truth": truth}, classes=real.classes, instances=real.instanc
 #
 # [[01.4]]
 #
-# A well-known textbook reads VOC masks like this. It runs, it trains, it prints a good score.
+# A well-known textbook reads VOC masks like this. It runs, nets train on it, and the score is good.
 
 
 # %%
@@ -360,7 +360,7 @@ def textbook(photo, colors, void_color):
 
 
 # %% [markdown]
-# Feed it a coloured mask of a pool and compare with the truth. Which pixels are wrong?
+# Give it a coloured mask of a pool and compare with the truth. Which pixels are wrong?
 
 # %%
 from seglib.labels import to_color
@@ -370,7 +370,7 @@ read = textbook(colored, palette.colors, palette.void_color)
 print("pixels that differ:", int((read != pool_mask).sum()), " void pixels:", int((pool_mask == VOID).sum()))
 
 # %% [markdown]
-# Every one of them is void, and became background. Write it so that a pixel of the void colour becomes 255.
+# Every one of them is void and became background. Rewrite it so that a pixel of the void colour becomes 255.
 
 
 # %%
@@ -389,8 +389,8 @@ check("01.4", labels_from_colors)
 
 # %% [markdown]
 # This solution is fine for an exercise. `seglib.labels.from_color` goes one step further: a colour that is
-# neither a class nor void is an error, with the place where it stands. A damaged file should not become void
-# in silence.
+# neither a class nor void is an error that names its position. A damaged file should not silently become
+# void.
 
 # %% [markdown] tags=["recap"]
 
@@ -405,7 +405,7 @@ quiz("01")
 #
 # * A. Kirillov, K. He, R. Girshick, C. Rother, P. Dollár: *Panoptic Segmentation*, CVPR 2019.
 # * D. Papadopoulos, J. Uijlings, F. Keller, V. Ferrari: *Extreme Clicking for Efficient Object Annotation*,
-#   ICCV 2017. 7 s a box, against 35 s.
+#   ICCV 2017. 7 s a box instead of 35 s.
 # * S. Jain, K. Grauman: *Predicting Sufficient Annotation Strength for Interactive Foreground Segmentation*,
 #   ICCV 2013. 7 s a box, 20 s a sloppy contour, 54 s a tight polygon.
 # * T.-Y. Lin et al.: *Microsoft COCO: Common Objects in Context*, ECCV 2014. 22 worker hours for 1000 masks.

@@ -8,18 +8,18 @@
 #
 # A start-up sells a seahorse finder. It is right on 99 % of all pixels. It has never found a seahorse.
 #
-# **Which number would have told you?**
+# **Which number would have shown you?**
 
 # %% [markdown] tags=["objectives"]
 
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Answer aloud, then open.
+# Answer aloud, then open the answer.
 #
-# <details><summary>A mask holds the value 255 along the rim of every object. What does it mean?</summary>
+# <details><summary>A mask holds the value 255 along the outline of every object. What does it mean?</summary>
 #
-# Void: the annotator did not say. Such a pixel has no true class. It is neither right nor wrong.
+# Void: the annotator did not decide. Such a pixel has no true class. It is neither right nor wrong.
 # </details>
 #
 # <details><summary>Two fish touch. How many fish does a semantic mask show?</summary>
@@ -68,9 +68,10 @@ bars(
 # %% [markdown] tags=["concept"]
 # ## The laziest segmenter
 #
-# **Pixel accuracy** is the share of pixels whose class is right. It is the first number everybody reports.
+# **Pixel accuracy** is the share of pixels whose class is right. It is the first number that everybody
+# reports.
 #
-# Here is a segmenter that never looks at the image: it answers *background*, everywhere.
+# Here is a segmenter that never looks at the image: it answers *background* everywhere.
 #
 # [[02.p1]]
 
@@ -90,7 +91,7 @@ is_seahorse = torch.cat([(mask == rare)[mask != 255] for _, mask in pools])
 print(f"'No seahorse here' is right on {100 * (~is_seahorse).double().mean():.1f} % of the pixels.")
 
 # %% [markdown]
-# Both are useless, and pixel accuracy cannot tell. It is the opinion of the largest class.
+# Both are useless, and pixel accuracy does not show it. It reflects the largest class.
 #
 # What else is in the table of the lazy segmenter? Find a number that gives it away.
 
@@ -99,8 +100,8 @@ lazy
 
 # %% [markdown] tags=["instructor"]
 # **3 minutes.** Collect the guesses for p1 before anybody runs the cell. Most rooms guess too low. Ask: what
-# is the pixel accuracy of "road" on street images? Misconception: "a high accuracy on *my* data means
-# more, my data are balanced". Images can be balanced; pixels hardly ever are.
+# is the pixel accuracy of "road" on street images? Misconception: "a high accuracy on *my* data means more,
+# my data are balanced". Images can be balanced; pixels almost never are.
 
 # %% [markdown] tags=["concept"]
 # ## One matrix, every number
@@ -108,7 +109,8 @@ lazy
 # Go through all pixels. Each is a pair: the true class and the predicted class. Count the pairs.
 #
 # The table of counts is the **confusion matrix**: one row per true class, one column per predicted class. The
-# diagonal is what went right. Everything in this notebook is computed from it, except what the outline needs.
+# diagonal is what went right. Everything in this notebook is computed from it, except the measures of
+# outlines.
 #
 # Void pixels have no true class. They get no row.
 
@@ -136,7 +138,7 @@ check("02.1", confusion)
 confusion = checkpoint("02.1", confusion)
 
 # %% [markdown]
-# Twelve pixels, small enough for paper. One of them is void. Where do you expect the ones?
+# Twelve pixels, few enough to do on paper. One of them is void. Where do you expect the ones?
 
 # %% tags=["nbval-check-output"]
 pred_12 = torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 2]])
@@ -148,25 +150,25 @@ print(confusion(pred_12, mask_12, num_classes=3))
 #
 # For one class, the truth is a set of pixels and the prediction is another.
 #
-# **IoU** (intersection over union, or Jaccard index): what they share, divided by what is in either.
+# **IoU** (intersection over union, or Jaccard index): the pixels in both, divided by the pixels in either.
 #
-# **Dice** (or F1): what they share, divided by their mean size.
+# **Dice** (or F1): the pixels in both, divided by the mean size of the two.
 #
-# Both read three numbers off the matrix: the diagonal, the row sum, the column sum. Both are 1 for a perfect
+# Both take three numbers from the matrix: the diagonal, the row sum, the column sum. Both are 1 for a perfect
 # mask and 0 for a miss. In between they differ.
 
 # %% [markdown] tags=["exercise"]
 # [[02.2]]
 #
 # From the matrix `cm`, return two vectors: IoU and Dice of every class. A class that is in neither mask has
-# no score. Let it be NaN.
+# no score: NaN.
 
 
 # %%
 def iou_and_dice(cm):
     # BEGIN SOLUTION
-    hit, truth, said = cm.diagonal(), cm.sum(1), cm.sum(0)
-    return hit / (truth + said - hit), 2 * hit / (truth + said)
+    shared, true, predicted = cm.diagonal(), cm.sum(1), cm.sum(0)
+    return shared / (true + predicted - shared), 2 * shared / (true + predicted)
     # END SOLUTION
 
 
@@ -183,8 +185,8 @@ print("IoU ", [round(x, 3) for x in iou.tolist()])
 print("Dice", [round(x, 3) for x in dice.tolist()])
 
 # %% [markdown]
-# **mIoU** is the mean of the IoUs: one class, one vote. The lazy segmenter has one good class and all others
-# at 0.
+# **mIoU** is the mean of the IoUs: one class, one vote. The lazy segmenter has one good class, and all others
+# are at 0.
 
 # %%
 print(f"pixel accuracy {100 * lazy.pixel_accuracy:.1f} %      mIoU {100 * lazy.mean_iou:.1f} %")
@@ -192,8 +194,8 @@ print(f"pixel accuracy {100 * lazy.pixel_accuracy:.1f} %      mIoU {100 * lazy.m
 # %% [markdown] tags=["concept"]
 # ## The lie detector
 #
-# Take the truth and damage it on purpose. A good measure falls when you would be annoyed, and stays when you
-# would not. First a guess.
+# Take the truth and damage it on purpose. A good measure falls when the damage matters to you, and stays when
+# it does not. First a guess.
 #
 # [[02.p2]]
 
@@ -207,29 +209,29 @@ fall = {name: before[name] - after[name] for name in ("pixel accuracy", "mIoU", 
 reveal("02.p2", max(fall, key=fall.get))
 
 # %% [markdown]
-# Now you lie. Pick a lie, drag the dial, watch the numbers.
+# Now you do the damage. Choose a kind, drag the slider, watch the numbers.
 #
-# 1. Find a lie that costs less than 5 points of pixel accuracy and more than 35 points of Boundary IoU.
-# 2. Find a lie that costs Boundary IoU less than mIoU without background.
-# 3. Which lie would you, as a buyer, hate most? Which number agrees with you?
+# 1. Find damage that costs less than 5 points of pixel accuracy and more than 35 points of Boundary IoU.
+# 2. Find damage that costs Boundary IoU less than mIoU without background.
+# 3. Which damage would you, as a buyer, mind most? Which number agrees with you?
 
 # %%
 LieDetector(image, mask, classes)
 
 # %% [markdown]
-# **Boundary IoU** (Cheng et al. 2021) is the IoU of two thin bands, the rims of the two masks. The inside of
-# a large object cannot cover up for its outline.
+# **Boundary IoU** (Cheng et al. 2021) is the IoU of two thin bands along the outlines of the two masks. The
+# inside of a large object cannot make up for its outline.
 
 # %% [markdown] tags=["instructor"]
 # **8 minutes.** Let pairs compete on task 1: erode by 2 and shift by 3 do it. For task 2, drop a class: the
-# other outlines are untouched. Ask which measure a farmer, a surgeon and a photo editor would want.
-# Misconception: "Boundary IoU is stricter, so it is better". It says nothing about a missed object that mIoU
-# does not say.
+# other outlines do not change. Ask which measure a farmer, a surgeon and a photo editor would want.
+# Misconception: "Boundary IoU is stricter, so it is better". About a missed object it says no more than mIoU
+# does.
 
 # %% [markdown] tags=["concept"]
 # ## Sixty images, one number
 #
-# We have many images. There are two ways to an average, and both are called mIoU in papers.
+# We have many images. There are two ways to average, and both are called mIoU in papers.
 #
 # * **Per image:** compute the mIoU of each image, then average sixty numbers.
 # * **Data set:** add up sixty matrices, then compute one mIoU.
@@ -262,7 +264,7 @@ check("02.3", dataset_miou)
 dataset_miou = checkpoint("02.3", dataset_miou)
 
 # %% [markdown]
-# A segmenter with a typical weakness: it blurs over whatever is thin or small. (How it cheats comes below.)
+# A segmenter with a typical weakness: it loses whatever is thin or small. (How it works comes below.)
 
 # %%
 rough = OracleStride(16)
@@ -273,7 +275,7 @@ reveal("02.p3", "whole data set" if whole > single else "mean over images")
 print(f"whole data set {100 * whole:.1f} %, mean over images {100 * single:.1f} %")
 
 # %% [markdown]
-# Two forces pull here. Take the background out and see one of them alone.
+# Two effects are at work here. Remove the background and see one of them alone.
 
 # %%
 ious = torch.stack(
@@ -287,11 +289,11 @@ print(
 )
 
 # %% [markdown]
-# Background is easy, and it is in every image. There it has one vote among the few classes that are
-# present; over the data set it has one among ten. That lifts the mean over images.
+# Background is easy, and it is in every image. In one image it has one vote among the few classes that are
+# present; over the data set it has one among ten. That raises the mean over images.
 #
 # Without it the two nearly agree. What is left can go either way: per image, a small fish alone in its pool
-# weighs as much as a large one; over the data set, large objects speak louder.
+# weighs as much as a large one; over the data set, large objects count more.
 #
 # Benchmarks (VOC, Cityscapes, ADE20K) report the data-set mIoU, and so does this course. Neither is wrong.
 # Mixing them up is.
@@ -300,18 +302,18 @@ print(
 # ## Three libraries, three answers
 #
 # Four classes are declared. Classes 0, 1 and 2 each have IoU 1/3. Class 3 is neither in the truth nor in the
-# prediction. What is the mIoU? Ask three libraries that are installed here.
+# prediction. What is the mIoU? Ask three libraries that are installed with the course.
 
 # %%
 import segmentation_models_pytorch as smp
 from sklearn.metrics import jaccard_score
 from torchmetrics.classification import MulticlassJaccardIndex
 
-true, said = torch.tensor([[0, 0, 1, 1, 2, 2]]), torch.tensor([[0, 1, 1, 2, 2, 0]])
-counts = smp.metrics.get_stats(said, true, mode="multiclass", num_classes=4)
+true, pred = torch.tensor([[0, 0, 1, 1, 2, 2]]), torch.tensor([[0, 1, 1, 2, 2, 0]])
+counts = smp.metrics.get_stats(pred, true, mode="multiclass", num_classes=4)
 answers = {
-    "torchmetrics": MulticlassJaccardIndex(num_classes=4)(said, true),
-    "scikit-learn": jaccard_score(true[0], said[0], labels=range(4), average="macro", zero_division=0),
+    "torchmetrics": MulticlassJaccardIndex(num_classes=4)(pred, true),
+    "scikit-learn": jaccard_score(true[0], pred[0], labels=range(4), average="macro", zero_division=0),
     "segmentation_models_pytorch": smp.metrics.iou_score(*counts, reduction="macro"),
 }
 
@@ -320,22 +322,23 @@ for library, answer in answers.items():
     print(f"{library:28}{float(answer):.2f}")
 
 # %% [markdown]
-# One drops the absent class: 1/3. One counts it as 0. One counts it as 1, a perfect score for a class that
-# is not there.
+# One leaves the absent class out: 1/3. One counts it as 0. One counts it as 1, a perfect score for a class
+# that is not there.
 #
-# So a score without its policy is half a score. The tables of this course print theirs, in the last line.
+# So a score without its policy is only half a score. The tables of this course print their policy in the last
+# line.
 
 # %%
 evaluate(OracleStride(8), pools)
 
 # %% [markdown] tags=["concept"]
-# ## The outline is where it hurts
+# ## The outline suffers most
 #
-# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. How much
-# can be lost by the grid alone?
+# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. How much is
+# lost by the grid alone?
 #
-# Cheat. Take the *truth*, keep one pixel per cell, enlarge it again. This is `OracleStride`: an upper bound,
-# no network needed (Long, Shelhamer and Darrell 2015, appendix A).
+# Measure it with the *truth*: keep one pixel per cell and enlarge it again. This is `OracleStride`, an upper
+# bound that needs no network (Long, Shelhamer and Darrell 2015, appendix A).
 #
 # [[02.p4]]
 
@@ -356,17 +359,16 @@ bars(
 )
 
 # %% [markdown]
-# Look at one image at all four strides. Where would you put the blame at stride 16?
+# Look at one image at all four strides. What is lost at stride 16?
 
 # %%
 stack = {f"stride {s}": OracleStride(s).predict(image, mask) for s in oracle}
 MaskViewer(image, {"truth": mask, **stack}, classes=classes, mode="difference", layer="stride 16")
 
 # %% [markdown]
-# The authors of FCN found 98.5, 96.4, 92.8 and 86.1 % at strides 4, 8, 16 and 32 on PASCAL VOC. Its objects
-# are large; the ones in our pools are small and thin, so the grid costs more. On VOC a stride of 8 looks
-# nearly free,
-# *to mIoU*.
+# The authors of FCN measured 98.5, 96.4, 92.8 and 86.1 % at strides 4, 8, 16 and 32 on PASCAL VOC. Its
+# objects are large; the ones in our pools are small and thin, so the grid costs more. On VOC a stride of 8
+# looks nearly free, *to mIoU*.
 #
 # Do photographs behave like VOC or like the pools? If a data set is on this machine, this cell measures it.
 
@@ -382,14 +384,14 @@ for stride in (4, 8, 16, 32):
 
 # %% [markdown]
 # If your photographs are Oxford Pets, strides 4 and 8 look free to mIoU. Do not believe it. There the whole
-# fur line is void, as wide as the cells, and what is void is not judged. Void can hide exactly what you want
-# to see.
+# outline of the fur is void, as wide as the cells, and void pixels are not judged. Void can hide exactly what
+# you want to see.
 
 # %% [markdown] tags=["measure"]
 # ## Where does it fail?
 #
-# A mean hides its worst cases. Sort the images by how much of the outline is lost at stride 16, and look
-# at the worst four.
+# A mean hides the worst cases. Sort the images by how much of the outline is lost at stride 16, and look at
+# the worst four.
 
 
 # %%
@@ -406,8 +408,8 @@ show_images(
 )
 
 # %% [markdown]
-# The leaderboard of the course begins here, with its floor and its ceiling. Everything you build later goes
-# between.
+# The leaderboard of the course begins here, with a lower and an upper bound. Everything that you build later
+# lies between them.
 
 # %%
 for name, scores in {
@@ -422,8 +424,8 @@ for name, scores in {
 #
 # [[02.4]]
 #
-# A team scores a model for our pools. Then a colleague declares twelve more classes, for pools they may
-# photograph next year. Nothing else changes: the same net, the same images.
+# A team scores a model for our pools. Then a colleague declares twelve more classes, for pools that they may
+# photograph next year. Nothing else changes: same net, same images.
 
 
 # %%
@@ -436,8 +438,8 @@ iou_next_year = torch.cat([iou_now, torch.full((12,), torch.nan)])
 print(f"score today {team_score(iou_now):.3f}, with twelve more classes {team_score(iou_next_year):.3f}")
 
 # %% [markdown]
-# The model has become better by declaring classes. Find the fault and write the score anew. A class that is
-# in no mask must not matter. A class that was missed must still count.
+# The model got better because classes were declared. Find the bug and rewrite the score. A class that is in
+# neither mask must not matter. A class that was missed must still count.
 
 
 # %%

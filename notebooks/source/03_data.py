@@ -3,11 +3,11 @@
 # %% [markdown] tags=["question"]
 # ## One image, one question
 #
-# ![Ten tide pools, one for each class, each class outlined once; beside them bars of the pixels of the ten
-# classes: the background has four fifths of them, the seahorse a sliver.](images/03_question.png)
+# ![Ten tide pools, one for each class, each class outlined once; next to them bars for the pixels of the ten
+# classes: the background has four fifths of them, the seahorse hardly any.](images/03_question.png)
 #
-# The advice is old and good: collect about as many images of every class, so that all weigh alike. Here
-# every class got its image.
+# The advice is old and good: collect about the same number of images for every class, so that all count
+# alike. Here every class got its image.
 #
 # **Is the data set balanced?**
 
@@ -16,11 +16,11 @@
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Answer aloud, then open.
+# Answer aloud, then open the answer.
 #
 # <details><summary>A segmenter is right on 99 % of the pixels. Why may it be worthless?</summary>
 #
-# Pixel accuracy is the opinion of the largest class. A class of 0.5 % of the pixels can be missed for half a
+# Pixel accuracy reflects the largest class. Missing a class that has 0.5 % of the pixels costs half a
 # percent.
 # </details>
 #
@@ -51,7 +51,7 @@ lesson = start("03_data")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# A net learns what it is fed. So look at the food: 120 pools, counted three ways.
+# A net learns from the data it is given. So look at the data: 120 pools, counted in three ways.
 
 # %%
 pools = lesson.scenes("train", length=120, size=(160, 160))
@@ -62,10 +62,10 @@ counts
 # %% [markdown]
 # **Pixels**, **images** that contain the class, **objects**: three answers to "how much of it is there?"
 #
-# 1. Which class is the rarest by all three? By what factor does it fall short of the next one, each time?
+# 1. Which class is the rarest by all three? By what factor is it rarer than the next one, each time?
 # 2. Which class is in every image and has no object?
-# 3. Turn the dial until half as many images hold a seahorse. Choose inverse frequency. What does the weight
-#    of the seahorse do, and what do all others do?
+# 3. Turn the dial until half as many images contain a seahorse. Choose inverse frequency. How does the weight
+#    of the seahorse change, and how do all others?
 
 # %%
 BalanceBoard(pools)
@@ -98,12 +98,12 @@ print(bool((pixels == counts.total("pixels")).all()), bool((images == counts.tot
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes for counting.** Misconception: "rare" is one number. Let pairs find a class that is rarer by
-# objects than by pixels. Early finishers: what is the count of a class whose every pixel is void at the rim?
+# objects than by pixels. For early finishers: what is the count of a class whose pixels are all void?
 
 # %% [markdown] tags=["concept"]
 # ## The same number of images
 #
-# Now follow the advice. Draw a class by lot, then an image that contains it, and go on. Every class is
+# Now follow the advice. Draw a class at random, then an image that contains it, and repeat. Every class is
 # drawn equally often. This is a **class-balanced sampler** (Shen, Lin and Huang 2016).
 #
 # [[03.p1]]
@@ -130,8 +130,8 @@ bars(
 # The seahorse is shown more often. But an image with a seahorse is still mostly sand. **A sampler chooses
 # images; it cannot balance the pixels inside one.**
 #
-# Can any choice of images? `grade` weights images so that the pixels come as near to a wish as they can,
-# and says how near that is. Wish for ten equal classes.
+# Can any choice of images? `grade` weights images so that the shares of the classes come as close as possible
+# to a target, and reports how close that is. The target here: ten equal classes.
 
 # %%
 from seglib.data.sampling import grade
@@ -139,14 +139,14 @@ from seglib.data.sampling import grade
 grade(counts, wanted=[1 / len(classes)] * len(classes))
 
 # %% [markdown]
-# Read the last line. Even a few images, drawn over and over, leave more than half of the pixels in the
-# wrong class. Whole images are all there is to choose from, and they are mostly background.
+# Read the last line. Even a few images, drawn over and over, leave more than half of the pixels in the wrong
+# class. Only whole images can be chosen, and they are mostly background.
 
 # %% [markdown] tags=["concept"]
 # ## Weights act on pixels
 #
-# The loss is a mean over pixels. Give the pixels of a rare class more **weight** and it changes what the mean
-# means. Simplest: weight = 1 / share, *inverse frequency*.
+# The loss is a mean over pixels. Give the pixels of a rare class more **weight**, and the mean changes its
+# meaning. Simplest: weight = 1 / share, *inverse frequency*.
 #
 # [[03.p2]]
 
@@ -158,19 +158,19 @@ inverse = inverse_frequency(counts)
 reveal("03.p2", float(inverse[rare] / inverse[classes.background]))
 
 # %% [markdown]
-# One wrongly painted rim pixel of a seahorse now outweighs a hundred of sand. So the net paints seahorses too
-# wide. Two milder recipes:
+# One wrong pixel at the outline of a seahorse now outweighs a hundred pixels of sand. So the net makes
+# seahorses too wide. Two milder recipes:
 #
 # * **Median frequency** (Eigen and Fergus 2015). The frequency of a class is its share *of the images that
 #   contain it*. Weight = median of all frequencies / frequency. A class that is in few images, but large
-#   there, is left alone.
+#   there, is not weighted up.
 # * **ENet** (Paszke et al. 2016). 1 / ln(1.02 + share): bounded, at most 50.
 
 # %% [markdown] tags=["exercise"]
 # [[03.2]]
 #
-# `pixels` has one row per image and one column per class. Void is no column. Return one weight per class.
-# Every class occurs. Of an even number of frequencies take either of the middle two, or their mean.
+# `pixels` has one row per image and one column per class. Void has no column. Return one weight per class.
+# Every class occurs. With an even number of frequencies take either of the middle two, or their mean.
 
 
 # %%
@@ -204,9 +204,9 @@ bars(
 )
 
 # %% [markdown]
-# **Effective number** (Cui et al. 2019): the second thousand samples of a class add less than the first. Its
-# dial β says how soon. The paper counts *images* and uses .9 to .9999. Feed it *pixels* with the same β, and
-# nothing is left of it:
+# **Effective number** (Cui et al. 2019): the second thousand samples of a class add less than the first. The
+# parameter β says how soon. The paper counts *images* and uses .9 to .9999. Give it *pixels* with the same β,
+# and almost no effect is left:
 
 # %% tags=["nbval-check-output"]
 for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
@@ -214,24 +214,24 @@ for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
     print(f"{unit:8} beta {beta:<9} seahorse / fish = {weights[rare] / weights[1]:.1f}")
 
 # %% [markdown]
-# At .9999 the bend lies at 10 000 samples. All classes have more pixels than that, all but the seahorse
-# several times over, so they weigh nearly alike. With pixels, 1 - β must be one in millions.
+# At .9999 the curve bends at 10 000 samples. All classes have more pixels than that, all but the seahorse
+# several times more, so their weights are nearly equal. With pixels, 1 - β must be one in millions.
 #
-# Do weights pay? They trade: recall of the rare for accuracy of the frequent. Notebook 06 measures it.
+# Do weights pay? They trade accuracy on frequent classes for recall of rare ones. Notebook 06 measures it.
 
 # %% [markdown] tags=["instructor"]
-# **12 minutes.** Draw three images on the board and let the room compute median frequency before they
-# code. The usual mistake divides by all images; the check says so. Ask who would *not* weight at all: the
+# **12 minutes.** Draw three images on the board and let the room compute median frequency before they code.
+# The usual mistake is to divide by all images; the check says so. Ask who would *not* weight at all: the
 # authors of FCN found it unnecessary on VOC. Misconception: weights add information about the rare class.
 
 # %% [markdown] tags=["concept"]
 # ## Blurred, or only smooth?
 #
 # Remove images that are too blurry, says the advice. The usual test is one line: the variance of the
-# Laplacian, low means blurred.
+# Laplacian. Low means blurred.
 #
-# Here is an album of sixty pools. Thirty are ordinary. Fifteen are calm: even ground, no grain, perfectly
-# sharp. Fifteen are out of focus by 2 pixels, and grainy.
+# Here is an album of sixty pools. Thirty are ordinary. Fifteen are calm: even ground, no noise, perfectly
+# sharp. Fifteen are out of focus by 2 pixels, and noisy.
 
 # %%
 photos = album()
@@ -239,7 +239,7 @@ shown = [0, 30, 45]
 show_images(
     [photos[i][0] for i in shown],
     titles=["ordinary", "calm, sharp", "blurred, noisy"],
-    alt="Three pools: one ordinary, one calm and sharp on even ground, one out of focus and grainy.",
+    alt="Three pools: one ordinary, one calm and sharp on even ground, one out of focus and noisy.",
 )
 
 # %% [markdown]
@@ -255,17 +255,17 @@ lowest = [kinds[i] for i in laplacian.argsort()[:15]]
 reveal("03.p3", max(set(kinds), key=lowest.count))
 
 # %% [markdown]
-# Noise is detail, to the Laplacian. So the grainy images pass, and the calm ones are thrown out. You would
+# To the Laplacian, noise is detail. So the noisy images pass, and the calm ones are thrown out. You would
 # keep exactly the wrong fifteen.
 #
-# Better: ask the *edges*, and ask for their *width*. Blur the image a little, and once more. A sharp edge
-# loses much of its slope. A blurred one has little to lose. Noise is gone after the first blur.
+# Better: look at the *edges*, and at their *width*. Blur the image a little, and once more. A sharp edge
+# loses much of its slope, a blurred one loses little. Noise is gone after the first blur.
 
 # %% [markdown] tags=["exercise"]
 # [[03.3]]
 #
 # `fine` and `coarse` are the slopes of an image at every pixel, (H, W), after a blur of 1 and of 2 pixels.
-# Return one number, high for blurred. It shall rank the blurred images above the ordinary *and* above the
+# Return one number, high for blurred. It should rank the blurred images above the ordinary *and* above the
 # calm ones.
 
 
@@ -291,9 +291,9 @@ for name, least in (("variance of the Laplacian", -laplacian), ("yours", edges))
     print(f"{name}: of the 15 most blurred, {out.count('the blurred, noisy ones')} really are")
 
 # %% [markdown]
-# A cut for blur is a choice of images, and so a choice of classes. Look at what else goes. `sharpness` is
-# your idea with the corners rounded off; `class_shift` shows the price. Take street images, if this machine
-# has some.
+# Removing blurred images is a choice of images, and so a choice of classes. Look at what else is removed.
+# `sharpness` is your idea, refined; `class_shift` shows the price. Here on street images, if this machine has
+# some.
 
 # %%
 streets = lesson.photographs("train", "camvid") or lesson.photographs("train") or pools
@@ -301,32 +301,32 @@ judged = sharpness(streets)
 class_shift(count(streets), judged.blurred(0.1))
 
 # %% [markdown]
-# Compare the last column with the share of images that were dropped. Is a class hit twice as hard as it
-# should be? Then look at the images before you drop them.
+# Compare the last column with the share of images that were dropped. Does a class lose twice as much as it
+# should? Then look at the images before you drop them.
 
 # %%
 judged.show(4)
 
 # %% [markdown]
-# The board has a second page for this. Move the cut, and find the largest one that hurts no class more than
-# twice.
+# The board has a second page for this. Move the threshold, and find the largest cut at which no class loses
+# more than twice its share.
 
 # %%
 BalanceBoard(streets, sharpness=judged, view="blur")
 
 # %% [markdown] tags=["instructor"]
-# **12 minutes.** On CamVid the most blurred tenth are frames at dusk: ask whether a car drives at dusk.
-# There is always a most blurred tenth. Misconception: a threshold (100 is popular) carries over from one
-# data set to the next. Early finishers: blur only a part of an image; what should the score be?
+# **12 minutes.** On CamVid the most blurred tenth are frames at dusk: ask whether cars drive at dusk. There
+# is always a most blurred tenth. Misconception: a threshold (100 is popular) carries over from one data set
+# to the next. For early finishers: blur only a part of an image; what should the score be?
 
 # %% [markdown] tags=["concept"]
 # ## Trust, then audit
 #
-# Labels come from people, files from programs, and splits from a tired evening. `audit` reads every sample
-# and looks for what is usually wrong: other sizes, values that are no class, void only, the same image in
-# two splits, boxes beside their objects.
+# Labels come from people, files from programs, and splits are made in a hurry. `audit` reads every sample and
+# looks for what is usually wrong: sizes that differ, values that are not a class, masks that are all void,
+# the same image in two splits, boxes that miss their objects.
 #
-# "Wrong" must be mended. "Look" means that a program cannot decide. Here is a delivery of 24 training and 8
+# "Wrong" must be fixed. "Look" means that a program cannot decide. Here is a delivery of 24 training and 8
 # validation pools.
 
 # %%
@@ -343,7 +343,7 @@ report.worst()
 # %% [markdown] tags=["exercise"]
 # [[03.4]]
 #
-# Which *training* pools must not be trained on as they are? Give their names, `{"pool_00", ...}`.
+# Which *training* pools must not be used as they are? Give their names, `{"pool_00", ...}`.
 
 # %%
 # BEGIN SOLUTION drop = ...
@@ -355,23 +355,23 @@ check("03.4", drop)
 # hint("03.4")
 
 # %% [markdown]
-# Mend before you drop: an image whose mask was cut is still a good image. And where an image is in train
-# *and* in validation, it is the training copy that goes.
+# Fix before you drop: an image whose mask was cut is still a good image. And if an image is in train *and* in
+# validation, drop the training copy.
 
 # %% [markdown] tags=["instructor"]
-# **8 minutes.** The empty pool divides the room. A net that never saw an empty pool finds animals in
-# one. Where the data folder holds Oxford Pets, let somebody run `python -m seglib data audit pets` in a
-# terminal: one photograph is in the published train *and* test list, once with a watermark.
+# **8 minutes.** The empty pool divides opinions. A net that never saw an empty pool finds animals in one. If
+# the data folder contains Oxford Pets, let somebody run `python -m seglib data audit pets` in a terminal: one
+# photograph is in the published train *and* test list, once with a watermark.
 
 # %% [markdown] tags=["concept"]
 # ## The price of a label
 #
-# A class for the image, a box per object, a mask per object: each costs more and says more. A **box** says
-# how many there are and about where. A **semantic mask** says which pixels, not how many objects. An
-# **instance mask** says both.
+# A class for the image, a box per object, a mask per object: each costs more and tells more. A **box** says
+# how many objects there are and roughly where. A **semantic mask** says which pixels, not how many objects.
+# An **instance mask** says both.
 #
-# Price them yourself. Draw boxes around the animals of two pools. The clock of an animal runs from its first
-# point to its last. Mistakes can be undone, and every box is saved at once.
+# Measure the price yourself. Draw boxes around the animals of two pools. The time of an animal runs from its
+# first point to its last. Mistakes can be undone, and every box is saved at once.
 #
 # [[03.p4]]
 
@@ -391,7 +391,7 @@ polygons
 
 # %% [markdown]
 # Your seconds become a budget. The notebooks on weak supervision will use it. Until you have drawn both, the
-# published seconds stand in.
+# published seconds are used.
 
 # %%
 drawn_both = boxes.seconds_per_object > 0 and polygons.seconds_per_object > 0
@@ -403,7 +403,7 @@ reveal("03.p4", cost.boxes_per_mask)
 
 # %% [markdown]
 # Is a mask worth that many boxes? Notebook 07 answers with trained nets. First: how good are yours? If you
-# drew on the first pool, this compares them with the truth.
+# drew on the first pool, this cell compares them with the truth.
 
 # %%
 for name, annotator in (("boxes", boxes), ("polygons", polygons)):
@@ -425,8 +425,8 @@ for hours in (1, 10, 100):
 #
 # [[03.5]]
 #
-# A team halves images and masks to train faster. Since then their net sees urchins everywhere. This pool
-# has none.
+# A team halves the size of images and masks to train faster. Since then their net sees urchins everywhere.
+# This pool has none.
 
 # %%
 number = next(i for i in range(len(pools)) if not (pools[i][1] == classes.index("urchin")).any())
@@ -448,11 +448,12 @@ print(f"urchin pixels: {int((small == classes.index('urchin')).sum())}; values: 
 show_images(
     [overlay(image, mask, classes), overlay(image[:, ::2, ::2], small.clamp(max=9), classes)],
     titles=["as labelled", "as trained on"],
-    alt="A pool as labelled, and its shrunken mask: rims of other classes run around every animal.",
+    alt="A pool as labelled, and its smaller mask: lines of other classes run around every animal.",
 )
 
 # %% [markdown]
-# Find the fault and write it anew: uint8 in, uint8 out, no class that was not there, and void stays void.
+# Find the bug and rewrite the function: uint8 in, uint8 out, no class that was not there before, and void
+# stays void.
 
 
 # %%

@@ -6,8 +6,8 @@
 # ![A photograph of a cat, and the same as a mosaic of 400, of 60 and of 20 regions in flat
 # colours.](images/04_question.png)
 #
-# In 2014 the best networks named whole photographs. Nobody had one that names pixels. But there was an older
-# art: cutting an image into pieces that belong together.
+# In 2014 the best networks named whole photographs. None named pixels. But there was an older method: cutting
+# an image into pieces that belong together.
 #
 # **Can a classifier segment an image, if somebody cuts it up first?**
 
@@ -16,17 +16,17 @@
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Answer aloud, then open.
+# Answer aloud, then open the answer.
 #
 # <details><summary>Two masks of the same cat overlap by 80 of 100 pixels that either covers. Their
 # IoU?</summary>
 #
-# .80: what both cover, divided by what at least one of them covers (notebook 02).
+# .80: the pixels that both cover, divided by those that at least one of them covers (notebook 02).
 # </details>
 #
 # <details><summary>Why is Boundary IoU lower than IoU for nearly every mask?</summary>
 #
-# It looks only at a band along the outline, where the mistakes are (notebook 02).
+# It only looks at a band along the outline, where most mistakes are (notebook 02).
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -51,8 +51,8 @@ lesson = start("04_regions")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# One photograph with its objects, which everybody has; and a data set to train on: pets where this machine
-# has them, else pools.
+# One photograph with its objects, which comes with the course; and a data set to train on: pets if this
+# machine has them, else pools.
 
 # %%
 image, mask = lesson.photo[0]
@@ -64,7 +64,7 @@ parts = [
 ]
 data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
 show_images([image, data[0][0], data[1][0]], alt="The photograph, and two images of the data set.")
-print(f"{data.name}: {len(data)} images to learn from, {len(val)} to choose with, {len(test)} to judge")
+print(f"{data.name}: {len(data)} images to train on, {len(val)} to validate, {len(test)} to test")
 
 # %% [markdown] tags=["concept"]
 # ## Pieces that belong together
@@ -72,19 +72,19 @@ print(f"{data.name}: {len(data)} images to learn from, {len(val)} to choose with
 # A **superpixel** is a small patch of similar colour. Hundreds of them cover an image, and their borders
 # follow most of its edges.
 #
-# **Hierarchical grouping** goes on from there. The two most similar neighbours become one region; then again;
-# until one region is left, the whole image. Every region on the way is a guess at an object: a **region
-# proposal** (Uijlings et al. 2013).
+# **Hierarchical grouping** continues from there. The two most similar neighbours become one region, again and
+# again, until one region is left, the whole image. Every region on the way is a guess at an object: a
+# **region proposal** (Uijlings et al. 2013).
 #
-# Two regions are alike if their colour histograms have much in common: bin by bin, the smaller of the two,
-# summed up. Texture, size and shape are compared too; colour is enough to understand it.
+# Two regions are similar if their colour histograms have much in common: bin by bin, the smaller of the two,
+# summed up. Texture, size and shape are compared too; colour is enough to understand the idea.
 
 # %% [markdown] tags=["exercise"]
 # [[04.1]]
 #
 # `histograms` (n, bins), each sums to 1. `sizes` (n,) are numbers of pixels. `pairs` (P, 2) are the regions
-# that touch. Return the pair (i, j) that becomes one, and the histogram of the new region, without looking at
-# a pixel.
+# that touch. Return the pair (i, j) that is merged, and the histogram of the new region, without looking at a
+# pixel.
 
 
 # %%
@@ -102,7 +102,7 @@ check("04.1", merge_most_similar)
 # hint("04.1")
 
 # %% [markdown]
-# The library does your step until one region is left. Look at four stops on the way.
+# The library repeats your step until one region is left. Look at four stages on the way.
 
 # %%
 tree = hierarchy(image, scale=50)
@@ -115,9 +115,9 @@ show_images(
 )
 
 # %% [markdown]
-# One tree makes mistakes: what it has joined too early never comes apart. So there are several, in several
-# colour spaces, with different ideas of what is alike. All their regions are pooled, ranked, and equal ones
-# are dropped.
+# A single tree makes mistakes: what it has merged too early is never separated again. So there are several
+# trees, in several colour spaces and with different measures of similarity. All their regions are pooled and
+# ranked, and duplicates are removed.
 #
 # [[04.p1]]
 
@@ -133,7 +133,7 @@ reveal("04.p1", int((proposals.overlaps(largest) >= 0.5).sum()))
 
 # %% [markdown]
 # Explore them. Step through the tree, click on an object, and look for the region that fits it best. Which
-# objects have none?
+# objects have no good region?
 
 # %%
 from seglib.widgets import ProposalExplorer
@@ -142,7 +142,7 @@ ProposalExplorer(image, proposals, instances=objects, classes=lesson.photo.class
 
 # %% [markdown]
 # **Average best overlap** (ABO): for each object the IoU of its best region, averaged. The more regions, the
-# better the best of them; but who is to look at them all?
+# better the best of them; but every one of them has to be examined.
 
 # %%
 from seglib.regions.recall import overlap_by_number, recall, true_regions
@@ -156,7 +156,7 @@ for number in (10, 100, 1000):
     print(f"{number:4} regions: ABO {overlaps.mean():.2f}, recall at IoU .5: {100 * recall(overlaps):.0f} %")
 
 # %% [markdown]
-# **More regions, or other ones?** Three ways, on 120 pets and 40 streets of the test splits, by *boxes*,
+# **More regions, or different ones?** Three ways, on 120 pets and 40 streets of the test splits, by *boxes*,
 # because OpenCV's selective search has no masks: `python benchmarks/proposals.py --data pets --images 120`,
 # and `--data camvid`. Seconds of one core, at 320 x 240 pixels.
 #
@@ -166,23 +166,25 @@ for number in (10, 100, 1000):
 # | ours, 33 hierarchies (`QUALITY`) | 1.4, 1.5 | 4454, 5732 | .887, 99 % | .628, 43 % |
 # | OpenCV's selective search, `Quality` | 1.8, 1.7 | 1732, 2750 | .885, 99 % | .479, 24 % |
 #
-# A cat is large, and of many pieces: it takes many hierarchies to put one together whole. A pole is small:
-# it takes small superpixels, and OpenCV's have 100 pixels or more. This notebook uses the first way.
+# A cat is large and consists of many pieces: it takes many hierarchies to get one that joins them all. A pole
+# is small: it takes small superpixels, and OpenCV's have 100 pixels or more. This notebook uses the first
+# way.
 
 # %% [markdown] tags=["instructor"]
-# **20 minutes to here.** Ask before the tree: where would you stop? Nobody knows the size of an object, so
-# one stops nowhere and keeps all nodes. Misconception: "segmentation is solved by superpixels". Let them find
-# an object of two colours in the explorer, and follow it up the tree: its halves meet late, or never.
+# **20 minutes to here.** Ask before the tree: where would you stop? The size of an object is unknown, so one
+# does not stop and keeps all nodes. Misconception: "superpixels solve segmentation". Let them find an object
+# of two colours in the explorer, and follow it up the tree: its halves are merged late, or never.
 
 # %% [markdown] tags=["concept"]
 # ## Two looks at a region
 #
-# A classifier wants a rectangle, a region is none. So show it two.
+# A classifier needs a rectangle, and a region is not one. So show it two.
 #
-# * **Full**: the region's box with a little context. The net sees what is around: a boat is on water.
-# * **Foreground**: the same, but all that is not the region gets the *mean colour*. The net sees the shape.
+# * **Full**: the region's box with a little context. The net sees the surroundings: a boat is on water.
+# * **Foreground**: the same, but everything outside the region gets the *mean colour*. The net sees the
+#   shape.
 #
-# R-CNN's authors joined the two, and so did SDS (Hariharan et al. 2014).
+# The authors of R-CNN concatenated the two, and so did SDS (Hariharan et al. 2014).
 
 # %% [markdown] tags=["exercise"]
 # [[04.2]]
@@ -219,18 +221,18 @@ show_images(
 )
 
 # %% [markdown]
-# The net is EfficientNet-Lite0, as it was trained on ImageNet. Its last layer before the thousand names is
-# the **feature** of a region: 1280 numbers for each look, 2560 joined.
+# The net is EfficientNet-Lite0, trained on ImageNet. The output of its last layer before the thousand classes
+# is the **feature** of a region: 1280 numbers for each crop, 2560 together.
 
 # %% [markdown] tags=["concept"]
 # ## A linear SVM, and what it learns from
 #
-# For each class a **linear SVM** says how much a region looks like it. Positives are the true regions of the
-# class. Negatives are regions that overlap none of them by 0.2 or more.
+# For each class a **linear SVM** scores how much a region looks like it. Positives are the true regions of
+# the class. Negatives are regions that overlap none of them by 0.2 or more.
 #
-# There are thousands of negatives in every image. Nearly all are easy: grass is no cat. With hinge loss, a
+# There are thousands of negatives in every image. Nearly all are easy: grass is not a cat. With hinge loss, a
 # negative that scores below -1 does not move the SVM at all. So train on a few, let the SVM score all
-# regions, add those that it gets wrong or nearly so, and train again: **hard negative mining**.
+# regions, add those that it gets wrong or nearly wrong, and train again: **hard negative mining**.
 
 # %% [markdown] tags=["exercise"]
 # [[04.3]]
@@ -251,21 +253,21 @@ check("04.3", hard_negatives)
 # hint("04.3")
 
 # %% [markdown] tags=["instructor"]
-# **12 minutes.** Draw two clouds and a line; erase the points far from the line; ask whether the line moves.
-# Misconception: "more negatives, better SVM". The gap from .2 to .5 is on purpose: half a cat is neither cat
-# nor not a cat.
+# **12 minutes.** Draw two clouds of points and a line; erase the points far from the line; ask whether the
+# line moves. Misconception: "more negatives, better SVM". The gap from .2 to .5 is intended: half a cat is
+# neither a cat nor not a cat.
 
 # %% [markdown] tags=["concept"]
 # ## From scored regions to a mask
 #
-# Regions overlap. Of the regions of a class that share pixels, the best stays (**region NMS**). Then all are
-# painted, the lowest score first, so that the best lies on top. What scores below a **threshold** is not
-# painted. The threshold is chosen on the validation split; never on the images that judge.
+# Regions overlap. Of the regions of a class that overlap, the best is kept (**region NMS**). Then all are
+# painted, the lowest score first, so that the best is on top. Regions that score below a **threshold** are
+# not painted. The threshold is chosen on the validation split, never on the test images.
 
 # %% [markdown] tags=["exercise"]
 # [[04.4]]
 #
-# `masks` (M, H, W) bool, `classes` (M,), `scores` (M,). Return the mask (H, W): 0 where nothing was painted.
+# `masks` (M, H, W) bool, `classes` (M,), `scores` (M,). Return the mask (H, W), 0 where nothing was painted.
 
 
 # %%
@@ -286,8 +288,8 @@ check("04.4", paste)
 # %% [markdown] tags=["train"]
 # ## Train
 #
-# The whole pipeline, three times: with the full box, with the foreground, and joined. Features are kept on
-# the disk, so the third time is quick.
+# The whole pipeline, three times: with the full box, with the foreground, and joined. Features are cached on
+# disk, so the third time is quick.
 #
 # [[04.p2]]
 
@@ -314,9 +316,9 @@ reveal("04.p2", names[list(fitted).index(ranked[-1])])
 print(table["joined"])
 
 # %% [markdown]
-# One run, few images: the order may be luck. Here are three seeds: 60 images to learn from, 30 to choose
-# with, 30 of the test list, 150 regions. `python benchmarks/regions.py --images 60 --judged 30 --number 150
-# --precision bfloat16`; mIoU in %, beside what R-CNN's authors had on VOC.
+# One run, few images: the order may be luck. Here are three seeds: 60 images to train on, 30 to validate, 30
+# of the test list, 150 regions. `python benchmarks/regions.py --images 60 --judged 30 --number 150
+# --precision bfloat16`; mIoU in %, next to what the authors of R-CNN reported on VOC.
 #
 # | | pools | pets | CamVid | published |
 # |---|---|---|---|---|
@@ -328,8 +330,8 @@ print(table["joined"])
 # | FCN-8s, the same images (notebook 05) | 81.0 ± 0.3 | 83.7 ± 1.2 | 47.8 ± 1.4 | |
 # | all of class 0 | 7.9 | 23.4 | 1.6 | |
 #
-# Foreground beats full in every seed, as published, and by more. Joining helps full in every seed. It beats
-# the foreground too, in every seed, in pools; on streets it does once that is fine-tuned, and on pets it does
+# Foreground beats full in every seed, as published, and by more. Joined beats full in every seed. On pools it
+# beats the foreground too, in every seed; on streets it does so once it is fine-tuned, and on pets it does
 # not. A likely reason: the animal fills most of the box, good and bad regions share it, and the full crop
 # cannot tell them apart.
 
@@ -373,14 +375,14 @@ bars(
 )
 
 # %% [markdown]
-# The net looks at every pixel again and again: once for each region that holds it, twice over. Notebook 05
-# looks once.
+# The net processes every pixel again and again: twice for each region that contains it. In notebook 05 it
+# does so once.
 
 # %% [markdown] tags=["concept"]
 # ## Drawback two: boundaries
 #
-# Suppose the SVMs knew everything: for each true object, paste the one region that fits it best. This
-# **oracle** sees the truth. It is the ceiling of a method that finds an object as one region.
+# Suppose the SVMs were perfect: for each true object, paste the one region that fits it best. This **oracle**
+# sees the truth. It is the upper bound of a method that finds an object as one region.
 
 # %%
 table["ceiling"] = evaluate(BestRegions(joined.extractor), test)
@@ -391,26 +393,26 @@ for name in ("joined", "ceiling"):
 # %% [markdown] tags=["concept"]
 # ## Drawback three: made for another task
 #
-# The net has learned to say *what*, and that the answer does not depend on *where*. Ask its map at stride 32
-# at each place, with a linear classifier and nothing else trained: how much does it know about pixels?
+# The net has learned to say *what*, and that the answer does not depend on *where*. Put a linear classifier
+# on each place of its map at stride 32, and train nothing else: how much does the net know about pixels?
 
 # %%
 table["linear probe"] = evaluate(Probe(lite, data, seed=lesson.seed), test)
 leaderboard(table)
 
 # %% [markdown]
-# Compare the ceiling with what was reached: is it the regions that fail, or their names? And the probe with
-# the joined features: one forward pass against hundreds.
+# Compare the upper bound with the result: do the regions fail, or their classes? And compare the probe with
+# the joined features: one forward pass with hundreds.
 
 # %% [markdown]
-# Where does it fail? The four worst images, truth beside prediction.
+# Where does it fail? The four worst images, each with its truth.
 
 # %%
 failures(preds, test, "regions")
 
 # %% [markdown]
-# **What is good about it.** A painted region is meant to be one object, so instances come for free. And
-# nothing was trained but a handful of linear classifiers: no gradient went through the net.
+# **What is good about it.** A pasted region is meant to be one object, so instances come for free. And only a
+# handful of linear classifiers were trained: no gradient went through the net.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
@@ -418,7 +420,7 @@ failures(preds, test, "regions")
 # [[04.5]]
 #
 # A team took its proposals from OpenCV's selective search, which returns rectangles. Training ran without
-# error. Recall is far below what the paper has.
+# error. Recall is far below that of the paper.
 
 # %%
 from seglib.boxes import iou
@@ -430,7 +432,7 @@ found = recall(iou(usable, objects.boxes).amax(0))
 print(f"{len(usable)} of {len(rects)} boxes are left, recall {100 * found:.0f} %")
 
 # %% [markdown]
-# `rects` (R, 4) is what OpenCV gives. Return boxes x1 y1 x2 y2, end-exclusive.
+# `rects` (R, 4) is what OpenCV returns. Return boxes x1 y1 x2 y2, end-exclusive.
 
 
 # %%

@@ -12,8 +12,8 @@ def confusion(pred, mask, num_classes):
 
 
 def iou_and_dice(cm):
-    hit, truth, said = cm.diagonal(), cm.sum(1), cm.sum(0)
-    return hit / (truth + said - hit), 2 * hit / (truth + said)
+    shared, true, predicted = cm.diagonal(), cm.sum(1), cm.sum(0)
+    return shared / (true + predicted - shared), 2 * shared / (true + predicted)
 
 
 def dataset_miou(pairs, num_classes):
