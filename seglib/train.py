@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from seglib.data.augment import Augment
-from seglib.data.batches import Augmentation, EpochSampler
+from seglib.data.batches import Augmentation, Weights, checked_weights
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
 from seglib.losses import cross_entropy
@@ -49,7 +49,7 @@ def train(
     size: Size | None = None,
     batch_size: int = 16,
     augment: Augmentation | None = Augment(),  # noqa: B008 - it is frozen
-    sampler: EpochSampler | None = None,
+    weights: Weights | None = None,
     loss: Loss = cross_entropy,
     lr: LearningRate = 1e-3,
     optimiser: str = "adamw",
@@ -87,7 +87,8 @@ def train(
             data set `in_memory` has its own.
         batch_size: images in a step, over all processes.
         augment: changes a batch, see `Augment`; None for nothing.
-        sampler: chooses the images of each epoch, see `seglib.data.sampling`; None for all, shuffled.
+        weights: how often each image is drawn, relative to the others, see `seglib.data.sampling`; None for
+            every image once an epoch.
         loss: (logits, masks) -> scalar, which leaves out void.
         lr: learning rate, or one for each part of the net, see `seglib.training.optimise.optimiser`.
         optimiser: "adamw" or "sgd".
@@ -126,6 +127,7 @@ def train(
     checks.check_choices(precision, seed, val_every, val_every_seconds)
     checks.check_settings(net, lr, clip, size)
     checks.check_data(dataset, val)
+    weights = None if weights is None else checked_weights(weights, len(dataset))
     (rank, count), path = distributed.rank_and_world_size(), Path(checkpoint) if checkpoint else None
     checks.check_batch(batch_size, count)
     if isinstance(dataset, InMemoryDataset):
@@ -140,7 +142,7 @@ def train(
         net, dataset, loss, moves, schedule, clock, device, size,
         keeper=Keeper(path if rank == 0 else None, checkpoint_seconds),
         steps=math.ceil(epochs * len(dataset) / batch_size) if epochs else steps, limit=seconds, clip=clip,
-        batch_size=batch_size, seed=seed, augment=augment, sampler=sampler, precision=precision,
+        batch_size=batch_size, seed=seed, augment=augment, weights=weights, precision=precision,
         compiled=compiled,
     )  # fmt: skip
     run.settings = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -246,19 +245,6 @@ class Greedy:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
 
-class Chosen:
-    """A sampler that chooses these images."""
-
-    def __init__(self, indices: Sequence[int] = ()) -> None:
-        self.indices = indices
-
-    def set_epoch(self, epoch: int) -> None:
-        pass
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.indices)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -292,9 +278,10 @@ class Chosen:
         ({"lr": {"stem.": 1e-3}}, "no learning rate for norm.weight: lr has stem.; add one for ''"),
         ({"lr": {"": 1e-3, "neck.": 1}}, "lr is given for 'neck.', but no parameter's name begins so"),
         ({"net": Net().requires_grad_(False)}, "no parameter of this net may move"),
-        ({"sampler": Chosen()}, "the sampler chose no image"),
-        ({"sampler": Chosen([3, 10])}, r"the sampler chose image 10, but they are 0\.\.9; make it from"),
-        ({"sampler": Chosen([-1, 3])}, r"the sampler chose image -1, but they are 0\.\.9; make it from"),
+        ({"weights": [1.0] * 9}, r"weights must be 10 finite numbers"),
+        ({"weights": [-1.0] + [1.0] * 9}, "at least 0 and not all 0"),
+        ({"weights": [0.0] * 10}, "at least 0 and not all 0"),
+        ({"weights": [math.nan] + [1.0] * 9}, "weights must be 10 finite numbers"),
         ({"steps": math.inf}, "steps=inf must be above 0, and a number"),
         ({"steps": "9"}, "steps='9' must be above 0, and a number"),
         ({"batch_size": "4"}, "batch_size='4' must be a whole number of at least 1"),

@@ -41,7 +41,7 @@ from seglib.course.samples import album, slope
 from seglib.data.balance import count
 from seglib.data.quality import laplacian_variance
 from seglib.data.quality import class_shift, sharpness
-from seglib.data.sampling import ClassBalanced
+from seglib.data.sampling import class_balanced, reweight
 from seglib.data.balance import effective_number, enet, inverse_frequency
 from seglib.draw import bars, overlay, show_images
 from seglib.widgets import Annotator, BalanceBoard
@@ -112,7 +112,8 @@ print(bool((pixels == counts.total("pixels")).all()), bool((images == counts.tot
 predict("03.p1", ...)
 
 # %%
-draws = list(ClassBalanced(counts, length=5000, seed=lesson.seed))
+rng = torch.Generator().manual_seed(lesson.seed)
+draws = torch.multinomial(class_balanced(counts), 5000, replacement=True, generator=rng)
 drawn = counts.subset(draws)
 rare = classes.index("seahorse")
 reveal("03.p1", 100 * drawn.shares()[rare].item())
@@ -130,13 +131,11 @@ bars(
 # The seahorse is shown more often. But an image with a seahorse is still mostly sand. **A sampler chooses
 # images; it cannot balance the pixels inside one.**
 #
-# Can any choice of images? `grade` weights images so that the shares of the classes come as close as possible
-# to a target, and reports how close that is. The target here: ten equal classes.
+# Can any choice of images? `reweight` weights images so that the shares of the classes come as close as
+# possible to a target, and reports how close that is. The target here: ten equal classes.
 
 # %%
-from seglib.data.sampling import grade
-
-grade(counts, wanted=[1 / len(classes)] * len(classes))
+reweight(counts, target=[1 / len(classes)] * len(classes))
 
 # %% [markdown]
 # Read the last line. Even a few images, drawn over and over, leave more than half of the pixels in the wrong

@@ -11,7 +11,7 @@ from torch import Tensor
 from seglib.data.in_memory import GREY, resized
 from seglib.labels import VOID
 
-CHANCES = 8  # random numbers for each image of a batch
+RANDOMS = 8  # random numbers for each image of a batch
 Span = tuple[slice, slice]  # along one side: which pixels of the image are seen, and where they are put
 LUMA = torch.tensor([0.299, 0.587, 0.114])  # brightness of red, green and blue, ITU-R BT.601
 

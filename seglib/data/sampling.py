@@ -1,411 +1,274 @@
-"""Raking: the most even weights that bring sums over images near to what is wanted."""
+"""Weights by which images are drawn for training, so that rare classes are seen more often.
+
+Each function returns one weight an image. `train(net, dataset, weights=...)` and `batches(..., weights=...)`
+draw images in proportion to them, with replacement.
+
+Whole images are all there is to choose from. An image with a rare fish is still mostly water, so the share
+of fish among all pixels that are seen can never rise above its share in the image that is richest in fish:
+what is rare inside every image stays rare, whatever is drawn. Class weights in the loss are what acts on
+pixels. And an image that is seen ten times is not ten images: it is memorised sooner.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
-from torch.utils.data import Sampler
 
 from seglib.data.balance import Counts, Unit
 from seglib.labels import Classes
-from seglib.tables import Table
+from seglib.tables import Table, Tabled
 
 Array = NDArray[np.float64]
 
+STEPS = 30  # of the bisection for the ridge
+RIDGES = (1e-5, 1e4)  # from as near to the target as possible to all weights alike
 
-def rake(amounts: Array, wanted: Array, evenness: float) -> Array:
-    """Weights for images, so that the classes' shares of the weighted sum come near to `wanted`.
 
-    With q[i] the shares in image i, u[i] what it contributes to the plain sum and x[i] what it contributes
-    to the weighted one (both sum to 1), they minimise
+def class_balanced(counts: Counts) -> Tensor:
+    """Weights as if a class were drawn first, each as often, then an image that contains it.
 
-        |x q - wanted|^2 / (2 evenness) + sum_i x[i] log(x[i] / u[i])
+    This is class-aware sampling (Shen, Lin and Huang, 2016), which goes round through a shuffled list of
+    images for each class; here draws are independent. An image of the set of classes C has the weight
+    N / K * sum over c in C of 1 / n_c, where n_c images contain class c. An image is drawn for each class
+    that it contains, so a class that is in every image, as a background is, is still in every draw. What
+    holds is that each class is in at least one of K draws, on average.
+
+    Args:
+        counts: of the N images, K classes of which occur.
+
+    Returns:
+        (N,) float64 of mean 1; 0 for images that contain no class.
+
+    Raises:
+        ValueError: no class occurs.
+
+    Example:
+        >>> pixels = torch.tensor([[9, 0, 0], [9, 0, 0], [9, 0, 0], [8, 1, 0]])
+        >>> class_balanced(Counts(Classes.of("sea", "fish"), pixels))
+        tensor([0.5000, 0.5000, 0.5000, 2.5000], dtype=torch.float64)
+    """
+    counts.shares("images")  # raises if no class occurs
+    present = counts.of("images").double()  # (N, K)
+    present = present[:, present.any(0)]
+    return len(counts) * (present / present.sum(0)).mean(1)
+
+
+def repeat_factor(counts: Counts, threshold: float) -> Tensor:
+    """Repeat factors: how often an image counts because of the rarest class in it.
+
+    A class in the share f of the images has the factor max(1, sqrt(t / f)), an image the largest factor of
+    its classes (LVIS; Gupta, Dollár and Girshick, 2019). Classes in more than the share t of the images are
+    left alone. LVIS makes an epoch longer by these factors; drawn by weights it keeps its length, and the
+    images come in the same proportions.
+
+    Args:
+        counts: of the N images.
+        threshold: t, above 0 up to 1. LVIS uses 0.001 for 1200 classes; for ten, try 0.1 to 0.5.
+
+    Returns:
+        (N,) float64, at least 1.
+
+    Raises:
+        ValueError: `threshold` is out of range.
+
+    Example:
+        >>> pixels = torch.tensor([[9, 0, 0], [9, 0, 0], [9, 0, 0], [8, 1, 0]])
+        >>> repeat_factor(Counts(Classes.of("sea", "fish"), pixels), threshold=1.0).tolist()
+        [1.0, 1.0, 1.0, 2.0]
+    """
+    if not 0 < threshold <= 1:
+        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
+    present = counts.of("images").double()  # (N, K)
+    of_class = (threshold / present.mean(0)).sqrt().clamp(min=1).nan_to_num(posinf=1)  # of absent ones: 1
+    return (present * of_class).amax(1).clamp(min=1)
+
+
+@dataclass(frozen=True, repr=False)
+class Reweighting(Tabled):
+    """Weights that bring the classes' shares near to a target, and how near; `reweight` makes it.
+
+    Attributes:
+        classes: K classes.
+        weights: (N,) float64 of mean 1, for `train(weights=...)`: how often an image is drawn, relative to
+            the others.
+        unit: what the shares are of: "pixels", "images" or "objects".
+        target: (K,) float64 shares.
+        before: (K,) float64 shares when all images have the same weight.
+        after: (K,) float64 shares with these weights, on average over many draws.
+        best_distance: the distance to the target below which hardly anything gets, however few images remain.
+    """
+
+    classes: Classes
+    weights: Tensor
+    unit: Unit
+    target: Tensor
+    before: Tensor
+    after: Tensor
+    best_distance: float
+
+    @property
+    def effective_images(self) -> float:
+        """The effective sample size of the weights: as many images of equal weight are worth as much."""
+        return effective_sample_size(self.weights.numpy())
+
+    def distance(self, shares: Tensor) -> float:
+        """Total variation to the target, 0..1: the part of the shares that is in the wrong class."""
+        return (shares - self.target).abs().sum().item() / 2
+
+    @property
+    def table(self) -> Table:
+        """Shares before and after next to the target, and how near that is."""
+        columns = (self.before, self.after, self.target)
+        rows = [[name, *(f"{100 * c[k]:.2f}" for c in columns)] for k, name in enumerate(self.classes)]
+        return Table(
+            f"Shares of {self.unit} in %, {len(self.weights)} images",
+            ["", "before", "after", "target"],
+            rows,
+            f"In the wrong class: {self.distance(self.before):.3f} before,"
+            f" {self.distance(self.after):.3f} after; {self.best_distance:.3f} is the best that is possible."
+            f" The weights are worth {self.effective_images:.0f} images; the largest is"
+            f" {self.weights.max():.1f} times the mean.",
+        )
+
+
+def reweight(
+    counts: Counts,
+    target: Sequence[float] | Tensor | None = None,
+    *,
+    unit: Unit = "pixels",
+    min_effective: float = 0.5,
+) -> Reweighting:
+    """Weight images so that the classes' shares come as near as possible to a target.
+
+    What comes nearest is usually a handful of images, drawn over and over, which is not enough to train on.
+    So `min_effective` bounds the effective sample size of the weights from below. `balance_weights` says how
+    they are found.
+
+    Args:
+        counts: of N images.
+        target: K shares that sum to 1; by default the same for every class that occurs.
+        unit: shares of what: "pixels" (without void), "images" that contain the class, or "objects".
+        min_effective: least effective sample size, as a share of N, 0..1; 0 for as near as possible at any
+            price.
+
+    Returns:
+        The weights, the shares before and after, and how near one can come.
+
+    Raises:
+        ValueError: `target` is not K shares that sum to 1, or asks for a class that no image contains;
+            `min_effective` is out of range; there is nothing of this unit.
+
+    Example:
+        >>> counts = Counts(Classes.of("sea", "fish"), torch.tensor([[100, 0, 0], [50, 50, 0]]))
+        >>> reweight(counts, [0.6, 0.4], min_effective=0).weights.round(decimals=2)
+        tensor([0.4000, 1.6000], dtype=torch.float64)
+    """
+    if not 0 <= min_effective <= 1:
+        raise ValueError(f"min_effective must be a share of the images, 0..1; got {min_effective}")
+    amounts, goal = counts.of(unit).double().numpy(), _checked_target(counts, target, unit)
+    least = min_effective * len(counts)
+    low, high = np.log(RIDGES)
+    nearest = weights = balance_weights(amounts, goal, RIDGES[0])
+    if effective_sample_size(nearest) < least:
+        for _ in range(STEPS):
+            middle = (low + high) / 2
+            weights = balance_weights(amounts, goal, np.exp(middle))
+            low, high = (middle, high) if effective_sample_size(weights) < least else (low, middle)
+        weights = balance_weights(amounts, goal, np.exp(high))
+    before, after = counts.shares(unit), torch.from_numpy(_shares(amounts, weights))
+    best = float(np.abs(_shares(amounts, nearest) - goal).sum() / 2)
+    return Reweighting(
+        counts.classes, torch.from_numpy(weights), unit, torch.from_numpy(goal), before, after, best
+    )
+
+
+def balance_weights(amounts: Array, target: Array, ridge: float) -> Array:
+    """Weights for images, so that the classes' shares of the weighted sum come near to `target`.
+
+    With q[i] the shares in image i, u[i] its part of the plain sum and x[i] its part of the weighted one
+    (both sum to 1), they minimise
+
+        |x q - target|^2 / (2 ridge) + sum_i x[i] log(x[i] / u[i])
 
     Of all weights that reach the same shares these are the most even ones: x[i] ~ u[i] exp(l q[i]) with one
-    number l for each class (Deming and Stephan, 1940; as "entropy balancing" Hainmueller, 2012, who asks for
-    equality where we, since it is often out of reach, ask for nearness). The numbers minimise the dual,
+    number l for each class (raking: Deming and Stephan, 1940; entropy balancing: Hainmueller, 2012, who asks
+    for equality where we, since it is often out of reach, ask for nearness). l minimises the dual,
 
-        log sum_i u[i] exp(l q[i]) - l wanted + evenness |l|^2 / 2
+        log sum_i u[i] exp(l q[i]) - l target + ridge |l|^2 / 2
 
     which is smooth and convex in K numbers, however many images there are.
 
     Args:
         amounts: (N, K) float64, at least 0: how much of each class each image holds.
-        wanted: (K,) float64 shares that sum to 1.
-        evenness: above 0; small: as near as possible, large: all weights alike.
+        target: (K,) float64 shares that sum to 1.
+        ridge: above 0; small: as near to the target as possible, large: all weights alike.
 
     Returns:
         (N,) float64 of mean 1; 0 for images that hold nothing.
 
     Example:
-        >>> rake(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0.6, 0.4]), 1e-9).round(3)
+        >>> balance_weights(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0.6, 0.4]), 1e-9).round(3)
         array([0.4, 1.6])
     """
     size = amounts.sum(axis=1)
     some = size > 0
     q, u = amounts[some] / size[some, None], size[some] / size.sum()
 
-    def contributions(factors: Array) -> tuple[Array, float]:
+    def parts(factors: Array) -> tuple[Array, float]:
         """x, and the logarithm of the sum by which it was divided."""
         height = np.log(u) + q @ factors
         raw = np.exp(height - height.max())  # of large numbers without overflow
         return raw / raw.sum(), height.max() + np.log(raw.sum())
 
     def dual(factors: Array) -> float:
-        return float(contributions(factors)[1] - factors @ wanted + evenness / 2 * factors @ factors)
+        return float(parts(factors)[1] - factors @ target + ridge / 2 * factors @ factors)
 
-    def slope(factors: Array) -> Array:
-        return contributions(factors)[0] @ q - wanted + evenness * factors
+    def gradient(factors: Array) -> Array:
+        return parts(factors)[0] @ q - target + ridge * factors
 
-    def bend(factors: Array) -> Array:
-        x = contributions(factors)[0]
-        return (q.T * x) @ q - np.outer(x @ q, x @ q) + evenness * np.eye(len(factors))
+    def hessian(factors: Array) -> Array:
+        x = parts(factors)[0]
+        return (q.T * x) @ q - np.outer(x @ q, x @ q) + ridge * np.eye(len(factors))
 
     start = np.zeros(q.shape[1])
-    found = minimize(dual, start, jac=slope, hess=bend, method="trust-exact", options={"gtol": 1e-9})
+    found = minimize(dual, start, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-9})
     weights = np.zeros(len(size))
-    weights[some] = contributions(found.x)[0] / size[some]
+    weights[some] = parts(found.x)[0] / size[some]
     return weights / weights.mean()
 
 
-def worth(weights: Array) -> float:
-    """How many equal weights would be as much: (sum w)^2 / sum w^2 (effective size; Kish, 1965).
+def effective_sample_size(weights: Array) -> float:
+    """How many equal weights are worth as much: (sum w)^2 / sum w^2 (Kish, 1965).
 
     Example:
-        >>> worth(np.array([1.0, 1.0, 0.0])), worth(np.array([4.0, 1.0, 1.0]))
+        >>> effective_sample_size(np.array([1.0, 1.0, 0.0])), effective_sample_size(np.array([4.0, 1.0, 1.0]))
         (2.0, 2.0)
     """
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
-# Grade a data set: weight its images, or pick some, so that classes come in the shares that are wanted.
-#
-# Whole images are all there is to choose from. How near one can come is therefore a question about the data,
-# and the answer is part of the result: a class that is a small part of every image stays small.
-
-Array_grading = NDArray[np.float64]
-CANDIDATES = 2000  # images that `pick` compares at each step
-EXCHANGES = 3  # how often `pick` goes round to exchange what it picked
-ROUNDS = 30  # of halving the interval in which the evenness lies
+def _shares(amounts: Array, weights: Array) -> Array:
+    """(K,) the shares when images count by weights (N,)."""
+    total = weights @ amounts
+    return total / total.sum()
 
 
-@dataclass(frozen=True)
-class Grade:
-    """How much each image shall count, and what comes of it.
-
-    Attributes:
-        classes: K classes.
-        weights: (N,) float64 with a mean of 1: how often an image shall be drawn, beside the others. For
-            `torch.utils.data.WeightedRandomSampler(grade.weights, len(dataset))`.
-        unit: what the shares are of: "pixels", "images" or "objects".
-        wanted: (K,) float64 shares.
-        before: (K,) float64 shares when all images count the same.
-        after: (K,) float64 shares with these weights, on average over many draws.
-        nearest: the distance to `wanted` below which hardly anything comes, however few images remain; NaN
-            where images were picked.
-    """
-
-    classes: Classes
-    weights: Tensor
-    unit: Unit
-    wanted: Tensor
-    before: Tensor
-    after: Tensor
-    nearest: float
-
-    @property
-    def chosen(self) -> list[int]:
-        """The images with a weight above 0."""
-        return self.weights.nonzero().flatten().tolist()
-
-    @property
-    def images(self) -> float:
-        """How many equally weighted images would be as much."""
-        return worth(self.weights.numpy())
-
-    def distance(self, shares: Tensor) -> float:
-        """Total variation to what is wanted, 0..1: the part of the shares that is in the wrong class."""
-        return (shares - self.wanted).abs().sum().item() / 2
-
-    def table(self) -> Table:
-        """Shares before and after beside those wanted, and how near that is."""
-        columns = (self.before, self.after, self.wanted)
-        rows = [[name, *(f"{100 * c[k]:.2f}" for c in columns)] for k, name in enumerate(self.classes)]
-        near = f"; at best it would be {self.nearest:.3f}" if self.nearest == self.nearest else ""
-        return Table(
-            f"Shares of {self.unit} in %, {len(self.weights)} images",
-            ["", "before", "after", "wanted"],
-            rows,
-            f"In the wrong class: {self.distance(self.before):.3f} before,"
-            f" {self.distance(self.after):.3f} after{near}. The weights are worth"
-            f" {self.images:.0f} images; the largest is {self.weights.max():.1f} times the mean.",
-        )
-
-    def __str__(self) -> str:
-        """The table as text."""
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """The table in a notebook."""
-        return self.table()._repr_html_()
-
-
-def grade(
-    counts: Counts,
-    wanted: Sequence[float] | Tensor | None = None,
-    *,
-    unit: Unit = "pixels",
-    keep: float = 0.5,
-) -> Grade:
-    """Weight images so that the classes' shares come as near as they can to what is wanted.
-
-    What comes nearest is usually a handful of images, drawn over and over: nothing to train on. So `keep`
-    demands that the weights be worth a part of the images; see `seglib.data.sampling` for how they are found.
-
-    Args:
-        counts: of the images.
-        wanted: K shares that sum to 1; without it the same for every class that occurs.
-        unit: shares of what: "pixels" (without void), "images" that contain the class, or "objects".
-        keep: at least this part of the images, 0..1, by `Grade.images`. 0 is the nearest at any price.
-
-    Returns:
-        The weights, the shares before and after, and how near the nearest would be.
-
-    Raises:
-        ValueError: `wanted` is not K shares that sum to 1, or wants a class that no image contains; `keep`
-            is out of range; there is nothing of this unit.
-
-    Example:
-        >>> counts = Counts(Classes.of("sea", "fish"), torch.tensor([[100, 0, 0], [50, 50, 0]]))
-        >>> grade(counts, [0.6, 0.4], keep=0).weights.round(decimals=2)
-        tensor([0.4000, 1.6000], dtype=torch.float64)
-    """
-    if not 0 <= keep <= 1:
-        raise ValueError(f"keep is the part of the images that must remain in effect, 0..1; got {keep}")
-    problem = _problem(counts, wanted, unit)
-    low, high = np.log(1e-5), np.log(1e4)  # of the evenness: the nearest, and all weights alike
-    nearest = weights = rake(problem.amounts, problem.wanted, np.exp(low))
-    if worth(nearest) < keep * len(counts):
-        for _ in range(ROUNDS):
-            middle = (low + high) / 2
-            weights = rake(problem.amounts, problem.wanted, np.exp(middle))
-            low, high = (middle, high) if worth(weights) < keep * len(counts) else (low, middle)
-        weights = rake(problem.amounts, problem.wanted, np.exp(high))
-    distance = float(np.abs(problem.shares(nearest) - problem.wanted).sum() / 2)
-    return problem.result(weights, distance)
-
-
-def pick(
-    counts: Counts,
-    number: int,
-    wanted: Sequence[float] | Tensor | None = None,
-    *,
-    unit: Unit = "pixels",
-    seed: int = 0,
-) -> Grade:
-    """Pick images, each at most once, so that the classes' shares come near to what is wanted.
-
-    Greedy: at each step the image that brings the shares of those picked nearest (of 2000 at random, where
-    there are more); then, three times, each in turn is given back for a better one. That need not be the best
-    choice of all, which nobody can compute.
-
-    Args:
-        counts: of the images.
-        number: how many to pick, 1..N.
-        wanted: as in `grade`.
-        unit: as in `grade`.
-        seed: decides which 2000 are compared.
-
-    Returns:
-        `.chosen` are the picked images; print it for the shares.
-
-    Raises:
-        ValueError: `number` is out of range, or as in `grade`.
-    """
-    if not 1 <= number <= len(counts):
-        raise ValueError(f"number must be 1..{len(counts)}, the images that there are; got {number}")
-    problem, rng = _problem(counts, wanted, unit), np.random.default_rng(seed)
-    free, total = np.ones(len(counts), bool), np.zeros(len(problem.wanted))
-    chosen = [-1] * number  # -1: nobody yet
-    for place in [*range(number)] * (1 + EXCHANGES):
-        if chosen[place] >= 0:
-            free[chosen[place]] = True
-            total -= problem.amounts[chosen[place]]
-        chosen[place] = problem.best(np.flatnonzero(free), total, rng, chosen[place])
-        free[chosen[place]] = False
-        total += problem.amounts[chosen[place]]
-    return problem.result(~free * len(counts) / number, float("nan"))
-
-
-class _Problem(NamedTuple):
-    """Images, and the shares that are wanted of them."""
-
-    counts: Counts
-    unit: Unit
-    amounts: Array_grading  # (N, K)
-    wanted: Array_grading  # (K,)
-
-    def shares(self, weights: Array_grading) -> Array_grading:
-        """(K,) the shares when images count by weights (N,)."""
-        total = weights @ self.amounts
-        return total / total.sum()
-
-    def best(self, free: NDArray[np.int64], total: Array_grading, rng: np.random.Generator, now: int) -> int:
-        """Of the free images (and `now`) the one that, added to `total`, comes nearest."""
-        several = free if len(free) <= CANDIDATES else rng.choice(free, CANDIDATES, replace=False)
-        several = several if now < 0 else np.append(now, several)  # first: it stays where none is better
-        sums = total + self.amounts[several]  # (M, K)
-        shares = sums / np.maximum(sums.sum(axis=1, keepdims=True), 1)
-        return int(several[np.abs(shares - self.wanted).sum(axis=1).round(12).argmin()])
-
-    def result(self, weights: Array_grading, nearest: float) -> Grade:
-        """The grade that these weights make."""
-        wanted, after = torch.from_numpy(self.wanted), torch.from_numpy(self.shares(weights))
-        before = self.counts.shares(self.unit)
-        return Grade(
-            self.counts.classes, torch.from_numpy(weights), self.unit, wanted, before, after, nearest
-        )
-
-
-def _problem(counts: Counts, wanted: Sequence[float] | Tensor | None, unit: Unit) -> _Problem:
-    """Amounts and wishes, checked."""
-    there = counts.shares(unit) > 0
-    goal = there.double() / there.sum() if wanted is None else torch.as_tensor(wanted, dtype=torch.float64)
-    if goal.shape != there.shape or not (goal >= 0).all() or abs(goal.sum().item() - 1) > 1e-6:
+def _checked_target(counts: Counts, target: Sequence[float] | Tensor | None, unit: Unit) -> Array:
+    """(K,) shares, by default the same for each class that occurs."""
+    occurs = counts.shares(unit) > 0
+    goal = occurs.double() / occurs.sum() if target is None else torch.as_tensor(target, dtype=torch.float64)
+    if goal.shape != occurs.shape or not (goal >= 0).all() or abs(goal.sum().item() - 1) > 1e-6:
         raise ValueError(
-            f"wanted must be {len(there)} shares that sum to 1, one for each of {', '.join(counts.classes)};"
+            f"target must be {len(occurs)} shares that sum to 1, one for each of {', '.join(counts.classes)};"
             f" got {goal.tolist()}"
         )
-    if (missing := (goal > 0) & ~there).any():
+    if (missing := (goal > 0) & ~occurs).any():
         names = ", ".join(name for name, absent in zip(counts.classes, missing) if absent)
-        raise ValueError(f"no image contains {names}: want 0 of it, or add images that do")
-    return _Problem(counts, unit, counts.of(unit).double().numpy(), goal.numpy())
-
-
-# Samplers that show images with rare classes more often.
-#
-# They choose whole images. An image with a rare fish is still mostly water, so the share of fish among all
-# pixels that are seen can never rise above its share in the image that is richest in fish: what is rare
-# inside every image stays rare, whatever is drawn. Weights in the loss are what acts on pixels. And a
-# image that is seen ten times is not ten images: it is learnt by heart sooner.
-
-
-class ClassBalanced(Sampler[int]):
-    """Draw a class, each as often, then an image that contains it (class-aware; Shen, Lin and Huang, 2016).
-
-    They go round through a shuffled list of images for each class; here both draws are independent. An
-    image is drawn for each class that it contains, so a class that comes along everywhere, as a background
-    does, is still in nearly every image. What holds is that each class is in at least one of K draws, on
-    average.
-
-    Args:
-        counts: of the images to draw from, in the order of the data set.
-        length: draws in an epoch; by default as many as there are images.
-        seed: with `epoch`, decides all draws.
-
-    Raises:
-        ValueError: no class occurs, or `length` is below 1.
-
-    Example:
-        >>> from seglib.labels import Classes
-        >>> pixels = torch.tensor([[9, 0, 0], [9, 0, 0], [9, 0, 0], [8, 1, 0]])
-        >>> sampler = ClassBalanced(Counts(Classes.of("sea", "fish"), pixels), length=1000, seed=0)
-        >>> 0.55 < sum(index == 3 for index in sampler) / 1000 < 0.7  # 1/2 + 1/2 * 1/4
-        True
-    """
-
-    def __init__(self, counts: Counts, *, length: int | None = None, seed: int = 0) -> None:
-        holders = [column.nonzero().flatten() for column in counts.of("images").T]
-        self.holders = [images for images in holders if len(images)]
-        self.length, self.seed, self.epoch = len(counts) if length is None else length, seed, 0
-        if not self.holders or self.length < 1:
-            raise ValueError(
-                f"{len(self.holders)} classes occur and length is {self.length}; both must be at least 1"
-            )
-
-    def set_epoch(self, epoch: int) -> None:
-        """Other draws for another epoch; without this each is the same, as in `DistributedSampler`."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Draws in an epoch."""
-        return self.length
-
-    def __iter__(self) -> Iterator[int]:
-        """Indices of images."""
-        rng = _rng(self.seed, self.epoch)
-        kinds = torch.randint(len(self.holders), (self.length,), generator=rng)
-        spots = torch.rand(self.length, generator=rng, dtype=torch.float64)
-        for kind, spot in zip(kinds.tolist(), spots.tolist()):
-            images = self.holders[kind]
-            yield int(images[int(spot * len(images))])
-
-
-class RepeatFactor(Sampler[int]):
-    """Repeat images by the rarest class in them (LVIS; Gupta, Dollár and Girshick, 2019).
-
-    A class in the share f of the images has the factor max(1, sqrt(t / f)), an image the largest factor of
-    its classes. A factor of 2.3 is two appearances and, in 3 of 10 epochs, a third, as in Detectron2.
-    Classes in more than the share t of the images are left alone: no factor is below 1, so an epoch only
-    gets longer.
-
-    Args:
-        counts: of the images to draw from, in the order of the data set.
-        threshold: t, above 0 up to 1. LVIS uses 0.001 for 1200 classes; for ten, try 0.1 to 0.5.
-        seed: with `epoch`, decides order and rounding.
-
-    Raises:
-        ValueError: `threshold` is out of range, or there is no image.
-
-    Example:
-        >>> from seglib.labels import Classes
-        >>> pixels = torch.tensor([[9, 0, 0], [9, 0, 0], [9, 0, 0], [8, 1, 0]])
-        >>> RepeatFactor(Counts(Classes.of("sea", "fish"), pixels), threshold=1.0).factors.tolist()
-        [1.0, 1.0, 1.0, 2.0]
-    """
-
-    def __init__(self, counts: Counts, *, threshold: float, seed: int = 0) -> None:
-        if not 0 < threshold <= 1 or not len(counts):
-            raise ValueError(
-                f"threshold {threshold} must be above 0 and at most 1, and {len(counts)} images at least 1"
-            )
-        self.factors, self.seed, self.epoch = repeat_factors(counts, threshold), seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Another order and other rounding for another epoch; without this, each epoch is the same."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        """Appearances in this epoch; the rounding makes it differ a little from epoch to epoch."""
-        return int(self._times(_rng(self.seed, self.epoch)).sum())
-
-    def __iter__(self) -> Iterator[int]:
-        """Indices of images, shuffled."""
-        rng = _rng(self.seed, self.epoch)
-        repeated = torch.arange(len(self.factors)).repeat_interleave(self._times(rng))
-        yield from repeated[torch.randperm(len(repeated), generator=rng)].tolist()
-
-    def _times(self, rng: torch.Generator) -> Tensor:
-        """(N,) how often each image comes: its factor, rounded up or down by chance."""
-        whole = self.factors.floor()
-        return (whole + (torch.rand(whole.shape, generator=rng) < self.factors - whole)).long()
-
-
-def repeat_factors(counts: Counts, threshold: float) -> Tensor:
-    """(N,) float64, the factor of each image: the largest of its classes' max(1, sqrt(threshold / f))."""
-    present = counts.of("images")
-    share = present.sum(dim=0) / len(counts)
-    factor = (threshold / share).sqrt().clamp(min=1)
-    return torch.where(present > 0, factor.double(), 1.0).amax(dim=1)
-
-
-def _rng(seed: int, epoch: int) -> torch.Generator:
-    """Chance that depends on both, and mixes them: seed 1, epoch 0 is not seed 0, epoch 1."""
-    return torch.Generator().manual_seed(int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]))
+        raise ValueError(f"no image contains {names}: set its target to 0, or add images that contain it")
+    return goal.numpy()

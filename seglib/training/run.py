@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seglib.data.batches import Augmentation, EpochSampler, batches
+from seglib.data.batches import Augmentation, Weights, batches
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, to_device
 from seglib.evaluate import Scores
@@ -47,7 +47,7 @@ class Run:
     batch_size: int
     seed: int
     augment: Augmentation | None
-    sampler: EpochSampler | None
+    weights: Weights | None
     clip: float
     precision: str
     compiled: bool | None
@@ -123,7 +123,7 @@ class Run:
         """This process's share of the batches, from the next step on."""
         return batches(
             self.dataset, batch_size=self.batch_size, size=self.size, seed=self.seed, start=self.number,
-            augment=self.augment, sampler=self.sampler, device=self.device,
+            augment=self.augment, weights=self.weights, device=self.device,
             share=distributed.rank_and_world_size(),
         )  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from seglib.data.batches import pick
+from seglib.data.batches import gather
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import InMemoryDataset, to_device
 from seglib.evaluate import Scores
@@ -88,7 +88,7 @@ class Judge:
 
     def preview(self, net: nn.Module, precision: str) -> Preview:
         """What the net makes of the few images."""
-        images, masks = next(pick(self.dataset, [self.shown], self.size, self.device))
+        images, masks = next(gather(self.dataset, [self.shown], self.size, self.device))
         preds = _predict(net, images, precision)
         return Preview(images.cpu(), masks.cpu(), preds.to(torch.uint8).cpu())
 
@@ -96,7 +96,7 @@ class Judge:
         chosen = [
             [*indices[start : start + self.batch_size]] for start in range(0, len(indices), self.batch_size)
         ]
-        for images, masks in pick(self.dataset, chosen, self.size, self.device):
+        for images, masks in gather(self.dataset, chosen, self.size, self.device):
             yield masks, _predict(net, images, precision)
 
 

@@ -12,12 +12,10 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.augment import Augment
-from seglib.data.balance import count
 from seglib.data.batches import batches, order
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.images import SizeError
 from seglib.data.in_memory import InMemoryDataset, in_memory, to_device
-from seglib.data.sampling import RepeatFactor
 from seglib.labels import Classes
 from seglib.train import train
 from tests.training.nets import Net, Squares, weights
@@ -75,11 +73,13 @@ def test_shares_of_several_processes_make_up_the_batch(processes: int) -> None:
         assert torch.equal(some, images[rank::processes]) and torch.equal(truth, masks[rank::processes])
 
 
-def test_a_sampler_chooses() -> None:
-    counts = count(Squares(3), jobs=1)
-    chosen = list(islice(order(3, 0, RepeatFactor(counts, threshold=1.0)), 50))
-    assert {*chosen} == {0, 1, 2}
-    assert chosen[10:] == list(islice(order(3, 0, RepeatFactor(counts, threshold=1.0), skip=10), 40))
+def test_weights_say_how_often_an_image_is_drawn() -> None:
+    drawn = list(islice(order(3, 0, [0, 1, 3]), 6000))
+    assert {*drawn} == {1, 2} and drawn.count(2) / 6000 == pytest.approx(3 / 4, abs=0.02)
+    assert drawn[10:50] == list(islice(order(3, 0, torch.tensor([0, 2, 6]), skip=10), 40))
+    assert drawn[:3] != drawn[3:6] or drawn[6:9] != drawn[9:12]  # epochs differ
+    assert drawn != list(islice(order(3, 1, [0, 1, 3]), 6000))
+    assert {*seen(first(9, weights=[0, 0, 1, 0, 0, 1, 0]))} == {2, 5}
 
 
 def test_workers_give_the_same_batches() -> None:
