@@ -5,6 +5,7 @@ Both are translated into the content of a COCO file, and `Coco` checks and draws
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,31 +28,20 @@ Folders = Mapping[str, tuple[Path, Path]]  # split ("" if not divided) -> folder
 
 
 def find_labelme(path: Path) -> dict[str, list[Path]]:
-    """Split -> labelme files in a folder or its `train/`, `val/`, ...; the split is "" if undivided."""
-    found = {
-        split: files
-        for split, names in FOLDERS.items()
-        for name in names
-        if (files := _labelme_files(path / name))
-    }
-    if found or not path.is_dir():
-        return found
-    files = _labelme_files(path)
-    return {"": files} if files else {}
+    """Split -> labelme files under a folder; the split is "" unless they are in `train/`, `val/`, ...
 
-
-def _labelme_files(folder: Path) -> list[Path]:
-    """The JSON files under a folder if the first is labelme; hidden ones do not count."""
-    files = [
-        file
-        for file in sorted(folder.rglob("*.json"))
-        if file.name != "classes.json"
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    ]
-    if not files:
-        return []
-    first = read_json(files[0])
-    return files if isinstance(first, dict) and "shapes" in first else []
+    Hidden files and class lists are ignored; only the beginning of the first file is read.
+    """
+    split_of = {name: split for split, names in FOLDERS.items() for name in names}
+    found = defaultdict(list)
+    for file in sorted(path.rglob("*.json")):
+        parts = file.relative_to(path).parts
+        if file.name != "classes.json" and not any(part.startswith(".") for part in parts):
+            found[split_of.get(parts[0], "")].append(file)
+    if not found:
+        return {}
+    with next(iter(found.values()))[0].open("rb") as first:
+        return dict(found) if b'"shapes"' in first.read(4096) else {}
 
 
 def labelme(path: Path, split: str, found: Mapping[str, list[Path]], names: Sequence[str] | None) -> Coco:
@@ -168,9 +158,8 @@ def yolo_names(path: Path) -> list[str] | None:
 def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco:
     """A YOLO-seg folder: one text file an image, one line an object: `class x1 y1 x2 y2 ...`.
 
-    Coordinates are shares of the image's sides, 0..1.
-
-    An image without a text file has no objects. Of an image only its size is read.
+    Coordinates are shares of the image's sides, 0..1. An image without a text file has no objects. Of an
+    image only its size is read.
 
     Args:
         path: the folder with the .yaml file.

@@ -1,29 +1,35 @@
+"""What is drawn on images: boxes and polygons, their files, and how well they agree with the true objects."""
+
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 
 from seglib import boxes
-from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, agreement
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, agreement, read_coco
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 
 CLASSES = Classes.of("background", "crab", "fish")
+FOUND = Path(__file__).parent / "annotations" / "coco.json"  # written by hand, as found in the wild
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+
+
+def fish(*box: float, **fields: object) -> Annotation:
+    return Annotation("fish", box, **fields)
 
 
 def test_a_box_is_the_pixels_that_it_touches() -> None:
-    image = AnnotatedImage(
-        "a", 4, 3, (Annotation("fish", (0.5, 1, 2.25, 3.5)), Annotation("crab", (-1, 0, 1, 1)))
-    )
+    image = AnnotatedImage("a", 4, 3, (fish(0.5, 1, 2.25, 3.5), Annotation("crab", (-1, 0, 1, 1))))
     assert image.boxes().tolist() == [[0, 1, 3, 3], [0, 0, 1, 1]]
     assert image.masks()[0].int().tolist() == [[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 1, 0]]
-    assert AnnotatedImage("a", 4, 3).boxes().shape == (0, 4) and AnnotatedImage("a", 4, 3).masks().shape == (
-        0,
-        3,
-        4,
-    )
+    nothing = AnnotatedImage("a", 4, 3)
+    assert nothing.boxes().shape == (0, 4) and nothing.masks().shape == (0, 3, 4)
 
 
 def test_a_polygon_is_filled() -> None:
@@ -38,48 +44,83 @@ def test_a_polygon_is_filled() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            lambda: Annotation("fish", (3, 0, 1, 1)),
-            r"the box \(3, 0, 1, 1\) of 'fish' has no area or swapped",
-        ),
-        (
-            lambda: Annotation("fish", (0, 0, math.nan, 1)),
-            "'fish' has a coordinate that is not a finite number",
-        ),
-        (lambda: Annotation("fish", (0, 0, 1, 1), (((0, 0), (1, 1)),)), "a polygon of 'fish' has 2 corners"),
-        (lambda: Annotation("fish", (0, 0, 1, 1), (), math.inf), "cannot have taken inf seconds"),
-        (lambda: AnnotatedImage("a", 0, 3), "a cannot be 0 pixels wide"),
-        (
-            lambda: AnnotatedImage("a", 4, 3, (Annotation("fish", (0, 0, 9, 1)),)),
-            r"corner at \(9, 1\), outside of",
-        ),
+        (lambda: fish(3, 0, 1, 1), r"\(3, 0, 1, 1\) of 'fish' has no area or swapped"),
+        (lambda: fish(0, 0, math.nan, 1), "not a finite number"),
+        (lambda: fish(0, 0, 1, 1, polygons=(((0, 0), (1, 1)),)), "a polygon of 'fish' has 2 corners"),
+        (lambda: fish(0, 0, 1, 1, seconds=math.inf), "inf seconds"),
+        (lambda: AnnotatedImage("a", 0, 3), "a .* 0 pixels wide"),
+        (lambda: AnnotatedImage("a", 4, 3, (fish(0, 0, 9, 1),)), r"corner at \(9, 1\)"),
         (lambda: AnnotationSet(("fish", "fish"), ()), "two classes are called 'fish'"),
+        (lambda: AnnotationSet((), (AnnotatedImage("a", 1, 1),) * 2), "two images are called 'a'"),
         (
-            lambda: AnnotationSet((), (AnnotatedImage("a", 1, 1), AnnotatedImage("a", 2, 2))),
-            "two images are called 'a'",
+            lambda: AnnotationSet(("eel",), (AnnotatedImage("a", 4, 3, (fish(0, 0, 1, 1),)),)),
+            "called 'fish'.* eel",
         ),
-        (
-            lambda: AnnotationSet(
-                ("crab",), (AnnotatedImage("a", 4, 3, (Annotation("fish", (0, 0, 1, 1)),)),)
-            ),
-            "a: an object is called 'fish', but the classes are crab",
-        ),
-        (
-            lambda: AnnotatedImage("a", 4, 3, (Annotation("eel", (0, 0, 1, 1)),)).instances(CLASSES),
-            "is called 'eel'",
-        ),
+        (lambda: AnnotatedImage("a", 4, 3, (fish(0, 0, 1, 1),)).instances(Classes.of("eel")), "'fish'"),
     ],
 )
-def test_what_cannot_be_is_refused(make: object, message: str) -> None:
+def test_what_cannot_be_is_refused(make: Callable[[], object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
 
 
+def test_coco_as_found() -> None:
+    with pytest.warns(UserWarning, match=r"coco\.json: left out 1 objects stored as run lengths"):
+        found = read_coco(FOUND)
+    assert found.names == ("cat", "dog")
+    dog, cat = found[0].annotations
+    assert dog.box == (10.5, 4.25, 30.5, 20) and cat == Annotation("cat", (0, 0, 4, 3))
+    assert dog.polygons[1] == ((11, 18), (13, 18), (13, 20), (11, 20))
+    assert found[1] == AnnotatedImage("empty.jpg", 40, 30)
+
+
+COCO_FAULTS = [
+    (("annotations", 0, "bbox"), [1, 2, 3], r"annotations\[0\]: \"bbox\" must be a list of 4"),
+    (("annotations", 1, "bbox"), ..., r"annotations\[1\]: \"bbox\" must be .* got None"),
+    (("annotations", 0, "bbox"), [None, 1, 2, 3], r"\"bbox\" must be .* finite numbers"),
+    (("annotations", 0, "bbox"), [0, 0, 0, 4], r"annotations\[0\]: the box .* of 'dog' has no area"),
+    (("annotations", 0, "bbox"), [30, 0, 20, 4], r"images\[0\]: .* corner at \(50, 4\), outside of"),
+    (("annotations", 0, "segmentation"), "x", r"\"segmentation\" must be a list of polygons"),
+    (("annotations", 0, "segmentation", 0), [1, 1, 2, 2], r"must be a list of 6, 8, 10, \.\.\. finite"),
+    (("annotations", 0, "segmentation", 0, 3), "x", r"annotations\[0\]: \"segmentation\" must be"),
+    (("annotations", 0, "seconds"), -1, r"'dog' cannot have taken -1 seconds"),
+    (("annotations", 0, "seconds"), "long", r"annotations\[0\]: \"seconds\" must be"),
+    (("annotations", 0, "category_id"), 99, r"belongs to category 99, but"),
+    (("images", 1, "file_name"), "000000391895.jpg", r"two images are called '000000391895.jpg'"),
+    (("categories", 0, "name"), "cat", r"two classes are called 'cat'"),
+    (("images",), ..., r"not a COCO file: it has no list \"images\""),
+]  # fmt: skip
+
+
+def coco_with(folder: Path, path: tuple, value: object) -> Path:
+    """The file as found with one field changed, or removed if `value` is `...`."""
+    content = place = json.loads(FOUND.read_text())
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    if value is ...:
+        del place[path[-1]]
+    (folder / "changed.json").write_text(json.dumps(content))
+    return folder / "changed.json"
+
+
+@pytest.mark.parametrize(("path", "value", "message"), COCO_FAULTS)
+@pytest.mark.filterwarnings("ignore:.*run lengths")
+def test_a_broken_coco_file(tmp_path: Path, path: tuple, value: object, message: str) -> None:
+    with pytest.raises(ValueError, match=r"changed\.json.*" + message) as caught:
+        read_coco(coco_with(tmp_path, path, value))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*run lengths")
+def test_ids_may_be_numbers_and_text(tmp_path: Path) -> None:
+    path = coco_with(tmp_path, ("categories",), [{"id": key, "name": f"{key}"} for key in ("b", 7, 3, "a")])
+    assert read_coco(path).names == ("3", "7", "a", "b")
+
+
 def drawn(*objects: tuple[int, tuple[int, int, int, int]]) -> Instances:
-    names = CLASSES.names
-    return AnnotatedImage("a", 10, 10, tuple(Annotation(names[k], box) for k, box in objects)).instances(
-        CLASSES
-    )
+    annotations = tuple(Annotation(CLASSES.names[k], box) for k, box in objects)
+    return AnnotatedImage("a", 10, 10, annotations).instances(CLASSES)
 
 
 def test_each_drawn_object_is_judged_against_the_one_it_means() -> None:
@@ -101,8 +142,7 @@ def test_masks_are_compared_by_pixels() -> None:
     triangle = Annotation.outline("crab", [(0, 0), (8, 0), (0, 8)])
     shape = AnnotatedImage("a", 10, 10, (triangle,)).instances(CLASSES)
     box = drawn((1, (0, 0, 8, 8)))
-    by_pixels = shape.masks.sum() / 64
-    torch.testing.assert_close(agreement(shape, box).iou, by_pixels[None])
+    torch.testing.assert_close(agreement(shape, box).iou, shape.masks.sum()[None] / 64)
     assert agreement(shape, box, by="boxes").iou.tolist() == [1]
 
 
@@ -112,5 +152,5 @@ def test_nothing_drawn_and_nothing_there() -> None:
     assert result.iou.tolist() == [0] and result.right_class.tolist() == [False]
     with pytest.raises(ValueError, match="by must be 'masks' or 'boxes', not 'pixels'"):
         agreement(drawn(), drawn(), by="pixels")
-    with pytest.raises(ValueError, match=r"the drawn masks are \(10, 10\), the true \(4, 4\)"):
+    with pytest.raises(ValueError, match=r"\(10, 10\), the true \(4, 4\)"):
         agreement(drawn(), AnnotatedImage("b", 4, 4).instances(CLASSES))

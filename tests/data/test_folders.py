@@ -1,5 +1,7 @@
 """Folders of one's own: which layout, which split, which classes."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
@@ -8,18 +10,25 @@ import pytest
 from PIL import Image
 
 from seglib.data.coco import Coco
-from seglib.data.folders import PairFolder, open_folder
+from seglib.data.folders import PairFolder, open_folder, read_class_list
 from seglib.labels import VOID
 
 MASK = np.array([[0, 1, 1, 255], [0, 2, 2, 255], [0, 0, 0, 0]], np.uint8)
+SPLITS = ("train", "val", "test")
 
 
 def write(images: Path, masks: Path, stems: list[str], mask: np.ndarray = MASK) -> None:
     for folder in (images, masks):
         folder.mkdir(parents=True, exist_ok=True)
     for stem in stems:
-        Image.new("RGB", (4, 3), (9, 9, 9)).save(images / f"{stem}.jpg")
+        Image.new("RGB", (mask.shape[1], mask.shape[0]), (9, 9, 9)).save(images / f"{stem}.jpg")
         Image.fromarray(mask).save(masks / f"{stem}.png")
+
+
+def written(folder: Path, mask: np.ndarray) -> Path:
+    """One image with this mask in images/ and masks/."""
+    write(folder / "images", folder / "masks", ["a"], mask.astype(np.uint8))
+    return folder
 
 
 @pytest.mark.parametrize("layout", ["images/{}", "{}/images", "segnet"])
@@ -43,48 +52,38 @@ def test_divided_folders(tmp_path: Path, layout: str, val: str) -> None:
 def test_undivided_folder_is_divided_by_name(tmp_path: Path) -> None:
     stems = [f"p{k}" for k in range(40)]
     write(tmp_path / "images", tmp_path / "masks", stems)
-    parts = [
-        {sample.id for sample in open_folder(tmp_path, split).samples} for split in ("train", "val", "test")
-    ]
+    parts = [{sample.id for sample in open_folder(tmp_path, split).samples} for split in SPLITS]
     assert set.union(*parts) == set(stems) and sum(map(len, parts)) == 40 and all(parts)
 
 
 def test_classes_are_numbered_without_a_list(tmp_path: Path) -> None:
     write(tmp_path / "images" / "train", tmp_path / "masks" / "train", ["a"])
     write(tmp_path / "images" / "val", tmp_path / "masks" / "val", ["b"], np.full((3, 4), 4, np.uint8))
-    train = open_folder(tmp_path)
+    train, val = open_folder(tmp_path), open_folder(tmp_path, "val")
     assert train[0][1].tolist() == MASK.tolist()
-    assert (
-        train.classes.names
-        == tuple(f"class {k}" for k in range(5))
-        == open_folder(tmp_path, "val").classes.names
-    )
+    assert train.classes.names == tuple(f"class {k}" for k in range(5)) == val.classes.names
 
 
 def test_painted_masks_with_a_list_of_colours(tmp_path: Path) -> None:
-    write(tmp_path / "images", tmp_path / "masks", ["a"], np.array([[[9, 0, 0], [0, 9, 0]]], np.uint8))
-    Image.new("RGB", (2, 1)).save(tmp_path / "images" / "a.jpg")
+    written(tmp_path, np.array([[[9, 0, 0], [0, 9, 0]]]))
     (tmp_path / "classes.txt").write_text("sky 0 9 0\nvoid 9 0 0\n")
     assert open_folder(tmp_path)[0][1].tolist() == [[VOID, 0]]
 
 
 def test_black_and_white_masks(tmp_path: Path) -> None:
-    write(tmp_path / "images", tmp_path / "masks", ["a"], np.where(MASK == 1, 255, 0).astype(np.uint8))
+    written(tmp_path, np.where(MASK == 1, 255, 0))
     with pytest.raises(ValueError, match=r'only 0 and 255.*"values": \[0, 255\]'):
         open_folder(tmp_path).classes  # noqa: B018
     (tmp_path / "classes.txt").write_text("background\nobject\n")
     with pytest.warns(UserWarning, match=r"a\.png.*255 is void"):
         open_folder(tmp_path)[0]
-    (tmp_path / "classes.json").write_text(
-        json.dumps({"names": ["background", "object"], "values": [0, 255]})
-    )
+    (tmp_path / "classes.json").write_text('{"names": ["background", "object"], "values": [0, 255]}')
     assert open_folder(tmp_path)[0][1].tolist() == np.where(MASK == 1, 1, 0).tolist()
 
 
-def test_values_that_are_no_indices(tmp_path: Path) -> None:
-    write(tmp_path / "images", tmp_path / "masks", ["a"], MASK * 60)
+def test_values_that_are_not_indices(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"values 0, 60, 120, .*classes\.json"):
-        open_folder(tmp_path).classes  # noqa: B018
+        open_folder(written(tmp_path, MASK * 60)).classes  # noqa: B018
 
 
 def test_segnet_layout_without_a_list_is_camvid(tmp_path: Path) -> None:
@@ -109,9 +108,8 @@ def test_pets_and_voc_trees(tmp_path: Path) -> None:
 def coco(path: Path, names: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     images = [{"id": k, "file_name": name, "height": 3, "width": 4} for k, name in enumerate(names)]
-    path.write_text(
-        json.dumps({"images": images, "annotations": [], "categories": [{"id": 1, "name": "cat"}]})
-    )
+    content = {"images": images, "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+    path.write_text(json.dumps(content))
 
 
 @pytest.mark.parametrize(
@@ -144,7 +142,7 @@ def test_a_coco_file_itself(tmp_path: Path) -> None:
     for name in names:
         Image.new("RGB", (4, 3)).save(tmp_path / "images" / name)
     coco(tmp_path / "mine.json", names)
-    parts = [open_folder(tmp_path / "mine.json", split) for split in ("train", "val", "test")]
+    parts = [open_folder(tmp_path / "mine.json", split) for split in SPLITS]
     assert sum(map(len, parts)) == 20 and all(map(len, parts))
 
 
@@ -155,7 +153,65 @@ def test_images_are_not_read_when_a_folder_is_opened(tmp_path: Path) -> None:
         for k in range(2_000):
             (tmp_path / folder / f"{k:06}.{suffix}").touch()  # empty: reading one would raise
     (tmp_path / "classes.txt").write_text("background\ncat\n")
-    parts = [open_folder(tmp_path, split) for split in ("train", "val", "test")]
+    parts = [open_folder(tmp_path, split) for split in SPLITS]
     assert sum(map(len, parts)) == 2_000 and all(isinstance(part, PairFolder) for part in parts)
     with pytest.raises(ValueError, match="empty"):
         parts[0][0]
+
+
+# ---- classes.txt and classes.json --------------------------------------------------------------------------
+
+
+def class_list(folder: Path, content: object):
+    """What the list says; text is a classes.txt, anything else goes into a classes.json."""
+    name = "classes.txt" if isinstance(content, str) else "classes.json"
+    (folder / name).write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+    return read_class_list(folder)
+
+
+def test_names_and_colours_in_a_text_file(tmp_path: Path) -> None:
+    assert read_class_list(tmp_path) is None
+    found = class_list(tmp_path, "\ufeffbackground\nstop sign\n\n  Baum \n")
+    assert found.classes.names == ("background", "stop sign", "Baum")
+    assert found.painted is None and found.values == {0: 0, 1: 1, 2: 2}
+    found = class_list(tmp_path, "background 0 0 0\nstop sign, 255, 0, 0\nvoid 9 9 9\n")
+    assert found.classes.names == ("background", "stop sign") and found.painted is found.classes
+    assert found.classes.colors == ((0, 0, 0), (255, 0, 0)) and found.classes.void_color == (9, 9, 9)
+
+
+def test_names_colours_and_values_in_json(tmp_path: Path) -> None:
+    assert class_list(tmp_path, ["a", "b"]).classes.names == ("a", "b")
+    assert class_list(tmp_path, {"names": ["sea", "cell"], "values": [0, 255]}).values == {0: 0, 255: 1}
+    found = class_list(tmp_path, {"names": ["a"], "colors": [[1, 2, 3]], "void_color": [0, 0, 0]})
+    assert found.painted.colors == ((1, 2, 3),) and found.painted.void_color == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "1 to 255 classes"),
+        ("cat\ncat\n", "'cat'"),
+        ("a 1 2 3\nb\n", "no colour.*: b"),
+        ("a 1 2 3\nb 1 2 3\n", "colours must differ"),
+        ("a 1 2 300\nb 1 2 3\n", "300"),
+        (7, "expected a list of names"),
+        ({"classes": ["a"]}, "expected a list of names"),
+        ({"names": ["a"], "colours": [[1, 2, 3]]}, "unknown fields.*colours"),
+        (["a", 3], "every class needs a name"),
+        ({"names": ["a", "b"], "values": [1]}, "2 different numbers"),
+        ({"names": ["a", "b"], "values": [1, 1]}, "2 different numbers"),
+        ({"names": ["a", "b"], "values": [1, 256]}, "from 0 to 255"),
+        ({"names": ["a", "b"], "values": [1, "x"]}, "from 0 to 255"),
+        ({"names": ["a", "b"], "colors": [[1, 2, 3]]}, "2 names and 1 colours"),
+        ({"names": ["a"], "colors": [7]}, "colour"),
+    ],
+)
+def test_mistakes_in_a_class_list_are_named(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(ValueError, match=rf"(?s)classes\.(txt|json): .*{message}"):
+        class_list(tmp_path, content)
+
+
+def test_a_class_list_that_is_not_json(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text('{"names": ["a"')
+    with pytest.raises(ValueError, match=r"classes\.json: not JSON"):
+        read_class_list(tmp_path)
