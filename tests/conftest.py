@@ -16,7 +16,9 @@ os.environ.setdefault("SEGLIB_PROFILE", "tiny")
 _home = tempfile.TemporaryDirectory(prefix="seglib-tests-")
 os.environ["SEGLIB_HOME"] = _home.name  # progress and caches of the person who runs the tests stay untouched
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from PIL import Image  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -41,15 +43,23 @@ def photographs() -> Path:
 
 @pytest.fixture
 def read_only() -> Iterator[Path]:
-    """A folder that this process may read but not write, for root too: root becomes nobody for the test."""
+    """A folder that this process may read but not write, for root too: root becomes nobody for the test.
+
+    `images/a.png` and `masks/a.png` are in it, 3 x 4 pixels.
+    """
     if not hasattr(os, "geteuid"):
         pytest.skip("folder permissions: this system has no user ids")
     folder = Path(tempfile.mkdtemp(prefix="seglib-read-only-"))
-    folder.chmod(0o555)
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+        Image.fromarray(np.array([[0, 1, 2, 0]] * 3, np.uint8)).save(folder / name / "a.png")
+    for path in (folder, folder / "images", folder / "masks"):
+        path.chmod(0o555)
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
     yield folder
     os.seteuid(user)
-    folder.chmod(0o755)
+    for path in (folder, folder / "images", folder / "masks"):
+        path.chmod(0o755)
     shutil.rmtree(folder)
