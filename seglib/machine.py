@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,10 @@ def is_interactive() -> bool:
 
 def kernel() -> Any:
     """The Jupyter kernel that this code runs in, or None."""
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
+    if "IPython" not in sys.modules:  # a kernel has imported it; importing it here would take a second
         return None
+    from IPython.core.getipython import get_ipython
+
     return getattr(get_ipython(), "kernel", None)
 
 
