@@ -1,4 +1,4 @@
-"""Boxes and masks as one finds them: noisy boxes, boxes from masks alone, and true masks for some images."""
+"""Boxes as hasty people draw them, boxes for data sets of masks alone, and true masks for some images."""
 
 from __future__ import annotations
 
@@ -23,31 +23,15 @@ def loosened(one: BoxAnnotations, factor: float, size: Size) -> BoxAnnotations:
 
 
 def shifted(one: BoxAnnotations, share: float, size: Size, *, seed: int) -> BoxAnnotations:
-    """Every side moved by chance, by up to `share` of the box's width or height.
+    """Every side moved at random, by up to `share` (below 0.5) of the box's width or height.
 
-    Args:
-        one: the boxes of an image.
-        share: 0..0.49; 0.1 moves a side by 10 % at most.
-        size: (height, width) to which boxes are clipped.
-        seed: another seed, other boxes; the same boxes and seed always move alike.
-
-    Returns:
-        As many boxes, each of at least one pixel.
-
-    Raises:
-        ValueError: `share` is not in 0..0.49.
-
-    Example:
-        >>> one = BoxAnnotations(torch.tensor([[10, 10, 30, 30]]), torch.tensor([1]))
-        >>> (shifted(one, 0.2, (40, 40), seed=0).boxes - one.boxes).abs().max() <= 4
-        tensor(True)
+    The same boxes and seed always move alike, inside the image of (height, width) `size`; a box that would
+    lose its area stays as it is.
     """
-    if not 0 <= share < 0.5:
-        raise ValueError(f"share {share} must be in 0..0.49, or a box could turn inside out")
     if not len(one.boxes):
         return one
     extent = (one.boxes[:, 2:] - one.boxes[:, :2]).repeat(1, 2)  # (M, 4): w h w h
-    move = ((2 * _chance(one, seed, 4) - 1) * share * extent).round().long()
+    move = ((2 * _random(one, seed, 4) - 1) * share * extent).round().long()
     low, high = torch.zeros(4).long(), torch.tensor([size[1], size[0]] * 2)
     moved = (one.boxes + move).clamp(low, high)
     gone = (moved[:, :2] >= moved[:, 2:]).any(dim=1)  # a box of a pixel or two
@@ -55,74 +39,39 @@ def shifted(one: BoxAnnotations, share: float, size: Size, *, seed: int) -> BoxA
 
 
 def missing(one: BoxAnnotations, share: float, *, seed: int) -> BoxAnnotations:
-    """Each box forgotten with probability `share`, 0..1.
-
-    Example:
-        >>> one = BoxAnnotations(torch.tensor([[0, 0, 3, 3]]), torch.tensor([1]))
-        >>> len(missing(one, 1.0, seed=0).boxes), len(missing(one, 0.0, seed=0).boxes)
-        (0, 1)
-    """
-    _check_share(share)
-    kept = _chance(one, seed, 1)[:, 0] >= share
+    """Each box forgotten with probability `share`."""
+    kept = _random(one, seed, 1)[:, 0] >= share
     return BoxAnnotations(one.boxes[kept], one.classes[kept])
 
 
 def misnamed(one: BoxAnnotations, share: float, names: Sequence[int], *, seed: int) -> BoxAnnotations:
-    """Each box given another class with probability `share`.
-
-    Args:
-        one: the boxes of an image.
-        share: 0..1.
-        names: the classes to choose from, two or more, without the background.
-        seed: another seed, other mistakes.
-
-    Raises:
-        ValueError: `share` is not in 0..1, or there is no other class.
-
-    Example:
-        >>> one = BoxAnnotations(torch.tensor([[0, 0, 3, 3]]), torch.tensor([1]))
-        >>> misnamed(one, 1.0, [1, 2], seed=0).classes
-        tensor([2])
-    """
-    _check_share(share)
-    if len(set(names)) < 2:
-        raise ValueError(f"names {list(names)}: a wrong class needs a second one to choose")
-    chance = _chance(one, seed, 2)
+    """Each box given another class of `names` with probability `share`."""
+    random = _random(one, seed, 2)
     classes = one.classes.clone()
-    for number in (chance[:, 0] < share).nonzero()[:, 0].tolist():
+    for number in (random[:, 0] < share).nonzero()[:, 0].tolist():
         others = [name for name in names if name != int(classes[number])]
-        classes[number] = others[int(chance[number, 1] * len(others))]
+        classes[number] = others[int(random[number, 1] * len(others))]
     return BoxAnnotations(one.boxes, classes)
 
 
-def with_masks(labels: PseudoLabels, count: int, *, seed: int) -> PseudoLabels:
+def _random(one: BoxAnnotations, seed: int, width: int) -> Tensor:
+    """(M, width) numbers 0..1, a function of the seed and the boxes."""
+    digest = sum(value * (31 * place + 7) for place, value in enumerate(one.boxes.flatten().tolist()))
+    rng = torch.Generator().manual_seed((seed * 1_000_003 + digest) % 2**63)
+    return torch.rand(len(one.boxes), width, generator=rng)
+
+
+def with_masks(labels: PseudoLabels, count: int, *, seed: int) -> tuple[PseudoLabels, list[int]]:
     """The same data set with the true masks of `count` images, as if somebody had drawn them.
 
-    Args:
-        labels: masks made from boxes.
-        count: how many images have a true mask; a larger count adds images and keeps those before.
-        seed: which ones.
-
     Returns:
-        m = `count` masks and n = the rest boxes.
-
-    Raises:
-        ValueError: there are not so many images.
-
-    Example:
-        >>> from seglib.scenes import Scenes
-        >>> from seglib.weak.schemes import pseudo_labels
-        >>> scenes = Scenes(length=3)
-        >>> mixed = with_masks(pseudo_labels(scenes, "rectangles"), 3, seed=0)
-        >>> all((mixed.mask(i) == scenes[i][1]).all() for i in range(3))
-        True
+        The labels, and the numbers of the images with a true mask, as `rounds(fixed=...)` takes them; a
+        larger count adds images and keeps those before.
     """
-    if not 0 <= count <= len(labels):
-        raise ValueError(f"{count} masks of {labels.name}, which has {len(labels)} images")
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed)).tolist()
-    drawn = set(order[:count])
+    drawn = order[:count]
     masks = (labels.truth[i][1] if i in drawn else labels.packed[i] for i in range(len(labels)))
-    return labels.relabelled(masks, f"{labels.scheme}, {count} masks")
+    return labels.relabelled(masks, f"{labels.scheme}, {count} masks"), drawn
 
 
 class Objects(SegmentationDataset):
@@ -132,18 +81,8 @@ class Objects(SegmentationDataset):
 
     Args:
         dataset: images with masks.
-        names: the classes that are things, such as ("car", "pedestrian", "bicyclist") of CamVid.
+        names: the classes that are objects, such as ("car", "pedestrian", "bicyclist") of CamVid.
         smallest: pixels; a smaller piece becomes void, since nobody would draw a box around it.
-
-    Raises:
-        ValueError: a name is no class of the data set.
-
-    Example:
-        >>> from seglib.data.catalog import load
-        >>> photo = load("photo")
-        >>> things = Objects(photo, [photo.classes.names[2]])
-        >>> things.classes.names[0], len(things.classes)
-        ('background', 2)
     """
 
     def __init__(self, dataset: SegmentationDataset, names: Sequence[str], *, smallest: int = 50) -> None:
@@ -163,7 +102,7 @@ class Objects(SegmentationDataset):
         return image, Mask(self._pieces(mask)[0])
 
     def sample_id(self, index: int) -> str:
-        """The name that the image has in the data set it comes from."""
+        """The image's name in the data set that it comes from."""
         return self.dataset.sample_id(index)
 
     def instances(self, index: int) -> Instances:
@@ -173,7 +112,7 @@ class Objects(SegmentationDataset):
         return Instances(masks, classes, found)
 
     def _pieces(self, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The mask of things (H, W), and each thing: masks (M, H, W) bool, classes (M,)."""
+        """The mask of objects (H, W), and each object: masks (M, H, W) bool, classes (M,)."""
         mapped = self.table[mask.as_subclass(Tensor).long()]
         masks, classes = [], []
         for number in range(1, len(self.classes)):
@@ -186,15 +125,3 @@ class Objects(SegmentationDataset):
                     classes.append(number)
         stacked = torch.stack(masks) if masks else torch.zeros(0, *mapped.shape, dtype=torch.bool)
         return mapped, stacked, torch.tensor(classes, dtype=torch.int64)
-
-
-def _chance(one: BoxAnnotations, seed: int, width: int) -> Tensor:
-    """(M, width) numbers 0..1, a function of the seed and the boxes."""
-    digest = sum(value * (31 * place + 7) for place, value in enumerate(one.boxes.flatten().tolist()))
-    rng = torch.Generator().manual_seed((seed * 1_000_003 + digest) % 2**63)
-    return torch.rand(len(one.boxes), width, generator=rng)
-
-
-def _check_share(share: float) -> None:
-    if not 0 <= share <= 1:
-        raise ValueError(f"share {share} must be a probability, 0..1")

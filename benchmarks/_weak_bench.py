@@ -43,8 +43,8 @@ class Bench:
     def __init__(self, name: str, asked: argparse.Namespace) -> None:
         self.name, self.asked = name, asked
         self.memory: dict[str, Result] = {}
-        self.data, self.val = part(name, "train", asked.images), part(name, "val", asked.judged)
-        self.test, self.boxes = part(name, "test", asked.judged), load_boxes(self.data)
+        self.data, self.val = images(name, "train", asked.images), images(name, "val", asked.judged)
+        self.test, self.boxes = images(name, "test", asked.judged), load_boxes(self.data)
         height, width = SIZES[name]
         scale = min(1, (asked.side or math.inf) / max(height, width))
         self.size = round(height * scale), round(width * scale)
@@ -58,8 +58,8 @@ class Bench:
 
     def labels(self, scheme: str, boxes: Sequence[BoxAnnotations] | None = None) -> PseudoLabels:
         """Labels of a scheme, from the disk where they were made before."""
-        needs = {"propose": propose} if scheme in ("m-and-g+", "boxsup") else {}
-        return pseudo_labels(self.data, scheme, boxes=boxes or self.boxes, jobs=self.asked.jobs, **needs)
+        boxes = boxes or self.boxes
+        return pseudo_labels(self.data, scheme, boxes=boxes, jobs=self.asked.jobs, **needs(scheme))
 
     def judged(self, segmenter: NetSegmenter) -> Result:
         """The measures of a net on the test split, in %."""
@@ -157,11 +157,15 @@ class Bench:
         print(Table(f"\n{title}: {told}", head, rows, note), flush=True)
 
 
-def part(name: str, split: str, number: int) -> SegmentationDataset:
-    """A split, or `number` images evenly spread over it."""
-    whole = Scenes(number, split=split) if name == "scenes" else load(name, split)
-    whole = Objects(whole, THINGS) if name == "camvid" else whole
-    return whole.subset(range(0, len(whole), max(len(whole) // number, 1))[:number])
+def images(name: str, split: str, number: int) -> SegmentationDataset:
+    """A split, or `number` images evenly spread over it; of CamVid, the objects."""
+    data = Scenes(number, split=split) if name == "scenes" else load(name, split).spread(number)
+    return Objects(data, THINGS) if name == "camvid" else data
+
+
+def needs(scheme: str) -> dict[str, Any]:
+    """The settings that a scheme cannot do without."""
+    return {"propose": propose} if scheme in ("m-and-g+", "boxsup") else {}
 
 
 def worth(reached: float, alone: list[tuple[int, float]]) -> str:

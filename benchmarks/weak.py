@@ -29,7 +29,6 @@ from pathlib import Path
 from statistics import mean
 
 import _noise as noise
-import torch
 from _machine import machine
 from _noise import with_masks
 from _rows import held, rim, spread
@@ -192,26 +191,21 @@ def mixed(bench: Bench) -> None:
     print(f"the boxes of {len(labels)} images are worth {worth(reached, alone)}", flush=True)
 
 
-def _order(bench: Bench, seed: int) -> list[int]:
-    """The images, those first that `with_masks` gives a true mask."""
-    return torch.randperm(len(bench.data), generator=torch.Generator().manual_seed(seed)).tolist()
-
-
 def _with_boxes(bench: Bench, labels: PseudoLabels, count: int, seed: int) -> PseudoLabels:
     """`count` masks, and boxes for the other images."""
-    return with_masks(labels, count, seed=seed)
+    return with_masks(labels, count, seed=seed)[0]
 
 
 def _as_often(bench: Bench, labels: PseudoLabels, count: int, seed: int) -> PseudoLabels:
     """The same, with the masks repeated until a net sees one as often as a box."""
-    order = _order(bench, seed)
-    often = max(1, round((len(order) - count) / count))
-    return with_masks(labels, count, seed=seed).subset([*order[count:], *order[:count] * often])
+    both, drawn = with_masks(labels, count, seed=seed)
+    others = sorted(set(range(len(labels))) - set(drawn))
+    return both.subset([*others, *drawn * max(1, round(len(others) / count))])
 
 
 def _masks_alone(bench: Bench, labels: PseudoLabels, count: int, seed: int) -> SegmentationDataset:
     """The images that have a true mask, alone."""
-    return bench.data.subset(_order(bench, seed)[:count])
+    return bench.data.subset(with_masks(labels, count, seed=seed)[1])
 
 
 MIXES: dict[str, Callable[[Bench, PseudoLabels, int, int], SegmentationDataset]] = {

@@ -21,7 +21,7 @@ from seglib.files import DiskError, TensorFileError
 from seglib.labels import Classes
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
-from tests.weak.tiny import Blobs
+from tests.weak.samples import Blobs
 
 TWO = Classes(("background", "fish"), ((0, 0, 0), (9, 8, 7)), void_color=(1, 2, 3))
 

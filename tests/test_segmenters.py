@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from seglib.labels import Classes
 from seglib.segmenters import NetSegmenter
-from tests.weak.tiny import Blobs
+from tests.weak.samples import Blobs
 
 TWO = Classes.of("background", "fish")
 

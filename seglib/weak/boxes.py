@@ -1,4 +1,4 @@
-"""The boxes that are given, and what is wrong with them."""
+"""The boxes of each image, given or drawn; and how every scheme paints what it finds in them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_area
 
-from seglib.data.annotations import AnnotationSet
+from seglib.data.annotations import AnnotatedImage, AnnotationSet
 from seglib.data.dataset import SegmentationDataset
 from seglib.labels import VOID, Classes
 
 Size = tuple[int, int]
-
 NOT, OBJECT, UNSURE = 0, 1, 2  # what a scheme says about each pixel of a box
 
 
 class BoxError(ValueError):
-    """A box, or what it belongs to, is not what it must be; the sentence names image and box."""
+    """A box is wrong, or belongs to nothing; the message names the image and the box."""
 
 
 class BoxAnnotations(NamedTuple):
@@ -38,19 +37,19 @@ class BoxAnnotations(NamedTuple):
 def load_boxes(
     dataset: SegmentationDataset, annotations: AnnotationSet | None = None
 ) -> list[BoxAnnotations]:
-    """The boxes of every image of a data set: its own, or those that somebody drew.
+    """The boxes of every image: those that the data set knows, or those that somebody drew.
 
     Args:
-        dataset: without `annotations` it must know its instances; only their boxes are taken.
-        annotations: one entry an image, found by the file's stem; an entry without objects says that there
-            is nothing in the image.
+        dataset: without `annotations` it must know its instances; only their boxes are used.
+        annotations: one entry per image, matched by the stem of the file name. An entry without objects means
+            that there is nothing in the image.
 
     Returns:
-        One `BoxAnnotations` an image, checked.
+        Checked boxes, one `BoxAnnotations` per image.
 
     Raises:
         BoxError: the data set knows no objects, an image has no entry, an entry no image, or a box is
-            reversed, empty, outside of its image or of an unknown class.
+            reversed, empty, outside its image or of an unknown class.
 
     Example:
         >>> from seglib.scenes import Scenes
@@ -62,29 +61,27 @@ def load_boxes(
     for index in range(len(dataset)):
         where = image_name(dataset, index)
         size = tuple(dataset[index][1].shape[-2:])
-        if drawn is None:
-            objects = dataset.instances(index)
-            if objects is None:
-                raise BoxError(f"{where}: the data set knows no objects; give the boxes that were drawn")
-            one = BoxAnnotations(objects.boxes, objects.classes)
+        if drawn is not None:
+            here = _drawn(drawn[Path(dataset.sample_id(index)).stem], size, dataset.classes)
+        elif (objects := dataset.instances(index)) is not None:
+            here = BoxAnnotations(objects.boxes, objects.classes)
         else:
-            one = _taken(drawn[Path(dataset.sample_id(index)).stem], size, dataset.classes)
-        check(one, size, dataset.classes, where)
-        found.append(one)
+            raise BoxError(f"{where}: this data set has no instances; pass the boxes that were drawn")
+        check(here, size, dataset.classes, where)
+        found.append(here)
     return found
 
 
-def check(one: BoxAnnotations, size: Size, classes: Classes | None = None, where: str = "the image") -> None:
-    """See that boxes are boxes, inside the image, each of a class that is not the background.
+def check(
+    annotations: BoxAnnotations, size: Size, classes: Classes | None = None, where: str = "the image"
+) -> None:
+    """Raise a BoxError unless every box has an area inside the image and a class other than background.
 
     Args:
-        one: boxes and classes.
+        annotations: boxes and classes of one image.
         size: (height, width) of the image.
-        classes: the names; None to let any class pass.
-        where: how a sentence calls the image.
-
-    Raises:
-        BoxError: says which box of which image, and what is wrong.
+        classes: the names; None accepts any class.
+        where: how the message calls the image.
 
     Example:
         >>> check(BoxAnnotations(torch.tensor([[3, 0, 3, 2]]), torch.tensor([1])), (4, 4), where="cat.jpg")
@@ -92,11 +89,13 @@ def check(one: BoxAnnotations, size: Size, classes: Classes | None = None, where
             ...
         seglib.weak.boxes.BoxError: cat.jpg, box 0, (3, 0, 3, 2): it has no area; x1 < x2 and y1 < y2
     """
-    if not isinstance(one, BoxAnnotations) or not all(isinstance(part, Tensor) for part in one):
+    if not isinstance(annotations, BoxAnnotations) or not all(
+        isinstance(part, Tensor) for part in annotations
+    ):
         raise BoxError(
-            f"{where}: its boxes must be a BoxAnnotations(boxes, classes) of two tensors, not {one!r:.60}"
+            f"{where}: pass BoxAnnotations(boxes, classes) of two tensors, not {annotations!r:.60}"
         )
-    boxes, indices = one
+    boxes, indices = annotations
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
         raise BoxError(
             f"{where}: boxes must be (M, 4) whole numbers, rows of x1 y1 x2 y2, "
@@ -105,36 +104,31 @@ def check(one: BoxAnnotations, size: Size, classes: Classes | None = None, where
     if indices.shape != boxes.shape[:1] or indices.is_floating_point():
         raise BoxError(
             f"{where}: {len(boxes)} boxes and {tuple(indices.shape)} {indices.dtype} classes; each box needs "
-            "one, a whole number"
+            "one class, a whole number"
         )
     for number, (box, index) in enumerate(zip(boxes.tolist(), indices.tolist())):
-        if fault := _fault(box, size) or _class_fault(index, classes):
+        if fault := _box_fault(box, size) or _class_fault(index, classes):
             raise BoxError(f"{where}, box {number}, {tuple(box)}: {fault}")
-
-
-def back_to_front(boxes: Tensor) -> list[int]:
-    """The boxes' numbers, largest area first: the order to paint in, so that the smaller lies in front."""
-    return box_area(boxes).argsort(descending=True, stable=True).tolist()
 
 
 def paint(
     size: Size, boxes: Tensor, classes: Tensor, inside: Callable[[int], Tensor], background: int = 0
 ) -> Tensor:
-    """Paint what a scheme says about every box, the smaller box in front.
+    """Paint what a scheme says about each box, smaller boxes in front.
 
     Args:
         size: (height, width) of the image.
         boxes: (M, 4).
         classes: (M,).
-        inside: number of a box -> (h, w) of NOT, OBJECT and UNSURE, of the box's size. Where it is NOT, what
-            lies behind is seen.
-        background: the class of what is in no box.
+        inside: number of a box -> (h, w) of NOT, OBJECT and UNSURE, of the box's size. NOT shows what is
+            behind the box.
+        background: the class of pixels outside all boxes.
 
     Returns:
         (H, W) uint8; 255 where a box is unsure.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the image.
+        BoxError: a box is reversed, empty or outside the image.
     """
     check(BoxAnnotations(boxes, classes), size)
     mask = torch.full(size, background, dtype=torch.uint8)
@@ -146,26 +140,27 @@ def paint(
     return mask
 
 
+def back_to_front(boxes: Tensor) -> list[int]:
+    """The numbers of the boxes, largest area first: painted in this order, smaller boxes are in front."""
+    return box_area(boxes).argsort(descending=True, stable=True).tolist()
+
+
 def image_name(dataset: SegmentationDataset, index: int) -> str:
-    """What a sentence calls an image."""
+    """How messages call an image."""
     return f"{dataset.name} {dataset.split}, image {dataset.sample_id(index)}"
 
 
 def background_of(classes: Classes) -> int:
-    """The index of the class "background".
-
-    Raises:
-        BoxError: there is none, so nobody could say what lies outside of the boxes.
-    """
+    """The index of the class "background"; a BoxError where there is none for pixels outside all boxes."""
     if classes.background is None:
         raise BoxError(
-            f"no class is called background ({', '.join(classes)}), and what is in no box must be of one; "
-            "see seglib.weak.objects for the objects of such a data set"
+            "boxes can only teach data sets with a class named 'background', for pixels outside every box; "
+            f"the classes are {', '.join(classes)}"
         )
     return classes.background
 
 
-def _fault(box: Sequence[int], size: Size) -> str:
+def _box_fault(box: Sequence[int], size: Size) -> str:
     x1, y1, x2, y2 = box
     if x1 > x2 or y1 > y2:
         return "its corners are swapped; x1 < x2 and y1 < y2"
@@ -181,33 +176,33 @@ def _class_fault(index: int, classes: Classes | None) -> str:
         return ""
     if not 0 <= index < len(classes):
         return f"there is no class {index}; the classes are 0..{len(classes) - 1} ({', '.join(classes)})"
-    return "a box of the background says nothing; leave it out" if index == classes.background else ""
+    return "boxes are for objects, this one is of the background; remove it" * (index == classes.background)
 
 
-def _by_stem(dataset: SegmentationDataset, annotations: AnnotationSet) -> dict:
-    """Stem -> entry, or one sentence about what has no partner."""
+def _by_stem(dataset: SegmentationDataset, annotations: AnnotationSet) -> dict[str, AnnotatedImage]:
+    """Stem -> entry; a BoxError unless images and entries match one to one."""
     entries = {Path(image.file_name).stem: image for image in annotations}
-    stems = {Path(dataset.sample_id(index)).stem: index for index in range(len(dataset))}
-    whole = f"{dataset.name} {dataset.split}"
-    if lonely := [stem for stem in stems if stem not in entries]:
+    stems = {Path(dataset.sample_id(index)).stem for index in range(len(dataset))}
+    name = f"{dataset.name} {dataset.split}"
+    if missing := sorted(stems - entries.keys()):
         raise BoxError(
-            f"{whole}: {len(lonely)} images have no boxes ({_few(lonely)}); draw them, list the image "
-            "with no objects if nothing is in it, or leave it out with subset()"
+            f"{name}: {len(missing)} images have no boxes ({_few(missing)}); draw them, list the image "
+            "without objects if nothing is in it, or leave it out with subset()"
         )
-    if lost := [image.file_name for stem, image in entries.items() if stem not in stems]:
+    if unmatched := [image.file_name for stem, image in entries.items() if stem not in stems]:
         raise BoxError(
-            f"{whole}: boxes of {len(lost)} images that are not in the data set ({_few(lost)}); "
-            "correct the file names, or leave these entries out"
+            f"{name}: {len(unmatched)} entries are of images that are not in the data set "
+            f"({_few(unmatched)}); correct the file names, or remove these entries"
         )
     return entries
 
 
-def _taken(image, size: Size, classes: Classes) -> BoxAnnotations:
-    """The boxes of an entry, if it is of an image of this size and knows the classes."""
+def _drawn(image: AnnotatedImage, size: Size, classes: Classes) -> BoxAnnotations:
+    """The boxes of an entry; a BoxError if it is of another image size or has an unknown class."""
     if (image.height, image.width) != size:
         raise BoxError(
-            f"{image.file_name}: its boxes were drawn on {image.width} x {image.height} pixels, but "
-            f"the image has {size[1]} x {size[0]}; draw them on the image that is trained on"
+            f"{image.file_name}: its boxes were drawn on {image.width} x {image.height} pixels, but the "
+            f"image has {size[1]} x {size[0]}; draw them on the image that is trained on"
         )
     for number, annotation in enumerate(image.annotations):
         if annotation.name not in classes.names:
@@ -220,4 +215,4 @@ def _taken(image, size: Size, classes: Classes) -> BoxAnnotations:
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+    return ", ".join(names[:3]) + " ..." * (len(names) > 3)

@@ -1,4 +1,4 @@
-"""Labels with the help of region proposals: where they agree with GrabCut+, and BoxSup's candidates."""
+"""Masks with the help of region proposals: where they agree with GrabCut+, and BoxSup's candidates."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from torch import Tensor
 
 from seglib.boxes import iou
 from seglib.weak.boxes import NOT, OBJECT, UNSURE, paint
-from seglib.weak.grabcut import STRENGTH, around, as_image, object_in
+from seglib.weak.grabcut import MARGIN, around, as_array, object_in
 
-NEAR = 0.3  # BoxSup looks at regions whose own box has at least this IoU with the given one
+NEAR = 0.3  # BoxSup looks at regions whose own box has at least this IoU with the given one: not in the paper
+WEIGHT = 3.0  # of E_r against E_o, the paper's lambda
 
 
 class Regions(Protocol):
-    """Proposals of one image, as `seglib.regions` makes them."""
+    """The proposals of one image, as `seglib.regions` makes them."""
 
     @property
     def boxes(self) -> Tensor:
@@ -33,15 +34,7 @@ Propose = Callable[[Tensor], Regions]  # image (3, H, W) uint8 -> its regions
 
 
 def agreement(
-    image: Tensor,
-    boxes: Tensor,
-    classes: Tensor,
-    *,
-    propose: Propose,
-    margin: float = 0.5,
-    strength: float = STRENGTH,
-    seed: int = 0,
-    background: int = 0,
+    image: Tensor, boxes: Tensor, classes: Tensor, *, propose: Propose, seed: int = 0, background: int = 0
 ) -> Tensor:
     """M-and-G+: object where GrabCut+ and the best region agree; all other pixels of the box are ignored.
 
@@ -52,26 +45,24 @@ def agreement(
         boxes: (M, 4) int64, end-exclusive.
         classes: (M,) int64.
         propose: image -> its region proposals.
-        margin: as in `grabcut_plus`, likewise `strength` and `seed`.
-        strength: of the edge term.
         seed: of OpenCV's first guess at the colours.
-        background: the class of what is in no box.
+        background: the class of pixels outside all boxes.
 
     Returns:
         (H, W) uint8 with 255 for ignored.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the image.
+        BoxError: a box is reversed, empty or outside the image.
 
     Reference:
-        Khoreva et al., "Simple Does It", 2017, section 3.2; they take MCG's regions.
+        Khoreva et al., "Simple Does It", 2017, section 3.2; the paper takes MCG's regions.
     """
-    photo = as_image(image)
+    photo = as_array(image)
     regions = propose(image) if len(boxes) else None
 
     def inside(number: int) -> Tensor:
         x1, y1, x2, y2 = box = boxes[number].tolist()
-        says = torch.from_numpy(object_in(around(photo, box, margin), strength, seed))
+        says = torch.from_numpy(object_in(around(photo, box, MARGIN), seed))
         if regions is not None and len(regions.boxes):
             best = int(iou(regions.boxes, boxes[number][None]).argmax())
             says = says & regions.masks([best])[0, y1:y2, x1:x2]
@@ -87,35 +78,33 @@ def candidates(
     *,
     propose: Propose,
     logits: Tensor | None = None,
-    weight: float = 3.0,
     best: int = 5,
     seed: int = 0,
     background: int = 0,
 ) -> Tensor:
-    """BoxSup: each box is given exactly one region, drawn from those that cost least: E_o + weight x E_r.
+    """BoxSup: each box gets exactly one region, drawn from those of least cost E_o + 3 E_r.
 
     E_o is 1 - IoU of the given box and the region's own. E_r is the net's loss inside the box if the region
-    is the object and the rest of the box background, as a mean over the box, or large boxes would outweigh
-    small ones. Exactly one region: if a box could go without, "all background" would cost nothing. Pixels
-    of a region outside of its box stay background, and a box that no region fits is all object; the paper
-    says neither.
+    is the object and the rest of the box background. It is a mean over the box, or large boxes would outweigh
+    small ones. Exactly one region: if a box could go without, "all background" would cost nothing. Pixels of
+    a region outside its box stay background, and a box that no region fits is all object; the paper says
+    neither.
 
     Args:
         image: (3, H, W) uint8.
         boxes: (M, 4) int64, end-exclusive.
         classes: (M,) int64.
         propose: image -> its region proposals.
-        logits: (K, H, W) what the net says; None before there is one, and E_r is left out.
-        weight: of E_r, the paper's lambda.
+        logits: (K, H, W) of the net; None before there is one, which leaves E_r out.
         best: how many of the cheapest to draw from; 1 takes the cheapest.
-        seed: of the draw; the same boxes and the same seed give the same draw.
-        background: the class of what is in no box.
+        seed: of the draw; the same boxes and seed give the same draw.
+        background: the class of pixels outside all boxes.
 
     Returns:
         (H, W) uint8.
 
     Raises:
-        BoxError: a box is reversed, empty or outside of the image.
+        BoxError: a box is reversed, empty or outside the image.
         ValueError: `best` is below 1, or the logits are of another size.
 
     Reference:
@@ -123,7 +112,7 @@ def candidates(
         Segmentation", 2015, section 3.
     """
     if best < 1:
-        raise ValueError(f"best {best} must be 1 or more: every box gets exactly one region")
+        raise ValueError(f"best must be at least 1, not {best}: every box gets exactly one region")
     if logits is not None and logits.shape[1:] != image.shape[1:]:
         raise ValueError(f"logits {tuple(logits.shape)} are not of the image's size {tuple(image.shape)}")
     loss = None if logits is None else -logits.float().log_softmax(dim=0).cpu()  # (K, H, W)
@@ -139,7 +128,7 @@ def candidates(
         cost = 1 - fit[near]
         if loss is not None:
             here = loss[:, y1:y2, x1:x2]
-            cost = cost + weight * region_loss(pieces, here[int(classes[number])], here[background])
+            cost = cost + WEIGHT * region_loss(pieces, here[int(classes[number])], here[background])
         order = cost.argsort(stable=True)[:best].tolist()
         rng = np.random.default_rng([seed, x1, y1, x2, y2])
         return torch.where(pieces[order[int(rng.integers(len(order)))]], OBJECT, NOT)
@@ -151,7 +140,7 @@ def region_loss(pieces: Tensor, as_object: Tensor, as_background: Tensor) -> Ten
     """E_r of every region.
 
     Args:
-        pieces: (R, h, w) bool, the regions inside of a box.
+        pieces: (R, h, w) bool, the regions inside a box.
         as_object: (h, w) the net's loss in each pixel if that is of the box's class.
         as_background: (h, w) the same for background.
 

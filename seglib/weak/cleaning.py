@@ -1,60 +1,183 @@
-"""Three rules that turn what a net predicted into the next round's labels (Khoreva 2017, section 3.1)."""
+"""What becomes the next round's mask: what the net says, what three rules leave of it, or BoxSup's regions.
+
+The three rules are those of Khoreva et al., "Simple Does It", 2017, section 3.1, but in another order. Rule 2
+has another threshold, and resets a box to the rectangle, not to the mask of the first round.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from seglib.labels import VOID
-from seglib.weak.boxes import BoxAnnotations, Size, back_to_front, check
+from seglib.weak.boxes import BoxAnnotations, back_to_front, check
 from seglib.weak.candidates import Propose, candidates
 from seglib.weak.labels import PseudoLabels
 from seglib.weak.meanfield import smooth
 
 RESET = 0.5  # of what a class usually fills of its boxes
 
+#: (image (3, H, W) uint8, probabilities (K, H, W), boxes, number of the next round) -> mask (H, W) uint8
+Relabel = Callable[[Tensor, Tensor, BoxAnnotations, int], Tensor]
 
-def keep_inside(mask: Tensor, one: BoxAnnotations, *, background: int = 0) -> Tensor:
-    """Rule 1: a pixel in no box of its class becomes background.
+
+def naive(image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int) -> Tensor:
+    """What the net says, as it is: the recursion that drifts, since nothing holds it to the boxes.
+
+    Example:
+        >>> empty = BoxAnnotations(torch.zeros(0, 4).long(), torch.zeros(0).long())
+        >>> naive(torch.zeros(3, 1, 2), torch.tensor([[[0.9, 0.2]], [[0.1, 0.8]]]), empty, 1)
+        tensor([[0, 1]], dtype=torch.uint8)
+    """
+    return probabilities.argmax(dim=0).to(torch.uint8)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The three rules on one image: smooth, keep what is inside, reset what became too small.
+
+    Smoothing comes first, so that its result stays in the boxes too. Classes without a box are ruled out
+    before anything else.
+
+    Attributes:
+        fill_rates: share of its box that each of the K classes usually fills, see `fill_rates`.
+        threshold: a box of which less than this share of the usual is left is filled again; 0 never resets.
+        smoothing: whether to apply rule 3, which makes the mask follow the image's edges.
+        background: the class of pixels outside all boxes.
+
+    Example:
+        >>> image = torch.zeros(3, 1, 4, dtype=torch.uint8)
+        >>> net_says = torch.tensor([[[0.1] * 4], [[0.9] * 4]])
+        >>> one = BoxAnnotations(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
+        >>> Rules(fill_rates=(1, 1), smoothing=False)(image, net_says, one, 1)
+        tensor([[1, 1, 0, 0]], dtype=torch.uint8)
+    """
+
+    fill_rates: tuple[float, ...]
+    threshold: float = RESET
+    smoothing: bool = True
+    background: int = 0
+
+    def __call__(
+        self, image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int
+    ) -> Tensor:
+        """(3, H, W), (K, H, W) -> (H, W) uint8; a BoxError for a box that is not inside the image."""
+        inside = after_each_rule(
+            image, probabilities, annotations, smoothing=self.smoothing, background=self.background
+        )["inside"]
+        return reset_outliers(inside, annotations, torch.tensor(self.fill_rates), threshold=self.threshold)[0]
+
+
+@dataclass(frozen=True)
+class BoxSup:
+    """BoxSup's update: each box gets a region again, now that a net says what each region would cost.
+
+    Attributes:
+        propose: image -> its region proposals.
+        best: how many of the cheapest to draw from.
+        seed: of the draw; each round draws anew.
+        background: the class of pixels outside all boxes.
+    """
+
+    propose: Propose
+    best: int = 5
+    seed: int = 0
+    background: int = 0
+
+    def __call__(
+        self, image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int
+    ) -> Tensor:
+        """(3, H, W), (K, H, W) -> (H, W) uint8."""
+        return candidates(
+            image, *annotations, propose=self.propose, logits=probabilities.clamp_min(1e-12).log(),
+            best=self.best, seed=self.seed + number, background=self.background,
+        )  # fmt: skip
+
+
+def after_each_rule(
+    image: Tensor,
+    probabilities: Tensor,
+    annotations: BoxAnnotations,
+    *,
+    smoothing: bool = True,
+    background: int = 0,
+) -> dict[str, Tensor]:
+    """What the rules make of a prediction, one after the other, up to where a box may be reset.
+
+    Args:
+        image: (3, H, W) uint8.
+        probabilities: (K, H, W) of the net.
+        annotations: the boxes of the image.
+        smoothing: whether to apply rule 3.
+        background: the class of pixels outside all boxes.
+
+    Returns:
+        Masks (H, W) uint8 by name: "net", what the net says; "possible", without the classes that have no
+        box here; "smooth", unless it is not wanted; "inside".
+
+    Raises:
+        BoxError: a box is reversed, empty or outside the image.
+
+    Example:
+        >>> net = torch.tensor([[[0.1, 0.1, 0.1]], [[0.7, 0.7, 0.2]], [[0.2, 0.2, 0.7]]])
+        >>> one = BoxAnnotations(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
+        >>> masks = after_each_rule(torch.zeros(3, 1, 3, dtype=torch.uint8), net, one, smoothing=False)
+        >>> {name: mask.tolist() for name, mask in masks.items()}
+        {'net': [[1, 1, 2]], 'possible': [[1, 1, 1]], 'inside': [[1, 1, 0]]}
+    """
+    allowed = torch.zeros(len(probabilities), 1, 1)
+    allowed[[background, *annotations.classes.tolist()]] = 1
+    possible = probabilities.cpu() * allowed
+    possible = possible / possible.sum(dim=0).clamp_min(1e-12)
+    masks = {"net": probabilities.cpu().argmax(dim=0), "possible": possible.argmax(dim=0)}
+    if smoothing:
+        masks["smooth"] = smooth(image, possible).argmax(dim=0)
+    *_, last = masks.values()
+    masks["inside"] = keep_inside(last, annotations, background=background)
+    return {name: mask.to(torch.uint8) for name, mask in masks.items()}
+
+
+def keep_inside(mask: Tensor, annotations: BoxAnnotations, *, background: int = 0) -> Tensor:
+    """Rule 1: a pixel outside all boxes of its class becomes background; an ignored one stays ignored.
 
     Args:
         mask: (H, W) predicted classes.
-        one: the boxes of the image.
-        background: the class of what is in no box.
+        annotations: the boxes of the image.
+        background: the class of pixels outside all boxes.
 
     Returns:
-        (H, W) uint8. An ignored pixel stays ignored.
+        (H, W) uint8.
 
     Example:
         >>> one = BoxAnnotations(torch.tensor([[0, 0, 3, 1]]), torch.tensor([1]))
         >>> keep_inside(torch.tensor([[1, 1, 2]]), one)
         tensor([[1, 1, 0]], dtype=torch.uint8)
     """
-    size = (mask.shape[0], mask.shape[1])
-    check(one, size)
+    check(annotations, (mask.shape[0], mask.shape[1]))
     kept = torch.where(mask == VOID, VOID, background).to(torch.uint8)
-    for (x1, y1, x2, y2), index in zip(one.boxes.tolist(), one.classes.tolist()):
+    for (x1, y1, x2, y2), index in zip(annotations.boxes.tolist(), annotations.classes.tolist()):
         place, here = kept[y1:y2, x1:x2], mask[y1:y2, x1:x2] == index
         place[here] = index
     return kept
 
 
 def reset_outliers(
-    mask: Tensor, one: BoxAnnotations, usual: Tensor, *, threshold: float = RESET
+    mask: Tensor, annotations: BoxAnnotations, fill_rates: Tensor, *, threshold: float = RESET
 ) -> tuple[Tensor, list[int]]:
-    """Rule 2: a box of which too little is left is filled again, the smaller box in front.
+    """Rule 2: a box of which too little is left is filled again, smaller boxes in front.
 
-    The paper resets below half of the box. A star fills a third of its box when its mask is perfect, so there
-    that rule destroys what it should keep: here the threshold is a share of what the class usually fills.
+    The paper resets below half of the box, to the label of the first round. A star fills a third of its box
+    when its mask is perfect, so there that rule destroys what it should keep: here the threshold is a share
+    of what the class usually fills.
 
     Args:
         mask: (H, W) classes; an ignored pixel counts as filled.
-        one: the boxes of the image.
-        usual: (K,) what share of its box each class fills, see `fill_rates`; all 1: the paper's rule.
-        threshold: reset below this share of the usual; 0 never does.
+        annotations: the boxes of the image.
+        fill_rates: (K,) share of its box that each class usually fills; all 1: the paper's rule.
+        threshold: reset below this share of the usual; 0 never resets.
 
     Returns:
         (H, W) uint8, and the numbers of the boxes that were filled again.
@@ -68,125 +191,37 @@ def reset_outliers(
         [[1, 0, 0, 0]]
     """
     if threshold < 0:
-        raise ValueError(f"threshold {threshold} must be 0 or more; 0 never resets a box")
-    rates = box_fill_rates(mask, one)
-    low = [
-        number
-        for number, index in enumerate(one.classes.tolist())
-        if rates[number] < threshold * float(usual[index])
-    ]
+        raise ValueError(f"threshold must be at least 0, not {threshold}; 0 never resets a box")
+    boxes, classes = annotations.boxes.tolist(), annotations.classes.tolist()
+    rates = box_fill_rates(mask, annotations)
+    low = [i for i, index in enumerate(classes) if rates[i] < threshold * float(fill_rates[index])]
+    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes]
     result = mask.to(torch.uint8).clone()
-    for number in [number for number in back_to_front(one.boxes) if number in low]:
-        x1, y1, x2, y2 = one.boxes[number].tolist()
+    for number in [number for number in back_to_front(annotations.boxes) if number in low]:
         front = torch.zeros(result.shape, dtype=torch.bool)  # what smaller boxes say stays
-        area = (x2 - x1) * (y2 - y1)
-        for other, (a1, b1, a2, b2) in enumerate(one.boxes.tolist()):
-            if other != number and (a2 - a1) * (b2 - b1) < area:
-                front[b1:b2, a1:a2] |= mask[b1:b2, a1:a2] == int(one.classes[other])
-        result[y1:y2, x1:x2][~front[y1:y2, x1:x2]] = int(one.classes[number])
+        for other, (x1, y1, x2, y2) in enumerate(boxes):
+            if areas[other] < areas[number]:
+                front[y1:y2, x1:x2] |= mask[y1:y2, x1:x2] == classes[other]
+        x1, y1, x2, y2 = boxes[number]
+        result[y1:y2, x1:x2][~front[y1:y2, x1:x2]] = classes[number]
     return result, low
 
 
-def smoothed(image: Tensor, probabilities: Tensor) -> Tensor:
-    """Rule 3: (K, H, W) probabilities -> (H, W) uint8 classes that follow the image's edges.
-
-    Args:
-        image: (3, H, W) uint8.
-        probabilities: (K, H, W).
-    """
-    return smooth(image, probabilities).argmax(dim=0).to(torch.uint8)
-
-
-def clean(
-    image: Tensor,
-    probabilities: Tensor,
-    one: BoxAnnotations,
-    usual: Tensor,
-    *,
-    threshold: float = RESET,
-    smoothing: bool = True,
-    background: int = 0,
-) -> Tensor:
-    """All three rules on one image: smooth, keep what is inside, reset what became too small.
-
-    Smoothing comes first, so that its result too stays in the boxes. A class without a box is out of the
-    question before anything else.
-
-    Args:
-        image: (3, H, W) uint8.
-        probabilities: (K, H, W) what the net says.
-        one: the boxes of the image.
-        usual: (K,) see `fill_rates`.
-        threshold: see `reset_outliers`.
-        smoothing: whether to apply rule 3.
-        background: the class of what is in no box.
-
-    Returns:
-        (H, W) uint8, the label for the next round.
-
-    Raises:
-        BoxError: a box is reversed, empty or outside of the image.
-    """
-    *_, inside = after_each_rule(
-        image, probabilities, one, smoothing=smoothing, background=background
-    ).values()
-    return reset_outliers(inside, one, usual, threshold=threshold)[0]
-
-
-def after_each_rule(
-    image: Tensor, probabilities: Tensor, one: BoxAnnotations, *, smoothing: bool = True, background: int = 0
-) -> dict[str, Tensor]:
-    """What the rules make of a prediction, one after the other, up to where a box may be reset.
-
-    Args:
-        image: (3, H, W) uint8.
-        probabilities: (K, H, W) what the net says.
-        one: the boxes of the image.
-        smoothing: whether to apply rule 3.
-        background: the class of what is in no box.
-
-    Returns:
-        Labels (H, W) uint8 by name: "net", what the net says; "possible", without the classes that have no
-        box here; "smooth", unless it is not wanted; "inside".
-
-    Raises:
-        BoxError: a box is reversed, empty or outside of the image.
-
-    Example:
-        >>> net = torch.tensor([[[0.1, 0.1, 0.1]], [[0.7, 0.7, 0.2]], [[0.2, 0.2, 0.7]]])
-        >>> one = BoxAnnotations(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
-        >>> labels = after_each_rule(torch.zeros(3, 1, 3, dtype=torch.uint8), net, one, smoothing=False)
-        >>> {name: label.tolist() for name, label in labels.items()}
-        {'net': [[1, 1, 2]], 'possible': [[1, 1, 1]], 'inside': [[1, 1, 0]]}
-    """
-    allowed = torch.zeros(len(probabilities), 1, 1)
-    allowed[[background, *one.classes.tolist()]] = 1
-    possible = probabilities.cpu() * allowed
-    possible = possible / possible.sum(dim=0).clamp_min(1e-12)
-    labels = {"net": probabilities.cpu().argmax(dim=0), "possible": possible.argmax(dim=0)}
-    if smoothing:
-        labels["smooth"] = smoothed(image, possible)
-    *_, pred = labels.values()
-    labels["inside"] = keep_inside(pred, one, background=background)
-    return {name: label.to(torch.uint8) for name, label in labels.items()}
-
-
-def box_fill_rates(mask: Tensor, one: BoxAnnotations) -> list[float]:
-    """What share of each box its class fills in a mask; an ignored pixel counts as filled."""
-    size: Size = (mask.shape[0], mask.shape[1])
-    check(one, size)
+def box_fill_rates(mask: Tensor, annotations: BoxAnnotations) -> list[float]:
+    """The share of each box that its class fills in a mask; an ignored pixel counts as filled."""
+    check(annotations, (mask.shape[0], mask.shape[1]))
     rates = []
-    for (x1, y1, x2, y2), index in zip(one.boxes.tolist(), one.classes.tolist()):
+    for (x1, y1, x2, y2), index in zip(annotations.boxes.tolist(), annotations.classes.tolist()):
         here = mask[y1:y2, x1:x2]
         rates.append(float(((here == index) | (here == VOID)).float().mean()))
     return rates
 
 
 def fill_rates(labels: PseudoLabels, *, few: int = 5) -> Tensor:
-    """What share of its box each class usually fills: the median over all of its boxes.
+    """The share of its box that each class usually fills: the median over all of its boxes.
 
-    It is read from labels that follow shapes, GrabCut+ for instance, or from a few true masks; from
-    rectangles it is 1, and the rule is the paper's.
+    Read it from masks that follow shapes, such as GrabCut+'s, or from a few true masks; for rectangles it
+    is 1, and rule 2 is the paper's.
 
     Args:
         labels: masks with boxes.
@@ -201,83 +236,10 @@ def fill_rates(labels: PseudoLabels, *, few: int = 5) -> Tensor:
         >>> fill_rates(pseudo_labels(Scenes(length=2), "rectangles")).min() > 0.9
         tensor(True)
     """
-    found: Sequence[list[float]] = [[] for _ in labels.classes]
-    for index, one in enumerate(labels.boxes):
-        for rate, number in zip(box_fill_rates(labels.mask(index), one), one.classes.tolist()):
+    found: list[list[float]] = [[] for _ in labels.classes]
+    for index, here in enumerate(labels.boxes):
+        for rate, number in zip(box_fill_rates(labels.mask(index), here), here.classes.tolist()):
             found[number].append(rate)
-    medians = [float(torch.tensor(rates).median()) if len(rates) >= few else 1.0 for rates in found]
-    return torch.tensor(medians)
-
-
-# What becomes the next round's label: what the net says, what the rules leave of it, or BoxSup's regions.
-
-#: (image (3, H, W) uint8, probabilities (K, H, W), boxes, number of the next round) -> mask (H, W) uint8
-Relabel = Callable[[Tensor, Tensor, BoxAnnotations, int], Tensor]
-
-
-def naive(image: Tensor, probabilities: Tensor, one: BoxAnnotations, number: int) -> Tensor:
-    """What the net says, as it is: the recursion that drifts, since nothing holds it to the boxes.
-
-    Example:
-        >>> one = BoxAnnotations(torch.zeros(0, 4).long(), torch.zeros(0).long())
-        >>> naive(torch.zeros(3, 1, 2), torch.tensor([[[0.9, 0.2]], [[0.1, 0.8]]]), one, 1)
-        tensor([[0, 1]], dtype=torch.uint8)
-    """
-    return probabilities.argmax(dim=0).to(torch.uint8)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """The three cleaning rules of "Simple Does It", see `seglib.weak.cleaning.clean`.
-
-    Attributes:
-        usual: what share of its box each of the K classes box_fill_rates, see `fill_rates`.
-        threshold: a box of which less than this share of the usual is left is filled again; 0: none ever is.
-        smoothing: whether the label follows the image's edges.
-        background: the class of what is in no box.
-
-    Example:
-        >>> image = torch.zeros(3, 1, 4, dtype=torch.uint8)
-        >>> net_says = torch.tensor([[[0.1] * 4], [[0.9] * 4]])
-        >>> one = BoxAnnotations(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
-        >>> Rules(usual=(1, 1), smoothing=False)(image, net_says, one, 1)
-        tensor([[1, 1, 0, 0]], dtype=torch.uint8)
-    """
-
-    usual: tuple[float, ...]
-    threshold: float = RESET
-    smoothing: bool = True
-    background: int = 0
-
-    def __call__(self, image: Tensor, probabilities: Tensor, one: BoxAnnotations, number: int) -> Tensor:
-        """(3, H, W), (K, H, W) -> (H, W) uint8."""
-        return clean(
-            image, probabilities, one, torch.tensor(self.usual), threshold=self.threshold,
-            smoothing=self.smoothing, background=self.background,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class BoxSup:
-    """BoxSup's update: each box is given a region again, now that a net says what each region would cost.
-
-    Attributes:
-        propose: image -> its region proposals.
-        weight: of the net's loss, see `seglib.weak.candidates.candidates`.
-        best: how many of the cheapest to draw from.
-        seed: of the draw; each round draws anew.
-        background: the class of what is in no box.
-    """
-
-    propose: Propose
-    weight: float = 3.0
-    best: int = 5
-    seed: int = 0
-    background: int = 0
-
-    def __call__(self, image: Tensor, probabilities: Tensor, one: BoxAnnotations, number: int) -> Tensor:
-        """(3, H, W), (K, H, W) -> (H, W) uint8."""
-        return candidates(
-            image, *one, propose=self.propose, logits=probabilities.clamp_min(1e-12).log(),
-            weight=self.weight, best=self.best, seed=self.seed + number, background=self.background,
-        )  # fmt: skip
+    return torch.tensor(
+        [float(torch.tensor(rates).median()) if len(rates) >= few else 1.0 for rates in found]
+    )

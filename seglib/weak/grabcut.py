@@ -1,4 +1,4 @@
-"""The cheapest way to divide a grid of pixels in two: a minimum cut."""
+"""GrabCut+: within each box, colours tell object from background, and edges tell where the object ends."""
 
 from __future__ import annotations
 
@@ -14,21 +14,209 @@ from torch import Tensor
 
 from seglib.weak.boxes import NOT, OBJECT, UNSURE, paint
 
+WORK = 12_000  # pixels: colours are learned and the first cut is made on an image of at most this size
+SMALLEST = 24  # pixels: with fewer in a box or around it, there is no colour model, and the box is the object
+MARGIN = 0.5  # surroundings that are looked at, in widths and heights of the box
+STRENGTH = 50.0  # of the edge term against a negative log-likelihood; GrabCut's own gamma
+ITERATIONS = 5  # of GrabCut
+GAUSSIANS = 5  # in each of OpenCV's two colour models
+UNIT = 100  # a cut is computed in whole hundredths of a cost
+RUNS = 15  # of GrabCut+-i
+JITTER = 0.1  # of a box's width and height, by which each side moves at most in a run
+MARGINS = 0.3, 0.6  # between which the margin of a run is drawn
+CERTAIN, DOUBTFUL = 0.7, 0.2  # share of the runs: object at or above the first, background below the second
+
+Array = NDArray[np.uint8]  # an image (H, W, 3)
 Costs = NDArray[np.floating]
-UNIT = 100  # the flow is counted in whole hundredths of a cost
+Marks = NDArray[np.bool_]
+
+
+class Window(NamedTuple):
+    """A piece of an image around a box: `image` (h, w, 3), and the box in it."""
+
+    image: Array
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+    def inside(self) -> Marks:
+        """(h, w) bool: the pixels of the box."""
+        marks = np.zeros(self.image.shape[:2], bool)
+        marks[self.y1 : self.y2, self.x1 : self.x2] = True
+        return marks
+
+    def shrunk(self, pixels: int) -> Window:
+        """The same window with at most about `pixels` pixels."""
+        height, width = self.image.shape[:2]
+        scale = (pixels / (height * width)) ** 0.5
+        if scale >= 1:
+            return self
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        # Pixels are picked, not averaged: a colour model learned without noise does not fit noisy pixels.
+        small = cv2.resize(self.image, size, interpolation=cv2.INTER_NEAREST)
+        x, y = size[0] / width, size[1] / height
+        left, top = int(self.x1 * x), int(self.y1 * y)
+        right, bottom = max(left + 1, round(self.x2 * x)), max(top + 1, round(self.y2 * y))
+        return Window(np.asarray(small, np.uint8), left, top, right, bottom)
+
+
+def grabcut_plus(
+    image: Tensor, boxes: Tensor, classes: Tensor, *, seed: int = 0, background: int = 0
+) -> Tensor:
+    """GrabCut+: the object of each box by GrabCut's colour models and a minimum cut along edges.
+
+    OpenCV's GrabCut learns the two colour models. The last cut is our own, on a grid of 4 neighbours, with
+    edges in place of the colour differences of neighbours. The paper's edges come from a trained net (HED);
+    ours are colour gradients at two scales, which confuse texture with outline more often.
+
+    Args:
+        image: (3, H, W) uint8.
+        boxes: (M, 4) int64, end-exclusive. A box with fewer than 24 pixels in it or around it, such as one of
+            the whole image, is taken to be all object.
+        classes: (M,) int64.
+        seed: of OpenCV's first guess at the colours.
+        background: the class of pixels outside all boxes.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        BoxError: a box is reversed, empty or outside the image.
+
+    Reference:
+        Rother, Kolmogorov, Blake, "GrabCut", 2004; Khoreva et al., "Simple Does It", 2017, section 3.2.
+
+    Example:
+        >>> image = torch.full((3, 16, 16), 30, dtype=torch.uint8)
+        >>> image[:, 4:12, 6:10] = 200
+        >>> mask = grabcut_plus(image, torch.tensor([[3, 3, 13, 13]]), torch.tensor([1]))
+        >>> torch.equal(mask == 1, image[0] == 200)
+        True
+    """
+    photo = as_array(image)
+
+    def inside(number: int) -> Tensor:
+        found = object_in(around(photo, boxes[number].tolist(), MARGIN), seed)
+        return torch.from_numpy(found.astype(np.uint8) * OBJECT)
+
+    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+
+
+def grabcut_votes(
+    image: Tensor, boxes: Tensor, classes: Tensor, *, runs: int = RUNS, seed: int = 0, background: int = 0
+) -> Tensor:
+    """GrabCut+-i: object where at least 70 % of the runs say so, background below 20 %, ignored in between.
+
+    In each run, the sides of the box move, the margin differs, and OpenCV guesses the colours anew. The paper
+    makes about 150 runs and moves the sides by 5 %; ours are 15 by default and move them by up to 10 %, so
+    that they differ as much, with margins of 30 to 60 % of the box. Runs cheaper than GrabCut+ itself do not
+    help: they agree on what is wrong.
+
+    Args:
+        image: (3, H, W) uint8.
+        boxes: (M, 4) int64, end-exclusive; tiny ones as for `grabcut_plus`.
+        classes: (M,) int64.
+        runs: how many, at least 1.
+        seed: of everything random; the same boxes and seed give the same mask.
+        background: the class of pixels outside all boxes.
+
+    Returns:
+        (H, W) uint8 with 255 for ignored.
+
+    Raises:
+        BoxError: a box is reversed, empty or outside the image.
+        ValueError: `runs` is below 1.
+
+    Reference:
+        Khoreva et al., "Simple Does It", 2017, section 3.2, "GrabCut+i".
+
+    Example:
+        >>> image = torch.full((3, 16, 16), 30, dtype=torch.uint8)
+        >>> image[:, 4:12, 6:10] = 200
+        >>> mask = grabcut_votes(image, torch.tensor([[3, 3, 13, 13]]), torch.tensor([1]), runs=5)
+        >>> torch.equal(mask == 1, image[0] == 200)
+        True
+    """
+    if runs < 1:
+        raise ValueError(f"runs must be at least 1, not {runs}: each run is a vote")
+    photo = as_array(image)
+
+    def inside(number: int) -> Tensor:
+        box = boxes[number].tolist()
+        rng = np.random.default_rng([seed, *box])
+        share = sum(_vote(photo, box, rng) for _ in range(runs)) / runs
+        says = np.select([share >= CERTAIN, share < DOUBTFUL], [OBJECT, NOT], UNSURE)
+        return torch.from_numpy(says.astype(np.uint8))
+
+    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+
+
+def object_in(window: Window, seed: int) -> Marks:
+    """Which pixels of a box are the object: a cut at `WORK` pixels, refined near its outline at full size.
+
+    Args:
+        window: the box and its surroundings.
+        seed: of OpenCV's first guess at the colours.
+
+    Returns:
+        (h, w) bool of the box's size.
+    """
+    box = slice(window.y1, window.y2), slice(window.x1, window.x2)
+    small = window.shrunk(WORK)
+    free = small.inside()
+    if min(free.sum(), (~free).sum()) < SMALLEST:
+        return np.ones((window.y2 - window.y1, window.x2 - window.x1), bool)
+    models = _colour_models(small, seed)
+    found = _cut(small.image, models, np.zeros_like(free), free)
+    height, width = window.image.shape[:2]
+    if found.shape != (height, width):
+        full = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+        reach = 1 + int(np.ceil(2 * width / found.shape[1]))  # two pixels of the small image
+        square = np.ones((2 * reach + 1,) * 2, np.uint8)
+        near = cv2.dilate(full, square) > cv2.erode(full, square)
+        start = (full > 0) & window.inside()
+        found = _cut(window.image, models, start, near & window.inside())
+    return found[box] if found.any() else np.ones_like(found[box])
+
+
+def around(image: Array, box: list[int], margin: float) -> Window:
+    """A box with `margin` of its width and height on each side, as far as the image goes."""
+    x1, y1, x2, y2 = box
+    across, along = round(margin * (x2 - x1)), round(margin * (y2 - y1))
+    left, top = max(0, x1 - across), max(0, y1 - along)
+    piece = image[top : y2 + along, left : x2 + across]
+    return Window(piece, x1 - left, y1 - top, x2 - left, y2 - top)
+
+
+def as_array(image: Tensor) -> Array:
+    """(3, H, W) uint8 tensor -> (H, W, 3) array, as OpenCV takes it."""
+    return np.ascontiguousarray(image.as_subclass(Tensor).permute(1, 2, 0).cpu().numpy())
+
+
+def edge_map(image: Array) -> NDArray[np.float64]:
+    """(H, W) gradient of the colours, the larger of two scales, in multiples of the image's mean gradient."""
+    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
+    slopes = []
+    for width in (0.7, 2.0):
+        smooth = cv2.GaussianBlur(lab, (0, 0), width)
+        x, y = cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
+        slope = np.sqrt((x**2 + y**2).sum(axis=2))
+        slopes.append(slope / (slope.mean() + 1e-6))
+    return np.maximum(*slopes).astype(np.float64)
 
 
 def minimum_cut(
     object_cost: Costs, background_cost: Costs, right: Costs, down: Costs, start: Marks, free: Marks
 ) -> Marks:
-    """Which pixels are object, so that the costs of all pixels and of all cut neighbours sum to the least.
+    """Which pixels are object, so that the costs of all pixels and of all cut neighbours are minimal.
 
     Args:
-        object_cost: (H, W) what it costs to call a pixel object.
-        background_cost: (H, W) what it costs to call it background.
-        right: (H, W - 1), at least 0, what it costs to divide a pixel from its right neighbour.
+        object_cost: (H, W) cost of calling a pixel object.
+        background_cost: (H, W) cost of calling it background.
+        right: (H, W - 1), at least 0, cost of separating a pixel from its right neighbour.
         down: (H - 1, W), the same for the neighbour below.
-        start: (H, W) which pixels are object already; it is believed where `free` is false.
+        start: (H, W) which pixels are object; believed where `free` is false.
         free: (H, W) which pixels are to be decided. The fewer, the faster.
 
     Returns:
@@ -40,7 +228,7 @@ def minimum_cut(
     Example:
         >>> own = np.array([[0.0, 2.0, 2.0]])  # alone, only the first pixel would be object
         >>> cut = minimum_cut(own, 3 - own, np.array([[9.0, 0.0]]), np.zeros((0, 3)), own < 0, own < 9)
-        >>> cut  # parting it from the second would cost 9
+        >>> cut  # separating it from the second would cost 9
         array([[ True,  True, False]])
     """
     if not free.any():
@@ -62,7 +250,7 @@ def minimum_cut(
 
 
 def _object_side(gain: Costs, one: NDArray, other: NDArray, cost: Costs) -> Marks:
-    """(N,) bool: which nodes stay with the source, given what each gains there and the links' costs."""
+    """(N,) bool: which nodes stay with the source, given each node's gain there and the links' costs."""
     count = len(gain)
     source, sink, nodes = count, count + 1, np.arange(count)
     tails = np.concatenate([np.full(count, source), nodes, one, other])
@@ -70,284 +258,64 @@ def _object_side(gain: Costs, one: NDArray, other: NDArray, cost: Costs) -> Mark
     costs = np.concatenate([gain.clip(0), (-gain).clip(0), cost, cost])
     capacity = np.minimum(costs * UNIT, 1e7).round().astype(np.int32)
     graph = sparse.csr_array((capacity, (tails, heads)), shape=(count + 2, count + 2))
-    rest = graph - maximum_flow(sparse.csr_matrix(graph), source, sink).flow
-    rest.eliminate_zeros()
+    residual = graph - maximum_flow(sparse.csr_matrix(graph), source, sink).flow
+    residual.eliminate_zeros()
     reached = np.zeros(count + 2, bool)
-    reached[breadth_first_order(rest, source, return_predecessors=False)] = True
+    reached[breadth_first_order(residual, source, return_predecessors=False)] = True
     return reached[:count]
 
 
-# GrabCut+: within each box, colours say what is object, and edges say where it ends.
-
-WORK = 12_000  # pixels: colours are learned and the first cut is made on an image of this size
-SMALLEST = 24  # pixels: with fewer in a box or around it, there is no colour model, and the box is the object
-STRENGTH = 50.0  # of the edge term beside the logarithm of a probability; GrabCut's own gamma
-ROUNDS = 5  # of GrabCut
-GAUSSIANS = 5  # in each of OpenCV's two colour models
-AnnotatedImage = NDArray[np.uint8]  # (H, W, 3)
-Marks = NDArray[np.bool_]
-
-
-class Window(NamedTuple):
-    """A piece of the image around a box: `image` (h, w, 3), and the box in it."""
-
-    image: AnnotatedImage
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    def inside(self) -> Marks:
-        """(h, w) bool: the pixels of the box."""
-        marks = np.zeros(self.image.shape[:2], bool)
-        marks[self.y1 : self.y2, self.x1 : self.x2] = True
-        return marks
-
-    def shrunk(self, pixels: int) -> Window:
-        """The same window with at most about that many pixels."""
-        height, width = self.image.shape[:2]
-        scale = (pixels / (height * width)) ** 0.5
-        if scale >= 1:
-            return self
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        # Pixels are picked, not averaged: colours learned without noise would not know those with noise.
-        small = cv2.resize(self.image, size, interpolation=cv2.INTER_NEAREST)
-        x, y = size[0] / width, size[1] / height
-        left, top = int(self.x1 * x), int(self.y1 * y)
-        right, bottom = max(left + 1, round(self.x2 * x)), max(top + 1, round(self.y2 * y))
-        return Window(np.asarray(small, np.uint8), left, top, right, bottom)
-
-
-def grabcut_plus(
-    image: Tensor,
-    boxes: Tensor,
-    classes: Tensor,
-    *,
-    margin: float = 0.5,
-    strength: float = STRENGTH,
-    seed: int = 0,
-    background: int = 0,
-) -> Tensor:
-    """GrabCut+: the object of each box by GrabCut's colour models and a cut along edges.
-
-    OpenCV's GrabCut learns the two colour models; the last cut is our own, with edges in place of differences
-    of neighbouring colours. In the paper the edges come from a trained net (HED); ours are slopes of the
-    colours at two scales, which know texture less well from outline.
-
-    Args:
-        image: (3, H, W) uint8.
-        boxes: (M, 4) int64, end-exclusive. A box with fewer than 24 pixels in it or around it, one of the
-            whole image for instance, is taken to be all object.
-        classes: (M,) int64.
-        margin: how much of the surroundings is looked at, in widths and heights of the box.
-        strength: of the edge term.
-        seed: of OpenCV's first guess at the colours.
-        background: the class of what is in no box.
-
-    Returns:
-        (H, W) uint8.
-
-    Raises:
-        BoxError: a box is reversed, empty or outside of the image.
-
-    Reference:
-        Rother, Kolmogorov, Blake, "GrabCut", 2004; Khoreva et al., "Simple Does It", 2017, section 3.2.
-
-    Example:
-        >>> image = torch.full((3, 16, 16), 30, dtype=torch.uint8)
-        >>> image[:, 4:12, 6:10] = 200
-        >>> mask = grabcut_plus(image, torch.tensor([[3, 3, 13, 13]]), torch.tensor([1]))
-        >>> torch.equal(mask == 1, image[0] == 200)
-        True
-    """
-    photo = as_image(image)
-
-    def inside(number: int) -> Tensor:
-        window = around(photo, boxes[number].tolist(), margin)
-        return torch.from_numpy(object_in(window, strength, seed).astype(np.uint8) * OBJECT)
-
-    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
-
-
-def object_in(window: Window, strength: float, seed: int) -> Marks:
-    """(h, w) bool of the box's size: which of its pixels are the object.
-
-    Cut at `WORK` pixels, and near that outline once more at full size.
-
-    Args:
-        window: the box and its surroundings.
-        strength: of the edge term.
-        seed: of OpenCV's first guess at the colours.
-    """
-    box = slice(window.y1, window.y2), slice(window.x1, window.x2)
-    small = window.shrunk(WORK)
-    free = small.inside()
-    if min(free.sum(), (~free).sum()) < SMALLEST:
-        return np.ones((window.y2 - window.y1, window.x2 - window.x1), bool)
-    models = _colours(small, seed)
-    found = _cut(small.image, models, strength, np.zeros_like(free), free)
-    height, width = window.image.shape[:2]
-    if found.shape != (height, width):
-        whole = cv2.resize(found.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
-        reach = 1 + int(np.ceil(2 * width / found.shape[1]))  # two pixels of the small image
-        square = np.ones((2 * reach + 1,) * 2, np.uint8)
-        near = cv2.dilate(whole, square) > cv2.erode(whole, square)
-        start = (whole > 0) & window.inside()
-        found = _cut(window.image, models, strength, start, near & window.inside())
-    return found[box] if found.any() else np.ones_like(found[box])
-
-
-def around(image: AnnotatedImage, box: list[int], margin: float) -> Window:
-    """A box with `margin` of its width and height on each side, as far as the image goes."""
-    x1, y1, x2, y2 = box
-    across, along = round(margin * (x2 - x1)), round(margin * (y2 - y1))
-    left, top = max(0, x1 - across), max(0, y1 - along)
-    piece = image[top : y2 + along, left : x2 + across]
-    return Window(piece, x1 - left, y1 - top, x2 - left, y2 - top)
-
-
-def as_image(image: Tensor) -> AnnotatedImage:
-    """(3, H, W) uint8 tensor as the (H, W, 3) array that OpenCV wants."""
-    return np.ascontiguousarray(image.as_subclass(Tensor).permute(1, 2, 0).cpu().numpy())
-
-
-def _colours(window: Window, seed: int) -> tuple[NDArray, NDArray]:
-    """What OpenCV's GrabCut has learned of the colours of object and background: 65 numbers each."""
-    marks = np.where(window.inside(), cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
-    background, thing = np.zeros((1, 65)), np.zeros((1, 65))
-    nowhere = (0, 0, 0, 0)  # the marks say where to begin
-    cv2.setRNGSeed(seed)
-    cv2.grabCut(window.image, marks, nowhere, background, thing, 1, cv2.GC_INIT_WITH_MASK)
-    for _ in range(ROUNDS - 1):
-        if not (marks == cv2.GC_PR_FGD).any():  # OpenCV would assert; the colours of the round before stay
-            break
-        cv2.grabCut(window.image, marks, nowhere, background, thing, 1, cv2.GC_EVAL)
-    return thing, background
-
-
-def _cut(
-    image: AnnotatedImage,
-    models: tuple[NDArray, NDArray],
-    strength: float,
-    start: Marks,
-    free: Marks,
-) -> Marks:
-    """The cut that costs least; pixels that are not free stay what they are."""
+def _cut(image: Array, models: tuple[NDArray, NDArray], start: Marks, free: Marks) -> Marks:
+    """The minimum cut of an image; pixels that are not free stay as in `start`."""
     edges = edge_map(image)
-    right = strength * np.exp(-(edges[:, 1:] + edges[:, :-1]) / 2)
-    down = strength * np.exp(-(edges[1:] + edges[:-1]) / 2)
-    costs = []
-    for model in models:
-        cost = np.zeros(free.shape)
-        cost[free] = _surprise(image[free].astype(np.float64), model.ravel())
-        costs.append(cost)
+    right = STRENGTH * np.exp(-(edges[:, 1:] + edges[:, :-1]) / 2)
+    down = STRENGTH * np.exp(-(edges[1:] + edges[:-1]) / 2)
+    costs = np.zeros((2, *free.shape))
+    for cost, model in zip(costs, models):
+        cost[free] = _negative_log_likelihood(image[free].astype(np.float64), model.ravel())
     return minimum_cut(costs[0], costs[1], right, down, start, free)
 
 
-def edge_map(image: AnnotatedImage) -> NDArray[np.float64]:
-    """(H, W) slope of the colours, the steeper of two scales, in multiples of the image's mean slope."""
-    lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
-    slopes = []
-    for width in (0.7, 2.0):
-        smooth = cv2.GaussianBlur(lab, (0, 0), width)
-        x, y = cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
-        slope = np.sqrt((x**2 + y**2).sum(axis=2))
-        slopes.append(slope / (slope.mean() + 1e-6))
-    return np.maximum(*slopes).astype(np.float64)
+def _colour_models(window: Window, seed: int) -> tuple[NDArray, NDArray]:
+    """What OpenCV's GrabCut learns of the colours of object and background: 65 numbers each."""
+    marks = np.where(window.inside(), cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
+    no_box = (0, 0, 0, 0)  # the marks say where to begin
+    cv2.setRNGSeed(seed)
+    cv2.grabCut(window.image, marks, no_box, background, foreground, 1, cv2.GC_INIT_WITH_MASK)
+    for _ in range(ITERATIONS - 1):
+        if not (marks == cv2.GC_PR_FGD).any():  # OpenCV would fail; the colours of the last iteration stay
+            break
+        cv2.grabCut(window.image, marks, no_box, background, foreground, 1, cv2.GC_EVAL)
+    return foreground, background
 
 
-def _surprise(colours: NDArray, model: NDArray) -> NDArray:
-    """(N,) minus the logarithm of the probability of each colour (N, 3) under a model of OpenCV's."""
+def _negative_log_likelihood(colours: NDArray, model: NDArray) -> NDArray:
+    """(N,) of each colour (N, 3) under one of OpenCV's mixtures of Gaussians."""
     weights, means = model[:GAUSSIANS], model[GAUSSIANS : 4 * GAUSSIANS].reshape(-1, 3)
-    spreads = model[4 * GAUSSIANS :].reshape(-1, 3, 3)
+    covariances = model[4 * GAUSSIANS :].reshape(-1, 3, 3)
     logs = []  # of the density under each Gaussian: far from all of them, the densities themselves are 0
-    for weight, mean, spread in zip(weights, means, spreads):
+    for weight, mean, covariance in zip(weights, means, covariances):
         if weight > 0:
             away = colours - mean
-            spread = spread + 0.01 * np.eye(3)  # as OpenCV does where a colour does not vary
-            far = ((away @ np.linalg.inv(spread)) * away).sum(axis=1)
-            logs.append(np.log(weight / np.sqrt(np.linalg.det(spread))) - far / 2)
+            covariance = covariance + 0.01 * np.eye(3)  # as OpenCV does where a colour does not vary
+            distance = ((away @ np.linalg.inv(covariance)) * away).sum(axis=1)
+            logs.append(np.log(weight / np.sqrt(np.linalg.det(covariance))) - distance / 2)
     return -np.logaddexp.reduce(logs) if logs else np.zeros(len(colours))
 
 
-# GrabCut+-i: where many slightly different runs of GrabCut+ do not agree, the pixel is ignored.
-
-JITTER = 0.1  # of a box's width and height, by which each side moves at most
-MARGINS = 0.3, 0.6  # between which the width of the surroundings is drawn
-CERTAIN, DOUBTFUL = 0.7, 0.2  # of the votes: object from the one on, background below the other
-
-
-def grabcut_votes(
-    image: Tensor,
-    boxes: Tensor,
-    classes: Tensor,
-    *,
-    runs: int = 15,
-    strength: float = STRENGTH,
-    seed: int = 0,
-    background: int = 0,
-) -> Tensor:
-    """GrabCut+-i: object where 70 % of the runs say so or more, background below 20 %, between them ignored.
-
-    Each run has the sides of the box moved, other surroundings, and another first guess at the colours. The
-    paper makes about 150 runs and moves the sides by 5 %; ours are 15 by default and move them by up to 10 %,
-    so that they differ as much. Runs that are cheaper than GrabCut+ itself do not help: they agree on what is
-    wrong.
-
-    Args:
-        image: (3, H, W) uint8.
-        boxes: (M, 4) int64, end-exclusive; tiny ones as in `grabcut_plus`.
-        classes: (M,) int64.
-        runs: how many votes there are.
-        strength: of the edge term.
-        seed: of all that is drawn; the same boxes and the same seed give the same label.
-        background: the class of what is in no box.
-
-    Returns:
-        (H, W) uint8 with 255 for ignored.
-
-    Raises:
-        BoxError: a box is reversed, empty or outside of the image.
-        ValueError: `runs` is below 1.
-
-    Reference:
-        Khoreva et al., "Simple Does It", 2017, section 3.2, "GrabCut+i".
-
-    Example:
-        >>> image = torch.full((3, 16, 16), 30, dtype=torch.uint8)
-        >>> image[:, 4:12, 6:10] = 200
-        >>> mask = grabcut_votes(image, torch.tensor([[3, 3, 13, 13]]), torch.tensor([1]), runs=5)
-        >>> torch.equal(mask == 1, image[0] == 200)
-        True
-    """
-    if runs < 1:
-        raise ValueError(f"runs {runs} must be 1 or more: each run is a vote")
-    photo = as_image(image)
-
-    def inside(number: int) -> Tensor:
-        box = boxes[number].tolist()
-        rng = np.random.default_rng([seed, *box])
-        share = sum(_vote(photo, box, strength, rng) for _ in range(runs)) / runs
-        says = np.select([share >= CERTAIN, share < DOUBTFUL], [OBJECT, NOT], UNSURE)
-        return torch.from_numpy(says.astype(np.uint8))
-
-    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
-
-
-def _vote(
-    image: AnnotatedImage, box: list[int], strength: float, rng: np.random.Generator
-) -> NDArray[np.float64]:
+def _vote(image: Array, box: list[int], rng: np.random.Generator) -> NDArray[np.float64]:
     """(h, w) 1 where one run with a moved box calls a pixel of the true box object, else 0."""
     x1, y1, x2, y2 = moved = _moved(box, image.shape, rng)
     margin, guess = rng.uniform(*MARGINS), int(rng.integers(2**31))
-    whole = np.zeros(image.shape[:2])
-    whole[y1:y2, x1:x2] = object_in(around(image, moved, margin), strength, guess)
+    votes = np.zeros(image.shape[:2])
+    votes[y1:y2, x1:x2] = object_in(around(image, moved, margin), guess)
     x1, y1, x2, y2 = box
-    return whole[y1:y2, x1:x2]
+    return votes[y1:y2, x1:x2]
 
 
 def _moved(box: list[int], shape: tuple[int, ...], rng: np.random.Generator) -> list[int]:
-    """The box with each side moved by chance, still inside the image and of an area."""
+    """The box with each side moved at random, still inside the image."""
     x1, y1, x2, y2 = box
     across, along = JITTER * (x2 - x1), JITTER * (y2 - y1)
     left, top, right, bottom = (rng.uniform(-1, 1, 4) * (across, along, across, along)).round().astype(int)

@@ -1,4 +1,4 @@
-"""The same images with other masks: labels that were made, not drawn."""
+"""Pseudo-labels: images with masks that were made from boxes, and how good these masks are."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from seglib.evaluate import Scores
 from seglib.labels import VOID, Classes, nearest_known
 from seglib.metrics import boundary_counts, confusion_matrix
 from seglib.progress import tracked
-from seglib.tables import Table
+from seglib.tables import Table, Tabled
 from seglib.weak.boxes import BoxAnnotations
 
 
 class PseudoLabels(SegmentationDataset):
     """A data set whose masks were made from boxes.
 
-    Masks are held in memory, packed as PNG: some 2 kB for a photograph.
+    Masks are held in memory, packed as PNG: about 2 kB for a photograph.
 
     Args:
-        truth: the data set that the images come from. Its masks are kept out of sight of a training, and
-            are there to measure the labels against.
-        boxes: one `BoxAnnotations` an image.
-        masks: one an image, (H, W) uint8 with 255 for ignored, or packed by `pack`.
-        name: what the labels are called.
+        truth: the data set that the images come from. Its masks are never trained on; they are there to
+            measure the made masks.
+        boxes: one `BoxAnnotations` per image.
+        masks: one per image, (H, W) uint8 with 255 for ignored, or packed by `pack`.
+        name: of the scheme that made them.
 
     Raises:
         ValueError: there is not one mask and one `BoxAnnotations` for each image.
@@ -45,12 +45,7 @@ class PseudoLabels(SegmentationDataset):
     """
 
     def __init__(
-        self,
-        truth: SegmentationDataset,
-        boxes: Sequence[BoxAnnotations],
-        masks: Iterable[Tensor],
-        *,
-        name: str,
+        self, truth: SegmentationDataset, boxes: Sequence[BoxAnnotations], masks: Iterable[Tensor], name: str
     ) -> None:
         self.truth, self.boxes, self.scheme = truth, list(boxes), name
         self.packed = [mask if mask.ndim == 1 else pack(mask) for mask in masks]
@@ -72,11 +67,11 @@ class PseudoLabels(SegmentationDataset):
         return unpack(self.packed[index])
 
     def sample_id(self, index: int) -> str:
-        """The name that the image has in the data set it comes from."""
+        """The image's name in the data set that it comes from."""
         return self.truth.sample_id(index)
 
     def subset(self, indices: Iterable[int]) -> PseudoLabels:
-        """Only the images `indices`, in that order, with their labels and boxes."""
+        """Only the images `indices`, in that order, with their masks and boxes."""
         chosen = list(indices)
         boxes, masks = [self.boxes[i] for i in chosen], [self.packed[i] for i in chosen]
         return PseudoLabels(self.truth.subset(chosen), boxes, masks, name=self.scheme)
@@ -92,30 +87,23 @@ def pack(mask: Tensor) -> Tensor:
 
 
 def unpack(packed: Tensor) -> Tensor:
-    """What `pack` packed: (H, W) uint8.
-
-    Raises:
-        ValueError: these bytes are damaged.
-    """
+    """(bytes,) uint8, as `pack` made it -> (H, W) uint8; a ValueError if it is damaged."""
     mask = cv2.imdecode(packed.numpy(), cv2.IMREAD_UNCHANGED)
     if mask is None or mask.dtype != np.uint8:
-        raise ValueError("these bytes hold no mask; make the labels again")
+        raise ValueError("these bytes are not a mask; make the pseudo-labels again")
     return torch.from_numpy(mask)
 
 
-# How good labels are, before anything is trained on them.
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Quality:
-    """Labels against the truth; void pixels of the truth are not judged.
+class Quality(Tabled):
+    """Pseudo-labels compared with the truth; void pixels of the truth do not count.
 
-    A scheme that ignores what it is not sure of looks good on what is left. So there are two scores: beside
-    the labelled pixels alone, all pixels, where an ignored one is taken as the nearest label says.
+    A scheme that ignores what it is unsure of looks good on what is left. So there are two scores: of the
+    labelled pixels alone, and of all pixels, where an ignored one takes the nearest label.
 
     Attributes:
-        labelled: scores of the pixels that have a label; without a boundary measure, since what is ignored
-            lies along the boundary.
+        labelled: scores of the pixels that have a label, without a boundary measure: what is ignored lies
+            along the boundary.
         filled: scores of all pixels, with Boundary IoU.
         ignored: share of all pixels that have no label, 0..1.
     """
@@ -124,27 +112,14 @@ class Quality:
     filled: Scores
     ignored: float
 
-    def cells(self) -> list[str]:
-        """Per cent, in the order of `compare`'s columns."""
-        shares = (
-            self.labelled.mean_iou, self.ignored, self.filled.mean_iou, self.filled.mean_boundary_iou,
-            self.filled.pixel_accuracy,
-        )  # fmt: skip
-        return [f"{100 * share:.1f}" for share in shares]
-
-    def __str__(self) -> str:
-        """A table of one row."""
-        return str(compare({self.filled.name: self}))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        """The table for a notebook."""
-        return compare({self.filled.name: self})._repr_html_()
+    @property
+    def table(self) -> Table:
+        """One row, and the baseline."""
+        return compare({self.filled.name: self})
 
 
 def quality(labels: PseudoLabels) -> Quality:
-    """Measure labels against the masks of the data set that their images come from.
+    """Measure pseudo-labels against the masks of the data set that their images come from.
 
     Args:
         labels: masks that were made from boxes.
@@ -153,7 +128,7 @@ def quality(labels: PseudoLabels) -> Quality:
         Quality; print it. Counts are added up over all images and divided once, as by `evaluate`.
 
     Raises:
-        ValueError: there is no image, or truth and label differ in size or classes.
+        ValueError: there is no image, or truth and mask differ in size or classes.
 
     Example:
         >>> from seglib.scenes import Scenes
@@ -164,75 +139,74 @@ def quality(labels: PseudoLabels) -> Quality:
     """
     if not len(labels):
         raise ValueError(f"{labels.name} {labels.split} has no images; there is nothing to measure")
-    count = len(labels.classes)
-    sure, all_of_it = torch.zeros(count, count).long(), torch.zeros(count, count).long()
+    pairs = ((labels.mask(i), labels.truth[i][1].as_subclass(Tensor)) for i in range(len(labels)))
+    shown = tracked(pairs, len(labels), f"measuring {labels.name}")
+    return _quality(shown, labels.classes, labels.scheme, f"{labels.truth.name} {labels.split}")
+
+
+def image_quality(mask: Tensor, truth: Tensor, classes: Classes) -> Quality:
+    """Measure the mask of one image.
+
+    Args:
+        mask: (H, W) classes, or 255 for ignored.
+        truth: (H, W) true classes, or 255 for void.
+        classes: K classes.
+
+    Example:
+        >>> truth = torch.tensor([[0, 0, 1, 1]])
+        >>> found = image_quality(torch.tensor([[0, 1, 1, 255]]), truth, Classes.of("background", "fish"))
+        >>> found.labelled.mean_iou, found.filled.pixel_accuracy, found.ignored
+        (0.5, 0.75, 0.25)
+    """
+    return _quality([(mask, truth)], classes, "label", "one image")
+
+
+def _quality(pairs: Iterable[tuple[Tensor, Tensor]], classes: Classes, name: str, data: str) -> Quality:
+    """The quality of masks, each with its truth."""
+    count = len(classes)
+    labelled, every = torch.zeros(count, count).long(), torch.zeros(count, count).long()
     rims = torch.zeros(count, 2).long()
-    ignored = pixels = 0
-    for index in tracked(range(len(labels)), len(labels), f"measuring {labels.name}"):
-        label, true = labels.mask(index), labels.truth[index][1].as_subclass(Tensor)
-        one = image_quality(label, true, labels.classes)
-        sure += one.labelled.confusion
-        all_of_it += one.filled.confusion
-        assert one.filled.boundary is not None  # it is always measured there
-        rims += one.filled.boundary
-        ignored, pixels = ignored + int((label == VOID).sum()), pixels + label.numel()
-    name, where = labels.scheme, f"{labels.truth.name} {labels.split}"
+    images = ignored = pixels = 0
+    for mask, truth in pairs:
+        full, known = filled(mask, classes.background or 0), mask != VOID
+        labelled += confusion_matrix(full[known], truth[known], count)
+        every += confusion_matrix(full, truth, count)
+        rims += boundary_counts(full, truth, count)
+        images, ignored, pixels = images + 1, ignored + int((~known).sum()), pixels + mask.numel()
     return Quality(
-        Scores(name, where, labels.classes, sure, None, None, len(labels), 0.0),
-        Scores(name, where, labels.classes, all_of_it, rims, None, len(labels), 0.0),
+        Scores(name, data, classes, labelled, None, None, images, 0.0),
+        Scores(name, data, classes, every, rims, None, images, 0.0),
         ignored / pixels,
     )
 
 
-def image_quality(label: Tensor, truth: Tensor, classes: Classes, name: str = "label") -> Quality:
-    """Measure one label against the truth.
-
-    Args:
-        label: (H, W) classes, or 255 for ignored.
-        truth: (H, W) true classes, or 255 for void.
-        classes: K classes.
-        name: what the label is called.
-
-    Example:
-        >>> mask = torch.tensor([[0, 0, 1, 1]])
-        >>> found = image_quality(torch.tensor([[0, 1, 1, 255]]), mask, Classes.of("background", "fish"))
-        >>> found.labelled.mean_iou, found.filled.pixel_accuracy, found.ignored
-        (0.5, 0.75, 0.25)
-    """
-    whole, known, count = filled(label, classes.background or 0), label != VOID, len(classes)
-    sure = confusion_matrix(whole[known], truth[known], count)
-    rims = boundary_counts(whole, truth, count)
-    return Quality(
-        Scores(name, "one image", classes, sure, None, None, 1, 0.0),
-        Scores(name, "one image", classes, confusion_matrix(whole, truth, count), rims, None, 1, 0.0),
-        float((~known).double().mean()),
-    )
-
-
-def filled(label: Tensor, background: int = 0) -> Tensor:
-    """A label (H, W) with every ignored pixel as the nearest labelled one; background where nothing is.
+def filled(mask: Tensor, background: int = 0) -> Tensor:
+    """A mask (H, W) with every ignored pixel as the nearest labelled one; background if all are ignored.
 
     Example:
         >>> filled(torch.tensor([[1, 255, 255, 255, 0]]))
         tensor([[1, 1, 1, 0, 0]])
     """
-    if (label == VOID).all():
-        return torch.full_like(label, background)
-    return label[nearest_known(label)] if (label == VOID).any() else label
+    if (mask == VOID).all():
+        return torch.full_like(mask, background)
+    return mask[nearest_known(mask)] if (mask == VOID).any() else mask
 
 
 def compare(measured: Mapping[str, Quality]) -> Table:
-    """Schemes side by side, in per cent."""
+    """Schemes side by side, in per cent, and the baseline below."""
     first = next(iter(measured.values())).filled
-    rows = [[name, *one.cells()] for name, one in measured.items()]
     base = first.baseline
-    rows.append(
-        [base.name, f"{100 * base.mean_iou:.1f}", "0.0", f"{100 * base.mean_iou:.1f}", "",
-         f"{100 * base.pixel_accuracy:.1f}"]
-    )  # fmt: skip
+    rows = [
+        [one.labelled.mean_iou, one.ignored, one.filled.mean_iou, one.filled.mean_boundary_iou,
+         one.filled.pixel_accuracy]
+        for one in measured.values()
+    ] + [[base.mean_iou, 0.0, base.mean_iou, None, base.pixel_accuracy]]  # fmt: skip
     return Table(
         f"Labels of {first.data}, {first.images} images, against the truth",
         ["%", "mIoU labelled", "ignored", "mIoU filled", "Boundary IoU", "pixel accuracy"],
-        rows,
-        f"filled: an ignored pixel is taken as the nearest label says; {first.policy}",
+        [
+            [name, *("" if share is None else f"{100 * share:.1f}" for share in row)]
+            for name, row in zip([*measured, base.name], rows)
+        ],
+        f"filled: an ignored pixel takes the nearest label; {first.policy}",
     )

@@ -1,4 +1,4 @@
-"""Smoothing that looks at the image: a fully connected random field, solved by mean field."""
+"""Smoothing that follows the edges of the image: a fully connected CRF, solved by mean field."""
 
 from __future__ import annotations
 
@@ -8,33 +8,25 @@ from torch.nn import functional as F
 
 PIXELS = 4000  # `smooth` solves the field on an image of this size: every pixel hears from every other
 MOST = 16_000  # pixels, for which the kernel takes 1 GB
+NEAR, FAR = 3.0, 80.0  # pixels, reach of the kernel of place alone, and of that of place and colour
+NEAR_WEIGHT, FAR_WEIGHT = 3.0, 10.0
+COLOUR = 13.0  # colour distance, on a scale of 0..255, that still counts as alike
 
 
 def mean_field(
-    image: Tensor,
-    probabilities: Tensor,
-    *,
-    rounds: int = 5,
-    near: float = 3.0,
-    near_weight: float = 3.0,
-    far: float = 80.0,
-    colour: float = 13.0,
-    far_weight: float = 10.0,
+    image: Tensor, probabilities: Tensor, *, rounds: int = 5, near: float = NEAR, far: float = FAR
 ) -> Tensor:
-    """What each pixel is, if pixels that are near each other, or near and of one colour, tend to be the same.
+    """Class probabilities if pixels that are near each other, or near and of one colour, tend to be the same.
 
-    Every pixel hears from every other one and from itself, without the lattice that makes the original fast
-    and inexact. So memory and time grow with the square of the pixels: `smooth` shrinks the image.
+    Every pixel hears from every other pixel and from itself, without the lattice that makes the original fast
+    and approximate. So memory and time grow with the square of the pixels: `smooth` shrinks the image.
 
     Args:
         image: (3, H, W) uint8.
         probabilities: (K, H, W) 0..1, that sum to 1 over the classes.
-        rounds: of the mean field.
-        near: pixels, reach of the kernel that knows place alone.
-        near_weight: of that kernel.
-        far: pixels, reach of the kernel that knows place and colour.
-        colour: how far apart colours are, 0..255, that still count as one.
-        far_weight: of that kernel.
+        rounds: iterations of the mean field.
+        near: pixels, reach of the kernel of place alone.
+        far: pixels, reach of the kernel of place and colour.
 
     Returns:
         (K, H, W) float32 probabilities.
@@ -61,26 +53,27 @@ def mean_field(
     height, width = image.shape[1:]
     if height * width > MOST:
         raise ValueError(f"{height} x {width} pixels are too many to compare all of them; use smooth()")
-    own = probabilities.float().cpu().clamp_min(1e-5).log()
-    beside = [_reach(length, near) for length in (height, width)]  # this kernel is one of rows x columns
-    together = _alike(image.as_subclass(Tensor).cpu(), far, colour)  # (N, N)
+    unary = probabilities.float().cpu().clamp_min(1e-5).log()
+    rows, columns = (_by_distance(length, near) for length in (height, width))  # this kernel is separable
+    alike = _by_place_and_colour(image.as_subclass(Tensor).cpu(), far)  # (N, N)
     kernels = [
-        (near_weight, lambda values: beside[0] @ values @ beside[1]),
-        (far_weight, lambda values: (values.flatten(1) @ together).reshape(values.shape)),
+        (NEAR_WEIGHT, lambda values: rows @ values @ columns),
+        (FAR_WEIGHT, lambda values: (values.flatten(1) @ alike).reshape(values.shape)),
     ]
-    sizes = [sums(torch.ones(1, height, width)).rsqrt() for _, sums in kernels]
-    now = own.softmax(dim=0)
+    norms = [sums(torch.ones(1, height, width)).rsqrt() for _, sums in kernels]
+    now = unary.softmax(dim=0)
     for _ in range(rounds):
-        heard = [weight * size * sums(size * now) for (weight, sums), size in zip(kernels, sizes)]
-        now = (own + sum(heard)).softmax(dim=0)
+        messages = [weight * norm * sums(norm * now) for (weight, sums), norm in zip(kernels, norms)]
+        now = (unary + sum(messages)).softmax(dim=0)
     return now
 
 
 def smooth(image: Tensor, probabilities: Tensor) -> Tensor:
-    """`mean_field` on an image of at most `PIXELS` pixels, brought back to full size.
+    """`mean_field` on an image of at most 4000 pixels, brought back to full size.
 
-    A pixel of an image that was shrunk by 2 is 2 pixels wide, so both reaches shrink with it. What the field
-    changed, as the logarithm of each probability, is added to the full-sized input.
+    A pixel of an image that was shrunk by 2 is 2 pixels wide, so both reaches shrink with it: at 500 x 375,
+    the near kernel hardly reaches a neighbour. The change that the field made, as the logarithm of each
+    probability, is added to the full-sized input.
 
     Args:
         image: (3, H, W) uint8.
@@ -95,22 +88,22 @@ def smooth(image: Tensor, probabilities: Tensor) -> Tensor:
         return mean_field(image, probabilities)
     size = max(1, round(height * scale)), max(1, round(width * scale))
     small = F.interpolate(image.as_subclass(Tensor)[None].float(), size=size, mode="area")[0]
-    given = F.interpolate(probabilities[None].float(), size=size, mode="area")[0]
-    field = mean_field(small, given, near=3 * scale, far=80 * scale)
-    change = field.clamp_min(1e-5).log() - given.clamp_min(1e-5).log()
+    before = F.interpolate(probabilities[None].float(), size=size, mode="area")[0]
+    after = mean_field(small, before, near=NEAR * scale, far=FAR * scale)
+    change = after.clamp_min(1e-5).log() - before.clamp_min(1e-5).log()
     change = F.interpolate(change[None], size=(height, width), mode="bilinear")[0]
     return (probabilities.float().clamp_min(1e-5).log() + change).softmax(dim=0)
 
 
-def _reach(length: int, near: float) -> Tensor:
+def _by_distance(length: int, reach: float) -> Tensor:
     """(length, length) Gaussian of the distance along a side."""
-    place = torch.arange(length).float() / near
+    place = torch.arange(length).float() / reach
     return (-(place[:, None] - place).square() / 2).exp()
 
 
-def _alike(image: Tensor, far: float, colour: float) -> Tensor:
+def _by_place_and_colour(image: Tensor, far: float) -> Tensor:
     """(N, N) Gaussian of the distance of all pixels in place and colour."""
     rows, columns = torch.meshgrid(*(torch.arange(length) for length in image.shape[1:]), indexing="ij")
     place = torch.stack([rows, columns]).float() / far
-    points = torch.cat([place, image.float() / colour]).flatten(1).T  # (N, 5)
+    points = torch.cat([place, image.float() / COLOUR]).flatten(1).T  # (N, 5)
     return torch.cdist(points, points).square_().mul_(-0.5).exp_()

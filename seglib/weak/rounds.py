@@ -1,4 +1,8 @@
-"""Rounds on disk: each round's labels, its net and what was measured, so that the work goes on."""
+"""Train, predict, clean, train again: a generator of rounds (Khoreva 2017, section 3.1; Dai 2015, section 3).
+
+for one in rounds(make_net, pseudo_labels(dataset, "rectangles"), steps=200, val=val):
+    print(one)
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import dataclasses
 import hashlib
 import inspect
 import math
+import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +23,7 @@ import torch
 from joblib import Parallel, delayed
 from torch import Tensor, nn
 
-from seglib import files as tensor_files
+from seglib import files
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import common_size
 from seglib.evaluate import Scores, evaluate
@@ -31,238 +37,31 @@ from seglib.training.checks import check_data
 from seglib.weak.boxes import BoxAnnotations, Size, background_of, load_boxes
 from seglib.weak.cleaning import Relabel, Rules, fill_rates
 from seglib.weak.labels import PseudoLabels, Quality, pack, quality
+from seglib.weak.schemes import source_of
 
-FORMAT = "seglib rounds 1"
-COUNTED = ("name", "data", "confusion", "boundary", "outlines", "images", "seconds")  # of Scores
-
-
-class Shelf:
-    """The folder of some rounds; without one nothing is kept and nothing found.
-
-    Args:
-        folder: is made if it is not there.
-        settings: what these rounds are; a folder of others is refused.
-
-    Raises:
-        TensorFileError: the folder holds other rounds, or a file is damaged; the sentence names it.
-        DiskError: the disk is full or may not be written to.
-    """
-
-    def __init__(self, folder: Path | str | None, settings: Mapping[str, str]) -> None:
-        self.folder = Path(folder) if folder is not None else None
-        kept = self._read("rounds.pt")
-        if kept is None:
-            self._write("rounds.pt", {"settings": dict(settings)})
-            return
-        then = kept["settings"]
-        if changed := [name for name in settings if settings[name] != then.get(name)]:
-            was, now = (", ".join(f"{name} {one.get(name)}" for name in changed) for one in (then, settings))
-            raise TensorFileError(
-                f"{self.folder} is of other rounds: they had {was}; these have {now}; give another folder, "
-                "or delete this one to begin anew"
-            )
-
-    def checkpoint(self, number: int) -> Path | None:
-        """Where the training of a round is kept while it runs."""
-        return None if self.folder is None else self.folder / f"training{number:02}.pt"
-
-    def labels(self, number: int, like: PseudoLabels) -> PseudoLabels | None:
-        """The labels of a round, if they were made before."""
-        kept = self._read(f"labels{number:02}.pt")
-        return None if kept is None else like.relabelled(kept["masks"], kept["scheme"])
-
-    def keep_labels(self, number: int, labels: PseudoLabels) -> None:
-        """Write a round's labels."""
-        self._write(f"labels{number:02}.pt", {"masks": labels.packed, "scheme": labels.scheme})
-
-    def result(self, number: int, net: nn.Module) -> dict[str, Any] | None:
-        """What was measured in a round that is over; its weights are put into the net."""
-        kept = self._read(name := f"round{number:02}.pt")
-        if kept is not None:
-            tensor_files.fill(self._path(name), net, kept.pop("weights"))
-        return kept
-
-    def keep_result(self, number: int, net: nn.Module, result: Mapping[str, Any]) -> None:
-        """Write a round that is over; its training's checkpoint is no longer needed."""
-        self._write(f"round{number:02}.pt", {**result, "weights": weights(net)})
-        if path := self.checkpoint(number):
-            path.unlink(missing_ok=True)
-
-    def _path(self, name: str) -> Path:
-        assert self.folder is not None
-        return self.folder / name
-
-    def _read(self, name: str) -> dict[str, Any] | None:
-        if self.folder is None or not self._path(name).exists():
-            return None
-        kept = tensor_files.read(self._path(name))
-        if kept.pop("format", None) != FORMAT:
-            raise TensorFileError(f"{self._path(name)} is no file of rounds; give another folder")
-        return kept
-
-    def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        if self.folder is not None:
-            tensor_files.write(self._path(name), {"format": FORMAT, **content})
-
-
-def weights(net: nn.Module) -> dict[str, Tensor]:
-    """Everything a net has learned, copied to main memory."""
-    return {name: value.detach().to("cpu", copy=True) for name, value in net.state_dict().items()}
-
-
-def scores_to_dict(scores: Scores | None) -> dict[str, Any] | None:
-    """Scores as counts and words."""
-    return None if scores is None else {name: getattr(scores, name) for name in COUNTED}
-
-
-def scores_from_dict(kept: Mapping[str, Any] | None, classes: Classes) -> Scores | None:
-    """What `scores_to_dict` was given."""
-    return None if kept is None else Scores(classes=classes, **kept)
-
-
-def quality_to_dict(found: Quality | None) -> dict[str, Any] | None:
-    """A `Quality` as counts and words."""
-    if found is None:
-        return None
-    sides = {side: scores_to_dict(getattr(found, side)) for side in ("labelled", "filled")}
-    return {**sides, "ignored": found.ignored}
-
-
-def quality_from_dict(kept: Mapping[str, Any] | None, classes: Classes) -> Quality | None:
-    """What `quality_to_dict` was given."""
-    if kept is None:
-        return None
-    labelled, filled = (Scores(classes=classes, **kept[side]) for side in ("labelled", "filled"))
-    return Quality(labelled, filled, kept["ignored"])
-
-
-def digest(packed: Sequence[Tensor]) -> str:
-    """A short name for some masks."""
-    whole = hashlib.blake2b(digest_size=8)
-    for one in packed:
-        whole.update(one.numpy().tobytes())
-    return whole.hexdigest()
-
-
-def told(value: Any) -> str:
-    """A setting in words that are the same in another process: no addresses."""
-    if isinstance(value, partial):
-        return f"{told(value.func)}({', '.join(f'{key}={told(one)}' for key, one in value.keywords.items())})"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        parts = [f"{field.name}={told(getattr(value, field.name))}" for field in dataclasses.fields(value)]
-        return f"{type(value).__name__}({', '.join(parts)})"
-    return str(getattr(value, "__name__", type(value).__name__)) if callable(value) else str(value)
-
-
-# What a net and the rules make of images with boxes: the labels of a next round.
-
+MIN_CHANGE = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
+OWN = {"size", "seed", "val", "val_every", "val_every_seconds", "checkpoint", "resume"}  # not for the caller
 FEW = 16  # images: fewer are cleaned in this process, since others take seconds to start
-LEAST, MOST = 0.25, 4.0  # times the size of the training
-
-
-def next_labels(
-    labels: PseudoLabels,
-    segmenter: NetSegmenter,
-    relabel: Relabel,
-    name: str,
-    *,
-    number: int = 1,
-    scale: float = 1.0,
-    fixed: Collection[int] = (),
-    jobs: int | None = None,
-) -> PseudoLabels:
-    """Ask the net about every image, and make a label of what it says.
-
-    Args:
-        labels: images with boxes; what their labels are now only matters where they are kept.
-        segmenter: the net.
-        relabel: see `seglib.weak.cleaning`.
-        name: what the new labels are called.
-        number: of the round that will learn from them.
-        scale: how many times as large as in training the net sees an image, 0.25..4. The papers have 1.
-            What is best depends on what the net was taught by, so choose it on validation images.
-        fixed: numbers of the images whose labels stay, such as those with a true mask.
-        jobs: processes that clean; None for all cores if there is much to do.
-
-    Returns:
-        The same images and boxes with new labels.
-
-    Raises:
-        ValueError: `scale` is out of range, or what the net and `relabel` raise.
-
-    Example:
-        >>> import torch
-        >>> from seglib.scenes import Scenes
-        >>> from seglib.weak.cleaning import naive
-        >>> from seglib.weak.schemes import pseudo_labels
-        >>> labels = pseudo_labels(Scenes(length=2, size=(32, 32)), "rectangles")
-        >>> class Background(torch.nn.Module):
-        ...     def forward(self, images):
-        ...         return torch.eye(10)[0].view(1, 10, 1, 1).expand(-1, -1, *images.shape[2:])
-        >>> segmenter = NetSegmenter(Background(), labels.classes, size=(32, 32))
-        >>> new = next_labels(labels, segmenter, naive, "by the net", fixed=[0])
-        >>> [bool(new.mask(index).any()) for index in range(2)]
-        [True, False]
-    """
-    check_scale(scale)
-    asked = NetSegmenter(segmenter.net, segmenter.classes, size=segmenter.size, scale=scale)
-    tasks = _tasks(labels, asked, relabel, number, fixed)
-    jobs = jobs or (cores() if len(labels) > FEW else 1)
-    work = Parallel(n_jobs=jobs, return_as="generator")(tasks)
-    return labels.relabelled(tracked(work, len(labels), name), name)
-
-
-def check_scale(scale: float) -> None:
-    """ValueError with one sentence unless the net could be asked at this scale."""
-    if not LEAST <= scale <= MOST:
-        raise ValueError(
-            f"scale {scale} must be {LEAST}..{MOST:g}; 1 shows the net its images as in training"
-        )
-
-
-def _tasks(
-    labels: PseudoLabels, segmenter: NetSegmenter, relabel: Relabel, number: int, fixed: Collection[int]
-) -> Iterator[tuple]:
-    """One task an image; the net is asked here, and other processes clean what it said."""
-    for index, boxes in enumerate(labels.boxes):
-        if index in fixed:
-            yield delayed(_same)(labels.packed[index])
-        else:
-            image = labels.truth[index][0].as_subclass(Tensor)
-            yield delayed(_relabelled)(relabel, image, segmenter.probabilities(image), boxes, number)
-
-
-def _same(packed: Tensor) -> Tensor:
-    return packed
-
-
-def _relabelled(
-    relabel: Relabel, image: Tensor, probabilities: Tensor, one: BoxAnnotations, number: int
-) -> Tensor:
-    """The packed new label of one image; runs in another process."""
-    return pack(relabel(image, probabilities, one, number))
-
-
-# One round of weak supervision: a net is trained on labels, and says what the next labels could be.
-
+LEAST, MOST = 0.25, 4.0  # times the size of training
+FORMAT = "seglib rounds 2"
 MakeNet = Callable[[], nn.Module]
 
 
 @dataclass(frozen=True)
 class Round:
-    """One round: labels, and the net that was trained on them.
+    """One round: pseudo-labels, and the net that was trained on them.
 
     Attributes:
         number: 0 for the labels that were given.
         labels: what the net was trained on.
         net: trained, in evaluation mode. Where one net goes through all rounds, the next one changes it.
-        segmenter: the net as a `Segmenter`, which sees images at the size of the training.
+        segmenter: the net as a segmenter, which sees images at the size of training.
         quality: of the labels; None where every pixel of the true masks is void, so that nobody knows.
         scores: of the net on the validation images; None without.
-        val_label_quality: quality of the labels that this net and the rules give the validation images, made
-            as the next round's are; None without validation images, or where these have no boxes.
+        val_label_quality: of the labels that this net and the rules give the validation images, made as the
+            next round's are; None without validation images, or where these have no boxes.
         changed: share of the pixels, 0..1, whose label differs from the round before; NaN for the first.
-        seconds: that training and measuring took; those of another run are not counted.
+        seconds: of training and measuring; those of an earlier, interrupted run are not counted.
         why: why this is the last round, or "".
     """
 
@@ -291,121 +90,6 @@ class Round:
         return ", ".join(parts) + (f". The last: {self.why}" if self.why else "")
 
 
-@dataclass
-class Plan:
-    """What stays the same in all rounds; see `seglib.weak.rounds.rounds` for each of it."""
-
-    make_net: MakeNet | nn.Module
-    relabel: Relabel
-    fixed: frozenset[int]
-    max_rounds: int
-    val: SegmentationDataset | None
-    judged: PseudoLabels | None  # the same images as `val`, with their boxes, where they have some
-    min_change: float
-    size: Size
-    label_scale: float
-    seed: int
-    jobs: int | None
-    training: dict[str, Any]
-    shelf: Shelf
-
-    def net(self) -> nn.Module:
-        """The one that was handed in, or a fresh one: every round's begins with the same weights."""
-        if isinstance(self.make_net, nn.Module):
-            return self.make_net
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            return self.make_net()
-
-    def trained(self, number: int, labels: PseudoLabels, changed: float) -> Round:
-        """A round: from the disk, or trained, measured and kept."""
-        began, net = time.monotonic(), self.net()
-        segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
-        if (kept := self.shelf.result(number, net)) is not None:
-            net.eval()
-            scores = scores_from_dict(kept["scores"], labels.classes)
-            found, val_label_quality = (
-                quality_from_dict(kept.get(name), labels.classes) for name in ("quality", "val_label_quality")
-            )
-        else:
-            checkpoint = self.shelf.checkpoint(number)
-            steps = train(net, labels, size=self.size, seed=self.seed, checkpoint=checkpoint, **self.training)
-            finish(steps, f"round {number}")
-            scores = None if self.val is None else evaluate(segmenter, self.val)
-            found, val_label_quality = _measured(labels), self._foreseen(segmenter, number + 1)
-            result = {
-                "scores": scores_to_dict(scores),
-                "quality": quality_to_dict(found),
-                "val_label_quality": quality_to_dict(val_label_quality),
-            }
-            self.shelf.keep_result(number, net, result)
-        return Round(
-            number,
-            labels,
-            net,
-            segmenter,
-            found,
-            scores,
-            val_label_quality,
-            changed,
-            time.monotonic() - began,
-        )
-
-    def labels_after(self, one: Round) -> PseudoLabels:
-        """The labels of the next round: from the disk, or made and kept."""
-        number = one.number + 1
-        if (known := self.shelf.labels(number, one.labels)) is not None:
-            return known
-        first = one.labels.scheme.split(", round ")[0]
-        labels = self._next(one.labels, one.segmenter, number, self.fixed, f"{first}, round {number}")
-        self.shelf.keep_labels(number, labels)
-        return labels
-
-    def _foreseen(self, segmenter: NetSegmenter, number: int) -> Quality | None:
-        """How good the labels of the next round would be, on images whose true masks may be looked at."""
-        if self.judged is None:
-            return None
-        return _measured(
-            self._next(self.judged, segmenter, number, frozenset(), f"labels of val, round {number}")
-        )
-
-    def _next(
-        self, labels: PseudoLabels, segmenter: NetSegmenter, number: int, fixed: frozenset[int], name: str
-    ) -> PseudoLabels:
-        """What the net and the rules make of some images with boxes."""
-        scale, jobs = self.label_scale, self.jobs
-        return next_labels(
-            labels, segmenter, self.relabel, name, number=number, scale=scale, fixed=fixed, jobs=jobs
-        )
-
-
-def changed_share(labels: PseudoLabels, before: PseudoLabels) -> float:
-    """Share of all pixels, 0..1, that have another label than before.
-
-    Raises:
-        ValueError: the images are not the same.
-    """
-    if len(labels) != len(before):
-        raise ValueError(f"{labels.name} has {len(labels)} images, {before.name} {len(before)}")
-    pairs = [(labels.mask(index), before.mask(index)) for index in range(len(labels))]
-    return sum(int((new != old).sum()) for new, old in pairs) / sum(new.numel() for new, _ in pairs)
-
-
-def _measured(labels: PseudoLabels) -> Quality | None:
-    """The quality of labels, or None where no pixel of the truth is known."""
-    found = quality(labels)
-    return found if found.filled.confusion.any() else None
-
-
-# Train, predict, clean, train again: a generator of rounds (Khoreva 2017, section 3.1; Dai 2015, section 3).
-#
-# for one in rounds(make_net, pseudo_labels(dataset, "rectangles"), steps=200, val=val):
-#     print(one)
-
-MIN_CHANGE = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
-OWN = {"size", "seed", "val", "val_every", "val_every_seconds", "checkpoint", "resume"}  # not to be given
-
-
 def rounds(
     make_net: MakeNet | nn.Module,
     labels: PseudoLabels,
@@ -414,7 +98,7 @@ def rounds(
     max_rounds: int = 4,
     min_change: float = MIN_CHANGE,
     val: SegmentationDataset | None = None,
-    fixed: Sequence[int] = (),
+    fixed: Collection[int] = (),
     folder: Path | str | None = None,
     size: Size | None = None,
     label_scale: float = 1.0,
@@ -424,37 +108,35 @@ def rounds(
 ) -> Iterator[Round]:
     """Train on labels, let the net predict the same images, make new labels of that, and so on.
 
-    Everything that can be wrong is said before the first round. The last round says why it is the last:
-    the labels of the validation images did not get better, hardly a label changed, or there were
-    `max_rounds` rounds.
+    Everything that can be wrong is said before the first round. The last round says why it is the last: the
+    labels of the validation images did not get better, hardly a label changed, or there were `max_rounds`.
 
     Args:
         make_net: makes a fresh net, and every round begins with the same weights, so that only its labels
-            tell it from the others; or a net, which goes on being trained from round to round.
+            tell it from the others; or a net, which is trained further from round to round.
         labels: the first ones, of `pseudo_labels`, with or without some true masks.
         relabel: see `seglib.weak.cleaning`. None for the three rules, with the fill rates of the first
-            labels; `naive` for no cleaning at all; `BoxSup` for BoxSup's.
+            labels; `naive` for no cleaning at all; `BoxSup` for that method's update.
         max_rounds: how many rounds there are at most.
         min_change: stop where the next labels differ in a smaller share of the pixels; 0 never does.
-        val: a few validation images with true masks and boxes. The net and the rules make labels of them,
-            too; stop where these do not get better, since the next round's would not either. Without boxes,
-            stop where the net itself does not get better. None: no such stop.
+        val: a few validation images with true masks and boxes. The net and the rules make labels of them too;
+            stop where these do not get better, since the next round's would not either. Without boxes, stop
+            where the net itself does not get better. None: no such stop.
         fixed: numbers of the images whose labels stay, such as those with a true mask.
-        folder: keeps each round's labels and net, and the running training. Given again, it goes on there:
-            rounds that are over come from it at once.
-        size: (height, width) of the training, and of what the net sees later; see `train`.
+        folder: keeps each round's labels and net, and the running training. With the same folder, an
+            interrupted or killed run resumes; finished rounds are read from it.
+        size: (height, width) of training, and of what the net sees later; see `train`.
         label_scale: how many times as large as in training the net sees an image that it is to label, see
             `next_labels`; `benchmarks/weak.py scales` chooses it on validation images.
         seed: of a fresh net, and of every round's training.
         jobs: processes that clean; None for all cores if there is much to do.
-        training: what `train` takes: one of `steps`, `epochs`, `seconds`; `lr`, `batch_size`, ...
+        training: arguments of `train`: one of `steps`, `epochs` and `seconds`; `lr`, `batch_size`, ...
 
     Returns:
         An iterator of Round.
 
     Raises:
-        ValueError: an argument is not what it must be, or the folder holds other rounds. Later, what `train`
-            raises.
+        ValueError: an argument is wrong, or the folder holds other rounds. Later, what `train` raises.
 
     Example:
         >>> from seglib.scenes import Scenes
@@ -470,84 +152,287 @@ def rounds(
     _check(labels, max_rounds, min_change, fixed, label_scale, training)
     check_data(labels, val)
     if relabel is None:
-        usual = tuple(fill_rates(labels).tolist())
-        relabel = Rules(usual, background=background_of(labels.classes))
+        relabel = Rules(tuple(fill_rates(labels).tolist()), background=background_of(labels.classes))
     size = size or common_size(labels.truth)
+    masks = hashlib.blake2b(b"".join(mask.numpy().tobytes() for mask in labels.packed), digest_size=8)
     settings = {
         "data": f"{labels.name} {labels.split}, {len(labels)} images", "size": str(tuple(size)),
-        "labels": digest(labels.packed), "relabel": told(relabel),
-        "fixed": str(sorted(fixed)), "seed": str(seed), "label_scale": f"{label_scale:g}",
+        "labels": masks.hexdigest(), "relabel": _describe(relabel), "fixed": str(sorted(fixed)),
+        "seed": str(seed), "label_scale": f"{label_scale:g}",
         "val": "none" if val is None else f"{val.name} {val.split}, {len(val)} images",
-        **{name: told(value) for name, value in training.items()},
+        **{name: _describe(value) for name, value in training.items()},
     }  # fmt: skip
-    plan = Plan(
-        make_net, relabel, frozenset(fixed), max_rounds, val, _with_boxes(val), min_change, size, label_scale,
-        seed, jobs,
-        training, Shelf(folder, settings),
-    )  # fmt: skip
-    return _rounds(plan, labels)
+    boxed = None
+    if val is not None and val.instances(0) is not None:
+        boxed = PseudoLabels(val, load_boxes(val), (mask for _, mask in val), name="truth")
+    relabelled = partial(next_labels, relabel=relabel, scale=label_scale, jobs=jobs)
+    store = _Store(None if folder is None else Path(folder), settings)
+    plan = _Plan(make_net, relabelled, frozenset(fixed), val, boxed, size, seed, training, store)
+    return _rounds(plan, labels, max_rounds, min_change)
 
 
-def _rounds(plan: Plan, labels: PseudoLabels) -> Iterator[Round]:
-    """The loop. Whether a round is the last is known before it is handed out."""
-    number, changed, best = 0, float("nan"), float("-inf")
+def _rounds(plan: _Plan, labels: PseudoLabels, max_rounds: int, min_change: float) -> Iterator[Round]:
+    """The loop. Whether a round is the last is known before it is yielded."""
+    number, changed, best = 0, math.nan, -math.inf
     while True:
-        one = plan.trained(number, labels, changed)
-        why = _enough(one, plan, best)
+        done = plan.trained(number, labels, changed)
+        what, now = _judged(done)
+        why = f"no more than {max_rounds} were asked for" if number + 1 >= max_rounds else ""
+        if now <= best and done.scores:
+            why = (
+                f"on the validation images {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
+            )
         if not why:
-            following = plan.labels_after(one)
+            following = plan.labels_after(done)
             changed = changed_share(following, labels)
             labels = following
-            if changed < plan.min_change:
-                why = (
-                    f"{100 * changed:.2f} % of the pixels would change, less than {100 * plan.min_change:g} %"
-                )
-        yield replace(one, why=why)
+            if changed < min_change:
+                why = f"{100 * changed:.2f} % of the pixels would change, less than {100 * min_change:g} %"
+        yield replace(done, why=why)
         if why:
             return
-        number, best = number + 1, max(best, _judged(one)[1])
+        number, best = number + 1, max(best, now)
 
 
-def _enough(one: Round, plan: Plan, best: float) -> str:
-    """Why there should be no round after this one, as far as its own result says; or ""."""
-    what, now = _judged(one)
-    if now <= best and one.scores:
-        return f"on the validation images {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
-    return f"no more than {plan.max_rounds} were asked for" if one.number + 1 >= plan.max_rounds else ""
-
-
-def _judged(one: Round) -> tuple[str, float]:
+def _judged(done: Round) -> tuple[str, float]:
     """What tells whether a round was better than those before, and its mean IoU; -inf where nothing does."""
-    if one.val_label_quality:
-        return "the labels from its net have", one.val_label_quality.filled.mean_iou
-    return "its net has", one.scores.mean_iou if one.scores else float("-inf")
+    if done.val_label_quality:
+        return "the labels from its net have", done.val_label_quality.filled.mean_iou
+    return "its net has", done.scores.mean_iou if done.scores else -math.inf
 
 
-def _with_boxes(val: SegmentationDataset | None) -> PseudoLabels | None:
-    """Validation images with their boxes, if they have some."""
-    if val is None or val.instances(0) is None:
+@dataclass
+class _Plan:
+    """What stays the same in all rounds; see `rounds` for each of it."""
+
+    make_net: MakeNet | nn.Module
+    relabelled: Callable[..., PseudoLabels]  # next_labels with its settings
+    fixed: frozenset[int]
+    val: SegmentationDataset | None
+    boxed: PseudoLabels | None  # the same images as `val`, with their boxes, where they have some
+    size: Size
+    seed: int
+    training: dict[str, Any]
+    store: _Store
+
+    def trained(self, number: int, labels: PseudoLabels, changed: float) -> Round:
+        """A round: from the disk, or trained, measured and kept."""
+        began, net = time.monotonic(), self._net()
+        segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
+        if (kept := self.store.load(f"round{number:02}.pt")) is not None:
+            files.fill(self.store.path(f"round{number:02}.pt"), net.eval(), kept["weights"])
+            scores = None if kept["scores"] is None else Scores(classes=labels.classes, **kept["scores"])
+            found, on_val = (_quality(kept[name], labels.classes) for name in ("quality", "val_quality"))
+        else:
+            checkpoint = self.store.path(f"training{number:02}.pt")
+            steps = train(net, labels, size=self.size, seed=self.seed, checkpoint=checkpoint, **self.training)
+            finish(steps, f"round {number}")
+            scores = None if self.val is None else evaluate(segmenter, self.val)
+            found, on_val = _measured(labels), self._on_val(segmenter, number + 1)
+            result = {"scores": scores, "quality": found, "val_quality": on_val, "weights": net.state_dict()}
+            self.store.save(f"round{number:02}.pt", {name: _plain(value) for name, value in result.items()})
+            if checkpoint is not None:
+                checkpoint.unlink(missing_ok=True)
+        seconds = time.monotonic() - began
+        return Round(number, labels, net, segmenter, found, scores, on_val, changed, seconds)
+
+    def labels_after(self, done: Round) -> PseudoLabels:
+        """The labels of the next round: from the disk, or made and kept."""
+        number = done.number + 1
+        if (kept := self.store.load(f"labels{number:02}.pt")) is not None:
+            return done.labels.relabelled(kept["masks"], kept["scheme"])
+        name = f"{done.labels.scheme.split(', round ')[0]}, round {number}"
+        labels = self.relabelled(done.labels, done.segmenter, name=name, number=number, fixed=self.fixed)
+        self.store.save(f"labels{number:02}.pt", {"masks": labels.packed, "scheme": labels.scheme})
+        return labels
+
+    def _net(self) -> nn.Module:
+        """The net that was given, or a fresh one, which begins with the same weights in every round."""
+        if isinstance(self.make_net, nn.Module):
+            return self.make_net
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            return self.make_net()
+
+    def _on_val(self, segmenter: NetSegmenter, number: int) -> Quality | None:
+        """How good the labels of the next round would be, on images whose true masks may be looked at."""
+        if self.boxed is None:
+            return None
+        name = f"labels of val, round {number}"
+        return _measured(self.relabelled(self.boxed, segmenter, name=name, number=number))
+
+
+def next_labels(
+    labels: PseudoLabels,
+    segmenter: NetSegmenter,
+    relabel: Relabel,
+    name: str,
+    *,
+    number: int = 1,
+    scale: float = 1.0,
+    fixed: Collection[int] = (),
+    jobs: int | None = None,
+) -> PseudoLabels:
+    """Ask the net about every image, and make a mask of what it says.
+
+    Args:
+        labels: images with boxes; what their masks are now only matters where they are fixed.
+        segmenter: the net, with the size of its training.
+        relabel: see `seglib.weak.cleaning`.
+        name: what the new labels are called.
+        number: of the round that will learn from them.
+        scale: how many times as large as in training the net sees an image, 0.25..4. The papers have 1.
+            What is best depends on what the net was taught by, so choose it on validation images.
+        fixed: numbers of the images whose masks stay, such as those with a true mask.
+        jobs: processes that clean; None for all cores if there is much to do.
+
+    Returns:
+        The same images and boxes with new masks.
+
+    Raises:
+        ValueError: `scale` is out of range, or what the net and `relabel` raise.
+
+    Example:
+        >>> from seglib.scenes import Scenes
+        >>> from seglib.weak.cleaning import naive
+        >>> from seglib.weak.schemes import pseudo_labels
+        >>> labels = pseudo_labels(Scenes(length=2, size=(32, 32)), "rectangles")
+        >>> class Background(nn.Module):
+        ...     def forward(self, images):
+        ...         return torch.eye(10)[0].view(1, 10, 1, 1).expand(-1, -1, *images.shape[2:])
+        >>> segmenter = NetSegmenter(Background(), labels.classes, size=(32, 32))
+        >>> new = next_labels(labels, segmenter, naive, "by the net", fixed=[0])
+        >>> [bool(new.mask(index).any()) for index in range(2)]
+        [True, False]
+    """
+    _check_scale(scale)
+    asked = NetSegmenter(segmenter.net, segmenter.classes, size=segmenter.size, scale=scale)
+    free = [index for index in range(len(labels)) if index not in fixed]
+
+    def tasks() -> Iterator[tuple]:
+        """The net is asked here, and other processes clean what it said."""
+        for index in free:
+            image = labels.truth[index][0].as_subclass(Tensor)
+            yield delayed(_relabelled)(
+                relabel, image, asked.probabilities(image), labels.boxes[index], number
+            )
+
+    work = Parallel(n_jobs=jobs or (cores() if len(free) > FEW else 1), return_as="generator")(tasks())
+    made = iter(tracked(work, len(free), name))
+    masks = (labels.packed[index] if index in fixed else next(made) for index in range(len(labels)))
+    return labels.relabelled(masks, name)
+
+
+def _relabelled(
+    relabel: Relabel, image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int
+) -> Tensor:
+    """The packed new mask of one image; runs in another process."""
+    return pack(relabel(image, probabilities, annotations, number))
+
+
+def changed_share(labels: PseudoLabels, before: PseudoLabels) -> float:
+    """Share of all pixels, 0..1, whose label differs from before; both are of the same images."""
+    pairs = [(labels.mask(index), before.mask(index)) for index in range(len(labels))]
+    return sum(int((new != old).sum()) for new, old in pairs) / sum(new.numel() for new, _ in pairs)
+
+
+class _Store:
+    """The folder of some rounds; without one nothing is kept and nothing found.
+
+    Raises:
+        TensorFileError: the folder holds other rounds, or a file is damaged; the message names it.
+        DiskError: the disk is full or may not be written to.
+    """
+
+    def __init__(self, folder: Path | None, settings: Mapping[str, str]) -> None:
+        self.folder = folder
+        if (kept := self.load("rounds.pt")) is None:
+            self.save("rounds.pt", {"settings": dict(settings)})
+            return
+        then = kept["settings"]
+        if changed := [name for name in settings if settings[name] != then.get(name)]:
+            was, now = (", ".join(f"{name} {one.get(name)}" for name in changed) for one in (then, settings))
+            raise TensorFileError(
+                f"{folder} holds other rounds: they had {was}; these have {now}; use another folder, or "
+                "delete this one to begin anew"
+            )
+
+    def path(self, name: str) -> Path | None:
+        return None if self.folder is None else self.folder / name
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        if (path := self.path(name)) is None or not path.exists():
+            return None
+        kept = files.read(path)
+        if kept.get("format") != FORMAT:
+            raise TensorFileError(f"{path} is not of rounds of this version of seglib; use another folder")
+        return kept
+
+    def save(self, name: str, content: Mapping[str, Any]) -> None:
+        if (path := self.path(name)) is not None:
+            files.write(path, {"format": FORMAT, **content})
+
+
+def _plain(value: Any) -> Any:
+    """Scores, a Quality or weights as dicts of tensors on the CPU, numbers and words."""
+    if dataclasses.is_dataclass(value):
+        names = [one.name for one in dataclasses.fields(value) if one.name != "classes"]
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return value.detach().cpu() if isinstance(value, Tensor) else value
+
+
+def _quality(kept: Mapping[str, Any] | None, classes: Classes) -> Quality | None:
+    """The Quality that `_plain` was given."""
+    if kept is None:
         return None
-    return PseudoLabels(val, load_boxes(val), (mask for _, mask in val), name="truth")
+    sides = (Scores(classes=classes, **kept[side]) for side in ("labelled", "filled"))
+    return Quality(*sides, kept["ignored"])
+
+
+def _measured(labels: PseudoLabels) -> Quality | None:
+    """The quality of labels, or None where no pixel of the truth is known."""
+    found = quality(labels)
+    return found if found.filled.confusion.any() else None
+
+
+def _describe(value: Any) -> str:
+    """A setting in words that are the same in another process; of code, with a hash of its source."""
+    words = re.sub(r" at 0x[0-9a-f]+", "", str(value))
+    with suppress(OSError, TypeError):  # what was typed into a plain interpreter has no source
+        if callable(value):
+            words += " " + hashlib.blake2b(source_of(value).encode(), digest_size=4).hexdigest()
+    return words
 
 
 def _check(
     labels: PseudoLabels,
     max_rounds: int,
     min_change: float,
-    fixed: Sequence[int],
+    fixed: Collection[int],
     scale: float,
     training: dict[str, Any],
 ) -> None:
-    """One sentence about what is not what it must be."""
+    """A ValueError about the first argument that is wrong."""
     if not isinstance(labels, PseudoLabels):
-        raise ValueError(f"labels is a {type(labels).__name__}; give what pseudo_labels(dataset, ...) made")
+        raise ValueError(f"labels is a {type(labels).__name__}; pass what pseudo_labels(dataset, ...) made")
     if max_rounds < 1:
-        raise ValueError(f"max_rounds {max_rounds} must be 1 or more: the first trains on the labels given")
+        raise ValueError(
+            f"max_rounds must be at least 1, not {max_rounds}: round 0 trains on the given labels"
+        )
     if not 0 <= min_change <= 1:
-        raise ValueError(f"min_change {min_change} must be 0..1, a share of the pixels; 0 never stops")
-    check_scale(scale)
+        raise ValueError(f"min_change must be 0..1, a share of the pixels, not {min_change}; 0 never stops")
+    _check_scale(scale)
     if lost := [index for index in fixed if not 0 <= index < len(labels)]:
         raise ValueError(f"fixed: there is no image {lost[0]}; {labels.name} has {len(labels)}")
     known = [name for name in list(inspect.signature(train).parameters)[2:] if name not in OWN]
     if wrong := [name for name in training if name not in known]:
-        raise ValueError(f"rounds cannot hand {wrong[0]!r} to train; it can {', '.join(known)}")
+        raise ValueError(f"rounds does not pass {wrong[0]!r} on to train; it passes {', '.join(known)}")
+
+
+def _check_scale(scale: float) -> None:
+    if not LEAST <= scale <= MOST:
+        raise ValueError(
+            f"scale must be {LEAST}..{MOST:g}, not {scale}; 1 shows the net its images as in training"
+        )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seglib.labels import VOID
 from seglib.scenes import Scenes
-from seglib.weak.cleaning import box_fill_rates, clean, reset_outliers
+from seglib.weak.cleaning import Rules, box_fill_rates, reset_outliers
 from seglib.weak.labels import quality
 from seglib.weak.schemes import pseudo_labels
 from seglib.widgets import RefinementExplorer
@@ -114,7 +114,8 @@ def test_on_a_scene_every_label_is_that_of_clean(smoothing: bool) -> None:
     for explorer.round in range(1, 3):
         net = known["rounds"][explorer.round - 1]
         for threshold in (0.0, 0.3, 0.62, 1.0):
-            expected = clean(image, net, one, usual, threshold=threshold, smoothing=smoothing)
+            rules = Rules(tuple(usual.tolist()), threshold=threshold, smoothing=smoothing)
+            expected = rules(image, net, one, 1)
             explorer.view, explorer.threshold = "rules", threshold
             assert torch.equal(explorer.label, expected)
             if threshold == 0.3:

@@ -1,0 +1,78 @@
+"""Boxes that are given, drawn, or wrong."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
+from seglib.labels import Classes
+from seglib.weak.boxes import BoxAnnotations, BoxError, load_boxes
+from seglib.weak.schemes import pseudo_labels
+from tests.weak.samples import NOTHING, Blobs, Discs, one_box
+
+WRONG = {
+    "outside": ([[30, 5, 41, 9]], [1], r"box 0, \(30, 5, 41, 9\): it leaves"),
+    "no area": ([[3, 3, 9, 9], [5, 5, 5, 9]], [1, 1], r"box 1, \(5, 5, 5, 9\): it has no area"),
+    "reversed": ([[9, 9, 5, 5]], [1], r"box 0, \(9, 9, 5, 5\): its corners are swapped"),
+    "no class": ([[3, 3, 9, 9]], [7], r"box 0, .* no class 7; the classes are 0..2"),
+    "background": ([[3, 3, 9, 9]], [0], r"box 0, .* background"),
+    "one short": ([[3, 3, 9, 9]], [], r"1 boxes and \(0,\) torch.int64 classes"),
+    "fractions": ([[3.5, 3, 9, 9]], [1], r"boxes must be \(M, 4\) whole numbers"),
+    "half a class": ([[3, 3, 9, 9]], [1.5], r"1 boxes and \(1,\) torch.float32 classes"),
+}
+OTHERS = {
+    "lists": BoxAnnotations([[3, 3, 9, 9]], [1]),  # type: ignore[arg-type]
+    "a pair": (torch.tensor([[3, 3, 9, 9]]), torch.tensor([1])),
+    "boxes alone": torch.tensor([[3, 3, 9, 9]]),
+}
+
+
+@pytest.mark.parametrize(("boxes", "classes", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_box_is_named_with_its_image(boxes, classes, reason):
+    wrong = BoxAnnotations(torch.tensor(boxes), torch.tensor(classes) if classes else torch.zeros(0).long())
+    with pytest.raises(BoxError, match=rf"discs train, image disc1.*{reason}"):
+        pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
+
+
+@pytest.mark.parametrize("wrong", OTHERS.values(), ids=OTHERS)
+def test_what_is_not_box_annotations_is_named_with_its_image(wrong):
+    with pytest.raises(BoxError, match=r"image disc1: pass BoxAnnotations"):
+        pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
+
+
+def entry(name: str, label: str = "disc", width: int = 40) -> AnnotatedImage:
+    return AnnotatedImage(name, width, 40, (Annotation(label, (3, 4, 20, 21)),))
+
+
+FIRST, SECOND = entry("disc0.jpg"), entry("disc1.jpg")
+ENTRIES = {
+    "no boxes": ([FIRST], r"1 images have no boxes \(disc1\)"),
+    "no image": ([FIRST, SECOND, entry("disk7.jpg")], r"1 entries .* not in the data set \(disk7.jpg\)"),
+    "class": ([FIRST, entry("disc1.jpg", "dish")], r"disc1.jpg, box 0, .* no class is called 'dish'"),
+    "size": ([FIRST, entry("disc1.jpg", width=80)], r"disc1.jpg: .* drawn on 80 x 40"),
+}
+
+
+@pytest.mark.parametrize(("entries", "reason"), ENTRIES.values(), ids=ENTRIES)
+def test_annotations_that_do_not_fit_are_named(entries, reason):
+    with pytest.raises(BoxError, match=reason):
+        load_boxes(Discs(2), AnnotationSet(("disc", "ring", "dish"), tuple(entries)))
+
+
+def test_annotations_are_matched_by_stem():
+    entries = (SECOND, AnnotatedImage("sub/disc0.jpg", 40, 40))
+    found = load_boxes(Discs(2), AnnotationSet(("disc",), entries))
+    assert found[0].boxes.shape == (0, 4) and found[1].boxes.tolist() == [[3, 4, 20, 21]]
+    assert found[1].classes.tolist() == [1]
+
+
+def test_a_data_set_must_know_boxes_and_background():
+    with pytest.raises(BoxError, match="blobs train, image 0: this data set has no instances"):
+        load_boxes(Blobs(boxed=False))
+    with pytest.raises(BoxError, match="has 2 images, but boxes of 1 came"):
+        pseudo_labels(Discs(2), "rectangles", boxes=[one_box(1, 1, 3, 3)])
+    blind = Discs(2)
+    blind.classes = Classes.of("sea", "disc", "ring")
+    with pytest.raises(BoxError, match=r"named 'background'.* sea, disc, ring"):
+        pseudo_labels(blind, "rectangles")
