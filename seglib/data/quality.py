@@ -1,9 +1,9 @@
-"""How blurred is an image? One number that noise, flat areas and the image's size do not fool.
+"""How blurred is an image, and which images of a data set are? One number that resists noise and flat areas.
 
 The usual number, the variance of the Laplacian, is high for noise and low for sky, fog and fur. This one
-asks the strongest edges only, and asks them for their width: blur the image once more, and see how much of
-their slope is left. A sharp edge loses much, a blurred one little (the idea is Crete et al., 2007; taking
-the ratio at edges is from Zhuo and Sim, 2011, who solve it for the width).
+looks at the strongest edges only, and at their width: blur the image once more, and see how much of their
+slope is left. A sharp edge loses much, a blurred one little (the idea is from Crete et al., 2007; taking the
+ratio at edges is from Zhuo and Sim, 2011, who solve it for the width).
 """
 
 from __future__ import annotations
@@ -21,20 +21,19 @@ from torch import Tensor
 from seglib.data.balance import Counts, measure
 from seglib.data.dataset import SegmentationDataset
 from seglib.draw import show_images
-from seglib.tables import Table
+from seglib.labels import check_image
+from seglib.tables import Table, Tabled
 
-Array = NDArray[np.float32]
+Pixels = NDArray[np.float32]
+Array = NDArray[np.float64]
 
-SIDE = (
-    320  # pixels: longer sides are shrunk to this, so that a photograph of 12 megapixels is judged as shown
-)
-FINE, COARSE = 1.0, 2.0  # pixels: standard deviations of the two blurs; the first also takes away noise
-EDGES = 0.02  # of the pixels: the strongest edges, which are asked
-SHARPEST = 0.10  # of these: one part of a photograph in focus is enough, so the sharp tenth speaks for it
-CLEAR = 8.0  # times the slope that noise has by itself: a weaker edge may be noise
-ENOUGH = 0.001  # of the pixels: with fewer clear edges, nothing can be said
-
-# Chosen on the training splits of pets, CamVid and scenes; benchmarks/blur.py judges them on the test splits.
+# Chosen on the training splits of pets, CamVid and scenes; benchmarks/blur.py tests them on the test splits.
+SIDE = 320  # pixels: longer sides are shrunk to this, so a photograph of 12 megapixels is judged as displayed
+FINE, COARSE = 1.0, 2.0  # pixels: standard deviations of the two blurs; the first also removes noise
+EDGES = 0.02  # of the pixels: the strongest edges, which are examined
+SHARPEST = 0.10  # of these: one part of a photograph in focus is enough, so the sharp tenth decides
+CLEAR = 8.0  # times the slope that noise alone has: a weaker edge may be noise
+ENOUGH = 0.001  # of the pixels: with fewer clear edges there is no score
 
 
 def blur(image: Tensor) -> float:
@@ -49,7 +48,7 @@ def blur(image: Tensor) -> float:
 
     Returns:
         About 0.25 to 1, higher is more blurred; NaN where no edge stands out from the noise, as in an image
-        of nothing but fog: look at those yourself.
+        of nothing but fog: inspect those yourself.
 
     Raises:
         ValueError: the image is not (3, H, W) uint8.
@@ -61,45 +60,44 @@ def blur(image: Tensor) -> float:
         >>> round(blur(image), 1), blur(image[:, :, :20])
         (0.6, nan)
     """
-    pixels = gray(image)
+    pixels = grey(image)
     fine, coarse = slope(pixels, FINE), slope(pixels, COARSE)
     noise = _noise(pixels) / (np.sqrt(8 * np.pi) * COARSE**2)  # slope of white noise after the coarse blur
-    asked = coarse >= max(np.quantile(coarse, 1 - EDGES), CLEAR * noise, 1e-3)
-    if asked.mean() < ENOUGH:
+    strong = coarse >= max(np.quantile(coarse, 1 - EDGES), CLEAR * noise, 1e-3)
+    if strong.mean() < ENOUGH:
         return float("nan")
-    return float(np.quantile(coarse[asked] / fine[asked], SHARPEST))
+    return float(np.quantile(coarse[strong] / fine[strong], SHARPEST))
 
 
 def reblur(image: Tensor) -> float:
     """scikit-image's `blur_effect` (Crete et al., 2007) of the same grey image: 0 sharp to 1 blurred.
 
-    A second opinion: it looks at all pixels, so noise makes a blurred image sharp for it, and sky a sharp
-    image blurred.
+    A second measure: it looks at all pixels, so it takes a noisy blurred image for sharp, and a sharp image
+    with much sky for blurred.
     """
-    return float(blur_effect(gray(image) / 255))
+    return float(blur_effect(grey(image) / 255))
 
 
 def laplacian_variance(image: Tensor) -> float:
     """The variance of the Laplacian, high for sharp images, for noise, and for fine texture.
 
-    The number that most tutorials use, with a threshold of 100. It is here to be compared with.
+    Most tutorials use this number, with a threshold of 100. It is here for comparison.
     """
-    return float(cv2.Laplacian(gray(image), cv2.CV_32F).var())
+    return float(cv2.Laplacian(grey(image), cv2.CV_32F).var())
 
 
-def gray(image: Tensor) -> Array:
-    """The grey image that is judged: (3, H, W) uint8 -> (h, w) float32 in 0..255, longer side at most 320.
+def grey(image: Tensor) -> Pixels:
+    """The grey image that is measured: (3, H, W) uint8 -> (h, w) float32 in 0..255, longer side at most 320.
 
     Raises:
         ValueError: the image is not (3, H, W) uint8.
 
     Example:
         >>> import torch
-        >>> gray(torch.full((3, 400, 640), 7, dtype=torch.uint8)).shape
+        >>> grey(torch.full((3, 400, 640), 7, dtype=torch.uint8)).shape
         (200, 320)
     """
-    if image.ndim != 3 or len(image) != 3 or str(image.dtype) != "torch.uint8":
-        raise ValueError(f"an image is (3, H, W) uint8, not {tuple(image.shape)} {image.dtype}")
+    check_image(image)
     colored = np.ascontiguousarray(image.permute(1, 2, 0).numpy())
     pixels = cv2.cvtColor(colored, cv2.COLOR_RGB2GRAY).astype(np.float32)
     scale = SIDE / max(pixels.shape)
@@ -109,8 +107,8 @@ def gray(image: Tensor) -> Array:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def slope(pixels: Array, sigma: float) -> Array:
-    """How steep grey values are after a Gaussian blur of `sigma` pixels: (H, W) -> (H, W), levels per pixel.
+def slope(pixels: Pixels, sigma: float) -> Pixels:
+    """The gradient's length after a Gaussian blur of `sigma` pixels: (H, W) -> (H, W), levels per pixel.
 
     Example:
         >>> ramp = np.tile(np.arange(20, dtype=np.float32) * 3, (20, 1))
@@ -122,38 +120,33 @@ def slope(pixels: Array, sigma: float) -> Array:
     return np.hypot(across, down)
 
 
-def _noise(pixels: Array) -> float:
-    """Standard deviation of the noise: a filter that plane surfaces and straight edges do not pass.
+def _noise(pixels: Pixels) -> float:
+    """Standard deviation of the noise, by a filter that removes plane surfaces and straight edges.
 
-    Immerkaer, 1996, with the median in place of the mean, so that texture in half of the image does no
-    harm.
+    Immerkaer, 1996, with the median in place of the mean, so that texture in half of the image does not
+    matter.
     """
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     return float(np.median(np.abs(cv2.filter2D(pixels, cv2.CV_32F, kernel)))) / (0.6745 * 6)
 
 
-# Which images of a data set are blurred, and what else goes when they go.
-
-Array_quality = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Sharpness:
+@dataclass(frozen=True, repr=False)
+class Sharpness(Tabled):
     """The blur of every image of a data set, by two measures.
 
     Attributes:
-        dataset: the images.
-        scores: (N,) `blur`, higher is more blurred; NaN where it cannot be told.
-        second: (N,) `reblur`, scikit-image's measure, for a second opinion.
+        dataset: N images.
+        scores: (N,) float64, `blur`: higher is more blurred; NaN where it cannot be measured.
+        second: (N,) float64, `reblur`, scikit-image's measure, for comparison.
     """
 
     dataset: SegmentationDataset
-    scores: Array_quality
-    second: Array_quality
+    scores: Array
+    second: Array
 
     @property
-    def percentile(self) -> Array_quality:
-        """(N,) in 0..100: how many of the judged images are less blurred; NaN for those not judged."""
+    def percentile(self) -> Array:
+        """(N,) in 0..100: how many of the measured images are less blurred; NaN for those without a score."""
         return _percentile(self.scores)
 
     @property
@@ -162,17 +155,21 @@ class Sharpness:
         judged = ~np.isnan(self.scores)
         return float(spearmanr(self.scores[judged], self.second[judged]).statistic)
 
-    def blurred(self, share: float, *, confirmed: bool = False) -> list[int]:
+    @property
+    def unjudged(self) -> list[int]:
+        """Images without an edge that stands out from their noise: inspect them yourself."""
+        return np.flatnonzero(np.isnan(self.scores)).tolist()
+
+    def blurred(self, share: float) -> list[int]:
         """The most blurred images, the most blurred first.
 
         Args:
-            share: which part of the judged images, 0..1. Not a score: how blurred is too blurred differs
+            share: which part of the measured images, 0..1. Not a score: how blurred is too blurred differs
                 from data set to data set.
-            confirmed: only those that the second measure too finds more blurred than half of the images.
 
         Returns:
-            Indices; images that cannot be judged are not among them. There is always a most blurred tenth,
-            even where nothing is blurred (in CamVid it is the frames at dusk): `show` them before they go.
+            Indices; images without a score are not among them. There is always a most blurred tenth, even
+            where nothing is blurred (in CamVid it is the frames at dusk): `show` them before you drop them.
 
         Raises:
             ValueError: `share` is not in 0..1.
@@ -180,52 +177,47 @@ class Sharpness:
         if not 0 <= share <= 1:
             raise ValueError(f"share is the part of the images to find, 0..1; got {share}")
         order = [i for i in np.argsort(-self.scores, kind="stable").tolist() if not np.isnan(self.scores[i])]
-        found = order[: round(share * len(order))]
-        middling = np.median(self.second) if confirmed else -np.inf
-        return [index for index in found if self.second[index] >= middling]
-
-    @property
-    def unjudged(self) -> list[int]:
-        """Images without an edge that stands out from their noise: look at them."""
-        return np.flatnonzero(np.isnan(self.scores)).tolist()
+        return order[: round(share * len(order))]
 
     def show(self, number: int = 4) -> None:
-        """Show the sharpest and the most blurred images, a row of each."""
-        order = self.blurred(1.0)
-        number = min(number, len(order) // 2)
-        shown = [*order[::-1][:number], *order[:number]]
-        titles = [f"{self.dataset.sample_id(i)}: {self.scores[i]:.2f}" for i in shown]
-        alt = f"Above the {number} sharpest images, below the {number} most blurred: {', '.join(titles)}."
-        show_images([self.dataset[i][0] for i in shown], alt=alt, titles=titles, columns=number)
+        """Show the sharpest and the most blurred images, a row of each; of a single image, this one.
 
-    def table(self, number: int = 10) -> Table:
-        """The most blurred images, and whether the second measure agrees."""
+        Raises:
+            ValueError: no image has a score.
+        """
+        order = self.blurred(1.0)
+        if not order:
+            raise ValueError("no image has an edge that stands out from the noise; look at them yourself")
+        number = min(number, len(order) // 2)
+        shown = [*order[::-1][:number], *order[:number]] if number else order
+        titles = [f"{self.dataset.sample_id(i)}: {self.scores[i]:.2f}" for i in shown]
+        ends = (
+            f"Above the {number} sharpest images, below the {number} most blurred" if number else "The image"
+        )
+        alt = f"{ends}: {', '.join(titles)}."
+        show_images([self.dataset[i][0] for i in shown], alt=alt, titles=titles, columns=number or 1)
+
+    @property
+    def table(self) -> Table:
+        """The ten most blurred images, and whether the second measure agrees."""
         ranks, second = self.percentile, _percentile(self.second)
         rows = [
             [self.dataset.sample_id(i), f"{self.scores[i]:.2f}", f"{ranks[i]:.0f}", f"{second[i]:.0f}"]
-            for i in self.blurred(1.0)[:number]
+            for i in self.blurred(1.0)[:10]
         ]
         note = f"The two measures' ranks correlate with {self.agreement:.2f}."
         if self.unjudged:
-            note += f" {len(self.unjudged)} images have no clear edge and are not judged."
+            note += f" Images without a clear edge, which have no score: {len(self.unjudged)}."
         title = f"The most blurred of {len(self.scores)} images of {self.dataset.name} {self.dataset.split}"
         return Table(title, ["", "blur", "percentile", "by the second measure"], rows, note)
 
-    def __str__(self) -> str:
-        """The table as text."""
-        return str(self.table())
-
-    def _repr_html_(self) -> str:
-        """The table in a notebook."""
-        return self.table()._repr_html_()
-
 
 def sharpness(dataset: SegmentationDataset, *, jobs: int | None = None) -> Sharpness:
-    """Measure the blur of every image, remembered as `count` remembers.
+    """Measure the blur of every image; scores are kept on disk as counts are.
 
     Args:
         dataset: any data set.
-        jobs: processes; None decides by the work there is.
+        jobs: processes; None for as many as the work needs.
 
     Raises:
         ValueError: the data set is empty, or an image cannot be read.
@@ -237,8 +229,8 @@ def sharpness(dataset: SegmentationDataset, *, jobs: int | None = None) -> Sharp
         True
     """
     if not len(dataset):
-        raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to judge")
-    label = f"Judging the blur of {dataset.name} {dataset.split}"
+        raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to measure")
+    label = f"Measuring the blur of {dataset.name} {dataset.split}"
     rows = measure(dataset, _row, "blur", "image", label=label, jobs=jobs)
     return Sharpness(dataset, rows[:, 0].copy(), rows[:, 1].copy())
 
@@ -251,8 +243,8 @@ def class_shift(counts: Counts, dropped: Sequence[int]) -> Table:
         dropped: indices of the images to be dropped.
 
     Returns:
-        For each class the shares of pixels and of images before and after, and how much of it is lost, the
-        most lost first.
+        For each class the shares of pixels and of images before and after, and the share of it that is
+        lost; the class with the largest loss first.
 
     Raises:
         ValueError: all images are dropped.
@@ -294,13 +286,13 @@ def class_shift(counts: Counts, dropped: Sequence[int]) -> Table:
     )
 
 
-def _row(dataset: SegmentationDataset, index: int) -> Array_quality:
+def _row(dataset: SegmentationDataset, index: int) -> Array:
     """Both measures of one image."""
     image = dataset[index][0]
     return np.array([blur(image), reblur(image)])
 
 
-def _percentile(scores: Array_quality) -> Array_quality:
+def _percentile(scores: Array) -> Array:
     """(N,) which part of the others, in %, has a lower score; NaN stays NaN."""
     ranks = rankdata(scores, nan_policy="omit") - 1
     return 100 * ranks / max(np.count_nonzero(~np.isnan(scores)) - 1, 1)

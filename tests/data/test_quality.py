@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from seglib.data import quality
 from seglib.data.balance import Counts
 from seglib.data.catalog import load
-from seglib.data.quality import Sharpness, blur, class_shift, laplacian_variance, reblur, sharpness
+from seglib.data.quality import blur, class_shift, laplacian_variance, reblur, sharpness
 from seglib.labels import Classes
 from seglib.scenes import Scenes
 
@@ -118,15 +118,11 @@ def test_a_data_set_is_judged_by_ranks(in_memory):
     assert judged.percentile[:4].tolist() == pytest.approx([200 / 3, 0, 100, 100 / 3])
     assert judged.unjudged == [4] and np.isnan(judged.percentile[4])
     assert judged.agreement == pytest.approx(1)
-    assert "1 images have no clear edge" in str(judged) and str(judged).splitlines()[2].startswith("2 ")
+    assert "without a clear edge, which have no score: 1." in str(judged) and str(judged).splitlines()[
+        2
+    ].startswith("2 ")
     with pytest.raises(ValueError, match=r"0\.\.1; got 2"):
         judged.blurred(2)
-
-
-def test_the_second_measure_confirms(in_memory):
-    dataset = in_memory(["a"], [torch.zeros(2, 2, dtype=torch.uint8)] * 4)
-    judged = Sharpness(dataset, np.array([0.9, 0.8, 0.5, 0.6]), np.array([0.1, 0.9, 0.2, 0.8]))
-    assert judged.blurred(0.5) == [0, 1] and judged.blurred(0.5, confirmed=True) == [1]
 
 
 def test_what_was_judged_is_remembered(monkeypatch):
@@ -142,6 +138,15 @@ def test_the_images_at_both_ends_are_shown_with_words(in_memory, capsys):
     dataset = in_memory(["cat"], [torch.zeros(100, 100, dtype=torch.uint8)] * 2, [spoiled(sharp, 3), sharp])
     sharpness(dataset).show()
     assert "Above the 1 sharpest images, below the 1 most blurred: 1: 0." in capsys.readouterr().out
+
+
+def test_one_image_is_shown_once_and_none_is_an_error(in_memory, capsys):
+    sharp, flat = tensor(skimage.data.chelsea()[:100, :100]), torch.zeros(3, 100, 100, dtype=torch.uint8)
+    mask = torch.zeros(100, 100, dtype=torch.uint8)
+    sharpness(in_memory(["cat"], [mask, mask], [sharp, flat])).show()
+    assert "The image: 0: 0." in capsys.readouterr().out
+    with pytest.raises(ValueError, match="no image has an edge"):
+        sharpness(in_memory(["cat"], [mask], [flat])).show()
 
 
 def test_class_shift_by_hand():
@@ -163,5 +168,5 @@ def test_class_shift_by_hand():
 
 
 def test_an_empty_data_set_is_said(in_memory):
-    with pytest.raises(ValueError, match="nothing to judge"):
+    with pytest.raises(ValueError, match="nothing to measure"):
         sharpness(in_memory(["a"], []))
