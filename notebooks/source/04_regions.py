@@ -344,7 +344,7 @@ joined = fitted["joined"]
 preds = [joined.predict(photo) for photo, _ in test]
 most = max(range(len(test)), key=lambda i: int((preds[i] != 0).sum()))  # the most that was painted
 regions, scores = joined.score(test[most][0])
-painted = {"threshold": joined.threshold, "rest": joined.fill_class, "side": side, "view": "paste"}
+painted = {"threshold": joined.threshold, "fill_class": joined.fill_class, "side": side, "view": "paste"}
 ProposalExplorer(test[most][0], regions, scores=scores, classes=test.classes, **painted)
 
 # %% [markdown] tags=["measure"]

@@ -7,17 +7,19 @@ const CLICK = 4; // CSS pixels: a pointer that moved less has clicked, not dragg
 
 async function unpackFilm(data) {
   const film = JSON.parse(new TextDecoder().decode(await inflate(data.film)));
-  const maps = await Promise.all(data.maps.map(async ({ bytes, labels }) => {
-    const buffer = await inflate(labels);
-    return bytes === 1 ? new Uint8Array(buffer) : new Uint16Array(buffer);
-  }));
+  const numbers = async (packed) => {
+    const buffer = packed && (await inflate(packed.labels));
+    return buffer && { width: packed.width, all: packed.bytes === 1 ? new Uint8Array(buffer) : new Uint16Array(buffer) };
+  };
+  const maps = (await Promise.all(data.maps.map(numbers))).map(({ all }) => all);
+  const values = await Promise.all(data.values.map(numbers)); // for each map a table: a row a piece, a column a panel
   for (const palette of film.palettes) {
     palette.entries = palette.entries.map(([value, name, color]) =>
       ({ value, name, color, clear: value === palette.clear, hatch: palette.grey || palette.hatched.includes(value) }));
     palette.names = new Map(palette.entries.map(({ value, name }) => [value, name]));
   }
   const scene = { width: data.width, height: data.height, image: await createImageBitmap(new Blob([data.image])) };
-  return { ...film, maps, charts: data.charts, crops: data.crops, scene: { ...scene, pixels: pixelsOf(scene) } };
+  return { ...film, maps, values, charts: data.charts, crops: data.crops, scene: { ...scene, pixels: pixelsOf(scene) } };
 }
 
 // What is on show, and how to get to something else.
@@ -48,7 +50,8 @@ function lab(film, { model }) {
   const kept = new Layers(film.scene);
   const pixels = ({ map, values }) => {
     if (values === null) return film.maps[map];
-    return kept.keep(`values ${map} ${values}`, () => Uint16Array.from(film.maps[map], (piece) => film.values[values][piece]));
+    const { width, all } = film.values[map];
+    return kept.keep(`values ${map} ${values}`, () => Uint16Array.from(film.maps[map], (piece) => all[piece * width + values]));
   };
   const paint = (panel) => {
     const { entries, grey } = film.palettes[panel.palette];

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -58,14 +59,14 @@ class Palette:
 
     Attributes:
         entries: (name, colour) by value.
-        clear: the value that shows the image.
+        clear: the value that shows the image; -1 for none.
         hatched: values that are always hatched.
         key: values that are listed below the image.
         grey: whether it is painted at full strength on a dim grey copy of the image, and without outlines.
     """
 
     entries: Mapping[int, tuple[str, Color]]
-    clear: int | None = None
+    clear: int = -1
     hatched: tuple[int, ...] = ()
     key: tuple[int, ...] = ()
     grey: bool = False
@@ -74,15 +75,15 @@ class Palette:
     def of(cls, classes: Classes, *, void: str = "void", key: tuple[int, ...] = ()) -> Palette:
         """The palette of a data set's classes; `void` is the name of the value 255."""
         entries = {**dict(enumerate(zip(classes.names, classes.colors))), VOID: (void, classes.void_color)}
-        return cls(entries, classes.background, key=key)
+        return cls(entries, -1 if classes.background is None else classes.background, key=key)
 
     def paint(self, image: Tensor, labels: Tensor, opacity: float, hatch: bool) -> Tensor:
         """(3, H, W) uint8: labels (H, W) int64 over their image, as paint.js does it."""
         table = torch.zeros(max(self.entries) + 1, 3)
-        for value, (_, color) in self.entries.items():
-            table[value] = torch.tensor(color)
+        table[list(self.entries)] = torch.tensor([color for _, color in self.entries.values()]).float()
         paint = table[labels].permute(2, 0, 1)
-        striped = torch.isin(labels, torch.tensor(list(self.entries if hatch or self.grey else self.hatched)))
+        hatched = list(self.entries if hatch or self.grey else self.hatched)
+        striped = torch.isin(labels, torch.tensor(hatched, dtype=torch.long))
         paint = torch.where(draw.class_stripes(labels) & striped, draw.contrast(paint), paint)
         under = image.float()
         if self.grey:
@@ -226,7 +227,7 @@ class _Pool:
 
 def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
     """A film as film.js reads it: binary parts, and everything else as one piece of deflated JSON."""
-    maps, values = _Pool(_deflated), _Pool(lambda lut: lut.tolist())
+    maps, values = _Pool(_deflated), defaultdict[int, _Pool](lambda: _Pool(lambda column: column))
     crops, charts = _Pool(_crop), _Pool(Chart.pack)
     palettes = _Pool(
         lambda one: vars(one) | {"entries": [[value, *entry] for value, entry in one.entries.items()]}
@@ -235,8 +236,8 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
         lambda one: {
             "title": one.title,
             "words": one.words,
-            "map": maps(one.labels.base),
-            "values": values(one.labels.values),
+            "map": (base := maps(one.labels.base)),
+            "values": values[base](one.labels.values),
             "palette": palettes(one.palette),
             "truth": maps(one.truth),
         }
@@ -259,11 +260,15 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
         vars(view) | {"reels": [reel(one) for one in view.reels], "targets": maps(view.targets)}
         for view in views
     ]
-    pools = {"values": values, "palettes": palettes, "panels": panels, "frames": frames}
+    pools = {"palettes": palettes, "panels": panels, "frames": frames}
     words = {"views": shown} | {name: pool.items for name, pool in pools.items()}
     return pack.image_data(image) | {
         "film": zlib.compress(json.dumps(words, separators=(",", ":")).encode()),
         "maps": maps.items,
+        "values": [
+            _deflated(torch.stack(values[base].items, dim=1)) if values[base].items else None  # (V, columns)
+            for base in range(len(maps.items))
+        ],
         "charts": charts.items,
         "crops": crops.items,
     }
@@ -348,10 +353,11 @@ class Film(Stage):
     @traitlets.validate("view", "reel", "at")
     def _is_there(self, proposal: Any) -> Any:
         name, value = proposal.trait.name, proposal.value
-        if name == "view" and value not in self._views:
-            raise RefusedError(f"there is no view {value!r}; the views are {', '.join(self._views)}")
-        view = self._views[self.view]
-        count = {"reel": len(view.reels), "at": len(view.reels[min(self.reel, len(view.reels) - 1)].stops)}
+        on_show = value if name == "view" else self.view
+        if on_show not in self._views:
+            raise RefusedError(f"there is no view {on_show!r}; the views are {', '.join(self._views)}")
+        reels = self._views[on_show].reels
+        count = {"reel": len(reels), "at": len(reels[min(self.reel, len(reels) - 1)].stops)}
         if name in count and not 0 <= value < count[name]:
             raise RefusedError(
                 f"{name} must be 0 to {count[name] - 1} in the view {self.view!r}, not {value}"
@@ -368,13 +374,13 @@ def _show(axis: Any, image: Tensor, title: str) -> Any:
 
 
 def _deflated(labels: Tensor) -> dict[str, Any]:
-    """A label map (H, W), one byte a pixel where that is enough."""
+    """Whole numbers (rows, columns) with one byte each where that is enough."""
     kind = "u1" if not labels.numel() or int(labels.max()) < 256 else "<u2"
-    return {"bytes": int(kind[-1]), "labels": pack.deflate(labels, kind)}
+    return {"bytes": int(kind[-1]), "width": labels.shape[1], "labels": pack.deflate(labels, kind)}
 
 
 def _crop(crop: Tensor) -> bytes:
     """A small image (3, h, w) uint8 as a file."""
     file = io.BytesIO()
-    Pillow.fromarray(np.ascontiguousarray(crop.permute(1, 2, 0).numpy())).save(file, "WEBP", quality=80)
+    Pillow.fromarray(np.ascontiguousarray(crop.permute(1, 2, 0).numpy())).save(file, "WEBP", quality=65)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""A proposal explorer on a page, held against the same one in this process."""
+"""A film on a page, compared with the same one in this process."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import base64
 from functools import partial
 
 import numpy as np
-import torch
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
 
-from seglib.regions import propose
-from seglib.scenes import Scenes
-from seglib.widgets import ProposalExplorer
+from seglib.widgets.film import Film
 from tests.browser.lab import until
+from tests.browser.plain import show
 
-POOLS = Scenes(length=1, size=(96, 96))
-# What a canvas shows, one sample for each of `width` columns; as the test of the viewer reads it.
+# What a canvas shows, one sample for each of `width` columns, in the middle of an image pixel.
 SAMPLES = """(canvas, width) => {
     const unit = canvas.width / width, height = canvas.height / unit, data = canvas.getContext("2d")
         .getImageData(0, 0, canvas.width, canvas.height).data, out = new Uint8Array(width * height * 3);
@@ -25,48 +22,58 @@ SAMPLES = """(canvas, width) => {
     }
     return btoa(Array.from(out, value => String.fromCharCode(value)).join(""));
 }"""
-
-
-def made() -> ProposalExplorer:
-    """An explorer of a scene, with everything; each class's score is how much of the region it is."""
-    image, mask = POOLS[0]
-    proposals = propose(image, 200)
-    scores = 3 * proposals.overlaps_many(mask == torch.arange(10)[:, None, None]) - 1
-    return ProposalExplorer(image, proposals, POOLS.instances(0), POOLS.classes, scores=scores)
+NAMELESS = """controls => controls.filter(
+    control => !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
+    || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML)"""
 
 
 def pixels(canvas: Locator, width: int) -> np.ndarray:
+    """(H, W, 3) int: what a canvas shows, one sample an image pixel."""
     data = np.frombuffer(base64.b64decode(canvas.evaluate(SAMPLES, width)), np.uint8)
     return data.reshape(-1, width, 3).astype(int)
 
 
-def shows(card: Locator, twin: ProposalExplorer) -> bool:
-    """Whether the image is the twin's, to two grey levels."""
-    wanted = twin.compose().permute(1, 2, 0).numpy().astype(int)
-    return bool(np.abs(pixels(card.locator(".seglib-canvas canvas"), wanted.shape[1]) - wanted).max() <= 2)
+def opened(page: Page, twin: Film, width: int = 1100) -> Locator:
+    """The card of a film on a page of its own, without the boxes, which have no pixels of the image."""
+    page.set_viewport_size({"width": width, "height": 1000})
+    twin.show_boxes = False
+    show(page, twin)
+    return page.locator(".seglib-card")
 
 
-def agree(card: Locator, twin: ProposalExplorer) -> None:
-    """Words, image, crops and scores on the page are those of the twin."""
-    expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), f"the image of {twin.view}", 10)
-    crops = twin.crops
-    canvases = card.locator(".seglib-crops canvas").all()
-    assert [canvas.is_visible() for canvas in canvases] == [crops is not None] * 2
-    if crops is None or twin.region is None:
-        return
-    assert (canvases[0].get_attribute("aria-label") or "").startswith(f"region {twin.region + 1:,}, full box")
-    for canvas, crop in zip(canvases, crops):  # the browser makes an image smaller in its own way
-        error = np.abs(pixels(canvas, 96) - crop.permute(1, 2, 0).numpy())
-        assert error.mean() < 5
-    mean = (crops[1] == 127).all(dim=0).numpy()  # outside of the region
-    assert (pixels(canvases[1], 96)[mean] == 127).all()
-    bars = card.locator(".seglib-score .seglib-value").all_inner_texts()
-    assert bars == twin.data["regions"]["texts"][twin.state.region]
+def shows(card: Locator, twin: Film) -> bool:
+    """Whether the images are the twin's, to two grey levels."""
+    canvases = [canvas for canvas in card.locator(".seglib-canvas canvas").all() if canvas.is_visible()]
+    wanted = [panel.permute(1, 2, 0).numpy().astype(int) for panel in twin.compose()]
+    return len(canvases) == len(wanted) and all(
+        np.abs(pixels(canvas, panel.shape[1]) - panel).max() <= 2 for canvas, panel in zip(canvases, wanted)
+    )
 
 
-def press(card: Locator, control: Locator, *keys: str) -> None:
-    expect(control).to_be_visible()  # what is hidden takes no focus, and nobody says so
+def agree(card: Locator, twin: Film, **state: object) -> None:
+    """Words, images, numbers and crops on the page are those of the twin in this state."""
+    with twin.hold_trait_notifications():
+        for name, value in state.items():
+            setattr(twin, name, value)
+    expect(card.locator(".seglib-says")).to_have_text(twin.frame.words)
+    until(partial(shows, card, twin), f"the images of {twin.view}, {twin.reel}, {twin.at}", 10)
+    crops = [image.get_attribute("alt") for image in card.locator(".seglib-crops img:visible").all()]
+    assert crops == [words for _, words, _ in twin.frame.crops]
+    cells = card.locator(".seglib-numbers:visible [role=cell]").all_inner_texts()
+    assert cells == [text for row in twin.frame.numbers for text in row.texts]
+
+
+def press(control: Locator, *keys: str) -> None:
+    expect(control).to_be_visible()  # what is hidden takes no focus, and no error says so
     control.focus()
     for key in keys:
-        card.page.keyboard.press(key)
+        control.page.keyboard.press(key)
+
+
+def fits_and_has_names(card: Locator, views: tuple[str, ...]) -> None:
+    """It fits a narrow cell, and every control has a name and keeps its keys."""
+    card.page.set_viewport_size({"width": 480, "height": 1400})
+    for view in views:
+        card.get_by_role("radio", name=view, exact=True).check()
+        assert card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
+    assert card.locator("input, button, [tabindex]").evaluate_all(NAMELESS) == []

@@ -3,158 +3,195 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from pathlib import Path
 
+import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect
+import torch
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from seglib.regions import propose
+from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
-from tests.browser.explorer import POOLS, agree, made, press, shows
-from tests.browser.lab import ARTEFACTS, until
-from tests.browser.plain import show
+from tests.browser.explorer import agree, fits_and_has_names, opened, press
+from tests.browser.lab import ARTEFACTS, Lab, until, watch
+from tests.browser.widget import Widget
 
 pytestmark = pytest.mark.browser
+
+POOLS = Scenes(length=1, size=(96, 96))
+BEGIN = {"view": "grouping", "reel": 0, "at": 0, "opacity": 0.5, "hatch": False}
+CELLS = [
+    """\
+import torch
+from seglib.scenes import Scenes
+from seglib.regions import propose
+from seglib.widgets import ProposalExplorer
+
+pools = Scenes(length=1, size=(96, 96))
+image, _ = pools[0]
+objects = pools.instances(0)
+proposals = propose(image, 200)
+scores = 3 * proposals.overlaps_many((pools[0][1] == torch.arange(10)[:, None, None])) - 1""",
+    """\
+explorer = ProposalExplorer(image, proposals, objects, pools.classes, scores=scores, view="proposals")
+explorer""",
+]
 
 
 @pytest.fixture(scope="module")
 def built() -> ProposalExplorer:
-    return made()
+    """An explorer of a scene, with everything; each class's score is how much of the region it is."""
+    image, mask = POOLS[0]
+    proposals = propose(image, 200)
+    scores = 3 * proposals.overlaps_many(mask == torch.arange(10)[:, None, None]) - 1
+    return ProposalExplorer(image, proposals, POOLS.instances(0), POOLS.classes, scores=scores)
 
 
 @pytest.fixture
 def twin(built: ProposalExplorer) -> ProposalExplorer:
     """The explorer in this process, in its first state."""
-    facts = built._facts
-    begin = {
-        "left": facts.counts[0],
-        "number": facts.numbers[-1],
-        "painted": len(facts.picked),
-        "selected": 0,
-    }
-    for name, value in {**begin, "view": "grouping", "opacity": 0.5, "hatch": False}.items():
-        setattr(built, name, value)
+    with built.hold_trait_notifications():
+        for name, value in BEGIN.items():
+            setattr(built, name, value)
     return built
 
 
 @pytest.fixture
 def card(page: Page, twin: ProposalExplorer) -> Locator:
     """The same explorer on a page."""
-    page.set_viewport_size({"width": 900, "height": 1000})
-    show(page, twin)
-    return page.locator(".seglib-card")
+    return opened(page, twin, 900)
+
+
+def turn(card: Locator, twin: ProposalExplorer, view: str) -> int:
+    """Go to another view, where its first reel begins; returns that stop."""
+    card.get_by_role("radio", name=view.capitalize(), exact=True).check()
+    begin = twin._views[view].reels[0].begin
+    agree(card, twin, view=view, reel=0, at=begin)
+    return begin
 
 
 def test_the_grouping_by_slider_and_by_button(card: Locator, twin: ProposalExplorer) -> None:
     agree(card, twin)
     slider = card.get_by_label("Regions left")
-    press(card, slider, "ArrowRight", "ArrowRight")
-    twin.left = twin._facts.counts[2]
-    agree(card, twin)
+    press(slider, "ArrowRight", "ArrowRight")
+    agree(card, twin, at=2)
     card.get_by_role("button", name="Merge the two with stripes").click()
-    twin.left = twin._facts.counts[3]
-    agree(card, twin)
-    press(card, slider, "End")
-    twin.left = 1
-    agree(card, twin)
+    agree(card, twin, at=3)
+    press(slider, "End")
+    last = len(twin._views["grouping"].reels[0].stops) - 1
+    agree(card, twin, at=last)
     card.get_by_role("button", name="Undo the last merge").click()
-    twin.left = 2
-    agree(card, twin)
-    assert card.page.evaluate("sent.at(-1)") == {"left": 2}
-    for twin.opacity in (1.0, 0.0, 0.5):
-        card.page.evaluate(f"put('opacity', {twin.opacity})")
-        agree(card, twin)
+    agree(card, twin, at=last - 1)
+    assert card.page.evaluate("sent.at(-1)") == {"view": "grouping", "reel": 0, "at": last - 1}
+    for opacity in (1.0, 0.0, 0.5):
+        card.page.evaluate(f"put('opacity', {opacity})")
+        agree(card, twin, opacity=opacity)
+    card.locator(".seglib-canvas canvas").hover(position={"x": 100, "y": 100})
+    expect(card.locator(".seglib-readout")).to_contain_text("region: merges next with the ")
     card.screenshot(path=ARTEFACTS / "proposals-grouping.png")
 
 
 def test_the_number_of_proposals_by_key(card: Locator, twin: ProposalExplorer) -> None:
-    card.get_by_role("radio", name="Proposals", exact=True).check()
-    twin.view = "proposals"
-    slider = card.get_by_label("Proposals looked at")
-    press(card, slider, "Home")
-    for stop, number in enumerate(twin._facts.numbers):
-        twin.number = number
+    last = turn(card, twin, "proposals")
+    slider = card.get_by_label("Proposals examined")
+    press(slider, "Home")
+    for stop in range(last + 1):
         if stop % 4 == 0:
-            agree(card, twin)
-            overlaps = card.locator(".seglib-pick .seglib-value:visible").all_inner_texts()
-            assert overlaps == [f"{value:.3f}" for value in twin._facts.overlaps[stop].tolist()]
+            agree(card, twin, at=stop)
+            told = card.locator(".seglib-pick .seglib-value:visible").all_inner_texts()
+            assert told == [reel.rows[stop].texts[0] for reel in twin._views["proposals"].reels[:-1]]
         card.page.keyboard.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") == "the first 200"
     ends = card.evaluate("""card => {
         const shown = name => [...card.querySelectorAll(name)].map(part => part.getBoundingClientRect())
             .find(({ height }) => height > 0);
         const pin = shown(".seglib-pin");
-        return [(pin.left + pin.right) / 2, shown(".seglib-ladder input").right - 8];
+        return [(pin.left + pin.right) / 2, shown(".seglib-stops input").right - 8];
     }""")
     assert ends[0] == pytest.approx(ends[1], abs=2)  # the thumb stands under the line of the chart
     card.screenshot(path=ARTEFACTS / "proposals.png")
 
 
 def test_an_object_by_click_by_arrow_key_and_in_the_list(card: Locator, twin: ProposalExplorer) -> None:
-    card.get_by_role("radio", name="Proposals", exact=True).check()
-    twin.view = "proposals"
-    canvas, count = card.locator(".seglib-canvas canvas"), len(twin._facts.names)
-    unit = canvas.bounding_box()["width"] / 96  # type: ignore[index]
-    for twin.selected in reversed(range(count)):
-        y, x = (twin._facts.ids == twin.selected + 1).nonzero()[0].tolist()
+    turn(card, twin, "proposals")
+    view, canvas = twin._views["proposals"], card.locator(".seglib-canvas canvas")
+    assert view.targets is not None
+    unit, count = canvas.bounding_box()["width"] / 96, len(view.reels) - 1  # type: ignore[index]
+    for index in reversed(range(count)):
+        y, x = (view.targets == index + 1).nonzero()[0].tolist()
         canvas.click(position={"x": (x + 0.5) * unit, "y": (y + 0.5) * unit})
-        agree(card, twin)
-    for key, selected in (
-        ("ArrowRight", 1 % count),
-        ("ArrowLeft", 0),
-        ("ArrowUp", count - 1),
-        ("ArrowDown", 0),
-    ):
-        press(card, canvas, key)
-        twin.selected = selected
-        agree(card, twin)
-    press(card, canvas, "Escape")
-    twin.selected = -1
-    agree(card, twin)
-    card.locator(".seglib-pick:visible").first.click()
-    press(card, card.get_by_role("radio", name=re.compile(rf"^{twin._facts.names[0]}, overlap")), "ArrowDown")
-    twin.selected = 1 if count > 1 else -1
-    agree(card, twin)
+        agree(card, twin, reel=index)
+        expect(card.locator(".seglib-readout")).to_contain_text(f"x {x}, y {y} · region: ")
+        expect(card.locator(".seglib-readout")).to_contain_text(f"· object: {view.reels[index].name}")
+    for key, index in (("ArrowRight", 1), ("ArrowLeft", 0), ("ArrowUp", count - 1), ("ArrowDown", 0)):
+        press(canvas, key)
+        agree(card, twin, reel=index % count)
+    press(canvas, "Escape")
+    agree(card, twin, reel=count)
+    press(canvas, "ArrowDown")
+    agree(card, twin, reel=0)
+    press(card.get_by_role("radio", name=re.compile(rf"^{view.reels[0].name}, ")), "ArrowDown")
+    agree(card, twin, reel=1)
 
 
-def test_the_paste_by_slider_and_list(card: Locator, twin: ProposalExplorer) -> None:
-    card.get_by_role("radio", name="Paste", exact=True).check()
-    twin.view = "paste"
-    agree(card, twin)
-    last = len(twin._facts.picked)
-    press(card, card.get_by_label("Regions pasted"), "Home")
-    for twin.painted in range(last + 1):
-        agree(card, twin)
-        assert card.locator(".seglib-pick[data-waits]").count() == last - twin.painted
+def test_the_paste_by_slider_and_list_and_each_view_keeps_its_place(
+    card: Locator, twin: ProposalExplorer
+) -> None:
+    last = turn(card, twin, "paste")
+    press(card.get_by_label("Regions pasted"), "Home")
+    for stop in range(last + 1):
+        agree(card, twin, at=stop)
+        assert card.locator(".seglib-pick[data-waits]:visible").count() == last - stop
         card.page.keyboard.press("ArrowRight")
-    twin.painted = last
-    press(card, card.get_by_role("radio", name=re.compile(rf"^{last}: ")), "ArrowUp")
-    twin.painted = max(last - 1, 1) if last > 1 else last
-    agree(card, twin)
+    card.locator(".seglib-pick:visible").first.click()
+    agree(card, twin, at=1)
     card.get_by_role("checkbox", name="Hatching").check()
-    twin.hatch = True
-    agree(card, twin)
+    agree(card, twin, hatch=True)
     card.screenshot(path=ARTEFACTS / "proposals-paste.png")
+    turn(card, twin, "proposals")
+    card.get_by_role("radio", name="Paste", exact=True).check()
+    agree(card, twin, view="paste", reel=0, at=1)
 
 
 def test_it_fits_a_narrow_cell_and_every_control_has_a_name(card: Locator) -> None:
-    card.page.set_viewport_size({"width": 480, "height": 1400})
-    for view in ("Grouping", "Paste", "Proposals"):
-        card.get_by_role("radio", name=view, exact=True).check()
-        assert card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
-    nameless = card.locator("input, button, [tabindex]").evaluate_all("""controls => controls.filter(
-        control => !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
-        || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML)""")
-    assert nameless == []
+    fits_and_has_names(card, ("Grouping", "Paste", "Proposals"))
 
 
-def test_a_image_without_objects_and_scores(page: Page) -> None:
-    twin = ProposalExplorer(POOLS[0][0], propose(POOLS[0][0], 20), view="proposals", number=5)
-    show(page, twin)
+def test_exported_it_works_without_a_kernel(page: Page, twin: ProposalExplorer, tmp_path: Path) -> None:
+    twin.view, twin.at, twin.show_boxes = "proposals", 3, False
+    file = tmp_path / "explorer.html"
+    file.write_text(f"<!doctype html><meta charset=utf-8>{twin.to_html()}", encoding="utf-8")
+    page.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
+    page.goto(file.as_uri())
     card = page.locator(".seglib-card")
-    expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), "the fifth region", 10)
-    card.get_by_role("radio", name="Paste", exact=True).check()
-    twin.view = "paste"
-    expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), "the image alone", 10)
+    agree(card, twin)
+    press(card.get_by_label("Proposals examined"), "ArrowLeft")
+    agree(card, twin, at=2)
+
+
+def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(lab: Lab, context: BrowserContext) -> None:
+    errors: list[str] = []
+    tab = context.new_page()
+    watch(tab, errors)
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    notebook = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "proposals.ipynb")
+    try:
+        notebook.run_all()
+        shown = Widget(notebook, "Proposal explorer")
+        shown.press(shown.card.get_by_label("Proposals examined"), "Home")
+        until(lambda: shown.python("explorer.at") == 0, "Python reads the number", 10)
+        shown.press(shown.canvas(), "ArrowRight")
+        until(lambda: shown.python("explorer.reel") == 1, "Python reads the object", 10)
+        shown.card.get_by_role("radio", name="Grouping").check()
+        shown.press(shown.card.get_by_label("Regions left"), "End")
+        until(
+            lambda: shown.python("[explorer.view, explorer.at > 9]") == ["grouping", True], "and the view", 10
+        )
+        shown.execute("explorer.view = 'paste'; explorer.at = 0")
+        expect(shown.card.locator(".seglib-says")).to_have_text(shown.python("explorer.frame.words"))
+        shown.card.screenshot(path=ARTEFACTS / "proposals-lab.png")
+        assert not errors, errors
+    finally:
+        tab.close()
+        lab.shut_down(notebook)

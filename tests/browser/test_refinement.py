@@ -13,12 +13,17 @@ from playwright.sync_api import Locator, Page, expect
 from seglib.widgets import RefinementExplorer
 from seglib.widgets.refinement.painting import panels
 from seglib.widgets.refinement.words import counts
-from tests.browser.explorer import pixels, press
+from tests.browser.explorer import pixels
+from tests.browser.explorer import press as pressed
 from tests.browser.lab import ARTEFACTS, until
 from tests.browser.plain import show
 from tests.widgets.refinements import CLASSES, IMAGE, NONE, TRUTH, scene
 
 pytestmark = pytest.mark.browser
+
+
+def press(card: Locator, control: Locator, *keys: str) -> None:
+    pressed(control, *keys)
 
 
 def shows(card: Locator, twin: RefinementExplorer) -> bool:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import nbformat
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Locator, expect
 
-from tests.browser.explorer import press
+from tests.browser.explorer import press as pressed
 from tests.browser.lab import ARTEFACTS, Lab, until, watch
 from tests.browser.widget import Widget
 
 pytestmark = pytest.mark.browser
+
+
+def press(card: Locator, control: Locator, *keys: str) -> None:
+    pressed(control, *keys)
+
 
 CELLS = [
     """\

@@ -1,138 +1,291 @@
-"""The proposal explorer without a browser: every state in images and words, and what is displayed."""
+"""The proposal explorer without a browser: its frames by hand and as in the library, what is refused."""
 
 from __future__ import annotations
 
-import io
-import itertools
-import re
-import subprocess
-import sys
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from seglib.draw import edges
+from seglib.data.dataset import Instances
+from seglib.labels import Classes
+from seglib.regions import Proposals, hierarchy, propose
+from seglib.regions.features import crops
+from seglib.regions.recall import recall
+from seglib.regions.segmenter import paste
+from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
-from seglib.widgets.proposals.explorer import VIEWS
-from seglib.widgets.proposals.painting import BLUE, ORANGE
-from tests.widgets.explorers import (
-    IMAGE,
-    LABELS,
-    MEMBERS,
-    OBJECTS,
-    given,
-)
+from seglib.widgets.film import Frame
+from seglib.widgets.proposals import OVERLAP, stops_down, stops_up
+from tests.widgets.explorers import IMAGE, LABELS, LESS, MEMBERS, OBJECTS, PROPOSALS, SCORES, TREE, given
+
+CLASSES = Classes.of("background", "fish", "crab")
+SQUARE = torch.zeros(1, 12, 16).bool()
+SQUARE[:, 3:9, 4:12] = True
 
 
-@pytest.fixture
-def explorer() -> ProposalExplorer:
-    return ProposalExplorer(**given())
+def frames(view: str, reel: int = 0, **changes: Any) -> tuple[Frame, ...]:
+    explorer = ProposalExplorer(**given(**changes), view=view)
+    return explorer._views[view].reels[reel].frames
 
 
-def test_every_state_has_a_image_words_and_crops(explorer: ProposalExplorer) -> None:
-    facts = explorer._facts
-    assert (facts.counts, facts.numbers) == ((4, 3, 2, 1), (1, 2, 3, 4, 5))
-    for view, left, number, selected, painted, (opacity, hatch) in itertools.product(
-        VIEWS, facts.counts, facts.numbers, (-1, 0, 1), range(4), ((0.0, True), (0.5, False), (1.0, True))
-    ):
-        explorer.view, explorer.left, explorer.number = view, left, number
-        explorer.selected, explorer.painted = selected, painted
-        explorer.opacity, explorer.hatch = opacity, hatch
-        image = explorer.compose()
-        assert image.shape == IMAGE.shape and image.dtype == torch.uint8
-        assert torch.equal(image, IMAGE) == (
-            (view != "proposals" and opacity == 0) or (view == "paste" and not painted)
-        )
-        assert explorer.says().endswith(".")
-        assert (explorer.region is None) == (view == "grouping" or (view == "paste" and not painted))
-        assert (explorer.crops is None) == (explorer.region is None)
-        for cursor in (None, [15, 11]):
-            explorer.set_trait("cursor", cursor)
-            assert explorer.read_out().startswith("x 15, y 11 · ") == (explorer.cursor is not None)
+def instances(masks: torch.Tensor, *kinds: int) -> Instances:
+    return Instances(masks, torch.tensor(kinds).long(), torch.zeros(len(kinds), 4, dtype=torch.int64))
 
 
-def test_the_grouping_step_by_step(explorer: ProposalExplorer) -> None:
-    explorer.cursor, sentences = [0, 0], []
-    for explorer.left in (4, 3, 2, 1):
-        sentences.append((explorer.says(), explorer.read_out().partition(" · ")[2]))
-    assert sentences == [
-        (
-            "4 superpixels. The two with stripes merge next: similarity 3.50.",
-            "a region of 64 pixels, 1 superpixel",
-        ),
-        (
-            "3 of 4 regions are left. The two with stripes merge next: similarity 2.25.",
-            "a region of 128 pixels, 2 superpixels",
-        ),
-        (
-            "2 of 4 regions are left. The two with stripes merge next: similarity 0.50.",
-            "a region of 128 pixels, 2 superpixels",
-        ),
-        ("One region is left: the whole image.", "a region of 192 pixels, 4 superpixels"),
+def read(frame: Frame, x: int, y: int, title: str) -> str:
+    panel = next(panel for panel in frame.reads if panel.title == title)
+    return panel.palette.entries[int(panel.labels.pixels[y, x])][0]
+
+
+def test_the_grouping_step_by_step() -> None:
+    shown = frames("grouping")
+    assert [frame.words for frame in shown] == [
+        "4 superpixels. The two with stripes merge next: similarity 3.50.",
+        "3 of 4 regions are left. The two with stripes merge next: similarity 2.25.",
+        "2 of 4 regions are left. The two with stripes merge next: similarity 0.50.",
+        "One region is left: the whole image.",
     ]
+    for frame, merging in zip(shown, ([0, 1], [2, 3], [4, 5])):  # nodes of the tree
+        pixels, pair = frame.panels[0].labels.pixels, TREE.members(merging)[:, LABELS]
+        assert torch.equal(pixels == 0, pair[0]) and torch.equal(pixels == 1, pair[1])
+    panel = shown[1].panels[0]
+    name, color = panel.palette.entries[int(panel.labels.pixels[0, 0])]
+    assert name == "128 pixels, 2 superpixels"
+    mean = IMAGE[:, (LABELS < 2)].float().mean(dim=1).round()
+    assert list(color) == mean.tolist()
+    assert read_name(shown[3]) == "192 pixels, 4 superpixels"
 
 
-def test_regions_have_their_mean_colour_and_the_pair_is_striped(explorer: ProposalExplorer) -> None:
-    explorer.opacity = 1.0
-    image = explorer.compose()
-    free = ~edges(LABELS)
-    free[7:9] = free[:, 7:9] = False  # rims
-    mean = IMAGE[:, LABELS == 2].float().mean(dim=1).round().byte()
-    assert (image[:, free & (LABELS == 2)] == mean[:, None]).all()
-    for superpixel, ink in ((0, ORANGE), (1, BLUE)):
-        colours = {tuple(colour) for colour in image[:, free & (superpixel == LABELS)].T.tolist()}
-        mean = IMAGE[:, superpixel == LABELS].float().mean(dim=1).round().byte()
-        assert ink in colours and tuple(mean.tolist()) in colours
-    explorer.left = 1
-    whole = IMAGE.flatten(1).float().mean(dim=1).round().byte()
-    assert (explorer.compose() == whole[:, None, None]).all()
+def read_name(frame: Frame) -> str:
+    panel = frame.panels[0]
+    return panel.palette.entries[int(panel.labels.pixels[0, 0])][0]
 
 
-def test_without_an_object_the_last_region_is_shown(explorer: ProposalExplorer) -> None:
-    explorer.view, explorer.selected = "proposals", -1
-    for explorer.number in range(1, 6):
-        assert explorer.region == explorer.number - 1 and explorer.overlap is None
-    assert explorer.says() == "Region 5 of 5: 112 pixels."
-    image = explorer.compose()
-    inside = MEMBERS[4][LABELS]
-    clear = inside.clone()
-    clear[:, 7] = clear[8, :] = clear[7, 8:] = False  # the rim
-    clear[8:, 11] = clear[:, 8] = False
-    dotted = edges(explorer._facts.ids)
-    assert torch.equal(image[:, clear & ~dotted], IMAGE[:, clear & ~dotted])
-    assert (image[:, 0:6, 13:] <= IMAGE[:, 0:6, 13:] // 2 + 1).all()
+@pytest.mark.parametrize(
+    ("number", "index", "region", "overlap"),
+    [
+        (1, 0, 0, 64 / 192),
+        (2, 0, 1, 0.5),
+        (3, 0, 2, 1.0),
+        (5, 0, 2, 1.0),
+        (1, 1, 0, 32 / 192),
+        (4, 1, 3, 0.5),
+        (5, 1, 3, 0.5),
+    ],
+)
+def test_the_best_region_by_hand(number: int, index: int, region: int, overlap: float) -> None:
+    explorer = ProposalExplorer(**given(), view="proposals", reel=index, at=number - 1)
+    name = ("fish", "crab")[index]
+    assert f"region {region + 1} fits {name} best: overlap {overlap:.3f}." in explorer.frame.words
+    row = explorer._views["proposals"].reels[index].rows[number - 1]
+    assert (row.name, row.texts) == (name, (f"{overlap:.3f}",))
+    inside, target = MEMBERS[region][LABELS], OBJECTS[index]
+    pixels = explorer.frame.panels[0].labels.pixels
+    for value, where in enumerate((inside & target, inside & ~target, target & ~inside)):
+        assert torch.equal(pixels == value, where)
+    assert torch.equal(pixels == 4, OBJECTS[1 - index] & ~inside & ~target)
 
 
-def test_stripes_mark_what_is_not_shared(explorer: ProposalExplorer) -> None:
-    explorer.view, explorer.selected, explorer.number = (
-        "proposals",
-        0,
-        1,
-    )  # the whole image for superpixel 1
-    image = explorer.compose()[:, 8:, :7].flatten(1).int()
-    near = ((image - torch.tensor(ORANGE)[:, None]).abs() <= 26).all(dim=0)
-    assert 0.25 < near.float().mean() < 0.55
-    explorer.selected, explorer.number = 1, 4  # superpixel 3 for an object with pixels of superpixel 2
-    target = OBJECTS[1] & (LABELS == 2)
-    missed = explorer.compose()[:, target].int()
-    assert ((missed - torch.tensor(BLUE)[:, None]).abs() <= 26).all(dim=0).any()
+def test_the_crops_are_what_the_net_is_shown() -> None:
+    frame = frames("proposals")[4]  # the third region
+    for (_, words, shown), crop in zip(frame.crops, crops(IMAGE, PROPOSALS.subset([2]))):
+        assert torch.equal(shown, crop[0].round().byte()) and words.startswith("region 3, ")
+    assert frame.heading == "What the net sees of region 3"
 
 
-def test_displayed_it_carries_words_and_a_copy_that_needs_nothing(explorer: ProposalExplorer) -> None:
-    bundle, _ = explorer._repr_mimebundle_()
-    html = bundle["text/html"]
-    assert bundle["text/plain"] == explorer.description() == repr(explorer)
-    first = "Proposals of an image, 16 x 12 pixels: 5 regions; grouping begins with 4 superpixels."
-    assert explorer.description().splitlines()[0] == first
-    assert html.count("</script>") == 1 and not re.findall(
-        r"https?://(?!www.w3.org)|//cdn|src=\"(?!data:)", html
+def test_recall_by_hand() -> None:
+    assert frames("proposals")[3].words.startswith(
+        "The first 4 of 5 proposals find 2 of 2 objects at an overlap of 0.5, 1 at 0.7; "
+        "average best overlap 0.750."
     )
-    for explorer.view in VIEWS:
-        still = Image.open(io.BytesIO(explorer.still()))
-        assert still.format == "PNG" and still.width > 500
+    explorer = ProposalExplorer(**given())
+    chart = explorer._views["proposals"].reels[0].chart
+    assert chart is not None
+    lines = {line.name: line.points[:, 1].tolist() for line in chart.lines}
+    assert lines["found at 0.5"] == [0, 0.5, 0.5, 1, 1]
+    assert lines["found at 0.7"] == [0, 0, 0.5, 0.5, 0.5]
+    assert lines["average best overlap"] == pytest.approx([0.25, 1 / 3, 7 / 12, 0.75, 0.75])
 
 
-def test_importing_it_imports_no_superpixels() -> None:
-    code = "import sys, seglib.widgets; print([name for name in sys.modules if 'regions' in name])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+def test_without_an_object_the_last_region_is_shown() -> None:
+    for number, frame in enumerate(frames("proposals", reel=2), start=1):
+        inside = MEMBERS[number - 1][LABELS]
+        assert torch.equal(frame.panels[0].labels.pixels == 0, inside)
+        assert frame.words == f"Region {number} of 5: {int(inside.sum())} pixels."
+
+
+def test_the_paste_is_the_librarys_step_by_step() -> None:
+    shown = frames("paste")
+    assert [frame.words for frame in shown] == [
+        "Nothing is pasted yet; 3 regions wait, the lowest score first.",
+        "1 of 3: crab, score +0.40, 112 pixels.",
+        "2 of 3: fish, score +0.75, 64 pixels.",
+        "3 of 3: crab, score +1.50, 16 pixels.",
+    ]
+    assert torch.equal(shown[-1].panels[0].labels.pixels, paste(PROPOSALS, SCORES, threshold=0))
+    assert [frame.row and frame.row.texts for frame in shown] == [None, ("+0.40",), ("+0.75",), ("+1.50",)]
+    assert shown[0].boxes == () and shown[2].boxes == ((8, 0, 16, 8, True),)
+
+
+def test_what_a_paste_covers_is_told() -> None:
+    scores = SCORES.clone()
+    scores[1] = torch.tensor([LESS, 0.9, -1.0])  # two superpixels over the crab's
+    words = frames("paste", scores=scores)[2].words
+    assert words == "2 of 3: fish, score +0.90, 128 pixels; it covers 64 of crab."
+
+
+@pytest.mark.parametrize("threshold", [-5.0, 0.45, 9.0])
+def test_the_threshold_is_that_of_paste(threshold: float) -> None:
+    last = frames("paste", threshold=threshold)[-1]
+    assert torch.equal(last.panels[0].labels.pixels, paste(PROPOSALS, SCORES, threshold=threshold))
+    assert ("so nothing is pasted" in last.words) == (threshold == 9)
+
+
+def test_the_background_is_never_pasted_whatever_it_scores() -> None:
+    scores = SCORES.clone()
+    scores[:, 0] = 7
+    pasted = frames("paste", scores=scores)[-1].panels[0].labels.pixels
+    assert torch.equal(pasted, paste(PROPOSALS, SCORES, threshold=0))
+
+
+def test_scores_of_the_region_on_show() -> None:
+    numbers = frames("proposals")[4].numbers
+    assert [(row.name, row.texts, row.strong) for row in numbers] == [
+        ("fish", ("+0.75",), True),
+        ("crab", ("+0.50",), False),
+    ]
+    width = 1.5 + 2.0
+    assert numbers[0].bar == pytest.approx((2 / width, 2.75 / width), abs=1e-4)
+
+
+def test_a_class_that_was_never_trained_has_no_bar() -> None:
+    scores = SCORES.clone()
+    scores[:, 2] = LESS
+    crab = frames("proposals", scores=scores)[4].numbers[1]
+    assert crab.texts == ("–",) and crab.bar is not None and crab.bar[0] == crab.bar[1]
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_on_a_scene_every_number_is_the_librarys(index: int) -> None:
+    pools = Scenes(length=index + 1, size=(96, 96))
+    image, objects = pools[index][0], pools.instances(index)
+    assert objects is not None
+    proposals = propose(image, 300)
+    view = ProposalExplorer(image, proposals, objects, pools.classes)._views["proposals"]
+    overlaps = proposals.overlaps_many(objects.masks)
+    chart = view.reels[0].chart
+    assert chart is not None
+    for stop, number in enumerate(stops_up(300)[: len(view.reels[0].stops)]):
+        best = overlaps[:number].amax(dim=0)
+        assert chart.lines[0].points[stop, 1] == pytest.approx(recall(best, 0.5), abs=1e-4)
+        assert [reel.rows[stop].texts[0] for reel in view.reels[:-1]] == [
+            f"{one:.3f}" for one in best.tolist()
+        ]
+
+
+def test_a_image_alone_is_enough() -> None:
+    explorer = ProposalExplorer(IMAGE)
+    assert list(explorer._views) == ["grouping", "proposals"]  # without scores there is nothing to paste
+    explorer.view = "proposals"
+    assert explorer.frame.words.endswith("No objects are known here, so there is no recall.")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        torch.zeros(3, 1, 1, dtype=torch.uint8),
+        torch.full((3, 30, 40), 77, dtype=torch.uint8),
+        torch.zeros(3, 1, 50, dtype=torch.uint8),
+        IMAGE[0],
+        IMAGE[:1],
+    ],
+    ids=["one pixel", "one colour", "one row", "grey", "grey with a channel"],
+)
+def test_odd_images(image: torch.Tensor) -> None:
+    whole = torch.ones(1, *image.shape[-2:]).bool()
+    explorer = ProposalExplorer(image, instances=instances(whole, 1), classes=CLASSES)
+    for explorer.view in ("grouping", "proposals"):
+        assert explorer.compose()[0].shape == (3, *image.shape[-2:]) and explorer.still()
+    assert "overlap 1.000" in explorer._views["proposals"].reels[0].frames[-1].words
+
+
+def test_objects_are_called_by_their_class_and_a_number() -> None:
+    masks = torch.zeros(4, 12, 16).bool()
+    masks[0, 0], masks[1, 5], masks[3, 9] = True, True, True  # the third has no pixel
+    for classes, names in (
+        (CLASSES, ["fish 1", "crab", "fish 2"]),
+        (None, ["object 1", "object 2", "object 3"]),
+    ):
+        explorer = ProposalExplorer(IMAGE, PROPOSALS, instances(masks, 1, 2, 2, 1), classes)
+        assert [reel.name for reel in explorer._views["proposals"].reels[:-1]] == names
+
+
+def test_an_object_that_no_region_touches() -> None:
+    half = Proposals(LABELS, torch.tensor([[True, False, False, False]]), torch.ones(1))
+    explorer = ProposalExplorer(IMAGE, half, instances((LABELS == 1)[None], 1), CLASSES, view="proposals")
+    assert explorer.frame.words.endswith("None of the first 1 touches fish.")
+
+
+def test_no_objects_in_the_image_is_as_without_objects() -> None:
+    explorer = ProposalExplorer(IMAGE, PROPOSALS, instances(torch.zeros(0, 12, 16).bool()), CLASSES)
+    assert len(explorer._views["proposals"].reels) == 1 and explorer._views["proposals"].targets is None
+
+
+def test_a_larger_copy_of_the_image_is_made_small() -> None:
+    large = IMAGE.repeat_interleave(3, 1).repeat_interleave(3, 2)
+    masks = OBJECTS.repeat_interleave(3, 1).repeat_interleave(3, 2)
+    explorer = ProposalExplorer(**given(image=large, instances=instances(masks, 1, 2)), view="proposals")
+    assert explorer.data["width"] == 16 and "overlap 1.000" in explorer.frame.words
+    huge = torch.zeros(3, 800, 1600, dtype=torch.uint8)
+    huge[:, 200:600, 400:800] = 255
+    shown = ProposalExplorer(huge)
+    assert (shown.data["width"], shown.data["height"]) == (640, 320)
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "float image": ({"image": IMAGE / 255}, "uint8"),
+    "other proposals": (
+        {"image": IMAGE[:, :5]},
+        r"proposals have the size \(12, 16\)",
+    ),
+    "no proposals": ({"proposals": PROPOSALS.subset([])}, "no regions in the proposals"),
+    "other hierarchy": (
+        {"proposals": None, "hierarchy": hierarchy(IMAGE[:, :5])},
+        r"the hierarchy has the size \(5, 16\)",
+    ),
+    "two sizes": ({"hierarchy": hierarchy(IMAGE[:, ::2, ::2])}, r"\(12, 16\), the hierarchy \(6, 8\)"),
+    "other objects": ({"instances": instances(SQUARE[:, :5], 1)}, r"instances have the size \(5, 16\)"),
+    "no such class": ({"instances": instances(SQUARE, 7)}, "class 7"),
+    "scores of others": ({"scores": torch.zeros(2, 3)}, r"\(R, K\) = \(5, 3\)"),
+    "scores without classes": ({"classes": None, "instances": None}, "scores need classes"),
+    "no such object": ({"view": "proposals", "reel": 3}, "reel must be 0 to 2"),
+    "old name": ({"rest": 0}, "no option 'rest'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_gets_one_sentence(case: str) -> None:
+    wrong, sentence = BAD[case]
+    with pytest.raises(ValueError, match=sentence) as caught:
+        ProposalExplorer(**given(**wrong))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("superpixels", [1, 2, 7, 180, 181, 5000])
+def test_the_grouping_slider_goes_down_to_one_and_sees_the_last_hundred(superpixels: int) -> None:
+    counts = stops_down(superpixels)
+    assert counts[0] == superpixels and counts[-1] == 1 and len(counts) <= 181
+    assert (np.diff(counts) < 0).all() and (np.diff(counts[-100:]) == -1).all()
+
+
+@pytest.mark.parametrize("total", [1, 2, 11, 80, 81, 1000, 2000, 12345])
+def test_the_number_slider_goes_up_to_all(total: int) -> None:
+    numbers = stops_up(total)
+    assert numbers[0] == 1 and numbers[-1] == total and len(numbers) <= 50
+    assert (np.diff(numbers) > 0).all()
+
+
+def test_what_is_not_shared_is_told_by_colour_and_by_hatching() -> None:
+    assert OVERLAP.hatched == (1, 2) and OVERLAP.clear == 0

@@ -1,6 +1,8 @@
-"""What the explorer is given, made to fit together, or one sentence about what does not."""
+"""What the proposal explorer is given, made to fit together, or one sentence about what does not."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -8,9 +10,9 @@ from torch import Tensor
 from seglib import boxes
 from seglib.data.dataset import Instances
 from seglib.labels import Classes, numbered
+from seglib.regions import Proposals, hierarchy, propose
 from seglib.regions.extractor import bounded_size, resize_mask
-from seglib.regions.grouping import Hierarchy, hierarchy
-from seglib.regions.proposals import Proposals, propose
+from seglib.regions.grouping import Hierarchy
 from seglib.regions.superpixels import as_rgb, shrink
 
 LARGEST = 640  # pixels of the longer side; a larger image is explored in a smaller copy
@@ -19,27 +21,36 @@ FINE = 50  # scale of the superpixels that the grouping begins with; that of the
 Size = tuple[int, int]
 
 
-def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) -> Size:
+def fitted(
+    image: Tensor, proposals: Proposals | None, instances: Instances | None, tree: Hierarchy | None
+) -> tuple[Tensor, Proposals, Instances, Hierarchy]:
+    """The four in one size; what was not given is made, and objects without pixels are left out."""
+    image = as_rgb(image)
+    size = _size_of(image, proposals, tree)
+    shown = shrink(image, size).contiguous()
+    objects = _visible(instances, (image.shape[1], image.shape[2]), size)
+    proposals, tree = proposals or propose(shown), tree or hierarchy(shown, scale=FINE)
+    return shown, proposals, objects, tree
+
+
+def _size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) -> Size:
     """(height, width) at which all is shown: that of the proposals, of the hierarchy, or of the image.
 
     Raises:
-        ValueError: the proposals or the hierarchy are of another image, or there is no proposal.
+        ValueError: the proposals or the hierarchy belong to another image, or there is no proposal.
     """
     if proposals is not None and not len(proposals):
-        raise ValueError(
-            "there is no region among the proposals; leave them out, and propose(image) makes some"
-        )
+        raise ValueError("there are no regions in the proposals; leave them out, and propose(image) is used")
     full = image.shape[1:]
+    given = {"proposals": proposals, "hierarchy": tree}
     shown = {
-        name: (one.labels.shape[0], one.labels.shape[1])
-        for name, one in (("proposals", proposals), ("hierarchy", tree))
-        if one is not None
+        name: (part.labels.shape[0], part.labels.shape[1]) for name, part in given.items() if part is not None
     }
     for name, size in shown.items():
         if size != bounded_size(full, max(size)):
             raise ValueError(
-                f"the {name} {'are' if name == 'proposals' else 'is'} of an image {size} (H, W), "
-                f"the image is {tuple(full)}; give the image of both, or a larger copy of it"
+                f"the {name} {'have' if name == 'proposals' else 'has'} the size {size} (H, W), the image "
+                f"{tuple(full)}; give the image that they were made of, or a larger copy of it"
             )
     if len(set(shown.values())) > 1:
         raise ValueError(
@@ -47,21 +58,6 @@ def size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) 
             "make both of the same image"
         )
     return next(iter(shown.values()), bounded_size(full, LARGEST))
-
-
-def fitted(
-    image: Tensor,
-    proposals: Proposals | None,
-    instances: Instances | None,
-    tree: Hierarchy | None,
-) -> tuple[Tensor, Proposals, Instances, Hierarchy]:
-    """The four in one size; what was not given is made, and objects without pixels are left out."""
-    image = as_rgb(image)
-    size = size_of(image, proposals, tree)
-    shown = shrink(image, size).contiguous()
-    objects = _visible(instances, (image.shape[1], image.shape[2]), size)
-    proposals, tree = proposals or propose(shown), tree or hierarchy(shown, scale=FINE)
-    return shown, proposals, objects, tree
 
 
 def _visible(instances: Instances | None, full: Size, size: Size) -> Instances:
@@ -81,21 +77,21 @@ def object_names(objects: Instances, classes: Classes | None) -> tuple[str, ...]
     """A name for each object: its class, with a number where there are several of it.
 
     Raises:
-        ValueError: an object is of a class that there is not.
+        ValueError: the class of an object does not exist.
     """
-    kinds = objects.classes.tolist()
+    indices: Sequence[int] = objects.classes.tolist()
     if classes is None:
-        return tuple(f"object {number}" for number in range(1, len(kinds) + 1))
-    for kind in kinds:
-        if not 0 <= kind < len(classes):
+        return tuple(f"object {number}" for number in range(1, len(indices) + 1))
+    for index in indices:
+        if not 0 <= index < len(classes):
             raise ValueError(
-                f"an object has class {kind}; there are 0..{len(classes) - 1} ({', '.join(classes)})"
+                f"an object has class {index}; the classes are 0..{len(classes) - 1} ({', '.join(classes)})"
             )
-    return numbered([classes.names[kind] for kind in kinds])
+    return numbered([classes.names[index] for index in indices])
 
 
 def region_scores(scores: Tensor | None, regions: int, classes: Classes | None) -> Tensor | None:
-    """(R, K) float32, minus infinity for background, which no region is.
+    """(R, K) float32, minus infinity in the column of the background, which no region belongs to.
 
     Raises:
         ValueError: there are no classes, or not one row for each region and one column for each class.

@@ -1,0 +1,463 @@
+"""The proposal explorer: superpixels grow together, regions are ranked, one is chosen, scored and pasted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seglib.data.dataset import Instances
+from seglib.labels import Classes
+from seglib.palettes import Color
+from seglib.regions import Proposals
+from seglib.regions.features import crops
+from seglib.regions.grouping import Hierarchy
+from seglib.regions.recall import recall
+from seglib.regions.segmenter import paint, select_regions
+from seglib.widgets import proposal_checks as checks
+from seglib.widgets.chart import Chart, Line, points, ticks
+from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
+
+ORANGE, BLUE = (230, 159, 0), (86, 180, 233)  # Okabe and Ito's
+HALF, MORE = 0.5, 0.7  # overlaps from which on an object counts as found
+EVERY = 100  # the last hundred merges can be seen one by one
+STEPS = 80  # of the slider before these
+FIRST = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80)  # then the same times ten
+APART = 0.14  # of the chart's width: ticks that are nearer would run into each other
+
+
+class ProposalExplorer(Film):
+    """Region proposals of one image: how they grow, how many are needed, what the net sees of them.
+
+    Three views of the same image. Grouping: the two most similar neighbours become one, from superpixels to
+    the whole image. Proposals: the best region for an object among the first N, the recall curve, and the
+    two crops that go into the net. Paste: regions painted in ascending order of their SVMs' scores.
+    Everything is computed once, here: the browser needs no kernel, in exported HTML neither.
+
+    Args:
+        image: (3, H, W) uint8, or a larger copy of the image that the proposals were made of.
+        proposals: its regions, best first; by default `propose(image)`.
+        instances: its objects; without them there is no overlap and no recall.
+        classes: names and colours; required by `scores`.
+        hierarchy: the grouping of the first view; by default `hierarchy(image, scale=50)`.
+        scores: (R, K) the score that the SVM of each class gives each region; without them nothing is pasted.
+        threshold: a region is pasted if it scores more than this; an SVM's own limit is 0.
+        fill_class: the class of pixels in no pasted region, by default "background".
+        side: side of the crops that go into the net, in pixels.
+        **state: traits to begin with, as in `view="paste"`: `view`, `reel` (the object), `at` (the stop of
+            the slider).
+
+    Raises:
+        ValueError: a size, type or value does not fit; the message says which.
+
+    Example:
+        >>> import torch
+        >>> image = torch.zeros(3, 40, 60, dtype=torch.uint8)
+        >>> image[:, 10:30, 20:40] = 255
+        >>> fish = (image[:1] > 0)
+        >>> objects = Instances(fish, torch.tensor([1]), torch.tensor([[20, 10, 40, 30]]))
+        >>> classes = Classes.of("background", "fish")
+        >>> explorer = ProposalExplorer(image, instances=objects, classes=classes, view="proposals")
+        >>> explorer.frame.words[-30:]
+        'fits fish best: overlap 1.000.'
+    """
+
+    _esm = script("Proposal explorer")
+
+    def __init__(
+        self,
+        image: Tensor,
+        proposals: Proposals | None = None,
+        instances: Instances | None = None,
+        classes: Classes | None = None,
+        hierarchy: Hierarchy | None = None,
+        scores: Tensor | None = None,
+        *,
+        threshold: float = 0.0,
+        fill_class: int | None = None,
+        side: int = 96,
+        **state: Any,
+    ) -> None:
+        image, proposals, objects, tree = checks.fitted(image, proposals, instances, hierarchy)
+        names = checks.object_names(objects, classes)
+        known = checks.region_scores(scores, len(proposals), classes)
+        if fill_class is None:
+            fill_class = 0 if classes is None else classes.background or 0
+        scene = _Scene(image, proposals, objects, names, classes, known, side)
+        views = [_grouping(image, tree), _proposals(scene)]
+        if known is not None:
+            views.append(_paste(scene, select_regions(proposals, known, threshold=threshold), fill_class))
+        height, width = image.shape[1:]
+        facts = [
+            f"Proposals of an image, {width} x {height} pixels: {len(proposals):,} regions; "
+            f"grouping begins with {len(tree.merges) + 1:,} superpixels."
+        ]
+        if names:
+            best = ", ".join(f"{row.rows[-1].name} {row.rows[-1].texts[0]}" for row in views[1].reels[:-1])
+            facts += [f"Recall, {scene.recall_chart.words}.", f"Best overlap: {best}."]
+        super().__init__(image, views, facts, **state)
+
+
+def stops_down(superpixels: int) -> list[int]:
+    """How many regions are left at each stop, from all superpixels to one.
+
+    Example:
+        >>> stops_down(4), len(stops_down(5000))
+        ([4, 3, 2, 1], 180)
+    """
+    if superpixels <= EVERY + STEPS:
+        return list(range(superpixels, 0, -1))
+    ratio = (superpixels / EVERY) ** (1 / STEPS)
+    early = [round(superpixels / ratio**step) for step in range(STEPS)]
+    return [*dict.fromkeys(early), *range(EVERY, 0, -1)]
+
+
+def stops_up(total: int) -> list[int]:
+    """How many proposals are examined at each stop, from one to all.
+
+    Example:
+        >>> stops_up(25)
+        [1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25]
+    """
+    rounds = [number * 10**power for power in range(6) for number in (FIRST if not power else FIRST[7:])]
+    return [*(number for number in dict.fromkeys(rounds) if number < total), total]
+
+
+def _grouping(image: Tensor, tree: Hierarchy) -> View:
+    """Every region in its mean colour, and in orange and blue the two that merge next."""
+    total = len(tree.merges) + 1
+    flat = tree.labels.flatten()
+    areas = tree.sums(flat.bincount(minlength=total))
+    pieces = tree.sums(torch.ones(total, dtype=torch.long))
+    sums = [tree.sums(flat.bincount(channel.double(), minlength=total)) for channel in image.flatten(1)]
+    colors = (torch.stack(sums) / areas).round().int().T.tolist()
+    entries: dict[int, tuple[str, Color]] = {
+        0: ("merges next with the blue one", ORANGE),
+        1: ("merges next with the orange one", BLUE),
+    }
+    for node, (area, count, color) in enumerate(zip(areas.tolist(), pieces.tolist(), colors)):
+        entries[node + 2] = (f"{area:,} pixels, {count:,} superpixel{'s' * (count > 1)}", tuple(color))
+    palette = Palette(entries, hatched=(0, 1), key=(0, 1))
+    counts = stops_down(total)
+    node, frames = torch.arange(total), []
+    for left in range(total, 0, -1):
+        if left in counts:
+            values = node + 2
+            words = "One region is left: the whole image."
+            if left > 1:
+                for place, part in enumerate(tree.merges[total - left].tolist()):
+                    values = values.masked_fill(node == part, place)
+                begin = (
+                    f"{left:,} superpixels" if left == total else f"{left:,} of {total:,} regions are left"
+                )
+                similar = f"similarity {tree.similarities[total - left]:.2f}"
+                words = f"{begin}. The two with stripes merge next: {similar}."
+            frames.append(Frame(words, (Panel("region", Labels(tree.labels, values), palette),)))
+        if left > 1:
+            one, other = tree.merges[total - left].tolist()
+            node = torch.where((node == one) | (node == other), total + total - left, node)
+    reel = Reel(
+        "", tuple(f"{left:,}" for left in counts), tuple(frames), chart=_similarity_chart(tree, counts)
+    )
+    steps = ("Back", "Undo the last merge", "Merge", "Merge the two with stripes")
+    return View("grouping", (reel,), slider="Regions left", steps=steps)
+
+
+def _similarity_chart(tree: Hierarchy, counts: Sequence[int]) -> Chart:
+    """How similar the two regions are that merge next, at each number of regions left."""
+    similar, total = tree.similarities.tolist(), len(tree.merges) + 1
+    highest = max(similar, default=1.0)
+    heights = [similar[total - left] / highest if left > 1 else torch.nan for left in counts]
+    words = "there is only one region, so nothing merges"
+    if similar:
+        words = f"{similar[0]:.2f} at the first merge, {similar[-1]:.2f} at the last"
+    up = [(step / highest, f"{step:g}") for step in ticks(highest, 3)]
+    line = Line("similarity", points(_places(len(counts)), heights))
+    across = _ticks(counts, (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000))
+    return Chart("Similarity of the next pair", (line,), across, up, words)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """An image with R proposals and M objects, and what several frames need of them."""
+
+    image: Tensor
+    proposals: Proposals
+    objects: Instances
+    names: tuple[str, ...]
+    classes: Classes | None
+    scores: Tensor | None
+    side: int
+
+    @cached_property
+    def numbers(self) -> list[int]:
+        """T ascending numbers of proposals."""
+        return stops_up(len(self.proposals))
+
+    @cached_property
+    def best(self) -> tuple[Tensor, Tensor]:
+        """(T, M) for each number and object the region that fits best, of equal ones the first; its IoU."""
+        overlaps = self.proposals.overlaps_many(self.objects.masks)
+        best = torch.stack([overlaps[:number].argmax(dim=0) for number in self.numbers])
+        return best, overlaps.gather(0, best)
+
+    @cached_property
+    def cells(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(H, W) cells of one superpixel and the same objects; the superpixel (C,) and objects (M, C)."""
+        codes = self.proposals.labels
+        for mask in self.objects.masks:
+            codes = (2 * codes + mask).unique(return_inverse=True)[1]
+        first = torch.zeros(int(codes.max()) + 1, dtype=torch.long)
+        first[codes.flatten()] = torch.arange(codes.numel())  # any pixel of a cell stands for all of them
+        return codes, self.proposals.labels.flatten()[first], self.objects.masks.flatten(1)[:, first]
+
+    @cached_property
+    def ids(self) -> Tensor:
+        """(H, W) uint8 or int64: 0 where there is no object, else its number from 1."""
+        ids = torch.zeros(self.image.shape[1:], dtype=torch.long)
+        for number, mask in enumerate(self.objects.masks, start=1):
+            ids[mask] = number
+        return ids
+
+    @cached_property
+    def object_panel(self) -> Panel:
+        """What the read-out says about objects."""
+        entries = {0: ("no object", (0, 0, 0))}
+        entries |= {number: (name, ORANGE) for number, name in enumerate(self.names, start=1)}
+        return Panel("object", Labels(self.ids), Palette(entries))
+
+    def color(self, index: int) -> Color:
+        """The colour of an object's class."""
+        return (
+            (128, 128, 128) if self.classes is None else self.classes.colors[int(self.objects.classes[index])]
+        )
+
+    def looks(self, regions: Tensor) -> dict[int, dict[str, Any]]:
+        """What the net is shown of regions (N,) that ascend, and what each SVM says."""
+        pairs = zip(*crops(self.image, self.proposals.subset(regions), size=self.side))
+        shown = {}
+        for region, pair in zip(regions.tolist(), pairs):
+            words = f"region {region + 1:,}, {{}}, warped to {self.side} by {self.side} pixels"
+            cut = zip(("full box", "foreground"), pair)
+            shown[region] = {
+                "heading": f"What the net sees of region {region + 1:,}",
+                "crops": tuple((title, words.format(title), crop.round().byte()) for title, crop in cut),
+                "numbers": self.bars(region),
+            }
+        return shown
+
+    def bars(self, region: int) -> tuple[Row, ...]:
+        """The score of each class's SVM, on an axis that is the same for all regions."""
+        if self.scores is None or self.classes is None:
+            return ()
+        known = [0.0, *self.scores[self.scores > -torch.inf].tolist()]
+        low, width = min(known), (max(known) - min(known)) or 1.0
+        row = self.scores[region].tolist()
+        return tuple(
+            Row(
+                name,
+                (_score_text(score),),
+                (round(-low / width, 4), round(((score if score > -torch.inf else 0) - low) / width, 4)),
+                color,
+                strong=score == max(row),
+            )
+            for name, color, score in zip(self.classes.names, self.classes.colors, row)
+            if name != "background"
+        )
+
+    @cached_property
+    def recall_chart(self) -> Chart:
+        """How many objects have a good region among the first 1, 2, ... proposals."""
+        overlaps = self.best[1]
+        lines = {
+            f"found at {HALF}": [recall(row, HALF) for row in overlaps],
+            f"found at {MORE}": [recall(row, MORE) for row in overlaps],
+            "average best overlap": overlaps.mean(dim=1).tolist(),
+        }
+        end = ", ".join(f"{name} {100 * values[-1]:.0f} %" for name, values in lines.items())
+        places = _places(len(self.numbers))
+        return Chart(
+            "Recall by number of proposals",
+            tuple(Line(name, points(places, values)) for name, values in lines.items()),
+            _ticks(self.numbers, (1, 10, 100, 1000, 10000)),
+            ((0.5, "50 %"), (1.0, "100 %")),
+            f"with all proposals: {end}",
+        )
+
+    def recall_words(self, stop: int) -> str:
+        """The recall curve at one stop."""
+        row, number = self.best[1][stop], self.numbers[stop]
+        whole = len(row)
+        found = [int((row >= threshold).sum()) for threshold in (HALF, MORE)]
+        return (
+            f"The first {number:,} of {len(self.proposals):,} proposals find {found[0]} of {whole} "
+            f"object{'s' * (whole > 1)} at an overlap of {HALF}, {found[1]} at {MORE}; "
+            f"average best overlap {float(row.mean()):.3f}."
+        )
+
+
+BOTH, ONLY_REGION, ONLY_OBJECT, NEITHER, OTHER = range(5)
+OVERLAP = Palette(
+    {
+        BOTH: ("in both", (255, 255, 255)),
+        ONLY_REGION: ("only in the region", ORANGE),
+        ONLY_OBJECT: ("only in the object", BLUE),
+        NEITHER: ("in neither", (0, 0, 0)),
+        OTHER: ("another object, which can be clicked", (110, 110, 110)),
+    },
+    clear=BOTH,
+    hatched=(ONLY_REGION, ONLY_OBJECT),
+    key=(ONLY_REGION, ONLY_OBJECT, OTHER),
+)
+
+
+def _proposals(scene: _Scene) -> View:
+    """For each object, and last for none, the region that fits it best among the first N."""
+    best, overlaps = scene.best
+    last = torch.tensor(scene.numbers) - 1
+    looks = scene.looks(torch.cat([best.flatten(), last]).unique())
+    cells, superpixel, inside = scene.cells
+    known: dict[tuple[int, int], Panel] = {}
+
+    def panel(index: int, region: int) -> Panel:
+        """Index -1 is no object."""
+        if (index, region) not in known:
+            region_here = scene.proposals.members[region][superpixel]
+            target = region_here if index < 0 else inside[index]
+            values = torch.where(inside.any(dim=0), OTHER, NEITHER)
+            values[target] = ONLY_OBJECT
+            values[region_here] = ONLY_REGION
+            values[region_here & target] = BOTH
+            known[index, region] = Panel("region", Labels(cells, values.byte()), OVERLAP)
+        return known[index, region]
+
+    def frame(index: int, stop: int) -> Frame:
+        region = int(last[stop] if index < 0 else best[stop, index])
+        words = _region_words(scene, index, stop, region)
+        shown = panel(index, region)
+        reads = (shown, scene.object_panel) if scene.names else (shown,)
+        return Frame(words, (shown,), reads, **looks[region])
+
+    stops = tuple(f"the first {number:,}" for number in scene.numbers)
+    reels = []
+    for index, name in [*enumerate(scene.names), (-1, "no object: the last region")]:
+        rows = tuple(
+            Row(name, (f"{overlap:.3f}",), (0, round(overlap, 4)), scene.color(index), (HALF,))
+            for overlap in (overlaps[:, index].tolist() if index >= 0 else ())
+        )
+        frames = tuple(frame(index, stop) for stop in range(len(stops)))
+        chart = scene.recall_chart if scene.names else None
+        reels.append(Reel(name, stops, frames, rows, chart, begin=len(stops) - 1))
+    return View(
+        "proposals",
+        tuple(reels),
+        choice="Object",
+        slider="Proposals examined",
+        heads=("Class", "SVM score"),
+        table="SVM scores",
+        below=True,
+        targets=scene.ids if scene.names else None,
+    )
+
+
+def _region_words(scene: _Scene, index: int, stop: int, region: int) -> str:
+    """The recall at a stop, and the region on show."""
+    if index < 0:
+        area = int(scene.proposals.areas[region])
+        words = f"Region {region + 1:,} of {len(scene.proposals):,}: {area:,} pixels."
+        return words if scene.names else f"{words} No objects are known here, so there is no recall."
+    name, overlap = scene.names[index], float(scene.best[1][stop, index])
+    found = scene.recall_words(stop)
+    if not overlap:
+        return f"{found} None of the first {scene.numbers[stop]:,} touches {name}."
+    return f"{found} Of these, region {region + 1:,} fits {name} best: overlap {overlap:.3f}."
+
+
+def _paste(scene: _Scene, selected: Tensor, fill_class: int) -> View:
+    """The mask after each region that is pasted, the lowest score first; a box around the last one."""
+    assert scene.classes is not None and scene.scores is not None  # scores need classes, and bring this view
+    palette = Palette.of(scene.classes, key=tuple(scene.scores[selected].argmax(dim=1).unique().tolist()))
+    looks = scene.looks(selected.unique())
+    pieces = Proposals(
+        torch.arange(scene.proposals.members.shape[1])[None], scene.proposals.members, scene.proposals.scores
+    )
+    frames = []
+    for count in range(len(selected) + 1):
+        values = paint(pieces, scene.scores, selected[:count], fill_class)[0].byte()
+        panel = Panel("pasted", Labels(scene.proposals.labels, values), palette)
+        words, row = _paste_words(scene, selected, count, fill_class)
+        region = int(selected[count - 1]) if count else -1
+        box = (*scene.proposals.boxes[region].tolist(), True)
+        frames.append(
+            Frame(
+                words,
+                (panel,),
+                (panel, scene.object_panel) if scene.names else (panel,),
+                row,
+                boxes=(box,) if count else (),
+                **looks.get(region, {}),
+            )
+        )
+    stops = tuple(f"{count} of {len(selected)}" for count in range(len(selected) + 1))
+    reel = Reel("", stops, tuple(frames), begin=len(selected))
+    return View(
+        "paste",
+        (reel,),
+        slider="Regions pasted",
+        list="Paste order",
+        heads=("Class", "SVM score"),
+        table="SVM scores",
+        below=True,
+    )
+
+
+def _paste_words(scene: _Scene, selected: Tensor, count: int, fill_class: int) -> tuple[str, Row | None]:
+    """What the last of `count` pasted regions is, and what it covers; and its line in the list."""
+    assert scene.classes is not None and scene.scores is not None
+    if not len(selected):
+        return "No region scores more than the threshold, so nothing is pasted.", None
+    if not count:
+        many = len(selected) > 1
+        waits = f"{len(selected)} regions wait, the lowest score first" if many else "one region waits"
+        return f"Nothing is pasted yet; {waits}.", None
+    region = int(selected[count - 1])
+    index = int(scene.scores[region].argmax())
+    name, score = scene.classes.names[index], _score_text(float(scene.scores[region, index]))
+    row = Row(name, (score,), None, scene.classes.colors[index])
+    words = (
+        f"{count} of {len(selected)}: {name}, score {score}, {int(scene.proposals.areas[region]):,} pixels"
+    )
+    before = paint(scene.proposals, scene.scores, selected[: count - 1], fill_class)
+    below = before[scene.proposals.masks([region])[0]].bincount(minlength=len(scene.classes)).tolist()
+    covered = [
+        f"{pixels:,} of {scene.classes.names[kind]}"
+        for kind, pixels in enumerate(below)
+        if pixels and kind not in (index, fill_class)
+    ]
+    return (f"{words}; it covers {', '.join(covered)}." if covered else f"{words}."), row
+
+
+def _score_text(score: float) -> str:
+    """A score with its sign; "–" for a class that is out of the question."""
+    return "–" if score == -torch.inf else f"{score:+.2f}".replace("-", "−")
+
+
+def _places(count: int) -> list[float]:
+    """Where the stops of a slider lie on its chart, 0..1."""
+    return torch.linspace(0, 1, count).tolist()
+
+
+def _ticks(stops: Sequence[int], wanted: Sequence[int]) -> list[tuple[float, str]]:
+    """Of the wanted stops that exist, and both ends, those whose numbers have room; the last one wins."""
+    last = max(len(stops) - 1, 1)
+    ends = (stops[0], stops[-1])
+    places = sorted({stops.index(stop) / last: stop for stop in [*wanted, *ends] if stop in stops}.items())
+    kept = [places[-1]]
+    for place, stop in reversed(places):
+        if kept[-1][0] - place >= APART:
+            kept.append((place, stop))
+    return [(place, f"{stop:,}") for place, stop in reversed(kept)]

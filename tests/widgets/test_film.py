@@ -1,0 +1,130 @@
+"""Films without a browser: what is sent, how frames are painted, and which states there are."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import traitlets
+from PIL import Image
+
+from seglib import draw
+from seglib.labels import Classes
+from seglib.widgets.chart import Chart, Line, points
+from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
+
+CLASSES = Classes.of("background", "fish", "crab")
+IMAGE = torch.randint(0, 256, (3, 6, 8), generator=torch.Generator().manual_seed(0)).byte()
+TRUTH = torch.tensor([[0, 0, 0, 0, 2, 2, 2, 2], [0, 1, 1, 0, 2, 2, 2, 255]]).repeat(3, 1)
+PIECES = torch.arange(48).view(6, 8) // 4
+PALETTE = Palette.of(CLASSES)
+CHART = Chart("rise", (Line("rise", points([0, 1], [0, 1])),), ((0, "0"),), ((1, "1"),), "from 0 to 1")
+
+
+def frame(labels: Labels, **more: Any) -> Frame:
+    return Frame("It is.", (Panel("prediction", labels, PALETTE, truth=TRUTH),), **more)
+
+
+class Small(Film):
+    _esm = script("Small film")
+
+
+def film(**state: Any) -> Film:
+    joined = [Labels(PIECES, torch.full((12,), 0).index_fill(0, torch.arange(k), 2)) for k in range(3)]
+    long = Reel("long", ("0", "1", "2"), tuple(frame(one) for one in joined), chart=CHART, begin=2)
+    crop = ("box", "a box", IMAGE[:, :4, :4])
+    short = Reel("short", ("0",), (frame(Labels(TRUTH), crops=(crop,), boxes=((1, 1, 4, 5, True),)),))
+    other = Reel("", ("0",), (frame(Labels(TRUTH), numbers=(Row("mIoU", ("50.0",), (0, 0.5)),)),))
+    return Small(
+        IMAGE, [View("first", (long, short), "Reel", "Stop"), View("second", (other,))], ["A film."], **state
+    )
+
+
+def test_every_label_map_is_painted_as_masks_are_elsewhere() -> None:
+    for opacity, hatch in ((0.0, False), (0.3, True), (1.0, True)):
+        shown = film(reel=1, at=0, opacity=opacity, hatch=hatch)
+        expected = draw.overlay(IMAGE, TRUTH, CLASSES, opacity=opacity, hatch=hatch)
+        assert torch.equal(shown.compose()[0], expected)
+    shown = film(at=1, difference=True)
+    assert torch.equal(shown.compose()[0], draw.difference(IMAGE, torch.where(PIECES == 0, 2, 0), TRUTH))
+
+
+def test_a_palette_on_grey_hatches_all_and_has_no_outlines() -> None:
+    palette = Palette({0: ("nothing", (0, 0, 0)), 1: ("rule", (230, 159, 0))}, clear=0, grey=True)
+    shown = palette.paint(IMAGE, (TRUTH == 1).long(), opacity=0.1, hatch=False)
+    dim = (IMAGE.float().mean(dim=0) * 0.6).byte()
+    assert (shown[:, TRUTH != 1] == dim[TRUTH != 1]).all()
+    assert torch.tensor([230, 159, 0], dtype=torch.uint8).tolist() in shown[:, TRUTH == 1].T.tolist()
+
+
+def test_what_is_sent_is_what_was_given_and_shared_parts_are_sent_once() -> None:
+    data = film().data
+    sent = json.loads(zlib.decompress(data["film"]))
+    assert (len(data["maps"]), len(sent["palettes"]), len(data["charts"])) == (2, 1, 1)
+    maps = [np.frombuffer(zlib.decompress(one["labels"]), "u1").reshape(6, 8) for one in data["maps"]]
+    long, short = sent["views"][0]["reels"]
+    for place, count in enumerate(range(3)):
+        panel = sent["panels"][sent["frames"][long["frames"][place]]["panels"][0]]
+        table = data["values"][panel["map"]]
+        values = np.frombuffer(zlib.decompress(table["labels"]), "u1").reshape(12, table["width"])
+        assert np.array_equal(values[maps[panel["map"]], panel["values"]], np.where(count > PIECES, 2, 0))
+    panel = sent["panels"][sent["frames"][short["frames"][0]]["panels"][0]]
+    assert panel["values"] is None and np.array_equal(maps[panel["map"]], TRUTH)
+    assert panel["truth"] == panel["map"]
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data["image"]))), IMAGE.permute(1, 2, 0).numpy())
+    assert Image.open(io.BytesIO(data["crops"][0])).size == (4, 4)
+
+
+def test_the_first_state_is_where_the_reel_begins() -> None:
+    assert (film().view, film().reel, film().at) == ("first", 0, 2)
+    assert (film(view="second").view, film(view="second").at) == ("second", 0)
+    assert film(at=1).at == 1
+
+
+def test_another_reel_or_view_starts_at_a_stop_that_exists() -> None:
+    shown = film(at=2)
+    shown.reel = 1
+    assert shown.at == 0
+    shown.reel, shown.at = 0, 2
+    shown.set_state({"view": "second", "reel": 0, "at": 0})  # as the browser changes it
+    assert shown.frame.numbers[0].name == "mIoU"
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"view": "third"}, "no view 'third'.*first, second"),
+        ({"reel": 2}, "reel must be 0 to 1"),
+        ({"at": 3}, "at must be 0 to 2"),
+        ({"at": -1}, "at must be 0 to 2"),
+        ({"stop": 1}, "no option 'stop'"),
+    ],
+)
+def test_a_state_that_does_not_exist_is_refused(state: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        film(**state)
+
+
+def test_a_browser_that_sends_nonsense_is_told_and_nothing_changes() -> None:
+    shown = film()
+    with pytest.raises(traitlets.TraitError):
+        shown.set_state({"at": 9})
+    assert "at must be" in shown.error and shown.at == 2
+
+
+def test_displayed_it_carries_words_and_a_copy_that_needs_nothing() -> None:
+    shown = film()
+    bundle, _ = shown._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(shown) == "A film.\nOn show, first: It is."
+    html = bundle["text/html"]
+    assert html.count("</script>") == 1
+    assert not re.findall(r"https?://(?!www.w3.org)|//cdn|src=\"(?!data:)", html)
+    for state in ({"at": 2}, {"reel": 1, "at": 0}, {"view": "second"}):
+        still = Image.open(io.BytesIO(film(**state).still()))
+        assert still.format == "JPEG" and still.width > 400
