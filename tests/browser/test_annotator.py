@@ -18,8 +18,10 @@ CLASSES = Classes.of("background", "fish", "crab")
 GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)  # shown 7 times as large: 560 x 420
 BLUE, ORANGE = (list(CLASSES.colors[k]) for k in (1, 2))
 ANSWERS = """const images = JSON.parse(%s, bytes);
-const answers = ({ wanted, turn }) =>
-  ({ ...(wanted && { fetched: images[wanted[0]] }), ...(turn && !window.deaf && { kept: turn }) });"""
+const answers = ({ requested, change }) => ({
+  ...(requested && { fetched: images[requested[0]] }),
+  ...(change && !window.deaf && { saved_change: change }),
+});"""
 PIXEL = """(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(
     Math.round(x * canvas.width), Math.round(y * canvas.height), 1, 1).data].slice(0, 3)"""
 
@@ -33,7 +35,7 @@ class Desk:
         widget = Annotator([GREY] * images, classes=CLASSES, kind=kind, height=420, **state)
         packed = [widget.gallery.packed(index) for index in range(images)]
         show(page, widget, answers=ANSWERS % quoted(packed))
-        self.canvas = page.locator("canvas.seglib-easel")
+        self.canvas = page.locator("canvas.seglib-drawing")
         self.words = page.locator(".seglib-readout")
         expect(self.canvas).to_have_css("width", "560px")
 
@@ -93,7 +95,7 @@ def test_a_box_is_dragged_and_seen(page: Page) -> None:
     assert desk.pixel(10, 30) == BLUE and desk.pixel(20, 45) == BLUE  # on two edges
     inside = desk.pixel(20, 30)
     assert inside[2] > inside[0] and inside != BLUE  # tinted, and the image is seen
-    expect(desk.button("Choose box 1, fish")).to_be_visible()
+    expect(desk.button("Select box 1, fish")).to_be_visible()
     page.wait_for_timeout(100)
     assert page.evaluate("window.sent.at(-1).work[0].objects.length") == 1  # Python has heard of it
 
@@ -245,7 +247,7 @@ def test_every_image_keeps_its_own(page: Page) -> None:
     expect(page.get_by_text("No box on this image yet.")).to_be_visible()
     desk.drag((1, 2), (3, 4))
     desk.press("p")
-    expect(desk.button("Choose box 1, fish")).to_be_visible()
+    expect(desk.button("Select box 1, fish")).to_be_visible()
     assert desk.shapes(0) == [[[10, 20], [30, 45]]] and desk.shapes(1) == [[[1, 2], [3, 4]]]
     desk.press("Control+z")  # the steps back of an image stay with it
     assert desk.shapes(0) == [] and len(desk.shapes(1)) == 1
@@ -273,10 +275,18 @@ def test_what_python_sets_is_seen(page: Page) -> None:
         """put("work", model.get("work").with(0, {
             objects: [{ label: 1, points: [[5, 5], [9, 9]], seconds: null }], seconds: 3 }))"""
     )
-    expect(desk.button("Choose box 1, crab")).to_contain_text("0.0 s")
+    expect(desk.button("Select box 1, crab")).to_contain_text("0.0 s")
     assert desk.pixel(7, 9) == ORANGE
     page.evaluate("put('error', 'ValueError: the disk is full')")
     expect(page.get_by_role("alert")).to_have_text("ValueError: the disk is full")
+
+
+def test_a_front_end_that_sends_the_work_back_as_a_copy_keeps_the_steps_back(page: Page) -> None:
+    desk = Desk(page)
+    desk.drag((10, 20), (30, 45))
+    page.evaluate("put('work', structuredClone(model.get('work')))")
+    desk.button("Undo").click()
+    assert desk.shapes() == []
 
 
 def test_a_kernel_that_does_not_answer_is_told(page: Page) -> None:
@@ -285,7 +295,7 @@ def test_a_kernel_that_does_not_answer_is_told(page: Page) -> None:
     desk.drag((10, 20), (30, 45))
     page.clock.run_for(6000)
     line = page.locator(".seglib-saved")
-    expect(line).to_have_text("no boxes; not kept in a file")  # what this kernel says
+    expect(line).to_have_text("no boxes; not saved in a file")  # what this kernel says
     page.evaluate("window.deaf = true")
     desk.drag((40, 20), (60, 45))
     page.clock.run_for(6000)
@@ -293,7 +303,7 @@ def test_a_kernel_that_does_not_answer_is_told(page: Page) -> None:
     page.evaluate("window.deaf = false")
     desk.drag((5, 5), (9, 9))
     page.clock.run_for(100)
-    expect(line).to_have_text("no boxes; not kept in a file")
+    expect(line).to_have_text("no boxes; not saved in a file")
 
 
 def test_all_that_takes_the_focus_has_a_name_and_its_keys(page: Page) -> None:
@@ -329,4 +339,4 @@ def test_a_second_finger_starts_no_second_point(page: Page) -> None:
     desk.press("Enter")
     expect(desk.words).to_contain_text("three corners or more")
     desk.press("Backspace")
-    expect(desk.words).to_have_text("Nothing begun.")
+    expect(desk.words).to_have_text("Nothing is begun.")

@@ -46,7 +46,7 @@ def notebook(lab: Lab, context: BrowserContext) -> Iterator[Notebook]:
 
 
 def easel(notebook: Notebook, index: int) -> Locator:
-    canvas = notebook.page.locator("canvas.seglib-easel").nth(index)
+    canvas = notebook.page.locator("canvas.seglib-drawing").nth(index)
     canvas.scroll_into_view_if_needed()
     return canvas
 
@@ -118,7 +118,7 @@ def test_a_box_a_polygon_a_restart(notebook: Notebook, lab: Lab) -> None:
     (polygon,) = saved(lab, "polygons", 1)
     assert polygon["segmentation"] == [[40, 40, 120, 40, 120, 120, 60, 130]]
     assert notebook.python("polygons.annotations[0].boxes().tolist()") == [[40, 40, 120, 130]]
-    assert notebook.python("polygons.masks(0).sum().item()") > 5000
+    assert notebook.python("polygons.image(0).masks().sum().item()") > 5000
 
     restart(notebook, lab)
     expect(page.get_by_text("2 of 2")).to_have_count(2)  # the first image without work is open in both
@@ -129,7 +129,7 @@ def test_a_box_a_polygon_a_restart(notebook: Notebook, lab: Lab) -> None:
 def test_after_the_restart_the_box_is_seen(notebook: Notebook) -> None:
     card = notebook.page.locator(".seglib-card").first
     card.get_by_role("button", name="Previous image").click()
-    expect(card.get_by_role("button", name="Choose box 1, fish")).to_be_visible()
+    expect(card.get_by_role("button", name="Select box 1, fish")).to_be_visible()
     canvas = easel(notebook, 0)
     color = notebook.python("pools.classes.colors[1]")
     until(lambda: pixel(canvas, 20, 60) == color, "the box is painted", 10)

@@ -56,7 +56,7 @@ def test_it_stands_when_nobody_moves(page: Page) -> None:
     desk = Timed(page)
     desk.click((10, 10))
     desk.wait(500)
-    desk.shows("0:10", "paused: move to go on")
+    desk.shows("0:10", "paused: move to resume")
     page.mouse.move(*desk.at(15, 15))
     desk.shows("0:10", "running")
     desk.wait(2)
@@ -72,7 +72,7 @@ def test_the_button_pauses_and_drawing_goes_on(page: Page) -> None:
     page.mouse.move(*desk.at(15, 15))  # looking around is no work
     desk.wait(30)
     desk.shows("0:04", "paused", "0:04 on this image")
-    desk.button("Let the clock go on").click()
+    desk.button("Resume the clock").click()
     desk.wait(2)
     desk.button("Pause the clock").click()
     desk.wait(30)

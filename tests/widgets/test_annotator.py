@@ -13,12 +13,13 @@ from PIL import Image as Pillow
 
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, read_coco
 from seglib.data.catalog import load
+from seglib.data.dataset import Instances
 from seglib.data.export import write_coco
 from seglib.files import DiskError
 from seglib.labels import Classes
 from seglib.scenes import Scenes
 from seglib.widgets.annotator import Annotator
-from seglib.widgets.sketch import sketch
+from seglib.widgets.annotator.sketch import sketch
 
 CLASSES = Classes.of("background", "fish", "crab")
 GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)
@@ -35,7 +36,7 @@ def draw(widget: Annotator, index: int, *objects: dict[str, Any], seconds: float
     """What the browser sends when objects are finished."""
     work = [*widget.work]
     work[index] = {"objects": [*objects], "seconds": seconds}
-    widget.set_state({"turn": widget.turn + 1})
+    widget.set_state({"change": widget.change + 1})
     widget.set_state({"work": work})
 
 
@@ -47,16 +48,16 @@ def test_what_the_browser_sends_can_be_worked_with() -> None:
     assert [one.name for one in drawn.annotations] == ["fish", "crab"]
     assert [one.seconds for one in drawn.annotations] == [6.5, 5.5]
     assert widget.instances(1).classes.tolist() == [1, 2]
-    assert widget.masks(1).shape == (2, 60, 80) and int(widget.masks(1)[0].sum()) == 20 * 30
+    assert drawn.masks().shape == (2, 60, 80) and int(drawn.masks()[0].sum()) == 20 * 30
     assert widget.seconds_per_object == 10
     assert [image.file_name for image in widget.annotations] == ["image 2"]
-    assert widget.saved == "2 boxes; not kept in a file"
+    assert widget.status == "2 boxes; not saved in a file"
 
 
 def test_nothing_drawn_is_no_error() -> None:
     widget = annotator()
     assert math.isnan(widget.seconds_per_object) and len(widget.annotations) == 0
-    assert widget.masks(0).shape == (0, 60, 80)
+    assert widget.image(0).masks().shape == (0, 60, 80)
 
 
 def test_polygons_are_filled_and_compared() -> None:
@@ -76,9 +77,8 @@ def test_polygons_are_filled_and_compared() -> None:
     assert boxes.agreement(0).iou.tolist() == [1]
     with pytest.raises(ValueError, match="the true objects of these images are not known"):
         annotator().agreement(0)
-    assert annotator().agreement(0, truth=widget.image(0).instances(pools.classes).__class__(
-        torch.zeros(0, 60, 80).bool(), torch.zeros(0).long(), torch.zeros(0, 4).long()
-    )).missed == ()  # fmt: skip
+    nothing = Instances(torch.zeros(0, 60, 80).bool(), torch.zeros(0).long(), torch.zeros(0, 4).long())
+    assert annotator().agreement(0, truth=nothing).missed == ()
 
 
 @pytest.mark.parametrize(("kind", "one", "other"), [("boxes", BOX, OTHER), ("polygons", TRIANGLE, TRIANGLE)])
@@ -92,7 +92,7 @@ def test_the_same_path_goes_on_where_the_work_was_left(
     draw(first, 2, other, one)
     again = annotator(path, kind=kind)
     assert again.work == first.work and again.index == 1
-    assert again.saved.endswith(f"3 {kind} in drawn.json")
+    assert again.status.endswith(f"3 {kind} in drawn.json")
     assert again.annotations == first.annotations == read_coco(path)
     draw(again, 0, seconds=13)  # all deleted: the image stays, with its time
     assert annotator(path, kind=kind).work[0] == {"objects": [], "seconds": 13}
@@ -137,7 +137,11 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("one", "size", "message"),
     [
-        (Annotation("eel", (1, 1, 2, 2)), (80, 60), "has the class 'eel', and here can be drawn fish, crab"),
+        (
+            Annotation("eel", (1, 1, 2, 2)),
+            (80, 60),
+            "has the class 'eel', but the classes that can be drawn are fish, crab",
+        ),
         (Annotation.outline("fish", [(1, 1), (3, 1), (3, 3)]), (80, 60), "drawn.json holds polygons"),
         (
             Annotation("fish", (1, 1, 2, 2)),
@@ -169,7 +173,7 @@ def test_objects_of_several_parts_cannot_be_edited(tmp_path: Path) -> None:
     path = tmp_path / "drawn.json"
     parts = Annotation.outline("fish", [(1, 1), (3, 1), (3, 3)], [(5, 5), (7, 5), (7, 7)])
     write_coco(path, AnnotationSet(("fish",), (AnnotatedImage("image 1", 80, 60, (parts,)),)))
-    with pytest.raises(ValueError, match="image 1: an object 'fish' has 2 parts, not one"):
+    with pytest.raises(ValueError, match="image 1: an object 'fish' has 2 parts;"):
         annotator(path, kind="polygons")
 
 
@@ -186,9 +190,9 @@ def test_a_full_disk_is_told_and_the_next_object_saves_both(
         patch.setattr("os.fsync", full)
         with pytest.raises(DiskError, match="the disk is full"):
             draw(widget, 0, BOX)
-    assert widget.kept == 0 and "disk is full" in widget.error and len(widget.work[0]["objects"]) == 1
+    assert widget.saved_change == 0 and "disk is full" in widget.error and len(widget.work[0]["objects"]) == 1
     draw(widget, 1, OTHER)
-    assert widget.error == "" and widget.kept == widget.turn == 2
+    assert widget.error == "" and widget.saved_change == widget.change == 2
     assert [len(image.annotations) for image in read_coco(path)] == [1, 1]
 
 
@@ -219,11 +223,11 @@ def test_images_are_sent_when_they_are_wanted(tmp_path: Path) -> None:
     widget = Annotator(tmp_path, classes=CLASSES)
     assert widget.gallery.names == ("a.png", "b.png", "c.jpg")
     assert (widget.fetched["index"], widget.fetched["width"]) == (0, 30)
-    widget.set_state({"wanted": [1, 1234]})
+    widget.set_state({"requested": [1, 1234]})
     assert (widget.fetched["index"], widget.fetched["width"], widget.fetched["asked"]) == (1, 50, 1234)
     assert Pillow.open(io.BytesIO(widget.fetched["image"])).size == (50, 40)
     with pytest.raises(ValueError, match=r"c\.jpg"):
-        widget.set_state({"wanted": [2, 1235]})
+        widget.set_state({"requested": [2, 1235]})
     assert "c.jpg" in widget.error
 
 
@@ -242,7 +246,7 @@ def test_a_large_image_travels_small_and_is_drawn_on_in_its_own_pixels() -> None
         (
             [GREY.float()],
             {},
-            r"image 1 must be a uint8 tensor \(3, H, W\), not \(3, 60, 80\) torch.float32",
+            r"image 1 must be a tensor \(3, H, W\) uint8 .*, not \(3, 60, 80\) float32",
         ),
         ([GREY, "a.png"], {}, "partly files and partly tensors"),
         ([GREY], {"kind": "masks"}, "kind must be 'boxes' or 'polygons', not 'masks'"),

@@ -1,4 +1,4 @@
-"""Images to be annotated, one at a time: out of a data set, out of files, or tensors as they are."""
+"""Images to be annotated, one at a time: from a data set, from files, or tensors."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from torchvision.transforms.v2.functional import resize
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import images_in
 from seglib.data.images import read_image
+from seglib.labels import check_image
 from seglib.widgets import pack
 
-LARGEST = 2048  # pixels of the longer side that travel to the browser; drawing is in the image's own pixels
+LARGEST = 2048  # pixels of the longer side that is sent to the browser; drawing is in the image's own pixels
 
 Images = SegmentationDataset | Tensor | Sequence[Tensor | Path | str] | Path | str
 
@@ -24,9 +25,12 @@ class Gallery:
     """Images by number; `gallery` makes one.
 
     Args:
-        names: one an image, all different, as a file of annotations holds them.
+        names: one per image, all different, as a file of annotations holds them.
         read: number of an image -> (3, H, W) uint8.
-        dataset: the data set that the images are from, if they are from one.
+        dataset: the data set that the images are from, if there is one.
+
+    Attributes:
+        sizes: (width, height) of each image that was read, or whose size a file of annotations states.
     """
 
     def __init__(
@@ -39,10 +43,6 @@ class Gallery:
             raise ValueError(f"two images are called '{twice}'; names must differ")
         self.names, self.read, self.dataset = tuple(names), read, dataset
         self.sizes: dict[int, tuple[int, int]] = {}
-
-    def expect(self, sizes: dict[int, tuple[int, int]]) -> None:
-        """Images of which a file already says the size (width, height)."""
-        self.sizes |= sizes
 
     def image(self, index: int) -> Tensor:
         """Image `index`, (3, H, W) uint8; ValueError where another size was expected."""
@@ -63,21 +63,17 @@ class Gallery:
         return self.sizes[index]
 
     def packed(self, index: int) -> dict[str, Any]:
-        """Image `index` as it travels to the browser: a file, and the size of the whole image."""
+        """Image `index` as it is sent to the browser: a file, and the size of the whole image."""
         image = self.image(index)
         width, height = self.sizes[index]
         if (largest := max(width, height)) > LARGEST:
             image = resize(image, [height * LARGEST // largest, width * LARGEST // largest], antialias=True)
-        return {
-            "index": index,
-            "width": width,
-            "height": height,
-            "image": pack.encode(torch.as_tensor(image)),
-        }
+        file = pack.encode(torch.as_tensor(image))
+        return {"index": index, "width": width, "height": height, "image": file}
 
 
 def gallery(images: Images) -> Gallery:
-    """Images from wherever they are; nothing is read before it is asked for.
+    """Images from wherever they are; each is read when it is needed.
 
     Args:
         images: a data set; one image (3, H, W) uint8 or several; or image files, or a folder of them.
@@ -106,13 +102,7 @@ def gallery(images: Images) -> Gallery:
         if missing := next((file for file in files if not file.is_file()), None):
             raise FileNotFoundError(f"{missing}: no such image")
         return Gallery([file.name for file in files], lambda index: read_image(files[index]))
-    tensors = [_checked(one, place) for place, one in enumerate(images, 1)]
-    return Gallery([f"image {place}" for place in range(1, len(tensors) + 1)], tensors.__getitem__)
-
-
-def _checked(image: object, place: int) -> Tensor:
-    """A tensor that is an image."""
-    if isinstance(image, Tensor) and image.dtype == torch.uint8 and image.ndim == 3 and len(image) == 3:
-        return image
-    what = f"{tuple(image.shape)} {image.dtype}" if isinstance(image, Tensor) else type(image).__name__
-    raise ValueError(f"image {place} must be a uint8 tensor (3, H, W), not {what}")
+    names = [f"image {place}" for place in range(1, len(images) + 1)]
+    for name, image in zip(names, images):
+        check_image(image, name)
+    return Gallery(names, list(images).__getitem__)

@@ -1,25 +1,25 @@
-// The easel: one image on which shapes are drawn, by pointer and by keyboard. What a point or a key means is the
-// studio's affair; the easel knows where on the image it was, and paints what the studio shows.
+// The canvas: one image on which shapes are drawn, by pointer and by keyboard. It finds where on the image a point is, and
+// paints; what a point or a key does is decided by the annotation state.
 
 const REACH = 9; // CSS pixels that count as the same place
 const DRAG = 4; // CSS pixels of movement after which a press is a drag
-const EASEL_KEYS = `Arrow keys move the cross, with Shift by ten. Enter or Space sets a point, Backspace takes it back,
-Escape lets go. V goes to the next corner of a chosen object, M picks up what is under the cross and puts it down.`;
+const DRAWING_KEYS = `Arrow keys move the cross, with Shift by ten. Enter or Space sets a point, Backspace removes it, Escape
+cancels. V goes to the next corner of a selected object, M picks up what is under the cross and puts it down.`;
 
-class Easel extends Stage {
-  constructor(frame, studio, side) {
+class DrawingCanvas extends Stage {
+  constructor(frame, state, side) {
     super(frame, { width: 1, height: 1, image: null }, { shown: () => [{}], readOut: () => "", side, panels: 1 });
-    this.studio = studio;
+    this.state = state;
     const { canvas, mark } = this.panels[0];
     Object.assign(this, { canvas, pointer: null, tags: [] });
     canvas.setAttribute("role", "application");
     canvas.setAttribute("aria-roledescription", "drawing area");
-    canvas.setAttribute("aria-description", EASEL_KEYS);
-    canvas.classList.add("seglib-easel");
+    canvas.setAttribute("aria-description", DRAWING_KEYS);
+    canvas.classList.add("seglib-drawing");
     mark.remove();
   }
 
-  turnTo(scene) {
+  open(scene) {
     this.scene = scene;
     this.cursor = this.pointer = null;
     this.showAll();
@@ -58,15 +58,15 @@ class Easel extends Stage {
     context.imageSmoothingEnabled = scale < 8; // closer, pixels are seen as pixels
     context.drawImage(scene.image, left, top, scene.width * scale, scene.height * scale);
     const at = ([x, y]) => [left + x * scale, top + y * scale];
-    const { kind, drawing, sheet, selected } = this.studio;
-    const looks = sheet.objects.map((object, index) => ({ ...this.studio.look(object, index), selected: index === selected }));
-    for (const look of looks.toSorted((a, b) => a.selected - b.selected)) paintShape(context, look, at);
-    this.tags = looks.map((look) => paintTag(context, look, at)); // above all shapes, or the later ones hide them
-    for (const { selected, kind, points, corner } of looks) if (selected) paintKnobs(context, handles(kind, points).map(at), corner);
+    const { kind, drawing, history, selected } = this.state;
+    const shapes = history.objects.map((object, index) => ({ ...this.state.appearance(object, index), selected: index === selected }));
+    for (const shape of shapes.toSorted((a, b) => a.selected - b.selected)) paintShape(context, shape, at);
+    this.tags = shapes.map((shape) => paintTag(context, shape, at)); // above all shapes, or the later ones hide them
+    for (const { selected, kind, points, corner } of shapes) if (selected) paintKnobs(context, handles(kind, points).map(at), corner);
     const spot = this.cursor ?? this.pointer;
     if (spot && (kind === "boxes" || this.cursor)) paintCross(context, at(spot), canvas, Boolean(this.cursor));
     if (drawing.started) paintDrawing(context, drawing, at, spot && at(drawing.place(spot)));
-    label(canvas, this.studio.description());
+    label(canvas, this.state.description());
   }
 
   listenToPointer(canvas) {
@@ -79,29 +79,29 @@ class Easel extends Stage {
       this.cursor = null;
       this.pointer = this.spot(event);
       const pan = event.button === 1 || event.shiftKey;
-      const act = pan ? "pan" : this.studio.grab(this.pointer, this.reach, this.tagAt(event)) ? "move" : "draw";
+      const act = pan ? "pan" : this.state.grab(this.pointer, this.reach, this.tagAt(event)) ? "move" : "draw";
       held = { act, from: this.pointer, moved: false };
       if (pan) event.preventDefault();
-      if (act === "draw") this.studio.point(this.pointer, this.reach);
+      if (act === "draw") this.state.point(this.pointer, this.reach);
     });
     on("pointermove", (event) => {
       const spot = (this.pointer = this.spot(event));
       this.cursor = null;
       if (held) this.dragTo(held, spot);
-      this.studio.touch();
+      this.state.touch();
       this.paint();
     });
     on("pointerup", (event) => {
-      if (held?.act === "move") this.studio.drop();
-      if (held?.act === "draw" && held.moved) this.studio.lift(this.spot(event), this.reach);
+      if (held?.act === "move") this.state.drop();
+      if (held?.act === "draw" && held.moved) this.state.lift(this.spot(event), this.reach);
       held = null;
     });
     on("pointercancel", () => {
-      if (held?.act === "move") this.studio.letGo();
+      if (held?.act === "move") this.state.cancel();
       held = null;
     });
     on("pointerleave", () => ((this.pointer = null), this.paint()));
-    on("dblclick", () => this.studio.close());
+    on("dblclick", () => this.state.close());
     const zoom = (event) => {
       if (!event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();
@@ -121,12 +121,12 @@ class Easel extends Stage {
       const [cx, cy] = this.center();
       this.set("center", [cx + held.from[0] - x, cy + held.from[1] - y]);
       this.pointer = held.from;
-    } else if (held.act === "move" && held.moved) this.studio.moveTo([x, y]);
+    } else if (held.act === "move" && held.moved) this.state.moveTo([x, y]);
   }
 
   press(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.scene.image) return;
-    const { studio } = this;
+    const { state } = this;
     const act = ARROWS[event.key]
       ? () => this.walk(ARROWS[event.key], event.shiftKey ? 10 : 1)
       : {
@@ -136,17 +136,17 @@ class Easel extends Stage {
           0: () => this.showAll(),
           Enter: () => this.setPoint(event),
           " ": () => this.setPoint(event),
-          Backspace: () => studio.back(),
-          Delete: () => studio.remove(),
-          Escape: () => studio.letGo(),
-          v: () => this.crossTo(studio.nextHandle(1)),
-          V: () => this.crossTo(studio.nextHandle(-1)),
-          m: () => this.cursor && (studio.held ? studio.drop() : studio.grab(this.cursor, this.reach)),
+          Backspace: () => state.back(),
+          Delete: () => state.remove(),
+          Escape: () => state.cancel(),
+          v: () => this.crossTo(state.nextHandle(1)),
+          V: () => this.crossTo(state.nextHandle(-1)),
+          m: () => this.cursor && (state.held ? state.drop() : state.grab(this.cursor, this.reach)),
         }[event.key];
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
-    studio.touch();
+    state.touch();
     act();
     this.paint();
   }
@@ -159,20 +159,20 @@ class Easel extends Stage {
 
   // Enter closes a polygon that the mouse draws; for the keyboard it is where it began, or Enter twice in one place.
   setPoint({ key }) {
-    const { studio, cursor: cross } = this;
-    if (studio.held) return studio.drop();
-    const { points, kind } = studio.drawing;
+    const { state, cursor: cross } = this;
+    if (state.held) return state.drop();
+    const { points, kind } = state.drawing;
     const here = cross ? points.length > 2 && distance(points.at(-1), cross) < 0.5 : points.length > 0;
-    if (kind === "polygons" && key === "Enter" && here) return studio.close();
+    if (kind === "polygons" && key === "Enter" && here) return state.close();
     this.cursor ??= (this.pointer ?? this.center()).map(Math.round);
-    return studio.point(this.cursor, 0.5);
+    return state.point(this.cursor, 0.5);
   }
 
   moveTo([x, y]) {
     const { width, height } = this.scene;
     this.cursor = [within(Math.round(x), 0, width), within(Math.round(y), 0, height)];
-    if (this.studio.held) this.studio.moveTo(this.cursor);
-    this.studio.say(`x ${this.cursor[0]}, y ${this.cursor[1]}`);
+    if (this.state.held) this.state.moveTo(this.cursor);
+    this.state.say(`x ${this.cursor[0]}, y ${this.cursor[1]}`);
   }
 
   crossTo(point) {

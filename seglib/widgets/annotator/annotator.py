@@ -1,4 +1,4 @@
-"""The annotator: boxes and polygons drawn by hand, against the clock, and kept."""
+"""The annotator: boxes and polygons drawn by hand while a clock runs, and saved."""
 
 from __future__ import annotations
 
@@ -10,39 +10,47 @@ from torch import Tensor
 
 from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, agreement
 from seglib.data.dataset import Instances
-from seglib.data.drawn_file import KINDS, DrawnFile
 from seglib.labels import Classes
-from seglib.widgets import pack, sketch
-from seglib.widgets.gallery import Images, gallery
+from seglib.widgets import pack
+from seglib.widgets.annotator import sketch
+from seglib.widgets.annotator.drawn_file import KINDS, DrawnFile, Entry, entry_of, image_of
+from seglib.widgets.annotator.gallery import Images, gallery
 from seglib.widgets.shell import STYLE, Shell, module
-from seglib.widgets.work import Entry, entry_of, image_of
 
 SHOWN = 6  # images in the copy without a kernel
-SCRIPT = module(
-    "controls.js", "stage.js", "clock.js", "drawing.js", "studio.js", "brush.js", "easel.js", "gallery.js",
-    "record.js", "desk.js", "annotator.js",
-)  # fmt: skip
+FILES = (
+    "controls.js",
+    "stage.js",
+    "list.js",
+    "annotator/clock.js",
+    "annotator/shapes.js",
+    "annotator/annotation_state.js",
+    "annotator/drawing_canvas.js",
+    "annotator/side_panel.js",
+    "annotator/annotator.js",
+)
 
 
 class Annotator(Shell):
     """Images on which boxes or polygons are drawn while a clock runs.
 
     The clock of an object runs from its first point to its last, the clock of an image from the first point
-    on it. Both stand while the student is away, has been idle for ten seconds, or has pressed Pause. Every
+    on it. Both pause while the student is away, has been idle for ten seconds, or has pressed Pause. Every
     finished object is saved at once, and the same path opens where the work was left.
 
     Args:
         images: a data set, one image (3, H, W) or several, image files or a folder of them.
-        classes: what can be drawn; the class "background" cannot.
+        classes: what can be drawn, without the class "background".
         kind: "boxes" or "polygons".
-        path: the file that keeps the work (COCO JSON with "seconds"); without one it ends with the kernel.
+        path: the file for the work (COCO JSON with "seconds"); without one it is lost when the kernel ends.
         **state: traits to begin with, as in `tool="extreme"`.
 
     Attributes:
         index: which image is open.
         tool: how boxes are drawn: "drag" (corner to corner) or "extreme" (four clicks on the outermost
             points: Papadopoulos et al., "Extreme Clicking for Efficient Object Annotation", 2017).
-        work: what the browser knows (see `seglib.widgets.work`); `annotations` is the same to work with.
+        work: one entry per image, as the browser sends it (see `drawn_file.Entry`); `annotations` is the same
+            to work with.
 
     Raises:
         ValueError: images, classes, kind or file do not fit; the sentence says which.
@@ -57,15 +65,15 @@ class Annotator(Shell):
         (tensor([[10, 20, 30, 50]]), 8.0)
     """
 
-    _esm = SCRIPT
-    _css = STYLE + module("annotator.css")
+    _esm = module(*FILES)
+    _css = STYLE + module("parts.css", "annotator/annotator.css")
     index = traitlets.Int(0, min=0).tag(sync=True)
     tool = traitlets.Enum(("drag", "extreme"), "drag").tag(sync=True)
     work = traitlets.List(traitlets.Dict()).tag(sync=True)
-    turn = traitlets.Int(0).tag(sync=True)  # the browser's number for a change of the work
-    kept = traitlets.Int(0).tag(sync=True)  # the number of the change that was saved last
-    saved = traitlets.Unicode().tag(sync=True)
-    wanted = traitlets.List(traitlets.Int()).tag(sync=True)  # an image's number, and when it was asked for
+    change = traitlets.Int(0).tag(sync=True)  # the browser's number for a change of the work
+    saved_change = traitlets.Int(0).tag(sync=True)  # the number of the change that was saved last
+    status = traitlets.Unicode().tag(sync=True)
+    requested = traitlets.List(traitlets.Int()).tag(sync=True)  # an image's number, and when it was asked for
     fetched = traitlets.Dict().tag(sync=True)
     zoom = traitlets.Float(1.0, min=1, max=32).tag(sync=True)
     center = traitlets.List(traitlets.Float(), [0.0, 0.0], minlen=2, maxlen=2).tag(sync=True)
@@ -89,24 +97,24 @@ class Annotator(Shell):
         self.file = None if path is None else DrawnFile(Path(path), kind, self.names)
         before = self.file.images if self.file else {}
         known = [before.get(name) for name in self.gallery.names]
-        self.gallery.expect({index: (one.width, one.height) for index, one in enumerate(known) if one})
+        self.gallery.sizes |= {index: (one.width, one.height) for index, one in enumerate(known) if one}
         entries = [entry_of(one, self.names) for one in known]
         untouched = (index for index, entry in enumerate(entries) if not entry["objects"])
         begin = {"work": entries, "index": next(untouched, len(entries) - 1)}
         super().__init__(data=self._data(), **begin | state)
         self.fetched = self.gallery.packed(self.index)
-        self.saved = self._told()
-        self.observe(self._fetch, "wanted")
+        self.status = self._summary()
+        self.observe(self._fetch, "requested")
         self.observe(self._save, "work")
 
     @property
     def annotations(self) -> AnnotationSet:
-        """All that has been drawn, on the images that were worked on, in their order."""
+        """Everything that has been drawn, image by image; images that were not worked on are left out."""
         return AnnotationSet(self.names, tuple(self._worked()))
 
     @property
     def seconds_per_object(self) -> float:
-        """The time on all images, searching included, for each object; NaN before the first."""
+        """Seconds on all images, searching included, divided by the number of objects; NaN for none."""
         return self.annotations.seconds_per_object
 
     def image(self, index: int) -> AnnotatedImage:
@@ -114,22 +122,18 @@ class Annotator(Shell):
         return self._image(index, self.work[index])
 
     def instances(self, index: int) -> Instances:
-        """The same as a data set gives its objects, with the class indices of `classes`."""
+        """The same as a data set returns its objects, with the class indices of `classes`."""
         return self.image(index).instances(self.classes)
-
-    def masks(self, index: int) -> Tensor:
-        """(M, H, W) bool, what the M objects on image `index` cover."""
-        return self.image(index).masks()
 
     def agreement(self, index: int, truth: Instances | None = None) -> Agreement:
         """How well the objects on image `index` agree with the true ones: box by box, or mask by mask.
 
         Args:
             index: which image.
-            truth: the true objects; by default those that the data set knows.
+            truth: the true objects; by default those of the data set.
 
         Raises:
-            ValueError: nobody knows the true objects.
+            ValueError: the data set has no instances, and `truth` was not given.
         """
         if truth is None and self.gallery.dataset is not None:
             truth = self.gallery.dataset.instances(index)
@@ -139,24 +143,19 @@ class Annotator(Shell):
 
     def description(self) -> str:
         """What has been drawn, in words."""
-        lines = [f"Annotator for {self.kind}: {len(self.gallery.names)} images. {self._told()}."]
+        lines = [f"Annotator for {self.kind}: {len(self.gallery.names)} images. {self._summary()}."]
         for one in self._worked():
             names = ", ".join(annotation.name for annotation in one.annotations) or "nothing"
             lines.append(f"{one.file_name}: {names}, in {one.seconds:.0f} s")
         return "\n".join(lines)
 
-    def sketches(self) -> dict[str, Tensor]:
-        """The images that were worked on with what is drawn on them, by name; at most six, at least one."""
-        worked = [index for index, entry in enumerate(self.work) if entry["objects"]][:SHOWN] or [self.index]
-        return {self.gallery.names[index]: self._sketch(index) for index in worked}
-
     def still(self) -> bytes:
         """The first of the sketches as a PNG or JPEG."""
-        return pack.encode(next(iter(self.sketches().values())))
+        return pack.encode(next(iter(self._sketches().values())))
 
     def to_html(self) -> str:
         """The sketches as HTML; without a kernel nothing can be drawn."""
-        return sketch.page(self.sketches(), self.description())
+        return sketch.page(self._sketches(), self.description())
 
     @traitlets.validate("index")
     def _index_exists(self, proposal: Any) -> int:
@@ -187,28 +186,33 @@ class Annotator(Shell):
     def _image(self, index: int, entry: Entry) -> AnnotatedImage:
         return image_of(entry, self.gallery.names[index], self.gallery.size(index), self.names, self.kind)
 
-    def _sketch(self, index: int) -> Tensor:
-        return sketch.sketch(self.gallery.image(index), self.image(index).annotations, self.classes)
+    def _sketches(self) -> dict[str, Tensor]:
+        """The images that were worked on with what is drawn on them, by name; at most six, at least one."""
+        worked = [index for index, entry in enumerate(self.work) if entry["objects"]][:SHOWN] or [self.index]
+        return {
+            self.gallery.names[index]: sketch.sketch(
+                self.gallery.image(index), self.image(index).annotations, self.classes
+            )
+            for index in worked
+        }
 
     def _worked(self) -> list[AnnotatedImage]:
-        """The images on which somebody has spent time."""
+        """The images that were worked on."""
         return [self.image(k) for k, one in enumerate(self.work) if one["objects"] or one["seconds"]]
 
     def _fetch(self, change: Any) -> None:
-        """The browser wants an image."""
+        """Send the image that the browser asks for."""
         self.fetched = self.gallery.packed(change.new[0]) | {"asked": change.new[1]}
 
     def _save(self, _: Any) -> None:
         if self.file:
             self.file.save(self._worked())
-        self.kept, self.saved = self.turn, self._told()
+        self.saved_change, self.status = self.change, self._summary()
 
-    def _told(self) -> str:
-        """What is kept, and where."""
+    def _summary(self) -> str:
+        """How much is drawn, and where it is saved."""
         count = sum(len(entry["objects"]) for entry in self.work)
-        drawn = (
-            f"1 {'box' if self.kind == 'boxes' else 'polygon'}"
-            if count == 1
-            else f"{count or 'no'} {self.kind}"
-        )
-        return f"{drawn} in {self.file.path.name}" if self.file else f"{drawn}; not kept in a file"
+        drawn = "1 " + {"boxes": "box", "polygons": "polygon"}[self.kind]
+        if count != 1:
+            drawn = f"{count or 'no'} {self.kind}"
+        return f"{drawn} in {self.file.path.name}" if self.file else f"{drawn}; not saved in a file"

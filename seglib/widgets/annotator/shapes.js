@@ -1,4 +1,60 @@
-// How shapes are painted: on a canvas context, in CSS pixels. `at` turns a point of the image into one of the canvas.
+// Shapes in image coordinates, and how they are painted. A box is two corners [[x1, y1], [x2, y2]], x2 and y2 exclusive;
+// a polygon is its corners.
+
+const distance = ([x, y], [u, v]) => Math.hypot(x - u, y - v);
+const tenth = (value) => Math.round(10 * value) / 10;
+
+// The box around points; `inside` is 1 where they are pixels, which the box holds, and 0 where they are corners.
+function boxAround(points, inside) {
+  const [xs, ys] = [0, 1].map((axis) => points.map((point) => point[axis]));
+  return [[Math.min(...xs), Math.min(...ys)], [Math.max(...xs) + inside, Math.max(...ys) + inside]];
+}
+
+// The corners that can be moved: those of a polygon, or all four of a box.
+const handles = (kind, points) => (kind === "polygons" ? points : [points[0], [points[1][0], points[0][1]], points[1], [points[0][0], points[1][1]]]);
+
+// The shape with corner `index` at `point`; a box turns over where it must.
+function moveHandle(kind, points, index, point) {
+  if (kind === "polygons") return points.map((corner, at) => (at === index ? point : corner));
+  return boxAround([point, handles(kind, points)[(index + 2) % 4]], 0);
+}
+
+// The shape moved as a whole, as far as it stays on the image.
+function moveShape(points, [dx, dy], { width, height }) {
+  const [[x1, y1], [x2, y2]] = boxAround(points, 0);
+  const [right, down] = [within(dx, -x1, width - x2), within(dy, -y1, height - y2)];
+  return points.map(([x, y]) => [tenth(x + right), tenth(y + down)]);
+}
+
+// The nearest of `points` within `reach`: its number, or -1.
+function nearest(points, spot, reach) {
+  const far = points.map((point) => distance(point, spot));
+  const least = Math.min(...far);
+  return least <= reach ? far.indexOf(least) : -1;
+}
+
+// The edge of a closed line that passes within `reach`: the number of its first corner, or -1.
+function nearestEdge(points, spot, reach) {
+  const far = points.map((from, at) => toEdge(spot, from, points[(at + 1) % points.length]));
+  const least = Math.min(...far);
+  return least <= reach ? far.indexOf(least) : -1;
+}
+
+function toEdge([x, y], [ax, ay], [bx, by]) {
+  const length = (bx - ax) ** 2 + (by - ay) ** 2;
+  const along = length ? within(((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length, 0, 1) : 0;
+  return Math.hypot(x - ax - along * (bx - ax), y - ay - along * (by - ay));
+}
+
+// Whether a spot is inside of a closed line: it is where a ray from it crosses the line an odd number of times.
+function contains(points, [x, y]) {
+  return points.reduce((inside, [ax, ay], at) => {
+    const [bx, by] = points[(at + 1) % points.length];
+    return ay > y !== by > y && x < ax + ((y - ay) / (by - ay)) * (bx - ax) ? !inside : inside;
+  }, false);
+}
+
+// Painting, on a canvas context in CSS pixels. `at` turns a point of the image into one of the canvas.
 
 const line = (context, points, closed) => {
   context.beginPath();

@@ -1,0 +1,277 @@
+// What is drawn, selected and dragged, and what each action of the student does to it. It knows the clocks and tells its
+// listeners; nothing here touches the page.
+
+const EXTREMES = 4; // clicks on the topmost, leftmost, bottommost and rightmost point of an object
+
+// A shape that is being drawn: points go in, a finished shape comes out.
+class Drawing {
+  constructor(kind, { width, height }) {
+    Object.assign(this, { kind, width, height, tool: "drag", points: [], problem: "" });
+  }
+
+  get started() {
+    return this.points.length > 0;
+  }
+
+  // Where a point at `[x, y]` really falls: on a pixel for extreme points, else between pixels.
+  place([x, y]) {
+    const extreme = this.kind === "boxes" && this.tool === "extreme";
+    const last = extreme ? 1 : 0;
+    const round = extreme ? Math.floor : this.kind === "boxes" ? Math.round : tenth;
+    return [within(round(x), 0, this.width - last), within(round(y), 0, this.height - last)];
+  }
+
+  // The finished shape, or null while more points are wanted. `reach` is how near counts as the same place.
+  add(spot, reach) {
+    this.problem = "";
+    const point = this.place(spot);
+    if (this.kind === "polygons") {
+      if (this.points.length > 2 && distance(point, this.points[0]) <= reach) return this.close();
+      const again = this.started && distance(point, this.points.at(-1)) < reach / 4; // the second of a double click
+      if (!again) this.points.push(point);
+      return null;
+    }
+    this.points.push(point);
+    if (this.points.length < (this.tool === "extreme" ? EXTREMES : 2)) return null;
+    return this.finished(boxAround(this.points, this.tool === "extreme" ? 1 : 0), "The box has no area: set its other corner elsewhere.");
+  }
+
+  // Enter or a double click closes a polygon.
+  close() {
+    if (this.kind === "polygons" && this.points.length > 2) return this.finished(this.points, "The polygon has no area.");
+    this.problem = this.kind === "polygons" ? "A polygon needs three corners or more." : "";
+    return null;
+  }
+
+  finished(shape, problem) {
+    const [[x1, y1], [x2, y2]] = boxAround(shape, 0);
+    if (x1 < x2 && y1 < y2) {
+      this.points = [];
+      return shape;
+    }
+    this.points.pop();
+    this.problem = problem;
+    return null;
+  }
+}
+
+// The objects drawn on one image, with undo and redo. Objects are replaced, never changed.
+class History {
+  constructor(objects, changed) {
+    Object.assign(this, { objects, changed, past: [], future: [] });
+  }
+
+  put(objects) {
+    this.past.push(this.objects);
+    this.future = [];
+    this.objects = objects;
+    this.changed();
+  }
+
+  add = (object) => this.put([...this.objects, object]);
+  replace = (index, object) => this.put(this.objects.with(index, object));
+  remove = (index) => this.put(this.objects.toSpliced(index, 1));
+  undo = () => this.step(this.past, this.future);
+  redo = () => this.step(this.future, this.past);
+
+  // One step from one stack to the other; false where there is none.
+  step(from, to) {
+    if (!from.length) return false;
+    to.push(this.objects);
+    this.objects = from.pop();
+    this.changed();
+    return true;
+  }
+}
+
+// What the student does with one image: draws, selects, drags, deletes.
+class AnnotationState {
+  // `kind` is "boxes" or "polygons"; `classes` are { name, color, ink }; `say(text)` shows a sentence; `changed()` is
+  // called after every action.
+  constructor({ kind, classes, clocks, say, changed }) {
+    Object.assign(this, { kind, classes, clocks, say, changed, label: 0, tool: "drag", title: "" });
+    this.noun = kind === "boxes" ? "box" : "polygon";
+    this.open({ width: 1, height: 1, title: "" }, new History([], () => {}));
+  }
+
+  open({ width, height, title }, history) {
+    Object.assign(this, { size: { width, height }, title, history, selected: -1, corner: -1, held: null });
+    this.drawing = Object.assign(new Drawing(this.kind, this.size), { tool: this.tool });
+  }
+
+  // The selected object.
+  get object() {
+    return this.history.objects[this.selected];
+  }
+
+  useTool(tool) {
+    Object.assign(this, { tool });
+    Object.assign(this.drawing, { tool, points: [], problem: "" });
+  }
+
+  // A point of a new object.
+  point(spot, reach) {
+    this.select(-1);
+    if (!this.drawing.started) this.clocks.begin();
+    this.clocks.resume();
+    this.take(this.drawing.add(spot, reach));
+  }
+
+  // The button was released after a drag: the opposite corner of a box.
+  lift(spot, reach) {
+    if (this.kind === "boxes" && this.tool === "drag" && this.drawing.started) this.point(spot, reach);
+  }
+
+  close() {
+    if (this.kind === "polygons" && this.drawing.started) this.take(this.drawing.close());
+  }
+
+  // A finished shape becomes an object; without one, say what is missing.
+  take(points) {
+    if (points) {
+      const seconds = tenth(this.clocks.finish());
+      this.history.add({ label: this.label, points, seconds });
+      this.announce(`${this.capital(this.noun)} ${this.history.objects.length}, ${this.name(this.label)}: ${this.extent(points)}, ${seconds.toFixed(1)} s.`);
+    } else this.announce(this.drawing.problem || this.progress());
+  }
+
+  progress() {
+    const count = this.drawing.points.length;
+    if (this.kind === "polygons") return `Corner ${count}${count > 2 ? "; the first corner, Enter or a double click closes" : ""}.`;
+    return this.tool === "extreme" ? `${count} of 4: topmost, leftmost, lowest and rightmost point, in any order.` : "First corner; now the opposite one.";
+  }
+
+  // Backspace: removes the last point, or undoes the last change.
+  back() {
+    if (!this.drawing.started) return this.undo();
+    this.drawing.points.pop();
+    if (!this.drawing.started) this.clocks.finish();
+    this.announce(this.drawing.started ? this.progress() : "Nothing is begun.");
+  }
+
+  undo = () => this.step(() => this.history.undo(), "Undone", "Nothing to undo.");
+  redo = () => this.step(() => this.history.redo(), "Redone", "Nothing to redo.");
+
+  step(step, done, nothing) {
+    if (this.drawing.started) return this.back();
+    this.select(-1);
+    this.held = null;
+    this.announce(step() ? `${done}: ${this.count()}.` : nothing);
+  }
+
+  // Escape: cancels what is dragged, else what is begun, else deselects.
+  cancel() {
+    if (this.held || this.drawing.started) this.clocks.finish();
+    if (this.held) this.held = null;
+    else if (this.drawing.started) this.drawing.points = [];
+    else this.select(-1);
+    this.announce("Cancelled.");
+  }
+
+  select(index, corner = -1) {
+    Object.assign(this, { selected: index, corner });
+  }
+
+  // Starts to drag a corner, an edge or the inside of the selected object, or the object whose tag was hit.
+  grab(spot, reach, tag = -1) {
+    if (this.drawing.started) return false;
+    const corners = this.selected < 0 ? [] : handles(this.kind, this.object.points);
+    const corner = nearest(corners, spot, reach);
+    if (corner < 0 && tag >= 0) this.select(tag);
+    if (this.selected < 0) return false;
+    const { points, seconds } = this.object;
+    const edge = corner < 0 && tag < 0 && this.kind === "polygons" ? nearestEdge(points, spot, reach / 2) : -1;
+    if (tag < 0 && corner < 0 && edge < 0 && !contains(corners, spot)) return false;
+    this.clocks.begin(seconds);
+    this.corner = corner;
+    const more = edge < 0 ? points : points.toSpliced(edge + 1, 0, spot); // an edge that is dragged gets a corner
+    this.held = { from: spot, points: more, corner: edge < 0 ? corner : edge + 1, shape: null, inside: tag < 0 && corner < 0 && edge < 0 };
+    this.announce(`${this.capital(this.noun)} ${this.selected + 1}, ${this.name(this.object.label)}: ${corner < 0 ? "selected" : `corner ${corner + 1}`}.`);
+    return true;
+  }
+
+  moveTo([x, y]) {
+    const { from, points, corner } = this.held;
+    const whole = ([dx, dy]) => (this.kind === "boxes" ? [Math.round(dx), Math.round(dy)] : [dx, dy]);
+    const put = this.kind === "boxes" ? Math.round : tenth;
+    const place = [within(put(x), 0, this.size.width), within(put(y), 0, this.size.height)];
+    const shape = corner < 0 ? moveShape(points, whole([x - from[0], y - from[1]]), this.size) : moveHandle(this.kind, points, corner, place);
+    const [[x1, y1], [x2, y2]] = boxAround(shape, 0);
+    if (x1 < x2 && y1 < y2) this.held.shape = shape;
+    this.changed();
+  }
+
+  drop() {
+    const { shape, inside } = this.held;
+    const seconds = tenth(this.clocks.finish());
+    this.held = null;
+    if (shape) this.history.replace(this.selected, { ...this.object, points: shape, seconds });
+    else if (inside) this.select(-1); // a click, not a drag
+    if (shape || inside) this.say(shape ? `Moved: ${this.extent(shape)}.` : "Deselected.");
+    this.changed();
+  }
+
+  // Deletes the selected corner of a polygon with more than three, else the selected object.
+  remove() {
+    if (this.selected < 0) return this.announce("Select an object first: click its tag, use the list or press O.");
+    const { points } = this.object;
+    const spare = this.kind === "polygons" && this.corner >= 0 && points.length > 3;
+    if (spare) this.history.replace(this.selected, { ...this.object, points: points.toSpliced(this.corner, 1) });
+    else this.history.remove(this.selected);
+    this.select(spare ? this.selected : -1);
+    this.held = null;
+    this.announce(spare ? "Corner deleted." : `Deleted: ${this.count()}.`);
+  }
+
+  nextObject(step) {
+    const count = this.history.objects.length;
+    if (!count) return this.announce("Nothing is drawn yet.");
+    this.select(this.selected < 0 ? (step > 0 ? 0 : count - 1) : (this.selected + step + count) % count);
+    const { label, points } = this.object;
+    this.announce(`${this.capital(this.noun)} ${this.selected + 1} of ${count}, ${this.name(label)}: ${this.extent(points)}.`);
+  }
+
+  // Selects the next corner of the selected object, and returns it.
+  nextHandle(step) {
+    if (this.selected < 0) this.nextObject(1);
+    if (this.selected < 0) return null;
+    const corners = handles(this.kind, this.object.points);
+    this.corner = this.corner < 0 ? (step > 0 ? 0 : corners.length - 1) : (this.corner + step + corners.length) % corners.length;
+    return corners[this.corner];
+  }
+
+  // The class of the next object, and of the selected one.
+  useClass(label) {
+    this.label = label;
+    if (this.object && this.object.label !== label) this.history.replace(this.selected, { ...this.object, label });
+    this.announce(`Class: ${this.name(label)}.`);
+  }
+
+  touch() {
+    this.clocks.touch();
+  }
+
+  announce(text) {
+    this.say(text);
+    this.changed();
+  }
+
+  // What the canvas paints for an object.
+  appearance(object, index) {
+    const { name, color, ink } = this.classes[object.label];
+    const points = this.held?.shape && index === this.selected ? this.held.shape : object.points;
+    const corner = index === this.selected ? this.corner : -1;
+    return { points, kind: this.kind, color: color.join(" "), ink, text: `${index + 1} ${name}`, corner };
+  }
+
+  description = () => `${this.title}: ${this.count()}${this.history.objects.length ? ` (${this.history.objects.map(({ label }) => this.name(label)).join(", ")})` : ""}`;
+  name = (label) => this.classes[label].name;
+  count = (number = this.history.objects.length) => (number === 1 ? `1 ${this.noun}` : `${number || "no"} ${this.kind}`);
+  capital = (text) => text[0].toUpperCase() + text.slice(1);
+
+  extent(points) {
+    const [[x1, y1], [x2, y2]] = boxAround(points, 0);
+    const size = `${Math.round(x2 - x1)} × ${Math.round(y2 - y1)} pixels`;
+    return this.kind === "boxes" ? size : `${points.length} corners, ${size}`;
+  }
+}
