@@ -96,18 +96,16 @@ class Audit(Tabled):
 
     def worst(self, number: int = 4) -> None:
         """Show at most `number` images with findings, masks laid over them; what is wrong comes first."""
-        first = {(finding.split, finding.index): finding for finding in reversed(self.findings)}
-        shown: list[tuple[Tensor, str]] = []
+        shown: dict[tuple[str, int], tuple[Tensor, str]] = {}
         for finding in self.findings:
-            if len(shown) == number or finding is not first[finding.split, finding.index]:
+            if finding.index is None or (finding.split, finding.index) in shown or len(shown) == number:
                 continue
-            if finding.index is not None:
-                image = _image(self.datasets[finding.split], finding.index)
-                shown += [(image, f"{finding.sample}: {finding.check}")] if image is not None else []
+            if (image := _image(self.datasets[finding.split], finding.index)) is not None:
+                shown[finding.split, finding.index] = image, f"{finding.sample}: {finding.check}"
         if not shown:
             print("There is no image to show: nothing was found, or what was found cannot be read.")
             return
-        images, titles = zip(*shown)
+        images, titles = zip(*shown.values())
         alt = f"What the audit found: {'; '.join(titles)}."
         show_images(images, titles=titles, alt=alt, columns=min(number, 4))
 
@@ -227,10 +225,9 @@ def _check_all(split: str, dataset: SegmentationDataset) -> list[SampleCheck]:
 
 def _check(dataset: SegmentationDataset, index: int) -> SampleCheck:
     """Read one sample and check it. Never raises for the content of a file."""
-    source, number = dataset.origin(index)
     try:
-        image, mask = (tensor.as_subclass(Tensor) for tensor in source[number])
-        instances = source.instances(number)
+        image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
+        instances = dataset.instances(index)
     except SizeError as error:
         return SampleCheck([("sizes differ", str(error))])
     except LabelError as error:
@@ -243,7 +240,7 @@ def _check(dataset: SegmentationDataset, index: int) -> SampleCheck:
     values = set(mask.unique().tolist())
     faults = [*_mask_faults(values, dataset), *_image_faults(image)]
     if instances is not None:
-        faults += [*_object_faults(instances, mask, dataset), *_box_faults(source, number)]
+        faults += [*_object_faults(instances, mask, dataset), *_box_faults(dataset, index)]
     return SampleCheck(faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}))
 
 

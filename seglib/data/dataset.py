@@ -150,7 +150,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
 
     def subset(self, indices: Iterable[int]) -> SegmentationDataset:
         """The same data set with only the samples `indices`, in that order."""
-        return _Subset(self, list(indices))
+        return _Selection(self, [(self, index) for index in indices])
 
     def spread(self, n: int) -> SegmentationDataset:
         """A subset of `n` samples spread evenly over the whole split, first and last included.
@@ -165,8 +165,8 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
 
         Example:
             >>> from seglib.scenes import Scenes
-            >>> Scenes(10).spread(4).indices
-            [0, 3, 6, 9]
+            >>> Scenes(10).spread(4).names()
+            ['0', '3', '6', '9']
         """
         if n < 1:
             raise ValueError(f"n={n}: a subset needs at least one sample; use n >= 1")
@@ -191,76 +191,47 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         if self.classes.names != other.classes.names:
             one, two = ", ".join(self.classes.names), ", ".join(other.classes.names)
             raise ValueError(f"the data sets have different classes: {one}; and {two}. Map one to the other.")
-        return _Joined(self, other)
+        places = [(data, index) for data in (self, other) for index in range(len(data))]
+        return _Selection(self, places)
 
 
-class _Subset(SegmentationDataset):
-    """A choice of another data set's samples."""
+class _Selection(SegmentationDataset):
+    """Samples of other data sets: (data set, number in it) each."""
 
-    def __init__(self, parent: SegmentationDataset, indices: list[int]) -> None:
-        self.parent, self.indices = parent, indices
-        self.name, self.split, self.classes = parent.name, parent.split, parent.classes
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        return self.parent[self.indices[index]]
-
-    def sample_id(self, index: int) -> str:
-        return self.parent.sample_id(self.indices[index])
-
-    def instances(self, index: int) -> Instances | None:
-        return self.parent.instances(self.indices[index])
-
-    def count_mask(self, index: int) -> MaskCounts:
-        return self.parent.count_mask(self.indices[index])
-
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
-        return self.parent.source_bytes(self.indices[index], part)
-
-    def origin(self, index: int) -> tuple[SegmentationDataset, int]:
-        return self.parent.origin(self.indices[index])
-
-
-class _Joined(SegmentationDataset):
-    """Two data sets with the same classes, one after the other."""
-
-    def __init__(self, first: SegmentationDataset, second: SegmentationDataset) -> None:
-        self.first, self.second = first, second
-        self.name, self.split, self.classes = first.name, first.split, first.classes
+    def __init__(self, like: SegmentationDataset, places: list[tuple[SegmentationDataset, int]]) -> None:
+        self.name, self.split, self.classes = like.name, like.split, like.classes
+        self.places = places
 
     def __len__(self) -> int:
-        return len(self.first) + len(self.second)
+        return len(self.places)
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        source, number = self._place(index)
+        source, number = self.places[index]
         return source[number]
 
     def sample_id(self, index: int) -> str:
-        source, number = self._place(index)
+        source, number = self.places[index]
         return source.sample_id(number)
 
     def instances(self, index: int) -> Instances | None:
-        source, number = self._place(index)
+        source, number = self.places[index]
         return source.instances(number)
 
+    def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:
+        source, number = self.places[index]
+        return source.stated_boxes(number)
+
     def count_mask(self, index: int) -> MaskCounts:
-        source, number = self._place(index)
+        source, number = self.places[index]
         return source.count_mask(number)
 
     def source_bytes(self, index: int, part: Part) -> bytes | None:
-        source, number = self._place(index)
+        source, number = self.places[index]
         return source.source_bytes(number, part)
 
     def origin(self, index: int) -> tuple[SegmentationDataset, int]:
-        source, number = self._place(index)
+        source, number = self.places[index]
         return source.origin(number)
-
-    def _place(self, index: int) -> tuple[SegmentationDataset, int]:
-        """The part that holds sample `index`, and its number there."""
-        index = self.position(index)
-        return (self.first, index) if index < len(self.first) else (self.second, index - len(self.first))
 
 
 # Dividing a list of images into train, val and test, the same way on every machine.

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from warnings import warn
 
 import yaml
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from seglib.data.coco import Coco, Content, Entry, is_finite
+from seglib.data.coco import Coco, Content, Entry
 from seglib.data.dataset import FOLDERS
 from seglib.data.files import images_in
 from seglib.files import first_line, read_json
@@ -59,7 +59,7 @@ def labelme(path: Path, split: str, found: Mapping[str, list[Path]], names: Sequ
         ValueError: a file or a shape is broken; the message names file, shape and field.
     """
     parsed = {file: _read_labelme(path, file) for files in found.values() for file in files}
-    labels = sorted({region.label for _, regions in parsed.values() for region in regions})
+    labels = sorted({label for _, shapes in parsed.values() for _, label, _, _ in shapes})
     ids = {name: number for number, name in enumerate(names or labels)}
     if unknown := [label for label in labels if label not in ids]:
         raise ValueError(f"{path}: the label '{unknown[0]}' is not in the class list ({', '.join(ids)})")
@@ -75,29 +75,33 @@ def labelme(path: Path, split: str, found: Mapping[str, list[Path]], names: Sequ
     return Coco(path, split, content, [path], divide="" in found)
 
 
-class _Region(NamedTuple):
-    """One shape of a labelme file: its number, its label, its group and its outline x1, y1, x2, y2, ..."""
-
-    number: int
-    label: str
-    group: object
-    polygon: list[float]
-
-
-def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[_Region]]:
-    """The image's entry, and the polygons and rectangles on it."""
+def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[tuple[int, str, object, list[float]]]]:
+    """The image's entry, and of each region on it the number, label, group and outline x1, y1, x2, y2, ..."""
     content = read_json(file)
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
     regions = []
     for number, shape in enumerate(content["shapes"]):
-        if not isinstance(shape, dict) or not isinstance(shape.get("label"), str):
-            raise ValueError(f'{file}: shapes[{number}] has no "label"')
-        if polygon := _labelme_polygon(f"{file}: shapes[{number}]", shape):
-            regions.append(_Region(number, shape["label"], shape.get("group_id"), polygon))
+        try:
+            kind = shape.get("shape_type") or "polygon"  # files before version 3.3 have no type
+            if kind in ("polygon", "rectangle"):
+                polygon = [float(value) for x, y in shape["points"] for value in (x, y)]
+                outline = polygon if kind == "polygon" else _rectangle(polygon)
+                regions.append((number, str(shape["label"]), shape.get("group_id"), outline))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise ValueError(
+                f'{file}: shapes[{number}] must have a "label" and "points", pairs of numbers;'
+                f" it is {shape!r:.80}"
+            ) from None
     if left_out := len(content["shapes"]) - len(regions):
         warn(f"{file}: left out {left_out} shapes, which are neither polygons nor rectangles", stacklevel=2)
     return _labelme_image(path, file, content), regions
+
+
+def _rectangle(corners: list[float]) -> list[float]:
+    """The outline of a rectangle, from two opposite corners, or from all four in files of labelme 6."""
+    (left, right), (top, bottom) = ((min(values), max(values)) for values in (corners[0::2], corners[1::2]))
+    return [left, top, right, top, right, bottom, left, bottom]
 
 
 def _labelme_image(path: Path, file: Path, content: dict[str, Any]) -> Entry:
@@ -110,30 +114,12 @@ def _labelme_image(path: Path, file: Path, content: dict[str, Any]) -> Entry:
         width, height = _size(photo)
     if not all(isinstance(side, int) and side > 0 for side in (width, height)):
         raise ValueError(
-            f'{file}: "imageWidth" and "imageHeight" must be whole numbers, got {width!r}, {height!r}'
+            f'{file}: "imageWidth", "imageHeight" must be whole numbers, got {width!r}, {height!r}'
         )
     if not photo.is_relative_to(path.resolve()):
         raise ValueError(f"{file}: its image {photo} is not in {path}; open the folder that holds both")
     name = photo.relative_to(path.resolve()).as_posix()
     return {"id": str(file), "file_name": name, "height": height, "width": width}
-
-
-def _labelme_polygon(place: str, shape: dict[str, Any]) -> list[float] | None:
-    """The outline of a shape as x1, y1, x2, y2, ...; None if it is not a region."""
-    kind = shape.get("shape_type") or "polygon"  # files before version 3.3 have only polygons, and no type
-    if kind not in ("polygon", "rectangle"):
-        return None
-    points = shape.get("points")
-    if not isinstance(points, list) or len(points) < (2 if kind == "rectangle" else 3):
-        raise ValueError(f'{place} "points": a {kind} needs more corners than {points!r:.60}')
-    for point in points:
-        if not isinstance(point, list) or len(point) != 2 or not all(map(is_finite, point)):
-            raise ValueError(f'{place} "points" must be pairs of finite numbers, got {point!r:.60}')
-    if kind == "polygon":
-        return [value for point in points for value in point]
-    xs, ys = zip(*points)  # two opposite corners, or all four in files of labelme 6
-    left, top, right, bottom = min(xs), min(ys), max(xs), max(ys)
-    return [left, top, right, top, right, bottom, left, bottom]
 
 
 # YOLO-seg
@@ -184,18 +170,18 @@ def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco
         lines = files[stem].read_text(encoding="utf-8").splitlines() if stem in files else []
         for number, line in enumerate(lines, 1):
             if words := line.split():
-                shares = _yolo_shares(f"{files[stem]}, line {number}", words, names)
-                polygon = [share * side for share, side in zip(shares, (width, height) * len(shares))]
                 place = f"{files[stem].relative_to(path).as_posix()}, line {number}"
-                one = {"id": place, "image_id": stem, "category_id": int(words[0])}
-                objects.append(one | ({"segmentation": [polygon]} if len(shares) > 4 else {}))
+                label, shares = _yolo_line(f"{path / place}", words, names)
+                polygon = [share * side for share, side in zip(shares, (width, height) * len(shares))]
+                one = {"id": place, "image_id": stem, "category_id": label}
+                objects.append(one | ({"segmentation": [polygon]} if len(shares) != 4 else {}))  # 4: a box
     ids = {name: number for number, name in enumerate(names)}
     content = Content(images, objects, _categories(ids))
     return Coco(path, split, content, [path], divide="" in folders)
 
 
-def _yolo_shares(place: str, words: list[str], names: Sequence[str]) -> list[float]:
-    """The numbers of a line, checked."""
+def _yolo_line(place: str, words: list[str], names: Sequence[str]) -> tuple[int, list[float]]:
+    """The class and the coordinates in a line."""
     if not words[0].isdecimal() or int(words[0]) >= len(names):
         classes = f"0..{len(names) - 1} ({', '.join(names)})"
         raise ValueError(f"{place}: the class {words[0]} is not one of {classes}")
@@ -203,11 +189,9 @@ def _yolo_shares(place: str, words: list[str], names: Sequence[str]) -> list[flo
         shares = [float(word) for word in words[1:]]
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
-    if len(shares) != 4 and (len(shares) < 6 or len(shares) % 2):
-        raise ValueError(f"{place}: {len(shares)} numbers after the class; an outline has 6, 8, 10, ...")
     if not all(-0.01 <= share <= 1.01 for share in shares):
         raise ValueError(f"{place}: coordinates must be shares of the image, 0..1; these look like pixels")
-    return shares
+    return int(words[0]), shares
 
 
 def _categories(ids: Mapping[str, int]) -> list[Entry]:
