@@ -81,7 +81,7 @@ def test_brightness_and_contrast_do_not_matter():
 
 
 def test_other_arrays_are_refused():
-    with pytest.raises(ValueError, match=r"an image is \(3, H, W\) uint8, not \(5, 5\)"):
+    with pytest.raises(ValueError, match=r"\(3, H, W\) uint8 .* not \(5, 5\)"):
         blur(torch.zeros(5, 5, dtype=torch.uint8))
 
 
