@@ -1,7 +1,7 @@
 """What people draw on images: boxes and polygons, each with its class and the seconds it took.
 
 Coordinates are points of a plane in which pixel (x, y) covers x..x+1, y..y+1. So the box of a whole image
-is (0, 0, width, height), and the corner x2, y2 of any box is exclusive when it is read in pixels.
+is (0, 0, width, height), and the corner x2, y2 of a box is exclusive when it is read in pixels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from seglib.labels import Classes
 
 Point = tuple[float, float]
 Box = tuple[float, float, float, float]
-SLACK = 1  # pixels: how far outside of its image a corner may lie, for tools that round
+SLACK = 1  # pixels that a corner may be outside of its image, because some tools round
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Annotation:
         name: its class.
         box: x1 y1 x2 y2, with x1 < x2 and y1 < y2.
         polygons: the outlines of its parts, each three corners (x, y) or more; () if only the box is known.
-        seconds: how long a person took to draw it; None where nobody counted.
+        seconds: how long a person took to draw it; None if it was not measured.
 
     Raises:
         ValueError: one of these rules is broken.
@@ -78,14 +78,14 @@ class Annotation:
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """One image and what was drawn on it.
+    """One image and the objects drawn on it.
 
     Attributes:
-        file_name: as the files of every format name it; with "/" between folders.
+        file_name: with "/" between folders.
         width: pixels.
         height: pixels.
         annotations: the objects, in the order in which they were drawn.
-        seconds: all the time a person spent on this image, searching included; None where nobody counted.
+        seconds: all the time a person spent on this image, searching included; None if it was not measured.
 
     Raises:
         ValueError: the size is not positive, or an object leaves the image by more than a pixel.
@@ -142,11 +142,11 @@ class AnnotatedImage:
 
 @dataclass(frozen=True)
 class AnnotationSet:
-    """Images with what was drawn on them, as one file or folder of annotations holds it.
+    """Images and the objects drawn on them, as one file of annotations holds them.
 
     Attributes:
         names: the classes, in the order in which formats number them.
-        images: one entry an image, also where nothing was drawn.
+        images: one entry per image, also if nothing was drawn on it.
 
     Raises:
         ValueError: two classes or two images have one name, or an object has a class that is not listed.
@@ -175,7 +175,7 @@ class AnnotationSet:
     def seconds_per_object(self) -> float:
         """The time spent on all images, searching included, for each timed object; NaN without any.
 
-        An image on which nothing was found costs time as well, and a budget pays for it.
+        An image on which nothing was found costs time too, and a budget has to pay for it.
         """
         timed = sum(one.seconds is not None for image in self.images for one in image.annotations)
         return sum(image.seconds or 0 for image in self.images) / timed if timed else math.nan
@@ -267,18 +267,18 @@ def _place(place: str) -> Iterator[None]:
         raise ValueError(f"{place}: {error}") from None
 
 
-# How well drawn objects agree with the true ones: each drawn object is judged against the one it means.
+# How well drawn objects agree with the true ones.
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """Drawn objects beside true ones.
+    """Drawn objects compared with the true ones.
 
     Attributes:
         iou: (M,) float32 in 0..1, of each drawn object with the true one it is paired with; 0 without a pair.
         match: (M,) int64 number of that true object, -1 without a pair.
         right_class: (M,) bool, whether both have the same class.
-        missed: numbers of the true objects that nobody drew.
+        missed: numbers of the true objects that were not drawn.
     """
 
     iou: Tensor

@@ -63,7 +63,7 @@ class Finding:
 
     @property
     def wrong(self) -> bool:
-        """Whether it must be fixed; otherwise somebody should look at it."""
+        """Whether it must be fixed; otherwise it is only worth a look."""
         return CHECKS[self.check][0] == "wrong"
 
     def __str__(self) -> str:
@@ -143,7 +143,7 @@ class Audit(Tabled):
         write_text(Path(path), "\n".join([str(self.table), *self._lines(None), ""]))
 
     def _lines(self, most: int | None) -> Iterator[str]:
-        """The findings of each check, at most so many."""
+        """The findings of each check, at most `most` of them; None for all."""
         for check, (_, meaning) in CHECKS.items():
             if found := self.of(check):
                 yield f"\n{check}: {meaning}"

@@ -44,7 +44,7 @@ def load(
     download: bool = False,
     **options: Any,
 ) -> SegmentationDataset:
-    """A data set by its name, or a folder of one's own.
+    """Open a data set by its name, or a folder of your own.
 
     Args:
         name: "scenes" (drawn) and "photo" (one annotated photograph) are built in; "pets", "camvid" and "voc"

@@ -39,8 +39,8 @@ class Content(NamedTuple):
 class Coco(SegmentationDataset):
     """The images of a COCO file; class 0 is "background", the categories follow in the order of their ids.
 
-    Where objects overlap, the smaller one lies on top; crowd regions (`iscrowd`) are void where there is no
-    object. Images are read when they are asked for.
+    Where objects overlap, the smaller one is on top; crowd regions (`iscrowd`) are void where there is no
+    object. Images are read when they are accessed.
 
     Args:
         path: where the annotations come from, for messages.
@@ -282,7 +282,7 @@ def segmentation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.
         bool (height, width).
 
     Raises:
-        ValueError: it is none of these, or does not fit the image.
+        ValueError: it has another form, or does not fit the image.
 
     Example:
         >>> segmentation_mask({"size": [2, 3], "counts": [2, 3, 1]}, 2, 3).astype(int)

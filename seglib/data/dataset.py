@@ -1,4 +1,4 @@
-"""What a data set is in this course: images, masks, classes and, where known, instances."""
+"""What a data set is in this course: images, masks, classes and, if known, instances."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
     """One split of a data set: `dataset[i]` is `(image, mask)`; sizes may differ from sample to sample.
 
     The image is `tv_tensors.Image`, uint8, (3, H, W); the mask is `tv_tensors.Mask`, uint8, (H, W), class
-    indices below `len(classes)` or 255 for void. Nothing is read before it is asked for.
+    indices below `len(classes)` or 255 for void. Samples are read when they are accessed.
 
     Attributes:
         name: "scenes", "pets", ... as `load` knows it.
@@ -91,7 +91,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         return (self[index] for index in range(len(self)))
 
     def sample_id(self, index: int) -> str:
-        """A name for sample `index` that a message can use: a file's stem where there is a file."""
+        """A name for sample `index` in messages: the stem of its file if it has one."""
         return str(self.position(index))
 
     def names(self) -> list[str]:
@@ -119,7 +119,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         """The pixels and objects of each class in sample `index`, found in the cheapest way there is.
 
         Raises:
-            ValueError: the mask cannot be read, or holds a value that is not a class; the sentence says
+            ValueError: the mask cannot be read, or holds a value that is not a class; the message says
                 where.
         """
         mask, instances = self[index][1], self.instances(index)

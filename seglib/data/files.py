@@ -1,4 +1,4 @@
-"""A data set that lies on disk as image files with mask files."""
+"""Data sets on disk: image files with mask files."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ class Sample(NamedTuple):
 
 
 class FileDataset(SegmentationDataset):
-    """Images and masks in files; a file is opened when its sample is asked for, not before.
+    """Images and masks in files; a file is opened when its sample is accessed.
 
     Args:
         name: what the data set is called.
         split: "train", "val" or "test".
-        classes: names and colours; None where a subclass finds them later.
+        classes: names and colours; None if a subclass finds them later.
         samples: the files, in order.
         values: value in a mask file -> class, or 255 for void; by default k is class k.
         painted: the colours of masks that are painted; without it a painted mask is an error.
 
     Raises:
         ValueError: there are no samples. Reading a sample raises ValueError, naming the file, when a file is
-            damaged, SizeError when the sizes differ, LabelError when a value or colour is no class.
+            damaged, SizeError when the sizes differ, LabelError when a value or colour is not a class.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
     """Class indices from the values in a mask file; 255 is void unless `values` says otherwise.
 
     Raises:
-        ValueError: a value that `values` does not know; the sentence says which, where and how often.
+        ValueError: a value that `values` does not know; the message says which, where and how often.
 
     Example:
         >>> to_classes(np.array([[1, 2, 255]]), {1: 1, 2: 0}, "mask.png")
@@ -155,7 +155,7 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
 
 
 def images_in(folder: Path) -> dict[str, str]:
-    """The image files of a folder by stem, sorted; nothing is opened, hidden files are passed over.
+    """The image files of a folder by stem, sorted; nothing is opened, hidden files are ignored.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -176,8 +176,13 @@ def images_in(folder: Path) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def pair(images: Path, masks: Path) -> list[Sample]:
+def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[Sample]:
     """Every image of one folder with the mask of the same stem in another.
+
+    Args:
+        images: the folder of images.
+        masks: the folder of masks.
+        stems: only these, in this order; without it all, and none may lack its partner.
 
     Raises:
         FileNotFoundError: one of the folders is missing.
@@ -187,21 +192,14 @@ def pair(images: Path, masks: Path) -> list[Sample]:
     for folder, found in ((images, photos), (masks, labels)):
         if not found:
             raise ValueError(f"{folder}: no image in this folder; expected {', '.join(sorted(SUFFIXES))}")
-    return match(photos, labels, list(photos | labels), images, masks)
-
-
-def match(
-    photos: Mapping[str, str], labels: Mapping[str, str], stems: Sequence[str], images: Path, masks: Path
-) -> list[Sample]:
-    """A sample for each of `stems`, or a ValueError that names the stems without an image or a mask."""
+    stems = [*(photos | labels)] if stems is None else stems
     problems = []
     for folder, found, what in ((images, photos, "an image"), (masks, labels, "a mask")):
         if absent := [stem for stem in stems if stem not in found]:
             problems.append(f"{len(absent)} without {what} in {folder} ({listed(absent)})")
     if problems:
-        raise ValueError(
-            f"images and masks do not match: {'; '.join(problems)}; each needs a partner of its stem"
-        )
+        problem = "; ".join(problems)
+        raise ValueError(f"images and masks do not match: {problem}; each needs a partner of its stem")
     return [Sample(stem, photos[stem], labels[stem]) for stem in stems]
 
 

@@ -1,4 +1,4 @@
-"""A folder of one's own as a data set: which layout it has, its classes and its images."""
+"""A folder of your own as a data set: its layout, its classes and its images."""
 
 from __future__ import annotations
 
@@ -104,18 +104,18 @@ def _content(path: Path) -> str:
     return f"found {listed(names, 8)}" if names else "the folder is empty"
 
 
-# Images and masks in folders of one's own.
+# Images and masks in folders of your own.
 
 
 class PairFolder(FileDataset):
-    """Images and masks in folders of one's own, with a class list or with numbered classes.
+    """Images and masks in folders of your own, with a class list or with numbered classes.
 
     Args:
         name: the folder's name.
         split: "train", "val" or "test".
         samples: the files of this split.
         class_list: without one, classes are "class 0", "class 1", ... up to the largest value in any mask. To
-            find it, all masks are read, once, when `classes` is first asked for.
+            find it, all masks are read once, when `classes` is first accessed.
         mask_folders: the folders of the masks of all splits.
     """
 
@@ -135,7 +135,7 @@ class PairFolder(FileDataset):
 
     @cached_property
     def classes(self) -> Classes:  # type: ignore[override]
-        """The classes, numbered; reads every mask of every split, because a class may be rare."""
+        """The classes, numbered; reads the masks of all splits, because a class may be rare."""
         masks = [path for folder in self.mask_folders for path in images_in(folder).values()]
         values: set[int] = set()
         for path in tracked(masks, len(masks), "Looking for classes (a classes.txt saves this)"):
@@ -146,7 +146,7 @@ class PairFolder(FileDataset):
         return _numbered(values, self.mask_folders[0])
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
-        """As for any files, with a warning for the commonest mistake: objects stored as 255."""
+        """As for any files, with a warning about the most common mistake: objects stored as 255."""
         mask = super().decode(index, labels)
         if self.watch and set(np.unique(mask).tolist()) == {0, VOID}:
             self.watch = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +18,26 @@ from torchvision.tv_tensors import Image
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
-# What Pillow raises on broken files, format by format.
+# What Pillow raises for damaged files, depending on the format.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
 
 
 class SizeError(ValueError):
-    """A mask has not the size of its image."""
+    """A mask does not have the size of its image."""
 
 
 class LabelError(ValueError):
-    """A mask holds a value or a colour that is no class."""
+    """A mask holds a value or a colour that is not a class."""
 
 
 def read_image(path: Path) -> Image:
-    """The image in a file, upright, as colours.
+    """Read the image in a file, upright and in colour.
 
-    An EXIF rotation is carried out. 16-bit images are scaled to 8 bits (full range onto full range), grey,
-    palette and CMYK images become RGB, and transparent ones are laid on white, as a web page does.
+    EXIF rotation is applied. 16-bit images are scaled to 8 bits (full range onto full range), grey, palette
+    and CMYK images become RGB, and transparent ones are blended with white, as on a web page.
 
     Args:
-        path: a file that Pillow opens; of an animation the first frame counts.
+        path: a file that Pillow opens; of an animation, the first frame is read.
 
     Returns:
         uint8 (3, H, W), values 0..255.
@@ -64,12 +65,12 @@ def read_image(path: Path) -> Image:
 
 
 def read_labels(path: Path) -> NDArray[Any]:
-    """The numbers or the colours that a mask file holds, as they are.
+    """The numbers or the colours in a mask file, unchanged.
 
     Palette images give their indices, grey images their values, black-and-white images 0 and 1.
 
     Args:
-        path: a mask; use a format without loss (PNG), never JPEG.
+        path: a mask in a lossless format (PNG), never JPEG.
 
     Returns:
         (H, W) of any integer dtype, or uint8 (H, W, 3) where the mask is painted in colours.
@@ -109,20 +110,21 @@ def count_labels(path: Path) -> dict[int, int] | None:
 
 
 def match_size(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
-    """The labels (..., H, W) of an image, checked against the image's size.
+    """Check the labels (..., H, W) of an image against the image's size, and turn them if necessary.
 
-    Some labelling tools ignore the EXIF rotation of a photograph. Labels that fit only its unturned pixels
-    are therefore turned with it.
+    Some labelling tools ignore the EXIF rotation of a photograph. Labels that fit only its unrotated pixels
+    are therefore rotated with it.
 
     Raises:
-        ValueError: the sizes differ; the sentence names both and `source`, where the labels came from.
+        ValueError: the sizes differ; the message names both and `source`, where the labels came from.
     """
     size = image.shape[-2:]
     if labels.shape[-2:] == size:
         return labels
-    turned = _turn(labels, _orientation(image_path))
-    if turned.shape[-2:] == size:
-        return turned
+    with Pillow.open(image_path) as file:
+        orientation = file.getexif().get(ExifTags.Base.Orientation)
+    if orientation in _TURNS and labels.mT.shape[-2:] == size:
+        return _TURNS[orientation](labels)
     raise SizeError(
         f"{source}: the mask is {labels.shape[-1]}x{labels.shape[-2]} (width x height), but its image"
         f" {image_path} is {size[1]}x{size[0]}; a mask must have exactly the size of its image"
@@ -157,20 +159,9 @@ def _eight_bits(image: Pillow.Image, path: Path) -> Pillow.Image:
     return Pillow.fromarray(np.round(values / 257).astype(np.uint8))  # 65535 / 257 = 255
 
 
-def _orientation(path: Path) -> int:
-    """The EXIF orientation of a file, 1 (upright) where it has none."""
-    with Pillow.open(path) as image:
-        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
-
-
-def _turn(labels: Tensor, orientation: int) -> Tensor:
-    """(..., H, W) turned to (..., W, H) by an EXIF orientation that swaps the sides; by no other."""
-    if orientation == 5:
-        return labels.mT
-    if orientation == 6:
-        return labels.rot90(-1, (-2, -1))
-    if orientation == 7:
-        return labels.flip(-2, -1).mT
-    if orientation == 8:
-        return labels.rot90(1, (-2, -1))
-    return labels
+_TURNS: dict[int, Callable[[Tensor], Tensor]] = {
+    5: lambda labels: labels.mT,
+    6: lambda labels: labels.rot90(-1, (-2, -1)),
+    7: lambda labels: labels.flip(-2, -1).mT,
+    8: lambda labels: labels.rot90(1, (-2, -1)),
+}  # the EXIF orientations that swap the sides: (..., H, W) -> (..., W, H)

@@ -23,7 +23,7 @@ from seglib.data.dataset import (
     by_name,
     check_split,
 )
-from seglib.data.files import FileDataset, images_in, instances_of, match, pair, to_classes
+from seglib.data.files import FileDataset, instances_of, pair, to_classes
 from seglib.data.images import match_size, read_labels
 from seglib.labels import VOID, Classes
 
@@ -59,8 +59,7 @@ class Pets(FileDataset):
         if split != "test":
             species = {stem: species[stem] for stem in by_name(species, {"train": 0.8, "val": 0.2})[split]}
         images, trimaps = root / "images", root / "annotations" / "trimaps"
-        samples = match(images_in(images), images_in(trimaps), list(species), images, trimaps)
-        super().__init__("pets", split, Classes.of(*classes), samples)
+        super().__init__("pets", split, Classes.of(*classes), pair(images, trimaps, [*species]))
         self.animals = [min(number, len(classes) - 1) for number in species.values()]
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -170,8 +169,7 @@ class Voc(FileDataset):
         if not (path := lists / f"{split}.txt").is_file():
             there = ", ".join(sorted(f"'{file.stem}'" for file in lists.glob("*.txt"))) or "none"
             raise SplitError(f"{lists}: no list of the split '{split}'; there is {there}")
-        stems = path.read_text(encoding="utf-8").split()
-        samples = match(images_in(images), images_in(masks), stems, images, masks)
+        samples = pair(images, masks, path.read_text(encoding="utf-8").split())
         super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or VOC_COLORS)
         self.objects = root / "SegmentationObject"
 

@@ -88,7 +88,7 @@ def box(x1: int, y1: int, x2: int, y2: int) -> list[list[int]]:
 
 
 def content() -> dict[str, Any]:
-    """Two images of 6 x 4: a large dog under a small cat beside a crowd of cats; and an empty one."""
+    """Two images of 6 x 4: a large dog under a small cat next to a crowd of cats; and an empty one."""
     crowd = {"size": [4, 6], "counts": [0, 8, 16]}  # the first two columns
     return {
         "images": [

@@ -213,7 +213,7 @@ def test_the_photograph() -> None:
 
 def test_the_photographs_border_is_what_lies_between_objects() -> None:
     mask = Photo()[0][1]
-    ring = mask[240:360, 215:265]  # the bottle stands on the table: nothing but bottle, border and table
+    ring = mask[240:360, 215:265]  # a bottle on the table: nothing but bottle, border and table
     assert set(ring.unique().tolist()) == {VOC_NAMES.index("bottle"), VOC_NAMES.index("diningtable"), VOID}
     rows, columns = torch.nonzero(mask == 0, as_tuple=True)
     objects = torch.nonzero((mask != 0) & (mask != VOID))
