@@ -3,11 +3,11 @@
 # %% [markdown] tags=["question"]
 # ## One image, one question
 #
-# ![A photograph of a cat, and the same photograph under a map of coloured squares: they say where an image
+# ![A photograph of a cat, and the same photograph under a map of coloured squares: they show where an image
 # classifier sees a cat, and are brightest on the face.](images/05_question.png)
 #
-# This network was trained to name what is in a photograph: one word for a whole image, a thousand words in
-# all. Nobody ever showed it a mask.
+# This network was trained to name what is in a photograph: one word for a whole image, out of a thousand
+# words. It was never shown a mask.
 #
 # **Does it know where the cat is?**
 
@@ -16,7 +16,7 @@
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Answer aloud, then open.
+# Answer aloud, then open the answer.
 #
 # <details><summary>The truth, stored at one pixel in 32 x 32 and enlarged again: which score falls more, mIoU
 # or Boundary IoU?</summary>
@@ -26,7 +26,7 @@
 #
 # <details><summary>What does a convolution do with an image that is twice as large?</summary>
 #
-# The same as before, at more places. It has no opinion about size.
+# The same as before, at more places. It does not depend on the size.
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -52,8 +52,8 @@ lesson = start("05_fcn")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# A photograph that comes with scikit-image, and EfficientNet-Lite0 with the weights it learned on 1.3 million
-# photographs. Both came with a package, so this works on a train.
+# A photograph that comes with scikit-image, and EfficientNet-Lite0 with the weights that it learned on 1.3
+# million photographs. Both come in a package, so this works offline.
 
 # %%
 from seglib.course.demos import CAT_WORDS, WORDS, cat, heat
@@ -68,10 +68,10 @@ for p, k in zip(*scores.softmax(1)[0].topk(3)):
 # %% [markdown] tags=["concept"]
 # ## Why a classifier wants one size
 #
-# A classic classifier ends like this: convolutions and pooling make a small map, `Flatten` lays it out as one
+# A classic classifier ends like this: convolutions and pooling make a small map, `Flatten` turns it into one
 # long row, and a **fully connected layer** has one weight for each number of that row.
 #
-# A larger image makes a larger map and a longer row. There are no weights for it.
+# A larger image makes a larger map and a longer row, and the layer has no weights for the rest of it.
 
 # %%
 classifier = nn.Sequential(
@@ -87,7 +87,7 @@ for side in (32, 48):
 # Look at the layer again. It weighs 8 channels of 16 x 16 numbers and adds them up. A **convolution** with a
 # kernel of 16 x 16 does exactly that, at one place. On a larger map it does so at every place.
 #
-# No weight changes. They only move to another shelf.
+# No weight changes; they are only arranged differently.
 
 # %% [markdown] tags=["exercise"]
 # [[05.1]]
@@ -121,17 +121,18 @@ for side in (32, 48):
 
 # %% [markdown] tags=["instructor"]
 # **12 minutes.** Draw a 2 x 2 map and a layer with 4 weights on the board; slide it over 3 x 3. Ask: how many
-# weights has the new net? (The same.) Misconception: "the net was cut into patches and run many times". It is
-# run once; neighbouring places share nearly all of the work. Early finishers: what is the stride of the map?
+# weights does the new net have? (The same number.) Misconception: "the image was cut into patches and the net
+# was run many times". It runs once; neighbouring places share nearly all of the work. For early finishers:
+# what is the stride of the map?
 
 # %% [markdown] tags=["concept"]
 # ## Where is the cat?
 #
-# Do the surgery to the real network. `convolutionalise` does it layer by layer.
+# Now do the surgery on the real network. `convolutionalise` does it layer by layer.
 #
-# This network takes the mean over its 7 x 7 map before the last layer. So it would accept a larger image,
-# and still give one answer for all of it. After the surgery each window of 7 x 7 places has a mean, and an
-# answer, of its own.
+# This network takes the mean over its 7 x 7 map before the last layer. So it would accept a larger image, but
+# still give one answer for all of it. After the surgery each window of 7 x 7 places has its own mean and its
+# own answer.
 #
 # [[05.p1]]
 
@@ -156,29 +157,29 @@ print(f"{tuple(large.shape[2:])} pixels, {tuple(where.shape)} places")
 heat(photo, where)
 
 # %% [markdown]
-# It knows, roughly. Nobody taught it where: it had to look there to name what. This is the head start that a
-# **fully convolutional network** begins with (Long, Shelhamer and Darrell 2015). The margin is bare: around a
-# place there, no whole window fits.
+# It knows, roughly. It was not taught where: it had to look there to name what. This is the head start that a
+# **fully convolutional network** begins with (Long, Shelhamer and Darrell 2015). The margin is empty, because
+# no whole window fits around a place there.
 #
-# Two things are missing. The map is coarse: one place for each 32 pixels of what the network saw. And it
-# knows ImageNet's words, not ours.
+# Two things are missing. The map is coarse: one place for each 32 pixels that the network saw. And it knows
+# ImageNet's classes, not ours.
 
 # %% [markdown] tags=["concept"]
 # ## From coarse to fine
 #
-# Give each of our classes a score at every place: a convolution of 1 x 1. Then enlarge the scores,
-# bilinearly: a pixel between two places gets something between their scores.
+# Give each of our classes a score at every place: a convolution of 1 x 1. Then enlarge the scores bilinearly:
+# a pixel between two places gets a value between their scores.
 #
 # As a layer this is a **transposed convolution**: each score is spread over its neighbourhood, with a pyramid
-# as the kernel, and the copies are added. FCN starts with this pyramid. The paper lets the net learn on from
-# it; ours keeps it.
+# as the kernel, and the copies are added. FCN starts with this pyramid. In the paper the net learns from
+# there; ours keeps the pyramid.
 
 # %% [markdown] tags=["exercise"]
 # [[05.2]]
 #
 # Return the pyramid, a tensor of shape (size, size). In each direction it is a roof, `1 - distance / reach`:
-# the distance is from the middle, `(size - 1) / 2`, and at `reach = (size + 1) // 2` the first 0 would be.
-# The kernel is one roof times the other.
+# the distance is measured from the middle, `(size - 1) / 2`, and the first 0 would be at `reach = (size + 1)
+# // 2`. The kernel is one roof times the other.
 
 
 # %%
@@ -203,8 +204,8 @@ double.weight.data[0, 0] = bilinear_kernel(3)
 print(double(torch.tensor([[[[0.0, 4.0], [8.0, 4.0]]]])).detach().int()[0, 0])
 
 # %% [markdown]
-# **FCN-32s** is just that: the map at stride 32, scored, enlarged 32 times. What can so coarse a map reach?
-# You measured it in notebook 02, with an oracle that cheats: it knows the truth, one pixel for each block.
+# **FCN-32s** is just that: the map at stride 32, scored, enlarged 32 times. How good can such a coarse map
+# be? You measured it in notebook 02, with an oracle that knows the truth at one pixel of each block.
 
 # %%
 from seglib.course.results import failures, leaderboard, outline_iou
@@ -220,17 +221,17 @@ for stride in (32, 16, 8):
     )
 
 # %% [markdown]
-# `stack` draws or decodes all images once, before any clock runs. `outline_iou` is the Boundary IoU of the
-# objects. The background is left out: its boundary is mostly the border of the image, and that is easy.
+# `stack` draws or decodes all images once, before any time is measured. `outline_iou` is the Boundary IoU of
+# the objects. The background is left out: its boundary is mostly the border of the image, and that is easy.
 
 # %% [markdown] tags=["concept"]
 # ## Skips
 #
-# Deep maps know *what*, and have forgotten *where*. Shallow maps know *where*, and hardly what. So FCN asks
-# both. The map at stride 16 gets a score layer of its own. The map of scores from stride 32 is made twice as
-# large, and the two are **added**: FCN-16s. Once more with stride 8: FCN-8s.
+# Deep maps know *what*, and have forgotten *where*. Shallow maps know *where*, and hardly *what*. So FCN uses
+# both. The map at stride 16 gets its own score layer. The map of scores from stride 32 is enlarged to twice
+# its size, and the two are **added**: FCN-16s. Once more with stride 8: FCN-8s.
 #
-# New score layers start at zero. So at first nothing changes, and nothing that was learned is lost.
+# New score layers start at zero. So nothing changes at first, and nothing that was learned is lost.
 
 # %% [markdown] tags=["exercise"]
 # [[05.3]]
@@ -251,17 +252,17 @@ check("05.3", fuse)
 # hint("05.3")
 
 # %% [markdown] tags=["instructor"]
-# **10 minutes.** Ask before 05.3: add or join? FCN adds, U-Net joins and convolves. Misconception: "stride 8
-# is better because it has more weights". A score layer at stride 16 has 112 weights a class here. It brings
-# no capacity, it brings position.
+# **10 minutes.** Ask before 05.3: add or concatenate? FCN adds, U-Net concatenates and convolves.
+# Misconception: "stride 8 is better because it has more weights". A score layer at stride 16 has 112 weights
+# a class here. It adds no capacity, it adds position.
 
 # %% [markdown] tags=["exercise"]
-# ## Teach it our words
+# ## Teach it our classes
 #
 # [[05.4]]
 #
 # One step of training. `net(images)` gives logits (N, K, H, W); `masks` are (N, H, W) uint8 and hold 255
-# where nobody knows. Return the loss as a number. The net is to be in training mode.
+# where the class is unknown. Return the loss as a number. The net must be in training mode.
 
 
 # %%
@@ -284,9 +285,9 @@ check("05.4", train_step)
 # ## Train, and watch
 #
 # `train` is your step, many times: with batches, augmentation, a learning rate that rises and falls and, if
-# you give it a path, a checkpoint. It gives one step after the other. Stop asking, and it stops.
+# you give it a path, a checkpoint. It yields one step after the other. Stop asking, and it stops.
 #
-# FCN-32s first. Watch the film strip: which class appears first, and which rim never gets sharp?
+# FCN-32s first. Watch the film strip: which class appears first, and which outline never gets sharp?
 
 # %%
 seconds = {"tiny": 3, "laptop": 60, "gpu": 20}[lesson.profile.name]
@@ -303,23 +304,23 @@ monitor
 await monitor.finished()
 
 # %%
-taken, spent = monitor.step.number, monitor.step.seconds
+taken, spent = (monitor.step.number, monitor.step.seconds) if monitor.step else (0, 0)
 print(f"{taken} steps in {spent:.0f} s.")
 if taken < 40:
-    print("Too few for your numbers to say much. Run on, and read the table of three seeds further down.")
+    print("Too few for your numbers to mean much. Continue, and read the table of three seeds further down.")
 
 # %% [markdown]
-# The monitor judges at the size of the training. The table below judges every image at its own size. Where
-# that is larger, a place in 32 pixels is finer, and the score may be better.
+# The monitor validates at the size of the training images. The table below evaluates every image at its own
+# size. Where that is larger, one place for 32 pixels is finer, and the score may be better.
 #
-# Now the skips, one after the other, a third of the time each. A copy of the net goes on from where it is.
+# Now the skips, one after the other, a third of the time each. A copy of the net continues from where it is.
 
 # %%
 import copy
 
 from seglib.train import finish
 
-await monitor.finished()  # whoever skipped that cell: the net is still being trained
+await monitor.finished()  # if that cell was skipped, the net is still being trained
 table = {"FCN-32s": evaluate(FCNSegmenter(net, data.classes), val)}
 fine, slower = copy.deepcopy(net), {"": 1e-3, "backbone.": 1e-4}
 for name in ("FCN-16s", "FCN-8s"):
@@ -349,14 +350,14 @@ reveal("05.p2", "about the same" if close else "mIoU" if gain > sharper else "Bo
 leaderboard(table)
 
 # %% [markdown]
-# One run is one throw of the dice. Differences of a point or two may be luck. Three seeds stand below the
-# leaderboard.
+# One run is one throw of the dice. Differences of a point or two may be luck. Below the leaderboard are three
+# seeds.
 
 # %% [markdown] tags=["concept"]
 # ## What is the head start worth?
 #
-# The same net, the same images, as many seconds as FCN-8s had in all. The weights it starts from are
-# random, so all of them learn at the rate of what is new.
+# The same net, the same images, as many seconds as FCN-8s had in all. It starts from random weights, so all
+# of them learn at the rate of the new layers.
 #
 # [[05.p3]]
 
@@ -370,8 +371,8 @@ table["FCN-8s from scratch"] = evaluate(FCNSegmenter(scratch, data.classes), val
 reveal("05.p3", 100 * table["FCN-8s from scratch"].mean_iou)
 
 # %% [markdown]
-# And the other way round: keep all that is known as it is, and train nothing but the score layers. FCN's
-# authors call it *fixed*.
+# And the other way round: keep the pre-trained weights as they are, and train only the score layers. The
+# authors of FCN call it *fixed*.
 
 # %%
 fixed = FCN(lite, len(data.classes), stride=8).freeze()
@@ -381,15 +382,15 @@ table["FCN-8s, score layers only"] = evaluate(FCNSegmenter(fixed, data.classes),
 # %% [markdown] tags=["measure"]
 # ## The leaderboard
 #
-# Beside every score the laziest answer there is: all background.
+# The last row is the laziest answer: all background.
 
 # %%
 table["all background"] = evaluate(Constant(0), val)
 leaderboard(table)
 
 # %% [markdown]
-# **What three seeds say.** `python benchmarks/fcn_relations.py` trains each net for few steps, 90 to 150 of 8
-# images, and judges on the test splits. mIoU, and Boundary IoU without the background, in %:
+# **What three seeds say.** `python benchmarks/fcn_relations.py` trains each net for a few steps, 90 to 150 of
+# 8 images, and evaluates on the test splits. mIoU, and Boundary IoU without the background, in %:
 #
 # | | pools | pets | CamVid |
 # |---|---|---|---|
@@ -405,28 +406,28 @@ leaderboard(table)
 # Each skip helped in every seed, and both together more than training as long without them.
 
 # %% [markdown]
-# Three things came out otherwise than in the books:
+# Three results differ from the books:
 #
-# * **At once beats step by step**, where the paper found no difference. Here a stage is 30 steps at a third
-#   of the learning rate: a skip that comes late has little time. There it is many thousands.
+# * **At once beats step by step**, while the paper found no difference. Here a stage has 30 steps at a third
+#   of the learning rate: a skip that is added late has little time. There it has many thousands.
 # * **The boundary does not always gain more.** From FCN-32s, trained as long, to FCN-8s, CamVid gains 5.1
 #   points of mIoU and 6.0 of Boundary IoU, but pools 24.6 and 14.4. At stride 32 a pool has 6 x 6 places:
-#   whole objects are missed, not only their rims.
-# * **From scratch there is next to nothing yet.** 150 steps from random weights do not leave "all background"
-#   behind on pools and pets, and little of it on CamVid. The table further down has more steps, and a net
-#   that is made to be trained from scratch.
+#   whole objects are missed, not only their outlines.
+# * **From scratch there is next to nothing yet.** 150 steps from random weights are no better than "all
+#   background" on pools and pets, and little better on CamVid. The table further down has more steps, and a
+#   net that is designed to be trained from scratch.
 
 # %% [markdown]
-# Where does FCN-8s fail? Its four worst images, truth beside prediction.
+# Where does FCN-8s fail? Its four worst images, each with its truth.
 
 # %%
 segmenter = FCNSegmenter(fine, data.classes)
 failures([segmenter.predict(image) for image, _ in val], val, "FCN-8s")
 
 # %% [markdown]
-# **Beside other libraries.** The same images, by the recipe of each library's own tutorial, on two cores
-# without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; of those the best that was measured
-# is shown. mIoU on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
+# **Compared with other libraries.** The same images, with the recipe of each library's own tutorial, on two
+# cores without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; the best of those is shown.
+# mIoU on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
 #
 # | | pets, ImageNet weights | CamVid, ImageNet weights | pets, from scratch | CamVid, from scratch |
 # |---|---|---|---|---|
@@ -434,23 +435,23 @@ failures([segmenter.predict(image) for image, _ in val], val, "FCN-8s")
 # | best other, 180 s | 89.7 ± 0.1, FPN | 47.0 ± 3.6, FPN | 48.3 ± 3.2, U-Net | 29.0 ± 2.2, MONAI's UNet |
 # | all of class 0 | 22.8 | 1.6 | 22.8 | 1.6 |
 #
-# The pets are of three breeds. FPN and U-Net are those of segmentation_models.pytorch. From scratch, ours has
-# the backbone `small`; those columns come from a slower machine, and on CamVid one seed in three was behind
-# MONAI's.
+# The pets are of three breeds. FPN and U-Net are those of segmentation_models.pytorch. From scratch, ours
+# uses the backbone `small`; those columns come from a slower machine, and on CamVid one seed in three was
+# below MONAI's.
 #
-# Part of the lead is arithmetic: ours computes in bfloat16 where that is faster, theirs do not. On an older
-# processor without bfloat16 little is left (one seed): with ImageNet weights 88.0 against FPN's 88.1 on pets
-# and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against 23.9. On a third, slow but
-# with bfloat16: 90.3 against 90.1 and 50.2 against 40.4.
+# Part of the lead is due to arithmetic: ours computes in bfloat16 where that is faster, theirs do not. On an
+# older processor without bfloat16 little of it is left (one seed): with ImageNet weights 88.0 against FPN's
+# 88.1 on pets and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against 23.9. On a
+# third processor, slow but with bfloat16: 90.3 against 90.1 and 50.2 against 40.4.
 #
 # Our settings were chosen for a minute, their recipes for GPUs and hours.
 
 # %% [markdown] tags=["concept"]
 # ## Any size
 #
-# No layer of an FCN asks for a size. So give it the photograph from the beginning, as it is. Or your own:
-# `torchvision.io.decode_image("my.jpg", mode="RGB")[:, ::4, ::4]`; of a phone's image every fourth pixel is
-# plenty.
+# No layer of an FCN requires a certain size. So give it the photograph from the beginning, as it is. Or your
+# own: `torchvision.io.decode_image("my.jpg", mode="RGB")[:, ::4, ::4]`; for an image from a phone every
+# fourth pixel is plenty.
 
 # %%
 from seglib.draw import overlay
@@ -468,7 +469,7 @@ show_images(
 #
 # [[05.5]]
 #
-# A user reports: "The same photograph gets another mask each time I ask, and they are worse than those in
+# A user reports: "The same photograph gets a different mask each time I ask, and they are worse than those in
 # your table." Here is the code.
 
 
@@ -481,10 +482,10 @@ def team_predict(net, image):
 # %%
 loaded = copy.deepcopy(fine).cpu().train()  # as a net is when it has just been built
 first, second = team_predict(loaded, photo), team_predict(loaded, photo)
-print(f"{100 * (first != second).double().mean():.1f} % of the pixels have changed their mind")
+print(f"{100 * (first != second).double().mean():.1f} % of the pixels have changed")
 
 # %% [markdown]
-# Write the function anew, without the fault. No line is wrong: one is missing.
+# Rewrite the function without the bug. No line is wrong: one is missing.
 
 
 # %%
@@ -514,8 +515,8 @@ quiz("05")
 # * J. Long, E. Shelhamer, T. Darrell: *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
 #   Surgery: section 3.1. Skips: 4.2. On VOC, 32s, 16s and 8s had 59.4, 62.4 and 62.7 % mIoU.
 # * M. Tan, Q. Le: *EfficientNet*, ICML 2019; its Lite variant has no squeeze-and-excitation.
-# * O. Ronneberger, P. Fischer, T. Brox: *U-Net*, MICCAI 2015: joins where FCN adds.
-# * S. Ioffe, C. Szegedy: *Batch Normalization*, ICML 2015: two modes, and the commonest bug with them.
+# * O. Ronneberger, P. Fischer, T. Brox: *U-Net*, MICCAI 2015: concatenates where FCN adds.
+# * S. Ioffe, C. Szegedy: *Batch Normalization*, ICML 2015: two modes, and a very common bug.
 #
 # **Data.** The cat is Chelsea, photographed by Stéfan van der Walt (CC0), from scikit-image. Weights:
 # EfficientNet-Lite0 on ImageNet (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools

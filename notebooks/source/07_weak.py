@@ -3,11 +3,11 @@
 # %% [markdown] tags=["question"]
 # ## One image, one question
 #
-# ![A tide pool four times: with boxes around its animals; the boxes filled with colour; what GrabCut+ makes
-# of the boxes; and the true masks.](images/07_question.png)
+# ![A tide pool four times: with boxes around its animals; the boxes filled with colour; the masks that
+# GrabCut+ makes from the boxes; and the true masks.](images/07_question.png)
 #
-# A mask takes 79 seconds, a box 7 (notebook 03 has the sources, and your own times). So somebody drew boxes
-# only. Within a box, some pixels are the animal and some are not, and nobody says which.
+# A mask takes 79 seconds, a box 7 (notebook 03 has the sources, and your own times). So only boxes were
+# drawn. Within a box, some pixels are the animal and some are not, and it is unknown which.
 #
 # **How far do boxes get you?**
 
@@ -16,17 +16,17 @@
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Answer aloud, then open.
+# Answer aloud, then open the answer.
 #
 # <details><summary>A mask holds 255 at some pixels. What do they teach a net?</summary>
 #
-# Nothing. The loss leaves them out (notebook 05). Today we put 255 where *we* are not sure.
+# Nothing. The loss leaves them out (notebook 05). In this notebook we write 255 where *we* are not sure.
 # </details>
 #
-# <details><summary>Average best overlap of region proposals: what does it say?</summary>
+# <details><summary>Average best overlap of region proposals: what does it measure?</summary>
 #
-# For each object the IoU of its best region, averaged: how good a mask could be, if somebody knew which
-# region to take (notebook 04).
+# For each object the IoU of its best region, averaged: how good a mask could be if the right region were
+# known (notebook 04).
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -51,8 +51,8 @@ lesson = start("07_weak")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Pets where this machine has them, else pools. `given` takes the boxes out of a data set. They are all that
-# the nets of this notebook learn from. The masks come back to measure, and to teach the one net that all
+# Pets if this machine has them, else pools. `load_boxes` returns the boxes of a data set. They are all that
+# the nets of this notebook learn from. The masks are used to measure, and to train the one net that all
 # others are compared with.
 
 # %%
@@ -66,10 +66,10 @@ show_images(
 )
 
 # %% [markdown]
-# Where do boxes come from? Ours are the tightest around the true masks. Oxford's pets come with boxes of
-# their own: around the *heads*. Always draw your boxes before you use them.
+# Where do boxes come from? Ours are the tightest around the true masks. Oxford's pets come with their own
+# boxes, around the *heads*. Always look at your boxes before you use them.
 #
-# Say how far you think this goes. All background is no achievement, so count from there.
+# How far do you think boxes get? All background is not an achievement, so count from there.
 #
 # [[07.p1]]
 
@@ -79,14 +79,14 @@ predict("07.p1", ...)
 # %% [markdown] tags=["concept"]
 # ## Fill the box
 #
-# The simplest label: all of a box is the object, all else is background. Only one thing needs thought. Boxes
-# overlap, and a pixel has one class.
+# The simplest label: the whole box is the object, everything else is background. Only one thing needs
+# thought: boxes overlap, and a pixel has one class.
 
 # %% [markdown] tags=["exercise"]
 # [[07.1]]
 #
 # `boxes` (M, 4) int64 are x1 y1 x2 y2, end-exclusive; `classes` (M,); `size` is (height, width). Return the
-# mask (H, W) uint8. Where boxes overlap, the one of the smaller area lies in front.
+# mask (H, W) uint8. Where boxes overlap, the one with the smaller area is in front.
 
 
 # %%
@@ -120,8 +120,8 @@ show_images(
 )
 
 # %% [markdown]
-# Now for the whole data set. `pseudo_labels` does what your function does, for every image: it makes a data
-# set with the same images and other masks. Filled boxes are called `"rectangles"` there.
+# Now the whole data set. `pseudo_labels` does what your function does, for every image: it returns a data set
+# with the same images and other masks. Filled boxes are called `"rectangles"` there.
 #
 # [[07.p2]]
 
@@ -137,14 +137,14 @@ reveal("07.p2", 100 * found["rectangles"].filled.mean_iou)
 # ## Say less, be wrong less
 #
 # The corners of a box are rarely object. Its middle nearly always is. **Box-i** labels the innermost 20 % of
-# a box as object and gives the rest of the box 255: not sure. Outside of all boxes is background, and that is
-# certain.
+# a box as object and sets the rest of the box to 255: not sure. Everything outside the boxes is background,
+# and that is certain.
 
 # %% [markdown] tags=["exercise"]
 # [[07.2]]
 #
-# `box` is x1, y1, x2, y2. Return the box of the same shape and the same middle with `share` of its **area**,
-# sides in whole pixels.
+# `box` is x1, y1, x2, y2. Return the box with the same shape and the same middle that has `share` of its
+# **area**, in whole pixels.
 
 
 # %%
@@ -174,17 +174,17 @@ for share in (0.2, 0.04):
 
 # %% [markdown] tags=["instructor"]
 # **15 minutes to here.** Ask before 07.2: which pixels of a box are you sure of? Let somebody draw a ring, a
-# star, a cat. Misconception: "ignored is background". Let them say what the loss does at 255, at 0 and at 1.
+# star, a cat. Misconception: "ignored is background". Ask what the loss does at 255, at 0 and at 1.
 
 # %% [markdown] tags=["concept"]
 # ## Look at the image
 #
 # Filled boxes and Box-i never look at the image. **GrabCut** does. It learns two colour models, one from
-# inside the box and one from around it, and asks of each pixel which it fits better. A **minimum cut** then
-# draws the border where it costs least: along edges.
+# inside the box and one from around it, and tests which of them each pixel fits better. A **minimum cut**
+# then places the border where it costs least: along edges.
 #
 # In GrabCut+ the edges come from an edge detector rather than from differences of neighbouring pixels. The
-# paper uses a trained one (HED); ours are slopes of the colours at two scales.
+# paper uses a trained one (HED); ours uses gradients of the colours at two scales.
 
 # %%
 for scheme in ("box-i", "grabcut+"):
@@ -192,7 +192,7 @@ for scheme in ("box-i", "grabcut+"):
     found[scheme] = quality(made[scheme])
 
 # %% [markdown]
-# Pale is 255, not sure. The truth may have some, too: void, where nobody judges.
+# Pale is 255, not sure. The truth may contain 255, too: void, which is not judged.
 
 # %%
 shown = [0, 1, len(data) - 1]
@@ -206,7 +206,7 @@ show_images(
 
 # %% [markdown]
 # When does GrabCut+ fail? When the surroundings have the object's colours. In a crowd the surroundings *are*
-# objects. Here is the photograph of the table once more, filled and cut.
+# objects. Here is the photograph of the table once more, with filled boxes and with GrabCut+.
 
 # %% tags=["nbval-check-output"]
 for scheme in ("rectangles", "grabcut+"):
@@ -216,13 +216,13 @@ for scheme in ("rectangles", "grabcut+"):
 # %% [markdown] tags=["concept"]
 # ## Let regions vote
 #
-# Notebook 04 cut images into region proposals; `regions_of` gives them again, up to 2000 an image. Two
+# Notebook 04 cut images into region proposals; `regions_of` returns them again, up to 2000 per image. Two
 # methods use them.
 #
-# * **M-and-G+** ("Simple Does It", 2017): of all regions, take the one whose own box fits best. Object is
-#   where it and GrabCut+ agree. The rest of the box is ignored.
-# * **BoxSup** (2015): each box is given one region, its **candidate**. The choice is made again in every
-#   round of training, with the help of the net.
+# * **M-and-G+** ("Simple Does It", 2017): of all regions, take the one whose own box fits best. Where it
+#   agrees with GrabCut+ is object. The rest of the box is ignored.
+# * **BoxSup** (2015): each box gets one region, its **candidate**. It is chosen again in every round of
+#   training, with the help of the net.
 #
 # BoxSup's candidate is the one that costs least: E_o + 3 E_r. **E_o** is 1 - IoU of the given box and the
 # candidate's own. **E_r** is the net's mean loss in the box, if the candidate is the object and the rest of
@@ -232,8 +232,8 @@ for scheme in ("rectangles", "grabcut+"):
 # [[07.3]]
 #
 # `fits` (R,): IoU of the given box with that of each candidate. `losses` (R,): E_r of each candidate.
-# `nothing`: E_r if none is taken, and all of the box is background. Return three numbers: the number of the
-# cheapest candidate, its cost, and the cost of taking none. E_o sums over the candidates that are taken.
+# `nothing`: E_r if no candidate is taken and all of the box is background. Return three numbers: the index of
+# the cheapest candidate, its cost, and the cost of taking none. E_o sums over the candidates that are taken.
 
 
 # %%
@@ -253,7 +253,7 @@ check("07.3", cheapest)
 cheapest = checkpoint("07.3", cheapest)
 
 # %% [markdown]
-# Use it on the first image, with a lazy net: it is 99 % sure of background, everywhere.
+# Use it on the first image, with a lazy net: it is 99 % sure of background everywhere.
 
 # %%
 from seglib.boxes import iou
@@ -269,11 +269,11 @@ number, cost, none = cheapest(fits, losses, -math.log(0.99))
 print(f"{len(regions)} candidates; the cheapest costs {cost:.2f}, none costs {none:.2f}")
 
 # %% [markdown]
-# If a box may go without, "all background" is nearly free, and a net that has never seen an object agrees
-# with its labels. So the rule is: **exactly one candidate a box**. It is the only thing that keeps BoxSup
-# from learning nothing at all.
+# If a box may have no candidate, "all background" is nearly free, and a net that has never seen an object
+# agrees with its labels. So the rule is: **exactly one candidate per box**. It is the only thing that keeps
+# BoxSup from learning nothing at all.
 #
-# The authors draw it by chance from the five cheapest, so that a poor first choice does not stay for ever.
+# The authors draw it at random from the five cheapest, so that a poor first choice can still be replaced.
 
 # %%
 for scheme in ("m-and-g+", "boxsup"):
@@ -284,27 +284,27 @@ for scheme in ("m-and-g+", "boxsup"):
 # ## Before anything is trained
 #
 # How good are the labels? Three questions at once. How many of the labelled pixels are right? How much was
-# left out? And, if each ignored pixel takes what the nearest label says, how good is the whole?
+# left out? And, if each ignored pixel takes the nearest label, how good is the whole?
 
 # %%
 compare(found)
 
 # %% [markdown]
-# Read a row of a scheme that ignores: much is right of what it says, and what it does not say is the rim. A
-# high mIoU on few pixels is cheap. Which labels would *you* train on?
+# Look at the row of a scheme that ignores pixels: most of its labels are right, and what it leaves out is the
+# outline. A high mIoU on few pixels is easy. Which labels would *you* train on?
 
 # %% [markdown] tags=["instructor"]
 # **15 minutes.** Take bets on the best scheme before the table, and again after it. Misconception: "mIoU on
-# the labelled pixels is label quality". Ask what one sure pixel in each box would score.
+# the labelled pixels is label quality". Ask what a scheme would score that labels one sure pixel in each box.
 
 # %% [markdown] tags=["train"]
 # ## Full supervision, to its plateau
 #
-# Everything will be compared with true masks, so these come first. One net, one number of steps, one seed,
-# for all that follows; only the labels differ.
+# Everything will be compared with true masks, so these come first. The same net, number of steps and seed for
+# all that follows; only the labels differ.
 #
-# In the tiny profile a training has ten steps. They show that everything runs, and no number is to be
-# believed.
+# In the tiny profile a training run has ten steps. They show that everything works, but the numbers mean
+# nothing.
 
 # %%
 from seglib import backbones
@@ -331,20 +331,20 @@ monitor
 await monitor.finished()
 
 # %% [markdown]
-# A **plateau**: does it still rise? If it does, the baseline is under-trained, and a ratio to it flatters
-# everybody else.
+# A **plateau**: does the curve still rise? If it does, the baseline is under-trained, and a ratio to it
+# flatters everything else.
 
 # %%
 curve = [100 * scores.mean_iou for scores in monitor.step.history.scores.values()]
 print("mIoU of the validation:", *(f"{value:.0f}" for value in curve))
-third = max(1, len(curve) // 3)  # single values jump, so the last third is held against the one before it
+third = max(1, len(curve) // 3)  # single values vary, so the last third is compared with the one before it
 late = (sum(curve[-third:]) - sum(curve[-2 * third : -third])) / third
 print(f"The last third brought {late:+.1f} points:", "a plateau" if late < 2 else "NOT at its plateau")
 
 # %% [markdown] tags=["train"]
-# ## The same net, taught by boxes
+# ## The same net, trained on boxes
 #
-# Filled boxes, Box-i and M-and-G+. BoxSup and GrabCut+ come in rounds, below.
+# Filled boxes, Box-i and M-and-G+. BoxSup and GrabCut+ follow in rounds, below.
 
 # %%
 from seglib.segmenters import NetSegmenter
@@ -366,7 +366,7 @@ for scheme in ("rectangles", "box-i", "m-and-g+"):
     teach(scheme, made[scheme])
 
 # %% [markdown]
-# BoxSup goes round by round. After each, the net helps to choose the candidates again.
+# BoxSup works in rounds. After each, the net helps to choose the candidates again.
 
 # %%
 from seglib.weak.cleaning import BoxSup
@@ -377,17 +377,17 @@ for one in rounds(new_net, made["boxsup"], relabel=BoxSup(regions_of), max_round
 trained["boxsup, 2 rounds"] = one.segmenter
 
 # %% [markdown]
-# Did the second labels get better? A net that has hardly learned is sure of background and of little else.
-# Then E_r is least for small regions, and its advice can do harm. It must be good before it is asked.
+# Are the second labels better? A net that has hardly learned is sure of background and of little else. Then
+# E_r is smallest for small regions, and using it can do harm. The net must be good before it is used.
 
 # %% [markdown] tags=["concept"]
 # ## Rounds, and how they drift
 #
-# A net taught by filled boxes does not predict boxes. It has seen many, and what they have in common is the
+# A net trained on filled boxes does not predict boxes. It has seen many, and what they have in common is the
 # object. So its predictions may be better labels than those that it learned from: train the next net on them,
 # and so on.
 #
-# That is **naive recursion**. Nothing holds it to the boxes any more.
+# That is **naive recursion**. Nothing ties it to the boxes any more.
 #
 # [[07.p3]]
 
@@ -407,28 +407,30 @@ reveal("07.p3", "about the same" if abs(moved) < 1 else "better" if moved > 0 el
 # %% [markdown]
 # "Simple Does It" cleans between the rounds, by three rules:
 #
-# 1. **Inside.** What lies in no box of its class is background. The boxes are the one thing that is certain.
-# 2. **Reset.** If too little is left of an object, fill its box again: the net has lost it.
-# 3. **Smooth.** Let the label follow the image's edges: a **fully connected CRF**, in which every pixel
-#    hears from every other pixel, most from near ones of its own colour.
+# 1. **Inside.** A pixel that is in no box of its class is background. The boxes are the one thing that is
+#    certain.
+# 2. **Reset.** If too little of an object is left, fill its box again: the net has lost it.
+# 3. **Smooth.** Let the label follow the image's edges: a **fully connected CRF**, in which every pixel is
+#    influenced by every other pixel, most by near ones of its own colour.
 #
 # What is too little? The paper says: less than half of the box. But a star fills a third of its box when its
-# mask is *perfect*. What share of its box a class usually fills is its **fill rate**.
+# mask is *perfect*. The share of its box that a class usually fills is its **fill rate**.
 
 # %% [markdown] tags=["exercise"]
 # [[07.4]]
 #
-# `mask` (H, W) uint8 is what the net says, `box` x1, y1, x2, y2, `index` its class, `usual` the fill rate of
-# the class. If the class fills less than `threshold * usual` of the box, fill the box. Return a new mask.
+# `mask` (H, W) uint8 is the net's prediction, `box` x1, y1, x2, y2, `index` its class, `fill_rate` the share
+# of its boxes that this class usually fills. If it fills less than `threshold * fill_rate` of the box, fill
+# the box. Return a new mask.
 
 
 # %%
-def reset(mask, box, index, usual, threshold):
+def reset(mask, box, index, fill_rate, threshold):
     # BEGIN SOLUTION
     x1, y1, x2, y2 = box
     mask = mask.clone()
     inside = mask[y1:y2, x1:x2]
-    if (inside == index).float().mean() < threshold * usual:
+    if (inside == index).float().mean() < threshold * fill_rate:
         inside[:] = index
     return mask
     # END SOLUTION
@@ -439,8 +441,8 @@ check("07.4", reset)
 # hint("07.4")
 
 # %% [markdown]
-# Fill rates need shapes, and we have none. GrabCut+'s will do; they need not be exact. A class with a single
-# box keeps 100 %, the paper's rule.
+# Fill rates need shapes, and we have none. Those of GrabCut+ will do; they need not be exact. A class with a
+# single box keeps 100 %, the paper's rule.
 
 # %%
 from seglib.weak.cleaning import fill_rates
@@ -450,8 +452,8 @@ for name, rate in list(zip(data.classes, usual.tolist()))[1:]:
     print(f"{name:10} usually fills {100 * rate:.0f} % of its box")
 
 # %% [markdown]
-# Now one rule after the other, on what the first net says. Nothing is trained here: these are the labels that
-# the second net *would* learn from.
+# Now one rule after the other, on the predictions of the first net. Nothing is trained here: these are the
+# labels that the second net *would* learn from.
 
 # %%
 from seglib.weak.rounds import next_labels
@@ -459,7 +461,7 @@ from seglib.weak.rounds import next_labels
 some = drift[0].labels.spread(10)
 rates, ones = tuple(usual.tolist()), (1.0,) * len(usual)
 ways = {
-    "as the net says": naive,
+    "as predicted": naive,
     "inside": Rules(ones, threshold=0, smoothing=False),
     "inside, reset at half": Rules(ones, smoothing=False),
     "inside, reset by fill": Rules(rates, smoothing=False),
@@ -471,8 +473,8 @@ for name, way in ways.items():
 compare(judged)
 
 # %% [markdown] tags=["instructor"]
-# **12 minutes.** Let them say which rule helped, and whether more in mIoU or at the rims. Ask: what does the
-# reset do to an object that is half hidden behind another? (Fires, though nothing is wrong.) Misconception:
+# **12 minutes.** Ask which rule helped, and whether more in mIoU or at the outlines. Ask: what does the reset
+# do to an object that is half hidden behind another? (It fires, although nothing is wrong.) Misconception:
 # "smoothing always helps". It cannot bring back what the net has missed.
 
 # %% [markdown] tags=["train"]
@@ -495,35 +497,35 @@ bars(
 )
 
 # %% [markdown]
-# And if the first labels are good already? GrabCut+, and one round by the rules, this time by hand: teach,
-# ask, clean, teach.
+# And if the first labels are good already? GrabCut+, and one round with the rules, this time by hand: train,
+# predict, clean, train.
 #
-# At which size should the net be asked? It has learned from images within 128 x 128. On larger ones it sees
-# more, and has never been trained on them. The few true masks of the validation split can tell.
+# At which size should the net predict? It has learned from images within 128 x 128. On larger ones it sees
+# more detail, but it has never been trained on them. The few true masks of the validation split can tell.
 
 # %%
 teach("grabcut+", made["grabcut+"])
 held_out = pseudo_labels(val, "rectangles")  # the images of the validation split, with their boxes
-clean, sizes = Rules(rates, smoothing=False), {}  # rule 3 takes the longest, and is left out here
+clean, sizes = Rules(rates, smoothing=False), {}  # rule 3 takes longest and is left out here
 for times in (1, 1.5, 2):
     guess = next_labels(held_out, trained["grabcut+"], clean, f"{times} times", scale=times)
     sizes[times] = quality(guess).filled.mean_iou
-    print(f"asked at {times:3} times the size of the training: label mIoU {100 * sizes[times]:.1f} %")
+    print(f"at {times:3} times the training size: label mIoU {100 * sizes[times]:.1f} %")
 
 # %%
 times = max(sizes, key=sizes.get)
 cleaned = next_labels(made["grabcut+"], trained["grabcut+"], Rules(rates), "grabcut+, round 1", scale=times)
 teach("grabcut+, 2 rounds", cleaned)
 second = trained["grabcut+, 2 rounds"].net
-trained["the same, asked larger"] = NetSegmenter(second, data.classes, size=recipe["size"], scale=times)
-compare({"grabcut+": found["grabcut+"], f"the next, asked at {times} times": quality(cleaned)})
+trained["the same, larger images"] = NetSegmenter(second, data.classes, size=recipe["size"], scale=times)
+compare({"grabcut+": found["grabcut+"], f"the next, at {times} times the size": quality(cleaned)})
 
 # %% [markdown]
-# Here we look at true masks, to see what happens. Who has boxes only cannot. `rounds` stops where few labels
-# change, or where a small validation set, the only true masks in all of this, says no.
+# Here we look at true masks, to see what happens. With boxes alone you cannot. `rounds` stops when few labels
+# change, or when a small validation set, the only true masks in all of this, shows no improvement.
 #
-# Look closer, at the image whose label has changed most. Which scheme would you have taken? Which pixels
-# did which rule change? At which threshold does a box spring back?
+# Look more closely at the image whose label has changed most. Which scheme would you have chosen? Which
+# pixels did which rule change? At which threshold is a box filled again?
 
 # %%
 from seglib.widgets import RefinementExplorer
@@ -545,10 +547,11 @@ RefinementExplorer(
 # %% [markdown] tags=["measure"]
 # ## How far did boxes get?
 #
-# Judged on the test split. The best of the box nets is chosen on the validation split, not on what judges it.
+# Evaluated on the test split. The best of the box nets is chosen on the validation split, not on the test
+# split.
 #
 # The ratio is that of the **gain over all background**: (net - background) / (full supervision - background).
-# Of plain mIoU it would be higher, and say less: all background has a share of both.
+# For plain mIoU it would be higher and say less: all background is part of both.
 
 # %%
 from seglib.evaluate import Constant
@@ -576,15 +579,15 @@ if whole > 0:
     reveal("07.p1", 100 * gain(best) / whole)
 
 # %% [markdown]
-# Three things to look for. Is the order of the nets that of their labels? Do ignored pixels beat wrong ones:
-# Box-i against filled boxes, M-and-G+ against GrabCut+? And is Boundary IoU as near to full supervision as
-# mIoU is?
+# Three things to look for. Is the order of the nets that of their labels? Are ignored pixels better than
+# wrong ones: Box-i against filled boxes, M-and-G+ against GrabCut+? And is Boundary IoU as close to full
+# supervision as mIoU is?
 #
 # One run is one throw of the dice.
 
 # %% [markdown]
 # **What three seeds say.** `python benchmarks/weak.py schemes full --data pets --steps 150`: 240 images to
-# learn from, 100 of the test split to judge, all in %. Labels are judged filled.
+# train on, 100 of the test split to evaluate, all in %. Label mIoU: ignored pixels take the nearest label.
 #
 # | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
 # |---|---|---|---|---|---|
@@ -597,48 +600,48 @@ if whole > 0:
 # | filled boxes | 68.3 | 0 | 63.0 | 8.6 | 59.8 ± 3.3 |
 # | all background | | | 22.3 | 0 | 0 |
 #
-# Full supervision is at its plateau: twice the steps bring half a point of mIoU.
+# Full supervision is at its plateau: twice as many steps bring half a point of mIoU.
 
 # %% [markdown]
-# **At which size to ask?** The same nets, shown larger images; mIoU in % on the *validation* split: `python
+# **At which size to predict?** The same nets, on larger images; mIoU in % on the *validation* split: `python
 # benchmarks/weak.py scales --data pets --steps 150`.
 #
-# | times the size of the training | 0.75 | 1 | 1.25 | 1.5 | 2 |
+# | times the training size | 0.75 | 1 | 1.25 | 1.5 | 2 |
 # |---|---|---|---|---|---|
-# | taught by masks | 85.1 | 89.8 | 89.7 | 88.4 | 82.9 |
-# | taught by GrabCut+ | 78.2 | 84.2 | 86.1 | 86.5 | 82.4 |
+# | trained on masks | 85.1 | 89.8 | 89.7 | 88.4 | 82.9 |
+# | trained on GrabCut+ | 78.2 | 84.2 | 86.1 | 86.5 | 82.4 |
 #
-# Taught by masks, a net is at its best at the size it knows. Taught by GrabCut+, it gains two points and
-# more at 1.5 times. A likely reason: GrabCut+ misses parts of the animals, so its net does, and on a larger
-# image it finds more of them.
+# Trained on masks, a net is best at its training size. Trained on GrabCut+, it gains two points and more at
+# 1.5 times. A likely reason: GrabCut+ misses parts of the animals, so its net does, and on a larger image it
+# finds more of them.
 
 # %% [markdown]
-# **And a round.** So 1.5 times, for the labels of the next round and for the net that is judged; test split,
-# three seeds. Full supervision, at the size it likes best, has 89.9 here. `python benchmarks/weak.py rounds
+# **And a round.** So 1.5 times, for the labels of the next round and for the net that is evaluated; test
+# split, three seeds. Full supervision, at its best size, has 89.9 here. `python benchmarks/weak.py rounds
 # --ways "grabcut+, rules by fill" --data pets --steps 150 --rounds 2 --label-scale 1.5`.
 #
-# | | label mIoU | mIoU, asked at 1 | of the gain | mIoU, asked at 1.5 | of the gain |
+# | | label mIoU | mIoU at 1 | of the gain | mIoU at 1.5 | of the gain |
 # |---|---|---|---|---|---|
 # | GrabCut+ | 82.2 | 83.0 | 89.9 ± 2.0 | 87.8 | 96.9 ± 1.6 |
-# | then one round by the rules | 87.5 | 86.0 | 94.2 ± 1.0 | 88.3 | 97.7 ± 0.8 |
+# | then one round with the rules | 87.5 | 86.0 | 94.2 ± 1.0 | 88.3 | 97.7 ± 0.8 |
 
 # %% [markdown]
-# * **98 % of the gain, from boxes**, and 94 % where the net is asked at the size of its training. The papers
-#   below have 95 and 97 %, of plain mIoU; counted so, all background has 25 %.
-# * **One round paid, a second did not.** With labels asked at 1, the first brought 1.4 to 4.1 points, seed by
-#   seed. The second took back 0.6 to 2.0, while its labels were as good (`--rounds 3 --label-scale 1`). So
-#   keep a few true masks, to know when to stop.
-# * **Ignored pixels beat wrong ones** where the wrong ones are many: Box-i beat filled boxes in every seed.
-#   Where a pet's labels are good they do not: M-and-G+ is even with GrabCut+, and GrabCut+-i below it in
+# * **98 % of the gain, from boxes**, and 94 % where the net predicts at its training size. The papers below
+#   have 95 and 97 %, of plain mIoU; by that measure, all background has 25 %.
+# * **One round paid, a second did not.** With labels predicted at 1, the first brought 1.4 to 4.1 points,
+#   depending on the seed. The second lost 0.6 to 2.0, while its labels were as good (`--rounds 3
+#   --label-scale 1`). So keep a few true masks to know when to stop.
+# * **Ignored pixels are better than wrong ones** where many are wrong: Box-i beat filled boxes in every seed.
+#   Where the labels of a pet are good they are not: M-and-G+ equals GrabCut+, and GrabCut+-i is below it in
 #   every seed.
-# * **mIoU does not tell of rims.** Box-i gains most over filled boxes, and has the worst outlines of all:
-#   nobody ever told its net where an object ends. And the round by the rules made labels better in mIoU, from
-#   82.2 to 87.5, and worse at the rims, from 27.5 to 24.8.
+# * **mIoU says little about outlines.** Box-i gains most over filled boxes, and has the worst outlines of
+#   all: its net never learned where an object ends. And the round with the rules made labels better in mIoU,
+#   from 82.2 to 87.5, and worse at the outlines, from 27.5 to 24.8.
 
 # %% [markdown]
-# **On streets the order turns round.** Boxes around the cars, people, cyclists, signs and poles of CamVid:
-# 160 images, nets at 144 x 192, three seeds, 60 of the test split. `python benchmarks/weak.py schemes
-# --data camvid --steps 300 --side 192 --images 160 --judged 60`.
+# **On streets the order is reversed.** Boxes around the cars, people, cyclists, signs and poles of CamVid:
+# 160 images, nets at 144 x 192, three seeds, 60 of the test split. `python benchmarks/weak.py schemes --data
+# camvid --steps 300 --side 192 --images 160 --judged 60`.
 #
 # | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
 # |---|---|---|---|---|---|
@@ -651,9 +654,9 @@ if whole > 0:
 # | GrabCut+-i * | 50.7 | 3.8 | 19.1 | 3.5 | 16.2 ± 1.5 |
 # | all background | | | 15.3 | 0 | 0 |
 #
-# \* `--precision float32`, another computer: full supervision has 38.3.
+# \* `--precision float32`, on another computer: full supervision has 38.3.
 #
-# A pole is a few pixels wide: its box is nearly its mask, and too few pixels for a model of colours. Filled
+# A pole is a few pixels wide: its box is nearly its mask, and has too few pixels for a colour model. Filled
 # boxes have the best labels, and their net is the best. Where GrabCut+ is bad, ignoring helps: M-and-G+ is 8
 # points above it. (Full supervision is not at its plateau here, so these shares flatter.)
 
@@ -672,9 +675,9 @@ if whole > 0:
 # | BoxSup, one round | 74.0 | 0 | 57.1 | 27.4 | 72.2 ± 6.6 |
 # | all background | | | 7.8 | 0 | 0 |
 #
-# M-and-G+ beat GrabCut+ in every seed, though a quarter of its pixels say nothing. Judged on what it does
-# say, it has 96.4 %, and GrabCut+ 82.6. And BoxSup's net is below that of filled boxes, whose labels are far
-# worse: here label quality alone does not tell.
+# M-and-G+ beat GrabCut+ in every seed, although a quarter of its pixels are ignored. On the pixels that it
+# labels it has 96.4 %, and GrabCut+ 82.6. And BoxSup's net is below that of filled boxes, whose labels are
+# far worse: here label quality alone does not decide.
 
 # %% [markdown]
 # **Rounds from filled boxes**, three seeds: 120 pets, nets at 128 x 128, 60 of the test split. Labels, then
@@ -688,12 +691,12 @@ if whole > 0:
 # | reset by fill | 66.4 | 72.8 | 76.1 | 64.6 | 73.5 | 76.0 |
 #
 # Naive labels got worse in every round of every seed, and its nets drifted apart: 70.7, 50.3 and 63.7 in the
-# end. With rules every round was better than the one before, in every seed.
+# end. With the rules every round was better than the one before, in every seed.
 
 # %% [markdown]
-# **When does a round pay?** The same rules, reset by fill, on the pools and streets of above, three seeds:
+# **When does a round pay?** The same rules, reset by fill, on the pools and streets above, three seeds:
 # `weak.py rounds --ways "rectangles, rules by fill" "grabcut+, rules by fill" --rounds 2`, with the options
-# that stand there and `--precision float32`.
+# given there and `--precision float32`.
 #
 # | | labels: round 0 | 1 | nets: round 0 | 1 |
 # |---|---|---|---|---|
@@ -701,9 +704,9 @@ if whole > 0:
 # | pools, from GrabCut+ | 82.6 | 73.3 | 68.4 ± 1.2 | 63.4 ± 1.2 |
 # | streets, from filled boxes | 69.1 | 68.7 | 39.6 ± 0.5 | 37.7 ± 1.0 |
 #
-# A round puts what the net believes in place of the labels. In pools that is better than a filled box, and
-# worse than GrabCut+; on streets a little worse than filled boxes; each in every seed. Keep a few true masks:
-# `rounds(..., val=)` stops when they say no.
+# A round replaces the labels by predictions. In pools these are better than filled boxes and worse than
+# GrabCut+; on streets they are a little worse than filled boxes; each in every seed. Keep a few true masks:
+# `rounds(..., val=)` stops when they show no improvement.
 
 # %% [markdown]
 # **Bad boxes**, GrabCut+, three seeds: 120 pets, nets at 128 x 128, mIoU in %. `python benchmarks/weak.py
@@ -723,13 +726,13 @@ if whole > 0:
 # | 10 % of the wrong class | 75.8 | 78.0 ± 0.2 |
 # | 30 % of the wrong class | 64.6 | 68.8 ± 0.4 |
 #
-# A box that is a little loose costs nothing. One that cuts into the object costs much: what is outside of it
-# is called background, for certain. And better a wrong name than no box: an object without a box is called
-# background, all of it.
+# A box that is a little loose costs nothing. One that cuts into the object costs much: what is outside it is
+# labelled background, as certain. And a wrong class is better than no box: an object without a box is
+# labelled background, all of it.
 
 # %% [markdown]
 # **Masks and boxes**, measured by the same command. Some of the 120 images have their true mask, and the
-# others a box, or nothing. Seconds at the published prices, 79 a mask and 7 a box.
+# others have boxes, or are left out. Seconds at the published prices, 79 a mask and 7 a box.
 #
 # | masks | with boxes for the rest | seconds | alone | seconds |
 # |---|---|---|---|---|
@@ -741,13 +744,13 @@ if whole > 0:
 # | 120 | | | 84.7 ± 0.9 | 9504 |
 #
 # The 120 boxes, a quarter of an hour, are worth 51 masks, more than an hour. But masks *among* boxes add
-# nothing here: each image counts as much as any other, so the masks are outvoted. With 60 masks it is
-# better to leave the boxes out, in every seed.
+# nothing here: each image counts the same, so the masks are outvoted. With 60 masks it is better to leave the
+# boxes out, in every seed.
 
 # %% [markdown]
-# **Let the masks be seen as often as the boxes**, by repeating them; the steps stay as many. All 246 pets of
-# the training split, three seeds: `python benchmarks/weak.py mixed --data pets --steps 150 --side 128
-# --images 246 --judged 60 --shares 0.1 0.25 --precision float32`.
+# **Let the masks be seen as often as the boxes**, by repeating them; the number of steps stays the same. All
+# 246 pets of the training split, three seeds: `python benchmarks/weak.py mixed --data pets --steps 150 --side
+# 128 --images 246 --judged 60 --shares 0.1 0.25 --precision float32`.
 #
 # | masks | boxes for the rest | masks seen as often | masks alone |
 # |---|---|---|---|
@@ -756,12 +759,13 @@ if whole > 0:
 # | 62 | 80.7 ± 2.0 | 82.9 ± 0.8 | 81.8 ± 2.7 |
 # | 246 | | | 86.1 ± 1.0 |
 #
-# So it was the vote: with 62 masks, seeing them as often brings 1.0 to 4.1 points, seed by seed. And boxes
-# for the rest make the result steadier, if not better in every seed. The 246 boxes alone are worth 46 masks.
+# So it was the vote: with 62 masks, seeing them as often brings 1.0 to 4.1 points, depending on the seed. And
+# boxes for the rest make the result more stable, if not better in every seed. The 246 boxes alone are worth
+# 46 masks.
 
 # %% [markdown]
-# **What the papers had.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Their ratios
-# are of plain mIoU.
+# **What the papers report.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Their
+# ratios are of plain mIoU.
 #
 # | | from boxes | full supervision | ratio |
 # |---|---|---|---|
@@ -770,7 +774,7 @@ if whole > 0:
 # | M-and-G+ (Khoreva et al. 2017) | 65.7 | 69.1 | 95.1 |
 
 # %% [markdown]
-# Where does the best of them fail? Its four worst images, truth beside prediction.
+# Where does the best of them fail? Its four worst images, each with its truth.
 
 # %%
 failures([trained[best].predict(image) for image, _ in test], test, best)
@@ -778,8 +782,8 @@ failures([trained[best].predict(image) for image, _ in test], test, best)
 # %% [markdown] tags=["concept"]
 # ## Quality per minute
 #
-# Nobody asks for boxes or masks. They ask for the best net that a budget buys. Your own seconds from notebook
-# 03 say what yours buys; without them, published ones do.
+# The question is not boxes or masks, but which net is best for a given budget. Your own seconds from notebook
+# 03 say what yours buys; without them, published ones are used.
 
 # %%
 from seglib.course.budget import budget
@@ -789,7 +793,9 @@ print(cost)
 objects = sum(len(one.boxes) for one in known)
 number = min(len(data), max(1, round(len(data) / cost.boxes_per_mask)))
 minutes = objects * cost.box / 60
-print(f"{objects} boxes, {minutes:.1f} min. As long: the masks of {number} of the {len(data)} images.")
+print(
+    f"{objects} boxes, {minutes:.1f} min. In the same time: the masks of {number} of the {len(data)} images."
+)
 
 # %% [markdown]
 # [[07.p4]]
@@ -802,7 +808,10 @@ masks = f"masks of {number}"
 teach(masks, data.spread(number))
 table[masks] = evaluate(trained[masks], test)
 ahead = gain(best) - gain(masks)
-reveal("07.p4", "about the same" if abs(ahead) < 1 else "the boxes'" if ahead > 0 else "the masks'")
+reveal(
+    "07.p4",
+    "about the same" if abs(ahead) < 1 else "the one from boxes" if ahead > 0 else "the one from masks",
+)
 
 # %%
 spent = {"all background": 0, best: minutes, masks: minutes}
@@ -812,23 +821,23 @@ for name, needed in spent.items():
     print(f"{name:22} {needed:6.1f} min   mIoU {100 * table[name].mean_iou:5.1f}   {each}")
 
 # %% [markdown]
-# A row for the leaderboard has four numbers now: mIoU, Boundary IoU, seconds of the machine, minutes of
-# people. And it need not be one or the other: `seglib.weak.mixed` gives some images true masks and the
-# others boxes.
+# A row of the leaderboard now has four numbers: mIoU, Boundary IoU, seconds of the machine, minutes of
+# people. And it need not be one or the other: `seglib.weak.mixed` gives some images true masks and the others
+# boxes.
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes.** Let groups compare their own prices: who draws masks fast, who draws boxes badly? Ask what a
 # loose box would cost (`benchmarks/weak.py noise` measures it). Misconception: "boxes are always the better
-# buy". They are while images are plenty; where there are ten images in all, draw masks.
+# choice". They are while there are plenty of images; if there are only ten images, draw masks.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
 # [[07.5]]
 #
-# A team has written BoxSup anew. The loss falls to nearly nothing within minutes, and the net sees animals
-# everywhere. Here is the loss, as it stands in a public implementation. Ask it about two nets: one knows the
-# label by heart, one says "animal" at every pixel.
+# A team has reimplemented BoxSup. The loss falls to nearly zero within minutes, and the net sees animals
+# everywhere. Here is the loss, taken from a public implementation. Compute it for two nets: one knows the
+# label by heart, one predicts "animal" at every pixel.
 
 
 # %%
@@ -849,7 +858,7 @@ for name, says in (("by heart", mask), ("animal everywhere", everywhere)):
     print(f"{name:17} loss {loss:.3f}, {right:3.0f} % of the pixels right")
 
 # %% [markdown]
-# Find the fault and write it anew. `logits` (N, K, H, W), `masks` (N, H, W) uint8, 255 where nobody is sure.
+# Find the bug and rewrite the loss. `logits` (N, K, H, W), `masks` (N, H, W) uint8, 255 for not sure.
 
 
 # %%

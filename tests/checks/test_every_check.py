@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from seglib.course import content
-from seglib.course.checks import judge
-from seglib.course.hints import solution_source
+from seglib.course.checks import judge, solution_source
 
 EXERCISES = [name for number in content.numbers() for name in content.load(number).exercises]
 FILES = sorted(Path(__file__).parent.glob("test_nb[0-9][0-9].py"))

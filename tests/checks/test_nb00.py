@@ -33,11 +33,11 @@ def corners_only(size, box):
 
 WRONG = {
     "00.1": {
-        "x for y": (turned, "came out turned"),
+        "x for y": (turned, "transposed"),
         "the end included": (end_included, "too large"),
         "width and height": (width_and_height, "too large"),
-        "nothing painted": (lambda size, box: torch.zeros(size, dtype=torch.bool), "none is"),
-        "inside out": (lambda size, box: ~paint(size, box), "inside out"),
+        "nothing painted": (lambda size, box: torch.zeros(size, dtype=torch.bool), "you made none"),
+        "inside out": (lambda size, box: ~paint(size, box), "inverted"),
         "numbers for truth values": (lambda size, box: paint(size, box).int(), "bool tensor"),
         "two corners": (corners_only, "you painted"),
         "an image of another shape": (lambda size, box: paint(size[::-1], box), "of shape (4, 6)"),

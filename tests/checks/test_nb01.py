@@ -69,7 +69,7 @@ WRONG = {
     },
     "01.2": {
         "object numbers": (object_numbers, "number of the object"),
-        "foreground only": (foreground_only, "which class"),
+        "foreground only": (foreground_only, "must hold the class"),
         "background is void": (background_is_void, "background"),
         "one layer per object": (still_a_stack, "One label per pixel"),
     },

@@ -53,29 +53,29 @@ WRONG = {
     },
     "04.2": {
         "black": (filled(lambda crop, mean: 0), "Black is a colour"),
-        "white": (filled(lambda crop, mean: 255), "and no other"),
-        "inside out": (lambda crop, mask, mean: foreground(crop, ~mask, mean), "Inside out"),
+        "white": (filled(lambda crop, mean: 255), "the mean of that channel"),
+        "inside out": (lambda crop, mask, mean: foreground(crop, ~mask, mean), "Inverted"),
         "the crop's own mean": (filled(lambda crop, mean: crop.mean((1, 2))[:, None, None]), "mean of this"),
         "the full crop": (lambda crop, mask, mean: crop, "full crop"),
         "cut to the pixels": (lambda crop, mask, mean: crop[:, mask], "keeps its shape"),
         "darker inside": (lambda crop, mask, mean: foreground(crop / 2, mask, mean), "stay as they are"),
     },
     "04.3": {
-        "positives too": (mined(1.1, -1), "unlearns"),
+        "positives too": (mined(1.1, -1), "to reject the object"),
         "half-covered ones": (mined(0.5, -1), "clear negative"),
-        "above 0 only": (mined(0.2, 0), "wrong ones"),
+        "above 0 only": (mined(0.2, 0), "those above 0"),
         "easy ones too": (mined(0.2, -9), "teach nothing new"),
         "both limits": (lambda s, o: ((o <= 0.2) & (s >= -1)).nonzero()[:, 0], "exactly"),
         "True and False": (lambda s, o: (o < 0.2) & (s > -1), "numbers of the regions"),
     },
     "04.4": {
-        "best first": (painted(lambda scores: scores.argsort(descending=True)), "lies below"),
+        "best first": (painted(lambda scores: scores.argsort(descending=True)), "region is below"),
         "all of them": (painted(torch.argsort, lambda score, threshold: True), "-0.2 is not above 0"),
         "threshold forgotten": (
             painted(torch.argsort, lambda score, threshold: score > 0),
             "only the region",
         ),
-        "as they come": (painted(lambda scores: torch.tensor([1, 2, 0])), "lies below"),
+        "as they come": (painted(lambda scores: torch.tensor([1, 2, 0])), "region is below"),
         "a mask each": (
             lambda masks, classes, scores, threshold: masks * classes[:, None, None],
             "each pixel",
@@ -84,7 +84,7 @@ WRONG = {
     "04.5": {
         "as they are": (lambda rects: rects, "Unchanged"),
         "one short": (lambda rects: corners(rects) - torch.tensor([0, 0, 1, 1]), "One pixel short"),
-        "rows first": (lambda rects: corners(rects)[:, [1, 0, 3, 2]], "changed places"),
+        "rows first": (lambda rects: corners(rects)[:, [1, 0, 3, 2]], "swapped"),
         "width only": (lambda rects: rects + torch.tensor([0, 0, 10, 0]), "should become"),
     },
 }

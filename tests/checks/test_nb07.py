@@ -94,7 +94,7 @@ def the_bug_itself(logits, masks):
 
 WRONG = {
     "07.1": {
-        "the larger in front": (painted(lambda areas: areas.argsort().tolist()), "is gone"),
+        "the larger in front": (painted(lambda areas: areas.argsort().tolist()), "has vanished"),
         "as they come": (painted(lambda areas: range(len(areas))), "smaller one is in front"),
         "one pixel short": (
             painted(largest_first, lambda box: (box[0], box[1], box[2] - 1, box[3] - 1)),
@@ -112,11 +112,11 @@ WRONG = {
         "one side only": (one_side_only, "both sides"),
         "in the corner": (corner, "middle"),
         "the whole box": (lambda box, share: box, "you keep 100 %"),
-        "its area": (lambda box, share: math.prod(box), "Four numbers"),
+        "its area": (lambda box, share: math.prod(box), "four numbers"),
     },
     "07.3": {
         "the best fit": (chosen(lambda fits, losses: 1 - fits), "the net disagrees"),
-        "the least loss": (chosen(lambda fits, losses: losses), "fills another box"),
+        "the least loss": (chosen(lambda fits, losses: losses), "another box"),
         "the dearest": (chosen(lambda fits, losses: -both(fits, losses)), "the net disagrees"),
         "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
         "once": (chosen(both, lambda nothing: nothing), "three times"),
@@ -129,9 +129,9 @@ WRONG = {
     "07.4": {
         "half of the box, always": (
             filled_if(lambda box, all_of_it, usual, threshold: box.mean() < threshold),
-            "slender shape is lost",
+            "lose a thin shape",
         ),
-        "always": (filled_if(lambda box, all_of_it, usual, threshold: True), "slender shape is lost"),
+        "always": (filled_if(lambda box, all_of_it, usual, threshold: True), "lose a thin shape"),
         "never": (filled_if(lambda box, all_of_it, usual, threshold: False), "must be filled"),
         "the other way round": (
             filled_if(lambda box, all_of_it, usual, threshold: box.mean() > threshold * usual),
@@ -143,9 +143,9 @@ WRONG = {
         ),
         "below the usual": (
             filled_if(lambda box, all_of_it, usual, threshold: box.mean() < usual),
-            "slender shape is lost",
+            "lose a thin shape",
         ),
-        "all of the image": (fills_all, "outside of the box"),
+        "all of the image": (fills_all, "outside the box"),
         "only what was background": (only_background, "whatever was there"),
         "the box alone": (cut_out, "whole mask"),
     },
@@ -160,7 +160,7 @@ WRONG = {
             lambda logits, masks: cross_entropy(logits, masks.long(), ignore_index=255, reduction="none"),
             "One number",
         ),
-        "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels teach"),
+        "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels count"),
     },
 }
 

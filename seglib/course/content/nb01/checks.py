@@ -1,4 +1,4 @@
-"""What the exercises of notebook 01 are held against: the course's own answers and the checks."""
+"""The checks of notebook 01."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def check_tight_boxes(fn: Callable[[Tensor], Tensor]) -> str:
     one_less = expected - torch.tensor([0, 0, 1, 1])
     if torch.equal(got, one_less):
         raise Wrong(
-            "Your boxes end on the last pixel; here the end is exclusive. A box 3 wide has x2 - x1 = 3."
+            "Your boxes end on the last pixel; here the end is exclusive. A box of width 3 has x2 - x1 = 3."
         )
     if torch.equal(got, expected[:, [1, 0, 3, 2]]) or torch.equal(got, one_less[:, [1, 0, 3, 2]]):
         raise Wrong("x and y are swapped. Rows are y; a mask is indexed [y, x], a box is x1 y1 x2 y2.")
     width_height = torch.cat([expected[:, :2], expected[:, 2:] - expected[:, :2]], dim=1)
     if torch.equal(got, width_height):
-        raise Wrong("That is x, y, width, height. Wanted are the two corners: x1 y1 x2 y2.")
+        raise Wrong("That is x, y, width, height. The two corners were asked for: x1 y1 x2 y2.")
     raise Wrong(f"The first block covers rows 0-1 and columns 1-3. You say {got[0].tolist()}.")
 
 
@@ -51,16 +51,16 @@ def check_semantic(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     if got.shape != expected.shape:
         raise Wrong(f"One label per pixel: shape {tuple(expected.shape)}; yours: {tuple(got.shape)}.")
     if got.dtype == torch.bool:
-        raise Wrong("True and False say object or not. The label map must say which class.")
+        raise Wrong("True and False mean object or not. The label map must hold the class.")
     if torch.equal(got.long(), expected.long()):
         same = torch.as_tensor(fn(masks, torch.tensor([3, 3])))
         if not torch.equal(same.long(), semantic(masks, torch.tensor([3, 3])).long()):
             raise Wrong("Two objects of the same class: both must carry the class's index.")
-        return "Easy. The way back does not exist: which pixel belonged to which object is gone."
+        return "There is no way back: which pixel belonged to which object is lost."
     if (got[~masks.any(0)] != 0).any():
         raise Wrong("Pixels that belong to no object must be 0, background.")
     if set(got[masks.any(0)].tolist()) <= {0, 1, 2}:
-        raise Wrong("You wrote the number of the object. A semantic mask holds its class: 7 and 3 here.")
+        raise Wrong("You wrote the number of the object. A semantic mask holds its class, here 7 and 3.")
     raise Wrong(f"Expected the values [0, 3, 7]; your map holds {got.unique().tolist()}.")
 
 
@@ -90,10 +90,10 @@ def check_labels_from_colors(fn: Callable[[Tensor, Sequence[Color], Color], Tens
         raise Wrong(f"One label per pixel: shape {tuple(truth.shape)}; yours: {tuple(got.shape)}.")
     void = truth == 255
     if torch.equal(got.long(), truth):
-        return "Now nobody is asked to learn that the rim of a cat is background."
+        return "Now no net has to learn that the outline of a cat is background."
     if (got[void] == 0).all():
         raise Wrong("The void pixels became 0, background. They have no class: 255.")
     if (got[void] != 255).any():
         raise Wrong(f"Void pixels must be 255. Yours hold {sorted(set(got[void].tolist()))}.")
     wrong = int((got.long() != truth).sum())
-    raise Wrong(f"Void is right, but {wrong} pixels of other classes are not. Compare all three channels.")
+    raise Wrong(f"Void is right, but {wrong} other pixels are not. Compare all three channels.")

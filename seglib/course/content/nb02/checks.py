@@ -1,4 +1,4 @@
-"""What the exercises of notebook 02 are held against: the course's own answers and the checks."""
+"""The checks of notebook 02."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
     if _close(iou, expected_dice) and _close(dice, expected_iou):
         raise Wrong("These are the right numbers in the wrong order: first IoU, then Dice.")
     if _close(dice, expected_iou):
-        raise Wrong("Your Dice equals IoU. They agree only at 0 and 1; here the masks overlap in part.")
+        raise Wrong("Your Dice equals IoU. They agree only at 0 and 1; here the masks overlap partly.")
     if _close(iou, cm.diagonal() / cm.sum(1)):
         raise Wrong("That is the share of each true class that was found. What about pixels wrongly claimed?")
     if not _close(iou, expected_iou):
@@ -91,7 +91,7 @@ def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
         raise Wrong(
             f"Dice of class 0 compares 6 shared pixels with the mean of 8 and 7. You say {dice[0]:.3f}."
         )
-    return "Dice = 2 IoU / (1 + IoU): the same order of classes, a friendlier number."
+    return "Dice = 2 IoU / (1 + IoU): the same order of classes, larger numbers."
 
 
 def check_dataset_miou(fn: Callable[[Pairs, int], float]) -> str:
@@ -111,7 +111,7 @@ def check_dataset_miou(fn: Callable[[Pairs, int], float]) -> str:
     if abs(score - zero_filled) < 1e-4:
         raise Wrong("Class 3 occurs nowhere, and you counted it as 0. It has no score to average.")
     if abs(score - expected) > 1e-4:
-        raise Wrong(f"For two images with 4 classes I expect {expected:.4f}; yours gives {score:.4f}.")
+        raise Wrong(f"For two images with 4 classes I expect {expected:.4f}; your result is {score:.4f}.")
     if abs(float(fn(flipped, 4)) - expected) > 1e-4:
         raise Wrong("The same images in another order give another score.")
     return "Sum first, divide once. This is the mIoU of the benchmarks: VOC, Cityscapes, ADE20K."
@@ -138,4 +138,4 @@ def check_score(fn: Callable[[Tensor], float]) -> str:
         raise Wrong(
             f"(0.9 + 0.5 + 0.0) / 3 = 0.467; yours is {plain:.3f}. A missed class, IoU 0, still counts."
         )
-    return "A class nobody drew and nobody predicted has no IoU. A class that was missed has IoU 0."
+    return "A class that is neither in the truth nor predicted has no IoU. A class that was missed has IoU 0."

@@ -1,4 +1,4 @@
-"""What the exercises of notebook 03 are held against: the course's own answers and the checks."""
+"""The checks of notebook 03."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> st
     if len(pixels) != 4 or len(images) != 4:
         raise Wrong(
             f"Four classes are declared, so both have four numbers; yours have {len(pixels)} and "
-            f"{len(images)}. Class 3 never occurs, and void is no class."
+            f"{len(images)}. Class 3 never occurs, and void is not a class."
         )
     if pixels.sum() == 21:
-        raise Wrong("You counted 21 pixels. Two of them are void: nobody knows their class.")
+        raise Wrong("You counted 21 pixels. Two of them are void: their class is unknown.")
     if pixels.tolist() != [12, 3, 4, 0]:
         raise Wrong(
             f"The three masks hold 12, 3, 4 and 0 pixels of the four classes; you say {_list(pixels)}."
@@ -43,7 +43,7 @@ def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> st
         raise Wrong("The pixels are right. The second count is of images: an image counts once.")
     if images.tolist() != [3, 1, 1, 0]:
         raise Wrong(f"Class 0 is in all 3 images, 1 and 2 in one, 3 in none; you say {_list(images)}.")
-    return "Two counts, two answers to 'how rare is it?'. Void is in neither."
+    return "Two counts, two answers to 'how rare is it?'. Void is in neither of them."
 
 
 def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
@@ -61,7 +61,7 @@ def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
 
 
 def _why_not(weights: Tensor, expected: Tensor, total: Tensor) -> str:
-    """What is the matter with weights that are not those expected."""
+    """What is wrong with weights that are not the expected ones."""
     if _near(weights, total.median() / total):
         return (
             "You divided by the pixels of all images. The frequency of a class is taken over the images "
@@ -84,13 +84,15 @@ def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
     """03.3: the blurred and noisy images above the ordinary and the calm ones, nearly always."""
     scores = torch.tensor([float(fn(fine, coarse)) for fine, coarse in _slopes()])
     if scores.isnan().any():
-        raise Wrong("A score is NaN. A flat pixel has slope 0 in both, and 0 / 0: ask the edges only.")
+        raise Wrong("A score is NaN. A flat pixel has slope 0 in both, so 0 / 0: use the edges only.")
     ordinary, calm, blurred = scores.split(list(ALBUM.values()))
     versus_ordinary, versus_calm = _ranked_above(blurred, ordinary), _ranked_above(blurred, calm)
     if versus_ordinary < 0.1 and versus_calm < 0.1:
-        raise Wrong("The sharp images have the highest scores. High shall mean blurred.")
+        raise Wrong("The sharp images have the highest scores. High should mean blurred.")
     if versus_calm < 0.95 <= versus_ordinary:
-        raise Wrong("Calm, sharp images count as blurred. Flat sand is smooth, not out of focus: compare.")
+        raise Wrong(
+            "Calm, sharp images count as blurred. Flat sand is smooth, not out of focus: compare slopes."
+        )
     if min(versus_ordinary, versus_calm) < 0.95:
         raise Wrong(
             f"A blurred image scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
@@ -108,16 +110,18 @@ def check_drop(answer: Iterable[str]) -> str:
         raise Wrong("Give a set of names, as in {'pool_00', 'pool_01'}.")
     names = {name.removeprefix("train/") for name in answer}
     if val := sorted(name for name in names if name.startswith(("val/", "check_"))):
-        raise Wrong(f"{val[0]} is in the validation split. Keep the judge, drop the copy that is trained on.")
+        raise Wrong(
+            f"Keep {val[0]}, which is in the validation split, and drop the copy in the training split."
+        )
     if EMPTY in names:
-        raise Wrong(f"{EMPTY}: look at it. Is its mask wrong? What would a net learn from it?")
+        raise Wrong(f"Look at {EMPTY}. Is its mask wrong? What would a net learn from it?")
     if good := sorted(names - drop):
-        raise Wrong(f"{good[0]} is sound; the report does not name it.")
+        raise Wrong(f"Nothing is wrong with {good[0]}: the report does not name it.")
     if missing := len(drop - names):
         raise Wrong(
             f"{len(names)} right, {missing} missing. 'Look' means that a program cannot decide. You can."
         )
-    return "Five out. The empty pool stays: it shows what no animal looks like."
+    return "Five are out. The empty pool stays: it shows what a pool without animals looks like."
 
 
 def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
@@ -128,16 +132,18 @@ def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
     if not isinstance(small, Tensor) or small.shape != (11, 17):
         raise Wrong(f"The new mask has shape (11, 17); yours: {tuple(getattr(small, 'shape', ()))}.")
     if small.is_floating_point():
-        raise Wrong("A mask holds class indices. Give it back as uint8.")
+        raise Wrong("A mask holds class indices. Return it as uint8.")
     found, allowed = set(small.unique().tolist()), {0, 3, 9, 255}
     if made_up := sorted(found - allowed):
-        raise Wrong(f"The mask held 0, 3, 9 and 255. Yours also holds {made_up[0]}: a class nobody drew.")
+        raise Wrong(
+            f"The mask held 0, 3, 9 and 255. Yours also holds {made_up[0]}, a class that was not there."
+        )
     if 255 not in found:
-        raise Wrong("Void is gone. What nobody labelled must not become a class.")
+        raise Wrong("Void is gone. Pixels without a label must not become a class.")
     corners = [int(small[y, x]) for y in (0, -1) for x in (0, -1)]
     if corners != [0, 9, 3, 255]:
         raise Wrong(f"The corners held 0, 9, 3 and 255; yours hold {', '.join(map(str, corners))}.")
-    return "Nearest neighbour asks one pixel. The mean of class 3 and class 9 is not class 6."
+    return "Nearest neighbour copies one pixel. The mean of class 3 and class 9 is not class 6."
 
 
 def _ranked_above(high: Tensor, low: Tensor) -> float:

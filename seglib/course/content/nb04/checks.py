@@ -1,4 +1,4 @@
-"""What the exercises of notebook 04 are held against: the course's own answers and the checks."""
+"""The checks of notebook 04."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> 
     sizes, pairs = torch.tensor([30.0, 10.0, 5.0, 40.0]), torch.tensor([[0, 1], [1, 2], [1, 3], [2, 3]])
     result = fn(histograms, sizes, pairs)
     if not isinstance(result, tuple | list) or len(result) != 2:
-        raise Wrong("Return two things: the pair (i, j) that becomes one, and its histogram.")
+        raise Wrong("Return two things: the pair (i, j) that is merged, and its histogram.")
     pair = sorted(int(index) for index in torch.as_tensor(result[0]).flatten())
     mixed = torch.as_tensor(result[1]).float().flatten()
     if pair == [0, 2]:
-        raise Wrong("Regions 0 and 2 are the most alike, but they do not touch: (0, 2) is not in pairs.")
+        raise Wrong("Regions 0 and 2 are the most similar, but they do not touch: (0, 2) is not in pairs.")
     if pair in ([0, 1], [1, 2]):
         raise Wrong(f"Regions {pair[0]} and {pair[1]} share least of all pairs. You took the smallest.")
     if pair != [1, 3]:
-        raise Wrong(f"Of the four pairs 1 and 3 share most: .2 + .6. You merged {pair}.")
+        raise Wrong(f"Of the four pairs, 1 and 3 share most: .2 + .6. You merged {pair}.")
     if mixed.shape != (3,):
-        raise Wrong(f"A histogram of three bins again, please; yours has the shape {tuple(mixed.shape)}.")
+        raise Wrong(f"The new histogram should have three bins; yours has the shape {tuple(mixed.shape)}.")
     if torch.allclose(mixed, histograms[[1, 3]].mean(0), atol=1e-4):
         raise Wrong("That is the plain mean. Region 3 has four times the pixels of region 1.")
     if torch.allclose(mixed, histograms[[1, 3]].sum(0), atol=1e-4):
@@ -40,7 +40,7 @@ def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> 
 
 
 def check_foreground(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
-    """04.2: what is inside stays, what is outside becomes exactly what the net takes for nothing."""
+    """04.2: the inside stays, the outside becomes the mean colour."""
     rng = torch.Generator().manual_seed(0)
     crop = torch.rand(3, 4, 5, generator=rng) * 255
     mask = torch.tensor([[0, 1, 1, 0, 0]] * 4).bool()
@@ -50,22 +50,22 @@ def check_foreground(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
         raise Wrong(f"The crop keeps its shape (3, 4, 5); yours is {tuple(got.shape)}.")
     got = got.float()
     if torch.allclose(got, torch.where(~mask, crop, mean[:, None, None]), atol=1e-3):
-        raise Wrong("Inside out: the region itself is gone.")
+        raise Wrong("Inverted: the region itself is gone.")
     if not torch.allclose(got[:, mask], crop[:, mask], atol=1e-3):
         raise Wrong("The pixels of the region must stay as they are.")
     outside = got[:, ~mask]
     if torch.allclose(outside, torch.zeros(()), atol=1e-3):
         raise Wrong(
-            "Black is a colour. The net subtracts the mean first, so black is far from 0; the mean is 0."
+            "Black is a colour too. The net subtracts the mean first, so black is far from 0; the mean is 0."
         )
     if torch.allclose(outside, crop[:, ~mask], atol=1e-3):
         raise Wrong("Everything is still there. That is the full crop.")
     own = crop.mean((1, 2))[:, None].expand_as(outside)
     if torch.allclose(outside, own, atol=1e-3):
-        raise Wrong("You took the mean of this crop. It tells the net what was behind the object.")
+        raise Wrong("You took the mean of this crop. It shows the net what was behind the object.")
     if not torch.allclose(got, wanted, atol=1e-3):
-        raise Wrong("Outside of the region each channel is the mean colour of that channel, and no other.")
-    return "After the net has subtracted the mean colour, all that is outside is 0: nothing to see."
+        raise Wrong("Outside the region each channel must be the mean of that channel.")
+    return "After the net has subtracted the mean colour, everything outside is 0: nothing to see."
 
 
 def check_hard_negatives(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
@@ -78,11 +78,15 @@ def check_hard_negatives(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     if got == [1, 2, 3, 5, 6]:
         raise Wrong("Those are all negatives. The easy ones, scored -1 and below, teach nothing new.")
     if 0 in got:
-        raise Wrong("Region 0 overlaps an object by .9. Call it a negative, and the SVM unlearns the object.")
+        raise Wrong(
+            "Region 0 overlaps an object by .9. As a negative it would teach the SVM to reject the object."
+        )
     if 4 in got:
         raise Wrong("Region 4 overlaps an object by .35: neither a good positive nor a clear negative.")
     if got == [1]:
-        raise Wrong("You ask for wrong ones, above 0. Hinge loss also pushes those between -1 and 0.")
+        raise Wrong(
+            "You return those above 0, which are wrong. Hinge loss also pushes those between -1 and 0."
+        )
     if 7 in got or 6 in got:
         raise Wrong("Below .2, and above -1: region 6 scores -1 exactly, region 7 overlaps by .2 exactly.")
     if got != [1, 2, 5]:
@@ -99,14 +103,14 @@ def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
     if got.shape != wanted.shape:
         raise Wrong(f"One class for each pixel: (2, 5); yours is {tuple(got.shape)}.")
     if got.tolist() == [[1, 1, 1, 2, 0]] * 2:
-        raise Wrong("The better region lies below: pixel 2 belongs to the region with .9, not .4.")
+        raise Wrong("The better region is below: pixel 2 belongs to the region with .9, not .4.")
     if (got[:, 4] == 3).all():
         raise Wrong("A region below the threshold was painted: -0.2 is not above 0.")
     if got.tolist() != wanted.tolist():
         raise Wrong(f"A row should be 1 1 2 2 0; yours is {_list(got[0].float())}.")
     if torch.as_tensor(fn(masks, classes, scores, 0.5)).tolist() != [[0, 0, 2, 2, 0]] * 2:
         raise Wrong("With the threshold at .5 only the region with .9 is left.")
-    return "Painted from the worst to the best, each over what was there: a painter's algorithm."
+    return "Painted from the worst to the best, each over what was there: the painter's algorithm."
 
 
 def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
@@ -114,13 +118,13 @@ def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
     rects = torch.tensor([[10, 20, 30, 5], [0, 0, 4, 8]])
     got = torch.as_tensor(fn(rects))
     if got.shape != (2, 4):
-        raise Wrong(f"A box for each rectangle, (2, 4); yours is {tuple(got.shape)}.")
+        raise Wrong(f"One box for each rectangle, shape (2, 4); yours is {tuple(got.shape)}.")
     if got.tolist() == rects.tolist():
         raise Wrong("Unchanged. A box that begins at x = 10 and ends at x2 = 30 is 20 wide, not 30.")
     if got.tolist() == [[10, 20, 39, 24], [0, 0, 3, 7]]:
-        raise Wrong("One pixel short: our boxes end behind their last pixel.")
+        raise Wrong("One pixel short: our boxes end after their last pixel.")
     if got.tolist() == [[20, 10, 25, 40], [0, 0, 8, 4]]:
-        raise Wrong("Rows and columns changed places: x comes first.")
+        raise Wrong("Rows and columns are swapped: x comes first.")
     if got.tolist() != [[10, 20, 40, 25], [0, 0, 4, 8]]:
         raise Wrong(f"10 20 30 5 should become 10 20 40 25; yours is {got[0].tolist()}.")
     return "Two conventions, four numbers each, and no error message. Draw your boxes before you train."

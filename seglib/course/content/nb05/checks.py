@@ -1,4 +1,4 @@
-"""The surgery, the pyramid and the skip of notebook 05: the answers to 05.1 to 05.3, and their checks."""
+"""The checks of notebook 05."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def check_as_convolution(fn: Callable[[nn.Linear, int, int, int], nn.Conv2d]) ->
         if linear.bias is not None and torch.allclose(
             (got - conv(torch.zeros(1, 2, 3, 4))).flatten(), (wanted.flatten() - linear.bias), atol=1e-5
         ):
-            raise Wrong("The weights are right. The bias is another one than the layer's.")
+            raise Wrong("The weights are right. The bias is not the layer's.")
     if not torch.equal(conv.weight.flatten().sort()[0], linear.weight.flatten().sort()[0]):
         raise Wrong("These are not the layer's weights. Copy them into the convolution.")
     raise Wrong(
-        "Same size, other numbers. Flattening goes through channels, then rows, then columns: so must you."
+        "Same size, other numbers. Flattening goes through channels, then rows, then columns; so must yours."
     )
 
 
@@ -71,15 +71,15 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
         if (kernel == kernel[0, 0]).all():
             raise Wrong("Yours is flat. That copies each score into a block: nearest neighbour.")
         if torch.allclose(kernel[0], wanted[0] * 0, atol=1e-6):
-            raise Wrong("Your rim is 0. The first 0 lies one step outside of the kernel.")
+            raise Wrong("Your border is 0. The first 0 is one step outside the kernel.")
         roof = wanted[:, (size - 1) // 2] / wanted[:, (size - 1) // 2].amax()
         if torch.allclose(kernel / kernel.amax(), torch.minimum(roof[:, None], roof), atol=1e-4):
-            raise Wrong("A pyramid, but of flat sides: the smaller roof. The two roofs are multiplied.")
+            raise Wrong("A pyramid, but with flat sides: the smaller roof. The two roofs are multiplied.")
         raise Wrong(
             f"size {size}: the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
             "How far is each place from the middle?"
         )
-    return "A pyramid. In the paper FCN starts from it and learns on; ours keeps it."
+    return "A pyramid. In the paper FCN starts from it and trains it; ours keeps it."
 
 
 def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
@@ -99,9 +99,9 @@ def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         if torch.allclose(got, wanted - fine, atol=1e-4) or torch.allclose(got, fine):
             raise Wrong("One of the two is missing: the scores are added.")
         if torch.allclose(got, interpolate(coarse, size=size, mode="nearest") + fine, atol=1e-4):
-            raise Wrong("You copied blocks. Bilinear, please: the scores between two cells lie between them.")
+            raise Wrong("You copied blocks. Bilinear means: the scores between two cells lie between theirs.")
         if torch.allclose(got, wanted / 2, atol=1e-4):
-            raise Wrong("That is the mean. Twice as good, and FCN adds: how much each counts is learned.")
+            raise Wrong("That is the mean. FCN adds: how much each counts is learned.")
         if not torch.allclose(
             got, interpolate(coarse, size=size, mode="bilinear", align_corners=True) + fine
         ):
@@ -111,8 +111,10 @@ def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
                     "Inside, yours is right. At the border it fades: a transposed convolution finds nothing "
                     "outside. interpolate does not."
                 )
-            raise Wrong("Right shape, other numbers. Enlarge the coarse scores bilinearly, then add.")
-    return "What comes from far is enlarged, what comes from near is added. That is the whole skip."
+            raise Wrong(
+                "The shape is right, the numbers are not. Enlarge the coarse scores bilinearly, then add."
+            )
+    return "The coarse scores are enlarged, the fine scores are added. That is the whole skip."
 
 
 def _row(kernel: Tensor) -> str:
@@ -134,7 +136,7 @@ class TinyNet(nn.Module):
 
 
 def _tiny(seed: int) -> TinyNet:
-    """A net whose batch norm remembers something else than the next batch will show."""
+    """A net whose batch norm has other running statistics than the next batch."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = TinyNet()
@@ -161,7 +163,7 @@ def check_train_step(fn: Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimi
             raise Wrong("Return the loss as a number, so that it can be watched.")
         if isinstance(got, Tensor):
             raise Wrong(
-                "Return a plain number. A tensor holds on to everything its step has computed; kept for a "
+                "Return a plain number. A tensor keeps everything that its step has computed; kept for a "
                 "curve, it fills the memory."
             )
         losses.append((float(got), wanted))
@@ -172,7 +174,7 @@ def check_train_step(fn: Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimi
         raise Wrong(
             "The first step is right, the second is not: the old gradients are still there. Set them to zero."
         )
-    return f"Loss {losses[0][1]:.3f}, then {losses[1][1]:.3f}. Everything else in a training loop is comfort."
+    return f"Loss {losses[0][1]:.3f}, then {losses[1][1]:.3f}. The rest of a training loop is convenience."
 
 
 def _loss_with_void_as_background(before: nn.Module, images: Tensor, masks: Tensor) -> float:
@@ -206,7 +208,7 @@ def _look_at_first(
 
 
 def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
-    """05.5, the bug clinic: evaluation mode, one image, nothing remembered."""
+    """05.5, the bug clinic: evaluation mode, one image, no state changed."""
     rng = torch.Generator().manual_seed(3)
     image = torch.randint(0, 256, (3, 9, 11), generator=rng).to(torch.uint8)
     net = _tiny(1)
@@ -214,21 +216,21 @@ def check_predict_mask(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
     remembered = net.state_dict()["norm.running_mean"].clone()
     got = fn(net.train(), image)
     if got is None:
-        raise Wrong("Nothing comes back (None). Does every path end in a return?")
+        raise Wrong("Nothing was returned (None). Does every path end in a return?")
     if not isinstance(got, Tensor) or got.shape != wanted.shape:
         raise Wrong(f"For 3 x 9 x 11 I expect (9, 11); yours: {tuple(getattr(got, 'shape', ()))}.")
     if not torch.equal(net.state_dict()["norm.running_mean"], remembered):
-        raise Wrong("Batch norm has learned from the image you predict. Predicting must change nothing.")
+        raise Wrong(
+            "Batch norm has learned from the image that you predict. Predicting must not change the net."
+        )
     if got.is_floating_point():
         raise Wrong("Return class indices, not scores.")
     if not torch.equal(got.long(), wanted):
         share = (got == wanted).double().mean()
-        raise Wrong(
-            f"Only {100 * share:.0f} % of the pixels are as they should be. Which class has the best score?"
-        )
+        raise Wrong(f"Only {100 * share:.0f} % of the pixels are right. Which class has the best score?")
     if not torch.equal(fn(net, image), got):
-        raise Wrong("A second call gives something else.")
-    return "In evaluation mode nothing is thrown away, and a mask depends on its image alone."
+        raise Wrong("A second call returns something else.")
+    return "In evaluation mode nothing is dropped, and a mask depends on its image alone."
 
 
 def _same(one: nn.Module, other: nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""What the exercises of notebook 07 are held against: the course's own answers and the checks."""
+"""The checks of notebook 07."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -
         if got.tolist() == wanted.tolist():
             continue
         if not set(got.unique().tolist()) <= {0, 1, 2, 3}:
-            raise Wrong(f"Only 0 and the classes 1, 2, 3 belong into it; yours holds {_list(got.unique())}.")
+            raise Wrong(f"Only 0 and the classes 1, 2, 3 belong in it; yours holds {_list(got.unique())}.")
         if not (got[0] == 1).any():
             raise Wrong(
                 "The box (1, 0, 6, 3) begins in row 0. In yours that row holds none of it: y is rows."
@@ -35,14 +35,14 @@ def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -
             raise Wrong("One pixel short: x2 and y2 are the first column and row outside, as in a slice.")
         if got[1, 2] != 3:
             raise Wrong(
-                "The box of 2 pixels lies within that of 15, and is gone: the smaller one is in front."
+                "The box of 2 pixels is inside that of 15, and has vanished: the smaller one is in front."
             )
         if got[2, 5] != 2:
             raise Wrong(
                 "Where the boxes of 15 and of 6 pixels overlap, the smaller one is in front: class 2."
             )
-        raise Wrong("The pixels are not where the boxes are. Row by row: x1 y1 x2 y2, class.")
-    return "If the larger lay in front, the smaller would never be seen. If the smaller does, both are."
+        raise Wrong("The pixels are not where the boxes are. Each row of boxes is x1 y1 x2 y2.")
+    return "If the larger box were in front, the smaller one would be hidden. This way both are visible."
 
 
 def check_core(fn: Callable[[Sequence[int], float], Box]) -> str:
@@ -50,7 +50,7 @@ def check_core(fn: Callable[[Sequence[int], float], Box]) -> str:
     for box, share in (((10, 20, 50, 40), 0.25), ((0, 0, 200, 100), 0.2), ((3, 5, 33, 95), 1.0)):
         got = [float(value) for value in torch.as_tensor(fn(box, share)).flatten().tolist()]
         if len(got) != 4:
-            raise Wrong(f"Four numbers, please: x1, y1, x2, y2. You return {len(got)}.")
+            raise Wrong(f"Return four numbers: x1, y1, x2, y2. Yours: {len(got)}.")
         wide, high, whole = got[2] - got[0], got[3] - got[1], (box[2] - box[0]) * (box[3] - box[1])
         found, wanted = wide * high / whole, core(box, share)
         if all(abs(mine - theirs) <= 1 for mine, theirs in zip(got, wanted)):
@@ -70,18 +70,18 @@ def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
     fits, losses = torch.tensor([0.9, 0.7, 0.3, 0.8]), torch.tensor([0.4, 0.1, 0.05, 0.1])
     result = fn(fits, losses, 0.01)
     if not isinstance(result, tuple | list) or len(result) != 3:
-        raise Wrong("Return three things: the number of the candidate, its cost, and the cost of none.")
+        raise Wrong("Return three things: the index of the candidate, its cost, and the cost of none.")
     number, cost, none = int(result[0]), float(result[1]), float(result[2])
     if number == 0:
         raise Wrong("Candidate 0 fits the box best, but the net disagrees: 1 - .9 + 3 x .4 = 1.3.")
     if number == 2:
-        raise Wrong("Candidate 2 pleases the net, but fills another box: 1 - .3 + 3 x .05 = .85.")
+        raise Wrong("Candidate 2 has the lowest loss, but another box: 1 - .3 + 3 x .05 = .85.")
     if number != 3:
         raise Wrong(f"Candidate 3 costs least, 1 - .8 + 3 x .1 = .5; you chose {number}.")
     if abs(cost - 0.5) > 1e-4:
         raise Wrong(f"Candidate 3 costs 1 - .8 + 3 x .1 = .5; you say {cost:.3g}.")
     if abs(none - 0.03) < 1e-4:
-        return "Choosing none is cheaper than the best candidate. So BoxSup does not let a box choose none."
+        return "Choosing none is cheaper than the best candidate. So in BoxSup a box must have a candidate."
     if abs(none - 1.03) < 1e-4:
         raise Wrong("E_o is a sum over what was chosen. If nothing was chosen, there is nothing to add up.")
     raise Wrong(
@@ -90,36 +90,34 @@ def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
 
 
 def check_reset(fn: Callable[[Tensor, Sequence[int], int, float, float], Tensor]) -> str:
-    """07.4: too little is told by what is usual; what lies outside of the box stays."""
+    """07.4: too little means relative to the fill rate; the outside of the box stays."""
     mask = torch.zeros(6, 8, dtype=torch.uint8)
     mask[1:3, 2:5], mask[5, 6:], mask[2, 1] = 1, 1, 2  # 6 of the 20 pixels of the box are of class 1
     box = (1, 1, 6, 5)
-    for usual, threshold in ((0.9, 0.5), (0.5, 0.5), (0.6, 0.5)):
+    for fill_rate, threshold in ((0.9, 0.5), (0.5, 0.5), (0.6, 0.5)):
         got, wanted = (
-            torch.as_tensor(fn(mask, box, 1, usual, threshold)),
-            reset(mask, box, 1, usual, threshold),
+            torch.as_tensor(fn(mask, box, 1, fill_rate, threshold)),
+            reset(mask, box, 1, fill_rate, threshold),
         )
         if got.shape != mask.shape:
             raise Wrong(f"The whole mask comes back, (6, 8); yours is {tuple(got.shape)}.")
         if got.tolist() == wanted.tolist():
             continue
-        case = f"The box is filled by .3, usual is {usual:g}, the threshold {threshold:g}"
+        case = f"The box is filled by .3, the fill rate is {fill_rate:g}, the threshold {threshold:g}"
         outside = torch.ones_like(mask, dtype=torch.bool)
         outside[1:5, 1:6] = False
         if (got[outside] != mask[outside]).any():
-            raise Wrong("Something outside of the box has changed. The rule is about this box alone.")
+            raise Wrong("Something outside the box has changed. The rule is about this box only.")
         if torch.equal(got.long(), mask.long()):
             raise Wrong(
-                f"{case}: .3 is less than {threshold * usual:.2g}, so it must be filled. Yours stays."
+                f"{case}: .3 is less than {threshold * fill_rate:.2g}, so it must be filled. Yours stays."
             )
         if torch.equal(wanted.long(), mask.long()):
             raise Wrong(
-                f"{case}: .3 is not less than {threshold * usual:.2g}. You fill it: a slender shape is lost."
+                f"{case}: .3 is not less than {threshold * fill_rate:.2g}. You fill it and lose a thin shape."
             )
-        raise Wrong("Filled means: every pixel of the box becomes the class, whatever was there.")
-    return (
-        "A star fills a third of its box. At a fixed half its perfect mask would be thrown away every round."
-    )
+        raise Wrong("Filled means that every pixel of the box becomes the class, whatever was there.")
+    return "A star fills a third of its box. With a fixed half its perfect mask would be lost every round."
 
 
 def _percent(share: float) -> str:
@@ -131,7 +129,7 @@ def _list(numbers: Tensor) -> str:
 
 
 def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """07.5: background teaches, void does not."""
+    """07.5: background counts, void does not."""
     rng = torch.Generator().manual_seed(5)
     masks = torch.tensor([[[0, 0, 0, 1, 255], [0, 2, 2, 1, 255]]]).to(torch.uint8)
     logits = torch.randn(1, 3, 2, 5, generator=rng)
@@ -144,9 +142,9 @@ def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     if abs(value - float(wanted)) < 1e-4:
         return "Now 'animal everywhere' is as expensive as it is wrong."
     if abs(value - float(cross_entropy(logits, torch.where(long == 255, 0, long), ignore_index=0))) < 1e-4:
-        raise Wrong("Background still teaches nothing: a net that says 'animal' everywhere is never wrong.")
+        raise Wrong("Background is still left out: a net that predicts 'animal' everywhere is never wrong.")
     if abs(value - float(cross_entropy(logits, torch.where(long == 255, 0, long)))) < 1e-4:
-        raise Wrong("Now void is background. Nobody knows what is there: it must teach nothing.")
+        raise Wrong("Now void is background. Its class is unknown, so it must be left out.")
     if abs(value - 8 * float(wanted)) < 1e-3:
         raise Wrong("That is the sum over the pixels. A mean does not depend on the size of the image.")
-    raise Wrong(f"On this batch the loss is {float(wanted):.3f}; yours is {value:.3f}. Which pixels teach?")
+    raise Wrong(f"On this batch the loss is {float(wanted):.3f}; yours is {value:.3f}. Which pixels count?")
