@@ -7,7 +7,6 @@ end too early leave whatever was in memory in the mask. So files and shapes are 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,10 +64,9 @@ class Coco(SegmentationDataset):
             raise SplitError(f"{path}: there is no image in the split '{split}'")
         self.name, self.path, self.split, self.images = path.stem, path, split, images
         self.classes, self.class_of = _classes(path, content.categories)
-        self.objects = defaultdict(list)
+        self.objects: dict[Any, list[Entry]] = {}
         for entry in content.annotations:
-            self.objects[entry["image_id"]].append(entry)
-        self.objects.default_factory = None
+            self.objects.setdefault(entry["image_id"], []).append(entry)
         self.folder = _image_folder(path, folders, [entry["file_name"] for entry in images])
 
     def __len__(self) -> int:

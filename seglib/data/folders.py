@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seglib.data import coco, layouts
 from seglib.data.dataset import FOLDERS, SegmentationDataset, SplitError, by_name, check_split
-from seglib.data.files import PAINTED, FileDataset, Sample, images_in, listed, pair
+from seglib.data.files import PAINTED, FileDataset, images_in, listed, pair
 from seglib.data.images import read_labels
 from seglib.data.photographs import Pets, Voc, camvid
 from seglib.labels import VOID, Classes
@@ -49,21 +49,21 @@ def open_folder(path: Path, split: str = "train") -> SegmentationDataset:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder")
     classes = read_class_list(path)
-    names = classes.classes.names if classes else None
+    named = classes.classes if classes else None
     if (path / "annotations" / "trimaps").is_dir():
         return Pets(path, split)
     if (path / "SegmentationClass").is_dir():
-        return Voc(path, split, classes=classes.classes if classes else None)
+        return Voc(path, split, classes=named)
     if (path / "trainannot").is_dir() and classes is None:
         return camvid(path, split)
     if folders := _pair_folders(path, "masks"):
         return _pairs(path, split, folders, classes)
-    if (folders := _pair_folders(path, "labels")) and (yolo_names := layouts.yolo_names(path) or names):
+    if (folders := _pair_folders(path, "labels")) and (names := layouts.yolo_names(path) or named):
         _chosen(path, split, folders)
-        return layouts.yolo(path, split, folders, yolo_names)
+        return layouts.yolo(path, split, folders, tuple(names))
     if labelme := layouts.find_labelme(path):
         _chosen(path, split, labelme)
-        return layouts.labelme(path, split, labelme, names)
+        return layouts.labelme(path, split, labelme, named.names if named else None)
     if files := coco.find(path):
         found = files[chosen := _chosen(path, split, files)]
         return coco.Coco(
@@ -110,28 +110,15 @@ def _content(path: Path) -> str:
 class PairFolder(FileDataset):
     """Images and masks in folders of your own, with a class list or with numbered classes.
 
-    Args:
-        name: the folder's name.
-        split: "train", "val" or "test".
-        samples: the files of this split.
-        class_list: without one, classes are "class 0", "class 1", ... up to the largest value in any mask. To
-            find it, all masks are read once, when `classes` is first accessed.
+    Without a class list, classes are "class 0", "class 1", ... up to the largest value in any mask. All masks
+    are read to find it, once, when `classes` is first accessed.
+
+    Attributes:
         mask_folders: the folders of the masks of all splits.
     """
 
-    def __init__(
-        self,
-        name: str,
-        split: str,
-        samples: Sequence[Sample],
-        class_list: ClassList | None,
-        mask_folders: Sequence[Path],
-    ) -> None:
-        values = class_list.values if class_list else {k: k for k in range(VOID)}
-        classes, painted = (class_list.classes, class_list.painted) if class_list else (None, None)
-        super().__init__(name, split, classes, samples, values=values, painted=painted)
-        self.mask_folders = mask_folders
-        self.watch = classes is None or (len(classes) == 2 and VOID not in values)
+    mask_folders: Sequence[Path]
+    warned = False
 
     @cached_property
     def classes(self) -> Classes:  # type: ignore[override]
@@ -148,8 +135,9 @@ class PairFolder(FileDataset):
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
         """As for any files, with a warning about the most common mistake: objects stored as 255."""
         mask = super().decode(index, labels)
-        if self.watch and set(np.unique(mask).tolist()) == {0, VOID}:
-            self.watch = False
+        two_or_unknown = len(self.values) in (2, VOID) and VOID not in self.values
+        if two_or_unknown and not self.warned and set(np.unique(mask).tolist()) == {0, VOID}:
+            self.warned = True
             warnings.warn(f"{self.samples[index].mask}: {_BLACK_AND_WHITE}", stacklevel=3)
         return mask
 
@@ -183,7 +171,10 @@ def _pairs(
     if not chosen:
         named = {sample.id: sample for sample in samples}
         samples = [named[stem] for stem in by_name(named)[split]]
-    return PairFolder(path.name, split, samples, classes, [masks for _, masks in folders.values()])
+    known = classes or ClassList(None, None, {k: k for k in range(VOID)})
+    dataset = PairFolder(path.name, split, known.classes, samples, values=known.values, painted=known.painted)
+    dataset.mask_folders = [masks for _, masks in folders.values()]
+    return dataset
 
 
 # The names, colours and values of a folder's classes, from its classes.txt or classes.json.
@@ -195,12 +186,12 @@ class ClassList(NamedTuple):
     """A list of classes.
 
     Attributes:
-        classes: the names, with the colours of the list or, where it has none, colours of our own.
+        classes: the names, with the colours of the list or, if it has none, our own; None without a list.
         painted: the same classes if the list has colours, so that painted masks can be read; else None.
         values: the value in a mask file -> the class, or 255.
     """
 
-    classes: Classes
+    classes: Classes | None
     painted: Classes | None
     values: dict[int, int]
 
