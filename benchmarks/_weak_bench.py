@@ -26,7 +26,7 @@ from seglib.scenes import Scenes
 from seglib.segmenters import NetSegmenter
 from seglib.tables import Table
 from seglib.train import finish, train
-from seglib.training.step import Step
+from seglib.training.progress import Step
 from seglib.weak.boxes import BoxAnnotations, load_boxes
 from seglib.weak.labels import PseudoLabels
 from seglib.weak.schemes import pseudo_labels

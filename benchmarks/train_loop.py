@@ -38,9 +38,9 @@ from seglib.losses import cross_entropy
 from seglib.scenes import Scenes
 from seglib.train import train
 from seglib.train_command import build
-from seglib.training.checkpoint import Keeper
+from seglib.training.checkpoint import CheckpointWriter
 from seglib.training.optimise import optimiser
-from seglib.training.precision import logits_of
+from seglib.training.step import logits_of
 
 
 def bare(net: nn.Module, data: InMemoryDataset, batch_size: int, precision: str) -> Iterator[None]:
@@ -122,19 +122,18 @@ def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], flo
 
 
 def checkpoint_seconds(net: nn.Module) -> float:
-    """Processor time of one checkpoint, with the thread that writes it."""
+    """Processor time of one checkpoint."""
     moves, times = optimiser(net, "adamw", 1e-3, 0.01), []
     net(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)).mean().backward()
     moves.step()
     with tempfile.TemporaryDirectory() as folder:
-        keeper = Keeper(Path(folder) / "a.pt", 0)
-        keeper.claim()
+        writer = CheckpointWriter(Path(folder) / "a.pt", 0)
+        writer.claim()
         for _ in range(5):
             begin = time.process_time()
-            keeper.write({"net": net.state_dict(), "optimiser": moves.state_dict()})
-            keeper.wait()
+            writer.write({"net": net.state_dict(), "optimiser": moves.state_dict()})
             times.append(time.process_time() - begin)
-        keeper.close(None)
+        writer.close()
     return statistics.median(times)
 
 

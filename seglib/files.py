@@ -150,6 +150,26 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+def check_weights(path: Path | str, net: nn.Module, weights: Mapping[str, Any]) -> None:
+    """Raise a TensorFileError unless `weights` fit a net; it names the first tensor that differs.
+
+    Args:
+        path: the file they come from, for the message.
+        net: stays as it is.
+        weights: tensors by name, as of `state_dict`.
+    """
+    here, there = (
+        {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
+        for state in (net.state_dict(), weights)
+    )
+    if differing := [name for name in here | there if here.get(name) != there.get(name)]:
+        name = differing[0]
+        raise TensorFileError(
+            f"{path} is of another net: {name} is {there.get(name, 'missing')} in the file and "
+            f"{here.get(name, 'missing')} here ({len(differing)} of {len(here | there)} tensors differ)"
+        )
+
+
 def fill(path: Path | str, net: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put saved weights into a net of the same build.
 
@@ -159,7 +179,7 @@ def fill(path: Path | str, net: nn.Module, weights: Mapping[str, Tensor]) -> Non
         weights: tensors by name, as of `state_dict`.
 
     Raises:
-        TensorFileError: they are of another net; names the first tensor that differs.
+        TensorFileError: they are of another net.
 
     Example:
         >>> net = nn.Linear(2, 1)
@@ -167,14 +187,7 @@ def fill(path: Path | str, net: nn.Module, weights: Mapping[str, Tensor]) -> Non
         >>> net(torch.tensor([3.0, 4.0])).item()
         7.0
     """
-    here = {name: tuple(value.shape) for name, value in net.state_dict().items()}
-    there = {name: tuple(value.shape) for name, value in weights.items()}
-    if differing := [name for name in here | there if here.get(name) != there.get(name)]:
-        name = differing[0]
-        raise TensorFileError(
-            f"{path} is of another net: {name} is {there.get(name, 'missing')} in the file and "
-            f"{here.get(name, 'missing')} here ({len(differing)} of {len(here | there)} tensors differ)"
-        )
+    check_weights(path, net, weights)
     net.load_state_dict(weights)
 
 

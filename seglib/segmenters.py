@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from seglib import files
-from seglib.backbones.backbone import evaluating
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, resized
 from seglib.files import TensorFileError
 from seglib.labels import Classes, check_image
 from seglib.train import finish, train
+from seglib.training.step import evaluating
 
 FORMAT = "seglib segmenter 2"
 

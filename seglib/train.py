@@ -3,13 +3,12 @@
     for step in train(net, dataset, val=val, seconds=60):
         print(step)
 
-A script, a progress bar, a test and a live monitor all use this one loop. What it leaves to others stands in
-`seglib.data.batches` (what the net sees) and `seglib.training` (optimiser, processes, checkpoints, ...).
+A script, a progress bar, a test and a live monitor all use this one loop. Its parts are in `seglib.training`
+(optimiser, checkpoints, validation, ...) and in `seglib.data.batches` (what the net sees).
 """
 
 from __future__ import annotations
 
-import math
 import weakref
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
@@ -19,21 +18,16 @@ import torch
 from torch import nn
 
 from seglib.data.augment import Augment
-from seglib.data.batches import Augmentation, Weights, checked_weights
+from seglib.data.batches import Augmentation, Weights
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
+from seglib.data.in_memory import Size
 from seglib.losses import cross_entropy
 from seglib.progress import tracked
-from seglib.training import checks, distributed, optimise
-from seglib.training.checkpoint import Keeper
-from seglib.training.clock import Clock
-from seglib.training.learn import learn
 from seglib.training.optimise import LearningRate, Schedule, poly
-from seglib.training.precision import Loss
+from seglib.training.progress import Step
 from seglib.training.run import Run
-from seglib.training.state import state_of
-from seglib.training.step import Step
-from seglib.training.validation import Judge
+from seglib.training.step import Loss
+from seglib.training.validation import Validator
 
 
 def train(
@@ -64,53 +58,53 @@ def train(
     resume: bool = True,
     compiled: bool | None = None,
 ) -> Generator[Step, None, None]:
-    """Train a net, step by step; to stop, stop asking: a usable net and, given a path, a checkpoint stay.
+    """Train a net step by step. However it ends, the net is usable, and there is a checkpoint if asked for.
 
-    `break` is enough where nothing else holds the generator, as in `for step in train(...)`; else `close()`.
-
-    Everything that can be wrong is said before the first step. The data are decoded once and stay in memory,
-    next to the net if they fit; see `in_memory`, whose result serves several nets.
+    To stop, `break` is enough if nothing else holds the generator, as in `for step in train(...)`; otherwise
+    `close()` it. All errors in the arguments are reported before the first step. The images are decoded once
+    and stay in memory, on the net's device if they fit; to train several nets on the same data, load it with
+    `seglib.data.in_memory` first.
 
     Args:
         net: images (N, 3, H, W) uint8 -> logits (N, K, H, W). It is trained in place, and in evaluation mode
             afterwards.
         dataset: images with masks; sizes may differ.
-        steps: how many batches, or
-        epochs: how often each image, or
-        seconds: for how long. Decoding is counted; pauses, waiting for the first `next()` and decoding anew
-            for a training that goes on are not. Give one of the three.
-        val: judged now and then at the size of the training; None for never.
-        val_every: steps between two validations; with neither this nor `val_every_seconds`
-            there are ten in all.
+        steps: how many batches to train on, or
+        epochs: how often to train on each image, or
+        seconds: how long to train. Decoding counts; pauses, the time before the first `next()`, and decoding
+            again after a resume do not. Give exactly one of the three.
+        val: images to validate on, at the size of the training; None for no validation.
+        val_every: steps between two validations; with neither this nor `val_every_seconds` there are ten.
         val_every_seconds: seconds between two validations.
-        size: (height, width) of the images; by default their own, or the profile's where they differ. A
-            data set `in_memory` has its own.
+        size: (height, width) of the images; by default their own, or the profile's if they differ. A data set
+            in memory has its own.
         batch_size: images in a step, over all processes.
-        augment: changes a batch, see `Augment`; None for nothing.
-        weights: how often each image is drawn, relative to the others, see `seglib.data.sampling`; None for
-            every image once an epoch.
-        loss: (logits, masks) -> scalar, which leaves out void.
+        augment: changes a batch, see `Augment`; None for no augmentation.
+        weights: (N,) how often each image is drawn, relative to the others, see `seglib.data.sampling`; None
+            for all of them once an epoch, shuffled.
+        loss: (logits, masks) -> scalar; it must ignore void pixels (255).
         lr: learning rate, or one for each part of the net, see `seglib.training.optimise.optimiser`.
-        optimiser: "adamw" or "sgd".
-        weight_decay: of everything but biases and norms.
-        schedule: share of the training done, 0..1 -> factor of the learning rate.
-        clip: gradients are scaled down to this length, over all parameters.
+        optimiser: "adamw" or "sgd" (momentum 0.9).
+        weight_decay: of everything except biases and norms.
+        schedule: fraction of the run that is done, 0..1 -> factor of the learning rate.
+        clip: the largest norm of the gradient over all parameters; `float("inf")` for no clipping.
         seed: decides order, augmentation and dropout.
-        device: "cuda" where there is one, else "cpu".
-        precision: "float32", "bfloat16", or "auto": what a few timed steps say, if there are enough to pay; a
-            training that goes on keeps what was chosen.
-        checkpoint: file that holds everything needed to go on, written now and then. If it is there, the
-            training goes on from it; on a CPU, with the same numbers as if it had never stopped.
-        checkpoint_seconds: at most this much, and what is under way, is lost when the process is killed.
-        resume: False begins anew and overwrites the checkpoint.
-        compiled: let `torch.compile` make the net faster; None for on a GPU, if the steps left pay for it.
+        device: by default "cuda" if there is a GPU, else "cpu".
+        precision: "float32", "bfloat16", or "auto": the faster one in a few timed steps, if the run is long
+            enough to gain from it; a resumed run keeps what was chosen.
+        checkpoint: file that holds everything needed to resume, written from time to time. If it exists, the
+            run resumes from it; on a CPU, with the same numbers as if it had never stopped.
+        checkpoint_seconds: how much a killed process loses at most, besides the current step; more only if
+            writing takes more than 2 % of it.
+        resume: False starts anew and overwrites the checkpoint.
+        compiled: whether to use `torch.compile`; None for on a GPU, if the remaining steps pay for it.
 
     Returns:
-        A generator of Step. If the checkpoint is of a finished training, it has one last step.
+        A generator of Step. If the checkpoint is of a finished run, it has one last step.
 
     Raises:
         ValueError: an argument, an image, a mask, the net or the checkpoint is not what it must be; later,
-            the loss or its gradient is not finite, or not even one image fits into memory.
+            the loss or its gradient is NaN or infinite, or not even one image fits into memory.
 
     Example:
         >>> from seglib.scenes import Scenes
@@ -122,92 +116,69 @@ def train(
         >>> [step.number for step in train(net, data, steps=3, batch_size=2)]
         [1, 2, 3]
     """
-    clock, device = Clock(), checks.checked_device(device)
-    checks.check_stop(steps, epochs, seconds)
-    checks.check_choices(precision, seed, val_every, val_every_seconds)
-    checks.check_settings(net, lr, clip, size)
-    checks.check_data(dataset, val)
-    weights = None if weights is None else checked_weights(weights, len(dataset))
-    (rank, count), path = distributed.rank_and_world_size(), Path(checkpoint) if checkpoint else None
-    checks.check_batch(batch_size, count)
-    if isinstance(dataset, InMemoryDataset):
-        checks.check_in_memory(size, dataset.size)
-        size = dataset.size
-    size = size or common_size(dataset)
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
-    checks.check_loss(loss, checks.check_net(net, image, dataset), mask)
-    moves = optimise.optimiser(net, optimiser, lr, weight_decay)
-    run = Run(
-        net, dataset, loss, moves, schedule, clock, device, size,
-        keeper=Keeper(path if rank == 0 else None, checkpoint_seconds),
-        steps=math.ceil(epochs * len(dataset) / batch_size) if epochs else steps, limit=seconds, clip=clip,
-        batch_size=batch_size, seed=seed, augment=augment, weights=weights, precision=precision,
-        compiled=compiled,
-    )  # fmt: skip
-    run.settings = {
-        "data": f"{dataset.name} {dataset.split}, {len(dataset)} images of {size[0]} x {size[1]}",
-        "classes": ", ".join(dataset.classes), "batch_size": batch_size, "seed": seed, "lr": str(lr),
-        "optimiser": optimiser, "weight_decay": weight_decay,
-        "loss": str(getattr(loss, "__name__", type(loss))),
-    }  # fmt: skip
-    run.begin(path if resume else None)
-    judge = Judge(val, run, val_every, val_every_seconds) if val is not None else None
+    run = Run(**locals())  # its fields are these arguments; it checks them
+    run.prepare()
+    validator = None if val is None else Validator(val, run)
     run.clock.leave()
-    iterator = _steps(run, judge)
-    # Also where a script ends, while files can still be written. What is over holds on to nothing.
-    run.farewell = weakref.finalize(iterator, run.leave)
+    iterator = _steps(run, validator)
+    # Closed also where a script ends, while files can still be written.
+    run.finalizer = weakref.finalize(iterator, run.close)
     return iterator
 
 
-def _steps(run: Run, judge: Judge | None) -> Generator[Step, None, None]:
+def _steps(run: Run, validator: Validator | None) -> Generator[Step, None, None]:
     """The loop."""
     try:
         run.start()
-        if run.number and run.over():
-            missed = judge is not None and run.number not in run.history.scores  # it was interrupted
-            scores, preview = judge.judge(run) if judge and missed else (None, None)
-            said = "This training is over already: its checkpoint says so."
-            yield run.report(said, scores=scores, preview=preview)
+        if run.progress.number and run.finished():
+            missed = (
+                validator and run.progress.number not in run.progress.history.scores
+            )  # it was interrupted
+            scores, preview = validator.validate() if validator and missed else (None, None)
+            done = "This run is already complete: its checkpoint says so."
+            yield run.report(done, scores=scores, preview=preview)
             return
         for images, masks in run.batches():
-            loss = learn(run, images, masks)
-            run.tick()
-            judged, kept = judge is not None and judge.due(run), run.keeper.due()
-            if judged or kept or run.over():
-                run.unread.read()  # a GPU is waited for anyway, and a net that is spoilt is not kept
-            scores, preview = judge.judge(run) if judge and judged else (None, None)
-            if kept:
-                run.keeper.write(state_of(run))
-            with run.clock.paused():
-                yield run.report(loss=loss, scores=scores, preview=preview)
-            if run.over():
+            loss = run.train_step(images, masks)
+            run.update_clock()
+            validates, saves = validator and validator.due(), run.writer and run.writer.due()
+            if validates or saves or run.finished():
+                run.pending.flush()  # the GPU is waited for anyway, and a spoilt net must not be saved
+            scores, preview = validator.validate() if validator and validates else (None, None)
+            if run.writer and saves:
+                run.writer.write(run.state_dict())
+            run.clock.leave()
+            yield run.report(loss=loss, scores=scores, preview=preview)
+            run.clock.come_back()
+            if run.finished():
                 return
     finally:
-        run.leave()
+        run.close()
 
 
-def with_bar(steps: Iterable[Step], what: str = "training") -> Iterator[Step]:
-    """The same steps, with a bar; an interrupt, too, leaves a net in evaluation mode and a checkpoint."""
+def with_bar(steps: Iterable[Step], label: str = "training") -> Iterator[Step]:
+    """The same steps with a progress bar. An interrupt, too, leaves a usable net and a checkpoint."""
     try:
-        yield from tracked(steps, 1, what, fraction=lambda step: step.done)
+        yield from tracked(steps, 1, label, fraction=lambda step: step.done)
     finally:
         if close := getattr(steps, "close", None):
             close()
 
 
-def finish(steps: Iterable[Step], what: str = "training") -> Step:
-    """Let a training run to its end, with a bar, and return its last step.
+def finish(steps: Iterable[Step], label: str = "training") -> Step:
+    """Run a training to its end, with a progress bar.
 
     Args:
         steps: what `train` returns; it may have begun.
-        what: a few words for the bar.
+        label: a few words for the bar.
+
+    Returns:
+        The last step.
 
     Raises:
-        ValueError: what `train` raises, or the training was over before.
+        ValueError: what `train` raises, or the run had already ended.
 
     Example:
-        >>> from torch import nn
         >>> from seglib.scenes import Scenes
         >>> class Net(nn.Conv2d):
         ...     def forward(self, images):
@@ -216,7 +187,7 @@ def finish(steps: Iterable[Step], what: str = "training") -> Step:
         >>> finish(train(Net(3, len(data.classes), 3, padding=1), data, steps=3, batch_size=2)).number
         3
     """
-    final = deque(with_bar(steps, what), maxlen=1)
-    if not final:
-        raise ValueError(f"{what}: there was no step to do")
-    return final[0]
+    last = deque(with_bar(steps, label), maxlen=1)
+    if not last:
+        raise ValueError(f"{label}: there was no step left")
+    return last[0]

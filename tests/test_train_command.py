@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 import torch
 from torchvision.transforms.v2.functional import to_pil_image
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from seglib import train as train_module
 from seglib import train_command
 from seglib.__main__ import app
 from seglib.backbones import NAMES
@@ -33,7 +35,7 @@ def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data set of one's own: 6 images to train on and 5 to validate, two of them odd ones out."""
+    """A user's data set: 6 images to train on and 5 to validate on."""
     path = tmp_path_factory.mktemp("squares")
     for split, count in (("train", 6), ("val", 5)):
         for index, (image, mask) in enumerate(Squares(count, split=split)):
@@ -49,24 +51,50 @@ def options(folder: Path, out: Path, *more: str) -> list[str]:
     return ["train", *common, "--steps", "8", "--lr", "0.01", "--no-augment", "--out", str(out), *more]
 
 
-def test_it_trains_prints_the_table_and_goes_on(folder: Path, tmp_path: Path) -> None:
-    ran = CliRunner().invoke(app, options(folder, tmp_path))
+def command(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_it_trains_prints_the_table_and_resumes(folder: Path, tmp_path: Path) -> None:
+    ran = command(*options(folder, tmp_path))
     assert ran.exit_code == 0, ran.output
-    assert ran.output.startswith("8 steps in ") and str(tmp_path / "checkpoint.pt") in ran.output
-    assert "5 images" in ran.output and "all background" in ran.output and "IoU of square" in ran.output
-    again = CliRunner().invoke(app, options(folder, tmp_path, "--steps", "12"))
-    assert again.exit_code == 0 and "Going on after step 8" in again.output and "12 steps" in again.output
-    anew = CliRunner().invoke(app, options(folder, tmp_path, "--no-resume"))
-    assert anew.exit_code == 0 and "Going on" not in anew.output
+    assert ran.stdout.startswith("8 steps in ") and str(tmp_path / "checkpoint.pt") in ran.stdout
+    assert "5 images" in ran.stdout and "all background" in ran.stdout and "IoU of square" in ran.stdout
+    assert "step 8 of 8, loss " in ran.stderr and "mean IoU" in ran.stderr
+    again = command(*options(folder, tmp_path, "--steps", "12"))
+    assert again.exit_code == 0 and "Resumed after step 8" in again.stderr and "12 steps" in again.stdout
+    anew = command(*options(folder, tmp_path, "--no-resume"))
+    assert anew.exit_code == 0 and "Resumed" not in anew.output
 
 
-def test_what_was_stopped_and_is_over_by_now_says_so(folder: Path, tmp_path: Path) -> None:
-    """Five steps are asked for where eight were done: its scores are those of step 8, or none."""
-    assert CliRunner().invoke(app, options(folder, tmp_path)).exit_code == 0
+def test_what_was_interrupted_and_is_complete_by_now_says_so(folder: Path, tmp_path: Path) -> None:
+    """Five steps are requested where eight were done: the scores are those of step 8, or none."""
+    assert command(*options(folder, tmp_path)).exit_code == 0
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     torch.save(state | {"scores": state["scores"][:3]}, tmp_path / "checkpoint.pt")
-    ran = CliRunner().invoke(app, options(folder, tmp_path, "--steps", "5"))
-    assert ran.exit_code == 0 and "over already" in ran.output and "IoU of square" in ran.output, ran.output
+    ran = command(*options(folder, tmp_path, "--steps", "5"))
+    assert ran.exit_code == 0 and "already complete" in ran.stderr and "IoU of square" in ran.stdout
+
+
+def test_only_the_last_step_is_kept_in_memory(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every step holds a loss, on a GPU in its memory, and some hold a preview."""
+    alive: list[weakref.ref[object]] = []
+    most = 0
+
+    def watched(*args: object, **kind: object) -> object:
+        nonlocal most
+        for step in original(*args, **kind):
+            alive.append(weakref.ref(step))
+            yield step
+            del step
+            most = max(most, sum(one() is not None for one in alive))
+
+    original = train_module.train
+    monkeypatch.setattr(train_module, "train", watched)
+    assert command(*options(folder, tmp_path)).exit_code == 0
+    assert len(alive) == 8 and most <= 2
 
 
 def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,11 +102,11 @@ def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train_command, "run", stop)
-    ran = CliRunner().invoke(app, options(folder, tmp_path))
-    assert ran.exit_code == 130 and "Stopped before anything was learnt" in ran.output
+    ran = command(*options(folder, tmp_path))
+    assert ran.exit_code == 130 and "Nothing is kept" in ran.stderr
     (tmp_path / "checkpoint.pt").touch()
-    ran = CliRunner().invoke(app, options(folder, tmp_path))
-    assert ran.exit_code == 130 and "What was learnt is in" in ran.output
+    ran = command(*options(folder, tmp_path))
+    assert ran.exit_code == 130 and "checkpoint.pt holds what was learned" in ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -88,19 +116,19 @@ def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: py
         (["--net", "resnet"], "--net resnet: there is no such net; give fcn8s-, "),
         (["--net", "seglib.fcn:nothing"], "has no attribute 'nothing'"),
         (["--data", "nowhere"], "nowhere"),
-        (["--seconds", "3"], "give one of steps=, epochs= or seconds=, not steps and seconds"),
+        (["--seconds", "3"], "exactly one of steps=, epochs= and seconds=; got steps and seconds"),
     ],
 )
 def test_what_is_wrong_is_a_sentence(folder: Path, tmp_path: Path, more: list[str], words: str) -> None:
-    ran = CliRunner().invoke(app, options(folder, tmp_path, *more))
-    assert ran.exit_code == 1 and words in ran.output and "Traceback" not in ran.output
+    ran = command(*options(folder, tmp_path, *more))
+    assert ran.exit_code == 1 and words in ran.stderr and "Traceback" not in ran.output
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setenv("LOCAL_RANK", "1")
-    with pytest.raises(ValueError, match=r"process 2 of this machine has no GPU of its own, there are 1; st"):
+    with pytest.raises(ValueError, match=r"process 2 of this machine has no GPU of its own, there are 1"):
         distributed.init_processes()
 
 
@@ -111,11 +139,13 @@ def test_nets_by_name() -> None:
 
 def together(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Two processes of torchrun."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     environ = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [*command, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=180
+    ran = subprocess.run(
+        [*torchrun, *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=180
     )
+    assert ran.returncode == 0, ran.stderr
+    return ran
 
 
 WITH_NORM = """
@@ -123,21 +153,19 @@ import torch
 from seglib.train import train
 from seglib.training import distributed
 from tests.training.nets import LONG, Net, Squares
-distributed.init_processes()
-net, rank = Net(), distributed.rank_and_world_size()[0]
-settings = LONG | {"steps": 6, "val": Squares(6, split="val"), "checkpoint": OUT}
-*_, last = train(net, Squares(), **settings)
+net, (device, rank) = Net(), distributed.init_processes()
+options = LONG | {"steps": 6, "val": Squares(6, split="val"), "checkpoint": OUT}
+*_, last = train(net, Squares(), **options)
 assert last._loss.untyped_storage().nbytes() == 4, "a step holds on to all gradients"
 torch.save([net.state_dict(), last.scores.confusion], f"{OUT}.{rank}")
 """
 
 
-def test_the_net_that_two_processes_judge_is_the_one_that_is_kept(tmp_path: Path) -> None:
+def test_the_net_that_two_processes_validate_is_the_one_that_is_saved(tmp_path: Path) -> None:
     """Batch norm averages other images in each of them."""
     script, path = tmp_path / "two.py", tmp_path / "a.pt"
     script.write_text(f"OUT = {str(path)!r}\n{WITH_NORM}")
-    ran = together(str(script))
-    assert ran.returncode == 0, ran.stderr
+    together(str(script))
     (first, counts), (second, again) = (torch.load(f"{path}.{rank}", weights_only=True) for rank in (0, 1))
     kept = torch.load(path, weights_only=True)["net"]
     for name, value in kept.items():
@@ -152,16 +180,15 @@ def test_the_net_that_two_processes_judge_is_the_one_that_is_kept(tmp_path: Path
 
 
 def test_two_processes_do_what_one_does(folder: Path, tmp_path: Path) -> None:
-    """Batches of 5 in shares of 3 and 2: the same training, and every pixel counted once."""
+    """Batches of 5 in parts of 3 and 2: the same run, and every pixel counted once."""
     one, two = options(folder, tmp_path / "1", "--batch-size", "5"), options(folder, tmp_path / "2")
-    assert CliRunner().invoke(app, one).exit_code == 0
+    assert command(*one).exit_code == 0
     ran = together("-m", "seglib", *two, "--batch-size", "5")
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("IoU of square") == 1
+    assert ran.stdout.count("IoU of square") == 1 and ran.stderr.count("step 8 of 8") == 1
     alone, both = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("1", "2"))
     torch.testing.assert_close(both["losses"], alone["losses"], rtol=1e-5, atol=1e-6)
     for name, value in alone["net"].items():
         torch.testing.assert_close(both["net"][name], value, rtol=1e-4, atol=1e-5)
-    for row, other in zip(alone["scores"], both["scores"], strict=True):
-        assert torch.equal(row["confusion"], other["confusion"])
-        assert row["confusion"].sum() == 5 * 24 * 32
+    for (_, scores), (_, others) in zip(alone["scores"], both["scores"], strict=True):
+        assert torch.equal(scores["confusion"], others["confusion"])
+        assert scores["confusion"].sum() == 5 * 24 * 32

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -37,29 +36,6 @@ class Freezable(nn.Module):
     def train(self, mode: bool = True) -> Self:
         """As in every module, except that a frozen one stays in evaluation mode."""
         return super().train(mode and not self.frozen)
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Put a net into evaluation mode; afterwards each of its modules is in its previous mode.
-
-    `net.train(mode)` would not restore it: modules may be in different modes, such as a frozen part.
-
-    Example:
-        >>> net = nn.Sequential(nn.Dropout(), nn.BatchNorm2d(3).eval())
-        >>> with evaluating(net):
-        ...     net[0].training
-        False
-        >>> [layer.training for layer in net]
-        [True, False]
-    """
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 class Backbone(Freezable):

@@ -1,175 +1,151 @@
-"""What would go wrong later, said before the first step."""
+"""Checks of the arguments of `train`, so that what is wrong is reported before the first step."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seglib.backbones.backbone import evaluating
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Size
-from seglib.training.precision import PRECISIONS, Loss, out_of_memory
+from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
+from seglib.files import first_line
+from seglib.training.step import Loss, evaluating, out_of_memory
+
+PRECISIONS = ("auto", "float32", "bfloat16")
 
 
-def check_stop(steps: int | None, epochs: float | None, seconds: float | None) -> None:
-    """Exactly one of the three says when to stop, and it is above 0."""
-    given = {"steps": steps, "epochs": epochs, "seconds": seconds}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    if len(chosen) != 1:
-        raise ValueError(f"give one of steps=, epochs= or seconds=, not {' and '.join(chosen) or 'none'}")
-    for name, value in chosen.items():
-        if not isinstance(value, Real) or not 0 < float(value) < math.inf:
-            raise ValueError(f"{name}={value!r} must be above 0, and a number")
+def check_options(options: Mapping[str, Any]) -> None:
+    """Check the numbers and choices among the arguments of `train`, by name."""
+    limits = {name: options[name] for name in ("steps", "epochs", "seconds") if options[name] is not None}
+    if len(limits) != 1:
+        got = " and ".join(limits) or "none"
+        raise ValueError(f"give exactly one of steps=, epochs= and seconds=; got {got}")
+    (limit, amount), *_ = limits.items()
+    lr, clip, size = (options[name] for name in ("lr", "clip", "size"))
+    every, pause = options["val_every"], options["val_every_seconds"]
+    rates = lr.values() if isinstance(lr, Mapping) else [lr]
+    pair = isinstance(size, (tuple, list)) and len(size) == 2 and all(_is_whole(side, 1) for side in size)
+    rules = {
+        limit: (_is_number(amount) and amount > 0, "a positive, finite number"),
+        "batch_size": (_is_whole(options["batch_size"], 1), "a whole number of at least 1"),
+        "lr": (all(map(_is_number, rates)), "a finite number of at least 0, or a dict of such numbers"),
+        "clip": (isinstance(clip, Real) and clip > 0, "above 0; float('inf') clips nothing"),
+        "size": (size is None or pair, "(height, width), two whole numbers of at least 1"),
+        "seed": (_is_whole(options["seed"], 0), "a whole number of at least 0"),
+        "precision": (options["precision"] in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+        "val_every": (every is None or _is_whole(every, 1), "a whole number of steps, at least 1, or None"),
+        "val_every_seconds": (pause is None or _is_number(pause), "a number of seconds, or None"),
+    }
+    for name, (right, expected) in rules.items():
+        if not right:
+            raise ValueError(f"{name}={options[name]!r} must be {expected}")
 
 
-def check_choices(precision: str, seed: Any, val_every: Any, val_every_seconds: Any) -> None:
-    """The precision exists, the seed is a whole number, and validations do not come without a pause."""
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision {precision!r} does not exist; use auto, float32 or bfloat16")
-    if not isinstance(seed, Integral) or int(seed) < 0:
-        raise ValueError(f"seed={seed!r} must be a whole number of at least 0")
-    if val_every is not None and not (isinstance(val_every, Integral) and int(val_every) > 0):
-        raise ValueError(f"val_every={val_every!r} must be a whole number of steps, at least 1, or None")
-    if val_every_seconds is not None and not (
-        isinstance(val_every_seconds, Real) and float(val_every_seconds) >= 0
-    ):
-        raise ValueError(f"val_every_seconds={val_every_seconds!r} must be a number of seconds, or None")
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and 0 <= float(value) < math.inf
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and int(value) >= least
 
 
 def checked_device(device: str | torch.device | None) -> torch.device:
-    """The device; ValueError if there is none of that name here."""
-    wanted = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    """The device, by default a GPU if there is one; ValueError if it cannot be used here."""
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(1, device=wanted)
+        torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-        raise ValueError(f"device={device!r} cannot be used here ({_reason(error)}); use 'cpu'") from None
-    return torch.device(wanted)
-
-
-def check_settings(net: Any, lr: Any, clip: float, size: Any) -> None:
-    """The net is one, and learning rates, clipping and size are numbers that make sense."""
-    if not isinstance(net, nn.Module):
-        what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
-        raise ValueError(f"net is {what}; give a net that was built, a torch.nn.Module")
-    for rate in lr.values() if isinstance(lr, Mapping) else [lr]:
-        if not isinstance(rate, Real) or not 0 <= float(rate) < float("inf"):
-            raise ValueError(f"lr={lr!r} must be a number of at least 0, or a dict of such numbers")
-    if not clip > 0:
-        raise ValueError(f"clip={clip} must be above 0; float('inf') leaves gradients as they are")
-    pair = isinstance(size, (tuple, list)) and len(size) == 2
-    if size is not None and not (pair and all(isinstance(side, Integral) and int(side) > 0 for side in size)):
-        raise ValueError(f"size={size!r} must be (height, width), two whole numbers of at least 1")
-
-
-def check_batch(batch_size: int, processes: int) -> None:
-    """Every process has at least one image of each batch."""
-    if not isinstance(batch_size, Integral) or int(batch_size) < processes:
-        raise ValueError(f"batch_size={batch_size!r} must be a whole number of at least {processes}, "
-                         "the number of processes")  # fmt: skip
+        reason = first_line(error)
+        raise ValueError(f"device={device!r} cannot be used here ({reason}); use 'cpu'") from None
+    return torch.device(chosen)
 
 
 def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) -> None:
-    """Training and validation have images, and the same classes."""
+    """Check that training and validation have images, and the same classes."""
     for part in (dataset, val):
         if part is not None and not isinstance(part, SegmentationDataset):
             raise ValueError(
-                f"a {type(part).__name__} is no data set with classes; give a SegmentationDataset, such as "
-                "seglib.data.catalog.load(...)"
+                f"a {type(part).__name__} is not a data set with classes; give a SegmentationDataset, "
+                "such as seglib.data.catalog.load(...)"
             )
         if part is not None and not len(part):
             raise ValueError(f"{part.name} {part.split} has no images; choose another split or folder")
     if val is not None and val.classes.names != dataset.classes.names:
+        here, there = ", ".join(dataset.classes.names), ", ".join(val.classes.names)
         raise ValueError(
-            f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but "
-            f"{val.name} {val.split} has {', '.join(val.classes)}; they must be the same, in the same order"
+            f"{dataset.name} {dataset.split} has the classes {here}, but {val.name} {val.split} has {there}; "
+            "they must be the same, in the same order"
         )
 
 
-def check_in_memory(size: Size | None, there: Size) -> None:
-    """An `InMemoryDataset` has one size; another one cannot be asked for."""
-    if size is not None and tuple(size) != tuple(there):
+def checked_size(dataset: SegmentationDataset, size: Size | None) -> Size:
+    """The size of the images in training; ValueError if a data set in memory has another one."""
+    if not isinstance(dataset, InMemoryDataset):
+        return size or common_size(dataset)
+    if size is not None and tuple(size) != dataset.size:
         raise ValueError(
-            f"size={size!r}, but the images are in memory at {there}; use in_memory(..., size=...)"
+            f"size={size!r}, but the images in memory are {dataset.size}; use in_memory(..., size=...)"
         )
+    return dataset.size
 
 
-def check_net(net: nn.Module, images: Tensor, dataset: SegmentationDataset) -> Tensor:
-    """Let the net see one image, and look at what comes out.
-
-    Args:
-        net: turns images into logits.
-        images: (1, 3, H, W) uint8 on the net's device.
-        dataset: knows the classes.
-
-    Returns:
-        The logits.
+def check_net(
+    net: nn.Module, loss: Loss, dataset: SegmentationDataset, size: Size, device: torch.device
+) -> None:
+    """Move a net to the device, and run it and the loss on one image.
 
     Raises:
-        ValueError: it fails, or gives anything but (1, K, H, W) floating point logits.
+        ValueError: the net fails or does not return logits (1, K, H, W), or the loss fails or does not return
+            one number.
     """
-    name, classes, size = type(net).__name__, dataset.classes, images.shape[2:]
-    try:
-        with evaluating(net), torch.no_grad():
-            logits = net(images)
-    except (RuntimeError, ValueError, TypeError) as error:
-        if out_of_memory(error):
-            raise ValueError(
-                f"not even one image of {size[0]} x {size[1]} fits into memory beside {name}; take smaller "
-                "images (size=...) or a smaller net"
-            ) from None
-        raise ValueError(
-            f"{name} cannot take an image {tuple(images.shape)} {images.dtype}: {_reason(error)}"
-        ) from error
+    if not isinstance(net, nn.Module):
+        what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
+        raise ValueError(f"net is {what}; give an instance of a torch.nn.Module")
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if isinstance(dataset, InMemoryDataset):  # its images were checked when they were decoded
+        image, mask = dataset.images[:1].to(device), dataset.masks[:1].to(device)
+    else:
+        image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
+    name, loss_name = type(net).__name__, getattr(loss, "__name__", type(loss).__name__)
+    with _explained(f"{name} cannot take an image {_described(image)}"), evaluating(net), torch.no_grad():
+        logits = net(image)
+    names, problem = dataset.classes.names, ""
     if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim != 4:
-        what = (
-            f"{tuple(logits.shape)} {logits.dtype}" if isinstance(logits, Tensor) else type(logits).__name__
-        )
-        raise ValueError(f"{name} gives {what}; it must give logits (N, K, H, W), floating point")
-    if logits.shape[1] != len(classes):
+        problem = f"returns {_described(logits)}; it must return logits (N, K, H, W), floating point"
+    elif logits.shape[1] != len(names):
+        problem = f"scores {logits.shape[1]} classes, but {dataset.name} has {len(names)} "
+        problem += f"({', '.join(names)}); build it with num_classes={len(names)}"
+    elif logits.shape[2:] != image.shape[2:]:
+        problem = f"returns logits {tuple(logits.shape)} for an image of {size[0]} x {size[1]}; "
+        problem += "let it resize its logits to the size of the image"
+    if problem:
+        raise ValueError(f"{name} {problem}")
+    inputs = f"logits {_described(logits)} and masks {_described(mask)}"
+    with _explained(f"the loss {loss_name} cannot take {inputs}"), torch.no_grad():
+        value = loss(logits.float(), mask)
+    if not isinstance(value, Tensor) or value.numel() != 1:
         raise ValueError(
-            f"{name} gives {logits.shape[1]} classes, but {dataset.name} has {len(classes)} "
-            f"({', '.join(classes)}); build it with num_classes={len(classes)}"
+            f"the loss {loss_name} returns {_described(value)}; it must return a tensor with one number"
         )
-    if logits.shape[2:] != size:
-        raise ValueError(
-            f"{name} gives logits of {tuple(logits.shape[2:])} pixels for an image of {tuple(size)}; "
-            "the sizes must be equal: let it resize its logits to the image's size"
-        )
-    return logits
 
 
-def check_loss(loss: Loss, logits: Tensor, masks: Tensor) -> None:
-    """Let the loss compare the logits of one image with its mask.
+def _described(value: Any) -> str:
+    return f"{tuple(value.shape)} {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
 
-    Raises:
-        ValueError: it fails, or gives anything but one number.
-    """
-    name = getattr(loss, "__name__", type(loss).__name__)
+
+@contextmanager
+def _explained(problem: str) -> Iterator[None]:
+    """Turn any error into a ValueError of one sentence."""
     try:
-        with torch.no_grad():
-            value = loss(logits.float(), masks)
-    except ValueError:
-        raise
+        yield
     except Exception as error:
         if out_of_memory(error):
             raise ValueError(
-                f"the loss {name} of one image of {tuple(masks.shape[1:])} does not fit into memory; take "
-                "smaller images (size=...) or a smaller net"
+                f"{problem}: one image does not fit into memory; use smaller ones (size=...) or a smaller net"
             ) from None
-        raise ValueError(
-            f"the loss {name} cannot take logits {tuple(logits.shape)} {logits.dtype} and masks "
-            f"{tuple(masks.shape)} {masks.dtype}: {_reason(error)}"
-        ) from error
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        what = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-        raise ValueError(f"the loss {name} gives {what}; it must give a tensor with one number")
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of what went wrong."""
-    return str(error).strip().split("\n")[0]
+        raise ValueError(f"{problem}: {first_line(error)}") from error

@@ -1,4 +1,4 @@
-"""Which parameters move, how far, and how far at which time."""
+"""Optimisers and learning rates: which parameters are trained, and the learning rate at each step."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ import torch
 from torch import nn
 
 Schedule = Callable[[float], float]
-WARM_UP = 0.05  # the share of a training in which the learning rate rises from nothing
 LearningRate = float | Mapping[str, float]
+WARM_UP = 0.05  # the fraction of a run in which the learning rate rises from 0
 
 
-def poly(done: float, power: float = 0.9) -> float:
-    """Rise for a twentieth of the training, then fall towards 0 almost linearly (DeepLab, 2016).
+def poly(done: float) -> float:
+    """Rise for a twentieth of the run, then fall towards 0 almost linearly (DeepLab, 2016: power 0.9).
 
     Args:
-        done: the share of the training that is done, 0..1.
-        power: 1 falls in a straight line.
+        done: the fraction of the run that is done, 0..1.
 
     Returns:
-        What the learning rate is multiplied by, 0..1.
+        The factor of the learning rate, 0..1.
 
     Example:
         >>> [round(poly(done), 2) for done in (0.025, 0.05, 0.5, 1)]
         [0.5, 1.0, 0.56, 0.0]
     """
-    return min(done / WARM_UP, 1) * _left(done) ** power
+    return min(done / WARM_UP, 1) * _left(done) ** 0.9
 
 
 def cosine(done: float) -> float:
-    """Rise for a twentieth of the training, then fall along half a cosine (Loshchilov and Hutter, 2017).
+    """Rise for a twentieth of the run, then fall along half a cosine (Loshchilov and Hutter, 2017).
 
     Example:
         >>> [round(cosine(done), 2) for done in (0.025, 0.05, 0.525, 1)]
@@ -40,28 +39,23 @@ def cosine(done: float) -> float:
     return min(done / WARM_UP, 1) * (1 - math.cos(math.pi * _left(done))) / 2
 
 
-def constant(done: float) -> float:
-    """The same learning rate from the first step to the last."""
-    return 1.0
-
-
 def _left(done: float) -> float:
-    """The share that is left, of what follows the warm-up."""
+    """The fraction that is left of what follows the warm-up."""
     return min(1.0, max(0.0, (1 - done) / (1 - WARM_UP)))
 
 
 def optimiser(net: nn.Module, kind: str, lr: LearningRate, weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW or SGD over the parameters of a net that may move; biases and norms do not decay.
+    """AdamW or SGD over the trainable parameters of a net; biases and norms have no weight decay.
 
     Args:
-        net: parameters with `requires_grad=False` stay as they are.
-        kind: "adamw", or "sgd", with momentum 0.9.
-        lr: the learning rate, or one for each part of the net by the beginning of its parameters' names:
-            `{"": 1e-3, "backbone.": 1e-4}`; the longest that fits counts.
+        net: parameters with `requires_grad=False` are left out.
+        kind: "adamw", or "sgd" with momentum 0.9.
+        lr: the learning rate, or one for each part of the net by the start of its parameters' names:
+            `{"": 1e-3, "backbone.": 1e-4}`; the longest start that fits counts.
         weight_decay: of matrices and kernels.
 
     Raises:
-        ValueError: there is no such optimiser, no parameter may move, or a learning rate fits nothing.
+        ValueError: there is no such optimiser, every parameter is frozen, or a learning rate fits nothing.
 
     Example:
         >>> [len(group["params"]) for group in optimiser(nn.Conv2d(3, 2, 1), "sgd", 0.1, 1e-4).param_groups]
@@ -78,10 +72,10 @@ def optimiser(net: nn.Module, kind: str, lr: LearningRate, weight_decay: float) 
         if parameter.requires_grad:
             groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
     if not groups:
-        raise ValueError("no parameter of this net may move: requires_grad is False for all; set some True")
+        raise ValueError("every parameter of the net is frozen (requires_grad=False); unfreeze at least one")
     names = [name for name, _ in net.named_parameters()]
     if unused := [part for part in rates if not any(name.startswith(part) for name in names)]:
-        raise ValueError(f"lr is given for {', '.join(map(repr, unused))}, but no parameter's name begins so")
+        raise ValueError(f"lr is given for {', '.join(map(repr, unused))}, but no parameter's name starts so")
     settings = [
         {"params": parameters, "lr": rates[part], "base": rates[part], "weight_decay": weight_decay * decays}
         for (part, decays), parameters in groups.items()
@@ -92,7 +86,7 @@ def optimiser(net: nn.Module, kind: str, lr: LearningRate, weight_decay: float) 
 
 
 def adjust(optimiser: torch.optim.Optimizer, factor: float) -> float:
-    """Set every learning rate to this multiple of where it began; the largest is returned."""
+    """Set every learning rate to this multiple of its initial value; returns the largest."""
     for group in optimiser.param_groups:
         group["lr"] = group["base"] * factor
     return max(group["lr"] for group in optimiser.param_groups)

@@ -1,4 +1,4 @@
-"""Sixteen bits, and compiled code, where they pay."""
+"""bfloat16 and compiled code, where they make a run faster."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ import copy
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from seglib.progress import tracked
-from seglib.training.distributed import broadcast
+from seglib.training.step import Loss, if_it_fits, logits_of
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-PRECISIONS = ("auto", "float32", "bfloat16")
-WORTH = 0.85  # bfloat16 must take at most this share of float32's time: it has 8 bits of precision, not 24
-DETOUR = 3.0  # a convolution that takes so many times as long in bfloat16 has no instructions; 100 is usual
+MAX_RATIO = 0.85  # bfloat16 must take at most this part of float32's time: it has 8 bits of precision, not 24
+MAX_SLOWDOWN = 3.0  # of a convolution in bfloat16; without instructions for it, 100 is usual
 STEPS_TRIED = 6  # three in each precision
-SAVED, COST = 0.15, 60.0  # what compiling is assumed to save, as a share of a step, and to cost, in seconds
+SAVED, COST = 0.15, 60.0  # assumed gain of compiling, as a fraction of a step, and its cost in seconds
 
 
 def choose(
-    wish: str, net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: float = math.inf
-) -> tuple[str, str]:
-    """Which of "float32" and "bfloat16" to compute in, and why, in a sentence.
+    net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, *,
+    max_seconds: float = math.inf, broadcast: Callable[[float], float] = float,
+) -> tuple[str, str]:  # fmt: skip
+    """Choose between "float32" and "bfloat16" by timing a few steps.
+
+    Two steps are timed in each, after one that is not timed. On a CPU without instructions for bfloat16 no
+    step is tried: one could take as long as the whole run.
 
     Args:
-        wish: one of the two, or "auto": time two steps in each, after one that is not timed. On a processor
-            without instructions for bfloat16 no step is tried: it could take as long as the training.
-        net: stays as it is.
-        loss: takes logits and masks.
+        net: is not changed.
+        loss: (logits, masks) -> scalar.
         images: a batch, on the net's device.
         masks: its masks.
-        most: seconds that timing may take; where the first steps say that it would take more, none follow.
+        max_seconds: of timing; the trial ends where the first steps show that it would take longer.
+        broadcast: gives every process the first one's measurement.
+
+    Returns:
+        The precision, and a sentence that says why.
     """
-    if wish != "auto":
-        return wish, ""
     if images.device.type not in ("cpu", "cuda"):
         return "float32", ""
-    if images.device.type == "cpu" and (detour := broadcast(_detour())) > DETOUR:
-        return "float32", f"float32: a convolution takes {detour:.0f} times as long in bfloat16 here."
+    if images.device.type == "cpu" and (slowdown := broadcast(_slowdown())) > MAX_SLOWDOWN:
+        return "float32", f"float32: a convolution takes {slowdown:.0f} times as long in bfloat16 here."
     with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
-        full, half = _seconds_of_what_fits(net, loss, images, masks, most)
+        full = half = 0.0
+        while len(images) and not full:  # a batch, or as much of it as fits into memory
+            seconds = if_it_fits(partial(_seconds, net, loss, images, masks, max_seconds))
+            full, half = seconds or (0.0, 0.0)
+            images, masks = images[: len(images) // 2], masks[: len(masks) // 2]
     if not (ratio := broadcast(half / full if full else 0.0)):
         return "float32", f"float32: {'steps take too long' if full else 'memory is too small'} to try both."
-    chosen = "bfloat16" if ratio < WORTH else "float32"
+    chosen = "bfloat16" if ratio < MAX_RATIO else "float32"
     return chosen, f"{chosen}: a step takes {1e3 * full:.0f} ms in float32, {1e3 * half:.0f} ms in bfloat16."
 
 
-def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
-    """(N, K, H, W) float32 logits, computed in this precision."""
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        logits = net(images)
-    return logits.float()
-
-
 def pays_to_compile(device: torch.device, seconds_left: float) -> bool:
-    """Whether `torch.compile` saves more than it costs, estimated; never on a CPU, where it takes minutes.
+    """Whether `torch.compile` is estimated to save more time than it costs; never on a CPU, where it is slow.
 
     Example:
         >>> [pays_to_compile(torch.device("cuda"), seconds) for seconds in (60, 600)]
@@ -66,22 +66,12 @@ def pays_to_compile(device: torch.device, seconds_left: float) -> bool:
     return device.type == "cuda" and SAVED * seconds_left > COST
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """Whether this error says that memory ran out, on a GPU or in main memory.
-
-    Example:
-        >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
-        True
-    """
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
-
-
-def _detour() -> float:
+def _slowdown() -> float:
     """Time of a small convolution in bfloat16 as a multiple of that in float32; the fastest of three each."""
     seconds = []
-    for kind in (torch.float32, torch.bfloat16):
-        image, weight, times = torch.ones(1, 64, 32, 32, dtype=kind), torch.ones(64, 64, 3, 3, dtype=kind), []
+    for dtype in (torch.float32, torch.bfloat16):
+        image, weight = torch.ones(1, 64, 32, 32, dtype=dtype), torch.ones(64, 64, 3, 3, dtype=dtype)
+        times = []
         for _ in range(3):
             begin = time.perf_counter()
             torch.conv2d(image, weight, padding=1)
@@ -90,28 +80,13 @@ def _detour() -> float:
     return seconds[1] / seconds[0]
 
 
-def _seconds_of_what_fits(
-    net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: float
+def _seconds(
+    net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, max_seconds: float
 ) -> tuple[float, float]:
-    """`_seconds` of a batch, or of as much of it as fits into memory; zeros where not one image does."""
-    while len(images):
-        try:
-            return _seconds(net, loss, images, masks, most)
-        except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
-                raise
-        # Outside of the `except`: in there the error would still hold on to the tensors.
-        if images.device.type == "cuda":
-            torch.cuda.empty_cache()
-        images, masks = images[: len(images) // 2], masks[: len(masks) // 2]
-    return 0.0, 0.0
-
-
-def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: float) -> tuple[float, float]:
     """The time of a step, forward and backward, in float32 and in bfloat16; the latter 0 if not tried.
 
-    The faster of two each, after one that warms up. By turns, so that what else the machine does for a moment
-    does not decide.
+    The faster of two each, after one that warms up. The precisions take turns, so that other work on the
+    machine slows both down.
     """
     trial = copy.deepcopy(net).train()
     times: dict[str, list[float]] = {"float32": [], "bfloat16": []}
@@ -122,6 +97,6 @@ def _seconds(net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, most: fl
             torch.cuda.synchronize(images.device)
         times[precision].append(time.perf_counter() - begin)
         full = times["float32"]
-        if full[-1] * (STEPS_TRIED if len(full) > 1 else 1) > most:  # the first is long: it warms up
+        if full[-1] * (STEPS_TRIED if len(full) > 1 else 1) > max_seconds:  # the first one warms up
             return full[-1], 0.0
     return min(times["float32"][1:]), min(times["bfloat16"][1:])

@@ -1,220 +1,366 @@
-"""The state of one training between two steps: what it knows, says, keeps and goes on from."""
+"""One training run: its arguments, its state between two steps, and what a step changes."""
 
 from __future__ import annotations
 
 import math
+import time
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
-from seglib.data.batches import Augmentation, Weights, batches
+from seglib.data.batches import Augmentation, Weights, batches, checked_weights, mixed
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, to_device
 from seglib.evaluate import Scores
-from seglib.training import checkpoint, distributed, optimise
-from seglib.training.clock import Clock
-from seglib.training.precision import Loss, choose, pays_to_compile
-from seglib.training.state import go_on, state_of, weights_from
-from seglib.training.step import History, Preview, Step
-from seglib.training.unread import LOOK, Unread
+from seglib.training import checkpoint, checks, distributed, optimise
+from seglib.training.checkpoint import CheckpointError, CheckpointWriter
+from seglib.training.precision import choose, pays_to_compile
+from seglib.training.progress import Preview, Progress, Step
+from seglib.training.step import FLUSH_EVERY, Loss, PendingLosses, accumulate, if_it_fits, uninterrupted
 
-TRIAL = 60  # steps, or ten seconds: shorter trainings do not pay for trying out precisions
-PATIENCE = 0.2  # share of the time for a training that trying out precisions may take
+PAUSE = 1.0  # seconds: a caller that keeps the run waiting for longer has paused it
+MIN_STEPS_FOR_TRIAL = 60  # or ten seconds: a shorter run does not gain from trying out precisions
+MAX_TRIAL = 0.2  # the fraction of the time that trying out precisions may take
+
+
+class Clock:
+    """How long a run has taken, without pauses.
+
+    Args:
+        seconds: what it took before it was interrupted.
+    """
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.left_at = time.monotonic()
+        self.begin = self.left_at - seconds
+
+    def seconds(self) -> float:
+        """Seconds so far."""
+        return time.monotonic() - self.begin
+
+    def leave(self) -> None:
+        """The caller has control now; time it keeps beyond one second is not counted."""
+        self.left_at = time.monotonic()
+
+    def come_back(self) -> None:
+        """The caller has given control back."""
+        away = time.monotonic() - self.left_at
+        self.begin += away if away > PAUSE else 0
 
 
 @dataclass
 class Run:
-    """One training: the arguments of `seglib.train.train` as attributes, and what the steps change."""
+    """One training run: the arguments of `seglib.train.train`, checked, and what the steps change.
+
+    Attributes:
+        progress: what a checkpoint holds, besides the net, the optimiser and `settings`.
+        settings: numbers and strings in which a checkpoint must agree with the run that resumes from it.
+        step_complete: False in the middle of a step: a part of the weights may be new.
+
+    Raises:
+        ValueError: an argument is not what it must be.
+    """
 
     net: nn.Module
     dataset: SegmentationDataset
-    loss: Loss
-    optimiser: torch.optim.Optimizer
-    schedule: optimise.Schedule
-    clock: Clock
-    device: torch.device
+    steps: float | None
+    epochs: float | None
+    seconds: float | None
+    val: SegmentationDataset | None
+    val_every: int | None
+    val_every_seconds: float | None
     size: Size
-    keeper: checkpoint.Keeper
-    steps: int | None
-    limit: float | None
     batch_size: int
-    seed: int
     augment: Augmentation | None
     weights: Weights | None
+    loss: Loss
+    lr: optimise.LearningRate
+    optimiser: str
+    weight_decay: float
+    schedule: optimise.Schedule
     clip: float
+    seed: int
+    device: torch.device
     precision: str
+    checkpoint: Path | str | None
+    checkpoint_seconds: float
+    resume: bool
     compiled: bool | None
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    number: int = 0  # steps done
-    now: float = 0.0  # seconds that went by, alike in all processes
-    forward: nn.Module | None = None  # the net, compiled
-    prepared: float = 0.0  # those before the first step
-    pieces: int = 1  # in which a batch goes through the net
-    rate: float = 0.0
-    farewell: weakref.finalize[..., Any] | None = None
-    begun: bool = False
-    left: bool = False
-    whole: bool = True  # no step was broken off in its middle
-    origin: tuple[Path, dict[str, Any]] | None = None  # the checkpoint that it goes on from, until it does
-    history: History = field(default_factory=History)
-    pace: deque[float] = field(default_factory=lambda: deque(maxlen=LOOK))  # seconds of the last steps
-    messages: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Losses are looked at as they come, or on a GPU later."""
-        self.unread = Unread(self.device.type == "cpu", self.history.losses, self._diverged)
+        self.clock, self.progress = Clock(), Progress(self.precision)
+        self.device = checks.checked_device(self.device)
+        checks.check_options(vars(self))
+        checks.check_data(self.dataset, self.val)
+        if self.weights is not None:
+            self.weights = checked_weights(self.weights, len(self.dataset))
+        self.size = checks.checked_size(self.dataset, self.size)
+        checks.check_net(self.net, self.loss, self.dataset, self.size, self.device)
+        self.stepper = optimise.optimiser(self.net, self.optimiser, self.lr, self.weight_decay)
+        if self.epochs is not None:
+            self.steps = math.ceil(self.epochs * len(self.dataset) / self.batch_size)
+        self.rank, self.world_size = 0, 1  # of this process, and how many there are
+        if dist.is_available() and dist.is_initialized():
+            self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
+        if self.batch_size < self.world_size:
+            raise ValueError(
+                f"batch_size={self.batch_size} must be at least {self.world_size}, one a process"
+            )
+        self.path = Path(self.checkpoint) if self.checkpoint else None
+        writes = self.path is not None and self.rank == 0
+        self.writer = CheckpointWriter(self.path, self.checkpoint_seconds) if writes else None
+        self.settings = {
+            "data": f"{self.dataset.name} {self.dataset.split}, {len(self.dataset)} images of "
+            f"{self.size[0]} x {self.size[1]}",
+            "classes": ", ".join(self.dataset.classes.names), "batch_size": self.batch_size,
+            "seed": self.seed, "lr": str(self.lr), "optimiser": self.optimiser,
+            "weight_decay": self.weight_decay, "loss": str(getattr(self.loss, "__name__", type(self.loss))),
+        }  # fmt: skip
+        self.pending = PendingLosses(self.device.type == "cpu", self.progress.history.losses, self._diverged)
+        self.forward: Any = self.net  # or the net, compiled
+        self.current_lr = 0.0
+        self.started, self.closed, self.step_complete = False, False, True
+        self.resumed: dict[str, Any] | None = None  # the state to resume from, until the first step
+        self.finalizer: weakref.finalize[..., Any] | None = None
+        self.step_seconds: deque[float] = deque(maxlen=FLUSH_EVERY)
+        self.messages: list[str] = []
 
-    def begin(self, path: Path | None) -> None:
-        """Get everything ready, and go on from the checkpoint if there is one."""
+    def prepare(self) -> None:
+        """Load the checkpoint, if there is one, and the data, and choose the precision."""
+        path = self.path if self.resume else None
         state = checkpoint.load(path) if path and path.exists() else None
         step = state["number"] if state else -1
-        if path and distributed.broadcast(step) != step:
+        if self.same_everywhere(step) != step:
             raise ValueError(
-                f"the first process and this one do not find the same at {path}; put the checkpoint where "
-                "all machines can read it, or begin anew with resume=False"
+                f"the processes disagree about the checkpoint {path}; put it where all machines can "
+                "read it, or start anew with resume=False"
             )
         if path and state:
             checkpoint.check_fit(path, state, self.net, self.settings)
-            go_on(self, path, state)
-            self.messages.append(f"Going on after step {self.number}, from {path}.")
-            self.origin = path, state
-        distributed.broadcast_tensors([*self.net.parameters(), *self.net.buffers()])
+            self.load_weights(state)
+            self.progress.load_state_dict(state, self.dataset.classes)
+            self.messages.append(f"Resumed after step {self.progress.number}, from {path}.")
+            self.resumed = state
+        if self.world_size > 1:
+            distributed.broadcast_tensors([*self.net.parameters(), *self.net.buffers()])
         self.dataset, message = to_device(self.dataset, self.size, self.device)
         self.messages += [message] * bool(message)
-        if not state:
-            if self.precision == "auto" and min(self.steps or math.inf, 6 * (self.limit or math.inf)) < TRIAL:
-                self.precision = "float32"
-            images, masks = next(self.batches())
-            most = PATIENCE * (self.limit or math.inf)
-            self.precision, why = choose(self.precision, self.net, self.loss, images, masks, most)
-            self.messages += [why] * bool(why)
+        max_seconds = self.seconds or math.inf
+        if self.progress.precision == "auto":
+            if min(self.steps or math.inf, 6 * max_seconds) < MIN_STEPS_FOR_TRIAL:
+                self.progress.precision = "float32"
+            else:
+                trial = partial(choose, max_seconds=MAX_TRIAL * max_seconds, broadcast=self.same_everywhere)
+                self.progress.precision, why = trial(self.net, self.loss, *next(self.batches()))
+                self.messages += [why] * bool(why)
         if self.compiled:
-            self.compile("as asked")
+            self._compile("as requested")
 
     def start(self) -> None:
-        """The first step is near: getting ready is over. How long nobody asked for a step is no matter."""
-        self.begun, self.whole = True, False
-        self.keeper.claim()
-        if self.origin:  # an older training may have gone on with the same net in the meantime
-            weights_from(self, *self.origin)
-            self.origin = None
-        self.whole = True
+        """The first step is next. How long the caller has waited until now does not count."""
+        self.started, self.step_complete = True, False
+        if self.writer:
+            self.writer.claim()
+        if self.resumed:  # an older run may have trained the same net in the meantime
+            self.load_weights(self.resumed)
+            self.resumed = None
+        self.step_complete = True
         self.net.train()  # all of it: parts may be in another mode than the net
-        if self.number:  # what it took to get ready once more is not counted
-            self.clock = Clock(self.now)
+        progress = self.progress
+        if progress.number:  # preparing once more is not counted
+            self.clock = Clock(progress.seconds)
             return
         self.clock.come_back()
-        self.now = self.prepared = self.clock.seconds()
-        if self.limit is not None and self.prepared >= self.limit:
+        progress.seconds = progress.setup_seconds = self.same_everywhere(self.clock.seconds())
+        if self.seconds is not None and progress.seconds >= self.seconds:
             self.messages.append(
-                f"Getting ready took {self.prepared:.0f} s, all of the {self.limit:g} s there were: one step "
-                "is done; give it more seconds."
+                f"Preparing took {progress.seconds:.0f} s of the {self.seconds:g} s allowed, so only one "
+                "step is done; increase seconds=."
             )
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """This process's share of the batches, from the next step on."""
+        """This process's part of the batches, from the next step on."""
         return batches(
-            self.dataset, batch_size=self.batch_size, size=self.size, seed=self.seed, start=self.number,
-            augment=self.augment, weights=self.weights, device=self.device,
-            share=distributed.rank_and_world_size(),
+            self.dataset, batch_size=self.batch_size, size=self.size, seed=self.seed,
+            start=self.progress.number, augment=self.augment, weights=self.weights, device=self.device,
+            share=(self.rank, self.world_size),
         )  # fmt: skip
 
-    def done(self, number: int) -> float:
-        """The share of the training that is over after this many steps, or now; 1 at the end."""
+    def train_step(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Learn from one batch. An interrupt waits until the step is complete.
+
+        Args:
+            images: (n, 3, H, W) uint8, this process's part of the batch.
+            masks: (n, H, W) uint8.
+
+        Returns:
+            The loss of the whole batch before the update, still on the device.
+
+        Raises:
+            ValueError: the loss or its gradient is NaN or infinite, or not even one image at a time fits into
+                memory.
+        """
+        with uninterrupted():
+            self.step_complete = False
+            if not self.net.training:  # the caller may have left it in evaluation mode
+                self.net.train()
+            last = 1.0 if self.steps is None else self.steps / (self.steps + 1)  # the last step's lr is not 0
+            factor = self.schedule(last * self.fraction_done(self.progress.number + 1))
+            self.current_lr = optimise.adjust(self.stepper, factor)
+            loss = self._gradients(images.contiguous(memory_format=torch.channels_last), masks)
+            if self.world_size > 1:
+                loss = distributed.all_reduce_gradients(self.net, loss)
+            trained = [parameter for group in self.stepper.param_groups for parameter in group["params"]]
+            length = nn.utils.clip_grad_norm_(trained, self.clip)
+            # On a CPU, a loss or gradient that is not finite stops the run here and spoils no weights.
+            self.pending.append(torch.where(length.isfinite(), loss, torch.nan))
+            self.stepper.step()
+            self.progress.number += 1
+            self.step_complete = True
+        return loss
+
+    def _gradients(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Gradients in the net's parameters, in as many parts as memory requires; this process's loss."""
+        progress, seed = self.progress, mixed(self.seed, self.progress.number, self.rank, 2)
+        loss = None
+        while loss is None:
+            self.stepper.zero_grad(set_to_none=True)
+            loss = if_it_fits(partial(
+                accumulate, self.forward, self.loss, images, masks, batch_size=self.batch_size, seed=seed,
+                micro_batches=progress.micro_batches, precision=progress.precision,
+            ))  # fmt: skip
+            if loss is None:
+                self._split(len(images))
+        return loss
+
+    def _split(self, count: int) -> None:
+        """From now on, twice as many parts of a batch of `count` images."""
+        step, parts = self.progress.number + 1, self.progress.micro_batches
+        if parts >= count:
+            raise ValueError(
+                f"out of memory at step {step}, even with one image of {self.size[0]} x {self.size[1]} "
+                "at a time; use smaller images (size=...) or a smaller net"
+            )
+        parts = self.progress.micro_batches = min(2 * parts, count)
+        self.messages.append(
+            f"Out of memory at step {step}: from now on, batches of {count} go through the net in {parts} "
+            f"parts of at most {math.ceil(count / parts)}. This changes batch normalisation, and means over "
+            "pixels where some images have more void than others."
+        )
+
+    def fraction_done(self, number: int) -> float:
+        """The fraction of the run that is done after this many steps, or now; 1 or more at the end."""
         if self.steps is not None:
             return number / self.steps
-        assert self.limit is not None
-        return (self.now - self.prepared) / max(self.limit - self.prepared, 1e-9)
+        setup, limit = self.progress.setup_seconds, self.seconds or 0.0
+        return (self.progress.seconds - setup) / max(limit - setup, 1e-9)
 
-    def over(self) -> bool:
+    def finished(self) -> bool:
         """Whether there is nothing more to do."""
-        return self.done(self.number) >= 1
+        return self.fraction_done(self.progress.number) >= 1
 
-    def tick(self, learnt: bool = True) -> None:
-        """Look at the clock that all processes share; after a step, note how long it took."""
-        before, self.now = self.now, self.clock.seconds()
-        if learnt:
-            self.pace.append(self.now - before)
-            if self.compiled is None and len(self.pace) == LOOK:
+    def same_everywhere(self, value: float) -> float:
+        """The first process's value."""
+        return distributed.broadcast(value) if self.world_size > 1 else value
+
+    def update_clock(self, after_step: bool = True) -> None:
+        """Read the clock that all processes share; after a step, note how long it took."""
+        before, self.progress.seconds = self.progress.seconds, self.same_everywhere(self.clock.seconds())
+        if after_step:
+            self.step_seconds.append(self.progress.seconds - before)
+            if self.compiled is None and len(self.step_seconds) == FLUSH_EVERY:
                 self.compiled = pays_to_compile(self.device, self.seconds_left())
                 if self.compiled:
-                    self.compile("the steps left pay for it")
+                    self._compile("the remaining steps pay for it")
 
-    def compile(self, why: str) -> None:
-        """Let torch compile the net's forward and backward; validation keeps the plain net."""
-        self.forward = torch.compile(self.net)  # type: ignore[assignment]
-        self.messages.append(f"torch.compile: {why}; the next step takes up to some minutes.")
+    def _compile(self, why: str) -> None:
+        """Compile the net's forward and backward pass; validation keeps the plain net."""
+        self.forward = torch.compile(self.net)
+        self.messages.append(f"torch.compile: {why}; the next step can take minutes.")
 
     def seconds_left(self) -> float:
-        """How long it will take yet, if it goes on as before; NaN at the beginning."""
-        over = self.done(self.number)
-        return max(0.0, (self.now - self.prepared) * (1 - over) / over) if over else math.nan
+        """How long it will still take at the speed so far; NaN at the beginning."""
+        done = self.fraction_done(self.progress.number)
+        spent = self.progress.seconds - self.progress.setup_seconds
+        return max(0.0, spent * (1 - done) / done) if done else math.nan
 
     def report(
-        self,
-        *messages: str,
-        loss: Tensor | None = None,
-        scores: Scores | None = None,
+        self, *messages: str, loss: Tensor | None = None, scores: Scores | None = None,
         preview: Preview | None = None,
-    ) -> Step:
-        """What there is to say about the step that was just done."""
-        said = " ".join([*self.messages, *messages, self.keeper.complaint]).strip()
-        self.messages, self.keeper.complaint = [], ""
-        pace = sum(self.pace) / len(self.pace) if self.pace else math.nan
-        left = self.seconds_left()
-        of = self.steps if self.steps is not None else self.number + (0 if self.over() else int(left / pace))
-        speed = self.batch_size / pace if pace else math.nan
+    ) -> Step:  # fmt: skip
+        """The step that was just completed."""
+        number, left, total = self.progress.number, self.seconds_left(), self.steps
+        seconds = sum(self.step_seconds) / max(len(self.step_seconds), 1)  # of a step; a coarse clock says 0
+        if total is None:
+            total = number + (round(left / seconds) if left > 0 and seconds else 0)
+        messages = (*self.messages, *messages)
+        if self.writer and self.writer.warning:
+            messages, self.writer.warning = (*messages, self.writer.warning), ""
+        self.messages = []
         return Step(
-            self.number,
-            of,
-            self.now,
-            left,
-            speed,
-            self.rate,
-            self.history,
-            scores,
-            preview,
-            said,
-            loss,
+            number, total, self.progress.seconds, left, self.batch_size / seconds if seconds else math.nan,
+            self.current_lr, self.progress.history, scores, preview, " ".join(messages), loss,
         )  # fmt: skip
 
-    def sound(self) -> bool:
-        """Whether every loss so far is a number and the last step was done to its end: may this be kept?
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to resume: tensors, numbers and strings."""
+        parts = {"net": self.net.state_dict(), "optimiser": self.stepper.state_dict()}
+        return parts | {"settings": self.settings} | self.progress.state_dict()
 
-        A training that is left in the middle is not stopped by a loss that nobody has looked at; it warns.
+    def load_weights(self, state: Mapping[str, Any]) -> None:
+        """Restore weights and optimiser: the net last, all of it or nothing.
+
+        Raises:
+            CheckpointError: other parts of the net were trained.
         """
         try:
-            self.unread.read()
+            self.stepper.load_state_dict(state["optimiser"])
+        except ValueError as error:
+            raise CheckpointError(
+                f"{self.path} is of a run that trained other parts of the net ({error}); freeze the same "
+                "layers, or start anew with resume=False"
+            ) from None
+        self.net.load_state_dict(state["net"])
+
+    def is_finite(self) -> bool:
+        """Whether all losses so far are finite. A run that its caller leaves warns instead of raising."""
+        try:
+            self.pending.flush()
         except ValueError as error:
             warnings.warn(str(error), stacklevel=2)
-        return self.unread.healthy and self.whole
+        return self.pending.is_finite
 
-    def leave(self) -> None:
-        """The end, now or early: the net can be used, and what may be kept is kept.
+    def close(self) -> None:
+        """End the run, now or early: the net can be used, and a usable state is saved.
 
-        A training that never began leaves the net alone, which may be another training's by now.
+        A run that never started leaves the net alone: another run may be training it.
         """
-        if self.begun and not self.left:
-            self.left = True
-            if self.farewell:
-                self.farewell.detach()
-            self.net.eval()
-            self.keeper.close(state_of(self) if self.sound() else None)
+        if self.closed or not self.started:
+            return
+        self.closed = True
+        if self.finalizer:
+            self.finalizer.detach()
+        self.net.eval()
+        is_finite = self.is_finite()
+        if self.writer:
+            if is_finite and self.step_complete:
+                self.writer.write(self.state_dict())
+            self.writer.close()
 
     def _diverged(self, value: float, number: int) -> str:
-        path = self.keeper.path
-        kept = f" {path} holds an earlier, good state." if path and path.exists() else ""
-        bits = "; bfloat16 (try precision='float32')" if self.precision == "bfloat16" else ""
+        kept = f" {self.path} holds an earlier, good state." if self.path and self.path.exists() else ""
+        bits = "; bfloat16 (try precision='float32')" if self.progress.precision == "bfloat16" else ""
         return (
             f"the loss or its gradient is {value} at step {number}. Likely causes: a learning rate that is "
-            f"too high (it was {self.rate:.2g}: try a tenth); a class weight that is nan or infinite; a net "
-            f"or a loss that divides by zero or takes the logarithm of 0{bits}.{kept}"
+            f"too high (it was {self.current_lr:.2g}: try a tenth); a NaN or infinite class weight; a "
+            f"division by zero or a logarithm of 0 in the net or the loss{bits}.{kept}"
         )

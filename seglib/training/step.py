@@ -1,88 +1,176 @@
-"""What a training tells whoever watches it."""
+"""What a training step is made of: forward and backward pass, delayed interrupts, and losses read late."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from seglib.evaluate import Scores
+T = TypeVar("T")
+Loss = Callable[[Tensor, Tensor], Tensor]
+FLUSH_EVERY = 20  # steps between two readings of the losses on a GPU
 
 
-@dataclass(frozen=True)
-class Preview:
-    """The same few validation images each time, and what the net makes of them now.
+def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
+    """(N, K, H, W) float32 logits, computed in "float32" or "bfloat16"."""
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        logits = net(images)
+    return logits.float()
+
+
+def accumulate(
+    net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, *, batch_size: int, micro_batches: int,
+    precision: str, seed: int,
+) -> Tensor:  # fmt: skip
+    """Add the gradients of a batch to the parameters of a net.
+
+    Args:
+        net: images -> logits.
+        loss: (logits, masks) -> scalar, the mean over a batch.
+        images: (n, 3, H, W) uint8: the batch, or this process's part of it.
+        masks: (n, H, W) uint8.
+        batch_size: images in the whole batch, over all processes.
+        micro_batches: into how many parts the images are split, to save memory.
+        precision: "float32" or "bfloat16".
+        seed: of dropout. The global random state is left as it was.
+
+    Returns:
+        The part of these images in the batch's loss: parts add up to it.
+    """
+    total = torch.zeros((), device=images.device)
+    with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        for part, truth in zip(images.chunk(micro_batches), masks.chunk(micro_batches)):
+            value = loss(logits_of(net, part, precision), truth) * (len(part) / batch_size)
+            value.backward()
+            total += value.detach().reshape(())
+    return total
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or in main memory.
+
+    Example:
+        >>> out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+        True
+    """
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(word in str(error).lower() for word in words)
+
+
+def if_it_fits(compute: Callable[[], T]) -> T | None:
+    """The result of a computation, or None if memory ran out.
+
+    By then the error is gone, which would have held on to the tensors that filled the memory.
+    """
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error):
+            raise
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+    return None
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put a net into evaluation mode; afterwards each of its modules is in its previous mode.
+
+    `net.train(mode)` would not restore it: modules may be in different modes, such as a frozen part.
+
+    Example:
+        >>> net = nn.Sequential(nn.Dropout(), nn.BatchNorm2d(3).eval())
+        >>> with evaluating(net):
+        ...     net[0].training
+        False
+        >>> [layer.training for layer in net]
+        [True, False]
+    """
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Delay an interrupt (Ctrl-C, a notebook's stop button) until the block is done.
+
+    In the middle of an update, a part of the weights is new and the others are old. A second interrupt is not
+    delayed. Outside of the main thread no interrupt arrives; one that the process ignores, as under `nohup`,
+    stays ignored.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is signal.SIG_IGN:
+        yield
+        return
+    came: list[object] = []
+
+    def hold(number: int, frame: object) -> None:
+        if came:
+            raise KeyboardInterrupt
+        came.append(frame)
+
+    signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if came:
+        raise KeyboardInterrupt
+
+
+class PendingLosses:
+    """Losses that are still on the GPU. Reading one waits for it, so they are read in batches of 20.
+
+    Args:
+        at_once: read each loss when it is appended, as on a CPU, where that costs nothing.
+        losses: gets those that are finite, in the order of the steps.
+        explain: value and step -> the message about one that is not finite.
 
     Attributes:
-        images: (M, 3, H, W) uint8, on the CPU.
-        masks: (M, H, W) uint8, the truth.
-        preds: (M, H, W) uint8, the prediction.
+        is_finite: whether all losses read so far were finite.
+
+    Example:
+        >>> pending = PendingLosses(True, losses := [], lambda value, step: f"{value} at step {step}")
+        >>> pending.append(torch.tensor(0.5))
+        >>> pending.append(torch.tensor(torch.nan))
+        Traceback (most recent call last):
+        ValueError: nan at step 2
+        >>> losses, pending.is_finite
+        ([0.5], False)
     """
 
-    images: Tensor
-    masks: Tensor
-    preds: Tensor
+    def __init__(self, at_once: bool, losses: list[float], explain: Callable[[float, int], str]) -> None:
+        self.at_once, self.losses, self.explain = at_once, losses, explain
+        self.waiting: list[Tensor] = []
+        self.is_finite = True
 
+    def append(self, loss: Tensor) -> None:
+        """Take a loss, and read it now or together with later ones."""
+        self.waiting.append(loss)
+        if self.at_once or len(self.waiting) >= FLUSH_EVERY:
+            self.flush()
 
-@dataclass
-class History:
-    """What happened so far, also before an interruption.
+    def flush(self) -> None:
+        """Read all that are waiting.
 
-    Attributes:
-        losses: one a step, from the first step on; on a GPU the last few arrive later, all by the end.
-        scores: step number -> Scores of each validation.
-    """
-
-    losses: list[float] = field(default_factory=list)
-    scores: dict[int, Scores] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a training, done.
-
-    Attributes:
-        number: 1 for the first step.
-        total: how many steps there will be; an estimate where the training stops by seconds.
-        seconds: how long the training has taken so far, pauses left out.
-        seconds_left: how long it will take yet, an estimate.
-        images_per_second: speed of the steps, without validation.
-        learning_rate: of this step, the largest where there are several.
-        scores: of the validation images, at the steps that have a validation, else None.
-        preview: a few validation images with their predictions, where there are scores.
-        message: what happened that somebody should know, a sentence, mostly "".
-        history: losses and scores from the first step on.
-    """
-
-    number: int
-    total: int
-    seconds: float
-    seconds_left: float
-    images_per_second: float
-    learning_rate: float
-    history: History = field(repr=False)
-    scores: Scores | None = None
-    preview: Preview | None = field(default=None, repr=False)
-    message: str = ""
-    _loss: Tensor | None = field(default=None, repr=False)
-
-    @property
-    def loss(self) -> float:
-        """The loss of this step's batch, before the step. Reading it waits for a GPU to get there."""
-        return float("nan") if self._loss is None else self._loss.item()
-
-    @property
-    def done(self) -> float:
-        """The share of the training that is over, 0..1."""
-        if math.isfinite(self.seconds_left) and self.seconds:
-            return self.seconds / (self.seconds + self.seconds_left)
-        return self.number / max(self.total, 1)
-
-    def __str__(self) -> str:
-        """The step in a line."""
-        said = (
-            f"step {self.number} of {self.total}, loss {self.loss:.3f}, {self.images_per_second:.0f} images/s"
-        )
-        said += f", {self.seconds_left:.0f} s left"
-        return said + (f", mean IoU {100 * self.scores.mean_iou:.1f} %" if self.scores else "")
+        Raises:
+            ValueError: one of them is NaN or infinite.
+        """
+        values, self.waiting = torch.stack(self.waiting).tolist() if self.waiting else [], []
+        for value in values:
+            if not math.isfinite(value):
+                self.is_finite = False
+                raise ValueError(self.explain(value, len(self.losses) + 1))
+            self.losses.append(value)

@@ -1,7 +1,9 @@
-"""Small nets and data for the tests of the training; also imported by the processes that are killed."""
+"""Small nets, data and losses for the tests of training; also imported by the processes that are killed."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,14 @@ from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.labels import VOID, Classes
+from seglib.losses import cross_entropy
 from seglib.train import train
+from seglib.training import checkpoint
+from seglib.training.progress import Step
 
 #: on the CPU, where the same seed gives the same bits
 LONG: dict[str, Any] = {"steps": 400, "batch_size": 4, "precision": "float32", "lr": 0.01, "device": "cpu"}
+SHORT = LONG | {"steps": 20}
 
 
 class Net(nn.Module):
@@ -30,6 +36,18 @@ class Net(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.drop(self.norm(self.stem(images / 255 - 0.5)).relu()))
+
+
+class Tight(Net):
+    """Memory holds no more than `room` images at a time; in evaluation mode any number, unless `always`."""
+
+    room, always = 2, False
+    words = "CUDA out of memory. Tried to allocate 20.00 MiB"
+
+    def forward(self, images: Tensor) -> Tensor:
+        if (self.training or self.always) and len(images) > self.room:
+            raise (torch.OutOfMemoryError if "CUDA" in self.words else RuntimeError)(self.words)
+        return super().forward(images)
 
 
 class Squares(SegmentationDataset):
@@ -56,17 +74,48 @@ class Squares(SegmentationDataset):
 
 
 def weights(net: nn.Module) -> Tensor:
-    """Everything a net knows, in one vector."""
+    """Everything a net has learned, in one vector."""
     return torch.cat([value.flatten().double() for value in net.state_dict().values()])
 
 
+def run(net: nn.Module, data: SegmentationDataset | None = None, **options: Any) -> list[Step]:
+    """All steps of a short run, by default 20 in float32 on the CPU."""
+    return list(train(net, data or Squares(), **SHORT | options))
+
+
+def begin(net: nn.Module, count: int, **options: Any) -> Any:
+    """The generator of a run after `count` steps."""
+    steps = train(net, Squares(), **SHORT | options)
+    for _ in range(count):
+        next(steps)
+    return steps
+
+
+def loss_with(change: Callable[[int, Tensor, Tensor], Tensor]) -> Any:
+    """Cross entropy, changed by `change(step, loss, logits)`; a checkpoint takes it for the same loss."""
+    calls: list[int] = []
+
+    def loss(logits: Tensor, masks: Tensor) -> Tensor:
+        calls.extend([1] * logits.requires_grad)  # it is tried once before the first step, without gradients
+        return change(len(calls), cross_entropy(logits, masks), logits)
+
+    loss.__name__ = "cross_entropy"
+    return loss
+
+
+def nan_from(step: int) -> Any:
+    """A loss that is NaN from this step on."""
+    return loss_with(lambda number, loss, _: loss * (math.nan if number >= step else 1))
+
+
 def endless(path: Path) -> None:
-    """What the process that is killed does: train, and write without a pause."""
+    """What the killed process does: train, and write without a pause."""
     torch.set_num_threads(1)
+    checkpoint.MAX_COST = math.inf
     for _ in train(Net(), Squares(), checkpoint=path, checkpoint_seconds=0, **LONG):
         pass
 
 
 def plain(num_classes: int) -> Net:
-    """For `--net`: neither batch normalisation nor dropout, so that images do not notice each other."""
+    """For `--net`: no batch normalisation and no dropout, so that images do not affect each other."""
     return Net(num_classes, norm=False)

@@ -21,8 +21,8 @@ from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.losses import cross_entropy
 from seglib.train import train
-from seglib.training.run import LOOK
-from seglib.training.step import Step
+from seglib.training.progress import Step
+from seglib.training.step import FLUSH_EVERY
 from seglib.widgets.monitor.record import memory
 from tests.training.nets import Net, Squares
 
@@ -55,11 +55,11 @@ def test_the_same_batches_as_on_a_cpu() -> None:
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
 def test_between_two_looks_at_the_loss_nothing_waits(optimiser: str) -> None:
     steps = train(Net(), in_memory(Squares(), device="cuda"), steps=99, optimiser=optimiser, **PLAIN)
-    for _ in range(LOOK):
+    for _ in range(FLUSH_EVERY):
         next(steps)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for _ in range(LOOK - 1):
+        for _ in range(FLUSH_EVERY - 1):
             next(steps)
     finally:
         torch.cuda.set_sync_debug_mode("default")
@@ -79,7 +79,7 @@ def little_memory() -> Iterator[None]:
 def test_memory_that_runs_out_makes_pieces_of_the_batch(little_memory: None) -> None:
     steps = on("cuda", Net(), steps=3, size=(512, 512), batch_size=32, augment=None)
     said = " ".join(step.message for step in steps)
-    assert "Out of memory at step 1: from here on, batches of 32 go through the net in " in said
+    assert "Out of memory at step 1: from now on, batches of 32 go through the net in " in said
     assert len(steps) == 3 and len(steps[-1].history.losses) == 3
 
 
@@ -95,7 +95,7 @@ def test_one_image_that_is_too_large_is_said(little_memory: None) -> None:
 
 def test_compiled_it_learns_the_same() -> None:
     plain, compiled = (on("cuda", Net(norm=False), steps=4, compiled=way) for way in (False, True))
-    assert "torch.compile: as asked" in compiled[0].message
+    assert "torch.compile: as requested" in compiled[0].message
     assert compiled[-1].history.losses == pytest.approx(plain[-1].history.losses, rel=0.01)
 
 

@@ -1,98 +1,73 @@
-"""What cannot be seen on a CPU, with a GPU played by a name: losses that are looked at late."""
+"""train: a generator of steps that learns, stops, counts its time and survives a lack of memory."""
 
 from __future__ import annotations
 
+import itertools
 import math
-import signal
 import time
-from collections.abc import Callable
-from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from seglib.data import in_memory
 from seglib.losses import cross_entropy
 from seglib.train import train
-from seglib.training import checkpoint
-from seglib.training.checkpoint import Keeper
-from seglib.training.clock import Clock, uninterrupted
-from seglib.training.step import History, Step
-from seglib.training.unread import LOOK, Unread
-from tests.training.nets import LONG, Net, Squares
+from seglib.training import distributed
+from seglib.training.progress import History, Step
+from tests.training.nets import LONG, Net, Squares, Tight, begin, loss_with, nan_from, run, weights
 
 
-def unread(at_once: bool) -> Unread:
-    return Unread(at_once, [], lambda value, step: f"{value} at step {step}")
+def test_it_learns() -> None:
+    net = Net()
+    steps = run(net, steps=60, lr=0.02, val=Squares(6, split="val"), augment=None)
+    assert [step.number for step in steps] == [*range(1, 61)] and all(step.total == 60 for step in steps)
+    assert steps[-1].loss < 0.3 * steps[0].loss and not net.training
+    last = steps[-1].scores
+    assert last is not None and last.mean_iou > 0.8 > last.baseline.mean_iou
+    assert steps[0].history.losses == pytest.approx([step.loss for step in steps])
 
 
-def test_a_gpu_is_waited_for_only_now_and_then() -> None:
-    losses = unread(at_once=False)
-    for number in range(2 * LOOK + 3):
-        losses.add(torch.tensor(float(number)))
-        assert len(losses.seen) == (number + 1) // LOOK * LOOK
-    losses.read()
-    assert losses.seen == [float(number) for number in range(2 * LOOK + 3)]
+def test_the_same_seed_gives_the_same_numbers_and_another_does_not() -> None:
+    nets = [Net(), Net(), Net()]
+    losses = [[step.loss for step in run(net, steps=5, seed=seed)] for net, seed in zip(nets, (1, 1, 2))]
+    assert losses[0] == losses[1] and losses[0] != losses[2]
+    first, again, other = map(weights, nets)
+    assert torch.equal(first, again) and not torch.equal(first, other)
 
 
-def test_a_loss_that_is_found_late_names_its_own_step() -> None:
-    losses = unread(at_once=False)
-    for number in range(LOOK - 1):
-        losses.add(torch.tensor(math.nan if number > 3 else 1.0))
-    with pytest.raises(ValueError, match="nan at step 5"):
-        losses.add(torch.tensor(math.nan))
-    assert losses.seen == [1.0] * 4 and not losses.healthy  # so that no checkpoint is made of it
+def test_one_step_is_the_optimiser_s_step_on_that_batch() -> None:
+    """An oracle: the same step, written out by hand."""
+    net, copy, data = Net(norm=False), Net(norm=False), in_memory(Squares(4))
+    options = {"optimiser": "sgd", "schedule": lambda done: 1.0, "clip": math.inf, "lr": 0.02}
+    (step,) = run(net, data, steps=1, augment=None, **options)
+    loss = cross_entropy(copy(data.images), data.masks)  # one batch has all four, in some order
+    loss.backward()
+    with torch.no_grad():
+        for parameter in copy.parameters():
+            decay = 0.01 * parameter if parameter.ndim > 1 else 0
+            parameter -= 0.02 * (parameter.grad + decay)
+    assert step.loss == pytest.approx(loss.item()) and step.learning_rate == 0.02
+    torch.testing.assert_close(weights(net), weights(copy))
 
 
-def test_on_a_cpu_every_loss_is_looked_at() -> None:
-    losses = unread(at_once=True)
-    losses.add(torch.tensor(1.0))
-    with pytest.raises(ValueError, match="-inf at step 2"):
-        losses.add(torch.tensor(-math.inf))
+def test_each_part_has_its_learning_rate_and_what_is_frozen_stays() -> None:
+    net, frozen, before = Net(), Net(), Net()
+    run(net, steps=3, lr={"": 0.01, "stem.": 0.0})
+    frozen.stem.requires_grad_(False)
+    run(frozen, steps=3)
+    for one in (net, frozen):
+        assert torch.equal(one.stem.weight, before.stem.weight)
+        assert not torch.equal(one.head.weight, before.head.weight)
 
 
-def test_in_bfloat16_float32_is_advised() -> None:
-    with pytest.raises(ValueError, match=r"nan at step 2\. .* bfloat16 \(try precision='float32'\)"):
-        list(train(Net(), Squares(), loss=spoilt(2), **LONG | {"precision": "bfloat16"}))
-
-
-def test_one_interrupt_waits_and_a_second_does_not() -> None:
-    done = []
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it sends behind without
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        done.append(1)
-        signal.raise_signal(signal.SIGINT)
-        done.append(2)
-    assert done == [1] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    with pytest.raises(KeyboardInterrupt):
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-            done.append(3)
-        done.append(4)
-    assert done == [1, 3]
-
-
-def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def test_the_clock_counts_what_came_before_and_no_long_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    clock = Clock(7.0)
-    now[0] += 2
-    with clock.paused():
-        now[0] += 0.5
-    assert clock.seconds() == 9.5
-    with clock.paused():
-        now[0] += 60
-    assert clock.seconds() == 9.5
+def test_a_loss_may_be_a_tensor_of_one_number_in_any_shape() -> None:
+    net, other = Net(), Net()
+    run(net, steps=3, loss=loss_with(lambda _, loss, __: loss[None]))
+    run(other, steps=3)
+    assert torch.equal(weights(net), weights(other))
 
 
 def test_reading_a_loss_is_left_to_the_reader() -> None:
@@ -107,62 +82,141 @@ def test_reading_a_loss_is_left_to_the_reader() -> None:
     assert read == [] and step.loss == 0.25 and str(step) == "step 3 of 9, loss 0.250, 40 images/s, 2 s left"
 
 
-def test_a_keeper_without_a_path_keeps_nothing(tmp_path: Path) -> None:
-    keeper = Keeper(None, 0)
-    assert not keeper.due()
-    keeper.write({})
-    keeper.close({})
-    assert list(tmp_path.iterdir()) == []
+# Time.
 
 
-@pytest.fixture
-def looked_at_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Losses are remembered as on a GPU; everything else stays on the CPU."""
-    add = Unread.add
+def lasting(clock: SimpleNamespace, seconds: float) -> Any:
+    """A loss that takes this long."""
 
-    def as_on_a_gpu(losses: Unread, loss: torch.Tensor) -> None:
-        losses.at_once = False
-        add(losses, loss)
+    def wait(number: int, loss: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        clock.now += seconds if number else 0
+        return loss
 
-    monkeypatch.setattr(Unread, "add", as_on_a_gpu)
+    return loss_with(wait)
 
 
-def spoilt(number: int) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """A loss that is no number from this step on."""
-    calls: list[int] = []
-
-    def loss(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        calls.extend([1] * logits.requires_grad)  # it is tried once before the first step
-        return cross_entropy(logits, masks) * (math.nan if len(calls) >= number else 1)
-
-    loss.__name__ = "cross_entropy"  # for a checkpoint it is the same training
-    return loss
+def limited(clock: SimpleNamespace, seconds: float = 10.0, data: Any = None, **options: Any) -> Any:
+    """A run limited by seconds, whose steps take two."""
+    options = {key: value for key, value in LONG.items() if key != "steps"} | options
+    return train(Net(), data or Squares(), seconds=seconds, loss=lasting(clock, 2.0), **options)
 
 
-@pytest.mark.usefixtures("looked_at_late")
-def test_no_training_ends_before_all_losses_were_looked_at(tmp_path: Path) -> None:
-    steps = list(train(Net(), Squares(), **LONG | {"steps": 5}))
-    assert [len(step.history.losses) for step in steps] == [5] * 5  # one history, whole at the end
+class Slow(Squares):
+    """It takes a second to read an image."""
+
+    def __init__(self, clock: SimpleNamespace, **options: Any) -> None:
+        super().__init__(**options)
+        self.clock = clock
+
+    def __getitem__(self, index: int) -> Any:
+        self.clock.now += 1
+        return super().__getitem__(index)
+
+
+def test_epochs_and_seconds_stop_it(clock: SimpleNamespace) -> None:
+    assert run(Net(), steps=None, epochs=1.5)[-1].number == math.ceil(1.5 * 10 / 4)
+    steps = list(limited(clock))
+    assert [step.seconds for step in steps] == [2, 4, 6, 8, 10]
+    assert [step.total for step in steps] == [5] * 5 and steps[2].seconds_left == pytest.approx(4)
+    assert steps[2].images_per_second == 2
+
+
+@pytest.mark.parametrize("pause", [0.9, 60])
+def test_a_pause_of_more_than_a_second_is_not_counted(clock: SimpleNamespace, pause: float) -> None:
+    steps = limited(clock)
+    clock.now += 1000  # before the first step
+    assert next(steps).seconds == 2
+    clock.now += pause
+    assert next(steps).seconds == pytest.approx(4 + (pause if pause < 1 else 0))
+
+
+def test_if_preparing_took_all_the_time_one_step_is_done_and_it_says_so(
+    clock: SimpleNamespace, tmp_path: Any
+) -> None:
+    """And it is not over for ever: no checkpoint says that zero steps were enough."""
     path = tmp_path / "a.pt"
-    with pytest.raises(ValueError, match="the loss or its gradient is nan at step 3"):
-        list(train(Net(), Squares(), checkpoint=path, loss=spoilt(3), **LONG | {"steps": 5}))
-    with pytest.raises(ValueError, match="the loss or its gradient is nan at step 3"):
-        val = Squares(2, split="val")
-        list(train(Net(), Squares(), checkpoint=path, loss=spoilt(3), val=val, val_every=4, **LONG))
-    assert not path.exists()
+    (step,) = limited(clock, 5, Slow(clock), checkpoint=path)
+    assert step.number == 1 and "s of the 5 s allowed, so only one step" in step.message
+    assert torch.load(path, weights_only=True)["number"] == 1
 
 
-@pytest.mark.usefixtures("looked_at_late")
-def test_who_leaves_keeps_no_net_that_is_spoilt(tmp_path: Path) -> None:
-    path = tmp_path / "a.pt"
-    left = train(Net(), Squares(), checkpoint=path, **LONG)
-    for _ in range(4):
-        next(left)
-    left.close()
-    assert len(checkpoint.load(path)["losses"]) == 4
-    left = train(Net(), Squares(), checkpoint=path, loss=spoilt(2), **LONG)
-    for _ in range(3):
-        next(left)
-    with pytest.warns(UserWarning, match="the loss or its gradient is nan at step 6"):
-        left.close()
-    assert checkpoint.load(path)["number"] == 4  # as it was before
+def test_decoding_is_no_part_of_the_schedule_and_no_second_part_of_a_resumed_run(
+    clock: SimpleNamespace, tmp_path: Any
+) -> None:
+    options = {"checkpoint": tmp_path / "a.pt", "val": Slow(clock, split="val"), "val_every": 1000}
+    steps = limited(clock, 60, Slow(clock), **options)
+    first = next(steps)
+    assert first.learning_rate == 0 and first.seconds > 20  # the warm-up begins at the first step
+    steps.close()
+    again = next(limited(clock, 60, Slow(clock), **options))
+    assert again.number == 2 and again.seconds == first.seconds + 2
+
+
+def test_a_coarse_clock_may_stand_still_for_some_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows' ticks last 16 ms; a step of a small net takes 2, so that its speed seems infinite."""
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: next(ticks) // 100 / 64)
+    *_, last = train(Net(), Squares(), seconds=0.1, **{k: v for k, v in LONG.items() if k != "steps"})
+    assert last.seconds >= 0.1 and last.number == last.total
+
+
+# Memory.
+
+
+@pytest.mark.parametrize("words", [Tight.words, "[enforce fail] DefaultCPUAllocator: can't allocate memory"])
+def test_if_memory_runs_out_the_batch_is_split(words: str) -> None:
+    net, roomy = Tight(norm=False), Net(norm=False)
+    net.words = words
+    steps = run(net, steps=3, batch_size=8)
+    assert (
+        "Out of memory at step 1: from now on, batches of 8 go through the net in 4 parts" in steps[0].message
+    )
+    assert steps[1].message == ""
+    assert steps[0].loss == pytest.approx(run(roomy, steps=3, batch_size=8)[0].loss, rel=0.02)
+    net.room = 0
+    with pytest.raises(ValueError, match=r"out of memory at step 1, even with one image of 24 x 32"):
+        run(net, steps=1)
+
+
+def test_another_runtime_error_is_not_hidden() -> None:
+    class Broken(Net):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            if self.training:
+                raise RuntimeError("shapes cannot be multiplied")
+            return super().forward(images)
+
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        run(Broken(), steps=1)
+
+
+def test_in_bfloat16_float32_is_advised() -> None:
+    with pytest.raises(ValueError, match=r"nan at step 2\. .* bfloat16 \(try precision='float32'\)"):
+        run(Net(), loss=nan_from(2), precision="bfloat16")
+
+
+def test_compiled_it_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch wraps it, but without the compiler: a compiled net has no truth value."""
+    nets, calls, wrapped = [Net(norm=False), Net(norm=False)], itertools.count(), torch.compile
+
+    def compiled(net: nn.Module) -> object:
+        next(calls)
+        return wrapped(net, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    for net, choice in zip(nets, (None, True)):
+        steps = run(net, steps=4, compiled=choice)
+    assert "torch.compile: as requested" in steps[0].message and next(calls) == 1
+    assert torch.equal(weights(nets[0]), weights(nets[1]))
+
+
+def test_processes_that_find_different_checkpoints_are_refused(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seglib.training.run.dist.is_initialized", lambda: True)
+    monkeypatch.setattr("seglib.training.run.dist.get_rank", lambda: 1)
+    monkeypatch.setattr("seglib.training.run.dist.get_world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "broadcast", lambda value: 7.0)  # the first one is at step 7
+    with pytest.raises(ValueError, match=r"processes disagree about the checkpoint .*a\.pt"):
+        begin(Net(), 0, checkpoint=tmp_path / "a.pt")
+    with pytest.raises(ValueError, match="batch_size=1 must be at least 2"):
+        begin(Net(), 0, batch_size=1)

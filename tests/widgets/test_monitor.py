@@ -24,7 +24,7 @@ from PIL import Image
 
 from seglib.losses import cross_entropy
 from seglib.train import train
-from seglib.training.step import Step
+from seglib.training.progress import Step
 from seglib.widgets import Monitor
 from seglib.widgets.monitor import reading
 from seglib.widgets.monitor.record import LONGEST, MOST, Curve, Record, small

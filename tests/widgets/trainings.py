@@ -12,7 +12,7 @@ from torch import Tensor
 from seglib.evaluate import Scores
 from seglib.labels import Classes
 from seglib.metrics import confusion_matrix
-from seglib.training.step import History, Preview, Step
+from seglib.training.progress import History, Preview, Step
 from seglib.widgets.monitor.record import Record
 
 CLASSES = Classes.of("background", "square", "edge")

@@ -14,7 +14,7 @@ from seglib import draw
 from seglib.labels import percent
 from seglib.machine import is_interactive
 from seglib.train import with_bar
-from seglib.training.step import Step
+from seglib.training.progress import Step
 from seglib.widgets.monitor import reading
 from seglib.widgets.monitor.record import Record, memory
 from seglib.widgets.monitor.runner import Runner

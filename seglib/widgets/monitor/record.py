@@ -12,7 +12,7 @@ from torch import Tensor
 
 from seglib.evaluate import Scores
 from seglib.labels import Classes
-from seglib.training.step import Preview, Step
+from seglib.training.progress import Preview, Step
 
 Point = tuple[float, float]
 LONGEST = 256  # points of a curve: half as many as a chart has pixels

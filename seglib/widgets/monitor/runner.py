@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from seglib.training.step import Step
+from seglib.training.progress import Step
 
 POLL = 0.05  # seconds between two checks while waiting
 
