@@ -105,11 +105,7 @@ class NetSegmenter:
         Raises:
             ValueError: the data set has other classes, or what `train` raises.
         """
-        if dataset.classes.names != self.classes.names:
-            raise ValueError(
-                f"{dataset.name} has the classes {', '.join(dataset.classes)}, but this segmenter has "
-                f"{', '.join(self.classes)}"
-            )
+        check_dataset(dataset, self.classes)
         finish(train(self.net, dataset, val=val, **{"size": self.size} | options), self.name)
         return self
 
@@ -187,6 +183,17 @@ class NetSegmenter:
             return image
         inside = max(1, round(height * self.scale)), max(1, round(width * self.scale))
         return interpolate(image[None].float(), inside, mode="bilinear", antialias=self.scale < 1)[0]
+
+
+def check_dataset(dataset: SegmentationDataset, classes: Classes) -> None:
+    """Raise a ValueError unless a data set has images, and the classes of a segmenter that is to learn."""
+    if not len(dataset):
+        raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to learn from")
+    if dataset.classes.names != classes.names:
+        raise ValueError(
+            f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but this "
+            f"segmenter has {', '.join(classes)}; make one with classes=dataset.classes"
+        )
 
 
 def write(path: Path | str, kind: str, classes: Classes, content: Mapping[str, Any]) -> None:

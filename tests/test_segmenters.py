@@ -96,7 +96,7 @@ def test_fit_trains_at_the_segmenters_size_and_gives_itself():
     segmenter = NetSegmenter(Watched(), data.classes, size=(8, 8))
     assert segmenter.fit(data, data, steps=2, batch_size=2, device="cpu") is segmenter
     assert set(seen) == {(8, 8)} and not segmenter.net.training
-    with pytest.raises(ValueError, match="blobs has the classes background, blob, but this segmenter has"):
+    with pytest.raises(ValueError, match="has the classes background, blob, but this segmenter has"):
         NetSegmenter(Layers(), TWO).fit(data, steps=1)
 
 

@@ -82,7 +82,6 @@ class RegionExtractor:
         Raises:
             ValueError: not an image.
         """
-        seconds = {} if seconds is None else seconds
         with timed(seconds, "proposals"):
             image = shrink_to(image)
             proposals = self.propose(image)

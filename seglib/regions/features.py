@@ -173,12 +173,12 @@ class RegionFeatures:
         Raises:
             ValueError: an unknown kind, or not an image.
         """
-        seconds = {} if seconds is None else seconds
-        return torch.cat(
-            [self._extract(image, proposals, pathway, seconds) for pathway in pathways(kind)], dim=1
-        )
+        parts = [self._extract(image, proposals, pathway, seconds) for pathway in pathways(kind)]
+        return torch.cat(parts, dim=1)
 
-    def _extract(self, image: Tensor, proposals: Proposals, pathway: Kind, seconds: dict) -> Tensor:
+    def _extract(
+        self, image: Tensor, proposals: Proposals, pathway: Kind, seconds: dict[str, float] | None
+    ) -> Tensor:
         net = self.backbone if pathway == "full" else self.foreground
         rows = torch.arange(len(proposals))
         if pathway == "full":  # boxes that are nearly the same are looked at once
@@ -213,10 +213,9 @@ class RegionFeatures:
     @cached_property
     def keys(self) -> dict[Kind, str]:
         """For "full" and "foreground", a key that changes with the weights and everything else."""
-        nets: dict[Kind, Backbone] = {"full": self.backbone, "foreground": self.foreground}
         return {
             pathway: cache.key(pathway, self.size, self.precision, net.name, net.state_dict())
-            for pathway, net in nets.items()
+            for pathway, net in zip(KINDS, (self.backbone, self.foreground))
         }
 
 
@@ -270,10 +269,11 @@ def first_similar(boxes: Tensor) -> Tensor:
 
 
 @contextmanager
-def timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    """Add the time that the `with` block takes to `seconds[stage]`."""
+def timed(seconds: dict[str, float] | None, stage: str) -> Iterator[None]:
+    """Add the time that the `with` block takes to `seconds[stage]`, unless it is None."""
     start = time.perf_counter()
     try:
         yield
     finally:
-        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
+        if seconds is not None:
+            seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start

@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from torch import Tensor
 
 from seglib.regions.superpixels import Channels, Cut, Space, as_rgb, felzenszwalb_cut, in_space, superpixels
@@ -120,15 +121,11 @@ def describe(labels: NDArray[np.int64], colour: Bins, texture: Bins) -> Regions:
         texture: (H, W, 8 C), likewise.
     """
     count = int(labels.max()) + 1
-    low, high = np.full((count, 2), max(labels.shape)), np.zeros((count, 2), np.int64)
-    for axis in range(2):
-        place = np.indices(labels.shape)[axis].ravel()
-        np.minimum.at(low[:, axis], labels.ravel(), place)
-        np.maximum.at(high[:, axis], labels.ravel(), place + 1)
+    boxes = find_objects(labels + 1)  # for each superpixel two slices, of rows and of columns
     return Regions(
         np.bincount(labels.ravel()).astype(np.float64),
-        low,
-        high,
+        np.array([[side.start for side in box] for box in boxes]),
+        np.array([[side.stop for side in box] for box in boxes]),
         _histogram(labels, colour, COLOUR_BINS, count),
         _histogram(labels, texture, TEXTURE_BINS, count),
         _neighbours(labels, count),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -67,13 +67,7 @@ class RegionSegmenter:
         self.threshold, self.fill_class = -math.inf, classes.background or 0
         self._seconds, self._images = dict.fromkeys(STAGES, 0.0), 0
 
-    def fit(
-        self,
-        train: SegmentationDataset,
-        val: SegmentationDataset,
-        *,
-        jobs: int | None = None,
-    ) -> RegionSegmenter:
+    def fit(self, train: SegmentationDataset, val: SegmentationDataset, *, jobs: int | None = None) -> Self:
         """Train the SVMs, and choose the threshold.
 
         Proposals and features are kept on disk, by content (see `seglib.cache`): what was computed before, by
@@ -91,7 +85,7 @@ class RegionSegmenter:
             ValueError: a split is empty or has other classes, or there is no object in `train`.
         """
         for dataset in (train, val):
-            self._check(dataset)
+            segmenters.check_dataset(dataset, self.classes)
         examples, _ = (self.extractor.examples(dataset, jobs) for dataset in (train, val))
         self.svms = train_svms(examples, len(self.classes), self.extractor.seed)
         self._warn_of_absent_classes()
@@ -113,7 +107,7 @@ class RegionSegmenter:
         Raises:
             ValueError: the segmenter was not fitted, or not an image.
         """
-        seconds, svms = {} if seconds is None else seconds, self._fitted()
+        svms = self._fitted()
         proposals, features = self.extractor.extract(image, seconds)
         with timed(seconds, "svm"):
             return proposals, svms.scores(features)
@@ -151,9 +145,8 @@ class RegionSegmenter:
             DiskError: the disk is full or may not be written to.
         """
         svms, extractor, features = self._fitted(), self.extractor, self.extractor.features
-        nets = [features.backbone] + [features.foreground] * (features.foreground is not features.backbone)
         content = {
-            "nets": [[net.name, net.state_dict()] for net in nets],
+            "nets": [[net.name, net.state_dict()] for net in (features.backbone, features.foreground)],
             "crops": {"size": features.size, "precision": features.precision},
             "regions": {"kind": extractor.kind, "number": extractor.number, "seed": extractor.seed},
             "svms": [svms.weights, svms.bias],
@@ -164,7 +157,7 @@ class RegionSegmenter:
         segmenters.write(path, "regions", self.classes, content)
 
     @classmethod
-    def load(cls, path: Path | str) -> RegionSegmenter:
+    def load(cls, path: Path | str) -> Self:
         """Read what `save` wrote; nothing in the file is run.
 
         Raises:
@@ -172,8 +165,8 @@ class RegionSegmenter:
             TensorFileError: it is cut off, damaged or something else; the message says which.
         """
         with segmenters.read(path, "regions") as (classes, content):
-            backbone, *foreground = (_net(path, *saved) for saved in content["nets"])
-            features = RegionFeatures(backbone, foreground=next(iter(foreground), None), **content["crops"])
+            backbone, foreground = (_net(path, *saved) for saved in content["nets"])
+            features = RegionFeatures(backbone, foreground=foreground, **content["crops"])
             segmenter = cls(classes, features=features, **content["regions"])
             segmenter.svms = LinearSVMs(*content["svms"])
             segmenter.name, segmenter.threshold = content["name"], content["threshold"]
@@ -185,20 +178,9 @@ class RegionSegmenter:
             raise ValueError(f"{self.name} has no SVMs yet; call fit(train, val) first")
         return self.svms
 
-    def _check(self, dataset: SegmentationDataset) -> None:
-        if not len(dataset):
-            raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to learn from")
-        if dataset.classes.names != self.classes.names:
-            raise ValueError(
-                f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but this "
-                f"segmenter has {', '.join(self.classes)}; make one with classes=dataset.classes"
-            )
-
     def _warn_of_absent_classes(self) -> None:
-        learned = self._fitted().bias.isfinite().tolist()
-        absent = [name for index, name in enumerate(self.classes) if not learned[index]]
-        if self.classes.background is not None:
-            absent.remove(self.classes.names[self.classes.background])
+        unlearned = self._fitted().bias.isinf().nonzero()[:, 0].tolist()
+        absent = [self.classes.names[index] for index in unlearned if index != self.classes.background]
         if absent:
             message = f"no training image has an object of {', '.join(absent)}: it will never be predicted"
             warnings.warn(message, stacklevel=3)

@@ -282,7 +282,7 @@ def test_wrong_data_is_refused() -> None:
 @pytest.mark.parametrize("spoil", [lambda mask: mask + 2, lambda mask: mask[:20]], ids=["value", "size"])
 def test_a_wrong_mask_is_named(spoil: Callable[[Tensor], Tensor], split: str) -> None:
     parts = {"train": Squares(3), "val": Squares(3, "val")} | {split: Squares(3, split, spoil=spoil)}
-    with pytest.raises(ValueError, match=f"squares {split}, image 1: "):
+    with pytest.raises(ValueError, match=f"squares {split}, image 1"):
         segmenter("full").fit(**parts, jobs=1)
 
 
