@@ -16,7 +16,7 @@ from _noise import Objects
 from _rows import rim, spread
 from torch import nn
 
-from seglib import backbones
+from seglib import backbones, cache
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Constant, evaluate
@@ -33,6 +33,11 @@ from seglib.weak.schemes import pseudo_labels
 
 THINGS = ("car", "pedestrian", "bicyclist", "sign", "pole")
 SIZES = {"scenes": (160, 160), "pets": (192, 192), "camvid": (192, 256)}  # what the nets see
+#: a kept result is of this code, and of these versions of the libraries
+CODE = tuple(
+    f"seglib.{name}"
+    for name in ["backbones", "data", "fcn", "metrics", "regions", "scenes", "train", "training", "weak"]
+)
 RATE = 1e-3  # chosen on the validation splits, with the sizes
 Result = dict[str, Any]
 
@@ -106,11 +111,10 @@ class Bench:
         return self.memory[what]
 
     def _kept(self, what: str, work: Callable[[], Result]) -> Result:
-        """A result from the folder, or made and kept there."""
+        """A result of the same code from the folder, or made and kept there."""
         asked, folder = self.asked, self.asked.folder
         whole = f"{asked.images} of {asked.judged}, {asked.backbone}, {asked.steps} steps, {what}"
-        whole += f", {asked.precision}"
-        whole += f", {asked.side}" if asked.side else ""
+        whole += f", {asked.precision}, {asked.side or ''}, {cache.key(code=CODE)[:8]}"
         file = folder / self.name / f"{re.sub('[^a-z0-9]+', '-', whole.lower())}.json" if folder else None
         if file and file.exists():
             return json.loads(file.read_text())

@@ -241,7 +241,7 @@ PARTS = {
 def main() -> None:
     """Train, judge and print what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="+", choices=list(PARTS))
+    parser.add_argument("parts", nargs="*", default="schemes", choices=list(PARTS))
     parser.add_argument("--data", nargs="+", default=["pets", "camvid", "scenes"], choices=list(SIZES))
     parser.add_argument("--schemes", nargs="+", default=list(SCHEMES), choices=list(SCHEMES))
     parser.add_argument("--scheme", default="grabcut+", choices=list(SCHEMES), help="of mixed and noise")
@@ -263,9 +263,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="keeps every result, so that a run goes on")
     asked = parser.parse_args()
     print(machine(f"FCN-8s {asked.backbone}, {asked.steps} steps of 8"))
+    parts = [asked.parts] if isinstance(asked.parts, str) else asked.parts
     for name in asked.data:
         bench = Bench(name, asked)
-        for one in asked.parts:
+        for one in parts:
             PARTS[one](bench)
 
 

@@ -73,12 +73,12 @@ def load_boxes(
 
 
 def check(
-    annotations: BoxAnnotations, size: Size, classes: Classes | None = None, where: str = "the image"
+    given: BoxAnnotations, size: Size, classes: Classes | None = None, where: str = "the image"
 ) -> None:
     """Raise a BoxError unless every box has an area inside the image and a class other than background.
 
     Args:
-        annotations: boxes and classes of one image.
+        given: boxes and classes of one image.
         size: (height, width) of the image.
         classes: the names; None accepts any class.
         where: how the message calls the image.
@@ -89,13 +89,9 @@ def check(
             ...
         seglib.weak.boxes.BoxError: cat.jpg, box 0, (3, 0, 3, 2): it has no area; x1 < x2 and y1 < y2
     """
-    if not isinstance(annotations, BoxAnnotations) or not all(
-        isinstance(part, Tensor) for part in annotations
-    ):
-        raise BoxError(
-            f"{where}: pass BoxAnnotations(boxes, classes) of two tensors, not {annotations!r:.60}"
-        )
-    boxes, indices = annotations
+    if not isinstance(given, BoxAnnotations) or not all(isinstance(part, Tensor) for part in given):
+        raise BoxError(f"{where}: pass BoxAnnotations(boxes, classes) of two tensors, not {given!r:.60}")
+    boxes, indices = given
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
         raise BoxError(
             f"{where}: boxes must be (M, 4) whole numbers, rows of x1 y1 x2 y2, "

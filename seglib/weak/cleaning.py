@@ -24,7 +24,7 @@ RESET = 0.5  # of what a class usually fills of its boxes
 Relabel = Callable[[Tensor, Tensor, BoxAnnotations, int], Tensor]
 
 
-def naive(image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int) -> Tensor:
+def naive(image: Tensor, probabilities: Tensor, given: BoxAnnotations, number: int) -> Tensor:
     """What the net says, as it is: the recursion that drifts, since nothing holds it to the boxes.
 
     Example:
@@ -61,14 +61,12 @@ class Rules:
     smoothing: bool = True
     background: int = 0
 
-    def __call__(
-        self, image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int
-    ) -> Tensor:
+    def __call__(self, image: Tensor, probabilities: Tensor, given: BoxAnnotations, number: int) -> Tensor:
         """(3, H, W), (K, H, W) -> (H, W) uint8; a BoxError for a box that is not inside the image."""
         inside = after_each_rule(
-            image, probabilities, annotations, smoothing=self.smoothing, background=self.background
+            image, probabilities, given, smoothing=self.smoothing, background=self.background
         )["inside"]
-        return reset_outliers(inside, annotations, torch.tensor(self.fill_rates), threshold=self.threshold)[0]
+        return reset_outliers(inside, given, torch.tensor(self.fill_rates), threshold=self.threshold)[0]
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,10 @@ class BoxSup:
     seed: int = 0
     background: int = 0
 
-    def __call__(
-        self, image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int
-    ) -> Tensor:
+    def __call__(self, image: Tensor, probabilities: Tensor, given: BoxAnnotations, number: int) -> Tensor:
         """(3, H, W), (K, H, W) -> (H, W) uint8."""
         return candidates(
-            image, *annotations, propose=self.propose, logits=probabilities.clamp_min(1e-12).log(),
+            image, *given, propose=self.propose, logits=probabilities.clamp_min(1e-12).log(),
             best=self.best, seed=self.seed + number, background=self.background,
         )  # fmt: skip
 
@@ -100,7 +96,7 @@ class BoxSup:
 def after_each_rule(
     image: Tensor,
     probabilities: Tensor,
-    annotations: BoxAnnotations,
+    given: BoxAnnotations,
     *,
     smoothing: bool = True,
     background: int = 0,
@@ -110,7 +106,7 @@ def after_each_rule(
     Args:
         image: (3, H, W) uint8.
         probabilities: (K, H, W) of the net.
-        annotations: the boxes of the image.
+        given: the boxes of the image.
         smoothing: whether to apply rule 3.
         background: the class of pixels outside all boxes.
 
@@ -129,23 +125,23 @@ def after_each_rule(
         {'net': [[1, 1, 2]], 'possible': [[1, 1, 1]], 'inside': [[1, 1, 0]]}
     """
     allowed = torch.zeros(len(probabilities), 1, 1)
-    allowed[[background, *annotations.classes.tolist()]] = 1
+    allowed[[background, *given.classes.tolist()]] = 1
     possible = probabilities.cpu() * allowed
     possible = possible / possible.sum(dim=0).clamp_min(1e-12)
     masks = {"net": probabilities.cpu().argmax(dim=0), "possible": possible.argmax(dim=0)}
     if smoothing:
         masks["smooth"] = smooth(image, possible).argmax(dim=0)
     *_, last = masks.values()
-    masks["inside"] = keep_inside(last, annotations, background=background)
+    masks["inside"] = keep_inside(last, given, background=background)
     return {name: mask.to(torch.uint8) for name, mask in masks.items()}
 
 
-def keep_inside(mask: Tensor, annotations: BoxAnnotations, *, background: int = 0) -> Tensor:
+def keep_inside(mask: Tensor, given: BoxAnnotations, *, background: int = 0) -> Tensor:
     """Rule 1: a pixel outside all boxes of its class becomes background; an ignored one stays ignored.
 
     Args:
         mask: (H, W) predicted classes.
-        annotations: the boxes of the image.
+        given: the boxes of the image.
         background: the class of pixels outside all boxes.
 
     Returns:
@@ -156,16 +152,16 @@ def keep_inside(mask: Tensor, annotations: BoxAnnotations, *, background: int = 
         >>> keep_inside(torch.tensor([[1, 1, 2]]), one)
         tensor([[1, 1, 0]], dtype=torch.uint8)
     """
-    check(annotations, (mask.shape[0], mask.shape[1]))
+    check(given, (mask.shape[0], mask.shape[1]))
     kept = torch.where(mask == VOID, VOID, background).to(torch.uint8)
-    for (x1, y1, x2, y2), index in zip(annotations.boxes.tolist(), annotations.classes.tolist()):
+    for (x1, y1, x2, y2), index in zip(given.boxes.tolist(), given.classes.tolist()):
         place, here = kept[y1:y2, x1:x2], mask[y1:y2, x1:x2] == index
         place[here] = index
     return kept
 
 
 def reset_outliers(
-    mask: Tensor, annotations: BoxAnnotations, fill_rates: Tensor, *, threshold: float = RESET
+    mask: Tensor, given: BoxAnnotations, fill_rates: Tensor, *, threshold: float = RESET
 ) -> tuple[Tensor, list[int]]:
     """Rule 2: a box of which too little is left is filled again, smaller boxes in front.
 
@@ -175,7 +171,7 @@ def reset_outliers(
 
     Args:
         mask: (H, W) classes; an ignored pixel counts as filled.
-        annotations: the boxes of the image.
+        given: the boxes of the image.
         fill_rates: (K,) share of its box that each class usually fills; all 1: the paper's rule.
         threshold: reset below this share of the usual; 0 never resets.
 
@@ -192,12 +188,12 @@ def reset_outliers(
     """
     if threshold < 0:
         raise ValueError(f"threshold must be at least 0, not {threshold}; 0 never resets a box")
-    boxes, classes = annotations.boxes.tolist(), annotations.classes.tolist()
-    rates = box_fill_rates(mask, annotations)
+    boxes, classes = given.boxes.tolist(), given.classes.tolist()
+    rates = box_fill_rates(mask, given)
     low = [i for i, index in enumerate(classes) if rates[i] < threshold * float(fill_rates[index])]
     areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes]
     result = mask.to(torch.uint8).clone()
-    for number in [number for number in back_to_front(annotations.boxes) if number in low]:
+    for number in [number for number in back_to_front(given.boxes) if number in low]:
         front = torch.zeros(result.shape, dtype=torch.bool)  # what smaller boxes say stays
         for other, (x1, y1, x2, y2) in enumerate(boxes):
             if areas[other] < areas[number]:
@@ -207,11 +203,11 @@ def reset_outliers(
     return result, low
 
 
-def box_fill_rates(mask: Tensor, annotations: BoxAnnotations) -> list[float]:
+def box_fill_rates(mask: Tensor, given: BoxAnnotations) -> list[float]:
     """The share of each box that its class fills in a mask; an ignored pixel counts as filled."""
-    check(annotations, (mask.shape[0], mask.shape[1]))
+    check(given, (mask.shape[0], mask.shape[1]))
     rates = []
-    for (x1, y1, x2, y2), index in zip(annotations.boxes.tolist(), annotations.classes.tolist()):
+    for (x1, y1, x2, y2), index in zip(given.boxes.tolist(), given.classes.tolist()):
         here = mask[y1:y2, x1:x2]
         rates.append(float(((here == index) | (here == VOID)).float().mean()))
     return rates

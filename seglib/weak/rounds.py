@@ -149,7 +149,8 @@ def rounds(
         >>> [one.number for one in rounds(make_net, labels, max_rounds=2, min_change=0, steps=1)]
         [0, 1]
     """
-    _check(labels, max_rounds, min_change, fixed, label_scale, training)
+    _check(labels, max_rounds, min_change, fixed, training)
+    _check_scale(label_scale)
     check_data(labels, val)
     if relabel is None:
         relabel = Rules(tuple(fill_rates(labels).tolist()), background=background_of(labels.classes))
@@ -166,16 +167,17 @@ def rounds(
     if val is not None and val.instances(0) is not None:
         boxed = PseudoLabels(val, load_boxes(val), (mask for _, mask in val), name="truth")
     relabelled = partial(next_labels, relabel=relabel, scale=label_scale, jobs=jobs)
-    store = _Store(None if folder is None else Path(folder), settings)
-    plan = _Plan(make_net, relabelled, frozenset(fixed), val, boxed, size, seed, training, store)
-    return _rounds(plan, labels, max_rounds, min_change)
+    folder = None if folder is None else Path(folder)
+    run = _Run(make_net, relabelled, frozenset(fixed), val, boxed, size, seed, training, folder)
+    run.claim_folder(settings)
+    return _rounds(run, labels, max_rounds, min_change)
 
 
-def _rounds(plan: _Plan, labels: PseudoLabels, max_rounds: int, min_change: float) -> Iterator[Round]:
+def _rounds(run: _Run, labels: PseudoLabels, max_rounds: int, min_change: float) -> Iterator[Round]:
     """The loop. Whether a round is the last is known before it is yielded."""
     number, changed, best = 0, math.nan, -math.inf
     while True:
-        done = plan.trained(number, labels, changed)
+        done = run.trained(number, labels, changed)
         what, now = _judged(done)
         why = f"no more than {max_rounds} were asked for" if number + 1 >= max_rounds else ""
         if now <= best and done.scores:
@@ -183,7 +185,7 @@ def _rounds(plan: _Plan, labels: PseudoLabels, max_rounds: int, min_change: floa
                 f"on the validation images {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
             )
         if not why:
-            following = plan.labels_after(done)
+            following = run.labels_after(done)
             changed = changed_share(following, labels)
             labels = following
             if changed < min_change:
@@ -202,8 +204,8 @@ def _judged(done: Round) -> tuple[str, float]:
 
 
 @dataclass
-class _Plan:
-    """What stays the same in all rounds; see `rounds` for each of it."""
+class _Run:
+    """What stays the same in all rounds, see `rounds`; and their folder, without which nothing is kept."""
 
     make_net: MakeNet | nn.Module
     relabelled: Callable[..., PseudoLabels]  # next_labels with its settings
@@ -213,37 +215,50 @@ class _Plan:
     size: Size
     seed: int
     training: dict[str, Any]
-    store: _Store
+    folder: Path | None
+
+    def claim_folder(self, settings: Mapping[str, str]) -> None:
+        """Write what these rounds are into their folder; a TensorFileError if it holds others."""
+        if (kept := self._load("rounds.pt")) is None:
+            self._save("rounds.pt", {"settings": dict(settings)})
+            return
+        then = kept["settings"]
+        if changed := [name for name in settings if settings[name] != then.get(name)]:
+            was, now = (", ".join(f"{name} {one.get(name)}" for name in changed) for one in (then, settings))
+            raise TensorFileError(
+                f"{self.folder} holds other rounds: they had {was}; these have {now}; use another folder, or "
+                "delete this one to begin anew"
+            )
 
     def trained(self, number: int, labels: PseudoLabels, changed: float) -> Round:
-        """A round: from the disk, or trained, measured and kept."""
-        began, net = time.monotonic(), self._net()
+        """A round: from the folder, or trained, measured and kept."""
+        began, net, name = time.monotonic(), self._net(), f"round{number:02}.pt"
         segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
-        if (kept := self.store.load(f"round{number:02}.pt")) is not None:
-            files.fill(self.store.path(f"round{number:02}.pt"), net.eval(), kept["weights"])
-            scores = None if kept["scores"] is None else Scores(classes=labels.classes, **kept["scores"])
-            found, on_val = (_quality(kept[name], labels.classes) for name in ("quality", "val_quality"))
+        if (kept := self._load(name)) is not None:
+            files.fill(name, net.eval(), kept["weights"])
+            scores = kept["scores"] and Scores(classes=labels.classes, **kept["scores"])
+            found, on_val = (_quality(kept[part], labels.classes) for part in ("quality", "val_quality"))
         else:
-            checkpoint = self.store.path(f"training{number:02}.pt")
+            checkpoint = self.folder and self.folder / f"training{number:02}.pt"
             steps = train(net, labels, size=self.size, seed=self.seed, checkpoint=checkpoint, **self.training)
             finish(steps, f"round {number}")
             scores = None if self.val is None else evaluate(segmenter, self.val)
             found, on_val = _measured(labels), self._on_val(segmenter, number + 1)
             result = {"scores": scores, "quality": found, "val_quality": on_val, "weights": net.state_dict()}
-            self.store.save(f"round{number:02}.pt", {name: _plain(value) for name, value in result.items()})
+            self._save(name, _plain(result))
             if checkpoint is not None:
                 checkpoint.unlink(missing_ok=True)
         seconds = time.monotonic() - began
         return Round(number, labels, net, segmenter, found, scores, on_val, changed, seconds)
 
     def labels_after(self, done: Round) -> PseudoLabels:
-        """The labels of the next round: from the disk, or made and kept."""
+        """The labels of the next round: from the folder, or made and kept."""
         number = done.number + 1
-        if (kept := self.store.load(f"labels{number:02}.pt")) is not None:
+        if (kept := self._load(f"labels{number:02}.pt")) is not None:
             return done.labels.relabelled(kept["masks"], kept["scheme"])
         name = f"{done.labels.scheme.split(', round ')[0]}, round {number}"
         labels = self.relabelled(done.labels, done.segmenter, name=name, number=number, fixed=self.fixed)
-        self.store.save(f"labels{number:02}.pt", {"masks": labels.packed, "scheme": labels.scheme})
+        self._save(f"labels{number:02}.pt", {"masks": labels.packed, "scheme": labels.scheme})
         return labels
 
     def _net(self) -> nn.Module:
@@ -260,6 +275,18 @@ class _Plan:
             return None
         name = f"labels of val, round {number}"
         return _measured(self.relabelled(self.boxed, segmenter, name=name, number=number))
+
+    def _load(self, name: str) -> dict[str, Any] | None:
+        if self.folder is None or not (self.folder / name).exists():
+            return None
+        kept = files.read(self.folder / name)
+        if kept.get("format") != FORMAT:
+            raise TensorFileError(f"{self.folder} is of another version of seglib; use another folder")
+        return kept
+
+    def _save(self, name: str, content: Mapping[str, Any]) -> None:
+        if self.folder is not None:
+            files.write(self.folder / name, {"format": FORMAT, **content})
 
 
 def next_labels(
@@ -324,53 +351,16 @@ def next_labels(
 
 
 def _relabelled(
-    relabel: Relabel, image: Tensor, probabilities: Tensor, annotations: BoxAnnotations, number: int
+    relabel: Relabel, image: Tensor, probabilities: Tensor, given: BoxAnnotations, number: int
 ) -> Tensor:
     """The packed new mask of one image; runs in another process."""
-    return pack(relabel(image, probabilities, annotations, number))
+    return pack(relabel(image, probabilities, given, number))
 
 
 def changed_share(labels: PseudoLabels, before: PseudoLabels) -> float:
     """Share of all pixels, 0..1, whose label differs from before; both are of the same images."""
     pairs = [(labels.mask(index), before.mask(index)) for index in range(len(labels))]
     return sum(int((new != old).sum()) for new, old in pairs) / sum(new.numel() for new, _ in pairs)
-
-
-class _Store:
-    """The folder of some rounds; without one nothing is kept and nothing found.
-
-    Raises:
-        TensorFileError: the folder holds other rounds, or a file is damaged; the message names it.
-        DiskError: the disk is full or may not be written to.
-    """
-
-    def __init__(self, folder: Path | None, settings: Mapping[str, str]) -> None:
-        self.folder = folder
-        if (kept := self.load("rounds.pt")) is None:
-            self.save("rounds.pt", {"settings": dict(settings)})
-            return
-        then = kept["settings"]
-        if changed := [name for name in settings if settings[name] != then.get(name)]:
-            was, now = (", ".join(f"{name} {one.get(name)}" for name in changed) for one in (then, settings))
-            raise TensorFileError(
-                f"{folder} holds other rounds: they had {was}; these have {now}; use another folder, or "
-                "delete this one to begin anew"
-            )
-
-    def path(self, name: str) -> Path | None:
-        return None if self.folder is None else self.folder / name
-
-    def load(self, name: str) -> dict[str, Any] | None:
-        if (path := self.path(name)) is None or not path.exists():
-            return None
-        kept = files.read(path)
-        if kept.get("format") != FORMAT:
-            raise TensorFileError(f"{path} is not of rounds of this version of seglib; use another folder")
-        return kept
-
-    def save(self, name: str, content: Mapping[str, Any]) -> None:
-        if (path := self.path(name)) is not None:
-            files.write(path, {"format": FORMAT, **content})
 
 
 def _plain(value: Any) -> Any:
@@ -387,8 +377,8 @@ def _quality(kept: Mapping[str, Any] | None, classes: Classes) -> Quality | None
     """The Quality that `_plain` was given."""
     if kept is None:
         return None
-    sides = (Scores(classes=classes, **kept[side]) for side in ("labelled", "filled"))
-    return Quality(*sides, kept["ignored"])
+    labelled, filled = (Scores(classes=classes, **kept[side]) for side in ("labelled", "filled"))
+    return Quality(labelled, filled, kept["ignored"])
 
 
 def _measured(labels: PseudoLabels) -> Quality | None:
@@ -407,23 +397,15 @@ def _describe(value: Any) -> str:
 
 
 def _check(
-    labels: PseudoLabels,
-    max_rounds: int,
-    min_change: float,
-    fixed: Collection[int],
-    scale: float,
-    training: dict[str, Any],
+    labels: object, max_rounds: int, min_change: float, fixed: Collection[int], training: Collection[str]
 ) -> None:
     """A ValueError about the first argument that is wrong."""
     if not isinstance(labels, PseudoLabels):
         raise ValueError(f"labels is a {type(labels).__name__}; pass what pseudo_labels(dataset, ...) made")
     if max_rounds < 1:
-        raise ValueError(
-            f"max_rounds must be at least 1, not {max_rounds}: round 0 trains on the given labels"
-        )
+        raise ValueError(f"max_rounds must be at least 1, not {max_rounds}; 1 trains on `labels` alone")
     if not 0 <= min_change <= 1:
         raise ValueError(f"min_change must be 0..1, a share of the pixels, not {min_change}; 0 never stops")
-    _check_scale(scale)
     if lost := [index for index in fixed if not 0 <= index < len(labels)]:
         raise ValueError(f"fixed: there is no image {lost[0]}; {labels.name} has {len(labels)}")
     known = [name for name in list(inspect.signature(train).parameters)[2:] if name not in OWN]

@@ -227,11 +227,11 @@ def _keys(
             yield cache.key("mask", recipe, _image(dataset, index, boxes), *boxes, code=CODE)
 
 
-def _image(dataset: SegmentationDataset, index: int, annotations: BoxAnnotations) -> Tensor:
+def _image(dataset: SegmentationDataset, index: int, given: BoxAnnotations) -> Tensor:
     """An image; a sentence with its name if it or its boxes are wrong."""
     image, name = dataset[index][0].as_subclass(Tensor), image_name(dataset, index)
     check_image(image, name)
-    check(annotations, (image.shape[1], image.shape[2]), dataset.classes, name)
+    check(given, (image.shape[1], image.shape[2]), dataset.classes, name)
     return image
 
 
