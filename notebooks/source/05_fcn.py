@@ -425,9 +425,9 @@ segmenter = FCNSegmenter(fine, data.classes)
 failures([segmenter.predict(image) for image, _ in val], val, "FCN-8s")
 
 # %% [markdown]
-# **Compared with other libraries.** The same images, with the recipe of each library's own tutorial, on two
-# cores without a GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; the best of those is shown.
-# mIoU on the test splits in %, three seeds (`python benchmarks/peers.py --report`):
+# **Other libraries.** The same images, with the recipe of each library's own tutorial, on two cores without a
+# GPU. Our FCN-8s, at once, gets 60 seconds, the others get 180; the best of those is shown. mIoU on the test
+# splits in %, three seeds (`python benchmarks/peers.py --report`):
 #
 # | | pets, ImageNet weights | CamVid, ImageNet weights | pets, from scratch | CamVid, from scratch |
 # |---|---|---|---|---|
@@ -435,14 +435,14 @@ failures([segmenter.predict(image) for image, _ in val], val, "FCN-8s")
 # | best other, 180 s | 89.7 ± 0.1, FPN | 47.0 ± 3.6, FPN | 48.3 ± 3.2, U-Net | 29.0 ± 2.2, MONAI's UNet |
 # | all of class 0 | 22.8 | 1.6 | 22.8 | 1.6 |
 #
-# The pets are of three breeds. FPN and U-Net are those of segmentation_models.pytorch. From scratch, ours
-# uses the backbone `small`; those columns come from a slower machine, and on CamVid one seed in three was
-# below MONAI's.
+# The pets are of three breeds. FPN and U-Net are those of segmentation_models.pytorch. From scratch, ours has
+# the backbone `small`; those columns come from a slower machine, and on CamVid one seed in three was below
+# MONAI's.
 #
 # Part of the lead is due to arithmetic: ours computes in bfloat16 where that is faster, theirs do not. On an
-# older processor without bfloat16 little of it is left (one seed): with ImageNet weights 88.0 against FPN's
-# 88.1 on pets and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against 23.9. On a
-# third processor, slow but with bfloat16: 90.3 against 90.1 and 50.2 against 40.4.
+# older processor without bfloat16 little is left (one seed): with ImageNet weights 88.0 against FPN's 88.1 on
+# pets and 40.9 against 36.4 on CamVid, from scratch 51.2 against 50.3 and 24.3 against 23.9. On a third
+# processor, slow but with bfloat16: 90.3 against 90.1 and 50.2 against 40.4.
 #
 # Our settings were chosen for a minute, their recipes for GPUs and hours.
 

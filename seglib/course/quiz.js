@@ -29,7 +29,7 @@ function question(frame, { id, question, choices, reasons, answer }, number) {
   };
   const check = button(frame, `Check question ${id}`, "Check", () => {
     const picked = inputs.findIndex((input) => input.checked);
-    if (picked < 0) reason.textContent = "Pick one first.";
+    if (picked < 0) reason.textContent = "Choose one first.";
     else if (picked === frame.model.get("chosen")[id]) show();
     else frame.set("chosen", { ...frame.model.get("chosen"), [id]: picked });
   });

@@ -44,7 +44,7 @@ def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: P
     second = quiz.get_by_role("group").nth(1)
     check = second.get_by_role("button")
     check.click()
-    expect(second.get_by_role("status")).to_have_text("Pick one first.")
+    expect(second.get_by_role("status")).to_have_text("Choose one first.")
     second.get_by_text("new at once").click()
     check.click()
     expect(second.get_by_role("status")).to_contain_text("No. That is a spreadsheet.")

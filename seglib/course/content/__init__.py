@@ -72,6 +72,8 @@ def read(number: str) -> Lesson:
     try:
         table = tomllib.loads((folder / "lesson.toml").read_text(encoding="utf-8"))
         return _lesson(number, table)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"nb{number}: no {error.name}; `make notebooks ONLY={number}` makes answers.py") from error
     except (ValueError, AttributeError, TypeError) as error:  # TypeError: a text where a table should be
         raise ValueError(f"{folder.name}/lesson.toml: {error}") from error
 
