@@ -43,3 +43,9 @@ def test_each_fault_is_one_sentence(folder, old, new, said):
     with pytest.raises(ValueError, match=r"nb42/lesson\.toml: ") as error:
         content.load("42")
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_lesson_without_answers_says_how_to_make_them(folder):
+    (folder / "answers.py").unlink()
+    with pytest.raises(ValueError, match="nb42: there is no .*answers; `make notebooks ONLY=42`"):
+        content.load("42")

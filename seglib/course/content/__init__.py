@@ -73,7 +73,8 @@ def read(number: str) -> Lesson:
         table = tomllib.loads((folder / "lesson.toml").read_text(encoding="utf-8"))
         return _lesson(number, table)
     except ModuleNotFoundError as error:
-        raise ValueError(f"nb{number}: no {error.name}; `make notebooks ONLY={number}` makes answers.py") from error
+        advice = f"`make notebooks ONLY={number}` writes answers.py"
+        raise ValueError(f"{folder.name}: there is no {error.name}; {advice}") from error
     except (ValueError, AttributeError, TypeError) as error:  # TypeError: a text where a table should be
         raise ValueError(f"{folder.name}/lesson.toml: {error}") from error
 
