@@ -47,5 +47,5 @@ def test_each_fault_is_one_sentence(folder, old, new, said):
 
 def test_a_lesson_without_answers_says_how_to_make_them(folder):
     (folder / "answers.py").unlink()
-    with pytest.raises(ValueError, match="nb42: there is no .*answers; `make notebooks ONLY=42`"):
+    with pytest.raises(ValueError, match=r"nb42: there is no .*answers; `make notebooks ONLY=42`"):
         content.load("42")
