@@ -12,9 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from seglib.course import store
-from seglib.data import quality
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
+from seglib.data.quality import grey
+from seglib.data.quality import slope as slope_of
 from seglib.files import writing
 from seglib.scenes import Dials, Scenes
 
@@ -47,7 +48,7 @@ def slope(image: Tensor, sigma: float) -> Tensor:
     Returns:
         (H, W) float32.
     """
-    return torch.from_numpy(quality.slope(quality.gray(image), sigma))
+    return torch.from_numpy(slope_of(grey(image), sigma))
 
 
 def delivery(folder: Path | None = None) -> dict[str, SegmentationDataset]:
