@@ -1,4 +1,4 @@
-"""Paper and pens for the built-in scenes: a creature is a few outlines and strokes on a small sheet."""
+"""Drawing tools for the built-in scenes: a creature is a few outlines and strokes on a small sheet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
-FINE = 2  # a creature is drawn this many times finer than the image, which smooths its edges
+FINE = 2  # a creature is drawn at this multiple of the image's resolution, which smooths its edges
 _SHIFT = 4  # OpenCV takes coordinates in 1/16 pixels
 
 
@@ -33,7 +33,7 @@ def bezier(control: ArrayLike, count: int = 24) -> Array:
 
 
 def polar(angle: ArrayLike, radius: ArrayLike) -> Array:
-    """Points at these angles (radians) and distances from the middle, (..., 2)."""
+    """Points at these angles (radians) and distances from the origin, (..., 2)."""
     return np.stack([np.cos(angle) * radius, np.sin(angle) * radius], -1)
 
 
@@ -58,9 +58,9 @@ class Canvas:
 
     Attributes:
         sheet: uint8 (S, S, 3). Channel 0, solid: 255 where the creature is. Channel 1, bulk: 0 also along the
-            creases between its parts, so that each part swells by itself. Channel 2, tone: 128 its base
-            colour, towards 255 its marking, towards 0 its dark.
-        middle: pixels of the image from the sheet's edge to the creature's middle.
+            creases between its parts, so that each part bulges separately. Channel 2, tone: 128 is its base
+            colour, 255 its marking, 0 its dark colour.
+        middle: pixels of the image from the sheet's edge to the creature's centre.
     """
 
     def __init__(self, radius: float, turn: Array) -> None:
@@ -85,11 +85,11 @@ class Canvas:
         self._pen(pixels, start, end, (255, 255, _level(tone)))
 
     def line(self, points: ArrayLike, start: float, end: float, tone: float, *, crease: bool = False) -> None:
-        """A mark along `points` (n, 2) that melts into what is there; with `crease` the surface dips."""
+        """A mark along `points` (n, 2) without a crease around it; with `crease` the surface dips there."""
         self._pen(self._pixels(points), start, end, (255, 0 if crease else 255, _level(tone)))
 
     def dots(self, points: ArrayLike, radius: float, tone: float) -> None:
-        """Round marks at `points` (n, 2) on what is already there."""
+        """Round marks at `points` (n, 2)."""
         self.needles(points, points, radius, tone)
 
     def needles(self, start: ArrayLike, end: ArrayLike, half_width: float, tone: float) -> None:
@@ -119,5 +119,5 @@ def _taper(first: int, last: int, count: int) -> list[tuple[int, int, int]]:
 
 
 def _level(tone: float) -> int:
-    """-1..1 as the sheet holds it."""
+    """-1..1 as the tone 0..255 of the sheet."""
     return min(max(round(128 + 127 * tone), 0), 255)

@@ -1,4 +1,10 @@
-"""The dials of the built-in scenes: what makes an image easy or hard, each with its range."""
+"""Built-in images with dials: tide pools seen from above, drawn from a seed, with exact masks and instances.
+
+Nothing is downloaded and nothing is stored: image `index` is drawn when it is asked for. What makes
+photographs hard is a dial here: how rare a class is, how small, how cluttered the ground, how similar object
+and ground are in colour, how blurred. Colours overlap, surfaces are textured and shaded, creatures hide each
+other: flat bright shapes would favour methods that look at colour alone.
+"""
 
 from __future__ import annotations
 
@@ -24,32 +30,32 @@ from seglib.data.dataset import (
 from seglib.labels import VOID, Classes
 from seglib.scenes.canvas import Array, Canvas
 from seglib.scenes.creatures import SPECIES
-from seglib.scenes.surfaces import Look, Scenery, Size, ground, stamp, water
+from seglib.scenes.surfaces import Lighting, Size, ground, stamp, water
 
 
 @dataclass(frozen=True)
 class Dials:
     """What makes an image easy or hard.
 
-    Only `count`, `object_size`, `rare` and `frequency` change what lies where. All other dials leave every
-    object in its place, so that two images of the same seed differ in nothing but the dial.
+    Only `count`, `object_size`, `rare` and `frequency` change which objects there are and where. All other
+    dials leave every object in its place, so that two images of the same seed differ in nothing but the dial.
 
     Attributes:
         count: (fewest, most) objects in an image, 0..50 each.
-        object_size: length of a usual object, as a share of the image's mean side, 0.05..1.
+        object_size: length of a typical object, as a share of the image's mean side, 0.05..1.
         rare: the class that is rare.
-        frequency: how often the rare class is drawn beside any other: 1 as often, 0 never.
+        frequency: how often the rare class is drawn, relative to any other: 1 as often, 0 never.
         clutter: how rough, colourful and littered the ground is, 0..1.
-        camouflage: how far the objects take on the colours of the ground under them, 0..1.
+        camouflage: how far the objects take on the colours of the ground below them, 0..1.
         shadow: darkness of cast shadows, 0..1.
         light: unevenness of the light: caustics, clouds, dim corners, 0..1.
         blur: standard deviation of the lens's blur in pixels, 0..10.
         noise: standard deviation of the sensor's noise in grey levels, 0..64.
-        void_border: width of the void rim around objects in pixels, 0..10; VOC 2012 has about 5.
-        box_looseness: how many times as wide and high as its object a box is, 1 (tight) .. 3.
+        void_border: width of the void border around objects in pixels, 0..10; VOC 2012 has about 5.
+        box_looseness: size of a box relative to its object, in both directions, 1 (tight) .. 3.
 
     Raises:
-        ValueError: a dial is out of its range, or `rare` is no object class.
+        ValueError: a dial is out of its range, or `rare` is not an object class.
 
     Example:
         >>> Dials(camouflage=1.5)
@@ -95,12 +101,12 @@ class Dials:
         if not isinstance(self.void_border, Integral):
             raise ValueError(f"void_border={self.void_border!r} must be a whole number of pixels, 0..10.")
         if self.rare not in SPECIES:
-            raise ValueError(f"rare={self.rare!r} is no object class; use one of {', '.join(SPECIES)}.")
+            raise ValueError(f"rare={self.rare!r} is not an object class; use one of {', '.join(SPECIES)}.")
 
 
 # Which objects a tide pool holds and where they lie.
 
-PAIRS = 0.3  # this share of the objects is put beside the one before, of the same class, so that they touch
+PAIRS = 0.3  # share of the objects that touch the one before, which is of the same class
 
 
 @dataclass(frozen=True)
@@ -109,10 +115,10 @@ class Placed:
 
     Attributes:
         label: class index.
-        x, y: its middle in pixels, inside of the image.
+        x, y: its centre in pixels, inside the image.
         radius: half its length in pixels.
         heading: in radians.
-        seed: of its own looks.
+        seed: of its appearance.
     """
 
     label: int
@@ -124,12 +130,12 @@ class Placed:
 
 
 def arrange(rng: np.random.Generator, size: tuple[int, int], dials: Dials) -> list[Placed]:
-    """Choose classes and places, in the order of drawing: later objects lie over earlier ones.
+    """Choose classes and places, in the order of drawing: later objects cover earlier ones.
 
-    Every object takes the same random numbers whatever the dials say, so that most dials move nothing.
+    Every object takes the same random numbers whatever the dials are, so that most dials move noitem.
 
     Example:
-        >>> [thing.label for thing in arrange(np.random.default_rng(0), (160, 160), Dials(count=(0, 0)))]
+        >>> [item.label for item in arrange(np.random.default_rng(0), (160, 160), Dials(count=(0, 0)))]
         []
     """
     names = list(SPECIES)
@@ -151,32 +157,27 @@ def arrange(rng: np.random.Generator, size: tuple[int, int], dials: Dials) -> li
 
 
 def _beside(other: Placed, radius: float, heading: float) -> Array:
-    """A place at the flank of `other`, near enough to touch it."""
+    """A place at the side of `other`, near enough to touch it."""
     across = 0.45 * (radius + other.radius)
     return np.array([other.x - across * np.sin(heading), other.y + across * np.cos(heading)])
 
 
 def _roomiest(spots: Array, placed: list[Placed]) -> Array:
-    """The spot of (n, 2) that is farthest from everything that is already there."""
+    """The spot of (n, 2) that is farthest from all objects so far."""
     room = [min((np.hypot(x - p.x, y - p.y) - p.radius for p in placed), default=0) for x, y in spots]
     return spots[int(np.argmax(room))]
 
 
-# Built-in images with dials: tide pools from above, drawn from a seed, with exact masks and instances.
-#
-# Nothing is downloaded and nothing is stored: image `index` is drawn when it is asked for. What makes
-# photographs hard is a dial here: how rare a class is, how small, how cluttered the ground, how alike in
-# colour object and ground, how blurred. Colours overlap, surfaces are textured and shaded, creatures hide
-# each other: flat bright shapes would flatter every method that looks at colour alone.
+# The image, and the data set of images.
 
 CLASSES = Classes.of("background", *SPECIES)
 SPLITS = ("train", "val", "test")
-SMALLEST = 12  # pixels: an object of which fewer can be seen becomes void, since nobody could name it
+SMALLEST = 12  # pixels: an object with fewer visible ones becomes void, since it cannot be recognised
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One image: image uint8 (3, H, W), mask uint8 (H, W) with 255 = void, and its instances."""
+    """An image uint8 (3, H, W), its mask uint8 (H, W) with 255 = void, and its instances."""
 
     image: Image
     mask: Mask
@@ -193,8 +194,8 @@ def draw_scene(rng: np.random.Generator, size: Size = (160, 160), dials: Dials |
         dials: what makes it easy or hard; None for the defaults.
 
     Returns:
-        Image, mask and instances. The mask is background, every instance painted in its class, and void: a
-        rim on the background around the objects, and objects of which almost nothing can be seen.
+        Image, mask and instances. The mask holds background, every instance in its class, and void: a border
+        on the background around the objects, and objects of which almost nothing is visible.
 
     Raises:
         ValueError: `size` is not two whole numbers of at least 16 pixels.
@@ -209,35 +210,35 @@ def draw_scene(rng: np.random.Generator, size: Size = (160, 160), dials: Dials |
     floor, layout, sea, lens = (np.random.default_rng(seed) for seed in rng.integers(0, 2**32, 4))
     unit = float(np.sqrt(size[0] * size[1]))
     azimuth = layout.uniform(1.05, 1.6) * np.pi  # light from above on the sheet, as the eye expects it
-    scenery = Scenery(
+    lighting = Lighting(
         light=np.array([0.6 * np.cos(azimuth), 0.6 * np.sin(azimuth), 0.8], np.float32),
         shadow=dials.shadow,
     )
-    image = ground(floor, size, dials.clutter, scenery)
+    image = ground(floor, size, dials.clutter, lighting)
     ids = np.zeros(size, np.int32)  # 0, or the number of the object seen in this pixel
     objects = arrange(layout, size, dials)
-    for number, thing in enumerate(objects, 1):
-        _draw(image, ids, number, thing, dials.camouflage, scenery)
+    for number, item in enumerate(objects, 1):
+        _draw(image, ids, number, item, dials.camouflage, lighting)
     image *= water(sea, size, unit, dials.light)
-    labels = np.array([thing.label for thing in objects], np.int64)
+    labels = np.array([item.label for item in objects], np.int64)
     return Scene(_photograph(lens, image, dials), *_annotate(ids, labels, dials))
 
 
-def _draw(image: Array, ids: Array, number: int, thing: Placed, camouflage: float, scenery: Scenery) -> None:
+def _draw(image: Array, ids: Array, number: int, item: Placed, camouflage: float, lighting: Lighting) -> None:
     """Draw one object over the image; `ids` takes its number where it covers at least half of a pixel."""
-    rng = np.random.default_rng(thing.seed)
-    species = list(SPECIES.values())[thing.label - 1]
-    cos, sin, mirror = np.cos(thing.heading), np.sin(thing.heading), rng.choice((-1, 1))
-    canvas = Canvas(thing.radius, np.array([[cos, sin], [-sin * mirror, cos * mirror]]))
+    rng = np.random.default_rng(item.seed)
+    species = list(SPECIES.values())[item.label - 1]
+    cos, sin, mirror = np.cos(item.heading), np.sin(item.heading), rng.choice((-1, 1))
+    canvas = Canvas(item.radius, np.array([[cos, sin], [-sin * mirror, cos * mirror]]))
     species.draw(canvas, rng)
     base = np.array(species.colors[rng.integers(len(species.colors))]) * rng.uniform(0.88, 1.12, 3)
     own = np.stack([base * 0.3, base, 0.6 * np.array(species.mark) + 0.5 * base])
-    row, column, reach = int(thing.y), int(thing.x), round(thing.radius)
+    row, column, reach = int(item.y), int(item.x), round(item.radius)
     near = image[:, max(row - reach, 0) : row + reach + 1, max(column - reach, 0) : column + reach + 1]
     mean, spread = near.mean((1, 2)), near.std((1, 2))
     own += camouflage * (np.stack([mean - 2 * spread, mean, mean + 2 * spread]) - own)
-    look = Look(np.clip(own, 0.02, 1), species.bulge, species.rough, species.opacity, species.hover)
-    window, cover = stamp(rng, image, canvas, (thing.x, thing.y), look, scenery)
+    own, at = np.clip(own, 0.02, 1), (item.x, item.y)
+    window, cover = stamp(rng, image, canvas, at, own, species.material, lighting)
     ids[window][cover >= 0.5] = number
 
 
@@ -250,7 +251,7 @@ def _photograph(rng: np.random.Generator, image: Array, dials: Dials) -> Image:
 
 
 def _annotate(ids: Array, labels: Array, dials: Dials) -> tuple[Mask, Instances]:
-    """The annotator: every object's visible pixels and box, the mask, and what is left void."""
+    """The annotation: every object's visible pixels and box, and the mask with void."""
     seen = np.bincount(ids.ravel(), minlength=len(labels) + 1)[1:] >= SMALLEST
     mask = np.append(0, np.where(seen, labels, VOID)).astype(np.uint8)[ids]
     if dials.void_border:
@@ -274,14 +275,14 @@ def _check_size(size: Size) -> None:
 
 
 class Scenes(SegmentationDataset):
-    """Tide pools drawn when they are asked for: the same seed, split and index always give the same image.
+    """Tide pools, drawn when they are asked for: the same seed, split and index always give the same image.
 
     Args:
         length: how many images there are; a longer data set begins with the images of a shorter one.
         split: "train", "val" or "test"; splits never share an image.
         size: (height, width) in pixels, at least 16 each.
-        seed: another seed, another sea.
-        dials: what makes them easy or hard; None for the defaults.
+        seed: of the whole data set.
+        dials: how hard they are; None for the defaults.
 
     Raises:
         ValueError: there is no such split, `size` is not two whole numbers of at least 16, or `length` or

@@ -1,4 +1,4 @@
-"""The floor of the tide pool: sand, pebbles, rock, weed, and litter that is in the way but is no object."""
+"""The floor of the tide pool, and the light on it: sand, pebbles, rock, weed, shading, shadows, water."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class Mood:
+class PoolColors:
     """The colours of one pool, red, green, blue in 0..1: its sand, its four kinds of stone, its weed."""
 
     sand: Color
@@ -23,33 +23,33 @@ class Mood:
     weed: Color
 
 
-MOODS = (
-    Mood(
+POOLS = (
+    PoolColors(
         sand=(0.92, 0.82, 0.64),  # golden beach
         stones=((0.66, 0.61, 0.54), (0.78, 0.72, 0.62), (0.54, 0.51, 0.47), (0.7, 0.6, 0.48)),
         weed=(0.42, 0.46, 0.22),
     ),
-    Mood(
+    PoolColors(
         sand=(0.78, 0.78, 0.74),  # grey shingle
         stones=((0.53, 0.57, 0.6), (0.64, 0.67, 0.68), (0.43, 0.46, 0.5), (0.72, 0.69, 0.63)),
         weed=(0.32, 0.42, 0.28),
     ),
-    Mood(
+    PoolColors(
         sand=(0.93, 0.83, 0.74),  # pink coralline crusts
         stones=((0.74, 0.6, 0.56), (0.83, 0.74, 0.67), (0.62, 0.54, 0.54), (0.68, 0.66, 0.63)),
         weed=(0.56, 0.34, 0.36),
     ),
-    Mood(
+    PoolColors(
         sand=(0.8, 0.76, 0.6),  # green rock pool
         stones=((0.52, 0.57, 0.46), (0.61, 0.62, 0.5), (0.44, 0.48, 0.42), (0.66, 0.61, 0.5)),
         weed=(0.3, 0.44, 0.22),
     ),
-    Mood(
+    PoolColors(
         sand=(0.58, 0.58, 0.58),  # basalt
         stones=((0.37, 0.4, 0.44), (0.47, 0.49, 0.52), (0.42, 0.41, 0.41), (0.58, 0.57, 0.55)),
         weed=(0.38, 0.42, 0.2),
     ),
-    Mood(
+    PoolColors(
         sand=(0.76, 0.86, 0.82),  # blue lagoon
         stones=((0.5, 0.63, 0.65), (0.62, 0.73, 0.73), (0.44, 0.54, 0.59), (0.72, 0.74, 0.69)),
         weed=(0.26, 0.46, 0.38),
@@ -57,7 +57,7 @@ MOODS = (
 )
 
 
-def sand(rng: np.random.Generator, size: Size, unit: float, mood: Mood) -> tuple[Array, Array]:
+def sand(rng: np.random.Generator, size: Size, unit: float, colors: PoolColors) -> tuple[Array, Array]:
     """Rippled sand: colour (3, H, W) 0..1 and height (H, W) in pixels."""
     cloud = noise(rng, size, unit * 0.5, 3)
     way, wave = polar(rng.uniform(0, np.pi), 1).tolist(), unit * rng.uniform(0.08, 0.15)
@@ -65,55 +65,57 @@ def sand(rng: np.random.Generator, size: Size, unit: float, mood: Mood) -> tuple
     phase = (x * way[0] + y * way[1]) * (2 * np.pi / wave) + 1.6 * cloud
     grain = rng.standard_normal(size, dtype=np.float32)
     height = np.sin(phase) * (wave * rng.uniform(0.02, 0.07)) + 0.15 * grain
-    return paint(mood.sand) * (1 + 0.04 * cloud + 0.03 * grain), height
+    return as_pixel(colors.sand) * (1 + 0.04 * cloud + 0.03 * grain), height
 
 
-def pebbles(rng: np.random.Generator, size: Size, unit: float, mood: Mood) -> tuple[Array, Array]:
+def pebbles(rng: np.random.Generator, size: Size, unit: float, colors: PoolColors) -> tuple[Array, Array]:
     """A bed of rounded stones: colour (3, H, W) 0..1 and height (H, W) in pixels."""
     cell = unit * rng.uniform(0.08, 0.16)
     number, inside = crooked_cells(rng, size, cell, 0.15)
     count = int(number.max()) + 1
-    each = np.array(mood.stones, np.float32)[rng.integers(0, 4, count)].T  # (3, cells)
+    each = np.array(colors.stones, np.float32)[rng.integers(0, 4, count)].T  # (3, cells)
     each = each * rng.uniform(0.85, 1.15, count).astype(np.float32)
     inside = cv2.GaussianBlur(inside, (0, 0), 0.08 * cell)  # rounds the corners
     slope = np.clip(inside / (0.3 * cell) - 0.15, 0, 1)
     dome = np.sqrt(slope * (2 - slope))
     speckle = noise(rng, size, 3, 2)
-    gap = 0.6 * paint(mood.sand)
+    gap = 0.6 * as_pixel(colors.sand)
     color = gap + dome * (each.take(number, axis=1) * (1 + 0.05 * speckle) - gap)
     return color, dome * (0.3 * cell) + 0.1 * speckle
 
 
-def rock(rng: np.random.Generator, size: Size, unit: float, mood: Mood) -> tuple[Array, Array]:
+def rock(rng: np.random.Generator, size: Size, unit: float, colors: PoolColors) -> tuple[Array, Array]:
     """Rough rock with crusts of algae: colour (3, H, W) 0..1 and height (H, W) in pixels."""
-    base, crust = (paint(mood.stones[k]) for k in rng.choice(4, 2, replace=False))
+    base, crust = (as_pixel(colors.stones[k]) for k in rng.choice(4, 2, replace=False))
     rough = noise(rng, size, unit * 0.3, 6)
     color = base + np.clip(rough * 0.8, 0, 0.8) * (crust - base)
     return color, rough * (unit * 0.025)
 
 
-def ground(rng: np.random.Generator, size: Size, clutter: float, scenery: Scenery) -> Array:
+def ground(rng: np.random.Generator, size: Size, clutter: float, lighting: Lighting) -> Array:
     """Sand that gives way to pebbles or rock, weed and litter on top; float32 (3, H, W), 0..1."""
     unit = float(np.sqrt(size[0] * size[1]))
-    mood = MOODS[rng.integers(len(MOODS))]
-    first, second = sand(rng, size, unit, mood), (pebbles, rock)[rng.integers(2)](rng, size, unit, mood)
+    colors = POOLS[rng.integers(len(POOLS))]
+    first, second = sand(rng, size, unit, colors), (pebbles, rock)[rng.integers(2)](rng, size, unit, colors)
     share = np.clip(noise(rng, size, unit * 0.9, 5) * 2.5 + rng.uniform(-0.5, 1.5), 0, 1)
     color = first[0] + share * (second[0] - first[0])
     height = first[1] + share * (second[1] - first[1])
     tuft = noise(rng, size, unit * 0.3, 6)
     film = np.clip(2 * (tuft - 2 + 1.6 * clutter), 0, 0.75)
-    color += film * (paint(mood.weed) - color)
+    color += film * (as_pixel(colors.weed) - color)
     height += film * tuft * (unit * 0.01)
     flat = color.mean((1, 2), keepdims=True)
     color = flat + min(0.3 + clutter, 1) * (color - flat)
-    image = color * (0.35 + 0.65 * shade(height * (0.3 + 0.9 * clutter), scenery.light))
+    image = color * (0.35 + 0.65 * shade(height * (0.3 + 0.9 * clutter), lighting.light))
     for _ in range(rng.poisson(4 * clutter)):
-        _litter(image, rng, unit, mood, scenery)
+        _litter(image, rng, unit, colors, lighting)
     return image
 
 
-def _litter(image: Array, rng: np.random.Generator, unit: float, mood: Mood, scenery: Scenery) -> None:
-    """A loose stone, or a tuft of weed: in the way of a segmenter, but background."""
+def _litter(
+    image: Array, rng: np.random.Generator, unit: float, colors: PoolColors, lighting: Lighting
+) -> None:
+    """A loose stone, or a tuft of weed: it looks like an object, but it is background."""
     turn = polar(rng.uniform(0, 2 * np.pi) + np.array([0, np.pi / 2]), 1)
     canvas, stone = Canvas(unit * rng.uniform(0.05, 0.11), turn), rng.random() < 0.5
     if stone:
@@ -123,31 +125,32 @@ def _litter(image: Array, rng: np.random.Generator, unit: float, mood: Mood, sce
     for angle in () if stone else rng.uniform(0, 2 * np.pi, 14):
         tip = polar(angle + rng.normal(0, 0.5), rng.uniform(0.6, 1))
         canvas.line(bezier([np.zeros(2), polar(angle, 0.5), tip], 10), 0.12, 0.03, rng.uniform(-0.5, 0.5))
-    base = np.array(mood.stones[rng.integers(4)] if stone else mood.weed) * rng.uniform(0.85, 1.15)
-    look = Look(np.clip([base * 0.4, base, base * 1.4], 0, 1), bulge=0.6 if stone else 0.1, rough=0.1)
+    base = np.array(colors.stones[rng.integers(4)] if stone else colors.weed) * rng.uniform(0.85, 1.15)
+    shades = np.clip([base * 0.4, base, base * 1.4], 0, 1)
+    material = Material(bulge=0.6 if stone else 0.1, rough=0.1)
     at = rng.uniform(0, image.shape[2]), rng.uniform(0, image.shape[1])
-    stamp(rng, image, canvas, at, look, scenery)
+    stamp(rng, image, canvas, at, shades, material, lighting)
 
 
-# Light for the built-in scenes: noise, shaded surfaces, cast shadows, and water that bends the light.
+# Light: noise, shaded surfaces, cast shadows, and water that bends the light.
 
 Size = tuple[int, int]
 Window = tuple[slice, slice]
 
 
-def paint(color: ArrayLike) -> Array:
-    """A colour (3,) as float32 (3, 1, 1), which spreads over an image (3, H, W)."""
+def as_pixel(color: ArrayLike) -> Array:
+    """A colour (3,) as float32 (3, 1, 1), which broadcasts over an image (3, H, W)."""
     return np.asarray(color, np.float32)[:, None, None]
 
 
 def noise(rng: np.random.Generator, size: Size, cell: float, octaves: int = 3) -> Array:
-    """Cloudy noise: a random grid of `cell` pixels, doubled again and again with ever finer noise on top.
+    """Cloudy noise: a random grid of `cell` pixels, doubled repeatedly with finer noise added each time.
 
     Args:
         rng: the same generator state gives the same noise.
         size: (height, width) in pixels.
         cell: size of the largest clouds in pixels.
-        octaves: how many sizes of clouds are added, each half as large and 0.6 times as strong.
+        octaves: number of cloud sizes, each half as large and 0.6 times as strong as the one before.
 
     Returns:
         float32 (H, W), mean near 0, standard deviation near 1.
@@ -183,14 +186,14 @@ def rows_columns(size: Size) -> tuple[Array, Array]:
 
 
 def shade(height: Array, light: Array) -> Array:
-    """Lambert's law: how bright a surface is under a far lamp; flat ground is 1.
+    """Lambert's law: the brightness of a surface under a distant light; flat ground is 1.
 
     Args:
         height: (H, W) float32 in pixels.
-        light: (3,) the unit vector x, y, z that points to the lamp; z is up.
+        light: (3,) the unit vector x, y, z that points to the light; z is up.
 
     Returns:
-        float32 (H, W), 0 where the surface turns away from the lamp.
+        float32 (H, W), 0 where the surface faces away from the light.
 
     Example:
         >>> shade(np.zeros((1, 3), np.float32), np.array([-0.6, 0, 0.8]))
@@ -204,18 +207,16 @@ def shade(height: Array, light: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Look:
-    """How a surface looks.
+class Material:
+    """How a surface takes the light, whatever its colours.
 
     Attributes:
-        colors: (3, 3) float, its dark, base and marking colour, 0..1.
-        bulge: how far it swells, as a share of its radius.
-        rough: how strong its texture is.
-        opacity: 1 solid; below 1 the ground shines through.
-        hover: how far above the ground it is, as a share of its radius: its shadow falls that far away.
+        bulge: how far it bulges, as a share of its radius.
+        rough: strength of its texture.
+        opacity: 1 solid; below 1 the ground shows through.
+        hover: height above the ground, as a share of its radius: its shadow falls that far away.
     """
 
-    colors: Array
     bulge: float = 0.25
     rough: float = 0.12
     opacity: float = 1.0
@@ -223,8 +224,8 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Scenery:
-    """What all surfaces of one image share.
+class Lighting:
+    """The light on all surfaces of one image.
 
     Attributes:
         light: (3,) unit vector to the light.
@@ -237,7 +238,7 @@ class Scenery:
 
 @lru_cache(maxsize=1)
 def _grain() -> Array:
-    """Fine noise from which every surface cuts its texture; always the same, since drawing it is slow."""
+    """Fine noise from which every texture is cut; always the same, since drawing it is slow."""
     return 0.5 * noise(np.random.default_rng(0), (512, 512), 6, 3)
 
 
@@ -248,21 +249,30 @@ def _texture(rng: np.random.Generator, side: int) -> Array:
     return cv2.resize(piece, (side, side), interpolation=cv2.INTER_LINEAR)
 
 
-def render(rng: np.random.Generator, canvas: Canvas, look: Look, scenery: Scenery) -> tuple[Array, Array]:
+def render(
+    rng: np.random.Generator, canvas: Canvas, colors: Array, material: Material, lighting: Lighting
+) -> tuple[Array, Array]:
     """Colour a sheet and light it as if it were solid.
+
+    Args:
+        rng: chooses the texture.
+        canvas: what is drawn.
+        colors: (3, 3) float, the dark, base and marking colour, 0..1.
+        material: of its surface.
+        lighting: of the image.
 
     Returns:
         float32 (3, h, w) colour 0..1 and float32 (h, w) coverage 0..1, both at the image's resolution.
     """
     solid, bulk, tone = cv2.split(canvas.sheet)
     grain, half = _texture(rng, len(solid)), (len(solid) // FINE,) * 2
-    depth = look.bulge * canvas.radius
+    depth = material.bulge * canvas.radius
     far = np.minimum(cv2.distanceTransform(bulk, cv2.DIST_L2, 3), depth)
     height = np.sqrt(far * (2 * depth - far))  # a round shoulder, then flat
-    height = cv2.GaussianBlur(height, (0, 0), 0.5 + 0.02 * canvas.radius) + look.rough * 2 * grain
-    brightness = cv2.resize(shade(height, scenery.light), half, interpolation=cv2.INTER_AREA)
-    tone = cv2.resize(tone + look.rough * 130 * grain, half, interpolation=cv2.INTER_AREA)
-    ramp = np.stack([np.interp(np.arange(256), (0, 128, 255), channel) for channel in look.colors.T])
+    height = cv2.GaussianBlur(height, (0, 0), 0.5 + 0.02 * canvas.radius) + material.rough * 2 * grain
+    brightness = cv2.resize(shade(height, lighting.light), half, interpolation=cv2.INTER_AREA)
+    tone = cv2.resize(tone + material.rough * 130 * grain, half, interpolation=cv2.INTER_AREA)
+    ramp = np.stack([np.interp(np.arange(256), (0, 128, 255), channel) for channel in colors.T])
     color = ramp.astype(np.float32).take(np.clip(tone, 0, 255).astype(np.uint8), axis=1)  # -> (3, h, w)
     color *= 0.45 + 0.55 * brightness
     color += 0.25 * np.maximum(brightness - 1.25, 0)  # wet surfaces glint
@@ -274,28 +284,29 @@ def stamp(
     image: Array,
     canvas: Canvas,
     at: tuple[float, float],
-    look: Look,
-    scenery: Scenery,
+    colors: Array,
+    material: Material,
+    lighting: Lighting,
 ) -> tuple[Window, Array]:
-    """Paint a sheet into the image (3, H, W), its middle `at` (x, y): first its shadow, then itself.
+    """Paint a sheet into the image (3, H, W), centred `at` (x, y): first its shadow, then the sheet.
 
     Returns:
-        The window of the image that the sheet meets, and the sheet's coverage 0..1 there.
+        The window of the image that the sheet covers, and the sheet's coverage 0..1 there.
     """
-    color, cover = render(rng, canvas, look, scenery)
+    color, cover = render(rng, canvas, colors, material, lighting)
     left, top = round(at[0]) - canvas.middle, round(at[1]) - canvas.middle
-    lift = look.hover * canvas.radius / FINE
-    away = -scenery.light[:2] / np.hypot(*scenery.light[:2]) * (lift + 1)
+    lift = material.hover * canvas.radius / FINE
+    away = -lighting.light[:2] / np.hypot(*lighting.light[:2]) * (lift + 1)
     here, there = overlap(image, left + round(float(away[0])), top + round(float(away[1])), len(cover))
-    dark = cv2.GaussianBlur(cover, (0, 0), 0.8 + 0.3 * lift) * (scenery.shadow * look.opacity)
+    dark = cv2.GaussianBlur(cover, (0, 0), 0.8 + 0.3 * lift) * (lighting.shadow * material.opacity)
     image[:, *here] *= 1 - dark[there]
     here, there = overlap(image, left, top, len(cover))
-    image[:, *here] += cover[there] * look.opacity * (color[:, *there] - image[:, *here])
+    image[:, *here] += cover[there] * material.opacity * (color[:, *there] - image[:, *here])
     return here, cover[there]
 
 
 def overlap(image: Array, left: int, top: int, side: int) -> tuple[Window, Window]:
-    """Where a square sheet lies in the image, and that part of the sheet; empty if they do not meet."""
+    """The window of the image under a square sheet, and that part of the sheet; empty if they are apart."""
     (y0, y1), (x0, x1) = (
         np.clip([at, at + side], 0, n).tolist() for at, n in zip((top, left), image.shape[1:])
     )
@@ -303,10 +314,10 @@ def overlap(image: Array, left: int, top: int, side: int) -> tuple[Window, Windo
 
 
 def water(rng: np.random.Generator, size: Size, unit: float, strength: float) -> Array:
-    """The light under water: a web of caustics, clouds, darker corners; lit places warm, dim ones blue.
+    """The light under water: caustics, clouds, darker corners; bright places warm, dim ones blue.
 
     Returns:
-        float32 (3, H, W), mean near 1: what the image's colours are multiplied by.
+        float32 (3, H, W), mean near 1: a factor for the image's colours.
     """
     cell = unit * rng.uniform(0.2, 0.32)
     seam = crooked_cells(rng, size, cell, 0.3)[1] / cell  # light gathers where cells meet
@@ -315,7 +326,7 @@ def water(rng: np.random.Generator, size: Size, unit: float, strength: float) ->
     fall = 1.15 - 0.9 * ((x / size[1] - toward[0]) ** 2 + (y / size[0] - toward[1]) ** 2)
     cloud = np.clip(1 + 0.18 * noise(rng, size, unit * 0.8, 3), 0.5, 1.3)
     gain = strength * (fall * cloud * (0.9 + 0.7 * web) - 1)
-    return 1 + gain * paint((1.1, 1.0, 0.8))
+    return 1 + gain * as_pixel((1.1, 1.0, 0.8))
 
 
 def crooked_cells(rng: np.random.Generator, size: Size, cell: float, warp: float) -> tuple[Array, Array]:

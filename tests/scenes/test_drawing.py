@@ -1,7 +1,5 @@
 """Pens and light of the built-in images, against sums done by hand."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -9,18 +7,28 @@ from seglib.scenes import Dials
 from seglib.scenes.canvas import FINE, Canvas, bezier, ring
 from seglib.scenes.creatures import SPECIES
 from seglib.scenes.scenes import arrange
-from seglib.scenes.surfaces import Look, Scenery, crooked_cells, noise, overlap, render, shade, stamp, water
+from seglib.scenes.surfaces import (
+    Lighting,
+    Material,
+    crooked_cells,
+    noise,
+    overlap,
+    render,
+    shade,
+    stamp,
+    water,
+)
 
 LIGHT = np.array([-0.6, 0.0, 0.8], np.float32)
-LOOK = Look(np.array([[0.1] * 3, [0.5] * 3, [0.9] * 3]), rough=0, hover=0)
+COLORS, PLAIN = np.array([[0.1] * 3, [0.5] * 3, [0.9] * 3]), Material(rough=0, hover=0)
 
 
-def test_a_slope_towards_the_lamp_is_brighter() -> None:
+def test_a_slope_towards_the_light_is_brighter() -> None:
     ramp = np.tile(np.arange(8, dtype=np.float32), (8, 1))  # rises to the right, so it faces left
     inner = (slice(1, -1), slice(1, -1))
     assert shade(ramp, LIGHT)[inner] == pytest.approx((1 + 0.6 / 0.8) / np.sqrt(2))
     assert shade(-ramp, LIGHT)[inner] == pytest.approx((1 - 0.6 / 0.8) / np.sqrt(2))
-    assert (shade(-4 * ramp, LIGHT)[inner] == 0).all(), "too steep for the lamp to reach"
+    assert (shade(-4 * ramp, LIGHT)[inner] == 0).all(), "too steep for the light to reach"
 
 
 @pytest.mark.parametrize(("size", "cell"), [((16, 16), 40.0), (((7, 301)), 3.0), ((240, 160), 25.0)])
@@ -34,15 +42,14 @@ def test_noise_has_its_size_and_strength(size: tuple[int, int], cell: float) -> 
 def test_bezier_keeps_its_ends_and_its_polynomial() -> None:
     curve, t = bezier([(0, 0), (0, 3), (3, 3), (3, 0)], 11), np.linspace(0, 1, 11)
     assert curve[[0, -1]].tolist() == [[0, 0], [3, 0]]
-    assert curve[:, 0] == pytest.approx(9 * t**2 - 6 * t**3) and curve[:, 1] == pytest.approx(
-        9 * t - 9 * t**2
-    )
+    assert curve[:, 0] == pytest.approx(9 * t**2 - 6 * t**3)
+    assert curve[:, 1] == pytest.approx(9 * t - 9 * t**2)
 
 
 def test_a_disc_covers_its_area() -> None:
     canvas = Canvas(40, np.eye(2))
     canvas.part(ring(0.5, 100))
-    color, cover = render(np.random.default_rng(0), canvas, LOOK, Scenery(LIGHT, 0))
+    color, cover = render(np.random.default_rng(0), canvas, COLORS, PLAIN, Lighting(LIGHT, 0))
     assert cover.shape == color.shape[1:] == (len(canvas.sheet) // FINE,) * 2
     assert cover.sum() == pytest.approx(np.pi * 20**2, rel=0.04)
 
@@ -58,13 +65,12 @@ def test_a_stamp_changes_only_its_window_and_its_shadow() -> None:
     image = np.full((3, 60, 60), 0.5, np.float32)
     canvas = Canvas(10, np.eye(2))
     canvas.part(ring(1, 40))
-    look, scenery = replace(LOOK, hover=0.4), Scenery(LIGHT, 0.5)
-    window, cover = stamp(np.random.default_rng(0), image, canvas, (30, 30), look, scenery)
+    material, lighting = Material(rough=0, hover=0.4), Lighting(LIGHT, 0.5)
+    window, cover = stamp(np.random.default_rng(0), image, canvas, (30, 30), COLORS, material, lighting)
     assert image[:, *window].shape[1:] == cover.shape
     assert (image[:, 30, :16] == 0.5).all() and (image[:, :15] == 0.5).all(), "far away nothing changes"
-    assert (image[:, 30, 42] < 0.4).all() and (image[:, 30, 17] > 0.49).all(), (
-        "the lamp is on the left, so the shadow falls to the right"
-    )
+    assert (image[:, 30, 42] < 0.4).all(), "the light is on the left, so the shadow falls to the right"
+    assert (image[:, 30, 17] > 0.49).all()
 
 
 def test_cells_are_numbered_and_measured_to_their_borders() -> None:
@@ -92,11 +98,10 @@ def test_every_creature_fits_on_its_sheet_and_fills_a_fair_part_of_it(name: str)
 
 def test_frequency_and_count_rule_the_layout() -> None:
     rng = np.random.default_rng(0)
-    things = [
-        thing for _ in range(400) for thing in arrange(rng, (50, 90), Dials(count=(1, 4), frequency=0.25))
-    ]
-    assert len(things) / 400 == pytest.approx(2.5, abs=0.15)
-    assert all(0 <= thing.x < 90 and 0 <= thing.y < 50 for thing in things)
+    dials = Dials(count=(1, 4), frequency=0.25)
+    items = [item for _ in range(400) for item in arrange(rng, (50, 90), dials)]
+    assert len(items) / 400 == pytest.approx(2.5, abs=0.15)
+    assert all(0 <= item.x < 90 and 0 <= item.y < 50 for item in items)
     rare = 1 + list(SPECIES).index("seahorse")
-    counts = np.bincount([thing.label for thing in things], minlength=10)[1:]
+    counts = np.bincount([item.label for item in items], minlength=10)[1:]
     assert 0 < counts[rare - 1] < 0.5 * np.delete(counts, rare - 1).min()
