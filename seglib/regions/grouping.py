@@ -81,9 +81,10 @@ class Regions:
     def with_room(self) -> Regions:
         """A copy with N - 1 more rows, which `merge` fills."""
         columns = self.sizes, self.low, self.high, self.colour, self.texture
-        longer = [np.concatenate([column, np.zeros_like(column[1:])]) for column in columns]
+        longer = (np.concatenate([column, np.zeros_like(column[1:])]) for column in columns)
+        sizes, low, high, colour, texture = longer
         neighbours = [set(near) for near in self.neighbours] + [set() for _ in self.neighbours[1:]]
-        return Regions(*longer, neighbours, self.pixels)
+        return Regions(sizes, low, high, colour, texture, neighbours, self.pixels)
 
 
 def bins_of_pixels(colours: Channels) -> tuple[Bins, Bins]:

@@ -235,9 +235,7 @@ def select_regions(proposals: Proposals, scores: Tensor, *, threshold: float = -
         ValueError: there is not one row of scores for each region.
     """
     if scores.ndim != 2 or len(scores) != len(proposals):
-        raise ValueError(
-            f"scores must be ({len(proposals)}, K), a row for each region, not {tuple(scores.shape)}"
-        )
+        raise ValueError(f"scores must be ({len(proposals)}, K), a row per region, not {tuple(scores.shape)}")
     scores = scores.cpu()  # indices on the CPU fit proposals on any device
     best, label = scores.max(dim=1) if len(scores) else (torch.zeros(0), torch.zeros(0))
     kept = [torch.zeros(0, dtype=torch.long)]

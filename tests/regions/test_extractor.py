@@ -54,20 +54,15 @@ def test_examples_by_hand(home: Path) -> None:
             assert example.overlap_with(kind)[: len(proposals)].equal(best)
 
 
-def test_cached_is_extract_rounded(home: Path) -> None:
+def test_cached_is_extract_rounded_and_joined_serves_full_and_foreground(home: Path) -> None:
     extractor, image = counting(), SCENES[0][0]
-    proposals, features = extractor.extract(image)
-    again, rounded = extractor.cached(image)
+    (proposals, features), (again, rounded) = extractor.extract(image), extractor.cached(image)
     assert again.members.equal(proposals.members)
     assert torch.allclose(rounded, features, rtol=2**-10, atol=1e-6)
-
-
-def test_joined_serves_full_and_foreground(home: Path) -> None:
-    extractor, image = counting(), SCENES[0][0]
-    extractor.cached(image)
+    done = runs(extractor)
     for kind in ("full", "foreground", "joined"):
         RegionExtractor(extractor.features, kind, 30).cached(image)  # type: ignore[arg-type]
-    assert runs(extractor) == 2
+    assert runs(extractor) == done
 
 
 def test_another_image_net_number_or_seed_is_computed_anew(home: Path) -> None:

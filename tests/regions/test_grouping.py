@@ -13,12 +13,6 @@ from torch import Tensor
 from seglib.regions import grouping, hierarchy
 from seglib.regions.grouping import CUES, Regions, Strategy, describe, group, hierarchies, merge, similarity
 from seglib.regions.superpixels import in_space, superpixels
-from seglib.scenes import Scenes
-
-
-@pytest.fixture(scope="module")
-def scene() -> Tensor:
-    return Scenes(length=1, size=(60, 80))[0][0].as_subclass(Tensor)
 
 
 def described(labels: np.ndarray, colours: np.ndarray) -> Regions:

@@ -41,10 +41,6 @@ def iou(one: Tensor, other: Tensor) -> float:
     return float((one & other).sum() / (one | other).sum().clamp(min=1))
 
 
-def scene(seed: int = 0, size: tuple[int, int] = (60, 80)) -> Tensor:
-    return Scenes(length=1, size=size, seed=seed)[0][0].as_subclass(Tensor)
-
-
 def drawn(masks: Tensor) -> set[bytes]:
     return {mask.numpy().tobytes() for mask in masks}
 
@@ -131,17 +127,17 @@ def test_masks_of_another_size_or_type_are_refused(mask: Tensor) -> None:
         small().overlaps(mask)
 
 
-def test_all_nodes_of_all_trees_are_proposed_once() -> None:
+def test_all_nodes_of_all_trees_are_proposed_once(scene: Tensor) -> None:
     strategies = (Strategy("lab", 30), Strategy("hsv", 30), Strategy("lab", 30, ("size", "fill")))
-    proposals = propose(scene(), 10**6, strategies=strategies)
-    trees = hierarchies(scene(), strategies)
+    proposals = propose(scene, 10**6, strategies=strategies)
+    trees = hierarchies(scene, strategies)
     expected = set().union(*(drawn(tree.members(range(len(tree)))[:, tree.labels]) for tree in trees))
     found = proposals.masks()
     assert drawn(found) == expected and len(found) == len(expected)
 
 
-def test_superpixels_are_no_finer_than_the_regions_need() -> None:
-    proposals = propose(scene(), 30)
+def test_superpixels_are_no_finer_than_the_regions_need(scene: Tensor) -> None:
+    proposals = propose(scene, 30)
     columns = {column.numpy().tobytes() for column in proposals.members.T}
     assert len(columns) == proposals.members.shape[1]
     assert proposals.labels.unique().tolist() == list(range(len(columns)))
@@ -154,12 +150,12 @@ def test_stability_by_hand() -> None:
     assert module.stability(tree).tolist() == pytest.approx([least, least, 0.6, 0.6, 0.3])
 
 
-def test_fewer_are_the_first_of_more_and_another_seed_orders_differently() -> None:
-    many, few, other = propose(scene(), 200), propose(scene(), 40), propose(scene(), 200, seed=1)
+def test_fewer_are_the_first_of_more_and_another_seed_orders_differently(scene: Tensor) -> None:
+    many, few, other = propose(scene, 200), propose(scene, 40), propose(scene, 200, seed=1)
     assert len(few) == 40 and few.masks().equal(many.masks(range(40)))
-    assert few.scores.equal(many.scores[:40]) and same(many, propose(scene(), 200))
+    assert few.scores.equal(many.scores[:40]) and same(many, propose(scene, 200))
     assert not many.masks([0, 1, 2, 3]).equal(other.masks([0, 1, 2, 3]))
-    everything = [drawn(propose(scene(), seed=seed).masks()) for seed in (0, 1)]
+    everything = [drawn(propose(scene, seed=seed).masks()) for seed in (0, 1)]
     assert everything[0] == everything[1]
 
 
@@ -179,8 +175,8 @@ def test_one_colour_is_one_region(size: tuple[int, int]) -> None:
     assert proposals.boxes.tolist() == [[0, 0, size[1], size[0]]]
 
 
-def test_a_grey_image_is_the_coloured_one_of_the_same_brightness() -> None:
-    grey = scene()[0]
+def test_a_grey_image_is_the_coloured_one_of_the_same_brightness(scene: Tensor) -> None:
+    grey = scene[0]
     assert all(same(propose(image), propose(grey.expand(3, -1, -1))) for image in (grey, grey[None]))
 
 
@@ -201,18 +197,18 @@ def test_a_large_image_is_searched_small_and_answered_large() -> None:
     assert proposals.overlaps(image[0] == 255).max() > 0.98
 
 
-def test_what_cannot_be_searched_is_refused() -> None:
+def test_what_cannot_be_searched_is_refused(scene: Tensor) -> None:
     with pytest.raises(ValueError, match="number must be at least 1"):
-        propose(scene(), 0)
+        propose(scene, 0)
     with pytest.raises(ValueError, match="uint8"):
-        propose(scene().float() / 255)
+        propose(scene.float() / 255)
 
 
 def test_cached_proposals_are_those_of_propose_and_computed_once(
-    home: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Tensor, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = propose(scene(), 50, strategies=FAST)
-    assert same(cached_proposals(scene(), 50), expected)
+    expected = propose(scene, 50, strategies=FAST)
+    assert same(cached_proposals(scene, 50), expected)
     made: list[object] = []
 
     def counting(*given: object, **named: object) -> Proposals:
@@ -220,9 +216,13 @@ def test_cached_proposals_are_those_of_propose_and_computed_once(
         return propose(*given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "propose", counting)
-    assert same(cached_proposals(scene(), 50), expected) and not made
-    for other in ({"number": 20}, {"number": 50, "seed": 1}, {"image": scene(1), "number": 50}):
-        cached_proposals(**{"image": scene(), **other})  # type: ignore[arg-type]
+    assert same(cached_proposals(scene, 50), expected) and not made
+    for other in (
+        {"number": 20},
+        {"number": 50, "seed": 1},
+        {"image": scene.flip(-1), "number": 50},
+    ):
+        cached_proposals(**{"image": scene, **other})  # type: ignore[arg-type]
     assert len(made) == 3
 
 

@@ -9,12 +9,6 @@ from skimage.color import rgb2hsv, rgb2lab
 from torch import Tensor
 
 from seglib.regions.superpixels import Channels, as_rgb, in_space, renumber, superpixels
-from seglib.scenes import Scenes
-
-
-@pytest.fixture(scope="module")
-def scene() -> Tensor:
-    return Scenes(length=1, size=(60, 80))[0][0].as_subclass(Tensor)
 
 
 def test_colours_are_those_of_scikit_image(scene: Tensor) -> None:
