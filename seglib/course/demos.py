@@ -16,7 +16,6 @@ from seglib.backbones import Backbone
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.draw import edges, show
 from seglib.labels import VOID, Classes
-from seglib.regions import Proposals, cached_proposals
 from seglib.regions.extractor import RegionExtractor, resize_mask, shrink_to
 from seglib.regions.recall import oracle_paste, true_regions
 from seglib.weak.boxes import BoxAnnotations
@@ -106,11 +105,6 @@ def boxed(image: Tensor, one: BoxAnnotations, classes: Classes) -> Tensor:
     colors = [classes.colors[index] for index in one.classes.tolist()]
     drawn = draw_bounding_boxes(image.as_subclass(Tensor), edge, colors=colors, width=2 * width + 1)
     return draw_bounding_boxes(drawn, edge, colors="white", width=width)
-
-
-def regions_of(image: Tensor) -> Proposals:
-    """What notebook 04 proposes for an image, kept on disk, since more than one method asks for it."""
-    return cached_proposals(image)
 
 
 def convinced(mask: Tensor, num_classes: int) -> Tensor:
