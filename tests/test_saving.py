@@ -51,7 +51,7 @@ def fcn(stride: int = 8, **options: Any) -> FCNSegmenter:
 
 def unet() -> FCNSegmenter:
     torch.manual_seed(0)
-    return FCNSegmenter(UNet(backbones.load("small"), 2, widths=(8, 8, 8, 8)), TWO, size=(16, 16))
+    return FCNSegmenter(UNet(backbones.load("small"), 2), TWO, size=(16, 16))
 
 
 def checkpoint(path: Path, net: nn.Module | None = None) -> list[Tensor]:
@@ -124,7 +124,8 @@ def test_a_file_cut_off_anywhere_gets_one_sentence(form: Format, tmp_path: Path)
 def test_a_damaged_file_gets_one_sentence_or_is_read(form: Format, tmp_path: Path) -> None:
     form.save(path := tmp_path / "a.pt")
     complete, refused = path.read_bytes(), 0
-    for place in range(0, len(complete), max(23, len(complete) // 40)):
+    size = len(complete)
+    for place in [*range(0, size, size // 8), *range(max(0, size - 1600), size, 67)]:
         path.write_bytes(complete[:place] + bytes([complete[place] ^ 255]) + complete[place + 1 :])
         try:
             form.load(path)
@@ -257,7 +258,7 @@ def test_numbers_of_numpy_are_saved_as_those_of_python(tmp_path: Path) -> None:
     """A scale from `np.linspace`, say: NumPy's own numbers in a file would have to be run to be read."""
     black, grey = (tuple(np.array([value] * 3)) for value in (0, 90))
     classes = Classes(("background", "fish"), (black, grey), void_color=(1, 2, 3))
-    net = UNet(backbones.load("small"), np.int64(2), widths=tuple(np.array([8, 8, 4, 4])))  # type: ignore[arg-type]
+    net = FCN(backbones.load("small"), np.int64(2), stride=np.int64(8))  # type: ignore[arg-type]
     size = tuple(np.array([16, 24]))
     FCNSegmenter(net, classes, size=size, scale=np.linspace(1, 2, 3)[1]).save(tmp_path / "a.pt")
     again = FCNSegmenter.load(tmp_path / "a.pt")
