@@ -543,7 +543,7 @@ RefinementExplorer(
     data.classes,
     schemes={name: labels.mask(most) for name, labels in made.items()},
     rounds=[one.segmenter.probabilities(image) for one in ruled],
-    usual=usual,
+    fill_rates=usual,
     qualities=[one.quality for one in ruled],
 )
 

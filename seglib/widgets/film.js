@@ -181,7 +181,8 @@ function viewSide(frame, film, show, view) {
   const numbers = view.table ? numberTable(view) : null;
   const element = h("div", { class: "seglib-group" },
     view.reels[0].rows.length ? null : reels?.element, drawn?.element, slider?.element, steps,
-    view.reels[0].rows.length ? reels?.element : null, holder, view.below ? null : numbers?.element);
+    view.reels[0].rows.length ? reels?.element : null, holder, view.below ? null : numbers?.element,
+    view.note ? h("p", { class: "seglib-quiet" }, view.note) : null);
   const refresh = () => {
     const { chart: place, stops } = show.reel();
     if (drawn && place !== null) drawn.show(film.charts[place], show.at() / Math.max(1, stops.length - 1));
@@ -272,15 +273,17 @@ async function showFilm(frame) {
   const most = Math.max(...film.frames.map((one) => one.panels.length));
   const screen = new Screen(frame, film, show, { shown, readOut, side, panels: most });
   const key = keyRow(frame, film);
-  const strips = film.views.some(({ strip }) => strip) ? thumbRow(frame, "", { choose: (at) => show.go({ at }), hidden: true, kind: "seglib-strip" }) : null;
-  screen.main.append(key.element, strips?.element ?? "");
+  const strip = film.frames.some(({ caption }) => caption)
+    ? thumbRow(frame, "", { choose: (at) => show.go({ at }), hidden: true, kind: "seglib-strip" }) : null;
+  screen.main.append(key.element, strip?.element ?? "");
   const crops = cropRow(frame, film, [...sides.values()].map(({ numbers }) => numbers));
 
-  const stripItems = () => show.reel().frames.map((k, at) => {
-    const { panels: all, row } = film.frames[k];
-    const words = [show.reel().stops[at], row?.[1].at(-1)].filter(Boolean).join("\n");
-    return { scene: film.scene, layer: layer(film.panels[all.at(-1)]), title: words, caption: words, chosen: at === show.at() };
-  });
+  const showStrip = () => {
+    const frames = show.reel().frames.map((k) => film.frames[k]);
+    strip.element.hidden = !frames[0].caption;
+    if (!strip.element.hidden) strip.show(frames.map(({ panels: all, caption }, at) =>
+      ({ scene: film.scene, layer: layer(film.panels[all.at(-1)]), title: caption, caption, chosen: at === show.at() })));
+  };
   const refresh = () => {
     for (const [view, { element, numbers }] of sides) {
       element.hidden = view !== show.view().name;
@@ -290,8 +293,7 @@ async function showFilm(frame) {
     write(says, show.frame().words);
     key.show(panels());
     crops.show(show.frame());
-    if (strips) strips.element.hidden = !show.view().strip;
-    if (show.view().strip) strips.show(stripItems());
+    if (strip) showStrip();
     if (screen.grid.children.length === panels().length) screen.paintNow();
     else screen.layout();
   };

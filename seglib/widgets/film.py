@@ -139,6 +139,7 @@ class Frame:
         boxes: drawn over every panel, from back to front.
         heading: above the crops.
         crops: small images below: (title, words, (3, h, w) uint8).
+        caption: below its thumbnail in the film strip; a frame without one has no thumbnail.
     """
 
     words: str
@@ -149,6 +150,7 @@ class Frame:
     boxes: tuple[Box, ...] = ()
     heading: str = ""
     crops: tuple[tuple[str, str, Tensor], ...] = ()
+    caption: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +188,8 @@ class View:
         list_heads: above the columns of that list.
         heads: above the columns of the table.
         table: the label of the table.
+        note: below the table or list.
         below: whether the table stands below the image, next to the crops.
-        strip: whether every stop has a thumbnail, with its name and its row's last text.
         targets: (H, W), the number of the reel, from 1, that a click chooses; the last reel is for Escape.
     """
 
@@ -200,8 +202,8 @@ class View:
     list_heads: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     table: str = ""
+    note: str = ""
     below: bool = False
-    strip: bool = False
     targets: Tensor | None = None
 
 

@@ -357,6 +357,7 @@ def _proposals(scene: _Scene) -> View:
         tuple(reels),
         choice="Object",
         slider="Proposals examined",
+        note="The line on each bar is an overlap of 0.5." if scene.names else "",
         heads=("Class", "SVM score"),
         table="SVM scores",
         below=True,

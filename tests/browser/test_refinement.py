@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from pathlib import Path
 
-import numpy as np
+import nbformat
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from seglib.widgets import RefinementExplorer
-from seglib.widgets.refinement.painting import panels
-from seglib.widgets.refinement.words import counts
-from tests.browser.explorer import pixels
-from tests.browser.explorer import press as pressed
-from tests.browser.lab import ARTEFACTS, until
-from tests.browser.plain import show
-from tests.widgets.refinements import CLASSES, IMAGE, NONE, TRUTH, scene
+from tests.browser.explorer import agree, fits_and_has_names, opened, press
+from tests.browser.lab import ARTEFACTS, Lab, until, watch
+from tests.browser.widget import Widget
+from tests.widgets.refinements import scene
 
 pytestmark = pytest.mark.browser
 
+BEGIN = {"view": "schemes", "reel": 0, "at": 0, "opacity": 0.5, "hatch": False, "difference": False}
+CELLS = [
+    """\
+import torch
+from seglib.scenes import Scenes
+from seglib.weak.boxes import load_boxes
+from seglib.widgets import RefinementExplorer
 
-def press(card: Locator, control: Locator, *keys: str) -> None:
-    pressed(control, *keys)
-
-
-def shows(card: Locator, twin: RefinementExplorer) -> bool:
-    """Whether both images are the twin's, to two grey levels."""
-    for canvas, panel in zip(card.locator(".seglib-canvas canvas").all(), panels(twin.state)):
-        wanted = panel.permute(1, 2, 0).numpy().astype(int)
-        if np.abs(pixels(canvas, wanted.shape[1]) - wanted).max() > 2:
-            return False
-    return True
-
-
-def agree(card: Locator, twin: RefinementExplorer) -> None:
-    expect(card.locator(".seglib-explains")).to_have_text(twin.says())
-    until(partial(shows, card, twin), f"the images of {twin.view}", 10)
+pools = Scenes(length=1, size=(48, 48))
+image, mask = pools[0]
+answer = torch.nn.functional.one_hot(mask.clamp(max=9).long().roll(9, 1), 10).permute(2, 0, 1).float()
+boxes = load_boxes(pools)[0]""",
+    """\
+explorer = RefinementExplorer(image, mask, boxes, pools.classes, rounds=[answer], view="reset")
+explorer""",
+]
 
 
 @pytest.fixture(scope="module")
@@ -51,130 +46,153 @@ def built() -> RefinementExplorer:
 @pytest.fixture
 def twin(built: RefinementExplorer) -> RefinementExplorer:
     """The explorer in this process, in its first state."""
-    begin = {"view": "schemes", "scheme": "rectangles", "round": 1, "stage": "reset", "threshold": 0.5}
-    style = {"difference": False, "boxes": True, "hatch": False, "opacity": 0.5}
-    for name, value in {**begin, **style}.items():
-        setattr(built, name, value)
+    with built.hold_trait_notifications():
+        for name, value in BEGIN.items():
+            setattr(built, name, value)
     return built
 
 
 @pytest.fixture
 def card(page: Page, twin: RefinementExplorer) -> Locator:
     """The same explorer on a page."""
-    page.set_viewport_size({"width": 1100, "height": 900})
-    show(page, twin)
-    return page.locator(".seglib-card")
+    return opened(page, twin)
+
+
+def turn(card: Locator, twin: RefinementExplorer, view: str) -> int:
+    """Go to another view, where its first reel begins; returns that stop."""
+    card.get_by_role("radio", name=view.capitalize(), exact=True).first.check()
+    begin = twin._views[view].reels[0].begin
+    agree(card, twin, view=view, reel=0, at=begin)
+    return begin
 
 
 def test_a_scheme_by_key_and_in_every_style(card: Locator, twin: RefinementExplorer) -> None:
     agree(card, twin)
-    press(card, card.get_by_role("radio", name=re.compile("^rectangles: mIoU")), "ArrowDown")
-    twin.scheme = "unsure"
-    agree(card, twin)
-    assert card.page.evaluate("sent.at(-1)") == {"scheme": "unsure"}
-    for name, box in (("hatch", "Hatching"), ("boxes", "Boxes"), ("difference", "Wrong pixels")):
-        card.get_by_role("checkbox", name=box).click()
-        setattr(twin, name, not getattr(twin, name))
-        agree(card, twin)
-    for twin.opacity in (1.0, 0.0):
-        card.page.evaluate(f"put('opacity', {twin.opacity})")
-        agree(card, twin)
+    press(card.get_by_role("radio", name=re.compile("^rectangles, ")), "ArrowDown")
+    agree(card, twin, at=1)
+    assert card.page.evaluate("sent.at(-1)") == {"view": "schemes", "reel": 0, "at": 1}
+    for name, box in (("hatch", "Hatching"), ("difference", "Wrong pixels")):
+        card.get_by_role("checkbox", name=box).check()
+        agree(card, twin, **{name: True})
+    for opacity in (1.0, 0.0):
+        card.page.evaluate(f"put('opacity', {opacity})")
+        agree(card, twin, opacity=opacity)
     card.locator(".seglib-strip canvas").first.click()
-    twin.scheme = "rectangles"
+    agree(card, twin, at=0)
+    row = twin.frame.row
+    chosen = card.locator(".seglib-pick[data-chosen]:visible .seglib-value").all_inner_texts()
+    assert row is not None and chosen == list(row.texts)
+
+
+def test_boxes_are_drawn_and_taken_away(card: Locator, twin: RefinementExplorer) -> None:
     agree(card, twin)
-    cells = twin.data["schemes"][0]["cells"]
-    assert card.locator(".seglib-pick[data-chosen]:visible .seglib-value").all_inner_texts() == cells
+    canvas = card.locator(".seglib-canvas canvas").last
+    plain = canvas.screenshot()
+    card.get_by_role("checkbox", name="Boxes").check()
+    until(lambda: canvas.screenshot() != plain, "boxes are seen", 5)
+    card.get_by_role("checkbox", name="Boxes").uncheck()
+    until(lambda: canvas.screenshot() == plain, "they are gone", 5)
 
 
 def test_the_rounds_by_slider_and_in_the_film_strip(card: Locator, twin: RefinementExplorer) -> None:
-    card.get_by_role("radio", name="Rounds", exact=True).check()
-    twin.view = "rounds"
-    agree(card, twin)
+    turn(card, twin, "rounds")
     slider = card.get_by_role("slider", name="Round", exact=True)
-    press(card, slider, "ArrowRight")
-    twin.round = 2
-    agree(card, twin)
+    press(slider, "ArrowRight")
+    agree(card, twin, at=2)
     assert slider.get_attribute("aria-valuetext") == "2 of 2"
-    press(card, slider, "Home")
-    twin.round = 0
-    agree(card, twin)
+    press(slider, "Home")
+    agree(card, twin, at=0)
     expect(card.locator(".seglib-strip figure")).to_have_count(3)
     card.locator(".seglib-strip canvas").nth(1).click()
-    twin.round = 1
-    agree(card, twin)
-    expect(card.locator(".seglib-strip figure[data-shown]")).to_contain_text("round 1")
+    agree(card, twin, at=1)
+    expect(card.locator(".seglib-strip figure[data-chosen]")).to_contain_text("round 1")
     card.screenshot(path=ARTEFACTS / "refinement-rounds.png")
 
 
 def test_the_rules_by_key_one_after_the_other(card: Locator, twin: RefinementExplorer) -> None:
-    card.get_by_role("radio", name="Rules", exact=True).check()
-    twin.view = "rules"
-    agree(card, twin)
-    press(card, card.get_by_role("radio", name=re.compile("^Reset: changes")), "Home", "ArrowDown")
-    for stage in twin._facts.stages:
-        twin.stage = stage
-        agree(card, twin)
+    last = turn(card, twin, "rules")
+    press(card.get_by_role("radio", name=re.compile("^Reset, ")), "Home", "ArrowDown")
+    for stop in range(last + 1):
+        agree(card, twin, at=stop)
         card.page.keyboard.press("ArrowDown")
-    twin.stage = "net"
-    agree(card, twin)
-    assert twin.state.step is not None
-    told = [f"{count:,}" for count in counts(twin.state.step, twin.state.stop).values()]
-    rows = card.locator(".seglib-rules .seglib-pick")
-    assert [row.locator(".seglib-value").first.inner_text() for row in rows.all()][1:] == told
+    agree(card, twin, at=0)
     card.locator(".seglib-strip canvas").last.click()
-    twin.stage = "reset"
-    agree(card, twin)
-    press(card, card.get_by_role("slider", name="Step"), "Home")
-    twin.round = 0
-    agree(card, twin)
-    expect(card.get_by_label("Reset below")).not_to_be_visible()
+    agree(card, twin, at=last)
+    card.get_by_role("radio", name="round 1 to 2").check()
+    agree(card, twin, reel=1)
+    rows = card.locator(".seglib-pick:visible")
+    told = [row.locator(".seglib-value").first.inner_text() for row in rows.all()]
+    assert told == [frame.row.texts[0] for frame in twin._views["rules"].reels[1].frames if frame.row]
 
 
 def test_the_dial_resets_boxes(card: Locator, twin: RefinementExplorer) -> None:
-    card.get_by_role("radio", name="Rules", exact=True).check()
-    twin.view = "rules"
+    turn(card, twin, "reset")
     dial = card.get_by_label("Reset below")
     seen = set()
-    press(card, dial, "Home")
+    press(dial, "Home")
     for step in range(0, 101, 20):
-        twin.threshold = step / 100
-        agree(card, twin)
-        seen.add(twin.reset)
-        fates = card.locator(".seglib-fate").all_inner_texts()
-        assert fates == ["reset" if box in twin.reset else "kept" for box in range(len(fates))]
-        press(card, dial, *["ArrowRight"] * 20)
+        agree(card, twin, at=step)
+        seen.add(tuple(row.texts[1] for row in twin.frame.numbers))
+        press(dial, *["ArrowRight"] * 20)
     assert len(seen) > 1 and dial.get_attribute("aria-valuetext") == "100 % of what is usual"
-    card.screenshot(path=ARTEFACTS / "refinement-rules.png")
+    weights = card.locator(".seglib-numbers [data-strong] [role=cell]").evaluate_all(
+        "cells => cells.map(cell => getComputedStyle(cell).fontWeight)"
+    )
+    assert weights and set(weights) == {"600"}  # a box that is reset is told from one that is kept
+    card.screenshot(path=ARTEFACTS / "refinement-reset.png")
+
+
+def test_the_read_out_at_the_pointer(card: Locator, twin: RefinementExplorer) -> None:
+    turn(card, twin, "rules")
+    canvas = card.locator(".seglib-canvas canvas").last
+    unit = canvas.bounding_box()["width"] / 48  # type: ignore[index]
+    for x, y in ((24, 20), (3, 40)):
+        canvas.hover(position={"x": (x + 0.5) * unit, "y": (y + 0.5) * unit})
+        parts = [
+            f"{panel.title}: {panel.palette.entries[int(panel.labels.pixels[y, x])][0]}"
+            for panel in twin.frame.reads
+        ]
+        expect(card.locator(".seglib-readout")).to_have_text(" · ".join([f"x {x}, y {y}", *parts]))
+    press(canvas, "ArrowRight")
+    expect(card.locator(".seglib-readout")).to_contain_text("x 4, y 40 · truth: ")
 
 
 def test_it_fits_a_narrow_cell_and_every_control_has_a_name(card: Locator) -> None:
-    card.page.set_viewport_size({"width": 480, "height": 1400})
-    for view in ("Schemes", "Rounds", "Rules"):
-        card.get_by_role("radio", name=view, exact=True).check()
-        assert card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
-    nameless = card.locator("input, button, [tabindex]").evaluate_all("""controls => controls.filter(
-        control => !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
-        || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML)""")
-    assert nameless == []
-
-
-def test_a_image_without_boxes_and_rounds(page: Page) -> None:
-    twin = RefinementExplorer(IMAGE, TRUTH, NONE, CLASSES)
-    show(page, twin)
-    card = page.locator(".seglib-card")
-    for twin.view in ("schemes", "rounds", "rules"):
-        card.get_by_role("radio", name=twin.view.capitalize(), exact=True).check()
-        agree(card, twin)
+    fits_and_has_names(card, ("Schemes", "Rounds", "Rules", "Reset"))
 
 
 def test_exported_it_works_without_a_kernel(page: Page, twin: RefinementExplorer, tmp_path: Path) -> None:
-    twin.view = "rules"
+    twin.view, twin.at, twin.show_boxes = "reset", 50, False
     file = tmp_path / "explorer.html"
     file.write_text(f"<!doctype html><meta charset=utf-8>{twin.to_html()}", encoding="utf-8")
     page.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
     page.goto(file.as_uri())
     card = page.locator(".seglib-card")
     agree(card, twin)
-    press(card, card.get_by_label("Reset below"), "End")
-    twin.threshold = 1.0
-    agree(card, twin)
+    press(card.get_by_label("Reset below"), "End")
+    agree(card, twin, at=100)
+
+
+def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(lab: Lab, context: BrowserContext) -> None:
+    errors: list[str] = []
+    tab = context.new_page()
+    watch(tab, errors)
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
+    notebook = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "refinement.ipynb")
+    try:
+        notebook.run_all()
+        shown = Widget(notebook, "Refinement explorer")
+        dial = shown.card.get_by_label("Reset below")
+        shown.press(dial, "Home")
+        until(lambda: shown.python("explorer.at") == 0, "Python reads the dial", 10)
+        assert shown.python("{row.texts[1] for row in explorer.frame.numbers} == {'kept'}")
+        shown.press(dial, "End")
+        until(lambda: shown.python("explorer.at") == 100, "Python reads the dial", 10)
+        expect(shown.card.locator(".seglib-says")).to_have_text(shown.python("explorer.frame.words"))
+        shown.execute("explorer.view = 'rules'")
+        expect(shown.card.locator(".seglib-says")).to_have_text(shown.python("explorer.frame.words"))
+        shown.card.screenshot(path=ARTEFACTS / "refinement-lab.png")
+        assert not errors, errors
+    finally:
+        tab.close()
+        lab.shut_down(notebook)

@@ -35,7 +35,7 @@ ROUNDS = [soft(NET, torch.where(NET == 1, 0, 1)), soft(TRUTH % VOID, torch.full(
 
 
 def given(**changes: Any) -> dict[str, Any]:
-    known = {"image": IMAGE, "truth": TRUTH, "one": ONE, "classes": CLASSES}
+    known = {"image": IMAGE, "truth": TRUTH, "boxes": ONE, "classes": CLASSES}
     more = {"schemes": {"rectangles": RECTANGLE, "unsure": UNSURE}, "rounds": ROUNDS, "smoothing": False}
     return {**known, **more, **changes}
 
@@ -54,5 +54,5 @@ def scene(side: int = 48, nets: int = 2) -> dict[str, Any]:
         rounds.append((4 * shifted + (1.5 - 0.5 * number) * noise)[0].softmax(dim=0))
     boxes = BoxAnnotations(objects.boxes, objects.classes)
     usual = torch.full((count,), 0.6)
-    known = {"image": image, "truth": truth, "one": boxes, "classes": scenes.classes}
-    return {**known, "rounds": rounds, "usual": usual}
+    known = {"image": image, "truth": truth, "boxes": boxes, "classes": scenes.classes}
+    return {**known, "rounds": rounds, "fill_rates": usual}

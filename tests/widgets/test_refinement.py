@@ -1,133 +1,236 @@
-"""The refinement explorer without a browser: every state in images and words, and what is displayed."""
+"""The refinement explorer without a browser: its frames by hand and as in the library, what is refused."""
 
 from __future__ import annotations
 
-import io
-import itertools
-import re
-import subprocess
-import sys
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from PIL import Image
+from torch import Tensor
 
-from seglib import draw
+from seglib.labels import VOID, Classes
+from seglib.scenes import Scenes
+from seglib.weak.boxes import BoxAnnotations
+from seglib.weak.cleaning import Rules, box_fill_rates, reset_outliers
+from seglib.weak.labels import image_quality, quality
+from seglib.weak.schemes import pseudo_labels
 from seglib.widgets import RefinementExplorer
-from seglib.widgets.refinement.explorer import VIEWS
-from seglib.widgets.refinement.painting import COLOURS, panels
-from tests.widgets.refinements import CLASSES, IMAGE, NONE, ONE, RECTANGLE, TRUTH, UNSURE, given
+from seglib.widgets.film import Frame, Reel
+from tests.widgets.refinements import (
+    CLASSES,
+    IMAGE,
+    INSIDE,
+    NET,
+    NONE,
+    ONE,
+    POSSIBLE,
+    RECTANGLE,
+    ROUNDS,
+    TRUTH,
+    UNSURE,
+    given,
+    scene,
+)
 
 
-@pytest.fixture
-def explorer() -> RefinementExplorer:
-    return RefinementExplorer(**given())
+def reel(view: str, index: int = 0, **changes: Any) -> Reel:
+    return RefinementExplorer(**given(**changes))._views[view].reels[index]
 
 
-def test_every_state_has_images_and_words(explorer: RefinementExplorer) -> None:
-    assert explorer._facts.stages == ("net", "possible", "inside", "reset")
-    for view, scheme, number, stage, threshold, (difference, boxes), (opacity, hatch) in itertools.product(
-        VIEWS,
-        ("rectangles", "unsure"),
-        range(3),
-        explorer._facts.stages,
-        (0.0, 0.5, 0.51, 1.0),
-        ((False, True), (True, False)),
-        ((0.0, True), (0.5, False), (1.0, True)),
-    ):
-        explorer.view, explorer.scheme, explorer.round = view, scheme, number
-        explorer.stage, explorer.threshold, explorer.difference = stage, threshold, difference
-        explorer.boxes, explorer.opacity, explorer.hatch = boxes, opacity, hatch
-        image = explorer.compose()
-        assert image.shape == (3, 3, 8) and image.dtype == torch.uint8
-        assert explorer.says().endswith(".") and "  " not in explorer.says()
-        assert bool(explorer.changes) == (view == "rules" and number > 0)
-        assert explorer.label.shape == (3, 4) and explorer.quality is not None
-        for cursor in (None, [3, 2]):
-            explorer.set_trait("cursor", cursor)
-            assert explorer.read_out().startswith("x 3, y 2 · truth: void") == (cursor is not None)
+def label(frame: Frame) -> Tensor:
+    """The label on show, the last panel."""
+    return frame.panels[-1].labels.pixels
 
 
-def test_the_two_images_are_painted_as_masks_are_elsewhere(explorer: RefinementExplorer) -> None:
-    explorer.boxes, explorer.scheme = False, "unsure"
-    truth, label = panels(explorer.state)
-    assert torch.equal(truth, draw.overlay(IMAGE, TRUTH, CLASSES))
-    assert torch.equal(label, draw.overlay(IMAGE, UNSURE, CLASSES))
-    explorer.difference, explorer.scheme = True, "rectangles"
-    assert torch.equal(panels(explorer.state)[1], draw.difference(IMAGE, RECTANGLE, TRUTH))
+def test_the_measures_of_a_scheme_by_hand() -> None:
+    rectangles, unsure = reel("schemes").frames
+    assert torch.equal(label(rectangles), RECTANGLE.long()) and torch.equal(label(unsure), UNSURE.long())
+    found = image_quality(RECTANGLE, TRUTH, CLASSES).filled
+    assert found.iou.tolist() == pytest.approx([5 / 7, 4 / 6, np.nan], nan_ok=True)
+    rim = f"{100 * found.mean_boundary_iou:.1f}"
+    assert rectangles.words == f"rectangles: mIoU 69.0 %, Boundary IoU {rim} %."
+    assert rectangles.row is not None and rectangles.row.texts == ("69.0", rim, "0.0", "69.0")
+    assert "33.3 % of the pixels are ignored, and scored as the nearest label says" in unsure.words
+    assert unsure.words.endswith("without them mIoU is 100.0 %.")
 
 
-def test_what_is_ignored_is_not_called_wrong(explorer: RefinementExplorer) -> None:
-    explorer.boxes, explorer.scheme, explorer.difference = False, "unsure", True
-    judged = torch.where(UNSURE == 255, UNSURE, TRUTH)
-    assert torch.equal(panels(explorer.state)[1], draw.difference(IMAGE, UNSURE, judged))
+def test_what_is_ignored_is_not_called_wrong() -> None:
+    rectangles, unsure = (frame.panels[1].truth for frame in reel("schemes").frames)
+    assert rectangles is not None and torch.equal(rectangles, TRUTH)
+    assert unsure is not None and torch.equal(unsure, torch.where(UNSURE == VOID, VOID, TRUTH))
+    names = reel("schemes").frames[1].panels[1]
+    assert names.palette.entries[VOID][0] == "ignored" and "ignored 33 %" in names.words
 
 
-def test_a_box_has_a_line_inside_of_it_and_a_thick_one_when_it_is_reset() -> None:
-    large = {
-        "image": torch.full((3, 20, 30), 99, dtype=torch.uint8),
-        "truth": torch.zeros(20, 30, dtype=torch.uint8),
-        "one": ONE._replace(boxes=torch.tensor([[2, 3, 22, 18]])),
-        "schemes": {},
-        "rounds": [torch.eye(3)[0][:, None, None].expand(3, 20, 30)],
+def test_the_rules_by_hand() -> None:
+    for threshold, last, count in ((0.5, INSIDE, 0), (0.51, RECTANGLE, 3)):
+        rules = reel("rules", threshold=threshold)
+        assert rules.stops == ("Net", "Box classes", "Keep inside", "Reset")
+        for frame, expected in zip(rules.frames, (NET, POSSIBLE, INSIDE, last)):
+            assert torch.equal(label(frame), expected.long())
+        counts = [frame.row.texts[0] for frame in rules.frames if frame.row]
+        assert counts == ["", "1", "2", f"{count}"]
+        assert [box[4] for box in rules.frames[-1].boxes] == [
+            threshold > 0.5
+        ]  # a wide line where it is reset
+    changed = rules.frames[-1].panels[0]
+    assert changed.labels.pixels.tolist() == [[3, 0, 4, 4], [0, 0, 1, 4], [0, 3, 0, 0]]
+    assert rules.frames[1].panels[0].labels.pixels.tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+    assert changed.palette.entries[4][0] == "reset" and changed.palette.grey
+
+
+def test_what_each_rule_says() -> None:
+    net, possible, inside, reset = (frame.words for frame in reel("rules").frames)
+    assert net.startswith("The net of round 0 says: mIoU ")
+    assert possible.endswith("That changes 1 pixel: 1 becomes right, none becomes wrong.")
+    assert inside.endswith("That changes 2 pixels: 2 become right, none becomes wrong.")
+    assert reset.endswith("The only box is kept. That changes no pixel.")
+    assert (
+        reel("rules", threshold=0.51)
+        .frames[-1]
+        .words.endswith(
+            "The only box is filled again. That changes 3 pixels: 1 becomes right, 2 become wrong."
+        )
+    )
+
+
+def test_a_pixel_that_two_rules_change_is_told() -> None:
+    net = torch.full((3, 4), 2)  # all crab, which has no box: it becomes fish, and background outside
+    crab, fish = (torch.nn.functional.one_hot(one, 3) for one in (net, torch.ones(3, 4).long()))
+    frames = reel("rules", rounds=[(0.6 * crab + 0.4 * fish).permute(2, 0, 1)]).frames
+    assert frames[1].words.endswith("; a later rule changes 6 of them again.")
+    assert [frame.row.texts[0] for frame in frames if frame.row] == ["", "12", "6", "0"]
+
+
+def test_the_read_out_follows_a_pixel_through_the_rules() -> None:
+    frame = reel("rules").frames[1]
+    names = {panel.title: panel.palette.entries[int(panel.labels.pixels[1, 2])][0] for panel in frame.reads}
+    assert names == {
+        "truth": "fish",
+        "net": "crab",
+        "after box classes": "fish",
+        "which rule changed a pixel last": "box classes",
     }
-    explorer = RefinementExplorer(**given(**large, view="rules", opacity=0))
-    for threshold, wide in ((0.0, 1), (0.5, 3)):
-        explorer.threshold = threshold
-        line = torch.zeros(20, 30).bool()
-        line[3:18, 2:22] = True
-        line[3 + wide : 18 - wide, 2 + wide : 22 - wide] = False
-        image = panels(explorer.state)[1]
-        assert torch.equal((image != 99).all(dim=0), line)
-        assert set(image[:, line].unique().tolist()) == {0, 255}
 
 
-def test_changed_pixels_have_the_colour_of_the_last_rule(explorer: RefinementExplorer) -> None:
-    explorer.view, explorer.threshold, explorer.boxes = "rules", 0.51, False
-    image = panels(explorer.state)[0]
-    changed = torch.tensor([[3, 0, 4, 4], [0, 0, 1, 4], [0, 3, 0, 0]])
-    assert torch.equal(explorer.state.changed, changed.byte())
-    dim = (IMAGE.float().mean(dim=0) * 0.6).byte()
-    assert (image[:, changed == 0] == dim[changed == 0]).all()
-    reset = {tuple(colour) for colour in image[:, changed == 4].T.tolist()}
-    assert COLOURS["reset"] in reset  # the others are its hatching
-    explorer.stage = "possible"
-    assert explorer.state.changed.tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
+@pytest.mark.parametrize(("rates", "last"), [([1, 1, 1], 50), ([1, 0.75, 1], 66), ([1, 0.5, 1], 100)])
+def test_the_dial_is_a_share_of_the_usual(rates: list[float], last: int) -> None:
+    dial = reel("reset", fill_rates=rates)
+    assert len(dial.frames) == 101 and dial.begin == 50
+    for step, frame in enumerate(dial.frames):
+        expected, low = reset_outliers(INSIDE.byte(), ONE, torch.tensor(rates), threshold=step / 100)
+        assert torch.equal(label(frame), expected.long()) and bool(low) == (step > last)
+        (row,) = frame.numbers
+        assert row.texts == (f"50 %, usual {100 * rates[1]:.0f} %", "reset" if low else "kept")
+        assert row.marks == (rates[1], round(rates[1] * step / 100, 4)) and row.strong == bool(low)
+        assert ("learned with a threshold of 0.5" in frame.words) == (step != 50)
+
+
+def test_a_threshold_between_the_stops_is_one_of_them() -> None:
+    dial = reel("reset", threshold=0.333)
+    assert len(dial.stops) == 102 and dial.begin == 34
+
+
+@pytest.mark.parametrize("smoothing", [True, False])
+def test_on_a_scene_every_label_is_that_of_the_rules(smoothing: bool) -> None:
+    known = scene()
+    views = RefinementExplorer(**known, smoothing=smoothing, threshold=0.3)._views
+    image, boxes = known["image"].as_subclass(Tensor), known["boxes"]
+    for number, net in enumerate(known["rounds"]):
+        for stop in (0, 30, 62, 100):
+            rules = Rules(tuple(known["fill_rates"].tolist()), threshold=stop / 100, smoothing=smoothing)
+            expected = rules(image, net, boxes, 1).long()
+            assert torch.equal(label(views["reset"].reels[number].frames[stop]), expected)
+            if stop == 30:
+                assert torch.equal(label(views["rounds"].reels[0].frames[number + 1]), expected)
+                assert torch.equal(label(views["rules"].reels[number].frames[-1]), expected)
+        inside = label(views["rules"].reels[number].frames[-2])
+        fills = [row.bar[1] for row in views["reset"].reels[number].frames[0].numbers if row.bar]
+        assert fills == pytest.approx(box_fill_rates(inside, boxes), abs=1e-4)
+    assert ("Smoothing" in views["rules"].reels[0].stops) == smoothing
+
+
+def test_measures_are_those_of_a_data_set_of_one_image() -> None:
+    labels = pseudo_labels(Scenes(length=1, size=(48, 48)), "box-i")
+    expected = quality(labels)
+    known = scene(nets=1) | {"schemes": {"box-i": labels.mask(0)}}
+    views = RefinementExplorer(**known, qualities=[expected])._views
+    row = views["schemes"].reels[0].frames[0].row
+    scores = expected.filled
+    shares = (scores.mean_iou, scores.mean_boundary_iou, expected.ignored, expected.labelled.mean_iou)
+    assert row is not None and row.texts == tuple(f"{100 * share:.1f}" for share in shares)
+    chart = views["rounds"].reels[0].chart
+    assert chart is not None
+    lines = {line.name: line.points[:, 1].tolist() for line in chart.lines}
+    assert lines["mIoU, all images"] == lines["mIoU, this image"][:1] == [pytest.approx(scores.mean_iou)]
+
+
+def test_rounds_begin_with_the_scheme_that_was_trained_on() -> None:
+    rounds = reel("rounds", first="unsure")
+    assert rounds.begin == 1 and torch.equal(label(rounds.frames[0]), UNSURE.long())
+    assert rounds.frames[0].words.startswith("Round 0 trains on unsure: ")
+    assert rounds.frames[1].words.startswith("Round 1, made from what the net of round 0 says: ")
+    differs = float((label(rounds.frames[1]) != UNSURE).float().mean())
+    assert (
+        f"{100 * differs:.1f} % of the pixels have another label than in round 0." in rounds.frames[1].words
+    )
 
 
 def test_a_image_without_boxes_and_rounds() -> None:
     explorer = RefinementExplorer(IMAGE, TRUTH, NONE, CLASSES)
-    assert list(explorer._facts.schemes) == ["rectangles"] and not explorer.label.any()
-    assert explorer.says().startswith("No box is given. rectangles: mIoU ")
-    for explorer.view in ("rounds", "rules"):
-        assert explorer.says().endswith("No later rounds are given.")
-        assert explorer.compose().shape == (3, 3, 8) and explorer.reset == () and explorer.still()
+    assert list(explorer._views) == ["schemes"] and not label(explorer.frame).any()
+    assert explorer.frame.words.startswith("There is no box. rectangles: mIoU ")
     assert "without boxes" in explorer.description()
 
 
 def test_a_truth_that_is_all_void_is_said_to_be_unknown() -> None:
     explorer = RefinementExplorer(**given(truth=torch.full((3, 4), 255)))
-    assert explorer.quality is None
-    for explorer.view in VIEWS:
-        assert "nan" not in explorer.says() + explorer.description()
-    assert {cell for one in explorer.data["rounds"] for cell in one["cells"]} == {"–"}
-    assert set(explorer.data["chart"]["lines"][0]["heights"]) == {None}
+    frames = [one for view in explorer._views.values() for each in view.reels for one in each.frames]
+    assert all("nan" not in frame.words for frame in frames) and "nan" not in explorer.description()
+    assert {text for frame in frames[:2] if frame.row for text in frame.row.texts} == {"–"}
+    chart = explorer._views["rounds"].reels[0].chart
+    assert chart is not None and not chart.lines and explorer.still()
 
 
-def test_displayed_it_carries_words_and_a_copy_that_needs_nothing(explorer: RefinementExplorer) -> None:
-    bundle, _ = explorer._repr_mimebundle_()
-    html = bundle["text/html"]
-    assert bundle["text/plain"] == explorer.description() == repr(explorer)
-    first = "Labels made from boxes, for an image of 4 x 3 pixels with boxes around fish."
-    assert explorer.description().splitlines()[0] == first
-    assert html.count("</script>") == 1 and not re.findall(
-        r"https?://(?!www.w3.org)|//cdn|src=\"(?!data:)", html
-    )
-    for explorer.view in VIEWS:
-        still = Image.open(io.BytesIO(explorer.still()))
-        assert still.format == "PNG" and still.width > 500
+def test_the_smaller_box_is_in_front() -> None:
+    two = BoxAnnotations(torch.tensor([[1, 0, 3, 2], [0, 0, 4, 3]]), torch.tensor([1, 2]))
+    assert reel("schemes", boxes=two).frames[0].boxes == ((0, 0, 4, 3, False), (1, 0, 3, 2, False))
 
 
-def test_importing_it_imports_no_schemes() -> None:
-    code = "import sys, seglib.widgets; print([name for name in sys.modules if 'seglib.weak' in name])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+HALF = ROUNDS[0].clone()
+HALF[0, 2, 1] += 0.5
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "float image": ({"image": IMAGE / 255}, r"image must be .*\(3, 3, 4\) float32"),
+    "other truth": ({"truth": TRUTH[:2]}, r"'truth' has the size \(2, 4\), the image \(3, 4\)"),
+    "other scheme": ({"schemes": {"box-i": TRUTH[:, :2]}}, r"'scheme box-i' has the size \(3, 2\)"),
+    "no such value": ({"schemes": {"a": TRUTH % 255 + 2}}, "'scheme a' holds the value"),
+    "not by name": ({"schemes": [TRUTH]}, "schemes must be labels by name"),
+    "no background": ({"classes": Classes.of("sea", "fish", "crab")}, "background"),
+    "boxes alone": ({"boxes": ONE.boxes}, "BoxAnnotations.*not a Tensor"),
+    "no box, no class": ({"boxes": BoxAnnotations(ONE.boxes, torch.zeros(0).long())}, "1 boxes"),
+    "outside": ({"boxes": BoxAnnotations(torch.tensor([[1, 0, 5, 2]]), ONE.classes)}, r"\(1, 0, 5, 2\)"),
+    "unknown class": ({"boxes": BoxAnnotations(ONE.boxes, torch.tensor([7]))}, "class 7"),
+    "no such first": ({"first": "boxsup"}, "no scheme 'boxsup'; the schemes are rectangles, unsure"),
+    "one class less": ({"rounds": [ROUNDS[0][:2]]}, r"rounds\[0\].*3 classes.*not \(2, 3, 4\)"),
+    "not in a list": ({"rounds": ROUNDS[0]}, r"one tensor \(K, H, W\) a round in a list"),
+    "a label": ({"rounds": [TRUTH]}, r"rounds\[0\].*floating point"),
+    "logits": ({"rounds": [ROUNDS[0], HALF]}, r"rounds\[1\].*\(x, y\) = \(1, 2\).*softmax"),
+    "below 0": ({"rounds": [ROUNDS[0] * 2 - 1 / 3]}, r"\(x, y\) = \(0, 0\)"),
+    "NaN": ({"rounds": [ROUNDS[0] * torch.nan]}, r"\(x, y\) = \(0, 0\) they are nan"),
+    "rates of others": ({"fill_rates": [1.0]}, r"fill_rates must be 3 shares.*not \[1.0\]"),
+    "more than full": ({"fill_rates": [1, 1.5, 1]}, r"not \[1.0, 1.5, 1.0\]"),
+    "threshold": ({"threshold": 50}, "threshold 50 must be"),
+    "too many": ({"qualities": [None] * 4}, "4 qualities of rounds, but there are only 3 labels"),
+    "not a quality": ({"qualities": [0.5]}, r"qualities\[0\] must be a Quality.*not a float"),
+    "no such round": ({"view": "rules", "reel": 2}, "reel must be 0 to 1"),
+    "old name": ({"usual": [1, 1, 1]}, "no option 'usual'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_gets_one_sentence(case: str) -> None:
+    wrong, sentence = BAD[case]
+    with pytest.raises(ValueError, match=sentence) as caught:
+        RefinementExplorer(**given(**wrong))
+    assert "\n" not in str(caught.value)
