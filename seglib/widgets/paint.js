@@ -156,7 +156,6 @@ function drawLayers(canvas, { scale, left, top, ratio = 1 }, image, layer, opaci
   draw(layer?.under ?? image, 1);
   if (layer) draw(layer.fill, layer.solid ? 1 : opacity);
   if (layer?.edges && opacity > 0) draw(layer.edges, Math.max(0.9, opacity));
-  if (layer?.over) draw(layer.over, 1);
 }
 
 // Boxes in black and white dashes, each [x1, y1, x2, y2, whether its line is wide], the last one in front.

@@ -35,22 +35,34 @@ const model = {
   off: (event, listener) => listeners.removeEventListener(event, listener),
 };
 window.model = model;
-await shown.render({ model, el: document.querySelector("main") });
-document.body.dataset.ready = "";
+await shown.render({ model, el: document.querySelector("main:not([data-ready])") });
+document.querySelector("main:not([data-ready])").dataset.ready = "";
 """
 
 
-def show(page: Page, widget: AnyWidget, *, answers: str = "const answers = () => ({});") -> None:
-    """Open the widget on an empty page; `answers` is the JavaScript function that plays the kernel."""
-    names = [name for name in widget.traits(sync=True) if name not in AnyWidget.class_traits()]
-    state = {name: getattr(widget, name) for name in names if not name.startswith("_")}
-    module = str(widget._esm).replace("export default", "const shown =")
-    kernel = KERNEL.replace("STATE", quoted(state))
-    page.set_content(
-        f"<style>{widget._css}</style><body><main></main>"
-        f'<script type="module">{module}\n{BYTES}{answers}\n{kernel}</script>'
-    )
-    page.locator("body[data-ready]").wait_for(timeout=20_000)
+def show(page: Page, *widgets: AnyWidget, answers: str = "const answers = () => ({});") -> None:
+    """Open widgets on an empty page, in this order; `answers` is the JavaScript that plays the kernel.
+
+    Each has the style sheet of a widget that a front end has loaded: it stays in the page's head.
+    """
+    page.set_content("<body></body>")
+    for number, widget in enumerate(widgets, start=1):
+        names = [name for name in widget.traits(sync=True) if name not in AnyWidget.class_traits()]
+        state = {name: getattr(widget, name) for name in names if not name.startswith("_")}
+        module = str(widget._esm).replace("export default", "const shown =")
+        script = f"{module}\n{BYTES}{answers}\n{KERNEL.replace('STATE', quoted(state))}"
+        page.evaluate(
+            """([style, script]) => {
+                const [sheet, code] = [document.createElement("style"), document.createElement("script")];
+                sheet.textContent = style;
+                document.head.append(sheet);
+                document.body.append(document.createElement("main"));
+                Object.assign(code, { type: "module", textContent: script });
+                document.body.append(code);
+            }""",
+            [str(widget._css), script],
+        )
+        page.locator(f"main[data-ready] >> nth={number - 1}").wait_for(timeout=20_000)
 
 
 def quoted(value: Any) -> str:
