@@ -195,7 +195,7 @@ def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(widgets: tuple[Note
     board = Widget(notebook, "Class balance")
     board.card.get_by_label("How often a seahorse is drawn").focus()
     board.page.keyboard.press("ArrowLeft")
-    until(lambda: board.python("board.frequency") == 0.1, "Python reads the dial", 5)
+    until(lambda: board.python("board.frequency") == 0.2, "Python reads the dial", 5)
     board.card.get_by_role("radio", name="crab").focus()
     board.page.keyboard.press("ArrowDown")
     until(lambda: board.python("board.selected") == "jellyfish", "Python reads the class", 5)
