@@ -73,32 +73,27 @@ def test_unreadable_files(clean, part, content):
     assert str(path) in found.findings[0].message
 
 
-def test_sizes_that_differ(clean):
-    Pillow.fromarray(mask()[:40]).save(clean / "masks/val/val002.png")
-    only(report(clean), "sizes differ", "val/val002")
-
-
-def test_a_value_that_is_no_class(clean):
+def with_a_nine():
     wrong = mask()
     wrong[0, 5] = 9
-    Pillow.fromarray(wrong).save(clean / "masks/val/val002.png")
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("labels", "check", "message"),
+    [
+        (mask()[:40], "sizes differ", "the mask is 64x40"),
+        (with_a_nine(), "no such class", "the value 9 at row 0, column 5"),
+        (np.stack([mask()] * 3, axis=2), "no such class", "painted in colours"),
+        (mask() * 0 + 255, "all void", "every pixel of the mask is void"),
+        (mask() * 0, "background only", "nothing but background"),
+    ],
+)
+def test_masks_that_are_wrong_or_teach_nothing(clean, labels, check, message):
+    Pillow.fromarray(labels).save(clean / "masks/val/val002.png")
     found = report(clean)
-    only(found, "no such class", "val/val002")
-    assert "the value 9 at row 0, column 5" in found.findings[0].message
-
-
-def test_a_color_map_in_place_of_labels(clean):
-    Pillow.fromarray(mask()).convert("RGB").save(clean / "masks/val/val002.png")
-    found = report(clean)
-    only(found, "no such class", "val/val002")
-    assert "painted in colours" in found.findings[0].message
-
-
-def test_masks_that_teach_nothing(clean):
-    Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
-    only(report(clean), "all void", "val/val002")
-    Pillow.fromarray(mask() * 0).save(clean / "masks/val/val002.png")
-    only(report(clean), "background only", "val/val002")
+    only(found, check, "val/val002")
+    assert message in found.findings[0].message
 
 
 def test_the_same_image_in_two_splits(clean):
