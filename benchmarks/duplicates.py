@@ -66,7 +66,7 @@ def by_chance(parts: list[FileDataset]) -> None:
         )
         for split, chosen in by_name(samples).items()
     }
-    pairs = [pair for pair in duplicates.find_duplicates(division).pairs if pair.across_splits]
+    pairs = [pair for pair in duplicates.find_duplicates(division) if pair.across_splits]
     twins = {
         pair.second for pair in pairs if pair.first.startswith("train/") and pair.second.startswith("test/")
     }
@@ -84,12 +84,11 @@ def main() -> None:
         parts = {
             split: load(name, split) for split in ("train", "val", "test") if name != "voc" or split != "test"
         }
-        report = duplicates.find_duplicates(parts)
-        print(
-            f"{name}\n  {report}\n  across splits: {sum(pair.across_splits for pair in report.pairs)} pairs"
-        )
+        pairs = duplicates.find_duplicates(parts)
+        across = [pair for pair in pairs if pair.across_splits]
+        print(f"{name}\n  across splits: {len(across)} pairs", *across[:20], sep="\n    ")
         for split in parts:
-            within = sum(pair.places[0][0] == pair.places[1][0] == split for pair in report.pairs)
+            within = sum(pair.places[0][0] == pair.places[1][0] == split for pair in pairs)
             print(f"  within {split}: {within} pairs")
         altered(parts["train"], copies)
         if name == "camvid":

@@ -335,8 +335,7 @@ def _doubles(
     readable = {
         split: [index for index, one in enumerate(checked) if one.size] for split, checked in samples.items()
     }
-    report = find_duplicates({split: dataset.subset(readable[split]) for split, dataset in datasets.items()})
-    for pair in report.pairs:
+    for pair in find_duplicates({split: data.subset(readable[split]) for split, data in datasets.items()}):
         check = "leak" if pair.across_splits else "twice" if pair.bits < 0 else "nearly twice"
         (split, index), (other, twin) = ((split, readable[split][i]) for split, i in pair.places)
         sample = f"{split}/{names[split][index]} = {other}/{names[other][twin]}"

@@ -20,7 +20,6 @@ from seglib.files import DiskError, writing
 from seglib.progress import tracked
 
 BLOCK = 1 << 20
-MEGABYTE = 1_000_000
 PATIENCE = 30  # seconds without a byte before a mirror is given up
 
 
@@ -210,8 +209,8 @@ def _transfer(url: str, remote: Remote, part: Path) -> None:
                 f"{part.parent}: no room for {expected / 1e6:.1f} MB; free some and run this again"
             )
         with writing(part), part.open("ab" if start else "wb") as file:
-            megabytes = _append(response, file)
-            for _ in tracked(megabytes, expected // MEGABYTE, f"downloading {part.stem}, MB"):
+            label = f"downloading {part.stem}, {expected / 1e6:.0f} MB"
+            for _ in tracked(_append(response, file), 1, label, lambda written: written / expected):
                 pass
             file.flush()
             os.fsync(file.fileno())
@@ -219,13 +218,12 @@ def _transfer(url: str, remote: Remote, part: Path) -> None:
         raise _WrongFileError(f"the connection broke after {_size(part)} of {remote.size} bytes")
 
 
-def _append(response: HTTPResponse, file: BinaryIO) -> Iterator[None]:
-    """Write everything that comes; yields once per megabyte."""
+def _append(response: HTTPResponse, file: BinaryIO) -> Iterator[int]:
+    """Write everything that comes; yields the number of bytes written so far."""
     written = 0
     while block := response.read1(BLOCK):  # returns what has arrived, so that a stall loses nothing
-        file.write(block)
-        before, written = written, written + len(block)
-        yield from [None] * (written // MEGABYTE - before // MEGABYTE)
+        written += file.write(block)
+        yield written
 
 
 def _size(path: Path) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import NamedTuple
 
@@ -22,7 +21,6 @@ from seglib.progress import tracked
 # saved as JPEG of quality 20 differs by 6 at most; halved, enlarged or squashed to a square, by 4. Among 600
 # pets the nearest two that are not the same photograph differ by 10.
 NEAR = 6
-SHOWN = 20  # pairs in a printed report
 
 
 class Duplicate(NamedTuple):
@@ -51,33 +49,6 @@ class Duplicate(NamedTuple):
         return f"{self.first} = {self.second} ({how})"
 
 
-@dataclass(frozen=True)
-class Report:
-    """The duplicates of a data set; print it.
-
-    Attributes:
-        images: split -> how many images.
-        pairs: the duplicates, the most alike first.
-    """
-
-    images: Mapping[str, int]
-    pairs: tuple[Duplicate, ...]
-
-    def __str__(self) -> str:
-        """A few lines for a reader: counts, pairs, and what to do."""
-        looked = ", ".join(f"{count} in {split}" for split, count in self.images.items())
-        if not self.pairs:
-            return f"Images: {looked}. No image occurs twice."
-        shown = "".join(f"\n  {pair}" for pair in self.pairs[:SHOWN])
-        more = f"\n  and {len(self.pairs) - SHOWN} more" if len(self.pairs) > SHOWN else ""
-        count = "1 pair looks" if len(self.pairs) == 1 else f"{len(self.pairs)} pairs look"
-        return (
-            f"Images: {looked}. {count} the same:{shown}{more}\n"
-            "Keep one image of each pair, or both in the same split; otherwise the test score measures"
-            " memorisation."
-        )
-
-
 class _Hashes(NamedTuple):
     """The images of one split: names, a digest of all pixels, and two hashes of 64 bits."""
 
@@ -87,8 +58,10 @@ class _Hashes(NamedTuple):
     codes: NDArray[np.uint64]  # (2, N)
 
 
-def find_duplicates(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Report:
-    """Images that occur more than once, in one split or in several, even if saved anew or resized.
+def find_duplicates(
+    data: SegmentationDataset | Mapping[str, SegmentationDataset],
+) -> tuple[Duplicate, ...]:
+    """Find images that occur more than once, in one split or in several, even if saved anew or resized.
 
     Every image is read once, on all cores (or as `joblib.parallel_config` says), with a progress bar. Two
     images are the same if they differ by at most 6 of 64 bits in both of two hashes: the low frequencies
@@ -98,18 +71,19 @@ def find_duplicates(data: SegmentationDataset | Mapping[str, SegmentationDataset
     Args:
         data: one data set, or split -> data set.
 
+    Returns:
+        The pairs, the most alike first. Keep one image of each pair, or both in the same split; otherwise the
+        test score measures memorisation.
+
     Example:
         >>> from seglib.data.catalog import load
-        >>> print(find_duplicates({"train": load("photo"), "val": load("photo")}))  # doctest: +ELLIPSIS
-        Images: 1 in train, 1 in val. 1 pair looks the same:
-          train/canteen = val/canteen (every pixel)
-        Keep one image of each pair...
+        >>> print(*find_duplicates({"train": load("photo"), "val": load("photo")}))
+        train/canteen = val/canteen (every pixel)
     """
     splits = {data.split: data} if isinstance(data, SegmentationDataset) else data
     hashed = [_hash_all(split, dataset) for split, dataset in splits.items() if len(dataset)]
     found = (pair for a, b in combinations_with_replacement(hashed, 2) for pair in _same(a, b))
-    pairs = sorted(found, key=lambda pair: (pair.bits, pair.first, pair.second))
-    return Report({split: len(dataset) for split, dataset in splits.items()}, tuple(pairs))
+    return tuple(sorted(found, key=lambda pair: (pair.bits, pair.first, pair.second)))
 
 
 def _hash_all(split: str, dataset: SegmentationDataset) -> _Hashes:

@@ -23,34 +23,27 @@ def write_coco(path: Path, annotations: AnnotationSet) -> None:
         DiskError: the file cannot be written; an older file of that name is still whole.
     """
     category = {name: id_ for id_, name in enumerate(annotations.names, 1)}
-    objects = [
-        {"image_id": image, "category_id": category[one.name], **_object_fields(one)}
-        for image, photo in enumerate(annotations, 1)
-        for one in photo.annotations
-    ]
-    content = {
-        "images": [{"id": id_, **_image_fields(photo)} for id_, photo in enumerate(annotations, 1)],
-        "annotations": [{"id": id_, **fields} for id_, fields in enumerate(objects, 1)],
-        "categories": [{"id": id_, "name": name} for name, id_ in category.items()],
-    }
+    images, objects = [], []
+    for id_, image in enumerate(annotations, 1):
+        size = {"width": image.width, "height": image.height}
+        images.append({"id": id_, "file_name": image.file_name, **size} | _seconds(image))
+        for one in image.annotations:
+            ids = {"id": len(objects) + 1, "image_id": id_, "category_id": category[one.name]}
+            objects.append(ids | _shape(one) | _seconds(one))
+    categories = [{"id": id_, "name": name} for name, id_ in category.items()]
+    content = {"images": images, "annotations": objects, "categories": categories}
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
 
 
-def _image_fields(image: AnnotatedImage) -> dict[str, Any]:
-    size = {"width": image.width, "height": image.height}
-    return {"file_name": image.file_name, **size} | _seconds(image.seconds)
-
-
-def _object_fields(one: Annotation) -> dict[str, Any]:
+def _shape(one: Annotation) -> dict[str, Any]:
     x1, y1, x2, y2 = one.box
     area = sum(map(_area, one.polygons)) if one.polygons else (x2 - x1) * (y2 - y1)
     segmentation = [[*chain(*polygon)] for polygon in one.polygons]
-    box = [x1, y1, x2 - x1, y2 - y1]
-    return {"bbox": box, "segmentation": segmentation, "area": area, "iscrowd": 0} | _seconds(one.seconds)
+    return {"bbox": [x1, y1, x2 - x1, y2 - y1], "segmentation": segmentation, "area": area, "iscrowd": 0}
 
 
-def _seconds(seconds: float | None) -> dict[str, float]:
-    return {} if seconds is None else {"seconds": seconds}
+def _seconds(timed: Annotation | AnnotatedImage) -> dict[str, float]:
+    return {} if timed.seconds is None else {"seconds": timed.seconds}
 
 
 def _area(polygon: tuple[Point, ...]) -> float:
