@@ -35,8 +35,8 @@ def mean_iou_with_void_kept(dataset: SegmentationDataset, stride: int) -> float:
         truth = mask.as_subclass(Tensor).long()
         pred = oracle.predict(image, truth.where(truth != VOID, num_classes))
         cm += confusion_matrix(pred, truth, num_classes + 1)
-    hit, true, said = cm.diagonal(), cm.sum(1), cm.sum(0)
-    return 100 * (hit / (true + said - hit))[:num_classes].nanmean().item()
+    both, true, predicted = cm.diagonal(), cm.sum(1), cm.sum(0)
+    return 100 * (both / (true + predicted - both))[:num_classes].nanmean().item()
 
 
 def report(dataset: SegmentationDataset) -> None:
@@ -54,14 +54,14 @@ def report(dataset: SegmentationDataset) -> None:
     print(Table(title, columns, padded, note=scores[0].policy))
     area, rim = ([100.0, *(percent(score)[column] for score in scores)] for column in (1, 2))
     falls = all(fine > coarse for fine, coarse in itertools.pairwise(area))
-    print("mIoU falls with every doubling of the stride:", said(falls))
+    print("mIoU falls with every doubling of the stride:", yes_or_no(falls))
     for stride, here, there in zip(STRIDES, itertools.pairwise(area), itertools.pairwise(rim)):
         lost, more = here[0] - here[1], there[0] - there[1]
         print(
             f"in the step to {stride:2} mIoU loses {lost:4.1f}, Boundary IoU {more:4.1f}; more:",
-            said(more > lost),
+            yes_or_no(more > lost),
         )
-    print("over all steps Boundary IoU loses more:", said(rim[0] - rim[-1] > area[0] - area[-1]))
+    print("over all steps Boundary IoU loses more:", yes_or_no(rim[0] - rim[-1] > area[0] - area[-1]))
 
 
 def percent(score: Scores) -> list[float]:
@@ -69,7 +69,7 @@ def percent(score: Scores) -> list[float]:
     return [100 * value for value in values]
 
 
-def said(holds: bool) -> str:
+def yes_or_no(holds: bool) -> str:
     return "yes" if holds else "NO"
 
 

@@ -35,8 +35,8 @@ def growth(precision: str) -> None:
         for (n, seconds, peak), (more, longer, higher) in pairwise(steps):
             print(f"{n:.0f} -> {more:.0f} {what}: {more / n:.2f} times as many, "
                   f"{longer / seconds:.2f} times the time, {higher - peak:+.0f} MB", flush=True)  # fmt: skip
-    told = "images: all of fit, one process, nothing known, 60 regions each; regions: predict, per image"
-    print(Table("\ngrowth", ["", "seconds", "peak MB"], rows, told))
+    note = "images: all of fit, one process, an empty cache, 60 regions each; regions: predict, per image"
+    print(Table("\ngrowth", ["", "seconds", "peak MB"], rows, note))
 
 
 def _step(precision: str, what: str, number: int) -> tuple[float, float, float]:
@@ -44,8 +44,8 @@ def _step(precision: str, what: str, number: int) -> tuple[float, float, float]:
     command = [sys.executable, __file__, "--one", what, str(number), "--precision", precision]
     with tempfile.TemporaryDirectory() as folder:
         alone = {**os.environ, "SEGLIB_CACHE": folder}
-        said = subprocess.run(command, env=alone, stdout=subprocess.PIPE, text=True, check=True).stdout
-    many, seconds, peak = map(float, said.split())
+        output = subprocess.run(command, env=alone, stdout=subprocess.PIPE, text=True, check=True).stdout
+    many, seconds, peak = map(float, output.split())
     return many, seconds, peak
 
 

@@ -1,4 +1,4 @@
-"""Full box, foreground or both: what region features are worth, and where their time goes, beside FCN-8s.
+"""Full box, foreground or both: scores and time of region features, compared with FCN-8s.
 
 For each data set and seed a segmenter is fitted with each kind of features, on the same images: the full
 box, the foreground, both joined; and again with a foreground pathway that was fine-tuned on foregrounds
@@ -12,7 +12,7 @@ counting the nets alone (FCN, table 3).
                                                  [--judged 60] [--number 250] [--size 96] [--steps 80]
                                                  [--fcn 150]
 
-Proposals and features stay in SEGLIB_CACHE, so that a run that was stopped goes on. `region_growth.py` has
+Proposals and features stay in SEGLIB_CACHE, so that a run that was stopped resumes. `region_growth.py` has
 time and memory by images and regions.
 """
 
@@ -48,7 +48,7 @@ LARGE = 2000  # regions, as many as SDS has
 
 
 class FromDisk:
-    """A fitted segmenter whose features come from the disk, so that five kinds share two pathways' work."""
+    """A fitted segmenter that reads features from the cache: five kinds share the work of two pathways."""
 
     def __init__(self, segmenter: RegionSegmenter) -> None:
         self.segmenter, self.name = segmenter, segmenter.name
@@ -116,7 +116,7 @@ def fcn(train: SegmentationDataset, classes: Classes, steps: int, seed: int, pre
 
 
 def speed(mine: RegionSegmenter, net: FCNSegmenter, test: SegmentationDataset, photos: int = 4) -> None:
-    """Seconds per image by stage, nothing from the disk, beside FCN-8s on the same images."""
+    """Seconds per image by stage, without the cache, compared with FCN-8s on the same images."""
     images = [test[index][0] for index in range(min(photos, len(test)))]
     net.predict(images[0])
     began = time.perf_counter()
@@ -132,9 +132,9 @@ def speed(mine: RegionSegmenter, net: FCNSegmenter, test: SegmentationDataset, p
         for image in images:
             timed.predict(image)
         seconds = timed.seconds_by_stage
-        said = ", ".join(f"{stage} {value:.3f}" for stage, value in seconds.items())
+        stages = ", ".join(f"{stage} {value:.3f}" for stage, value in seconds.items())
         whole, alone = sum(seconds.values()) / other, seconds["net"] / other
-        print(f"  {sum(many) / len(many):.0f} regions, crops of {mine.extractor.features.size}: {said}; "
+        print(f"  {sum(many) / len(many):.0f} regions, crops of {mine.extractor.features.size}: {stages}; "
               f"{whole:.0f} times FCN-8s, the net alone {alone:.0f} times", flush=True)  # fmt: skip
 
 
