@@ -61,7 +61,7 @@ def clock_of(device: torch.device) -> Callable[[], float]:
 
 
 def timed(steps: Iterator[object], count: int, clock: Callable[[], float]) -> float:
-    """Seconds for so many steps."""
+    """Seconds per step, over `count` steps."""
     wait_for_gpu()
     begin = clock()
     for _ in range(count):

@@ -14,7 +14,7 @@ from seglib.backbones.backbone import Backbone, WeightsError
 from seglib.backbones.lite import lite0
 
 # ImageNet's mean and standard deviation: 255 x (.485, .456, .406) and 255 x (.229, .224, .225).
-_IMAGENET = {"mean": (123.675, 116.28, 103.53), "std": (58.395, 57.12, 57.375)}
+_MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _RESNETS = {"resnet18": (64, 64, 128, 256, 512), "resnet50": (64, 256, 512, 1024, 2048)}  # channels
 NAMES = ("lite0", "small", "resnet18", "resnet50", "vgg16_bn")
 
@@ -84,7 +84,7 @@ def _resnet(name: str, net: Any) -> Backbone:
     stem, first = nn.Sequential(net.conv1, net.bn1, net.relu), nn.Sequential(net.maxpool, net.layer1)
     stages = [stem, first, net.layer2, net.layer3, net.layer4]
     head = nn.Sequential(net.avgpool, nn.Flatten(), net.fc)
-    return Backbone(name, stages=stages, channels=_RESNETS[name], classifier=head, **_IMAGENET)
+    return Backbone(name, stages=stages, channels=_RESNETS[name], mean=_MEAN, std=_STD, classifier=head)
 
 
 def _vgg(net: Any) -> Backbone:
@@ -102,9 +102,10 @@ def _vgg(net: Any) -> Backbone:
         "vgg16_bn",
         stages=[nn.Sequential(*layers) for layers in stages if layers],
         channels=(64, 128, 256, 512, 512),
+        mean=_MEAN,
+        std=_STD,
         classifier=nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier),
         centred=True,
-        **_IMAGENET,
     )
 
 

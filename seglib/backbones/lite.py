@@ -43,8 +43,8 @@ def lite0(pretrained: bool) -> Backbone:
     head = nn.Sequential(
         _Layer(320, 1280), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(1280, 1000)
     )
-    channels, mean, std = (16, 24, 40, 112, 320), (127,) * 3, (128,) * 3
-    backbone = Backbone("lite0", stages=stages, channels=channels, mean=mean, std=std, classifier=head)
+    widths, mean, std = (16, 24, 40, 112, 320), (127,) * 3, (128,) * 3
+    backbone = Backbone("lite0", stages=stages, channels=widths, mean=mean, std=std, classifier=head)
     if pretrained:
         backbone.load_state_dict(_weights(backbone))
     return backbone

@@ -1,1 +1,1 @@
-"""What `seglib.train` needs beside its loop: steps, optimiser, precision, processes, checkpoints, checks."""
+"""What `seglib.train` needs besides its loop: steps, optimiser, precision, processes, checkpoints, checks."""

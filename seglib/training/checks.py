@@ -34,7 +34,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         limit: (_is_number(amount) and amount > 0, "a positive, finite number"),
         "batch_size": (_is_whole(options["batch_size"], 1), "a whole number of at least 1"),
         "lr": (all(map(_is_number, rates)), "a finite number of at least 0, or a dict of such numbers"),
-        "clip": (isinstance(clip, Real) and clip > 0, "above 0; float('inf') clips nothing"),
+        "clip": (isinstance(clip, Real) and float(clip) > 0, "above 0; float('inf') clips nothing"),
         "size": (size is None or pair, "(height, width), two whole numbers of at least 1"),
         "seed": (_is_whole(options["seed"], 0), "a whole number of at least 0"),
         "precision": (options["precision"] in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),

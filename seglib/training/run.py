@@ -116,8 +116,9 @@ class Run:
                 f"batch_size={self.batch_size} must be at least {self.world_size}, one a process"
             )
         self.path = Path(self.checkpoint) if self.checkpoint else None
-        writes = self.path is not None and self.rank == 0
-        self.writer = CheckpointWriter(self.path, self.checkpoint_seconds) if writes else None
+        self.writer: CheckpointWriter | None = None
+        if self.path and self.rank == 0:
+            self.writer = CheckpointWriter(self.path, self.checkpoint_seconds)
         self.settings = {
             "data": f"{self.dataset.name} {self.dataset.split}, {len(self.dataset)} images of "
             f"{self.size[0]} x {self.size[1]}",
@@ -298,10 +299,10 @@ class Run:
         preview: Preview | None = None,
     ) -> Step:  # fmt: skip
         """The step that was just completed."""
-        number, left, total = self.progress.number, self.seconds_left(), self.steps
+        number, left = self.progress.number, self.seconds_left()
         seconds = sum(self.step_seconds) / max(len(self.step_seconds), 1)  # of a step; a coarse clock says 0
-        if total is None:
-            total = number + (round(left / seconds) if left > 0 and seconds else 0)
+        more = round(left / seconds) if left > 0 and seconds else 0
+        total = number + more if self.steps is None else math.ceil(self.steps)
         messages = (*self.messages, *messages)
         if self.writer and self.writer.warning:
             messages, self.writer.warning = (*messages, self.writer.warning), ""
