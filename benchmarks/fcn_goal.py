@@ -20,7 +20,7 @@ import torch
 from _machine import machine
 
 from seglib import backbones
-from seglib.data.augment import Augment
+from seglib.data.batches import Augment
 from seglib.data.catalog import found, load
 from seglib.evaluate import Constant, evaluate
 from seglib.fcn import FCN, FCNSegmenter

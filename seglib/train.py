@@ -17,8 +17,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from seglib.data.augment import Augment
-from seglib.data.batches import Augmentation, Weights
+from seglib.data.batches import Augment, Augmentation, Weights
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size
 from seglib.losses import cross_entropy

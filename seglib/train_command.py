@@ -41,7 +41,7 @@ def train(
     resume: Annotated[bool, typer.Option(help="Resume from the checkpoint in OUT.")] = True,
 ) -> None:
     """Train a net; also `torchrun --nproc-per-node 2 -m seglib train ...`."""
-    from seglib.data.augment import Augment
+    from seglib.data.batches import Augment
     from seglib.training import distributed
 
     options: dict[str, Any] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from _peers.task import Clock, Task
 from seglib import backbones
-from seglib.data.augment import Augment
+from seglib.data.batches import Augment
 from seglib.data.catalog import load
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.train import train as steps_of

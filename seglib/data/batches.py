@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import count as count_up
 from itertools import islice
 
@@ -15,11 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seglib.data.augment import RANDOMS
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import InMemoryDataset, Size, sample
+from seglib.data.in_memory import GREY, InMemoryDataset, Size, resized, sample
+from seglib.labels import VOID
 from seglib.machine import cores
 
+RANDOMS = 8  # random numbers for each image of a batch
+Span = tuple[slice, slice]  # along one side: which pixels of the image are seen, and where they are put
+LUMA = torch.tensor([0.299, 0.587, 0.114])  # brightness of red, green and blue, ITU-R BT.601
 Augmentation = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 Weights = Sequence[float] | Tensor  # one for each image
 
@@ -151,3 +155,173 @@ def random(*seeds: int) -> torch.Generator:
 def mixed(*seeds: int) -> int:
     """One seed made of several."""
     return int(np.random.SeedSequence(seeds).generate_state(1)[0])
+
+
+# Augmentation: the same images flipped, magnified, shifted and recoloured.
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Change each image of a batch by its own row of random numbers, and its mask with it.
+
+    Masks are resampled to the nearest pixel, so that no class appears between two others; what comes in from
+    outside of the image is void. Batches stay uint8.
+
+    Attributes:
+        flip: mirror left and right, every other image.
+        zoom: least and largest magnification, drawn on a logarithmic scale; (1, 1) for none.
+        colour: how far brightness, contrast and saturation go, as a share: 0.2 is 0.8 to 1.2; 0 for none.
+        size: (height, width) of what is cut out, in pixels; None for the size of the images.
+
+    Raises:
+        ValueError: a value is out of range.
+
+    Example:
+        >>> images = torch.zeros(1, 3, 1, 2, dtype=torch.uint8)
+        >>> masks = torch.tensor([[[0, 1]]], dtype=torch.uint8)
+        >>> Augment(zoom=(1, 1), colour=0)(images, masks, torch.zeros(1, 8))[1]  # 0 is below 1/2: flipped
+        tensor([[[1, 0]]], dtype=torch.uint8)
+    """
+
+    flip: bool = True
+    zoom: tuple[float, float] = (0.75, 1.5)
+    colour: float = 0.2
+    size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise ValueError(f"zoom {self.zoom} must be (least, largest), both above 0; (1, 1) for none")
+        if not 0 <= self.colour < 1:
+            raise ValueError(f"colour {self.colour} must be at least 0 and below 1")
+        if self.size and min(self.size) < 1:
+            raise ValueError(f"size {self.size} must be (height, width) of at least 1 pixel")
+
+    def __call__(self, images: Tensor, masks: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+        """Augmented copies of a batch.
+
+        Args:
+            images: (N, 3, H, W) uint8.
+            masks: (N, H, W) uint8.
+            chance: (N, 8) float in 0..1 on the CPU, all the randomness there is, a row for each image: the
+                same rows give the same batch on every device, and split over any number of processes.
+
+        Returns:
+            (N, 3, h, w) uint8 and (N, h, w) uint8, where (h, w) is `size`.
+        """
+        size = self.size or (images.shape[2], images.shape[3])
+        if self.flip or self.zoom != (1, 1) or size != images.shape[2:]:
+            images, masks = self._moved(images, masks, chance, size)
+        return (self._recoloured(images, chance[:, 4:7]) if self.colour else images), masks
+
+    def _moved(
+        self, images: Tensor, masks: Tensor, chance: Tensor, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        least, largest = self.zoom
+        chances = chance.tolist()
+        zooms = [least * (largest / least) ** row[1] for row in chances]
+        flipped = [self.flip and row[0] < 0.5 for row in chances]
+        spans = [
+            (_span(images.shape[2], size[0], zoom, row[2]), _span(images.shape[3], size[1], zoom, row[3]))
+            for zoom, row in zip(zooms, chances)
+        ]
+        way = resample_batched if images.is_cuda else resample_loop
+        return way(images, masks, spans, flipped, size, outside=(GREY, VOID))
+
+    def _recoloured(self, images: Tensor, chance: Tensor) -> Tensor:
+        """Brightness, contrast (around mid-grey) and saturation are all linear: one matrix an image."""
+        bright, contrast, saturation = (1 + self.colour * (2 * chance.float() - 1)).T[:, :, None, None]
+        grey = (1 - saturation) * LUMA.expand(3, 3)  # (N, 3, 3), each row the weights of grey
+        matrix = bright * contrast * (saturation * torch.eye(3) + grey)
+        offset = bright * (1 - contrast) * GREY  # (N, 1, 1)
+        matrix, offset = (few.to(images.device, non_blocking=True) for few in (matrix, offset))
+        pixels = images.flatten(2).float()  # (N, 3, H * W)
+        return torch.baddbmm(offset, matrix, pixels).clamp_(0, 255).to(torch.uint8).view(images.shape)
+
+
+def _span(length: int, wanted: int, zoom: float, place: float) -> Span:
+    """Along one side: which pixels of the image are seen, and where in the result they come to lie."""
+    window = max(1, round(wanted / zoom))  # in pixels of the image; may be longer than the image
+    start = round(place * (length - window))
+    begin, end = max(start, 0), min(start + window, length)
+    scale = wanted / window
+    first = min(round((begin - start) * scale), wanted - 1)
+    return slice(begin, end), slice(first, max(round((end - start) * scale), first + 1))
+
+
+# Windows of images and masks in another size: one by one, as is fast on a CPU, or a whole batch in a few
+# large operations, as is fast on a GPU, where starting hundreds of small ones takes longer than they do. Both
+# give equal masks, and images that differ by at most one grey level of rounding.
+
+
+def resample_batched(
+    images: Tensor, masks: Tensor, spans: Sequence[tuple[Span, Span]], flipped: Sequence[bool],
+    size: tuple[int, int], outside: tuple[int, int],
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Windows of images and masks, enlarged or reduced: smooth with antialiasing, and to the nearest pixel.
+
+    Args:
+        images: (N, 3, H, W) uint8.
+        masks: (N, H, W) uint8.
+        spans: for each image the span along its rows and that along its columns.
+        flipped: for each image whether it is mirrored left and right before its window is taken.
+        size: (h, w) of the result.
+        outside: what the image and what the mask hold where no window lies.
+
+    Returns:
+        (N, 3, h, w) uint8 and (N, h, w) uint8.
+
+    Example:
+        >>> images = torch.tensor([[[[10, 30]]]], dtype=torch.uint8).expand(1, 3, 1, 2)
+        >>> masks, whole = torch.tensor([[[0, 1]]], dtype=torch.uint8), slice(0, 1)
+        >>> spans = [((whole, whole), (slice(0, 2), slice(0, 4)))]
+        >>> image, mask = resample_batched(images, masks, spans, [True], (1, 5), (128, 255))
+        >>> image[0, 0].tolist(), mask[0].tolist()
+        ([[30, 25, 15, 10, 128]], [[1, 1, 0, 0, 255]])
+    """
+    ends = [[[seen.start, seen.stop, new.start, new.stop] for seen, new in pair] for pair in spans]
+    places = torch.tensor(ends).to(images.device, non_blocking=True)  # (N, 2, 4); nobody waits for it
+    mirror = torch.tensor(flipped).to(images.device, non_blocking=True)
+    rows, row, in_rows = _along(places[:, 0], images.shape[2], size[0])
+    columns, column, in_columns = _along(places[:, 1], images.shape[3], size[1])
+    columns = torch.where(mirror[:, None, None], columns.flip(2), columns)
+    column = torch.where(mirror[:, None], images.shape[3] - 1 - column, column)
+
+    inside = in_rows[:, :, None] & in_columns[:, None]  # (N, h, w)
+    smooth = rows[:, None] @ images.float() @ columns[:, None].transpose(2, 3)  # (N, 3, h, w)
+    smooth = torch.where(inside[:, None], smooth.round().clamp(0, 255), outside[0]).to(torch.uint8)
+    number = torch.arange(len(masks), device=masks.device)[:, None, None]
+    nearest = masks[number, row[:, :, None], column[:, None]]
+    return smooth, torch.where(inside, nearest, outside[1])
+
+
+def resample_loop(
+    images: Tensor, masks: Tensor, spans: Sequence[tuple[Span, Span]], flipped: Sequence[bool],
+    size: tuple[int, int], outside: tuple[int, int],
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """The same as `resample_batched`, by torchvision."""
+    seen = images.new_full((len(images), 3, *size), outside[0])
+    truth = masks.new_full((len(masks), *size), outside[1])
+    for image, mask, new_image, new_mask, mirror, span in zip(images, masks, seen, truth, flipped, spans):
+        (rows, new_rows), (columns, new_columns) = span
+        if mirror:
+            image, mask = image.flip(-1), mask.flip(-1)
+        target = new_mask[new_rows, new_columns]
+        image, mask = resized(image[:, rows, columns], mask[rows, columns], target.shape)
+        target.copy_(mask)
+        new_image[:, new_rows, new_columns] = image
+    return seen, truth
+
+
+def _along(places: Tensor, length: int, wanted: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Along one side: (N, wanted, length) weights, (N, wanted) nearest pixels, (N, wanted) inside or not."""
+    begin, end, first, last = places.T[:, :, None]  # each (N, 1)
+    at = torch.arange(wanted, device=places.device) - first
+    inside = (at >= 0) & (at < last - first)
+    scale = (end - begin) / (last - first)  # pixels of the image in one of the result
+    middles = torch.arange(length, device=places.device) + 0.5
+    distance = (middles - (begin + (at + 0.5) * scale)[..., None]).abs()
+    weights = (1 - distance / scale.clamp(min=1)[..., None]).clamp(min=0)  # a roof, no narrower than a pixel
+    weights = weights * ((middles > begin) & (middles < end))[:, None]
+    weights = weights / weights.sum(2, keepdim=True).clamp(min=1e-6)
+    nearest = ((at + 0.5).double() * scale).float().floor().long()  # with the roundings of torch's own
+    return weights, begin + nearest.clamp(min=0).minimum(end - begin - 1), inside

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
-from seglib.data import augment as augment_module
-from seglib.data.augment import GREY, Augment, resample_batched
+from seglib.data import batches as augment_module
+from seglib.data.batches import GREY, Augment, resample_batched
 from seglib.data.in_memory import resized
 from seglib.labels import VOID
 

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.augment import Augment
-from seglib.data.batches import batches, order
+from seglib.data.batches import Augment, batches, order
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.images import SizeError
 from seglib.data.in_memory import InMemoryDataset, in_memory, to_device

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.augment import GREY
+from seglib.data.batches import GREY
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import common_size, in_memory, letterbox, to_device
 from seglib.evaluate import Constant, evaluate

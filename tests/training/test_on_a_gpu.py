@@ -15,8 +15,7 @@ from torch import Tensor, nn
 
 from seglib import backbones
 from seglib.data import in_memory
-from seglib.data.augment import Augment
-from seglib.data.batches import batches
+from seglib.data.batches import Augment, batches
 from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.losses import cross_entropy
