@@ -102,7 +102,8 @@ def gallery(images: Images) -> Gallery:
         if missing := next((file for file in files if not file.is_file()), None):
             raise FileNotFoundError(f"{missing}: no such image")
         return Gallery([file.name for file in files], lambda index: read_image(files[index]))
+    tensors = [image for image in images if isinstance(image, Tensor)]
     names = [f"image {place}" for place in range(1, len(images) + 1)]
     for name, image in zip(names, images):
         check_image(image, name)
-    return Gallery(names, list(images).__getitem__)
+    return Gallery(names, lambda index: tensors[index])

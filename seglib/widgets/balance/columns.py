@@ -140,9 +140,10 @@ def share_text(value: float) -> str:
 
     Example:
         >>> share_text(0.8127), share_text(0.0024), share_text(0.00017), share_text(0.000002), share_text(0)
-        ('81 %', '0.24 %', '0.017 %', 'under 0.001 %', '0 %')
+        ('81 %', '0.24 %', '0.017 %', 'under 0.01 %', '0 %')
     """
-    return percent(value, sum(0 < value < bound for bound in (0.0995, 0.00995, 0.000995)))
+    digits = sum(0 < value < bound for bound in (0.0995, 0.00995, 0.000995))
+    return percent(value, 2 if 0 < value < 1e-4 else digits)
 
 
 def count_text(number: float) -> str:
