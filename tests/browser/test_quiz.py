@@ -47,7 +47,7 @@ def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: P
     expect(second.get_by_role("status")).to_have_text("Choose one first.")
     second.get_by_text("new at once").click()
     check.click()
-    expect(second.get_by_role("status")).to_contain_text("No. That is a spreadsheet.")
+    expect(second.get_by_role("status")).to_contain_text("No. That would be a spreadsheet.")
     second.get_by_text("old until you run its cell").click()
     expect(second.get_by_role("status")).to_have_text("")
     check.click()
