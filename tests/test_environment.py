@@ -114,46 +114,38 @@ def test_the_three_files_agree() -> None:
     assert differences(*FILES) == []
 
 
+PYPROJECT, CONDA, LOCKED = range(3)  # the three texts, in the order of FILES
+LINE = r'"joblib>=1.4",'
 FAULTS = {
-    "a dependency only pyproject.toml has": (
-        0,
-        r'"joblib>=1.4",',
-        '"joblib>=1.4", "attrs>=25",',
-        "attrs is None",
+    "only pyproject.toml has it": (PYPROJECT, LINE, f'{LINE} "attrs>=25",', "attrs is None"),
+    "pyproject.toml lost it": (PYPROJECT, LINE, "", "joblib is >=1.4, pyproject.toml says None"),
+    "lost, and the lock is old": (PYPROJECT, LINE, "", "joblib is asked for by nobody"),
+    "a bound raised in pyproject.toml": (PYPROJECT, LINE, '"joblib>=99",', "joblib is >=1.4"),
+    "a lock older than the bound": (PYPROJECT, LINE, '"joblib>=99",', "is outside >=99; run `make lock`"),
+    "a new dev tool, not in the lock": (
+        PYPROJECT,
+        '"ruff>=0.9"',
+        '"ruff>=0.9", "nox"',
+        "lock: nox is missing",
     ),
-    "a dependency pyproject.toml lost": (
-        0,
-        r'"joblib>=1.4",',
-        "",
-        "joblib is >=1.4, pyproject.toml says None",
+    "another Python": (PYPROJECT, r'python = ">=3.11"', 'python = ">=3.12"', "python is >=3.11"),
+    "a line missing for conda": (CONDA, r"  - scipy.*\n", "", "scipy is None, pyproject.toml says >=1.14"),
+    "another bound for conda": (CONDA, r"pytorch>=2.11", "pytorch>=2.4", "pytorch is >=2.4"),
+    "torch from pip with conda": (CONDA, r"  - pytorch>=2.11", "  - torch>=2.11", "pytorch is None"),
+    "the default channel": (CONDA, r"  - nodefaults.*\n", "  - defaults\n", "channels are"),
+    "a line without a comment": (CONDA, r"(- joblib>=1.4) #.*", r"\1", "no comment on `- joblib>=1.4`"),
+    "a pip line without a comment": (CONDA, r"- -e \. #.*", "- -e .", "no comment on `- -e .`"),
+    "seglib itself missing": (CONDA, r"      - -e \. #.*\n", "", "-e ."),
+    "a package missing in the lock": (LOCKED, r"\njoblib==(.|\n)*?(?=\n\S)", "", "joblib is missing"),
+    "a version below the bound": (
+        LOCKED,
+        r"\njoblib==\S+",
+        "\njoblib==1.3.0",
+        "joblib 1.3.0 is outside >=1.4",
     ),
-    "lost, and the lock not made anew": (0, r'"joblib>=1.4",', "", "joblib is asked for by nobody"),
-    "a bound raised in pyproject.toml": (0, r'"joblib>=1.4"', '"joblib>=99"', "joblib is >=1.4"),
-    "a lock older than the bound": (0, r'"joblib>=1.4"', '"joblib>=99"', "is outside >=99; run `make lock`"),
-    "a new dev tool, not in the lock": (0, r'"ruff>=0.9"', '"ruff>=0.9", "nox"', "lock: nox is missing"),
-    "another Python": (0, r'requires-python = ">=3.11"', 'requires-python = ">=3.12"', "python is >=3.11"),
-    "a line missing for conda": (1, r"  - scipy.*\n", "", "scipy is None, pyproject.toml says >=1.14"),
-    "another bound for conda": (1, r"pytorch>=2.11", "pytorch>=2.4", "pytorch is >=2.4"),
-    "torch from pip beside conda": (1, r"  - pytorch>=2.11", "  - torch>=2.11", "pytorch is None"),
-    "the default channel": (1, r"  - nodefaults.*\n", "  - defaults\n", "channels are"),
-    "a line without a comment": (
-        1,
-        r"  - joblib>=1.4 #.*\n",
-        "  - joblib>=1.4\n",
-        "no comment on `- joblib>=1.4`",
-    ),
-    "a pip line without a comment": (1, r"- -e \. #.*", "- -e .", "no comment on `- -e .`"),
-    "seglib itself missing": (1, r"      - -e \. #.*\n", "", "-e ."),
-    "a package missing in the lock": (2, r"\njoblib==(.|\n)*?(?=\n\S)", "", "joblib is missing"),
-    "a version below the bound": (2, r"\njoblib==\S+", "\njoblib==1.3.0", "joblib 1.3.0 is outside >=1.4"),
-    "only for one system": (
-        2,
-        r"\njoblib==(\S+)",
-        r"\njoblib==\1 ; sys_platform == 'linux'",
-        "joblib is missing",
-    ),
-    "no hash": (2, r"(\njoblib==\S+) \\\n(.*\n)*?(?=    #)", r"\1\n", "joblib has no hash"),
-    "an address": (2, r"\A", "--index-url https://example.org/simple\n", "an option or an address"),
+    "only for one system": (LOCKED, r"(\njoblib==\S+)", r"\1 ; os_name == 'posix'", "joblib is missing"),
+    "no hash": (LOCKED, r"(\njoblib==\S+) \\\n(.*\n)*?(?=    #)", r"\1\n", "joblib has no hash"),
+    "an address": (LOCKED, r"\A", "--index-url https://example.org/simple\n", "an option or an address"),
 }
 
 
