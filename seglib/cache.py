@@ -16,7 +16,6 @@ it is stopped or killed.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -27,9 +26,10 @@ import time
 import uuid
 import warnings
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
-from functools import cache, lru_cache, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import is_dataclass
+from functools import cache, lru_cache
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -53,6 +53,8 @@ SECONDS_BETWEEN_WRITES = 1.0  # the work that a killed process loses
 WORTH_PROCESSES = 30.0  # seconds of work left from which it pays to start processes, which takes seconds
 SERIAL_BLOCK, PARALLEL_BLOCK = 32, 1024  # tasks that are looked up at a time
 SMALL = 4096  # bytes: entries below this are read many at a time
+_warned: set[Path] = set()
+_loaded: dict[str, Callable[[Any], Arrays]] = {}  # in another process: the function that it was sent last
 
 
 def folder() -> Path:
@@ -98,8 +100,8 @@ def key(*parts: Any, code: Sequence[str] = ()) -> str:
 
 def load(key: str) -> dict[str, NDArray[Any]] | None:
     """The arrays that were saved under a key; None where there are none, or where they are damaged."""
-    with _Store() as store:
-        return store.load(key)
+    rows = _query("SELECT arrays FROM entries WHERE key = ?", [key])
+    return _unpack(rows[0][0]) if rows else None
 
 
 def save(key: str, arrays: Arrays) -> None:
@@ -110,8 +112,7 @@ def save(key: str, arrays: Arrays) -> None:
     Raises:
         TypeError: an array holds Python objects.
     """
-    with _Store() as store:
-        store.keep(key, arrays)
+    _write({key: _pack(arrays)})
 
 
 def each(
@@ -121,65 +122,64 @@ def each(
     label: str = "",
     jobs: int | None = None,
 ) -> Iterator[Arrays]:
-    """The arrays of every task in order: from the store, or made now, in parallel, and put there.
+    """The arrays of every task in order: read from the store, or computed, in parallel, and saved there.
 
-    What has been made is written about once a second, so a run that is stopped or killed resumes where it
+    What has been computed is written about once a second, so a run that is stopped or killed resumes where it
     was. Memory does not grow with the number of tasks.
 
     Args:
         tasks: anything that `make` takes; a `range` of image numbers, for example.
-        make: computes the arrays of a task. It runs in other processes too, where a function at the top of a
-            module is found again by its name.
-        keys: a key for each task, None for a task whose result is not to be kept. A generator is asked block
-            by block.
-        label: what the progress bar says; it appears after two seconds.
-        jobs: processes. None: one, and all cores from when more than 30 s of work are left. The backend is
+        make: computes the arrays of a task, in other processes too.
+        keys: a key for each task, None for a result that is not to be saved. A generator is asked block by
+            block.
+        label: of the progress bar, which appears after two seconds.
+        jobs: processes. None: one, and all cores as soon as more than 30 s of work are left. The backend is
             joblib's: within `joblib.parallel_config(backend="dask")` a cluster does the work.
 
     Raises:
-        Exception: what `make` raises; what was made until then is kept.
+        Exception: what `make` raises; what was computed until then is kept.
     """
-    with closing(_each(tasks, make, keys, jobs)) as results:
-        yield from tracked(results, len(tasks), label)
+    return tracked(_each(tasks, make, iter(keys), jobs), len(tasks), label)
 
 
 def _each(
-    tasks: Sequence[Task], make: Callable[[Task], Arrays], keys: Iterable[str | None], jobs: int | None
-) -> Generator[Arrays, None, None]:
-    names, start, run = iter(keys), 0, partial(map, make)
-    seconds, made = 0.0, 0  # spent in `make` so far, and for how many tasks
-    with _Store() as store:
+    tasks: Sequence[Task], make: Callable[[Task], Arrays], keys: Iterator[str | None], jobs: int | None
+) -> Iterator[Arrays]:
+    sent: Callable[[Task], Any] | None = None
+    fresh: dict[str, bytes] = {}
+    start, written, seconds, made = 0, time.monotonic(), 0.0, 0  # seconds in `make`, for how many tasks
+    try:
         while start < len(tasks):
             if jobs is None and made >= 20 and (len(tasks) - start) * seconds / made > WORTH_PROCESSES:
                 jobs = cores()
-            if jobs not in (None, 1) and isinstance(run, partial):
-                run = _processes(make, jobs)
-            block = tasks[start : start + (SERIAL_BLOCK if isinstance(run, partial) else PARALLEL_BLOCK)]
-            named = list(zip(block, islice(names, len(block)), strict=True))
-            known = store.known([name for _, name in named if name])
-            work = iter(run([task for task, name in named if name not in known]))
-            for task, name in named:
-                arrays = (_unpack(known[name]) or store.load(name)) if name in known else None
+            parallel = jobs not in (None, 1)
+            block = tasks[start : start + (PARALLEL_BLOCK if parallel else SERIAL_BLOCK)]
+            named = list(zip(block, islice(keys, len(block)), strict=True))
+            known = _known([key for _, key in named if key])
+            missing = [task for task, key in named if key not in known]
+            if parallel:
+                sent = sent or delayed(_Sent(make))
+                work = iter(Parallel(n_jobs=jobs, return_as="generator")(map(sent, missing)))
+            else:
+                work = map(make, missing)
+            for task, key in named:
+                arrays = (_unpack(known[key]) or load(key)) if key and key in known else None
                 if arrays is None:
-                    begin = time.perf_counter()
-                    arrays = make(task) if name in known else next(work)  # of a known one: it is damaged
-                    seconds, made = seconds + time.perf_counter() - begin, made + 1
-                    if name:
-                        store.keep(name, arrays)
+                    begin = time.monotonic()
+                    arrays = make(task) if key in known else next(work)  # a known entry is damaged
+                    seconds, made = seconds + time.monotonic() - begin, made + 1
+                    if key:
+                        fresh[key] = _pack(arrays)
+                if fresh and time.monotonic() - written > SECONDS_BETWEEN_WRITES:
+                    _write(fresh)
+                    fresh, written = {}, time.monotonic()
                 yield arrays
             start += len(block)
+    finally:
+        _write(fresh)
 
 
-def _processes(make: Callable[[Task], Arrays], jobs: int | None) -> Callable[[list[Task]], Iterator[Arrays]]:
-    """What makes the arrays of a list of tasks in other processes."""
-    shipped, pool = delayed(_Shipped(make)), Parallel(n_jobs=jobs, return_as="generator")
-    return lambda tasks: pool(shipped(task) for task in tasks)
-
-
-_loaded: dict[str, Callable[[Any], Arrays]] = {}  # in another process: the last function
-
-
-class _Shipped:
+class _Sent:
     """A function for other processes, pickled once instead of with every task.
 
     A data set of 100 000 files takes a second to pickle. As an array joblib writes it to a file that all
@@ -196,103 +196,49 @@ class _Shipped:
         return _loaded[self.id](task)
 
 
-_warned: set[Path] = set()
+def _known(keys: Sequence[str]) -> dict[str, bytes | None]:
+    """The entries of those keys that have one, all read at once; None for a large entry."""
+    marks = ",".join("?" * len(keys))
+    small = f"CASE WHEN length(arrays) < {SMALL} THEN arrays END"
+    return dict(_query(f"SELECT key, {small} FROM entries WHERE key IN ({marks})", keys) if keys else [])
 
 
-class _Store:
-    """The SQLite file, open. It survives a process that is killed while it writes; a damaged one is replaced.
+def _write(entries: Mapping[str, bytes]) -> None:
+    if entries:
+        _query("INSERT OR REPLACE INTO entries VALUES (?, ?)", list(entries.items()), many=True)
 
-    Use it in a `with`: entries are written about once a second, and at the end, however that comes.
+
+def _query(sql: str, values: Sequence[Any], *, many: bool = False) -> list[tuple[Any, ...]]:
+    """The rows that a statement gives; none, and one warning, where the file cannot be used.
+
+    The file survives a process that is killed while it writes; a damaged one is deleted.
     """
-
-    def __init__(self) -> None:
-        self.path = folder() / "cache.sqlite"
-        self.fresh: dict[str, bytes] = {}
-        self.written = time.monotonic()
-        self.base: sqlite3.Connection | None = None
-
-    def __enter__(self) -> _Store:
-        try:
-            self._open()
-        except (OSError, sqlite3.OperationalError) as error:
-            self._warn(error)
-        except sqlite3.DatabaseError:
-            self._replace()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write()
-        if self.base:
-            self.base.close()
-
-    def known(self, keys: Sequence[str]) -> dict[str, bytes | None]:
-        """The entries of those keys that have one, all read at once; None for a large entry."""
-        marks = ",".join("?" * len(keys))
-        small = f"CASE WHEN length(arrays) < {SMALL} THEN arrays END"
-        return dict(self._read(f"SELECT key, {small} FROM entries WHERE key IN ({marks})", keys))
-
-    def load(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """The arrays of a key; None where there is no entry, or a damaged one."""
-        rows = self._read("SELECT arrays FROM entries WHERE key = ?", [key])
-        return _unpack(rows[0][0]) if rows else None
-
-    def keep(self, key: str, arrays: Arrays) -> None:
-        """Take an entry; it is on the disk at the latest a second after the next one comes."""
-        self.fresh[key] = _pack(arrays)
-        if time.monotonic() - self.written > SECONDS_BETWEEN_WRITES:
-            self._write()
-
-    def _read(self, query: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
-        try:
-            return self.base.execute(query, values).fetchall() if self.base and values else []
-        except sqlite3.OperationalError as error:
-            self._warn(error)
-        except sqlite3.DatabaseError:
-            self._replace()
-        return []
-
-    def _write(self) -> None:
-        try:
-            if self.base and self.fresh:
-                with self.base:
-                    self.base.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", self.fresh.items())
-        except sqlite3.Error as error:
-            self._warn(error)
-        self.fresh.clear()
-        self.written = time.monotonic()
-
-    def _open(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.base = sqlite3.connect(self.path, timeout=30, check_same_thread=False)
-        self.base.execute("PRAGMA synchronous=OFF")  # safe against a kill; after a power cut it is replaced
-        self.base.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, arrays BLOB)")
-
-    def _replace(self) -> None:
-        """Put an empty file in place of one that is damaged or not a database."""
-        try:
-            if self.base:
-                self.base.close()
-            self.base = None
-            self.path.unlink()
-            self._open()
-        except (OSError, sqlite3.Error) as error:
-            self._warn(error)
-
-    def _warn(self, error: Exception) -> None:
-        if self.path not in _warned:
-            _warned.add(self.path)
+    path = folder() / "cache.sqlite"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path, timeout=30)) as base, base:
+            base.execute("PRAGMA synchronous=OFF")  # safe against a kill; damaged by a power cut
+            base.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, arrays BLOB)")
+            return (base.executemany if many else base.execute)(sql, values).fetchall()
+    except (OSError, sqlite3.OperationalError) as error:
+        if path not in _warned:
+            _warned.add(path)
             warnings.warn(
-                f"{self.path}: results cannot be kept here ({error}), so they will be computed again next"
-                " time; set SEGLIB_CACHE to a folder that you may write to",
+                f"{path}: results cannot be kept here ({error}), so they will be computed again next time;"
+                " set SEGLIB_CACHE to a folder that you may write to",
                 stacklevel=2,
             )
+    except sqlite3.DatabaseError:
+        with suppress(OSError):
+            path.unlink()
+    return []
 
 
 def _pack(arrays: Arrays) -> bytes:
     """Checksum, length of the header, header in JSON, and the arrays' bytes one after the other."""
-    header = json.dumps([(name, array.dtype.str, array.shape) for name, array in arrays.items()]).encode()
     if any(array.dtype.hasobject for array in arrays.values()):
         raise TypeError("arrays of Python objects cannot be saved; use numbers or text")
+    header = json.dumps([(name, array.dtype.str, array.shape) for name, array in arrays.items()]).encode()
     body = b"".join([len(header).to_bytes(4), header, *(array.tobytes() for array in arrays.values())])
     return zlib.crc32(body).to_bytes(4) + body
 
@@ -317,24 +263,24 @@ def _add(digest: Any, part: Any) -> None:
     """Add a part to the hash, with its type and length, so that no two contents read the same."""
     if isinstance(part, np.generic):
         part = part.item()
-    if isinstance(part, bytes):
+    if isinstance(part, str | int | float | None):
+        digest.update(f"{part!r} ".encode())
+    elif isinstance(part, bytes):
         digest.update(b"bytes %d " % len(part))
         digest.update(part)
-    elif isinstance(part, str | int | float | None):
-        digest.update(f"{part!r} ".encode())
     elif isinstance(part, tuple | list):
         digest.update(b"list %d " % len(part))
         for item in part:
             _add(digest, item)
-    elif isinstance(part, Mapping):
-        _add(digest, list(part.items()))
-    elif isinstance(part, Tensor):
-        _add(digest, part.detach().cpu().numpy())
-    elif isinstance(part, np.ndarray):
+    elif isinstance(part, np.ndarray) and not part.dtype.hasobject:
         digest.update(f"array {part.dtype.str} {part.shape} ".encode())
         digest.update(np.ascontiguousarray(part))
-    elif dataclasses.is_dataclass(part) and not isinstance(part, type):
-        _add(digest, [(field.name, getattr(part, field.name)) for field in dataclasses.fields(part)])
+    elif isinstance(part, Tensor):
+        _add(digest, part.detach().cpu().numpy())
+    elif isinstance(part, Mapping):
+        _add(digest, list(part.items()))
+    elif is_dataclass(part) and not isinstance(part, type):
+        _add(digest, list(vars(part).items()))
     else:
         raise TypeError(f"a {type(part).__name__} cannot be part of a key: {part!r:.60}; give its numbers")
 

@@ -179,13 +179,14 @@ def test_a_folder_that_cannot_be_written_costs_one_warning(read_only, monkeypatc
 
 def test_a_full_disk_costs_one_warning_and_what_is_there_is_read(monkeypatch):
     squares(range(8))
-    opened = cache._Store._open
+    connect = sqlite3.connect
 
-    def full(store):
-        opened(store)
-        store.base.execute("PRAGMA max_page_count = 1")  # SQLite then says "database or disk is full"
+    def full(*args, **options):
+        base = connect(*args, **options)
+        base.execute("PRAGMA max_page_count = 1")  # SQLite then says "database or disk is full"
+        return base
 
-    monkeypatch.setattr(cache._Store, "_open", full)
+    monkeypatch.setattr(sqlite3, "connect", full)
     with pytest.warns(UserWarning, match="disk is full") as warned:
         cache.save("large", {"a": np.zeros(100_000)})
         make = Maker()
