@@ -1,6 +1,6 @@
-"""What boxes teach: every scheme, the rounds, masks with boxes, and bad boxes, beside full supervision.
+"""What boxes teach: every scheme, the rounds, masks with boxes, and bad boxes, next to full supervision.
 
-Each part is asked for by its name, and each number is a training of the same net for the same steps:
+Each part is asked for by its name, and each number is a training run of the same net for the same steps:
 
     full      true masks, validated ten times, and again for twice as long: is it at its plateau?
     schemes   labels of every scheme: their quality, then what a net makes of them

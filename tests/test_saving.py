@@ -70,7 +70,7 @@ def image(height: int = 21, width: int = 34) -> Tensor:
     return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=rng)
 
 
-def said(segmenter: Any) -> list[Tensor]:
+def predictions(segmenter: Any) -> list[Tensor]:
     return [segmenter.probabilities(image()), segmenter.predict(image())]
 
 
@@ -94,7 +94,7 @@ class Format(NamedTuple):
     load: Callable[[Path], list[Tensor]]
 
 
-def saving(make: Callable[[], Any], content: Callable[[Any], list[Tensor]] = said) -> Callable:
+def saving(make: Callable[[], Any], content: Callable[[Any], list[Tensor]] = predictions) -> Callable:
     def save(path: Path) -> list[Tensor]:
         segmenter = make()
         segmenter.save(path)
@@ -108,9 +108,9 @@ FORMATS = {
         lambda path: files.write(path, {"weights": torch.ones(20)}) or [torch.ones(20)],
         lambda path: [files.read(path)["weights"]],
     ),
-    "own net": Format(saving(own), lambda path: said(NetSegmenter.load(path, net=Own()))),
-    "fcn": Format(saving(fcn), lambda path: said(FCNSegmenter.load(path))),
-    "unet": Format(saving(unet), lambda path: said(FCNSegmenter.load(path))),
+    "own net": Format(saving(own), lambda path: predictions(NetSegmenter.load(path, net=Own()))),
+    "fcn": Format(saving(fcn), lambda path: predictions(FCNSegmenter.load(path))),
+    "unet": Format(saving(unet), lambda path: predictions(FCNSegmenter.load(path))),
     "regions": Format(saving(regions, learned), lambda path: learned(RegionSegmenter.load(path))),
     "checkpoint": Format(checkpoint, checkpoint),
 }

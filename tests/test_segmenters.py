@@ -25,7 +25,7 @@ class Bright(nn.Module):
 
 
 class Layers(nn.Sequential):
-    """Drop-out and batch norm, of which the second was frozen by hand."""
+    """Dropout and batch norm, of which the second was frozen by hand."""
 
     def __init__(self) -> None:
         super().__init__(nn.Conv2d(3, 2, 1), nn.Dropout(0.5), nn.BatchNorm2d(2).eval())

@@ -337,7 +337,7 @@ def next_labels(
     free = [index for index in range(len(labels)) if index not in fixed]
 
     def tasks() -> Iterator[tuple]:
-        """The net is asked here, and other processes clean what it said."""
+        """The net predicts here, and other processes clean the predictions."""
         for index in free:
             image = labels.truth[index][0].as_subclass(Tensor)
             yield delayed(_relabelled)(

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import joblib
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -171,13 +172,9 @@ def pseudo_labels(
             f"{dataset.name} {dataset.split} has {len(dataset)} images, but boxes of {len(known)} came; "
             "pass one BoxAnnotations per image, with (0, 4) boxes for an image without objects"
         )
-    made = cache.each(
-        range(len(dataset)),
-        partial(_made, dataset, known, partial(scheme, **settings)),
-        _keys(dataset, known, _recipe(scheme, settings)),
-        f"labels: {name}",
-        jobs,
-    )
+    make = partial(_made, dataset, known, partial(scheme, **settings))
+    keys = _keys(dataset, known, _recipe(scheme, settings))
+    made = cache.each(range(len(dataset)), make, keys, f"labels: {name}", jobs)
     masks = (torch.from_numpy(arrays["png"]) for arrays in made)
     return PseudoLabels(dataset, known, masks, name=name)
 
@@ -196,9 +193,8 @@ def _chosen(scheme: str | Scheme, settings: Mapping[str, Any]) -> tuple[Scheme, 
         raise ValueError(f"there is no scheme {scheme!r}; there are {', '.join(SCHEMES)}")
     make = SCHEMES[scheme] if isinstance(scheme, str) else scheme
     name = scheme if isinstance(scheme, str) else scheme.__name__
-    known = {
-        key: one for key, one in inspect.signature(make).parameters.items() if one.kind == one.KEYWORD_ONLY
-    }
+    options = inspect.signature(make).parameters.items()
+    known = {key: one for key, one in options if one.kind == one.KEYWORD_ONLY}
     if unknown := [key for key in settings if key not in known]:
         raise ValueError(f"{name} has no setting {unknown[0]!r}; it takes {', '.join(known)}")
     if absent := [key for key, one in known.items() if one.default is one.empty and key not in settings]:
@@ -212,7 +208,7 @@ def _recipe(scheme: Scheme, settings: Mapping[str, Any]) -> list[str] | None:
         return None  # making them is faster than finding them
     try:
         functions = [scheme, *(value for value in settings.values() if callable(value))]
-        return [joblib.hash([scheme, settings]), *map(source_of, functions)]
+        return [joblib.hash([scheme, settings]), scipy.__version__, *map(source_of, functions)]
     except (pickle.PicklingError, AttributeError, TypeError, OSError):
         return None
 

@@ -53,7 +53,7 @@ def test_the_loss_of_a_region_is_the_mean_cross_entropy_over_the_box():
     assert torch.allclose(region_loss(pieces, loss[2], loss[0]), torch.stack(expected))
 
 
-def test_what_is_wrong_is_said():
+def test_what_is_wrong_is_refused():
     image, _ = disc()
     with pytest.raises(ValueError, match="best must be at least 1, not 0"):
         candidates(image, WHOLE, ONE, propose=TwoRegions, best=0)

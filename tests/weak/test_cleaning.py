@@ -74,7 +74,7 @@ def test_a_class_without_a_box_is_ruled_out():
     assert torch.equal(mask == 1, inside) and mask.max() == 1
 
 
-def test_wrong_input_is_said():
+def test_wrong_input_is_refused():
     with pytest.raises(BoxError, match=r"box 0, .* leaves the image"):
         keep_inside(torch.zeros(3, 3), ONE)
     with pytest.raises(ValueError, match="threshold must be at least 0, not -1"):

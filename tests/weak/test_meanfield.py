@@ -56,7 +56,7 @@ def test_a_large_image_is_smoothed_as_a_small_one_would_be():
     assert ((found[1] > 0.5) != inside).float().mean() < 0.02 < ((sure > 0.5) != inside).float().mean()
 
 
-def test_wrong_sizes_are_said():
+def test_wrong_sizes_are_refused():
     with pytest.raises(ValueError, match=r"must be \(K, 6, 6\), not \(2, 5, 6\)"):
         mean_field(torch.zeros(3, 6, 6, dtype=torch.uint8), torch.ones(2, 5, 6))
     with pytest.raises(ValueError, match="too many"):

@@ -47,8 +47,8 @@ def test_rounds_make_rectangles_squares(boxes):
 
 def test_naive_recursion_takes_what_the_net_says(boxes):
     first, second = rounds(TinyNet, boxes, relabel=naive, max_rounds=2, min_change=0, **SHORT)
-    said = first.segmenter.predict(boxes[1][0])
-    assert torch.equal(second.labels.mask(1).long(), said)
+    predicted = first.segmenter.predict(boxes[1][0])
+    assert torch.equal(second.labels.mask(1).long(), predicted)
     assert second.why == "no more than 2 were asked for" and not first.why
 
 
@@ -201,7 +201,7 @@ def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "reason"),
     [
         ({"label_scale": 0}, r"scale must be 0.25\.\.4, not 0"),
         ({"max_rounds": 0}, "max_rounds must be at least 1, not 0"),
@@ -214,6 +214,6 @@ def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_
         ({"val": Discs(2, split="val")}, "discs val has background, disc, ring; they must be the same"),
     ],
 )
-def test_a_wrong_argument_is_said_before_the_first_round(boxes, change, said):
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_argument_is_refused_before_the_first_round(boxes, change, reason):
+    with pytest.raises(ValueError, match=reason):
         rounds(TinyNet, **{"labels": boxes} | SHORT | change)
