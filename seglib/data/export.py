@@ -23,7 +23,8 @@ def write_coco(path: Path, annotations: AnnotationSet) -> None:
         DiskError: the file cannot be written; an older file of that name is still whole.
     """
     category = {name: id_ for id_, name in enumerate(annotations.names, 1)}
-    images, objects = [], []
+    images: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     for id_, image in enumerate(annotations, 1):
         size = {"width": image.width, "height": image.height}
         images.append({"id": id_, "file_name": image.file_name, **size} | _seconds(image))
