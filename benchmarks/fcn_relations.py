@@ -1,6 +1,6 @@
 """What skips, pre-training and fine-tuning are worth: FCN-32s, 16s and 8s on the same net, data and steps.
 
-Each row is a training of EfficientNet-Lite0 that differs from another in little:
+Each row is a training run of EfficientNet-Lite0 that differs from another in little:
 
     FCN-32s             N steps
     FCN-16s, FCN-8s     that net, and a skip added, N / 3 steps more each (staged, as in the paper)
@@ -50,7 +50,7 @@ def splits(name: str) -> tuple[InMemoryDataset, SegmentationDataset]:
     return in_memory(load(name, "train"), size=SIZES[name]), load(name, "test")
 
 
-def trainings(data: InMemoryDataset, test: SegmentationDataset, steps: int, seed: int) -> Row:
+def training_runs(data: InMemoryDataset, test: SegmentationDataset, steps: int, seed: int) -> Row:
     """(mIoU, Boundary IoU) in % of every net, for one seed."""
     result: Row = {}
 
@@ -103,7 +103,7 @@ def main() -> None:
     print(machine(f"{asked.steps} steps of {BATCH}, sizes {SIZES}"))
     for name in asked.data:
         data, test = splits(name)
-        report(name, test, [trainings(data, test, asked.steps, seed) for seed in range(asked.seeds)])
+        report(name, test, [training_runs(data, test, asked.steps, seed) for seed in range(asked.seeds)])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ the encoders of the tutorials: FPN gained by it there, after 180 s 87.7 -> 90.1 
 CamVid (one seed, and on CamVid 92 -> 144 steps); ours did not.
 
 Every run is a process of its own and one line in `results/peers.jsonl`, with its machine; what is there from
-this machine is not repeated, unless it failed. All of it takes hours: ask for a part, and run nothing beside.
+this machine is not repeated, unless it failed. All of it takes hours: ask for a part, and run nothing else.
 
     uv venv ENV && uv pip install --python ENV -r benchmarks/peers.txt -e .
     SEGLIB_DATA=... ENV/bin/python benchmarks/peers.py --data pets --weights scratch --seeds 0 1 2

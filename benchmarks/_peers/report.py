@@ -66,7 +66,7 @@ def table(group: tuple[Any, ...], lengths: dict[tuple[float, str], list[Row]]) -
 
 
 def line(seconds: float, name: str, runs: list[Row]) -> list[str]:
-    """A peer's trainings of one length."""
+    """A peer's training runs of one length."""
     if failed := [row for row in runs if "error" in row]:
         return [f"{name}: FAILED, {failed[0]['error']}", f"{seconds:g}", *["-"] * 6]
     scores = [[100 * row[what] for row in runs] for what in ("miou", "boundary")]

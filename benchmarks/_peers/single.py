@@ -1,4 +1,4 @@
-"""One training of one peer: how many steps fit, then a fresh net for so many, then the judge."""
+"""One training run of one peer: how many steps fit, then a fresh net for that many, then its scores."""
 
 from __future__ import annotations
 

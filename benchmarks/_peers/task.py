@@ -34,7 +34,7 @@ class Task:
         seed: of the order of the images and of the net's first weights.
         classes: K names.
         files: path of an image, path of its mask with values 0..K-1 and 255 for void.
-        workers: processes that load images, beside the one that trains; 0 for none.
+        workers: processes that load images, besides the one that trains; 0 for none.
     """
 
     data: str
@@ -68,7 +68,7 @@ class Task:
         return (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
     def sequence(self, length: int) -> list[tuple[str, str]]:
-        """So many files: epoch after epoch, each shuffled, as one list; nobody stops between epochs."""
+        """`length` files: epoch after epoch, each shuffled, as one list."""
         chance = random.Random(self.seed)
         files: list[tuple[str, str]] = []
         while len(files) < length:

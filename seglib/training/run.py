@@ -332,14 +332,6 @@ class Run:
             ) from None
         self.net.load_state_dict(state["net"])
 
-    def is_finite(self) -> bool:
-        """Whether all losses so far are finite. A run that its caller leaves warns instead of raising."""
-        try:
-            self.pending.flush()
-        except ValueError as error:
-            warnings.warn(str(error), stacklevel=2)
-        return self.pending.is_finite
-
     def close(self) -> None:
         """End the run, now or early: the net can be used, and a usable state is saved.
 
@@ -351,9 +343,12 @@ class Run:
         if self.finalizer:
             self.finalizer.detach()
         self.net.eval()
-        is_finite = self.is_finite()
+        try:
+            self.pending.flush()
+        except ValueError as error:  # the caller has left: a warning instead of an error
+            warnings.warn(str(error), stacklevel=2)
         if self.writer:
-            if is_finite and self.step_complete:
+            if self.pending.is_finite and self.step_complete:
                 self.writer.write(self.state_dict())
             self.writer.close()
 
