@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import math
 from pathlib import Path
 from typing import Any
 
 import traitlets
-from torch import Tensor
+from matplotlib.figure import Figure
+from matplotlib.patches import Polygon
 
 from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, agreement
 from seglib.data.dataset import Instances
+from seglib.draw import figure_bytes
 from seglib.labels import Classes
-from seglib.widgets import pack
-from seglib.widgets.annotator import sketch
+from seglib.palettes import Color
 from seglib.widgets.annotator.drawn_file import KINDS, DrawnFile, Entry, entry_of, image_of
 from seglib.widgets.annotator.gallery import Images, gallery
 from seglib.widgets.shell import STYLE, Shell, module
@@ -150,12 +154,22 @@ class Annotator(Shell):
         return "\n".join(lines)
 
     def still(self) -> bytes:
-        """The first of the sketches as a PNG or JPEG."""
-        return pack.encode(next(iter(self._sketches().values())))
+        """The images that were worked on, at most six, with what is drawn on them, as a PNG."""
+        worked = [index for index, entry in enumerate(self.work) if entry["objects"]][:SHOWN] or [self.index]
+        columns = min(len(worked), 3)
+        rows = math.ceil(len(worked) / columns)
+        figure = Figure(figsize=(4.2 * columns, 3.6 * rows), layout="constrained")
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for panel in panels:
+            panel.set_axis_off()
+        for panel, index in zip(figure.axes, worked):
+            self._draw(panel, index)
+        return figure_bytes(figure)
 
     def to_html(self) -> str:
-        """The sketches as HTML; without a kernel nothing can be drawn."""
-        return sketch.page(self._sketches(), self.description())
+        """The same as HTML: without a kernel nothing can be drawn."""
+        source = f"data:image/png;base64,{base64.b64encode(self.still()).decode()}"
+        return f'<img src="{source}" alt="{html.escape(self.description())}" style="max-width: 100%">'
 
     @traitlets.validate("index")
     def _index_exists(self, proposal: Any) -> int:
@@ -178,23 +192,26 @@ class Annotator(Shell):
         """What does not change: the kind, the images' names, the classes."""
         colors = [self.classes.colors[self.classes.index(name)] for name in self.names]
         classes = [
-            {"name": name, "color": color, "ink": sketch.ink(color)}
-            for name, color in zip(self.names, colors)
+            {"name": name, "color": color, "ink": _ink(color)} for name, color in zip(self.names, colors)
         ]
         return {"kind": self.kind, "names": self.gallery.names, "classes": classes}
 
     def _image(self, index: int, entry: Entry) -> AnnotatedImage:
         return image_of(entry, self.gallery.names[index], self.gallery.size(index), self.names, self.kind)
 
-    def _sketches(self) -> dict[str, Tensor]:
-        """The images that were worked on with what is drawn on them, by name; at most six, at least one."""
-        worked = [index for index, entry in enumerate(self.work) if entry["objects"]][:SHOWN] or [self.index]
-        return {
-            self.gallery.names[index]: sketch.sketch(
-                self.gallery.image(index), self.image(index).annotations, self.classes
-            )
-            for index in worked
-        }
+    def _draw(self, panel: Any, index: int) -> None:
+        """An image on matplotlib axes, with the outline, number and class of each object."""
+        width, height = self.gallery.size(index)
+        panel.imshow(self.gallery.image(index).permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
+        panel.set_title(self.gallery.names[index], fontsize=9)
+        for number, one in enumerate(self.image(index).annotations, 1):
+            rgb = self.classes.colors[self.classes.index(one.name)]
+            color = [channel / 255 for channel in rgb]
+            x1, y1, x2, y2 = one.box
+            for corners in one.polygons or [((x1, y1), (x2, y1), (x2, y2), (x1, y2))]:
+                panel.add_patch(Polygon(corners, fill=False, edgecolor="black", linewidth=3))
+                panel.add_patch(Polygon(corners, fill=False, edgecolor=color, linewidth=1.5))
+            panel.text(x1, y1, f"{number} {one.name}", color=_ink(rgb), backgroundcolor=color, fontsize=7)
 
     def _worked(self) -> list[AnnotatedImage]:
         """The images that were worked on."""
@@ -216,3 +233,9 @@ class Annotator(Shell):
         if count != 1:
             drawn = f"{count or 'no'} {self.kind}"
         return f"{drawn} in {self.file.path.name}" if self.file else f"{drawn}; not saved in a file"
+
+
+def _ink(color: Color) -> str:
+    """Black or white, whichever is more legible on a colour."""
+    red, green, blue = color
+    return "#000" if 0.3 * red + 0.6 * green + 0.1 * blue > 110 else "#fff"
