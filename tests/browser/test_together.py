@@ -39,6 +39,13 @@ BOXES = """card => {
     });
 }"""
 
+# What takes the focus without a name, or loses its arrow keys to JupyterLab; and what is wider than its card.
+NAMELESS = """card => [...card.querySelectorAll("button, input, summary, canvas[tabindex]")].filter(node =>
+    !(node.ariaLabel || node.labels?.[0]?.textContent || node.textContent)
+    || node.dataset.lmSuppressShortcuts !== "true").map(node => node.outerHTML)"""
+WIDER = """card => [card, ...card.querySelectorAll(".seglib-bars")]
+    .map(node => node.scrollWidth - node.clientWidth)"""
+
 
 @functools.cache
 def widgets() -> dict[str, Shell]:
@@ -78,3 +85,12 @@ def test_every_widget_looks_as_it_does_alone_in_either_order(page: Page) -> None
         page.screenshot(path=ARTEFACTS / "together.png", full_page=True)
         for name in names:
             assert together[name] == alone[name], (name, order)
+
+
+def test_every_control_has_a_name_and_its_keys_and_every_card_fits_a_narrow_cell(page: Page) -> None:
+    for width in (700, 420):
+        page.set_viewport_size({"width": width, "height": 900})
+        boxes(page, list(widgets()))
+        for card in page.locator(".seglib-card").all():
+            assert card.evaluate(NAMELESS) == []
+            assert max(card.evaluate(WIDER)) <= 0, (width, card.get_attribute("aria-label"))
