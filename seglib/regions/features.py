@@ -128,8 +128,8 @@ class RegionFeatures:
 
     Reference:
         Girshick, Donahue, Darrell, Malik, "Rich Feature Hierarchies", 2014, section 5 (full, fg, full + fg);
-        Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.2. They take a layer of
-        4096 of AlexNet; lite0's last layer before its classifier has 1280.
+        Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.2. They take one of two
+        layers of 4096 of AlexNet, fc6 or fc7; lite0's 1280 before its classifier correspond to fc7.
 
     Example:
         >>> features = RegionFeatures(backbones.load("small"), size=32)

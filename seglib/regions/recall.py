@@ -65,7 +65,7 @@ def overlap_by_number(overlaps: Tensor) -> Tensor:
     """The best overlap with each object among only the first 1, 2, ... R proposals.
 
     Its last row is the best overlap of all; the mean of that over all objects of a data set is the average
-    best overlap (ABO).
+    best overlap (ABO; Uijlings et al., 2013, average it within each class).
 
     Args:
         overlaps: (R, M) of each proposal with each object, the best-ranked proposal first.

@@ -48,7 +48,8 @@ class RegionSegmenter:
     Reference:
         Hariharan, Arbelaez, Girshick, Malik, "Simultaneous Detection and Segmentation", 2014 (SVMs, region
         NMS, paste); Girshick et al., "Rich Feature Hierarchies", 2014, section 5 (full, fg, full + fg; but
-        they score regions by support vector regression). Without the refinement of masks of the former.
+        they score regions by support vector regression). We depart in two things: regions come from selective
+        search, not from MCG or CPMC, and masks are not refined as in the former.
     """
 
     def __init__(
