@@ -19,17 +19,17 @@ def capability() -> str:
 
 
 def processor() -> str:
-    """Its family and model where Linux tells them: two with the same instructions can differ twofold."""
-    told = Path("/proc/cpuinfo")
-    facts = re.findall(r"^(cpu family|model)\s*:\s*(\d+)$", told.read_text() if told.exists() else "", re.M)
+    """Its family and model where Linux gives them: two with the same instructions can differ twofold."""
+    file = Path("/proc/cpuinfo")
+    facts = re.findall(r"^(cpu family|model)\s*:\s*(\d+)$", file.read_text() if file.exists() else "", re.M)
     return " ".join([platform.machine(), *(f"{name} {value}" for name, value in dict(facts).items())])
 
 
-def machine(*said: str) -> str:
-    """Cores, threads, versions, and `said`."""
+def machine(*more: str) -> str:
+    """Cores, threads, versions, and `more`."""
     parts = (
         f"{cores()} cores, {torch.get_num_threads()} threads, {processor()} {capability()}",
         f"Python {platform.python_version()}, torch {torch.__version__}",
         f"torchvision {torchvision.__version__}",
     )
-    return ", ".join([*parts, *said])
+    return ", ".join([*parts, *more])

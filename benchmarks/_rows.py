@@ -1,4 +1,4 @@
-"""What the tables of trainings share."""
+"""Numbers that several tables of training runs share."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def spread(values: list[float]) -> str:
 
 def held(relation: str, gains: list[float]) -> None:
     """Whether a relation held, and by how much in each seed."""
-    said = "yes" if min(gains) > 0 else "NO" if max(gains) <= 0 else "not in every seed"
-    print(f"{relation}: {said} ({', '.join(f'{gain:+.1f}' for gain in gains)})", flush=True)
+    verdict = "yes" if min(gains) > 0 else "NO" if max(gains) <= 0 else "not in every seed"
+    print(f"{relation}: {verdict} ({', '.join(f'{gain:+.1f}' for gain in gains)})", flush=True)

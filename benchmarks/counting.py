@@ -1,13 +1,13 @@
-"""How fast are classes counted, as a share of the speed of only decoding the same masks?
+"""How fast are classes counted, compared with only decoding the same masks?
 
-Three ways to go once through all masks, in turns, in one process, with nothing remembered:
+Three ways to read all masks once, in turns, in one process, with an empty cache:
 
     file       a file into an array of its values, with Pillow, and nothing else; scenes are drawn
-    decoded    that, and its values into class indices: the mask as the data set gives it
-    counted    `count`, with the hash by which the result is found again, and writing it to the disk
+    decoded    the same, and its values into class indices: the mask as the data set gives it
+    counted    `count`, with the hash by which the result is found again, and writing it to disk
 
-The aim is 0.8 of the throughput of decoding. "again" is `count` when nothing has changed. Masks are copied to
-2000 files, each different in bytes that no reader looks at, so that what is paid once weighs as usual.
+The target is 0.8 of the throughput of decoding. "again" is `count` when nothing has changed. Masks are copied
+to 2000 files, each different in bytes that no reader looks at, so that start-up costs have their usual share.
 
     SEGLIB_DATA=... python benchmarks/counting.py [--rounds 7]
 """
@@ -55,7 +55,7 @@ def decoded(dataset: SegmentationDataset) -> None:
 
 
 def counted(dataset: SegmentationDataset) -> None:
-    """Every mask, in this process, into an empty memory."""
+    """Every mask, in this process, with an empty cache."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SEGLIB_CACHE"] = folder
         count(dataset, jobs=1)

@@ -164,13 +164,13 @@ def mixed(*seeds: int) -> int:
 class Augment:
     """Change each image of a batch by its own row of random numbers, and its mask with it.
 
-    Masks are resampled to the nearest pixel, so that no class appears between two others; what comes in from
+    Masks are resampled to the nearest pixel, so that no new class appears between two others; what lies
     outside of the image is void. Batches stay uint8.
 
     Attributes:
-        flip: mirror left and right, every other image.
+        flip: mirror half of the images, left and right.
         zoom: least and largest magnification, drawn on a logarithmic scale; (1, 1) for none.
-        colour: how far brightness, contrast and saturation go, as a share: 0.2 is 0.8 to 1.2; 0 for none.
+        colour: range of brightness, contrast and saturation: 0.2 is a factor of 0.8 to 1.2; 0 for none.
         size: (height, width) of what is cut out, in pixels; None for the size of the images.
 
     Raises:
@@ -196,40 +196,40 @@ class Augment:
         if self.size and min(self.size) < 1:
             raise ValueError(f"size {self.size} must be (height, width) of at least 1 pixel")
 
-    def __call__(self, images: Tensor, masks: Tensor, chance: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(self, images: Tensor, masks: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Augmented copies of a batch.
 
         Args:
             images: (N, 3, H, W) uint8.
             masks: (N, H, W) uint8.
-            chance: (N, 8) float in 0..1 on the CPU, all the randomness there is, a row for each image: the
-                same rows give the same batch on every device, and split over any number of processes.
+            u: (N, 8) float in 0..1 on the CPU, a row of random numbers for each image: the same rows give the
+                same batch on every device, and split over any number of processes.
 
         Returns:
             (N, 3, h, w) uint8 and (N, h, w) uint8, where (h, w) is `size`.
         """
         size = self.size or (images.shape[2], images.shape[3])
         if self.flip or self.zoom != (1, 1) or size != images.shape[2:]:
-            images, masks = self._moved(images, masks, chance, size)
-        return (self._recoloured(images, chance[:, 4:7]) if self.colour else images), masks
+            images, masks = self._resampled(images, masks, u, size)
+        return (self._recoloured(images, u[:, 4:7]) if self.colour else images), masks
 
-    def _moved(
-        self, images: Tensor, masks: Tensor, chance: Tensor, size: tuple[int, int]
+    def _resampled(
+        self, images: Tensor, masks: Tensor, u: Tensor, size: tuple[int, int]
     ) -> tuple[Tensor, Tensor]:
         least, largest = self.zoom
-        chances = chance.tolist()
-        zooms = [least * (largest / least) ** row[1] for row in chances]
-        flipped = [self.flip and row[0] < 0.5 for row in chances]
+        rows = u.tolist()
+        zooms = [least * (largest / least) ** row[1] for row in rows]
+        flipped = [self.flip and row[0] < 0.5 for row in rows]
         spans = [
             (_span(images.shape[2], size[0], zoom, row[2]), _span(images.shape[3], size[1], zoom, row[3]))
-            for zoom, row in zip(zooms, chances)
+            for zoom, row in zip(zooms, rows)
         ]
         way = resample_batched if images.is_cuda else resample_loop
         return way(images, masks, spans, flipped, size, outside=(GREY, VOID))
 
-    def _recoloured(self, images: Tensor, chance: Tensor) -> Tensor:
+    def _recoloured(self, images: Tensor, u: Tensor) -> Tensor:
         """Brightness, contrast (around mid-grey) and saturation are all linear: one matrix an image."""
-        bright, contrast, saturation = (1 + self.colour * (2 * chance.float() - 1)).T[:, :, None, None]
+        bright, contrast, saturation = (1 + self.colour * (2 * u.float() - 1)).T[:, :, None, None]
         grey = (1 - saturation) * LUMA.expand(3, 3)  # (N, 3, 3), each row the weights of grey
         matrix = bright * contrast * (saturation * torch.eye(3) + grey)
         offset = bright * (1 - contrast) * GREY  # (N, 1, 1)
@@ -239,7 +239,7 @@ class Augment:
 
 
 def _span(length: int, wanted: int, zoom: float, place: float) -> Span:
-    """Along one side: which pixels of the image are seen, and where in the result they come to lie."""
+    """Along one side: which pixels of the image are visible, and where in the result they are put."""
     window = max(1, round(wanted / zoom))  # in pixels of the image; may be longer than the image
     start = round(place * (length - window))
     begin, end = max(start, 0), min(start + window, length)
@@ -257,7 +257,7 @@ def resample_batched(
     images: Tensor, masks: Tensor, spans: Sequence[tuple[Span, Span]], flipped: Sequence[bool],
     size: tuple[int, int], outside: tuple[int, int],
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """Windows of images and masks, enlarged or reduced: smooth with antialiasing, and to the nearest pixel.
+    """Windows of a whole batch, enlarged or reduced: images smooth with antialiasing, masks to the nearest.
 
     Args:
         images: (N, 3, H, W) uint8.
@@ -265,7 +265,7 @@ def resample_batched(
         spans: for each image the span along its rows and that along its columns.
         flipped: for each image whether it is mirrored left and right before its window is taken.
         size: (h, w) of the result.
-        outside: what the image and what the mask hold where no window lies.
+        outside: what the image and what the mask hold where there is no window.
 
     Returns:
         (N, 3, h, w) uint8 and (N, h, w) uint8.
@@ -279,7 +279,7 @@ def resample_batched(
         ([[30, 25, 15, 10, 128]], [[1, 1, 0, 0, 255]])
     """
     ends = [[[seen.start, seen.stop, new.start, new.stop] for seen, new in pair] for pair in spans]
-    places = torch.tensor(ends).to(images.device, non_blocking=True)  # (N, 2, 4); nobody waits for it
+    places = torch.tensor(ends).to(images.device, non_blocking=True)  # (N, 2, 4)
     mirror = torch.tensor(flipped).to(images.device, non_blocking=True)
     rows, row, in_rows = _along(places[:, 0], images.shape[2], size[0])
     columns, column, in_columns = _along(places[:, 1], images.shape[3], size[1])
