@@ -1,9 +1,9 @@
 """Does the blur score find blurred images, in noise too, and which classes does a cut-off throw away?
 
-Half of the images of the *test* splits, chosen at random, are blurred by a Gaussian of sigma 1, 2 or 3 pixels.
-Then noise of 10 grey levels is added to none of them, to all of them, or to another random half ("some":
-there are noisy sharp images and clean blurred ones). The table is the area under the ROC curve, the mean over 200
-divisions into halves. The constants of `blur` were chosen on the training splits only.
+Half of the images of the *test* splits, chosen at random, are blurred by a Gaussian of sigma 1, 2 or 3
+pixels. Then noise of 10 grey levels is added to none of them, to all of them, or to another random half
+("some": there are noisy sharp images and clean blurred ones). The table is the area under the ROC curve, the
+mean over 200 divisions into halves. The constants of `blur` were chosen on the training splits only.
 The target is 0.95 on pets for sigma >= 2, with noise of 10 too.
 
 Then, on untouched images: what share of each class goes with the tenth that each score calls most blurred.

@@ -147,6 +147,7 @@ def _each(
 ) -> Iterator[Arrays]:
     sent: Callable[[Task], Any] | None = None
     fresh: dict[str, bytes] = {}
+    found: Arrays | None
     start, written, seconds, made = 0, time.monotonic(), 0.0, 0  # seconds in `make`, for how many tasks
     try:
         while start < len(tasks):
@@ -163,17 +164,17 @@ def _each(
             else:
                 work = map(make, missing)
             for task, key in named:
-                arrays = (_unpack(known[key]) or load(key)) if key and key in known else None
-                if arrays is None:
+                found = (_unpack(known[key]) or load(key)) if key and key in known else None
+                if found is None:
                     begin = time.monotonic()
-                    arrays = make(task) if key in known else next(work)  # a known entry is damaged
+                    found = make(task) if key in known else next(work)  # a known entry is damaged
                     seconds, made = seconds + time.monotonic() - begin, made + 1
                     if key:
-                        fresh[key] = _pack(arrays)
+                        fresh[key] = _pack(found)
                 if fresh and time.monotonic() - written > SECONDS_BETWEEN_WRITES:
                     _write(fresh)
                     fresh, written = {}, time.monotonic()
-                yield arrays
+                yield found
             start += len(block)
     finally:
         _write(fresh)

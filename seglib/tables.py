@@ -70,7 +70,10 @@ class Tabled:
         a      12
     """
 
-    table: Table
+    @property
+    def table(self) -> Table:
+        """What is shown."""
+        raise NotImplementedError
 
     def __str__(self) -> str:
         """The table as text."""
