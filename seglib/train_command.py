@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,25 +44,28 @@ def train(
 ) -> None:
     """Train a net; also `torchrun --nproc-per-node 2 -m seglib train ...`."""
     from seglib.data.batches import Augment
-    from seglib.training import distributed
 
     options: dict[str, Any] = {
         "steps": steps, "epochs": epochs,
         "seconds": 60 if (steps, epochs, seconds) == (None, None, None) else seconds,
         "size": size, "batch_size": batch_size, "lr": lr, "optimiser": optimiser, "precision": precision,
         "seed": seed, "augment": Augment() if augment else None, "resume": resume,
-        "checkpoint": out / "checkpoint.pt",
     }  # fmt: skip
+    with _in_one_sentence(out / "checkpoint.pt"):
+        run(data, net, pretrained, out / "checkpoint.pt", options)
+
+
+@contextmanager
+def _in_one_sentence(path: Path) -> Iterator[None]:
+    """What ends the command early, as one sentence on stderr and an exit status."""
     try:
-        options["device"], rank = distributed.init_processes()
-        run(data, net, pretrained, rank, options)
+        yield
     except (ValueError, OSError, RuntimeError) as error:
         if type(error) is RuntimeError:  # not a message of ours
             raise
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        path = options["checkpoint"]
         kept = (
             f"{path} holds what was learned; the same command resumes."
             if path.exists()
@@ -68,29 +73,32 @@ def train(
         )
         typer.echo(f"Stopped. {kept}", err=True)
         raise typer.Exit(130) from None
-    finally:
-        distributed.destroy_processes()
 
 
-def run(data: str, net: str, pretrained: bool, rank: int, options: dict[str, Any]) -> None:
+def run(data: str, net: str, pretrained: bool, path: Path, options: dict[str, Any]) -> None:
     """Train with a progress bar, report each validation, and print the last scores next to the baseline's."""
     import torch
 
     from seglib.data.catalog import load
     from seglib.train import train as steps_of
     from seglib.train import with_bar
+    from seglib.training import distributed
 
-    dataset, val = load(data, "train"), load(data, "val")
-    torch.manual_seed(options["seed"])
-    model = build(net, len(dataset.classes), pretrained)
-    steps = steps_of(model, dataset, val=val, **options)
-    for step in steps if rank else with_bar(steps, f"training {net}"):
-        if rank == 0 and step.message:
-            typer.echo(step.message, err=True)
-        if rank == 0 and step.scores:
-            typer.echo(str(step), err=True)
+    try:
+        device, rank = distributed.init_processes()
+        dataset, val = load(data, "train"), load(data, "val")
+        torch.manual_seed(options["seed"])
+        model = build(net, len(dataset.classes), pretrained)
+        steps = steps_of(model, dataset, val=val, checkpoint=path, device=device, **options)
+        for step in steps if rank else with_bar(steps, f"training {net}"):
+            if rank == 0 and step.message:
+                typer.echo(step.message, err=True)
+            if rank == 0 and step.scores:
+                typer.echo(str(step), err=True)
+    finally:
+        distributed.destroy_processes()
     if rank == 0:
-        print(f"{step.number} steps in {step.seconds:.0f} s; the checkpoint is {options['checkpoint']}")
+        print(f"{step.number} steps in {step.seconds:.0f} s; the checkpoint is {path}")
         if scores := [*step.history.scores.values()]:  # none where fewer steps are requested than were done
             print(scores[-1])
 
