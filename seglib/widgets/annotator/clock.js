@@ -1,6 +1,6 @@
 // The clocks: they count while the student works, and pause otherwise. Nothing here touches the page.
 
-const IDLE = 10; // seconds without any movement after which nobody is working
+const IDLE = 10; // seconds without any movement after which the clocks pause
 
 class Clock {
   // `now()` gives seconds; `spent` is what was counted before.

@@ -1,4 +1,4 @@
-"""What happens to the classes when the most blurred images are dropped, for a row of cuts."""
+"""What happens to the classes when the most blurred images are dropped, for several cuts."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Cut:
     """What one cut drops.
 
     Attributes:
-        dropped: how many images go.
-        threshold: the blur of the sharpest that goes; NaN where none goes.
+        dropped: how many images are dropped.
+        threshold: the blur of the sharpest of them; NaN for no images.
         stays: the images just below the cut, rising in blur; at most three.
-        goes: the images just above it, rising in blur.
-        part: which part of all images goes, 0..1.
-        lost: (K,) which part of each class's pixels goes; NaN for a class that does not occur.
-        chance: (K, 2) between what and what a cut of as many images at random would take of each class:
-            its mean, two standard deviations down and up (which may be below 0 or above 1).
-        much: (K,) bool: more is lost than that, and at least half as much again as `part`.
+        goes: the images just above it, rising in blur; at most three.
+        part: the share of all images that is dropped, 0..1.
+        lost: (K,) the share of each class's pixels that is dropped; NaN for a class that does not occur.
+        chance: (K, 2) what a cut of as many images at random takes of each class: the mean, minus and plus
+            two standard deviations (which may be below 0 or above 1).
+        much: (K,) bool: more is lost than that, and more than 1.5 times `part`.
     """
 
     dropped: int
@@ -67,7 +67,7 @@ def cuts(sharpness: Sharpness, counts: Counts) -> list[Cut]:
 
 def _cut(sharpness: Sharpness, counts: Counts, order: list[int], dropped: int) -> Cut:
     pixels = counts.pixels[:, :-1].double()
-    parts = pixels / pixels.sum(dim=0)  # (N, K), NaN where a class is absent
+    parts = pixels / pixels.sum(dim=0)  # (N, K), NaN for a class that does not occur
     lost = parts[order[:dropped]].sum(dim=0).where(pixels.sum(dim=0) > 0, torch.nan)
     chance = _chance(parts[order], dropped)
     part = dropped / len(counts)
@@ -90,8 +90,8 @@ def _chance(parts: Tensor, dropped: int) -> Tensor:
     q^2 / M), with f = dropped / M and q = sum p (Cochran, Sampling Techniques, 1977, chapter 2).
 
     Args:
-        parts: (M, K) which part of each class's pixels each image holds.
-        dropped: how many are drawn.
+        parts: (M, K) the share of each class's pixels that each image holds.
+        dropped: how many images are drawn.
     """
     number = len(parts)
     drawn, whole = dropped / number, parts.sum(dim=0)

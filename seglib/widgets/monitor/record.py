@@ -37,7 +37,7 @@ class Curve:
         self.rest: list[float] = []  # steps that are not in a mean yet
 
     def add(self, values: Sequence[float]) -> None:
-        """The numbers of the next steps."""
+        """Append the numbers of the next steps."""
         self.count += len(values)
         rest, at = [*self.rest, *values], 0
         while len(rest) - at >= self.width:
@@ -49,7 +49,7 @@ class Curve:
         self.rest = rest[at:]
 
     def points(self) -> list[Point]:
-        """(step, mean) in order; the step is the middle of those that the mean is over."""
+        """Return (step, mean) in order; the step is the middle of those that were averaged."""
         middle = (self.width + 1) / 2
         points = [(k * self.width + middle, mean) for k, mean in enumerate(self.means)]
         if self.rest:
@@ -65,7 +65,7 @@ class Validation:
         number: the step after which it was.
         seconds: since the training run began.
         scores: of all validation images.
-        preds: (M, h, w) uint8, the predictions for the few images that are shown; None where none are.
+        preds: (M, h, w) uint8, the predictions for the few images that are shown; None without images.
     """
 
     number: int
@@ -82,7 +82,7 @@ class Record:
         step: the last one, None before the first.
         losses: the loss of each step's batch.
         scores: (step, mean IoU) of every validation, also those before an interruption.
-        validations: validations, thinned to at most 24, the first and the last among them.
+        validations: at most 24 of them, the first and the last among them.
         images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
         messages: (step, sentence).
         memory: what the process uses, in words.
@@ -102,7 +102,7 @@ class Record:
         return self.validations[0].scores.classes if self.validations else None
 
     def take(self, step: Step) -> None:
-        """One more step. It costs next to nothing where there is no validation."""
+        """Take one more step; cheap unless it has a validation."""
         self.step = step
         if step.message:
             self.messages.append((step.number, step.message))
@@ -131,7 +131,7 @@ class Record:
 
 
 def small(images: Tensor) -> Tensor:
-    """(..., H, W) with every second row and column left out until the longer side is at most 256; a copy."""
+    """Return a copy of (..., H, W) with every n-th row and column, so that the longer side is at most 256."""
     stride = 1
     while max(images.shape[-2:]) > stride * LARGEST:
         stride *= 2
