@@ -194,5 +194,5 @@ def test_other_gammas_weights_that_are_no_tensor_and_two_devices_get_one_sentenc
         focal_loss(logits, mask, -1)
     with pytest.raises(ValueError, match="weights list must hold one number for each of the 3 classes"):
         cross_entropy(logits, mask, [1.0, 2.0, 3.0])  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="the logits are on meta, the mask on cpu; bring one to the other"):
+    with pytest.raises(ValueError, match="the logits are on meta, the mask on cpu; move one to the other"):
         cross_entropy(logits.to("meta"), mask)
