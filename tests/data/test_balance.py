@@ -10,7 +10,6 @@ import tracemalloc
 import warnings
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 import torch
@@ -241,21 +240,10 @@ def test_the_same_trimaps_with_other_classes_are_counted_anew(photographs):
     assert len(cats.total()) == 3 and cats.total()[1:].sum() == animals.total()[1]
 
 
-def test_many_workers_count_the_same(make_folder):
+def test_other_processes_count_the_same(make_folder):
     rng = np.random.default_rng(1)
     dataset = load(make_folder([rng.choice([0, 1, 2, 255], (5, 6)) for _ in range(60)]))
-    with joblib.parallel_config(backend="threading"):
-        counts = count(dataset, jobs=3)
-    assert torch.equal(counts.pixels, slow(dataset))
-
-
-def test_an_error_in_a_worker_is_the_same_sentence(make_folder):
-    root = make_folder([np.full((3, 3), 9)] * 30)
-    with (
-        joblib.parallel_config(backend="threading"),
-        pytest.raises(ValueError, match="the mask holds the value 9"),
-    ):
-        count(load(root), jobs=2)
+    assert torch.equal(count(dataset, jobs=2).pixels, slow(dataset))
 
 
 def test_a_hundred_thousand_masks_take_only_their_counts(in_memory):
@@ -279,12 +267,6 @@ def test_a_hundred_thousand_masks_take_only_their_counts(in_memory):
     assert counts.total().tolist() == [14 * number / 2, 4 * number / 2, 4 * number / 2]
     row = 8 * 7  # bytes
     assert peak < 2.5 * row * number + 4e6, f"{peak / 1e6:.0f} MB"  # the rows, and once more as integers
-
-
-def test_counting_warns_of_nothing(make_folder):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        count(load(make_folder([FIRST.numpy()] * 8)))
 
 
 # Class weights.
