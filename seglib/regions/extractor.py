@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -23,8 +22,6 @@ from seglib.regions.superpixels import as_rgb, shrink
 
 LONGEST = 320  # pixels; an image with a longer side is processed as a smaller copy
 CODE = ("seglib.regions", "seglib.backbones")
-
-Arrays = dict[str, NDArray]
 
 
 @dataclass(frozen=True)
@@ -137,7 +134,7 @@ class RegionExtractor:
         truth, classes = true_regions(mask, instances, background=dataset.classes.background)
         return image, proposals, truth, classes, proposals.overlaps_many(truth.masks(), mask == VOID)
 
-    def _example(self, dataset: SegmentationDataset, index: int) -> Arrays:
+    def _example(self, dataset: SegmentationDataset, index: int) -> cache.Arrays:
         """Keys of the features, overlaps and classes of one image; the features are on the disk then."""
         image, proposals, truth, classes, overlaps = self.regions(dataset, index)
         keys = [self._parts(image, regions)[0] for regions in (proposals, truth)]
@@ -146,13 +143,13 @@ class RegionExtractor:
 
     def _read(self, dataset: SegmentationDataset, index: int, keys: list[list[str]]) -> Tensor:
         """(R + G, D) features of image `index`; they are computed again if the disk does not have them."""
-        found = [[part for part in map(cache.load, row) if part is not None] for row in keys]
+        found: list[Sequence[cache.Arrays]] = [list(filter(None, map(cache.load, row))) for row in keys]
         if any(len(parts) < len(row) for parts, row in zip(found, keys)):
             image, proposals, truth, *_ = self.regions(dataset, index)
             found = [self._parts(image, regions)[1] for regions in (proposals, truth)]
         return torch.cat([_joined(parts) for parts in found])
 
-    def _parts(self, image: Tensor, regions: Proposals) -> tuple[list[str], list[Arrays]]:
+    def _parts(self, image: Tensor, regions: Proposals) -> tuple[list[str], Sequence[cache.Arrays]]:
         """For each pathway the key and the features of regions, from the disk or computed and saved."""
         keys, parts = [], []
         for pathway in pathways(self.kind):
@@ -167,7 +164,7 @@ class RegionExtractor:
         return keys, parts
 
 
-def _joined(parts: list[Arrays]) -> Tensor:
+def _joined(parts: Sequence[cache.Arrays]) -> Tensor:
     """(R, D) float32: the pathways' features side by side."""
     return torch.cat([torch.from_numpy(part["features"]) for part in parts], dim=1).float()
 

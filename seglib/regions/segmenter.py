@@ -128,8 +128,7 @@ class RegionSegmenter:
         proposals, scores = self.score(image, seconds=self._seconds)
         with timed(self._seconds, "paste"):
             mask = paste(proposals, scores, threshold=self.threshold, fill_class=self.fill_class)
-            height, width = image.shape[-2:]
-            mask = mask if mask.shape == (height, width) else resize_mask(mask, (height, width))
+            mask = resize_mask(mask, (image.shape[-2], image.shape[-1]))
         self._images += 1
         return mask
 
@@ -180,8 +179,8 @@ class RegionSegmenter:
         return self.svms
 
     def _warn_of_absent_classes(self) -> None:
-        unlearned = self._fitted().bias.isinf().nonzero()[:, 0].tolist()
-        absent = [self.classes.names[index] for index in unlearned if index != self.classes.background]
+        without = self._fitted().bias.isinf().nonzero()[:, 0].tolist()
+        absent = [self.classes.names[index] for index in without if index != self.classes.background]
         if absent:
             message = f"no training image has an object of {', '.join(absent)}: it will never be predicted"
             warnings.warn(message, stacklevel=3)
@@ -316,7 +315,6 @@ def best_threshold(
             confusions[place] += confusion_matrix(pred, truth, num_classes)
     if not confusions.any():
         raise ValueError(
-            f"{val.name} {val.split}: every pixel is void, so no threshold is better than another; pass "
-            "images with masks"
+            f"{val.name} {val.split}: every pixel is void, so no threshold is best; pass images with masks"
         )
     return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(confusions[place]))]
