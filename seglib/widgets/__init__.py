@@ -1,18 +1,7 @@
 """What a student looks at, drags and draws on: images, masks, boxes, a training run, proposals, labels."""
 
-from __future__ import annotations
-
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from seglib.widgets.annotator import Annotator
-    from seglib.widgets.balance import BalanceBoard
-    from seglib.widgets.lies import LieDetector
-    from seglib.widgets.monitor import Monitor
-    from seglib.widgets.proposals import ProposalExplorer
-    from seglib.widgets.refinement import RefinementExplorer
-    from seglib.widgets.viewer import MaskViewer
+from typing import Any
 
 _ROOMS = {
     "Annotator": "annotator",
@@ -23,15 +12,7 @@ _ROOMS = {
     "ProposalExplorer": "proposals",
     "RefinementExplorer": "refinement",
 }
-__all__ = [
-    "Annotator",
-    "BalanceBoard",
-    "LieDetector",
-    "MaskViewer",
-    "Monitor",
-    "ProposalExplorer",
-    "RefinementExplorer",
-]
+__all__ = list(_ROOMS)
 
 
 def __getattr__(name: str) -> Any:

@@ -107,19 +107,7 @@ function tick(card, trait, label) {
   return h("label", { class: "seglib-tick" }, input, h("span", {}, label));
 }
 
-// One of a few: radio buttons that look like one segmented control. `options` are [value, label] pairs.
-function choice(card, trait, label, options) {
-  const group = `seglib-${Math.random().toString(36).slice(2)}`;
-  const inputs = options.map(([value]) => h("input", { type: "radio", name: group, value }));
-  const show = () => inputs.forEach((input) => (input.checked = input.value === card.model.get(trait)));
-  inputs.forEach((input) => card.on(input, "change", () => card.set(trait, input.value)));
-  card.watch([trait], show);
-  show();
-  const parts = options.map(([, text], index) => h("label", {}, inputs[index], h("span", {}, text)));
-  return h("div", { class: "seglib-choice", role: "radiogroup", "aria-label": label }, parts);
-}
-
-// A table out of rows of parts. Pages that show notebooks style every <table> in an output, so this is none.
+// A table out of rows of parts. Pages that show notebooks style every <table> in an output, so this is not one.
 function row(role, head, ...cells) {
   return h("div", { role: "row", class: "seglib-row" },
     h("div", { role }, head), cells.map((cell) => h("div", { role: role === "rowheader" ? "cell" : role }, cell)));

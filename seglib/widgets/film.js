@@ -204,13 +204,6 @@ function reelChoice(frame, film, show, view) {
   return segmented(frame, view.choice, view.reels.map(({ name }, value) => [value, name]), bind);
 }
 
-// Radio buttons that look like one control; `options` are [value, text].
-function segmented(frame, name, options, bind) {
-  const { inputs, show } = radios(frame, options.map(([value, text]) => ({ value, name: text })), bind);
-  const parts = options.map(([, text], k) => h("label", {}, inputs[k], h("span", {}, text)));
-  return { element: h("div", { class: "seglib-choice", role: "radiogroup", "aria-label": name }, parts), show };
-}
-
 // The colours on show that have to be explained.
 function keyRow(frame, film) {
   const element = h("div", { class: "seglib-colors" });

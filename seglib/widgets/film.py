@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import traitlets
-from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from torch import Tensor
 
@@ -238,8 +237,8 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
         lambda one: {
             "title": one.title,
             "words": one.words,
-            "map": (base := maps(one.labels.base)),
-            "values": values[base](one.labels.values),
+            "map": maps(one.labels.base),
+            "values": values[id(one.labels.base)](one.labels.values),
             "palette": palettes(one.palette),
             "truth": maps(one.truth),
         }
@@ -268,8 +267,8 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
         "film": zlib.compress(json.dumps(words, separators=(",", ":")).encode()),
         "maps": maps.items,
         "values": [
-            _deflated(torch.stack(values[base].items, dim=1)) if values[base].items else None  # (V, columns)
-            for base in range(len(maps.items))
+            _deflated(torch.stack(columns, dim=1)) if (columns := values[id(base)].items) else None
+            for base in maps.kept  # for each a table (V, columns), or None
         ],
         "charts": charts.items,
         "crops": crops.items,
@@ -317,27 +316,8 @@ class Film(Stage):
         return "\n".join([*self._facts, f"On show, {self.view}: {self.frame.words}"])
 
     def still(self) -> bytes:
-        """The panels on show, and next to them the crops or the chart, as a JPEG."""
-        frame, reel = self.frame, self._views[self.view].reels[self.reel]
-        height, width = self._image.shape[1:]
-        room = min(max(3.6 * width / height, 2.0), 6.0)  # inches; a very long image becomes smaller
-        beside = 2.6 if frame.crops or reel.chart else 0
-        figure = Figure(figsize=(room * len(frame.panels) + beside, 4.0), layout="constrained")
-        columns = [room] * len(frame.panels) + [beside] * bool(beside)
-        grid = figure.add_gridspec(2, len(columns), width_ratios=columns)
-        for place, (panel, shown) in enumerate(zip(frame.panels, self.compose())):
-            axis = _show(figure.add_subplot(grid[:, place]), shown, panel.title)
-            for x1, y1, x2, y2, wide in frame.boxes if self.show_boxes else ():
-                line = {"linewidth": 3 if wide else 1, "linestyle": "--", "color": "white"}
-                axis.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], **line)
-        if frame.crops:
-            for place, (title, _, crop) in enumerate(frame.crops[:2]):
-                _show(figure.add_subplot(grid[place, -1]), crop, title)
-        elif reel.chart:
-            reel.chart.draw(figure.add_subplot(grid[:, -1]), self.at / max(len(reel.stops) - 1, 1))
-        file = io.BytesIO()
-        figure.savefig(file, format="jpg", dpi=100, facecolor="white", pil_kwargs={"quality": 85})
-        return file.getvalue()
+        """The panels on show, side by side, as a PNG or JPEG."""
+        return pack.encode(torch.cat(self.compose(), dim=2))
 
     def _painted(self, panel: Panel) -> Tensor:
         labels = panel.labels.pixels
@@ -365,14 +345,6 @@ class Film(Stage):
                 f"{name} must be 0 to {count[name] - 1} in the view {self.view!r}, not {value}"
             )
         return value
-
-
-def _show(axis: Any, image: Tensor, title: str) -> Any:
-    height, width = image.shape[1:]
-    axis.imshow(image.permute(1, 2, 0).numpy(), interpolation="nearest", extent=(0, width, height, 0))
-    axis.set_title(title, fontsize=9)
-    axis.set_axis_off()
-    return axis
 
 
 def _deflated(labels: Tensor) -> dict[str, Any]:

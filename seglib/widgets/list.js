@@ -14,6 +14,15 @@ function radios(frame, options, { chosen, choose, watch }) {
   return { inputs, show };
 }
 
+// Radio buttons that look like one segmented control; `options` are [value, text].
+function segmented(frame, name, options, bind) {
+  const { inputs, show } = radios(frame, options.map(([value, text]) => ({ value, name: text })), bind);
+  const parts = options.map(([, text], k) => h("label", {}, inputs[k], h("span", {}, text)));
+  return { element: h("div", { class: "seglib-choice", role: "radiogroup", "aria-label": name }, parts), show };
+}
+
+const choice = (frame, trait, name, options) => segmented(frame, name, options, bound(frame, trait)).element;
+
 // A list whose rows are { value, name, parts: what the row shows }.
 function pickList(frame, name, rows, bind) {
   const { inputs } = radios(frame, rows, { ...bind, watch: null });

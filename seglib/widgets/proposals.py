@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,7 +18,7 @@ from seglib.regions.grouping import Hierarchy
 from seglib.regions.recall import recall
 from seglib.regions.segmenter import paint, select_regions
 from seglib.widgets import proposal_checks as checks
-from seglib.widgets.chart import Chart, Line, points, ticks
+from seglib.widgets.chart import Chart, Line, points
 from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
 ORANGE, BLUE = (230, 159, 0), (86, 180, 233)  # Okabe and Ito's
@@ -27,7 +26,7 @@ HALF, MORE = 0.5, 0.7  # overlaps from which on an object counts as found
 EVERY = 100  # the last hundred merges can be seen one by one
 STEPS = 80  # of the slider before these
 FIRST = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80)  # then the same times ten
-APART = 0.14  # of the chart's width: ticks that are nearer would run into each other
+APART = 0.14  # of the chart's width: the room that the last number takes below it
 
 
 class ProposalExplorer(Film):
@@ -139,8 +138,8 @@ def _grouping(image: Tensor, tree: Hierarchy) -> View:
         0: ("merges next with the blue one", ORANGE),
         1: ("merges next with the orange one", BLUE),
     }
-    for node, (area, count, color) in enumerate(zip(areas.tolist(), pieces.tolist(), colors)):
-        entries[node + 2] = (f"{area:,} pixels, {count:,} superpixel{'s' * (count > 1)}", tuple(color))
+    for region, (area, count, color) in enumerate(zip(areas.tolist(), pieces.tolist(), colors)):
+        entries[region + 2] = (f"{area:,} pixels, {count:,} superpixel{'s' * (count > 1)}", tuple(color))
     palette = Palette(entries, hatched=(0, 1), key=(0, 1))
     counts = stops_down(total)
     node, frames = torch.arange(total), []
@@ -160,25 +159,9 @@ def _grouping(image: Tensor, tree: Hierarchy) -> View:
         if left > 1:
             one, other = tree.merges[total - left].tolist()
             node = torch.where((node == one) | (node == other), total + total - left, node)
-    reel = Reel(
-        "", tuple(f"{left:,}" for left in counts), tuple(frames), chart=_similarity_chart(tree, counts)
-    )
+    reel = Reel("", tuple(f"{left:,}" for left in counts), tuple(frames))
     steps = ("Back", "Undo the last merge", "Merge", "Merge the two with stripes")
     return View("grouping", (reel,), slider="Regions left", steps=steps)
-
-
-def _similarity_chart(tree: Hierarchy, counts: Sequence[int]) -> Chart:
-    """How similar the two regions are that merge next, at each number of regions left."""
-    similar, total = tree.similarities.tolist(), len(tree.merges) + 1
-    highest = max(similar, default=1.0)
-    heights = [similar[total - left] / highest if left > 1 else torch.nan for left in counts]
-    words = "there is only one region, so nothing merges"
-    if similar:
-        words = f"{similar[0]:.2f} at the first merge, {similar[-1]:.2f} at the last"
-    up = [(step / highest, f"{step:g}") for step in ticks(highest, 3)]
-    line = Line("similarity", points(_places(len(counts)), heights))
-    across = _ticks(counts, (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000))
-    return Chart("Similarity of the next pair", (line,), across, up, words)
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,11 +262,13 @@ class _Scene:
             "average best overlap": overlaps.mean(dim=1).tolist(),
         }
         end = ", ".join(f"{name} {100 * values[-1]:.0f} %" for name, values in lines.items())
-        places = _places(len(self.numbers))
+        places = torch.linspace(0, 1, len(self.numbers)).tolist()
+        marked = [(place, number) for place, number in zip(places, self.numbers) if place < 1 - APART]
+        across = [(place, f"{number:,}") for place, number in marked if number in (1, 10, 100, 1000, 10000)]
         return Chart(
             "Recall by number of proposals",
             tuple(Line(name, points(places, values)) for name, values in lines.items()),
-            _ticks(self.numbers, (1, 10, 100, 1000, 10000)),
+            [*across, (places[-1], f"{len(self.proposals):,}")],
             ((0.5, "50 %"), (1.0, "100 %")),
             f"with all proposals: {end}",
         )
@@ -445,20 +430,3 @@ def _paste_words(scene: _Scene, selected: Tensor, count: int, fill_class: int) -
 def _score_text(score: float) -> str:
     """A score with its sign; "–" for a class that is out of the question."""
     return "–" if score == -torch.inf else f"{score:+.2f}".replace("-", "−")
-
-
-def _places(count: int) -> list[float]:
-    """Where the stops of a slider lie on its chart, 0..1."""
-    return torch.linspace(0, 1, count).tolist()
-
-
-def _ticks(stops: Sequence[int], wanted: Sequence[int]) -> list[tuple[float, str]]:
-    """Of the wanted stops that exist, and both ends, those whose numbers have room; the last one wins."""
-    last = max(len(stops) - 1, 1)
-    ends = (stops[0], stops[-1])
-    places = sorted({stops.index(stop) / last: stop for stop in [*wanted, *ends] if stop in stops}.items())
-    kept = [places[-1]]
-    for place, stop in reversed(places):
-        if kept[-1][0] - place >= APART:
-            kept.append((place, stop))
-    return [(place, f"{stop:,}") for place, stop in reversed(kept)]

@@ -50,7 +50,7 @@ class MaskViewer(Stage):
         mask: fish 25 %, upper right, touches the upper and right edges; background 75 %
     """
 
-    _esm = module("paint.js", "controls.js", "stage.js", "legend.js", "viewer.js")
+    _esm = module("paint.js", "controls.js", "list.js", "stage.js", "legend.js", "viewer.js")
     visible = traitlets.List(traitlets.Unicode()).tag(sync=True)
     mode = traitlets.Enum(MODES, "overlay").tag(sync=True)
     layer = traitlets.Unicode().tag(sync=True)

@@ -70,10 +70,14 @@ def press(control: Locator, *keys: str) -> None:
         control.page.keyboard.press(key)
 
 
+def fits(card: Locator) -> bool:
+    return card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
+
+
 def fits_and_has_names(card: Locator, views: tuple[str, ...]) -> None:
     """It fits a narrow cell, and every control has a name and keeps its keys."""
     card.page.set_viewport_size({"width": 480, "height": 1400})
     for view in views:
         card.get_by_role("radio", name=view, exact=True).check()
-        assert card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
+        until(partial(fits, card), f"{view} fits", 5)
     assert card.locator("input, button, [tabindex]").evaluate_all(NAMELESS) == []
