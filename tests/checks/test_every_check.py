@@ -1,6 +1,6 @@
 """Every check of every lesson: the course's answer is right, and each wrong answer is told why it is wrong.
 
-The wrong answers of lesson NN stand in `test_nbNN.py` beside this file, in `WRONG`.
+The wrong answers of lesson NN are in `WRONG` of `test_nbNN.py`.
 """
 
 import inspect

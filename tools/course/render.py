@@ -57,7 +57,7 @@ def fill(text: str, lesson: Lesson) -> str:
             return heading(name, lesson.exercises[name])
         if name in lesson.predictions:
             return f"**Your guess first.** {lesson.predictions[name].question}"
-        raise ValueError(f"[[{name}]] stands in the source of {lesson.id}, but the lesson has no {name}.")
+        raise ValueError(f"the source of {lesson.id} has [[{name}]], but the lesson has no {name}.")
 
     return PLACEHOLDER.sub(block, text)
 

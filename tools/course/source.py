@@ -31,7 +31,7 @@ class Cell:
         kind: "code" or "markdown".
         text: the solved text.
         tags: the cell's tags.
-        line: where its marker stands in the file, from 1.
+        line: the line of its marker in the file, from 1.
         id: stays the same while the cell's first line does, wherever the cell moves.
     """
 

@@ -46,12 +46,12 @@ def load(name: str) -> Lesson:
 
 
 def exercise(name: str) -> Exercise:
-    """The exercise with this id, "02.1"; ValueError with the known ids where there is none."""
+    """The exercise with this id, "02.1"; ValueError listing the known ids if there is none."""
     return _choose(load(str(name)[:2]).exercises, name, "exercise")
 
 
 def prediction(name: str) -> Prediction:
-    """The prediction with this id, "02.p1"; ValueError with the known ids where there is none."""
+    """The prediction with this id, "02.p1"; ValueError listing the known ids if there is none."""
     return _choose(load(str(name)[:2]).predictions, name, "prediction")
 
 
