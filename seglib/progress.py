@@ -130,7 +130,8 @@ class TerminalBar(Bar):
         console = Console(stderr=True, force_jupyter=False)
         seen = console.is_terminal and kernel() is None  # rich may take a kernel's stderr for a terminal
         self.progress = Progress(console=console, transient=True, disable=not seen)
-        self.task = self.progress.add_task(self.label, total=self.total, completed=self.done)
+        self.task = self.progress.add_task(self.label, total=self.total)
+        self.draw()
         self.progress.start()
 
     def draw(self) -> None:
