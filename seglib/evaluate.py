@@ -17,8 +17,8 @@ from torch import Tensor
 
 from seglib import metrics
 from seglib.data.dataset import SegmentationDataset
-from seglib.labels import VOID, Classes, nearest_known
-from seglib.metrics import Present
+from seglib.labels import VOID, Classes
+from seglib.metrics import Present, nearest_known
 from seglib.progress import tracked
 from seglib.tables import Table, Tabled
 

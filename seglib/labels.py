@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
 from seglib import palettes
@@ -265,25 +264,6 @@ def _unknown_color(image: Tensor, unknown: Tensor) -> str:
         f"the colour {tuple(color.tolist())} at (x, y) = ({x}, {y}), {count} pixels of it, belongs to no "
         "class; check the palette, and that the image was neither resized smoothly nor saved as JPEG"
     )
-
-
-def nearest_known(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """For every pixel, the position of the nearest pixel that is not void.
-
-    Args:
-        mask: (H, W); pixels equal to 255 are void, at least one is not.
-
-    Returns:
-        Row and column, (H, W) int64 each, on the mask's device: `mask[nearest_known(mask)]` has no void.
-
-    Example:
-        >>> mask = torch.tensor([[1, 255, 255, 255, 2]])
-        >>> mask[nearest_known(mask)]
-        tensor([[1, 1, 1, 2, 2]])
-    """
-    void = (mask == VOID).cpu().numpy()
-    rows, columns = distance_transform_edt(void, return_distances=False, return_indices=True)
-    return torch.from_numpy(rows).long().to(mask.device), torch.from_numpy(columns).long().to(mask.device)
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -22,9 +22,10 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from seglib.labels import VOID, Classes, check_mask, nearest_known
+from seglib.labels import VOID, Classes, check_mask
 
 Present = Literal["union", "truth", "all"]
 CHUNK = 2**18  # pixels counted at once on a CPU: their intermediate results stay in its cache
@@ -158,12 +159,12 @@ def policy(cm: Tensor, classes: Classes, present: Present = "union") -> str:
     if present == "all":
         chosen, head = (
             averaged(cm).tolist(),
-            f"mean over all {len(classes)} classes; counted as 0 because absent",
+            f"mean over all {len(classes.names)} classes; counted as 0 because absent",
         )
     else:
         where = "truth or prediction" if present == "union" else "the truth"
-        head = f"mean over the {sum(chosen)} of {len(classes)} classes that occur in {where}; absent"
-    absent = [name for name, here in zip(classes, chosen) if not here]
+        head = f"mean over the {sum(chosen)} of {len(classes.names)} classes that occur in {where}; absent"
+    absent = [name for name, here in zip(classes.names, chosen) if not here]
     return f"{head}: {', '.join(absent) or 'none'}"
 
 
@@ -323,6 +324,25 @@ def boundary_f1(pred: Tensor, mask: Tensor, num_classes: int, *, ratio: float = 
     for index in np.unique(true_outline[true_outline < num_classes]).tolist():
         scores[index] = _f1(guess_outline == index, true_outline == index, tolerance)
     return scores
+
+
+def nearest_known(mask: Tensor) -> tuple[Tensor, Tensor]:
+    """For every pixel, the position of the nearest pixel that is not void.
+
+    Args:
+        mask: (H, W); pixels equal to 255 are void, at least one is not.
+
+    Returns:
+        Row and column, (H, W) int64 each, on the mask's device: `mask[nearest_known(mask)]` has no void.
+
+    Example:
+        >>> mask = torch.tensor([[1, 255, 255, 255, 2]])
+        >>> mask[nearest_known(mask)]
+        tensor([[1, 1, 1, 2, 2]])
+    """
+    void = (mask == VOID).cpu().numpy()
+    rows, columns = distance_transform_edt(void, return_distances=False, return_indices=True)
+    return torch.from_numpy(rows).long().to(mask.device), torch.from_numpy(columns).long().to(mask.device)
 
 
 def _f1(guess: NDArray[np.bool_], true: NDArray[np.bool_], tolerance: float) -> float:

@@ -36,7 +36,7 @@ def tracked(
         >>> sum(tracked([1, 2, 3], 3, "adding"))
         6
     """
-    bar = (NotebookBar if is_interactive() else TerminalBar)(label, total)
+    bar = Bar(label, total)
     try:
         for done, item in enumerate(items):
             bar.update(fraction(item) if fraction else done)
@@ -46,98 +46,66 @@ def tracked(
 
 
 class Bar:
-    """What both bars share: they appear after `PATIENCE` seconds and change at most every `PAUSE` seconds."""
+    """The bar of one loop: it appears after `PATIENCE` seconds and changes at most every `PAUSE` seconds."""
 
     def __init__(self, label: str, total: int) -> None:
-        self.label, self.total = label, total
-        self.done, self.begin, self.drawn = 0.0, time.monotonic(), 0.0
-        self.shown, self.lock = False, threading.Lock()
+        self.label, self.total, self.done = label, total, 0.0
+        self.begin, self.drawn = time.monotonic(), 0.0
+        self.draw: Callable[[], object] | None = None  # None while there is no bar
+        self.remove: Callable[[], object] = lambda: None
+        self.open, self.lock = True, threading.Lock()
         # In this thread's context: Jupyter finds the cell that output belongs to in a context variable.
-        self.timer = threading.Timer(PATIENCE, contextvars.copy_context().run, [self._show_first])
+        self.timer = threading.Timer(PATIENCE, contextvars.copy_context().run, [self.show])
         self.timer.daemon = True
         self.timer.start()
+
+    def show(self) -> None:
+        """Appear, if the work is not over already."""
+        with self.lock:
+            if self.open:
+                self.draw, self.remove = (in_notebook if is_interactive() else in_terminal)(self)
 
     def update(self, done: float) -> None:
         """This number of items, or this fraction of the work, is done."""
         self.done = done
-        if self.shown and time.monotonic() - self.drawn > PAUSE:
-            with self.lock:
-                self.draw()
+        if self.draw and time.monotonic() - self.drawn > PAUSE:
+            self.draw()
             self.drawn = time.monotonic()
 
     def close(self) -> None:
         """The work is over, completed or not."""
         self.timer.cancel()
         with self.lock:
-            if self.shown:
-                self.remove()
-            self.timer = None  # type: ignore[assignment]  # a timer that has just fired shows nothing any more
-
-    def _show_first(self) -> None:
-        with self.lock:
-            if self.timer is not None:
-                self.show()
-                self.shown = True
-
-    def show(self) -> None:
-        """Appear."""
-        raise NotImplementedError
-
-    def draw(self) -> None:
-        """Show `done`."""
-        raise NotImplementedError
-
-    def remove(self) -> None:
-        """Disappear."""
-        raise NotImplementedError
+            self.open = False
+            self.remove()
 
 
-class NotebookBar(Bar):
-    """A `<progress>` element below the cell."""
+def in_notebook(bar: Bar) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Show the bar below the cell; returns what draws it again and what removes it."""
+    from IPython.display import display
 
-    def show(self) -> None:
-        """Add it to the cell's output."""
-        from IPython.display import display
-
-        self.handle = display(self.content(), raw=True, display_id=True)
-
-    def draw(self) -> None:
-        """Replace it."""
-        self.handle.update(self.content(), raw=True)
-
-    def remove(self) -> None:
-        """Leave an empty output."""
-        self.handle.update({"text/html": "", "text/plain": ""}, raw=True)
-
-    def content(self) -> dict[str, str]:
-        """The element, with its label and the time left, and a text for front ends without HTML."""
-        label = html.escape(self.label)
-        left = (time.monotonic() - self.begin) * (self.total - self.done) / self.done if self.done else None
-        amount = f"{100 * self.done:.0f} %" if self.total == 1 else f"{self.done:.0f} of {self.total}"
-        words = f"{label}: {amount}" + (f", {left:.0f} s left" if left is not None else "")
-        element = f'<progress max="{self.total}" value="{self.done}" aria-label="{label}"></progress>'
-        return {"text/html": f"{element} {words}", "text/plain": self.label}
+    handle = display(element(bar), raw=True, display_id=True)
+    nothing = {"text/html": "", "text/plain": ""}
+    return lambda: handle.update(element(bar), raw=True), lambda: handle.update(nothing, raw=True)
 
 
-class TerminalBar(Bar):
-    """The same as one line on stderr."""
+def element(bar: Bar) -> dict[str, str]:
+    """A `<progress>` element with its label and the time left, and a text for front ends without HTML."""
+    label, done = html.escape(bar.label), bar.done
+    amount = f"{100 * done:.0f} %" if bar.total == 1 else f"{done:.0f} of {bar.total}"
+    left = f", {(time.monotonic() - bar.begin) * (bar.total - done) / done:.0f} s left" if done else ""
+    markup = f'<progress max="{bar.total}" value="{done}" aria-label="{label}"></progress> '
+    return {"text/html": f"{markup}{label}: {amount}{left}", "text/plain": bar.label}
 
-    def show(self) -> None:
-        """Start the line."""
-        from rich.console import Console
-        from rich.progress import Progress
 
-        console = Console(stderr=True, force_jupyter=False)
-        seen = console.is_terminal and kernel() is None  # rich may take a kernel's stderr for a terminal
-        self.progress = Progress(console=console, transient=True, disable=not seen)
-        self.task = self.progress.add_task(self.label, total=self.total)
-        self.draw()
-        self.progress.start()
+def in_terminal(bar: Bar) -> tuple[Callable[[], object], Callable[[], object]]:
+    """Show the bar as a line on stderr; returns what draws it again and what removes it."""
+    from rich.console import Console
+    from rich.progress import Progress
 
-    def draw(self) -> None:
-        """Move it."""
-        self.progress.update(self.task, completed=self.done)
-
-    def remove(self) -> None:
-        """Delete the line."""
-        self.progress.stop()
+    console = Console(stderr=True, force_jupyter=False)
+    seen = console.is_terminal and kernel() is None  # rich may take a kernel's stderr for a terminal
+    progress = Progress(console=console, transient=True, disable=not seen)
+    task = progress.add_task(bar.label, total=bar.total)
+    progress.start()
+    return lambda: progress.update(task, completed=bar.done), progress.stop

@@ -12,7 +12,7 @@ from skimage.draw import ellipse
 from torch import Tensor
 
 from seglib.evaluate import OracleStride
-from seglib.metrics import boundary_band, boundary_counts, boundary_f1, boundary_iou
+from seglib.metrics import boundary_band, boundary_counts, boundary_f1, boundary_iou, nearest_known
 
 
 def blobs(seed: int, size: tuple[int, int] = (60, 80), num_classes: int = 4) -> Tensor:
@@ -268,3 +268,16 @@ def test_all_void_has_nothing_to_score():
     assert boundary_counts(void.clamp(max=1), void, 2).tolist() == [[0, 0], [0, 0]]
     assert boundary_iou(boundary_counts(void.clamp(max=1), void, 2)).isnan().all()
     assert boundary_f1(void.clamp(max=1), void, 2).isnan().all()
+
+
+def test_void_takes_the_nearest_class():
+    rng = torch.Generator().manual_seed(0)
+    mask = torch.randint(0, 3, (12, 15), generator=rng)
+    mask[torch.rand(12, 15, generator=rng) < 0.8] = 255
+    filled = mask[nearest_known(mask)]
+    known = (mask != 255).nonzero()
+    assert torch.equal(filled[mask != 255], mask[mask != 255])
+    for y, x in (mask == 255).nonzero().tolist():
+        distance = ((known - torch.tensor([y, x])) ** 2).sum(dim=1)
+        nearest = known[distance == distance.min()]
+        assert filled[y, x] in mask[nearest[:, 0], nearest[:, 1]]

@@ -12,7 +12,6 @@ from seglib.labels import (
     Classes,
     describe,
     from_color,
-    nearest_known,
     percent,
     position,
     shares,
@@ -172,16 +171,3 @@ def test_the_edges_it_touches():
     assert position(where) == "upper centre, touches the upper edge"
     where[:, 0] = True
     assert position(where).endswith("touches the upper, lower and left edges")
-
-
-def test_void_takes_the_nearest_class():
-    rng = torch.Generator().manual_seed(0)
-    mask = torch.randint(0, 3, (12, 15), generator=rng)
-    mask[torch.rand(12, 15, generator=rng) < 0.8] = 255
-    filled = mask[nearest_known(mask)]
-    known = (mask != 255).nonzero()
-    assert torch.equal(filled[mask != 255], mask[mask != 255])
-    for y, x in (mask == 255).nonzero().tolist():
-        distance = ((known - torch.tensor([y, x])) ** 2).sum(dim=1)
-        nearest = known[distance == distance.min()]
-        assert filled[y, x] in mask[nearest[:, 0], nearest[:, 1]]

@@ -9,22 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from seglib import progress
-from seglib.progress import NotebookBar, TerminalBar, tracked
+from seglib.progress import Bar, element, in_terminal, tracked
 
-
-class Recorder(progress.Bar):
-    """A bar that notes what it shows."""
-
-    seen: list[object]
-
-    def show(self) -> None:
-        self.seen.append("show")
-
-    def draw(self) -> None:
-        self.seen.append(self.done)
-
-    def remove(self) -> None:
-        self.seen.append("remove")
+SEEN: list[object] = []
 
 
 class Clock:
@@ -48,10 +35,16 @@ class Clock:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    Recorder.seen, clock = [], Clock()
+    SEEN.clear()
+    clock = Clock()
     monkeypatch.setattr(threading, "Timer", clock.timer)
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
-    monkeypatch.setattr(progress, "TerminalBar", Recorder)
+
+    def recorder(bar: progress.Bar):
+        SEEN.append("show")
+        return lambda: SEEN.append(bar.done), lambda: SEEN.append("remove")
+
+    monkeypatch.setattr(progress, "in_terminal", recorder)
     return clock
 
 
@@ -63,14 +56,14 @@ def test_quick_work_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_bar_appears_after_two_seconds_and_changes_four_times_a_second(clock: Clock) -> None:
     for _ in tracked(range(40), 40, "counting"):
         clock.pass_(0.1)
-    assert Recorder.seen[0] == "show" and Recorder.seen[-1] == "remove"
-    assert Recorder.seen[1:4] == [20, 23, 26]  # shown at 2.0 s, then at the first item after .25 s each
+    assert SEEN[0] == "show" and SEEN[-1] == "remove"
+    assert SEEN[1:4] == [20, 23, 26]  # shown at 2.0 s, then at the first item after .25 s each
 
 
 def test_the_bar_appears_while_the_first_item_is_still_computed(clock: Clock) -> None:
     def slow() -> Iterator[int]:
         clock.pass_(60)
-        assert Recorder.seen == ["show"]
+        assert SEEN == ["show"]
         yield 1
 
     assert list(tracked(slow(), 1, "reading")) == [1]
@@ -79,7 +72,7 @@ def test_the_bar_appears_while_the_first_item_is_still_computed(clock: Clock) ->
 def test_a_fraction_in_place_of_the_number_of_items(clock: Clock) -> None:
     for _ in tracked([0.5, 0.75], 1, "training", fraction=lambda item: item):
         clock.pass_(3)
-    assert Recorder.seen == ["show", 0.75, "remove"]
+    assert SEEN == ["show", 0.75, "remove"]
 
 
 @pytest.mark.parametrize("end", ["error", "break"])
@@ -97,15 +90,15 @@ def test_an_early_end_removes_the_bar_and_an_error_comes_through(clock: Clock, e
         loop = tracked(items(), 3, "reading")
         next(loop), next(loop)
         loop.close()
-    assert Recorder.seen[0] == "show" and Recorder.seen[-1] == "remove"
+    assert SEEN[0] == "show" and SEEN[-1] == "remove"
     clock.pass_(10)
-    assert Recorder.seen.count("show") == 1
+    assert SEEN.count("show") == 1
 
 
 def test_in_a_notebook_it_is_an_element_with_a_label(clock: Clock) -> None:
-    bar = NotebookBar("counting <pools>", 4)
+    bar = Bar("counting <pools>", 4)
     bar.done, clock.now = 2, 6.0
-    shown = bar.content()
+    shown = element(bar)
     assert shown["text/plain"] == "counting <pools>"
     assert 'aria-label="counting &lt;pools&gt;"' in shown["text/html"]
     assert "2 of 4, 6 s left" in shown["text/html"]
@@ -121,7 +114,7 @@ def test_a_notebook_that_nobody_watches_gets_no_output(
     displayed: list[dict[str, str]] = []
     handle = SimpleNamespace(update=lambda content, raw: displayed.append(content))
     monkeypatch.setattr("IPython.display.display", lambda content, **_: displayed.append(content) or handle)
-    monkeypatch.setattr(progress, "TerminalBar", TerminalBar)
+    monkeypatch.setattr(progress, "in_terminal", in_terminal)
     for _ in tracked(range(2), 2, "counting"):
         clock.pass_(3)
     assert bool(displayed) == answers

@@ -12,8 +12,8 @@ from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Scores
-from seglib.labels import VOID, Classes, nearest_known
-from seglib.metrics import boundary_counts, confusion_matrix
+from seglib.labels import VOID, Classes
+from seglib.metrics import boundary_counts, confusion_matrix, nearest_known
 from seglib.progress import tracked
 from seglib.tables import Table, Tabled
 from seglib.weak.boxes import BoxAnnotations
