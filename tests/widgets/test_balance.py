@@ -7,6 +7,7 @@ import itertools
 import math
 import re
 import zlib
+from collections import defaultdict
 from typing import Any
 
 import numpy as np
@@ -107,20 +108,14 @@ def test_the_band_of_chance_is_what_cuts_at_random_take() -> None:
     assert deviation == pytest.approx(taken.std(axis=0), rel=0.03)
 
 
-def test_a_class_that_only_blurred_images_have_is_marked_and_one_spread_evenly_is_not() -> None:
+def test_a_class_is_marked_that_only_blurred_images_have() -> None:
     pixels = [[100 if i < 10 else 0, 100, 1 if i == 3 else 0, 0, 0] for i in range(40)]
-    sharpness, counts = measured([1 - i / 40 for i in range(40)], pixels)
-    tenth = cuts(sharpness, counts)[5]
+    none, *_, tenth = cuts(*measured([1 - i / 40 for i in range(40)], pixels))[:6]
     assert tenth.dropped == 5 and tenth.part == 0.125
-    assert tenth.much.tolist() == [True, False, True, False]
-    assert cuts(sharpness, counts)[0].much.tolist() == [False] * 4
-
-
-def test_one_image_that_holds_all_of_a_class_is_chance() -> None:
-    """It goes in one cut of four at random: nothing to mark."""
-    sharpness, counts = measured([0.4, 0.3, 0.2, 0.1], [[0, 9, 5, 0, 0]] + [[0, 9, 0, 0, 0]] * 3)
-    assert cuts(sharpness, counts)[1].lost[2] == 1
-    assert not cuts(sharpness, counts)[1].much.any()
+    assert tenth.much.tolist() == [True, False, True, False]  # not the one that is spread evenly
+    assert none.much.tolist() == [False] * 4
+    chance = cuts(*measured([0.4, 0.3, 0.2, 0.1], [[0, 9, 5, 0, 0]] + [[0, 9, 0, 0, 0]] * 3))[1]
+    assert chance.lost[2] == 1 and not chance.much.any()  # one image of four holds all of a class
 
 
 def test_the_loss_is_shared_by_weight_times_pixels() -> None:
@@ -146,6 +141,7 @@ def board(shared: BalanceBoard) -> BalanceBoard:
 
 
 def test_every_state_has_its_columns_and_words_and_they_are_what_is_sent(board: BalanceBoard) -> None:
+    ticks: dict[tuple[str, str], set[object]] = defaultdict(set)
     for axis, scheme, (place, frequency) in itertools.product(AXES, SCHEMES, enumerate(STOPS)):
         board.axis, board.scheme, board.frequency = axis, scheme, frequency
         columns, sent = board.columns(), board.data["settings"][place]
@@ -155,11 +151,13 @@ def test_every_state_has_its_columns_and_words_and_they_are_what_is_sent(board: 
             assert all(0 <= length <= 1 for length in column.lengths)
             assert [t in ("0", "0 %", "–") for t in column.texts] == [not each for each in column.lengths]
             assert 1 <= len(column.ticks) <= 2
+        ticks[axis, scheme].add(tuple(column.ticks for column in columns))
         packed = [column.pack() for column in columns]
         assert [*sent["counted"][axis], *sent["weighed"][scheme][axis]] == packed
         for board.selected in POOLS.classes:
             assert board.words().startswith(f"{board.selected}: ")
             assert sent["words"][scheme][POOLS.classes.index(board.selected)] == board.words()
+    assert all(len(seen) == 1 for seen in ticks.values())  # an axis is the same at every stop of the dial
     assert [setting["stop"][0] for setting in board.data["settings"]] == [*STOPS]
 
 
@@ -169,9 +167,8 @@ def test_every_cut_has_its_columns_and_words(board: BalanceBoard) -> None:
         sent = board.data["cuts"][board.cut]
         for column, packed in zip(board.columns(), sent["columns"][board.axis], strict=True):
             assert len(column.texts) == 10 and packed.items() >= column.pack().items()
-        assert ("bands" in sent["columns"][board.axis][2]) == (board.cut > 0) and sent[
-            "words"
-        ] == board.words()
+        assert ("bands" in sent["columns"][board.axis][2]) == (board.cut > 0)
+        assert sent["words"] == board.words()
         first = f"{board.cut} of 8 images go" if board.cut else "Nothing is dropped of 8"
         assert board.words().startswith(first) and board.dropped == [3, 6, 0][: board.cut]
 
@@ -188,14 +185,6 @@ def test_the_numbers_are_those_of_images_drawn_with_that_dial(board: BalanceBoar
         assert things.texts == tuple(f"{n}" for n in objects.sum(dim=0).tolist())
         ratio = torch.tensor(shares.lengths).double() * total.sum() / total  # the axis, at every class
         assert torch.allclose(ratio[total > 0], ratio[0])
-
-
-def test_an_axis_is_the_same_at_every_stop(board: BalanceBoard) -> None:
-    for board.axis in AXES:
-        ticks = set()
-        for board.frequency in STOPS:
-            ticks.add(tuple(column.ticks for column in board.columns()[:3]))
-        assert len(ticks) == 1
 
 
 def test_a_log_axis_keeps_the_order_and_shows_the_rare(board: BalanceBoard) -> None:
