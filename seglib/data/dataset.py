@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from itertools import accumulate
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -50,9 +52,15 @@ class MaskCounts(NamedTuple):
     objects: NDArray[np.int64] | None
 
 
-def count_pixels(mask: NDArray[np.uint8], num_classes: int) -> NDArray[np.int64]:
-    """(K + 1,) how many pixels of a mask each class has, void last; other values are left out."""
-    return np.bincount(mask.ravel(), minlength=VOID + 1)[[*range(num_classes), VOID]]
+def count_pixels(
+    mask: NDArray[np.uint8], num_classes: int, weights: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """(K + 1,) the pixels of each class in a mask, void last; other values are left out.
+
+    With `weights`, each pixel counts as that many.
+    """
+    counts = np.bincount(mask.ravel(), weights, minlength=VOID + 1)
+    return counts[[*range(num_classes), VOID]].astype(np.int64)
 
 
 def count_objects(instances: Instances | None, num_classes: int) -> NDArray[np.int64] | None:
@@ -116,13 +124,17 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         return list(zip(names, instances.boxes.double(), instances.masks))
 
     def count_mask(self, index: int) -> MaskCounts:
-        """The pixels and objects of each class in sample `index`, found in the cheapest way there is.
+        """The pixels and objects of each class in sample `index`, counted in the cheapest way.
 
         Raises:
             ValueError: the mask cannot be read, or holds a value that is not a class; the message says
                 where.
         """
-        mask, instances = self[index][1], self.instances(index)
+        return MaskCounts(self.count_pixels(index), count_objects(self.instances(index), len(self.classes)))
+
+    def count_pixels(self, index: int) -> NDArray[np.int64]:
+        """(K + 1,) the pixels of each class in sample `index`, void last; see `count_mask`."""
+        mask = self[index][1]
         pixels = count_pixels(mask.cpu().numpy(), len(self.classes))
         if pixels.sum() != mask.numel():
             value = next(int(v) for v in mask.unique() if len(self.classes) <= v != VOID)
@@ -130,7 +142,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
                 f"{self.name}, sample {self.sample_id(index)}: the mask holds the value {value}, but the"
                 f" classes are 0..{len(self.classes) - 1} and {VOID} (void)"
             )
-        return MaskCounts(pixels, count_objects(instances, len(self.classes)))
+        return pixels
 
     def source_bytes(self, index: int, part: Part) -> bytes | None:
         """All that the image or the mask (with the objects) of sample `index` is made from.
@@ -195,6 +207,16 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         return _Selection(self, places)
 
 
+def _delegated(method: str) -> Callable[..., Any]:
+    """A method that asks the data set which a sample was taken from."""
+
+    def call(self: _Selection, index: int, *arguments: Any) -> Any:
+        source, number = self.places[index]
+        return getattr(source, method)(number, *arguments)
+
+    return call
+
+
 class _Selection(SegmentationDataset):
     """Samples of other data sets: (data set, number in it) each."""
 
@@ -205,42 +227,19 @@ class _Selection(SegmentationDataset):
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        source, number = self.places[index]
-        return source[number]
-
-    def sample_id(self, index: int) -> str:
-        source, number = self.places[index]
-        return source.sample_id(number)
-
-    def instances(self, index: int) -> Instances | None:
-        source, number = self.places[index]
-        return source.instances(number)
-
-    def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:
-        source, number = self.places[index]
-        return source.stated_boxes(number)
-
-    def count_mask(self, index: int) -> MaskCounts:
-        source, number = self.places[index]
-        return source.count_mask(number)
-
-    def source_bytes(self, index: int, part: Part) -> bytes | None:
-        source, number = self.places[index]
-        return source.source_bytes(number, part)
-
-    def origin(self, index: int) -> tuple[SegmentationDataset, int]:
-        source, number = self.places[index]
-        return source.origin(number)
+    __getitem__ = _delegated("__getitem__")
+    sample_id = _delegated("sample_id")
+    instances = _delegated("instances")
+    stated_boxes = _delegated("stated_boxes")
+    count_mask = _delegated("count_mask")
+    source_bytes = _delegated("source_bytes")
+    origin = _delegated("origin")
 
 
 # Dividing a list of images into train, val and test, the same way on every machine.
 
-FOLDERS = {
-    "train": ("train",),
-    "val": ("val", "valid", "validation"),
-    "test": ("test",),
-}  # split -> what its folder may be called
+# split -> what its folder may be called
+FOLDERS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
@@ -273,20 +272,12 @@ def by_name(names: Iterable[str], shares: Mapping[str, float] = SHARES) -> dict[
         {'train': ['ant', 'bee', 'elk'], 'val': ['cow', 'dog']}
     """
     division: dict[str, list[str]] = {split: [] for split in shares}
+    *bounds, _ = accumulate(shares.values())
     for name in names:
-        division[_split(name, shares)].append(name)
+        place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64  # on the line 0..1
+        division[list(shares)[bisect(bounds, place)]].append(name)
     for split in division:
         largest = max(division.values(), key=len)
         if not division[split] and len(largest) > (split != next(iter(shares))):
             division[split].append(largest.pop())
     return division
-
-
-def _split(name: str, shares: Mapping[str, float]) -> str:
-    """The split whose part of the line 0..1 the name's hash falls into."""
-    place = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) / 2**64
-    for split, share in shares.items():
-        if place < share:
-            return split
-        place -= share
-    return list(shares)[-1]  # rounding

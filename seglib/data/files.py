@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,15 +15,7 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib import boxes
-from seglib.data.dataset import (
-    Instances,
-    MaskCounts,
-    Part,
-    SegmentationDataset,
-    SplitError,
-    count_objects,
-    count_pixels,
-)
+from seglib.data.dataset import Instances, Part, SegmentationDataset, SplitError, count_pixels
 from seglib.data.images import SUFFIXES, LabelError, count_labels, match_size, read_image, read_labels
 from seglib.labels import VOID, Classes, from_color
 
@@ -87,26 +80,14 @@ class FileDataset(SegmentationDataset):
         """The stem of the image's file."""
         return self.samples[index].id
 
-    def count_mask(self, index: int) -> MaskCounts:
-        """As everywhere, but the image is not opened; that mask and image fit is for `audit` to say."""
-        objects = count_objects(self.instances(index), len(self.classes))
-        return MaskCounts(self.count_pixels(index), objects)
-
     def count_pixels(self, index: int) -> NDArray[np.int64]:
-        """(K + 1,) by way of the values in the mask file: a few values to decode, not all pixels."""
+        """(K + 1,) the pixels of each class, void last, from the mask's histogram; no image is opened."""
         path, number = Path(self.samples[index].mask), len(self.classes)
-        counts = count_labels(path)
-        if counts is None:
-            return count_pixels(self.decode(index, read_labels(path)), number)
-        try:
-            classes = self.decode(index, np.array([[*counts]], np.uint8))  # (1, values)
-        except ValueError:
-            self.decode(index, read_labels(path))  # says where in the mask the wrong value is
-            raise
-        pixels = np.zeros(number + 1, np.int64)
-        for place, count in zip(classes[0].tolist(), counts.values()):
-            pixels[-1 if place == VOID else place] += count
-        return pixels
+        if (histogram := count_labels(path)) is not None:
+            values = np.flatnonzero(histogram)
+            with suppress(LabelError):  # raised again below, where its message can say where the value is
+                return count_pixels(self.decode(index, values[None]), number, histogram[values])
+        return count_pixels(self.decode(index, read_labels(path)), number)
 
     def source_bytes(self, index: int, part: Part) -> bytes:
         """The file, and for a mask the values' or colours' meaning."""
@@ -169,8 +150,8 @@ def images_in(folder: Path) -> dict[str, str]:
             stem, _, suffix = entry.name.rpartition(".")
             if entry.name.startswith(".") or f".{suffix.lower()}" not in SUFFIXES or entry.is_dir():
                 continue
-            if (twin := found.get(stem)) is not None:
-                twins = " and ".join(sorted([Path(twin).name, entry.name]))
+            if stem in found:
+                twins = " and ".join(sorted([Path(found[stem]).name, entry.name]))
                 raise ValueError(f"{folder}: {twins} have the same stem; rename one of them")
             found[stem] = entry.path
     return dict(sorted(found.items()))
@@ -193,13 +174,13 @@ def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[
         if not found:
             raise ValueError(f"{folder}: no image in this folder; expected {', '.join(sorted(SUFFIXES))}")
     stems = [*(photos | labels)] if stems is None else stems
-    problems = []
-    for folder, found, what in ((images, photos, "an image"), (masks, labels, "a mask")):
-        if absent := [stem for stem in stems if stem not in found]:
-            problems.append(f"{len(absent)} without {what} in {folder} ({listed(absent)})")
+    problems = [
+        f"{len(absent)} without {what} in {folder} ({listed(absent)})"
+        for folder, found, what in ((images, photos, "an image"), (masks, labels, "a mask"))
+        if (absent := [stem for stem in stems if stem not in found])
+    ]
     if problems:
-        problem = "; ".join(problems)
-        raise ValueError(f"images and masks do not match: {problem}; each needs a partner of its stem")
+        raise ValueError(f"images and masks do not match: {'; '.join(problems)}; each needs both files")
     return [Sample(stem, photos[stem], labels[stem]) for stem in stems]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,10 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 
 # What Pillow raises for damaged files, depending on the format.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+
+
+# EXIF orientations that swap the sides -> the dimensions to flip before the transposition.
+_FLIPS = {5: (), 6: (-2,), 7: (-2, -1), 8: (-1,)}
 
 
 class SizeError(ValueError):
@@ -57,9 +60,8 @@ def read_image(path: Path) -> Image:
     if image.mode.startswith(("I", "F")):
         image = _eight_bits(image, path)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
         white = Pillow.new("RGBA", image.size, "white")
-        image = Pillow.alpha_composite(white, image)
+        image = Pillow.alpha_composite(white, image.convert("RGBA"))
     pixels = np.array(image.convert("RGB"))  # (H, W, 3), a copy that torch may write to
     return Image(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
 
@@ -80,33 +82,27 @@ def read_labels(path: Path) -> NDArray[Any]:
         ValueError: the file is empty, cut off, or not an image.
     """
     image = _open(path)
-    if image.mode == "1":
-        image = image.convert("L").point(lambda value: value // 255)
-    if image.mode in ("L", "P") or image.mode.startswith("I"):
-        return np.array(image)
-    if image.mode == "LA":
-        return np.array(image.getchannel("L"))
-    if image.mode in ("RGB", "RGBA"):
-        return np.array(image.convert("RGB"))
-    raise ValueError(
-        f"{path}: a mask in mode {image.mode} cannot be read; save it as an 8-bit or palette PNG"
-    )
+    if image.mode in ("LA", "RGBA"):
+        image = image.convert(image.mode[:-1])  # without transparency
+    if image.mode not in ("1", "L", "P", "RGB") and not image.mode.startswith("I"):
+        raise ValueError(
+            f"{path}: a mask in mode {image.mode} cannot be read; save it as an 8-bit or palette PNG"
+        )
+    return np.array(image, np.uint8 if image.mode == "1" else None)
 
 
-def count_labels(path: Path) -> dict[int, int] | None:
-    """How many pixels of a mask file have each value, without an array of its pixels.
+def count_labels(path: Path) -> NDArray[np.int64] | None:
+    """The histogram of a mask file, without an array of its pixels.
 
     Returns:
-        Value 0..255 -> pixels, for values that occur; None where the mask is painted or has more than 8 bits.
+        (256,) the pixels of each value; None if the mask is painted or does not have 8 bits.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: the file is empty, cut off, or not an image.
     """
     image = _open(path)
-    if image.mode not in ("L", "P"):
-        return None
-    return {value: count for value, count in enumerate(image.histogram()) if count}
+    return np.array(image.histogram()) if image.mode in ("L", "P") else None
 
 
 def match_size(labels: Tensor, image: Image, image_path: Path, source: str) -> Tensor:
@@ -123,8 +119,8 @@ def match_size(labels: Tensor, image: Image, image_path: Path, source: str) -> T
         return labels
     with Pillow.open(image_path) as file:
         orientation = file.getexif().get(ExifTags.Base.Orientation)
-    if orientation in _TURNS and labels.mT.shape[-2:] == size:
-        return _TURNS[orientation](labels)
+    if orientation in _FLIPS and labels.mT.shape[-2:] == size:
+        return labels.flip(_FLIPS[orientation]).mT
     raise SizeError(
         f"{source}: the mask is {labels.shape[-1]}x{labels.shape[-2]} (width x height), but its image"
         f" {image_path} is {size[1]}x{size[0]}; a mask must have exactly the size of its image"
@@ -151,17 +147,8 @@ def _open(path: Path) -> Pillow.Image:
 def _eight_bits(image: Pillow.Image, path: Path) -> Pillow.Image:
     """A grey image of 16 bits as one of 8 bits."""
     values = np.asarray(image)
-    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-        found = f"{values.min()}..{values.max()} ({values.dtype})"
-        raise ValueError(
-            f"{path}: pixel values must be whole numbers of 8 or 16 bits, not {found}; rescale them"
-        )
+    low, high = values.min(), values.max()
+    if values.dtype.kind == "f" or low < 0 or high > 65535:
+        found = f"{low}..{high} ({values.dtype})"
+        raise ValueError(f"{path}: pixels must be whole numbers of 8 or 16 bits, not {found}; rescale them")
     return Pillow.fromarray(np.round(values / 257).astype(np.uint8))  # 65535 / 257 = 255
-
-
-_TURNS: dict[int, Callable[[Tensor], Tensor]] = {
-    5: lambda labels: labels.mT,
-    6: lambda labels: labels.rot90(-1, (-2, -1)),
-    7: lambda labels: labels.flip(-2, -1).mT,
-    8: lambda labels: labels.rot90(1, (-2, -1)),
-}  # the EXIF orientations that swap the sides: (..., H, W) -> (..., W, H)

@@ -182,7 +182,7 @@ class Voc(FileDataset):
         image, mask = self[index]
         ids = match_size(torch.from_numpy(read_labels(path)), image, Path(sample.image), str(path))
         numbers = [number for number in ids.unique().tolist() if number not in (0, VOID)]
-        masks = torch.stack([ids == number for number in numbers]) if numbers else ids[None][:0] > 0
+        masks = ids == torch.tensor(numbers, dtype=ids.dtype)[:, None, None]  # (M, H, W)
         classes = [int(mask[one].mode().values) for one in masks]  # the class of most of its pixels
         return instances_of(masks, torch.tensor(classes, dtype=torch.long))
 

@@ -102,7 +102,7 @@ FAULTS: dict[str, tuple[str, np.ndarray, str, tuple[str, ...]]] = {
         "images",
         RNG.random((30, 40)).astype(np.float32),
         "tif",
-        ("pixel values must be whole numbers",),
+        ("pixels must be whole numbers",),
     ),
 }
 
