@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from joblib import Parallel, delayed
 from torch import Tensor
 
 from seglib import boxes
 from seglib.data.dataset import Instances, SegmentationDataset
-from seglib.data.duplicates import find_duplicates
+from seglib.data.duplicates import find_duplicates, in_parallel
 from seglib.data.images import LabelError, SizeError
 from seglib.draw import overlay, show_images
 from seglib.files import write_text
-from seglib.labels import VOID
-from seglib.progress import tracked
+from seglib.labels import VOID, percent
 from seglib.tables import Table, Tabled
 
 #: check -> (is it wrong, or only worth a look; what it means)
@@ -95,7 +94,7 @@ class Audit(Tabled):
         return [finding for finding in self.findings if finding.check == check]
 
     def worst(self, number: int = 4) -> None:
-        """Show at most `number` images with findings, masks laid over them; what is wrong comes first."""
+        """Show at most `number` images with findings, their masks laid over them; problems come first."""
         shown: dict[tuple[str, int], tuple[Tensor, str]] = {}
         for finding in self.findings:
             if finding.index is None or (finding.split, finding.index) in shown or len(shown) == number:
@@ -116,18 +115,18 @@ class Audit(Tabled):
         rows = []
         for check, (level, meaning) in CHECKS.items():
             found = self.of(check)
-            verdict = f"{len(found)} {level}" if found else "ok"
-            rows.append([check, verdict, meaning, found[0].sample if found else ""])
+            example = found[0].sample if found else ""
+            rows.append([check, f"{len(found)} {level}" if found else "ok", meaning, example])
         return Table(f"Audit of {sizes}", ["", "found", "meaning", "for example"], rows, self.verdict)
 
     @property
     def verdict(self) -> str:
         """One or two sentences that say what to do."""
         wrong, odd = len(self.wrong), len(self.findings) - len(self.wrong)
-        problems = f"{wrong} problems found: fix or remove these samples."
-        verdict = {0: "Nothing is wrong.", 1: "1 problem found: fix or remove the sample."}.get(
-            wrong, problems
-        )
+        verdict = "Nothing is wrong."
+        if wrong:
+            problems, samples = ("problem", "the sample") if wrong == 1 else ("problems", "these samples")
+            verdict = f"{wrong} {problems} found: fix or remove {samples}."
         return verdict + (f" {odd} {'is' if odd == 1 else 'are'} worth a look." if odd else "")
 
     def __str__(self) -> str:
@@ -148,8 +147,8 @@ class Audit(Tabled):
             if found := self.of(check):
                 yield f"\n{check}: {meaning}"
                 yield from (f"  {finding}" for finding in found[:most])
-                if len(found) > len(found[:most]):
-                    yield f"  and {len(found) - len(found[:most])} more"
+                if left_out := len(found) - len(found[:most]):
+                    yield f"  and {left_out} more"
 
 
 def _image(dataset: SegmentationDataset, index: int) -> Tensor | None:
@@ -184,15 +183,18 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
     datasets = {data.split: data} if isinstance(data, SegmentationDataset) else dict(data)
     if not sum(map(len, datasets.values())):
         raise ValueError("there is no sample to look at: every split is empty")
-    names = {split: dataset.names() for split, dataset in datasets.items()}
-    samples = {split: _check_all(split, dataset) for split, dataset in datasets.items()}
+    samples = {
+        split: in_parallel(_check, dataset, f"Looking at {split}") for split, dataset in datasets.items()
+    }
+    areas = [math.prod(one.size) for checked in samples.values() for one in checked if one.size]
+    median = statistics.median(areas) if areas else 0
     found = [
-        Finding(check, split, index, f"{split}/{names[split][index]}", message)
-        for split, checked in samples.items()
-        for index, sample in enumerate(checked)
-        for check, message in sample.faults
+        Finding(check, split, index, f"{split}/{name}", message)
+        for split, dataset in datasets.items()
+        for index, (name, one) in enumerate(zip(dataset.names(), samples[split]))
+        for check, message in (*one.faults, *_size_faults(one.size, median))
     ]
-    found += [*_sizes(samples, names), *_missing(datasets, samples), *_doubles(datasets, samples, names)]
+    found += [*_missing_classes(datasets, samples), *_duplicates(datasets, samples)]
     order = list(CHECKS)
     return Audit(datasets, tuple(sorted(found, key=lambda finding: order.index(finding.check))))
 
@@ -216,36 +218,25 @@ class SampleCheck(NamedTuple):
     present: frozenset[int] = frozenset()
 
 
-def _check_all(split: str, dataset: SegmentationDataset) -> list[SampleCheck]:
-    work = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        delayed(_check)(dataset, index) for index in range(len(dataset))
-    )
-    return list(tracked(work, len(dataset), f"Looking at {split}"))
-
-
 def _check(dataset: SegmentationDataset, index: int) -> SampleCheck:
     """Read one sample and check it. Never raises for the content of a file."""
     try:
         image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
         instances = dataset.instances(index)
-    except SizeError as error:
-        return SampleCheck([("sizes differ", str(error))])
-    except LabelError as error:
-        return SampleCheck([("no such class", str(error))])
+        if image.shape[-2:] != mask.shape:
+            raise SizeError(f"the image is {tuple(image.shape)}, the mask {tuple(mask.shape)}")
     except (ValueError, OSError) as error:
-        return SampleCheck([("unreadable", str(error))])
-    if image.shape[-2:] != mask.shape:
-        sizes = f"the image is {tuple(image.shape)}, the mask {tuple(mask.shape)}"
-        return SampleCheck([("sizes differ", sizes)])
+        check = {SizeError: "sizes differ", LabelError: "no such class"}.get(type(error), "unreadable")
+        return SampleCheck([(check, str(error))])
     values = set(mask.unique().tolist())
-    faults = [*_mask_faults(values, dataset), *_image_faults(image)]
+    faults = [*_sample_faults(image, values, dataset)]
     if instances is not None:
         faults += [*_object_faults(instances, mask, dataset), *_box_faults(dataset, index)]
     return SampleCheck(faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}))
 
 
-def _mask_faults(values: set[int], dataset: SegmentationDataset) -> Iterator[Fault]:
-    """Values that are not classes; masks that teach nothing."""
+def _sample_faults(image: Tensor, values: set[int], dataset: SegmentationDataset) -> Iterator[Fault]:
+    """Mask values that are not classes, masks without a label or an object, and blank images."""
     classes = dataset.classes
     if wrong := sorted(value for value in values if len(classes) <= value != VOID):
         allowed = f"0..{len(classes) - 1} and {VOID} (void)"
@@ -254,24 +245,20 @@ def _mask_faults(values: set[int], dataset: SegmentationDataset) -> Iterator[Fau
         yield "all void", "every pixel of the mask is void: there is nothing to learn from"
     elif classes.background is not None and values <= {classes.background, VOID}:
         yield "background only", "the mask holds nothing but background"
-
-
-def _image_faults(image: Tensor) -> Iterator[Fault]:
-    spread = image.float().std().item() if image.numel() > 1 else 0.0
-    if spread < BLANK:
-        yield "blank image", f"its values vary by {spread:.1f} grey levels"
+    if (deviation := image.float().std(correction=0).item()) < BLANK:
+        yield "blank image", f"its values vary by {deviation:.1f} grey levels"
 
 
 def _object_faults(instances: Instances, mask: Tensor, dataset: SegmentationDataset) -> Iterator[Fault]:
     """Objects whose own mask contradicts the image's mask."""
     for number, (shape, label) in enumerate(zip(instances.masks, instances.classes.tolist())):
         pixels = mask[shape]
-        known = pixels[pixels != VOID]
+        differ = ((pixels != label) & (pixels != VOID)).sum().item()
         if not len(pixels):
             yield "objects", f"object {number} has no pixel"
-        elif len(known) and (foreign := (known != label).double().mean().item()) > FOREIGN:
+        elif (share := differ / max((pixels != VOID).sum().item(), 1)) > FOREIGN:
             name = dataset.classes.names[label]
-            yield "objects", f"object {number} is {name}, but {100 * foreign:.0f} % of its pixels are not"
+            yield "objects", f"object {number} is {name}, but {percent(share, 0)} of its pixels are not"
 
 
 def _box_faults(dataset: SegmentationDataset, index: int) -> Iterator[Fault]:
@@ -291,55 +278,44 @@ def _box_faults(dataset: SegmentationDataset, index: int) -> Iterator[Fault]:
             yield "boxes", f"the box of {name} is {given}, its mask reaches {reach} (x1 y1 x2 y2)"
 
 
-# Checks compared with each other.
+# Samples compared with each other.
 
 Checks = Mapping[str, list[SampleCheck]]
 
 
-def _sizes(samples: Checks, names: Mapping[str, list[str]]) -> Iterator[Finding]:
-    """Images of a size unlike the others'."""
-    sizes = [one.size for checked in samples.values() for one in checked if one.size]
-    median = statistics.median(height * width for height, width in sizes) if sizes else 0
-    for split, checked in samples.items():
-        for index, one in enumerate(checked):
-            if one.size and (odd := _odd(*one.size, median)):
-                message = f"{one.size[1]}x{one.size[0]} pixels: {odd}"
-                yield Finding("odd size", split, index, f"{split}/{names[split][index]}", message)
+def _size_faults(size: tuple[int, int] | None, median: float) -> Iterator[Fault]:
+    """What is odd about a size, if anything; `median` is the median area in pixels."""
+    if size is None:
+        return
+    shorter, longer, area = min(size), max(size), math.prod(size)
+    odd = {
+        f"one side is shorter than {TINY}": shorter < TINY,
+        f"a strip, one side is more than {STRIP:g} times the other": longer > STRIP * shorter,
+        f"more than {FAR:g} times the median area of {median:.0f} pixels": area > median * FAR,
+        f"less than a tenth of the median area of {median:.0f} pixels": area < median / FAR,
+    }
+    if true := [words for words, is_true in odd.items() if is_true]:
+        yield "odd size", f"{size[1]}x{size[0]} pixels: {true[0]}"
 
 
-def _odd(height: int, width: int, median: float) -> str:
-    """What is odd about a size, "" if nothing is; `median` is the median area in pixels."""
-    if min(height, width) < TINY:
-        return f"one side is shorter than {TINY}"
-    if max(height, width) > STRIP * min(height, width):
-        return f"a strip, one side is more than {STRIP:g} times the other"
-    if not median / FAR <= height * width <= median * FAR:
-        return f"more than {FAR:g} times the others, or less than a tenth ({median:.0f} pixels is the median)"
-    return ""
-
-
-def _missing(datasets: Mapping[str, SegmentationDataset], samples: Checks) -> Iterator[Finding]:
+def _missing_classes(datasets: Mapping[str, SegmentationDataset], samples: Checks) -> Iterator[Finding]:
     """Classes that occur in no mask of a split."""
-    for split, checked in samples.items():
-        present = frozenset().union(*(one.present for one in checked))
-        classes = datasets[split].classes if checked else ()
-        absent = [name for index, name in enumerate(classes) if index not in present]
-        if absent:
+    for split, dataset in datasets.items():
+        present = set[int]().union(*(one.present for one in samples[split]))
+        absent = [name for label, name in enumerate(dataset.classes) if label not in present]
+        if absent and len(dataset):
             yield Finding("class missing", split, None, split, f"no mask holds {', '.join(absent)}")
 
 
-def _doubles(
-    datasets: Mapping[str, SegmentationDataset], samples: Checks, names: Mapping[str, list[str]]
-) -> Iterator[Finding]:
+def _duplicates(datasets: Mapping[str, SegmentationDataset], samples: Checks) -> Iterator[Finding]:
     """Images that occur more than once, among those that can be read."""
+    names = {split: dataset.names() for split, dataset in datasets.items()}
     readable = {
         split: [index for index, one in enumerate(checked) if one.size] for split, checked in samples.items()
     }
     for pair in find_duplicates({split: data.subset(readable[split]) for split, data in datasets.items()}):
         check = "leak" if pair.across_splits else "twice" if pair.bits < 0 else "nearly twice"
-        (split, index), (other, twin) = ((split, readable[split][i]) for split, i in pair.places)
-        sample = f"{split}/{names[split][index]} = {other}/{names[other][twin]}"
-        differ = (
-            "every pixel is the same" if pair.bits < 0 else f"{pair.bits} of 64 bits of their hashes differ"
-        )
-        yield Finding(check, split, index, sample, differ)
+        places = [(split, readable[split][number]) for split, number in pair.places]
+        sample = " = ".join(f"{split}/{names[split][index]}" for split, index in places)
+        bits = f"{pair.bits} of 64 bits of their hashes differ"
+        yield Finding(check, *places[0], sample, "every pixel is the same" if pair.bits < 0 else bits)

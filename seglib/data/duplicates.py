@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from itertools import combinations_with_replacement
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import imagehash
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.progress import tracked
+from seglib.progress import T, tracked
 
 # Of 64 bits, in both hashes. Measured (benchmarks/duplicates.py) on 80 pets and 80 frames of CamVid: a copy
 # saved as JPEG of quality 20 differs by 6 at most; halved, enlarged or squashed to a square, by 4. Among 600
@@ -49,15 +47,6 @@ class Duplicate(NamedTuple):
         return f"{self.first} = {self.second} ({how})"
 
 
-class _Hashes(NamedTuple):
-    """The images of one split: names, a digest of all pixels, and two hashes of 64 bits."""
-
-    split: str
-    names: list[str]
-    digests: NDArray[np.str_]  # (N,)
-    codes: NDArray[np.uint64]  # (2, N)
-
-
 def find_duplicates(
     data: SegmentationDataset | Mapping[str, SegmentationDataset],
 ) -> tuple[Duplicate, ...]:
@@ -81,19 +70,28 @@ def find_duplicates(
         train/canteen = val/canteen (every pixel)
     """
     splits = {data.split: data} if isinstance(data, SegmentationDataset) else data
-    hashed = [_hash_all(split, dataset) for split, dataset in splits.items() if len(dataset)]
-    found = (pair for a, b in combinations_with_replacement(hashed, 2) for pair in _same(a, b))
+    places = [(split, index) for split, dataset in splits.items() for index in range(len(dataset))]
+    names = [f"{split}/{name}" for split, dataset in splits.items() for name in dataset.names()]
+    rows = []
+    for split, dataset in splits.items():
+        rows += in_parallel(_hash, dataset, f"Looking for duplicates: {split}")
+    codes = np.array([row[1:] for row in rows], np.uint64).reshape(-1, 2)
+    found = []
+    for i, (name, row) in enumerate(zip(names, rows)):
+        bits = np.bitwise_count(codes[i] ^ codes[i + 1 :]).max(axis=1)
+        for j in np.flatnonzero(bits <= NEAR).tolist():
+            twin = i + 1 + j
+            differ = -1 if row[0] == rows[twin][0] else int(bits[j])
+            found.append(Duplicate(name, names[twin], differ, (places[i], places[twin])))
     return tuple(sorted(found, key=lambda pair: (pair.bits, pair.first, pair.second)))
 
 
-def _hash_all(split: str, dataset: SegmentationDataset) -> _Hashes:
+def in_parallel(function: Callable[..., T], dataset: SegmentationDataset, label: str) -> list[T]:
+    """`function(dataset, index)` of every sample, in order, on all cores, with a progress bar."""
     work = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(
-        delayed(_hash)(dataset, index) for index in range(len(dataset))
+        delayed(function)(dataset, index) for index in range(len(dataset))
     )
-    rows = list(tracked(work, len(dataset), f"Looking for duplicates: {split}"))
-    names = [f"{split}/{name}" for name in dataset.names()]
-    codes = np.array([row[1:] for row in rows], np.uint64).T
-    return _Hashes(split, names, np.array([row[0] for row in rows]), codes)
+    return list(tracked(work, len(dataset), label))
 
 
 def _hash(dataset: SegmentationDataset, index: int) -> tuple[str, int, int]:
@@ -106,14 +104,3 @@ def _hash(dataset: SegmentationDataset, index: int) -> tuple[str, int, int]:
 def hashes(image: Image.Image) -> tuple[int, int]:
     """Two hashes of 64 bits: of the low frequencies (pHash) and of the steps along each row (dHash)."""
     return int(str(imagehash.phash(image)), 16), int(str(imagehash.dhash(image)), 16)
-
-
-def _same(a: _Hashes, b: _Hashes) -> Iterator[Duplicate]:
-    """Every image of `a` with its duplicates in `b`; each pair once if `a` is `b`."""
-    for i, name in enumerate(a.names):
-        start = i + 1 if a is b else 0
-        bits = np.bitwise_count(a.codes[:, i, None] ^ b.codes[:, start:]).max(axis=0)  # (2, M) -> (M,)
-        for j in np.flatnonzero(bits <= NEAR).tolist():
-            equal = a.digests[i] == b.digests[start + j]
-            places = (a.split, i), (b.split, start + j)
-            yield Duplicate(name, b.names[start + j], -1 if equal else int(bits[j]), places)
