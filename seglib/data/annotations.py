@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -54,17 +54,13 @@ class Annotation:
 
     def __post_init__(self) -> None:
         x1, y1, x2, y2 = self.box
-        numbers = [*self.box, *chain(*chain(*self.polygons))]
-        if not all(math.isfinite(value) for value in numbers):
+        if not all(map(math.isfinite, chain(self.box, *chain(*self.polygons)))):
             raise ValueError(f"the object '{self.name}' has a coordinate that is not a finite number")
         if x1 >= x2 or y1 >= y2:
-            raise ValueError(
-                f"the box {self.box} of '{self.name}' has no area or swapped corners: x1 < x2, y1 < y2"
-            )
-        if shortest := [polygon for polygon in self.polygons if len(polygon) < 3]:
-            raise ValueError(
-                f"a polygon of '{self.name}' has {len(shortest[0])} corners; it needs three or more"
-            )
+            rule = "x1 must be below x2, and y1 below y2"
+            raise ValueError(f"the box {self.box} of '{self.name}' has no area or swapped corners: {rule}")
+        if (corners := min(map(len, self.polygons), default=3)) < 3:
+            raise ValueError(f"a polygon of '{self.name}' has {corners} corners; it needs three or more")
         if self.seconds is not None and not 0 <= self.seconds < math.inf:
             raise ValueError(f"'{self.name}' cannot have taken {self.seconds} seconds")
 
@@ -156,20 +152,14 @@ class AnnotationSet:
     images: tuple[AnnotatedImage, ...]
 
     def __post_init__(self) -> None:
-        for what, names in (
-            ("classes", self.names),
-            ("images", [image.file_name for image in self.images]),
-        ):
-            if len(set(names)) < len(names):
-                twice = next(name for number, name in enumerate(names) if name in names[:number])
-                raise ValueError(f"two {what} are called '{twice}'; names must differ")
+        files = [image.file_name for image in self.images]
+        for what, names in (("classes", self.names), ("images", files)):
+            if twice := [name for name, number in Counter(names).items() if number > 1]:
+                raise ValueError(f"two {what} are called '{twice[0]}'; names must differ")
         for image in self.images:
-            for annotation in image.annotations:
-                if annotation.name not in self.names:
-                    raise ValueError(
-                        f"{image.file_name}: an object is called '{annotation.name}', but the classes are "
-                        f"{', '.join(self.names) or 'none'}"
-                    )
+            if unknown := {annotation.name for annotation in image.annotations} - {*self.names}:
+                names = ", ".join(self.names) or "none"
+                raise ValueError(f"{image.file_name}: the classes are {names}, not '{min(unknown)}'")
 
     @property
     def seconds_per_object(self) -> float:
@@ -215,20 +205,17 @@ def read_coco(path: Path) -> AnnotationSet:
         if isinstance(entry.get("segmentation"), dict):
             runs += 1
             continue
-        with _place(f"{path}: annotations[{number}]"):
+        with coco.naming(f"{path}: annotations[{number}]"):
             objects[entry["image_id"]].append(_annotation(entry, names[entry["category_id"]]))
     if runs:
-        warnings.warn(
-            f"{path}: left out {runs} objects stored as run lengths, which have no outline; `load` reads them"
-            " as masks",
-            stacklevel=2,
-        )
+        what = f"{runs} objects stored as run lengths, which have no outline"
+        warnings.warn(f"{path}: left out {what}; `load` reads them as masks", stacklevel=2)
     images = []
     for number, entry in enumerate(content.images):
-        with _place(f"{path}: images[{number}]"):
+        with coco.naming(f"{path}: images[{number}]"):
             size, drawn = (entry["width"], entry["height"]), tuple(objects[entry["id"]])
             images.append(AnnotatedImage(entry["file_name"], *size, drawn, _seconds(entry)))
-    with _place(f"{path}"):
+    with coco.naming(path):
         return AnnotationSet(tuple(names.values()), tuple(images))
 
 
@@ -256,15 +243,6 @@ def _seconds(entry: dict[str, Any]) -> float | None:
     if seconds is not None and not coco.is_finite(seconds):
         raise ValueError(f'"seconds" must be a finite number, got {seconds!r:.60}')
     return seconds
-
-
-@contextmanager
-def _place(place: str) -> Iterator[None]:
-    """Put the file and the place in it before the message of a ValueError."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
 
 
 # How well drawn objects agree with the true ones.
@@ -319,12 +297,11 @@ def agreement(drawn: Instances, truth: Instances, *, by: str = "masks") -> Agree
         raise ValueError(f"by must be 'masks' or 'boxes', not {by!r}")
     overlap = boxes.iou(drawn.boxes, truth.boxes) if by == "boxes" else _mask_iou(drawn.masks, truth.masks)
     rows, columns = linear_sum_assignment(overlap.numpy(), maximize=True)
-    pairs = [(row, column) for row, column in zip(rows, columns) if overlap[row, column] > 0]
     iou, match = torch.zeros(len(drawn)), torch.full((len(drawn),), -1)
-    for row, column in pairs:
-        iou[row], match[row] = overlap[row, column], column
-    right = (match >= 0) & (drawn.classes == truth.classes[match] if len(truth) else match >= 0)
-    missed = set(range(len(truth))) - {int(column) for _, column in pairs}
+    iou[rows], match[rows] = overlap[rows, columns], torch.from_numpy(columns)
+    match[iou == 0] = -1
+    right = drawn.classes == torch.cat([truth.classes, torch.tensor([-1])])[match]  # -1: no such class
+    missed = set(range(len(truth))) - set(match.tolist())
     return Agreement(iou, match, right, tuple(sorted(missed)))
 
 

@@ -7,7 +7,9 @@ end too early leave whatever was in memory in the mask. So files and shapes are 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,9 +97,8 @@ class Coco(SegmentationDataset):
     def instances(self, index: int) -> Instances:
         """The visible part of every object that is not a crowd."""
         _, numbers, classes = self._read(index)
-        objects = [k for k in range(1, len(classes)) if classes[k] != VOID]
-        masks = torch.stack([numbers == k for k in objects]) if objects else numbers[None][:0] > 0
-        return instances_of(masks, classes[objects])
+        objects = torch.arange(len(classes))[1:][classes[1:] != VOID]
+        return instances_of(numbers == objects[:, None, None], classes[objects])
 
     def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:
         """The file's own boxes, which masks and instances do not depend on, each with its whole shape."""
@@ -133,10 +134,8 @@ class Coco(SegmentationDataset):
 
     def _shape(self, one: Entry, entry: Entry) -> Tensor:
         """The pixels of one object, (H, W) bool, whatever covers them."""
-        try:
+        with naming(self._place(one)):
             mask = segmentation_mask(one.get("segmentation"), entry["height"], entry["width"])
-        except ValueError as error:
-            raise ValueError(f"{self._place(one)}: {error}") from None
         return torch.from_numpy(mask)
 
     def _place(self, one: Entry) -> str:
@@ -147,10 +146,8 @@ def _classes(path: Path, categories: Iterable[Entry]) -> tuple[Classes, dict[Any
     """The classes, "background" first, and category id -> class."""
     categories = sorted(categories, key=id_order)
     names = ["background", *(entry["name"] for entry in categories if entry["name"] != "background")]
-    try:
+    with naming(path):
         return Classes.of(*names), {entry["id"]: names.index(entry["name"]) for entry in categories}
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
 
 
 def id_order(entry: Entry) -> tuple[str, Any]:
@@ -162,12 +159,10 @@ def _image_folder(path: Path, folders: Sequence[Path], names: list[str]) -> Path
     """The folder with the images `names`; a ValueError names those that are missing or outside of it."""
     if outside := [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]:
         raise ValueError(f"{path}: the file name {outside[0]!r} leads out of the image folder")
-    folder = next((folder for folder in folders if (folder / names[0]).is_file()), folders[0])
-    there: set[Path] = set()
-    for parent in {Path(name).parent for name in names}:
-        if (folder / parent).is_dir():
-            there.update(parent / entry.name for entry in (folder / parent).iterdir())
-    if absent := [name for name in names if Path(name) not in there]:
+    folder = max(folders, key=lambda folder: ((folder / names[0]).is_file(), folder.is_dir()))
+    parents = {(folder / name).parent for name in names}
+    there = {file for parent in parents if parent.is_dir() for file in parent.iterdir()}
+    if absent := [name for name in names if folder / name not in there]:
         raise ValueError(f"{path}: {len(absent)} of its images are not in {folder} ({listed(absent)})")
     return folder
 
@@ -175,52 +170,40 @@ def _image_folder(path: Path, folders: Sequence[Path], names: list[str]) -> Path
 # Where a COCO file is, and whether its content is consistent.
 
 
-class Found(NamedTuple):
-    """A COCO file and the folders in which its images may be."""
-
-    annotations: Path
-    images: tuple[Path, ...]
-
-
-def find(path: Path) -> dict[str, Found]:
-    """Split -> COCO file, in a folder or for a file itself; the split is "" where the file is not divided.
+def find(path: Path) -> dict[str, tuple[Path, list[Path]]]:
+    """Split -> COCO file and folders that may hold its images; the split is "" if the file is not divided.
 
     Known are COCO's own `annotations/instances_train2017.json` with `train2017/`, the labelling services'
     `train/_annotations.coco.json`, and a single .json file with `images/` next to it.
+
+    Args:
+        path: a folder, or the file itself.
     """
     if path.is_file():
-        images = _folders(path.parent, "images", "../images", ".")
-        return {"": Found(path, images)} if path.suffix == ".json" else {}
+        folders = [path.parent / name for name in ("images", "../images", ".")]
+        return {"": (path, folders)} if path.suffix == ".json" else {}
     found = {}
     for split, names in FOLDERS.items():
         for name in names:
-            if (file := path / name / "_annotations.coco.json").is_file():
-                found[split] = Found(file, (path / name,))
-            for file in sorted((path / "annotations").glob(f"instances_{name}*.json")):
+            divided = sorted(path.glob(f"annotations/instances_{name}*.json"))
+            for file in [*path.glob(f"{name}/_annotations.coco.json"), *divided]:
                 year = file.stem.removeprefix("instances_")
-                images = _folders(path, year, f"images/{year}", name, f"images/{name}", "images")
-                found[split] = Found(file, images)
-    files = [file for folder in (path, path / "annotations") for file in folder.glob("*.json")]
+                folders = [year, f"images/{year}", name, f"images/{name}", "images"]
+                found[split] = file, [path / folder for folder in folders]
+    files = [*path.glob("*.json"), *path.glob("annotations/*.json")]
     if not found and len(files) == 1:
-        found[""] = Found(files[0], _folders(path, "images", "."))
+        found[""] = files[0], [path / "images", path]
     return found
 
 
-def _folders(path: Path, *names: str) -> tuple[Path, ...]:
-    """Those of the folders that exist; the first, for a message, if none does."""
-    folders = [path / name for name in names]
-    return tuple(folder for folder in folders if folder.is_dir()) or (folders[0],)
-
-
-_FIELDS: dict[str, dict[str, str]] = {
-    "images": {"id": "an id", "file_name": "a text", "height": "a size", "width": "a size"},
-    "annotations": {"image_id": "an id", "category_id": "an id"},
-    "categories": {"id": "an id", "name": "a text"},
-}
-_KINDS: dict[str, Callable[[Any], bool]] = {
-    "an id": lambda value: isinstance(value, (int, str)),
-    "a text": lambda value: isinstance(value, str) and value != "",
-    "a size": lambda value: isinstance(value, int) and value > 0,
+Field = tuple[str, Callable[[Any], bool]]  # what its value must be, in words and as a test
+_ID: Field = "an id", lambda value: isinstance(value, (int, str))
+_TEXT: Field = "a text", lambda value: isinstance(value, str) and value != ""
+_SIZE: Field = "a size", lambda value: isinstance(value, int) and value > 0
+_FIELDS = {
+    "images": {"id": _ID, "file_name": _TEXT, "height": _SIZE, "width": _SIZE},
+    "annotations": {"image_id": _ID, "category_id": _ID},
+    "categories": {"id": _ID, "name": _TEXT},
 }
 
 
@@ -249,19 +232,26 @@ def _entries(path: Path, file: Any, key: str) -> list[Entry]:
     entries = file.get(key) if isinstance(file, dict) else None
     if not isinstance(entries, list):
         raise ValueError(f'{path}: not a COCO file: it has no list "{key}"')
-    ids = set()
     for number, entry in enumerate(entries):
         place = f"{path}: {key}[{number}]"
         if not isinstance(entry, dict):
             raise ValueError(f"{place} is not an object but {entry!r:.40}")
-        for field, kind in _FIELDS[key].items():
-            if not _KINDS[kind](entry.get(field)):
+        for field, (kind, fits) in _FIELDS[key].items():
+            if not fits(entry.get(field)):
                 raise ValueError(f'{place} needs "{field}", {kind}; it has {entry.get(field)!r:.40}')
-        if key != "annotations":
-            if entry["id"] in ids:
-                raise ValueError(f"{path}: two of the {key} have the id {entry['id']!r}")
-            ids.add(entry["id"])
+    ids = Counter(entry["id"] for entry in entries if key != "annotations")
+    if ids and max(ids.values()) > 1:
+        raise ValueError(f"{path}: two of the {key} have the id {ids.most_common(1)[0][0]!r}")
     return entries
+
+
+@contextmanager
+def naming(place: Path | str) -> Iterator[None]:
+    """Begin the message of a ValueError with a file or a place in it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
 
 
 # The shape of one object.
@@ -287,28 +277,23 @@ def segmentation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.
         array([[0, 1, 1],
                [0, 1, 0]])
     """
-    if isinstance(segmentation, list) and segmentation:
-        for polygon in segmentation:
-            _check_polygon(polygon, height, width)
-        runs = pycoco.merge(pycoco.frPyObjects(segmentation, height, width))
-    elif isinstance(segmentation, dict):
+    if isinstance(segmentation, dict):
         counts = _run_lengths(segmentation, height, width)
-        runs = pycoco.frPyObjects({"size": [height, width], "counts": counts}, height, width)
-    else:
+        return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
+    if not isinstance(segmentation, list) or not segmentation:
         raise ValueError("it has no polygon and no run lengths (a box alone is not a mask)")
-    return pycoco.decode(runs).astype(bool)
+    for polygon in segmentation:
+        _check_polygon(polygon, height, width)
+    return pycoco.decode(pycoco.merge(pycoco.frPyObjects(segmentation, height, width))).astype(bool)
 
 
 def _check_polygon(polygon: Any, height: int, width: int) -> None:
     """Three corners or more, all of them on the image or within one image's size of it."""
     if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
         raise ValueError("a polygon is a list x1, y1, x2, y2, ... of at least three corners")
-    for values, size in ((polygon[0::2], width), (polygon[1::2], height)):
-        for value in values:
-            if not is_finite(value) or not -size <= value <= 2 * size:
-                raise ValueError(
-                    f"the polygon's corner {value!r} is far outside the image of {width}x{height}"
-                )
+    for value, size in zip(polygon, (width, height) * len(polygon)):
+        if not is_finite(value) or not -size <= value <= 2 * size:
+            raise ValueError(f"the polygon's corner {value!r} is far outside the image of {width}x{height}")
 
 
 def is_finite(value: Any) -> bool:

@@ -65,10 +65,8 @@ def open_folder(path: Path, split: str = "train") -> SegmentationDataset:
         _chosen(path, split, labelme)
         return layouts.labelme(path, split, labelme, named.names if named else None)
     if files := coco.find(path):
-        found = files[chosen := _chosen(path, split, files)]
-        return coco.Coco(
-            found.annotations, split, coco.read(found.annotations), found.images, divide=not chosen
-        )
+        file, images = files[chosen := _chosen(path, split, files)]
+        return coco.Coco(file, split, coco.read(file), images, divide=not chosen)
     raise ValueError(f"{path}: {_content(path)}. A data set is laid out in one of these ways:{LAYOUTS}")
 
 

@@ -115,8 +115,8 @@ def write(folder: Path, said: dict[str, Any], split: str = "train") -> Path:
 
 
 def opened(folder: Path) -> Coco:
-    (found,) = find(folder).values()
-    return Coco(found.annotations, "train", read(found.annotations), found.images)
+    ((file, images),) = find(folder).values()
+    return Coco(file, "train", read(file), images)
 
 
 def test_small_over_large_over_crowd(tmp_path: Path) -> None:
