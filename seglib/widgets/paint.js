@@ -3,7 +3,6 @@
 // seglib/draw.py; tests/browser compares the two.
 
 const VOID = 255;
-const CLEAR = -1; // what hidden classes and the background count as: not painted, and no outline between them
 
 // What came with the model, made ready: the image as a bitmap, label maps as arrays.
 async function unpack(data) {
@@ -56,16 +55,17 @@ class Layers {
 
 // `visible` are names of classes; without it all are painted. An entry with `hatch` is always hatched.
 function paintLabels({ width, height, entries }, labels, { visible, outline, hatch }) {
-  const size = Math.max(...entries.map(({ value }) => value)) + 1;
-  const [plain, striped, shown] = [new Uint32Array(size), new Uint32Array(size), new Int32Array(size).fill(CLEAR)];
-  const lined = new Uint8Array(size);
+  // What hidden classes and the background count as: not painted, and no outline between them.
+  const nothing = Math.max(...entries.map(({ value }) => value)) + 1;
+  const [plain, striped] = [new Uint32Array(nothing + 1), new Uint32Array(nothing + 1)];
+  const shown = new Uint16Array(nothing).fill(nothing);
   for (const { name, value, color, clear, hatch: always } of entries) {
     if ((clear ?? name === "background") || (visible && !visible.includes(name))) continue;
     shown[value] = value;
     plain[value] = opaque(color);
-    striped[value] = opaque(inked(color));
-    lined[value] = hatch || always;
+    striped[value] = hatch || always ? opaque(inked(color)) : plain[value];
   }
+  const hatched = hatch || entries.some(({ hatch: always }) => always);
   const fill = new Uint32Array(labels.length);
   const edges = new Uint32Array(labels.length);
   for (let y = 0, i = 0; y < height; y++) {
@@ -75,7 +75,7 @@ function paintLabels({ width, height, entries }, labels, { visible, outline, hat
       if (x + 1 < width) right = shown[labels[i + 1]];
       const below = y + 1 < height ? shown[labels[i + width]] : label;
       if (outline && (label !== right || label !== below)) edges[i] = 0xffffffff;
-      else if (label !== CLEAR) fill[i] = lined[label] && onStripe(label, x, y) ? striped[label] : plain[label];
+      else fill[i] = hatched && onStripe(label, x, y) ? striped[label] : plain[label];
     }
   }
   return { fill: toImage(fill, width, height), edges: outline ? toImage(edges, width, height) : null };
