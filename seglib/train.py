@@ -165,7 +165,7 @@ def with_bar(steps: Iterable[Step], label: str = "training") -> Iterator[Step]:
 
 
 def finish(steps: Iterable[Step], label: str = "training") -> Step:
-    """Run a training to its end, with a progress bar.
+    """Run all training steps, with a progress bar.
 
     Args:
         steps: what `train` returns; it may have begun.

@@ -146,17 +146,17 @@ def arrange(rng: np.random.Generator, size: tuple[int, int], dials: Dials) -> li
         label = 1 + int(rng.choice(len(names), p=weights / weights.sum()))
         pair, heading, scale = rng.random() < PAIRS, rng.uniform(-np.pi, np.pi), rng.uniform(0.8, 1.2)
         spots, seed = rng.uniform(0.14, 0.86, (4, 2)) * size[::-1], int(rng.integers(2**32))
-        if beside := pair and placed and names[placed[-1].label - 1] != dials.rare:
+        if adjacent := pair and placed and names[placed[-1].label - 1] != dials.rare:
             label, heading = placed[-1].label, placed[-1].heading + 0.15 * heading
         length = dials.object_size * float(np.sqrt(size[0] * size[1])) * SPECIES[names[label - 1]].size
         radius = 0.5 * length * scale
-        x, y = _beside(placed[-1], radius, heading) if beside else _roomiest(spots, placed)
+        x, y = _next_to(placed[-1], radius, heading) if adjacent else _roomiest(spots, placed)
         x, y = np.clip(x, 0.05 * size[1], 0.95 * size[1]), np.clip(y, 0.05 * size[0], 0.95 * size[0])
         placed.append(Placed(label, float(x), float(y), radius, heading, seed))
     return placed
 
 
-def _beside(other: Placed, radius: float, heading: float) -> Array:
+def _next_to(other: Placed, radius: float, heading: float) -> Array:
     """A place at the side of `other`, near enough to touch it."""
     across = 0.45 * (radius + other.radius)
     return np.array([other.x - across * np.sin(heading), other.y + across * np.cos(heading)])

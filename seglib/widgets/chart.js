@@ -2,7 +2,7 @@
 
 const LEFT_CHART = 40; // room for the ticks of the y axis, in the chart's own units
 const THUMB = 8; // half of a slider's thumb: a slider of the same width below the chart stands under its line
-const MARKED = 30; // a line of up to so many points has a dot at each
+const MARKED = 30; // a line of at most this many points has a dot at each
 const SVG_NAMES = "http://www.w3.org/2000/svg";
 
 function svg(tag, attributes = {}, ...children) {

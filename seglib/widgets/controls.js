@@ -80,7 +80,7 @@ function widget(name, show) {
 const write = (node, text) => node.textContent === text || (node.textContent = text);
 const label = (node, text) => node.getAttribute("aria-label") === text || node.setAttribute("aria-label", text);
 
-// A slider with its value in words beside it. `max` is asked again whenever one of the traits in `also` changes.
+// A slider with its value in words next to it. `max` is asked again whenever one of the traits in `also` changes.
 function slider(card, trait, { label, max, step, words, also = [] }) {
   const input = h("input", { type: "range", min: 0, step, "aria-label": label });
   const output = h("output", { class: "seglib-value", "aria-hidden": "true" });

@@ -159,7 +159,7 @@ class Reel:
     Attributes:
         name: in the choice of reels.
         stops: a text for each stop.
-        frames: a frame for each stop; the same one may stand at several.
+        frames: a frame for each stop; the same one may serve several.
         rows: for each stop what the list of reels says about this reel; or nothing.
         chart: its x axis is the stops.
         begin: the stop to begin with.
@@ -188,7 +188,7 @@ class View:
         heads: above the columns of the table.
         table: the label of the table.
         note: below the table or list.
-        below: whether the table stands below the image, next to the crops.
+        below: whether the table is below the image, next to the crops.
         targets: (H, W), the number of the reel, from 1, that a click chooses; the last reel is for Escape.
     """
 

@@ -15,7 +15,7 @@ function legend(frame, scene, shown) {
   const show = () => {
     const panels = shown();
     const shares = panels.map(({ map }) => map).filter(Boolean);
-    const maps = shares.length > 2 ? shares.slice(0, 1) : shares; // three columns do not fit beside the names
+    const maps = shares.length > 2 ? shares.slice(0, 1) : shares; // three columns do not fit next to the names
     const titles = shares.length > 1 ? [row("columnheader", "", ...maps.map(({ name }) => name))] : [];
     bar.hidden = frame.model.get("mode") === "difference";
     const body = bar.hidden ? verdictRows(panels[0].verdicts) : rows.map((show) => show(maps));

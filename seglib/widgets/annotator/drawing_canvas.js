@@ -31,8 +31,8 @@ class DrawingCanvas extends Stage {
     this.ratio = devicePixelRatio;
     super.layout();
     const { width, height } = this.scene;
-    const beside = this.frame.root.classList.contains("seglib-narrow") ? 0 : this.side.offsetWidth + SIDE_GAP;
-    this.fit = Math.min((this.frame.el.clientWidth - FRAME - beside) / width, this.get("height") / height);
+    const margin = this.frame.root.classList.contains("seglib-narrow") ? 0 : this.side.offsetWidth + SIDE_GAP;
+    this.fit = Math.min((this.frame.el.clientWidth - FRAME - margin) / width, this.get("height") / height);
     const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
     this.grid.style.gridTemplateColumns = `${across}px`;
     Object.assign(this.canvas, { width: Math.round(across * this.ratio), height: Math.round(down * this.ratio) });
