@@ -55,7 +55,7 @@ def corrupt(mask: Tensor, lie: str, amount: Amount, *, background: int = 0) -> T
         lie: "erode", "dilate", "shift", "blur", "drop" or "swap".
         amount: pixels, from 0 for the truth (a radius; for "blur" the sigma of a Gaussian); for "drop" a
             class index; for "swap" a pair of them.
-        background: the class that is no object.
+        background: the class of pixels that belong to no object.
 
     Returns:
         (H, W) uint8 without void.

@@ -76,6 +76,10 @@ class Palette:
         entries = {**dict(enumerate(zip(classes.names, classes.colors))), VOID: (void, classes.void_color)}
         return cls(entries, -1 if classes.background is None else classes.background, key=key)
 
+    def pack(self) -> dict[str, Any]:
+        """The palette as film.js reads it: an entry is [value, name, colour]."""
+        return vars(self) | {"entries": [[value, *entry] for value, entry in self.entries.items()]}
+
     def paint(self, image: Tensor, labels: Tensor, opacity: float, hatch: bool) -> Tensor:
         """(3, H, W) uint8: labels (H, W) int64 over their image, as paint.js does it."""
         table = torch.zeros(max(self.entries) + 1, 3)
@@ -230,9 +234,7 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
     """A film as film.js reads it: binary parts, and everything else as one piece of deflated JSON."""
     maps, values = _Pool(_deflated), defaultdict[int, _Pool](lambda: _Pool(lambda column: column))
     crops, charts = _Pool(_crop), _Pool(Chart.pack)
-    palettes = _Pool(
-        lambda one: vars(one) | {"entries": [[value, *entry] for value, entry in one.entries.items()]}
-    )
+    palettes = _Pool(Palette.pack)
     panels = _Pool(
         lambda one: {
             "title": one.title,

@@ -200,7 +200,7 @@ class _Scene:
 
     @cached_property
     def ids(self) -> Tensor:
-        """(H, W) uint8 or int64: 0 where there is no object, else its number from 1."""
+        """(H, W) int64: 0 where there is no object, else its number from 1."""
         ids = torch.zeros(self.image.shape[1:], dtype=torch.long)
         for number, mask in enumerate(self.objects.masks, start=1):
             ids[mask] = number
@@ -305,25 +305,14 @@ def _proposals(scene: _Scene) -> View:
     best, overlaps = scene.best
     last = torch.tensor(scene.numbers) - 1
     looks = scene.looks(torch.cat([best.flatten(), last]).unique())
-    cells, superpixel, inside = scene.cells
-    known: dict[tuple[int, int], Panel] = {}
-
-    def panel(index: int, region: int) -> Panel:
-        """Index -1 is no object."""
-        if (index, region) not in known:
-            region_here = scene.proposals.members[region][superpixel]
-            target = region_here if index < 0 else inside[index]
-            values = torch.where(inside.any(dim=0), OTHER, NEITHER)
-            values[target] = ONLY_OBJECT
-            values[region_here] = ONLY_REGION
-            values[region_here & target] = BOTH
-            known[index, region] = Panel("region", Labels(cells, values.byte()), OVERLAP)
-        return known[index, region]
+    panels: dict[tuple[int, int], Panel] = {}
 
     def frame(index: int, stop: int) -> Frame:
         region = int(last[stop] if index < 0 else best[stop, index])
         words = _region_words(scene, index, stop, region)
-        shown = panel(index, region)
+        if (index, region) not in panels:
+            panels[index, region] = _overlap(scene, index, region)
+        shown = panels[index, region]
         reads = (shown, scene.object_panel) if scene.names else (shown,)
         return Frame(words, (shown,), reads, **looks[region])
 
@@ -348,6 +337,18 @@ def _proposals(scene: _Scene) -> View:
         below=True,
         targets=scene.ids if scene.names else None,
     )
+
+
+def _overlap(scene: _Scene, index: int, region: int) -> Panel:
+    """Which pixels a region and an object share; index -1 stands for no object."""
+    cells, superpixel, inside = scene.cells
+    members = scene.proposals.members[region][superpixel]
+    target = members if index < 0 else inside[index]
+    values = torch.where(inside.any(dim=0), OTHER, NEITHER)
+    values[target] = ONLY_OBJECT
+    values[members] = ONLY_REGION
+    values[members & target] = BOTH
+    return Panel("region", Labels(cells, values.byte()), OVERLAP)
 
 
 def _region_words(scene: _Scene, index: int, stop: int, region: int) -> str:
