@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +15,7 @@ from seglib.labels import VOID
 from seglib.scenes import Scenes
 from seglib.widgets import MaskViewer
 from seglib.widgets.corruptions import corrupt
+from tests.browser.explorer import NAMELESS, pixels
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.plain import show
 from tests.browser.widget import Widget
@@ -27,22 +27,6 @@ viewer.opacity, viewer.outline, viewer.hatch, viewer.error = 0.5, True, False, "
 viewer.mode, viewer.layer, viewer.visible = "overlay", "truth", [*pools.classes, "void"]
 viewer.zoom = 1"""
 FIRST = {"Outline": True, "Hatching": False, "kelp": True, "Overlay": True, "truth": True}
-# The middle of every image pixel, of a canvas that shows each as a whole number of its own.
-SAMPLES = """(canvas, width) => {
-    const unit = canvas.width / width, height = canvas.height / unit, data = canvas.getContext("2d")
-        .getImageData(0, 0, canvas.width, canvas.height).data, out = new Uint8Array(width * height * 3);
-    for (let y = 0, i = 0; y < height; y++) for (let x = 0; x < width; x++) {
-        const at = 4 * (Math.floor((y + .5) * unit) * canvas.width + Math.floor((x + .5) * unit));
-        for (let c = 0; c < 3; c++) out[i++] = data[at + c];
-    }
-    return btoa(Array.from(out, value => String.fromCharCode(value)).join(""));
-}"""
-
-
-def pixels(canvas: Locator, width: int) -> np.ndarray:
-    """(H, W, 3) int: what a canvas shows, one sample an image pixel."""
-    data = np.frombuffer(base64.b64decode(canvas.evaluate(SAMPLES, width)), np.uint8)
-    return data.reshape(-1, width, 3).astype(int)
 
 
 @pytest.fixture
@@ -282,8 +266,5 @@ def test_it_is_readable_on_a_dark_page_too(viewer: Widget) -> None:
 
 def test_every_control_has_a_name_and_keeps_its_keys(viewer: Widget) -> None:
     """JupyterLab takes the arrow keys from elements that do not say that they need them."""
-    nameless = viewer.page.locator(".seglib-card").evaluate_all("""cards => cards.flatMap(card =>
-        [...card.querySelectorAll("input, button, [tabindex]")].filter(control =>
-            !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
-            || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML))""")
+    nameless = viewer.page.locator(".seglib-card :is(input, button, [tabindex])").evaluate_all(NAMELESS)
     assert nameless == []
