@@ -12,6 +12,7 @@ from seglib.course.guard import guarded, in_short, is_stub, keeps_stub_line, own
 from seglib.course.lesson import Wrong
 from seglib.course.say import box, code_block, say, show_bundle
 
+TITLES = {"right": "Right.", "wrong": "Not right yet.", "not attempted": "Not attempted yet."}
 _last: dict[str, tuple[Any, CheckResult]] = {}  # what `check` judged last, for the `checkpoint` below it
 
 
@@ -58,10 +59,8 @@ def check(exercise: str, answer: Any = ...) -> CheckResult:
     else:
         _last[exercise] = answer, result
         store.update(exercise[:2], lambda record: _count(record, result))
-    titles = {"right": "Right.", "wrong": "Not right yet.", "not attempted": "Not attempted yet."}
-    kinds = {"right": "right", "wrong": "wrong", "not attempted": "open"}
-    help_ = f'\nStuck? `hint("{result.exercise}")`' if result.state == "wrong" else ""
-    say(f"{result.exercise}: {titles[result.state]}", result.message + help_, kind=kinds[result.state])
+    stuck = f'\nStuck? `hint("{result.exercise}")`' if result.state == "wrong" else ""
+    say(f"{result.exercise}: {TITLES[result.state]}", result.message + stuck, kind=result.state)
     if os.environ.get("SEGLIB_STRICT") == "1" and not result:
         raise NotRightError(f"{result.exercise} {result.state}: {result.message}")
     return result
@@ -75,21 +74,20 @@ def judge(exercise: str, answer: Any) -> CheckResult:
     """
     asked = content.exercise(exercise)
     if is_stub(answer):
-        return CheckResult(
-            exercise, "not attempted", "Write your answer in the cell above and run both cells."
-        )
+        advice = "Write your answer in the cell above and run both cells."
+        return CheckResult(exercise, "not attempted", advice)
     try:
         learned = asked.check(guarded(answer, mutates=asked.mutates))
     except Wrong as wrong:
         reason = str(wrong).strip().removeprefix("because ")
         reason = reason[:1].upper() + reason[1:]
-    except Exception as error:  # what came back was nothing the check could work with
+    except Exception as error:  # the check cannot work with what the answer returned
         reason = f"{in_short(error)}{own_line(error)}. Is that the type and shape asked for?"
     else:
         return CheckResult(exercise, "right", learned or "")
     if keeps_stub_line(answer):
-        reason = f"The line `...  # your code here` is still there. Without your code: {reason}"
-        return CheckResult(exercise, "not attempted", reason)
+        advice = f"The line `...  # your code here` is still there. Without your code: {reason}"
+        return CheckResult(exercise, "not attempted", advice)
     return CheckResult(exercise, "wrong", reason)
 
 

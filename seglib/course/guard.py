@@ -68,7 +68,12 @@ def guarded(answer: Any, *, mutates: bool = False) -> Any:
             return _report(answer, args, kwargs)
         given = _copied((args, kwargs))
         result = _report(answer, *given)
-        _refuse_changes(answer, (args, kwargs), given)
+        after = [*given[0], *given[1].values()]
+        if not all(map(_same, [*args, *kwargs.values()], after)):
+            raise Wrong(
+                f"`{answer.__name__}` changes the array it is given, which its caller still needs. "
+                "Work on a copy, or make a new array."
+            )
         if result is None:
             raise Wrong(f"`{answer.__name__}` returned nothing (None). Does every path end in a `return`?")
         return result
@@ -131,17 +136,8 @@ def _inputs_in_words(function: Callable[..., Any], args: tuple[Any, ...], kwargs
     return ", ".join(f"{name} = {in_words(value)}" for name, value in named.items()) or "nothing"
 
 
-def _refuse_changes(function: Callable[..., Any], before: Any, after: Any) -> None:
-    """`Wrong` where a tensor or array among the arguments is not what it was."""
-    pairs = zip([*before[0], *before[1].values()], [*after[0], *after[1].values()])
-    if not all(_same(old, new) for old, new in pairs):
-        raise Wrong(
-            f"`{function.__name__}` changes the array it is given, which its caller still needs. "
-            "Work on a copy, or make a new array."
-        )
-
-
 def _same(old: Any, new: Any) -> bool:
+    """Whether a tensor or array is what it was; True for anything else."""
     if not isinstance(old, torch.Tensor | np.ndarray):
         return True
     if isinstance(old, torch.Tensor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import median
+from string import ascii_lowercase
 from typing import Any
 
 from seglib.course import content, store
@@ -21,11 +22,27 @@ def predict(name: str, guess: Any = ...) -> None:
     try:
         asked = content.prediction(name)
         if guess is ...:
-            say(f"{name}: your guess first.", f"{asked.question}\n{how_to_answer(asked)}", kind="open")
+            text = f"{asked.question}\n{how_to_answer(asked)}"
+            say(f"{name}: your guess first.", text, kind="not attempted")
             return
-        _record_guess(name, asked, parse_guess(asked, guess))
+        answer = parse_guess(asked, guess)
     except ValueError as error:
         say(f"{name}: that is not a valid answer.", str(error), kind="wrong")
+        return
+
+    def change(record: store.Record) -> None:
+        entry = record["predictions"].setdefault(name, {})
+        if "value" not in entry:
+            entry["guess"] = answer
+        elif "guess" not in entry:
+            entry.update(guess=answer, late=True)
+
+    kept = store.update(name[:2], change)["predictions"][name]["guess"]
+    shown = kept if asked.choices else f"{_number(kept)} {asked.unit}"
+    if kept == answer:
+        say(f"{name}: your guess is recorded: {shown}.", "Now run the next cell.")
+    else:
+        say(f"{name}: your first guess stays: {shown}.", "You have seen the result in the meantime.")
 
 
 def reveal(name: str, value: Any) -> None:
@@ -65,16 +82,13 @@ def compare(asked: Prediction, guess: float | str | None, value: float | str) ->
         >>> compare(Prediction("How much?", unit="%"), 60.0, 96.25)
         ('it is 96.2 %.', 'You guessed 60 %: 36.2 points too low. Ask yourself what you left out.', 'wrong')
     """
-    if isinstance(value, str):
-        title = f"it is: {value}."
-        if guess is None:
-            return title, _NO_GUESS, "note"
+    title = f"it is: {value}." if isinstance(value, str) else f"it is {_number(value)} {asked.unit}."
+    if isinstance(guess, str) and isinstance(value, str):
         if guess == value:
             return title, "That was your guess.", "right"
         return title, f"You guessed: {guess}. Ask yourself what made it look so.", "wrong"
-    title = f"it is {_number(value)} {asked.unit}."
-    if guess is None or isinstance(guess, str):
-        return title, _NO_GUESS, "note"
+    if guess is None or isinstance(guess, str) or isinstance(value, str):
+        return title, "You did not guess. Try it next time: a wrong guess teaches more than none.", "note"
     miss, scale = guess - value, asked.high - asked.low
     said, points = f"You guessed {_number(guess)} {asked.unit}", asked.unit.replace("%", "points")
     if abs(miss) <= 0.05 * scale:
@@ -85,9 +99,6 @@ def compare(asked: Prediction, guess: float | str | None, value: float | str) ->
     return title, f"{off} Ask yourself what you left out.", "wrong"
 
 
-_NO_GUESS = "You did not guess. Try it next time: a wrong guess teaches more than none."
-
-
 def parse_guess(asked: Prediction, guess: Any) -> float | str:
     """The guess as it is stored: a number within the range, or one of the choices.
 
@@ -96,14 +107,14 @@ def parse_guess(asked: Prediction, guess: Any) -> float | str:
     """
     if asked.choices:
         word = str(guess).strip().lower()
-        for index, choice in enumerate(asked.choices):
-            if word in (letter(index), choice.lower()):
+        for letter, choice in zip(ascii_lowercase, asked.choices):
+            if word in (letter, choice.lower()):
                 return choice
     elif not isinstance(guess, bool):
         try:
             if asked.low <= float(guess) <= asked.high:
                 return float(guess)
-        except (TypeError, ValueError):  # not a number at all
+        except (TypeError, ValueError):  # not a number
             pass
     raise ValueError(f"{how_to_answer(asked)} You wrote {guess!r}.")
 
@@ -111,14 +122,9 @@ def parse_guess(asked: Prediction, guess: Any) -> float | str:
 def how_to_answer(asked: Prediction) -> str:
     """One sentence: what to write in place of the three dots."""
     if asked.choices:
-        listed = ", ".join(f'"{letter(k)}" {choice}' for k, choice in enumerate(asked.choices))
+        listed = ", ".join(f'"{letter}" {choice}' for letter, choice in zip(ascii_lowercase, asked.choices))
         return f"In place of `...` write one letter in quotes: {listed}."
     return f"In place of `...` write a number in {asked.unit}, {_number(asked.low)} to {_number(asked.high)}."
-
-
-def letter(index: int) -> str:
-    """The letter of choice `index`: a, b, c ..."""
-    return chr(ord("a") + index)
 
 
 def calibration(pairs: list[tuple[Prediction, dict[str, Any]]]) -> str:
@@ -137,25 +143,6 @@ def calibration(pairs: list[tuple[Prediction, dict[str, Any]]]) -> str:
         typical, high = median(map(abs, misses)), sum(miss > 0 for miss in misses)
         words.append(f"numbers typically {typical:.0%} of the scale away, {high} of {len(misses)} too high")
     return f"Your guesses: {'; '.join(words)}." if words else "No guesses yet."
-
-
-def _record_guess(name: str, asked: Prediction, guess: float | str) -> None:
-    kept: list[float | str] = []
-
-    def change(record: store.Record) -> None:
-        entry = record["predictions"].setdefault(name, {})
-        if "value" not in entry:
-            entry["guess"] = guess
-        elif "guess" not in entry:
-            entry.update(guess=guess, late=True)
-        kept.append(entry["guess"])
-
-    store.update(name[:2], change)
-    shown = kept[0] if asked.choices else f"{_number(float(kept[0]))} {asked.unit}"
-    if kept[0] == guess:
-        say(f"{name}: your guess is recorded: {shown}.", "Now run the next cell.")
-    else:
-        say(f"{name}: your first guess stays: {shown}.", "You have seen the result in the meantime.")
 
 
 def _number(value: float) -> str:

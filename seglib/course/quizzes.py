@@ -62,16 +62,16 @@ class Quiz(Shell):
 
     @traitlets.observe("chosen")
     def _record(self, change: Any) -> None:
-        old = change["old"] if isinstance(change["old"], dict) else {}
-        new = {name: index for name, index in change["new"].items() if old.get(name) != index}
-        store.update(self._lesson.number, lambda record: self._count(record, new))
-
-    def _count(self, record: store.Record, new: dict[str, int]) -> None:
         """The first choice is kept; right once is right for good."""
-        for name, index in new.items():
-            entry = record["quiz"].setdefault(name, {"first": index, "tries": 0, "right": False})
-            entry["tries"] += 1
-            entry["right"] = entry["right"] or index == self._questions[name].answer
+        old = change["old"] if isinstance(change["old"], dict) else {}
+
+        def count(record: store.Record) -> None:
+            for name, index in change["new"].items() - old.items():
+                entry = record["quiz"].setdefault(name, {"first": index, "tries": 0, "right": False})
+                entry["tries"] += 1
+                entry["right"] = entry["right"] or index == self._questions[name].answer
+
+        store.update(self._lesson.number, count)
 
     def description(self) -> str:
         """How many questions there are and how many are answered right."""

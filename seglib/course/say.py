@@ -9,7 +9,7 @@ import re
 KINDS = {
     "right": ("✓", "#2a7f62"),
     "wrong": ("✗", "#b3541e"),
-    "open": ("○", "#777777"),
+    "not attempted": ("○", "#777777"),
     "note": ("▸", "#3b6fb6"),
 }
 
@@ -20,7 +20,7 @@ def say(title: str, text: str = "", *, kind: str = "note", extra_html: str = "")
     Args:
         title: a few words.
         text: sentences; `words in backticks` are set as code, lines are kept.
-        kind: "right", "wrong", "open" or "note".
+        kind: "right", "wrong", "not attempted" or "note".
         extra_html: shown below the text in a browser; decoration only, the text says the same.
     """
     show_bundle({"text/html": box(title, text, kind, extra_html), "text/plain": plain(title, text, kind)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,7 @@ SEED = 0
 
 
 def start(lesson: str) -> Session:
-    """Begin or resume a notebook: seed, device, data, and where you left off.
+    """Begin or resume a notebook: seed everything, and show the machine, the data and where you left off.
 
     Args:
         lesson: the notebook's id, "02_metrics".
@@ -33,11 +33,15 @@ def start(lesson: str) -> Session:
         ValueError: there is no such lesson, or SEGLIB_PROFILE is not one of the three.
     """
     session = Session(content.load(lesson), pick_profile())
-    _prepare_torch(session.profile)
+    if session.profile.threads and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(session.profile.threads)
+    torch.manual_seed(SEED)
+    random.seed(SEED)
     say(f"{session.lesson.number} {session.lesson.title}\n", "\n".join(card(session)))
     return session
 
 
+@dataclass
 class Session:
     """What the cells of a notebook ask for.
 
@@ -47,8 +51,9 @@ class Session:
         seed: of everything random.
     """
 
-    def __init__(self, lesson: Lesson, profile: Profile, seed: int = SEED) -> None:
-        self.lesson, self.profile, self.seed = lesson, profile, seed
+    lesson: Lesson
+    profile: Profile
+    seed: int = SEED
 
     def scenes(
         self,
@@ -61,7 +66,7 @@ class Session:
 
         Args:
             split: "train", "val" or "test".
-            length: how many; the profile's number for this split by default.
+            length: number of scenes; the profile's number for this split by default.
             size: (height, width) in pixels; the profile's by default.
             dials: any field of `seglib.scenes.scenes.Dials`: `frequency=0.1`, `clutter=1.0` ...
         """
@@ -77,8 +82,7 @@ class Session:
             split: "train", "val" or "test".
             name: "pets", "camvid" or "voc"; by default the first of them that is found.
         """
-        wanted = list(found()) if name is None else [name]
-        here = next((each for each in wanted if each in found()), None)
+        here = next((each for each in catalog.found() if name in (None, each)), None)
         return catalog.load(here, split=split) if here else None
 
     @cached_property
@@ -87,16 +91,14 @@ class Session:
         return catalog.load("photo")
 
 
-def found() -> dict[str, Any]:
-    """The real data sets on this machine; SEGLIB_DATA=none hides them, as when the notebooks are built."""
-    return {} if os.environ.get("SEGLIB_DATA") == "none" else dict(catalog.found())
-
-
 def card(session: Session) -> list[str]:
     """The lines that `start` shows."""
     profile, lesson = session.profile, session.lesson
     budget = lesson.budgets[profile.name]
-    data = ", ".join(found()) or "built-in scenes and one photograph (real data sets: see data/README.md)"
+    data = (
+        ", ".join(catalog.found())
+        or "built-in scenes and one photograph (real data sets: see data/README.md)"
+    )
     return [
         f"Your machine: {cores()} core{'s' * (cores() > 1)}, {memory_gb():.0f} GB of memory, "
         f"Python {platform.python_version()}, torch {torch.__version__}.",
@@ -117,10 +119,3 @@ def where_you_left_off(lesson: Lesson, record: store.Record) -> str:
     if not done:
         return f"Begin with {ahead}."
     return f"You have solved {len(done)} of {len(lesson.exercises)}; next is {ahead}."
-
-
-def _prepare_torch(profile: Profile) -> None:
-    if profile.threads and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(profile.threads)
-    torch.manual_seed(SEED)
-    random.seed(SEED)

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from seglib.course import check, predict, start
-from seglib.course.session import found
 from seglib.data import catalog
 
 
@@ -57,7 +56,7 @@ def test_scenes_follow_the_profile_and_the_dials(towels, alone):
 
 def test_no_photographs_is_none_and_the_photo_is_always_there(towels, alone):
     session = start("42_towels")
-    assert found() == {} and session.photographs("val") is None and session.photographs(name="pets") is None
+    assert session.photographs("val") is None and session.photographs(name="pets") is None
     image, mask = session.photo[0]
     assert image.shape[1:] == mask.shape and session.photo.instances(0)
 
