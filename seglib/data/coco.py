@@ -247,10 +247,10 @@ def _entries(path: Path, file: Any, key: str) -> list[Entry]:
 
 @contextmanager
 def naming(place: Path | str) -> Iterator[None]:
-    """Begin the message of a ValueError with a file or a place in it."""
+    """Turn an error about content into a ValueError that begins with the file or the place in it."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{place}: {error}") from None
 
 

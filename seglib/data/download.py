@@ -9,10 +9,11 @@ import hashlib
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator, Sequence
-from http.client import HTTPException, HTTPResponse
+from collections.abc import Sequence
+from http.client import HTTPException
+from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -131,10 +132,6 @@ class DownloadError(OSError):
     """No mirror delivered the file; the message names each one's reason and the way to do it by hand."""
 
 
-class _WrongFileError(Exception):
-    """A mirror offers something else."""
-
-
 def fetch(remote: Remote, target: Path) -> Path:
     """Download a file, unless it is already there with the right hash.
 
@@ -169,7 +166,7 @@ def fetch(remote: Remote, target: Path) -> Path:
                     return part.replace(target)
             except DiskError:
                 raise
-            except (OSError, HTTPException, _WrongFileError) as error:
+            except (OSError, HTTPException) as error:
                 problems[url] = _reason(error)
     reasons = "\n".join(f"  {url}: {problem}" for url, problem in problems.items())
     kept = f"{_size(part) / 1e6:.1f} MB have arrived and are kept. " if _size(part) else ""
@@ -189,7 +186,7 @@ def _complete(url: str, remote: Remote, part: Path) -> None:
             return
         part.unlink()
         if not resumed:  # otherwise the first part may have been wrong: once more from the start
-            raise _WrongFileError("the file's SHA-256 is wrong")
+            raise OSError("the file's SHA-256 is wrong")
 
 
 def _transfer(url: str, remote: Remote, part: Path) -> None:
@@ -201,29 +198,19 @@ def _transfer(url: str, remote: Remote, part: Path) -> None:
             start = 0
         expected, offered = remote.size - start, response.headers.get("Content-Length")
         if offered != str(expected):
-            raise _WrongFileError(
-                f"it offers {offered or 'an unknown number of'} bytes instead of {expected}"
-            )
+            raise OSError(f"it offers {offered or 'an unknown number of'} bytes instead of {expected}")
+        size = f"{expected / 1e6:.1f} MB"
         if shutil.disk_usage(part.parent).free < expected:
-            raise DiskError(
-                f"{part.parent}: no room for {expected / 1e6:.1f} MB; free some and run this again"
-            )
+            raise DiskError(f"{part.parent}: no room for {size}; free some space and run this again")
+        blocks = iter(lambda: response.read1(BLOCK), b"")  # what has arrived, so that a stall loses nothing
         with writing(part), part.open("ab" if start else "wb") as file:
-            label = f"downloading {part.stem}, {expected / 1e6:.0f} MB"
-            for _ in tracked(_append(response, file), 1, label, lambda written: written / expected):
+            written = accumulate(map(file.write, blocks))
+            for _ in tracked(written, 1, f"downloading {part.stem}, {size}", lambda done: done / expected):
                 pass
             file.flush()
             os.fsync(file.fileno())
     if _size(part) < remote.size:
-        raise _WrongFileError(f"the connection broke after {_size(part)} of {remote.size} bytes")
-
-
-def _append(response: HTTPResponse, file: BinaryIO) -> Iterator[int]:
-    """Write everything that comes; yields the number of bytes written so far."""
-    written = 0
-    while block := response.read1(BLOCK):  # returns what has arrived, so that a stall loses nothing
-        written += file.write(block)
-        yield written
+        raise OSError(f"the connection broke after {_size(part)} of {remote.size} bytes")
 
 
 def _size(path: Path) -> int:

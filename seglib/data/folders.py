@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from seglib.data.dataset import FOLDERS, SegmentationDataset, SplitError, by_nam
 from seglib.data.files import PAINTED, FileDataset, images_in, listed, pair
 from seglib.data.images import read_labels
 from seglib.data.photographs import Pets, Voc, camvid
+from seglib.files import read_json
 from seglib.labels import VOID, Classes
 from seglib.palettes import Color
 from seglib.progress import tracked
@@ -72,18 +72,16 @@ def open_folder(path: Path, split: str = "train") -> SegmentationDataset:
 
 def _pair_folders(path: Path, masks: str) -> dict[str, tuple[Path, Path]]:
     """Split -> folders of its images and masks; the split is "" where the folder is not divided."""
+    patterns = (("images/{}", f"{masks}/{{}}"), ("{}/images", f"{{}}/{masks}"), ("{}", "{}annot"))
     folders = {}
     for split, names in FOLDERS.items():
         for name in names:
-            for pair_ in (
-                (path / "images" / name, path / masks / name),
-                (path / name / "images", path / name / masks),
-                (path / name, path / f"{name}annot"),
-            ):
-                if all(folder.is_dir() for folder in pair_):
-                    folders[split] = pair_
+            for images, labels in patterns:
+                found = path / images.format(name), path / labels.format(name)
+                if all(folder.is_dir() for folder in found):
+                    folders[split] = found
     if not folders and (path / "images").is_dir() and (path / masks).is_dir():
-        folders[""] = (path / "images", path / masks)
+        folders[""] = path / "images", path / masks
     return folders
 
 
@@ -177,7 +175,7 @@ def _pairs(
 
 # The names, colours and values of a folder's classes, from its classes.txt or classes.json.
 
-_LINE = re.compile(r"(?P<name>.*?)(?:[\s,]+(?P<color>\d+[\s,]+\d+[\s,]+\d+))?")
+_COLOR = re.compile(r"[\s,]+(\d+)[\s,]+(\d+)[\s,]+(\d+)$")
 
 
 class ClassList(NamedTuple):
@@ -205,38 +203,26 @@ def read_class_list(folder: Path) -> ClassList | None:
     Raises:
         ValueError: the list cannot be understood; the message names the file and what is wrong.
     """
-    for path, read in ((folder / "classes.json", _read_json), (folder / "classes.txt", _read_lines)):
-        if path.is_file():
-            try:
-                return _class_list(**read(path.read_text(encoding="utf-8-sig")))
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}: not JSON ({error})") from None
-            except (ValueError, TypeError) as error:
-                raise ValueError(f"{path}: {error}") from None
+    if (path := folder / "classes.json").is_file():
+        fields = read_json(path)
+        with coco.naming(path):
+            return _class_list(fields)
+    if (path := folder / "classes.txt").is_file():
+        with coco.naming(path):
+            return _class_list(_read_lines(path.read_text(encoding="utf-8-sig")))
     return None
 
 
-def _read_json(text: str) -> dict[str, Any]:
-    fields = json.loads(text)
-    if isinstance(fields, list):
-        return {"names": fields}
-    if not isinstance(fields, dict) or "names" not in fields:
-        raise ValueError('expected a list of names, or an object with "names"')
-    if unknown := set(fields) - {"names", "colors", "void_color", "values"}:
-        raise ValueError(f"unknown fields {sorted(unknown)}; known: names, colors, void_color, values")
-    return fields
-
-
 def _read_lines(text: str) -> dict[str, Any]:
-    """The names and, if there are any, the colours of a text file."""
-    colors = {}
-    names = []
-    for line in filter(str.strip, text.splitlines()):
-        found = _LINE.fullmatch(line.strip())
-        names.append(found["name"] if found else line)
-        if found and found["color"]:
-            colors[found["name"]] = [int(number) for number in re.findall(r"\d+", found["color"])]
-    names = [name for name in names if name != "void"]
+    """The fields of a text file."""
+    names, colors = [], {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        color = _COLOR.search(line)
+        name = line[: color.start()] if color else line
+        if color:
+            colors[name] = [int(value) for value in color.groups()]
+        if name != "void":
+            names.append(name)
     if not colors:
         return {"names": names}
     if without := [name for name in names if name not in colors]:
@@ -244,25 +230,24 @@ def _read_lines(text: str) -> dict[str, Any]:
     return {"names": names, "colors": [colors[name] for name in names], "void_color": colors.get("void")}
 
 
-def _class_list(
-    names: list[str],
-    colors: list[list[int]] | None = None,
-    void_color: list[int] | None = None,
-    values: list[int] | None = None,
-) -> ClassList:
-    """The fields, checked."""
+def _class_list(fields: Any) -> ClassList:
+    """The fields, checked; a list instead of an object holds the names."""
+    fields = {"names": fields} if isinstance(fields, list) else fields
+    if not isinstance(fields, dict) or not isinstance(names := fields.get("names"), list):
+        raise ValueError('expected a list of names, or an object with "names"')
+    if unknown := set(fields) - {"names", "colors", "void_color", "values"}:
+        raise ValueError(f"unknown fields {sorted(unknown)}; known: names, colors, void_color, values")
     if not all(isinstance(name, str) and name for name in names):
         raise ValueError("every class needs a name")
-    classes = Classes.of(*names)
+    classes, colors = Classes.of(*names), fields.get("colors")
     if colors is not None:
-        void = _color(void_color) if void_color else classes.void_color
-        classes = Classes(tuple(names), tuple(_color(color) for color in colors), void)
-    known = {value: k for k, value in enumerate(values if values is not None else range(len(names)))}
-    if len(known) != len(names) or not all(isinstance(value, int) and 0 <= value <= VOID for value in known):
-        raise ValueError(
-            f"values must be {len(names)} different numbers from 0 to 255, one per class, got {values}"
-        )
-    return ClassList(classes, classes if colors is not None else None, known)
+        void = _color(fields["void_color"]) if fields.get("void_color") else classes.void_color
+        classes = Classes(tuple(names), tuple(map(_color, colors)), void)
+    found = fields.get("values")
+    values = {value: k for k, value in enumerate(range(len(names)) if found is None else found)}
+    if len(values) != len(names) or not all(isinstance(v, int) and 0 <= v <= VOID for v in values):
+        raise ValueError(f"values must be {len(names)} different numbers from 0 to 255, one per class")
+    return ClassList(classes, None if colors is None else classes, values)
 
 
 def _color(color: Any) -> Color:

@@ -15,7 +15,7 @@ import yaml
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from seglib.data.coco import Coco, Content, Entry
+from seglib.data.coco import Coco, Content, Entry, naming
 from seglib.data.dataset import FOLDERS
 from seglib.data.files import images_in
 from seglib.files import first_line, read_json
@@ -89,10 +89,8 @@ def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[tuple[int, str, o
                 outline = polygon if kind == "polygon" else _rectangle(polygon)
                 regions.append((number, str(shape["label"]), shape.get("group_id"), outline))
         except (AttributeError, KeyError, TypeError, ValueError):
-            raise ValueError(
-                f'{file}: shapes[{number}] must have a "label" and "points", pairs of numbers;'
-                f" it is {shape!r:.80}"
-            ) from None
+            needs = 'must have a "label" and "points", pairs of numbers'
+            raise ValueError(f"{file}: shapes[{number}] {needs}; it is {shape!r:.80}") from None
     if left_out := len(content["shapes"]) - len(regions):
         warn(f"{file}: left out {left_out} shapes, which are neither polygons nor rectangles", stacklevel=2)
     return _labelme_image(path, file, content), regions
@@ -109,13 +107,11 @@ def _labelme_image(path: Path, file: Path, content: dict[str, Any]) -> Entry:
     if not isinstance(content.get("imagePath"), str):
         raise ValueError(f'{file}: "imagePath" must name the image, got {content.get("imagePath")!r}')
     photo = (file.parent / content["imagePath"].replace("\\", "/")).resolve()
-    width, height = content.get("imageWidth"), content.get("imageHeight")
-    if width is None or height is None:
-        width, height = _size(photo)
+    size = content.get("imageWidth"), content.get("imageHeight")
+    width, height = _size(photo) if None in size else size
     if not all(isinstance(side, int) and side > 0 for side in (width, height)):
-        raise ValueError(
-            f'{file}: "imageWidth", "imageHeight" must be whole numbers, got {width!r}, {height!r}'
-        )
+        found = f"{width!r}, {height!r}"
+        raise ValueError(f'{file}: "imageWidth", "imageHeight" must be whole numbers, got {found}')
     if not photo.is_relative_to(path.resolve()):
         raise ValueError(f"{file}: its image {photo} is not in {path}; open the folder that holds both")
     name = photo.relative_to(path.resolve()).as_posix()
@@ -171,7 +167,8 @@ def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco
         for number, line in enumerate(lines, 1):
             if words := line.split():
                 place = f"{files[stem].relative_to(path).as_posix()}, line {number}"
-                label, shares = _yolo_line(f"{path / place}", words, names)
+                with naming(path / place):
+                    label, shares = _yolo_line(words, names)
                 polygon = [share * side for share, side in zip(shares, (width, height) * len(shares))]
                 one = {"id": place, "image_id": stem, "category_id": label}
                 objects.append(one | ({"segmentation": [polygon]} if len(shares) != 4 else {}))  # 4: a box
@@ -180,17 +177,14 @@ def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco
     return Coco(path, split, content, [path], divide="" in folders)
 
 
-def _yolo_line(place: str, words: list[str], names: Sequence[str]) -> tuple[int, list[float]]:
+def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]]:
     """The class and the coordinates in a line."""
     if not words[0].isdecimal() or int(words[0]) >= len(names):
         classes = f"0..{len(names) - 1} ({', '.join(names)})"
-        raise ValueError(f"{place}: the class {words[0]} is not one of {classes}")
-    try:
-        shares = [float(word) for word in words[1:]]
-    except ValueError as error:
-        raise ValueError(f"{place}: {error}") from None
+        raise ValueError(f"the class {words[0]} is not one of {classes}")
+    shares = [float(word) for word in words[1:]]
     if not all(-0.01 <= share <= 1.01 for share in shares):
-        raise ValueError(f"{place}: coordinates must be shares of the image, 0..1; these look like pixels")
+        raise ValueError("coordinates must be shares of the image, 0..1; these look like pixels")
     return int(words[0]), shares
 
 
