@@ -59,7 +59,7 @@ def places() -> dict[str, Any]:
     from seglib.course import store
     from seglib.data import catalog
 
-    folders = {"progress": store.folder(), "data": next(catalog._roots(None))}
+    folders = {"progress": store.folder(), "data": catalog.roots()[0]}
     return {name: {"folder": str(path), "refused": refused(path)} for name, path in folders.items()}
 
 

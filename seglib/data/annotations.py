@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -223,19 +223,12 @@ def _annotation(entry: dict[str, Any], name: str) -> Annotation:
     parts = entry.get("segmentation") or []
     if not isinstance(parts, list):
         raise ValueError(f'"segmentation" must be a list of polygons, got {parts!r:.60}')
-    flat = [_numbers(part, "segmentation", range(6, 10**6, 2), "6, 8, 10, ...") for part in parts]
+    flat = [coco.finite_numbers(part, "segmentation", range(6, 10**6, 2)) for part in parts]
     polygons = tuple(tuple(zip(values[0::2], values[1::2])) for values in flat)
     if polygons and entry.get("bbox") is None:
         return Annotation.outline(name, *polygons, seconds=_seconds(entry))
-    x, y, width, height = _numbers(entry.get("bbox"), "bbox", (4,), "4")
+    x, y, width, height = coco.finite_numbers(entry.get("bbox"), "bbox", (4,))
     return Annotation(name, (x, y, x + width, y + height), polygons, _seconds(entry))
-
-
-def _numbers(values: Any, field: str, lengths: Container[int], expected: str) -> list[float]:
-    """A list of finite numbers, as many as one of `lengths`."""
-    if not isinstance(values, list) or len(values) not in lengths or not all(map(coco.is_finite, values)):
-        raise ValueError(f'"{field}" must be a list of {expected} finite numbers, got {values!r:.60}')
-    return values
 
 
 def _seconds(entry: dict[str, Any]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,11 +76,11 @@ def load(
     if name not in ENTRIES:
         raise ValueError(f"{name}: no such folder, and no data set of this name; there is {', '.join(NAMES)}")
     place = found(root).get(name)
-    if place is None and download and (roots := [*_roots(root)]):
-        install(name, roots[0])
+    if place is None and download and (places := roots(root)):
+        install(name, places[0])
         place = found(root).get(name)
     if place is None:
-        looked = ", ".join(map(str, _roots(root))) or f"no folder, because SEGLIB_DATA={NOWHERE}"
+        looked = ", ".join(map(str, roots(root))) or f"no folder, because SEGLIB_DATA={NOWHERE}"
         raise FileNotFoundError(
             f"the data set '{name}' is not on this machine (looked in {looked}). Three ways out:"
             f" load('{name}', download=True); or set SEGLIB_DATA to the folder that holds it;"
@@ -102,26 +102,21 @@ def found(root: Path | str | None = None) -> dict[str, Path]:
     """
     places: dict[str, Path] = {}
     for name, entry in ENTRIES.items():
-        for parent in _roots(root):
+        for parent in roots(root):
             for folder in (parent, *(parent / folder for folder in entry.folders)):
                 if (folder / entry.evidence).is_dir():
                     places.setdefault(name, folder)
     return places
 
 
-def _roots(root: Path | str | None) -> Iterator[Path]:
-    """Where data sets may be, best first."""
-    if root is not None:
-        yield Path(root).expanduser()
-        return
+def roots(root: Path | str | None = None) -> list[Path]:
+    """The folders where data sets may be, best first: only `root` if it is given, see `found`."""
     named = os.environ.get("SEGLIB_DATA")
-    if named == NOWHERE:
-        return
-    if named:
-        yield Path(named).expanduser()
+    if root is None and named == NOWHERE:
+        return []
     project = Path(seglib.__file__).parents[1]
-    if (project / "pyproject.toml").is_file():  # a checkout, not an installed package
-        yield project / "data"
+    checkout = (project / "pyproject.toml").is_file()  # not an installed package
     # Not the cache folder, which may be deleted at any time.
     home = os.environ.get("SEGLIB_HOME") or platformdirs.user_data_path("seglib", appauthor=False)
-    yield Path(home) / "data"
+    places = [named, project / "data" if checkout else None, Path(home) / "data"] if root is None else [root]
+    return [Path(place).expanduser() for place in places if place]

@@ -66,9 +66,10 @@ class Coco(SegmentationDataset):
             raise SplitError(f"{path}: there is no image in the split '{split}'")
         self.name, self.path, self.split, self.images = path.stem, path, split, images
         self.classes, self.class_of = _classes(path, content.categories)
-        self.objects: dict[Any, list[Entry]] = {}
+        objects: dict[Any, list[Entry]] = {entry["id"]: [] for entry in content.images}
         for entry in content.annotations:
-            self.objects.setdefault(entry["image_id"], []).append(entry)
+            objects[entry["image_id"]].append(entry)
+        self.objects = [objects[entry["id"]] for entry in images]
         self.folder = _image_folder(path, folders, [entry["file_name"] for entry in images])
 
     def __len__(self) -> int:
@@ -90,7 +91,7 @@ class Coco(SegmentationDataset):
             return image
         shapes = [
             (one.get("segmentation"), one.get("iscrowd"), self.class_of[one["category_id"]])
-            for one in self.objects.get(entry["id"], [])
+            for one in self.objects[index]
         ]
         return f"{len(self.classes)} {entry['height']} {entry['width']} {shapes} ".encode() + image
 
@@ -102,16 +103,14 @@ class Coco(SegmentationDataset):
 
     def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:
         """The file's own boxes, which masks and instances do not depend on, each with its whole shape."""
-        entry, found = self.images[index], []
-        for one in self.objects.get(entry["id"], []):
-            if one.get("iscrowd") or not one.get("bbox"):
-                continue
-            box = one["bbox"]
-            if not isinstance(box, list) or len(box) != 4 or not all(map(is_finite, box)):
-                raise ValueError(f'{self._place(one)}: "bbox" must be four finite numbers, got {box!r:.60}')
-            corners = torch.tensor([*box[:2], box[0] + box[2], box[1] + box[3]], dtype=torch.float64)
-            name = f"{self.classes.names[self.class_of[one['category_id']]]} (annotation {one.get('id')})"
-            found.append((name, corners, self._shape(one, entry)))
+        found = []
+        for one in self.objects[index]:
+            if not one.get("iscrowd") and one.get("bbox"):
+                with naming(self._place(one)):
+                    x, y, width, height = finite_numbers(one["bbox"], "bbox", (4,))
+                box = torch.tensor([x, y, x + width, y + height], dtype=torch.float64)
+                name = self.classes.names[self.class_of[one["category_id"]]]
+                found.append((f"{name} (annotation {one.get('id')})", box, self._shape(index, one)))
         return found
 
     def _read(self, index: int) -> tuple[Image, Tensor, Tensor]:
@@ -122,8 +121,8 @@ class Coco(SegmentationDataset):
         size, source = (entry["height"], entry["width"]), f"{self.path}, image {entry['id']}"
         match_size(torch.zeros(1, 1).expand(size), image, photo, source)  # before memory for it is allocated
         shapes = [
-            (self._shape(one, entry), VOID if one.get("iscrowd") else self.class_of[one["category_id"]])
-            for one in self.objects.get(entry["id"], [])
+            (self._shape(index, one), VOID if one.get("iscrowd") else self.class_of[one["category_id"]])
+            for one in self.objects[index]
         ]
         shapes.sort(key=lambda pair: (pair[1] != VOID, -int(pair[0].sum())))  # crowds, then large to small
         numbers = torch.zeros(size, dtype=torch.int64)
@@ -132,8 +131,9 @@ class Coco(SegmentationDataset):
         classes = torch.tensor([0, *(category for _, category in shapes)]).byte()
         return image, match_size(numbers, image, photo, source), classes
 
-    def _shape(self, one: Entry, entry: Entry) -> Tensor:
+    def _shape(self, index: int, one: Entry) -> Tensor:
         """The pixels of one object, (H, W) bool, whatever covers them."""
+        entry = self.images[index]
         with naming(self._place(one)):
             mask = segmentation_mask(one.get("segmentation"), entry["height"], entry["width"])
         return torch.from_numpy(mask)
@@ -299,6 +299,14 @@ def _check_polygon(polygon: Any, height: int, width: int) -> None:
 def is_finite(value: Any) -> bool:
     """Whether a value from a JSON file is a finite number."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def finite_numbers(values: Any, field: str, lengths: Sequence[int]) -> list[float]:
+    """The value of a field, a list of finite numbers whose length is one of `lengths`."""
+    if not isinstance(values, list) or len(values) not in lengths or not all(map(is_finite, values)):
+        expected = listed([*map(str, lengths[:4])], 3)
+        raise ValueError(f'"{field}" must be a list of {expected} finite numbers, got {values!r:.60}')
+    return values
 
 
 def _run_lengths(segmentation: dict[str, Any], height: int, width: int) -> list[int]:

@@ -49,24 +49,23 @@ def open_folder(path: Path, split: str = "train") -> SegmentationDataset:
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder")
     classes = read_class_list(path)
-    named = classes.classes if classes else None
+    named = classes.classes
     if (path / "annotations" / "trimaps").is_dir():
         return Pets(path, split)
     if (path / "SegmentationClass").is_dir():
         return Voc(path, split, classes=named)
-    if (path / "trainannot").is_dir() and classes is None:
+    if (path / "trainannot").is_dir() and not named:
         return camvid(path, split)
     if folders := _pair_folders(path, "masks"):
         return _pairs(path, split, folders, classes)
     if (folders := _pair_folders(path, "labels")) and (names := layouts.yolo_names(path) or named):
-        _chosen(path, split, folders)
-        return layouts.yolo(path, split, folders, tuple(names))
+        part = _part(path, split, folders)
+        return layouts.yolo(path, split, *folders[part], tuple(names), divide=not part)
     if labelme := layouts.find_labelme(path):
-        _chosen(path, split, labelme)
-        return layouts.labelme(path, split, labelme, named.names if named else None)
+        return layouts.labelme(path, split, labelme, _part(path, split, labelme), tuple(named or ()))
     if files := coco.find(path):
-        file, images = files[chosen := _chosen(path, split, files)]
-        return coco.Coco(file, split, coco.read(file), images, divide=not chosen)
+        file, images = files[part := _part(path, split, files)]
+        return coco.Coco(file, split, coco.read(file), images, divide=not part)
     raise ValueError(f"{path}: {_content(path)}. A data set is laid out in one of these ways:{LAYOUTS}")
 
 
@@ -85,7 +84,7 @@ def _pair_folders(path: Path, masks: str) -> dict[str, tuple[Path, Path]]:
     return folders
 
 
-def _chosen(path: Path, split: str, there: Mapping[str, object]) -> str:
+def _part(path: Path, split: str, there: Mapping[str, object]) -> str:
     """The split where the folder is divided into splits, "" where it is not."""
     if split not in there and "" not in there:
         raise SplitError(f"{path}: there is no split '{split}'; there is {', '.join(map(repr, there))}")
@@ -134,41 +133,38 @@ class PairFolder(FileDataset):
         two_or_unknown = len(self.values) in (2, VOID) and VOID not in self.values
         if two_or_unknown and not self.warned and set(np.unique(mask).tolist()) == {0, VOID}:
             self.warned = True
-            warnings.warn(f"{self.samples[index].mask}: {_BLACK_AND_WHITE}", stacklevel=3)
+            found = "the mask holds only 0 and 255, and 255 is void; if 255 is your object, "
+            warnings.warn(f"{self.samples[index].mask}: {found}{_LIST_VALUES}", stacklevel=3)
         return mask
 
 
-_BLACK_AND_WHITE = (
-    "the mask holds only 0 and 255, and 255 is void, not an object; if 255 is your object, write a"
-    ' classes.json next to the folders: {"names": ["background", "object"], "values": [0, 255]}'
+_LIST_VALUES = (
+    "write a classes.json next to the folders with one value in the masks for each name, for example"
+    ' {"names": ["background", "object"], "values": [0, 255]}'
 )
 
 
 def _numbered(values: set[int], folder: Path) -> Classes:
     """Classes for the values 0, 1, 2, ... of mask files."""
-    count = max(values - {VOID}, default=-1) + 1
-    if values == {0, VOID}:
-        raise ValueError(f"{folder}: in every mask, {_BLACK_AND_WHITE}")
-    if 2 * len(values - {VOID}) < count or not 0 < count <= VOID:
+    indices = values - {VOID}
+    count = max(indices, default=-1) + 1
+    if values == {0, VOID} or 2 * len(indices) < count or not 0 < count <= VOID:
+        found = listed([*map(str, sorted(values))], 20)
         raise ValueError(
-            f"{folder}: the masks hold the values {listed([*map(str, sorted(values))], 20)}, which are not"
-            " class indices 0, 1, 2, ...; write a classes.json next to the folders:"
-            ' {"names": [...], "values": [...]} with one value for each name'
+            f"{folder}: the masks hold the values {found}, which are not class indices 0, 1, 2, ... and 255"
+            f" for void; {_LIST_VALUES}"
         )
     return Classes.of(*(f"class {k}" for k in range(count)))
 
 
-def _pairs(
-    path: Path, split: str, folders: dict[str, tuple[Path, Path]], classes: ClassList | None
-) -> PairFolder:
+def _pairs(path: Path, split: str, folders: dict[str, tuple[Path, Path]], classes: ClassList) -> PairFolder:
     """The images of one split, by the folders' own division or by the hash of the names."""
-    chosen = _chosen(path, split, folders)
-    samples = pair(*folders[chosen])
-    if not chosen:
+    samples = pair(*folders[part := _part(path, split, folders)])
+    if not part:
         named = {sample.id: sample for sample in samples}
         samples = [named[stem] for stem in by_name(named)[split]]
-    known = classes or ClassList(None, None, {k: k for k in range(VOID)})
-    dataset = PairFolder(path.name, split, known.classes, samples, values=known.values, painted=known.painted)
+    options = {"values": classes.values, "painted": classes.painted}
+    dataset = PairFolder(path.name, split, classes.classes, samples, **options)
     dataset.mask_folders = [masks for _, masks in folders.values()]
     return dataset
 
@@ -192,8 +188,8 @@ class ClassList(NamedTuple):
     values: dict[int, int]
 
 
-def read_class_list(folder: Path) -> ClassList | None:
-    """The class list of a folder, or None if it has none.
+def read_class_list(folder: Path) -> ClassList:
+    """The class list of a folder.
 
     `classes.txt` has one name a line, in index order, and after it red green blue if masks are painted; a
     line `void 224 224 192` gives the colour of void and is not a class. `classes.json` is a list of names, or
@@ -210,7 +206,7 @@ def read_class_list(folder: Path) -> ClassList | None:
     if (path := folder / "classes.txt").is_file():
         with coco.naming(path):
             return _class_list(_read_lines(path.read_text(encoding="utf-8-sig")))
-    return None
+    return ClassList(None, None, {k: k for k in range(VOID)})
 
 
 def _read_lines(text: str) -> dict[str, Any]:

@@ -21,9 +21,6 @@ from seglib.data.files import images_in
 from seglib.files import first_line, read_json
 from seglib.progress import tracked
 
-Folders = Mapping[str, tuple[Path, Path]]  # split ("" if not divided) -> folders of images and of annotations
-
-
 # labelme
 
 
@@ -44,7 +41,9 @@ def find_labelme(path: Path) -> dict[str, list[Path]]:
         return dict(found) if b'"shapes"' in first.read(4096) else {}
 
 
-def labelme(path: Path, split: str, found: Mapping[str, list[Path]], names: Sequence[str] | None) -> Coco:
+def labelme(
+    path: Path, split: str, found: Mapping[str, list[Path]], part: str, names: Sequence[str] = ()
+) -> Coco:
     """A folder of labelme files: each shape is an object, shapes of one `group_id` and label are one object.
 
     Rectangles are filled. Shapes that are not regions (points, lines, circles) are left out with a warning.
@@ -53,6 +52,7 @@ def labelme(path: Path, split: str, found: Mapping[str, list[Path]], names: Sequ
         path: the folder that holds the files and the images.
         split: "train", "val" or "test".
         found: what `find_labelme` found.
+        part: the key of the files in `found` to read; "" for files that are to be divided.
         names: the classes in order; without them, the labels of all splits in alphabetical order.
 
     Raises:
@@ -63,16 +63,15 @@ def labelme(path: Path, split: str, found: Mapping[str, list[Path]], names: Sequ
     ids = {name: number for number, name in enumerate(names or labels)}
     if unknown := [label for label in labels if label not in ids]:
         raise ValueError(f"{path}: the label '{unknown[0]}' is not in the class list ({', '.join(ids)})")
-    chosen = found["" if "" in found else split]
     objects: dict[Any, Entry] = {}
-    for file in chosen:
+    for file in found[part]:
         for number, label, group, polygon in parsed[file][1]:
             place = f"{file.relative_to(path).as_posix()} shapes[{number}]"
             entry = {"id": place, "image_id": str(file), "category_id": ids[label], "segmentation": []}
             key = (file, label, number if group is None else f"group {group}")
             objects.setdefault(key, entry)["segmentation"].append(polygon)
-    content = Content([parsed[file][0] for file in chosen], [*objects.values()], _categories(ids))
-    return Coco(path, split, content, [path], divide="" in found)
+    content = Content([parsed[file][0] for file in found[part]], [*objects.values()], _categories(ids))
+    return Coco(path, split, content, [path], divide=not part)
 
 
 def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[tuple[int, str, object, list[float]]]]:
@@ -137,7 +136,7 @@ def yolo_names(path: Path) -> list[str] | None:
     return None
 
 
-def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco:
+def yolo(path: Path, split: str, images: Path, labels: Path, names: Sequence[str], *, divide: bool) -> Coco:
     """A YOLO-seg folder: one text file an image, one line an object: `class x1 y1 x2 y2 ...`.
 
     Coordinates are shares of the image's sides, 0..1. An image without a text file has no objects. Of an
@@ -146,23 +145,24 @@ def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco
     Args:
         path: the folder with the .yaml file.
         split: "train", "val" or "test".
-        folders: the folders of images and labels of each split.
+        images: the folder of the images.
+        labels: the folder of the text files.
         names: the classes in order.
+        divide: take only the images whose name's hash falls into `split`.
 
     Raises:
         ValueError: an image is missing, or a line is broken; the message names file and line. A line with a
             box instead of an outline raises when the sample is read.
     """
-    chosen, labels = folders["" if "" in folders else split]
-    photos = images_in(chosen)
+    photos = images_in(images)
     files = {file.stem: file for file in sorted(labels.glob("*.txt")) if file.name != "classes.txt"}
     if absent := [stem for stem in files if stem not in photos]:
-        raise ValueError(f"{files[absent[0]]}: there is no image of this name in {chosen}")
-    images, objects = [], []
+        raise ValueError(f"{files[absent[0]]}: there is no image of this name in {images}")
+    entries, objects = [], []
     for stem, photo in tracked(photos.items(), len(photos), "Reading the sizes of images"):
         width, height = _size(Path(photo))
         name = Path(photo).relative_to(path).as_posix()
-        images.append({"id": stem, "file_name": name, "height": height, "width": width})
+        entries.append({"id": stem, "file_name": name, "height": height, "width": width})
         lines = files[stem].read_text(encoding="utf-8").splitlines() if stem in files else []
         for number, line in enumerate(lines, 1):
             if words := line.split():
@@ -173,8 +173,8 @@ def yolo(path: Path, split: str, folders: Folders, names: Sequence[str]) -> Coco
                 one = {"id": place, "image_id": stem, "category_id": label}
                 objects.append(one | ({"segmentation": [polygon]} if len(shares) != 4 else {}))  # 4: a box
     ids = {name: number for number, name in enumerate(names)}
-    content = Content(images, objects, _categories(ids))
-    return Coco(path, split, content, [path], divide="" in folders)
+    content = Content(entries, objects, _categories(ids))
+    return Coco(path, split, content, [path], divide=divide)
 
 
 def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]]:

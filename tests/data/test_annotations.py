@@ -81,7 +81,7 @@ COCO_FAULTS = [
     (("annotations", 0, "bbox"), [0, 0, 0, 4], r"annotations\[0\]: the box .* of 'dog' has no area"),
     (("annotations", 0, "bbox"), [30, 0, 20, 4], r"images\[0\]: .* corner at \(50, 4\), outside of"),
     (("annotations", 0, "segmentation"), "x", r"\"segmentation\" must be a list of polygons"),
-    (("annotations", 0, "segmentation", 0), [1, 1, 2, 2], r"must be a list of 6, 8, 10, \.\.\. finite"),
+    (("annotations", 0, "segmentation", 0), [1, 1, 2, 2], r"must be a list of 6, 8, 10 \.\.\. finite"),
     (("annotations", 0, "segmentation", 0, 3), "x", r"annotations\[0\]: \"segmentation\" must be"),
     (("annotations", 0, "seconds"), -1, r"'dog' cannot have taken -1 seconds"),
     (("annotations", 0, "seconds"), "long", r"annotations\[0\]: \"seconds\" must be"),
