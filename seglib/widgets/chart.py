@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,16 @@ def significant(value: float) -> str:
     return f"{float(f'{value:.3g}'):,.{digits}f}"
 
 
+def share_tick(value: float) -> str:
+    """A tick of shares, in percent.
+
+    Example:
+        >>> share_tick(0.5), share_tick(0.001)
+        ('50 %', '0.1 %')
+    """
+    return f"{100 * value:g} %"
+
+
 @dataclass(frozen=True)
 class Axis:
     """The scale of a column of bars.
@@ -161,24 +171,28 @@ class Axis:
         return min(value / self.high, 1.0)
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of bars: for each class a number in words and the length of its bar, 0..1.
+def column(
+    title: str,
+    values: Sequence[float],
+    axis: Axis,
+    text: Callable[[float], str],
+    tick: Callable[[float], str],
+    hint: str = "",
+) -> dict[str, Any]:
+    """A column of bars as bars.js reads it: for each class a number and the length of its bar, 0..1.
 
-    Attributes:
+    Args:
         title: above the column.
-        texts: the numbers.
-        lengths: of the bars.
-        ticks: (place, text) below the column.
-        hint: what the number is, in a sentence.
+        values: one for each class.
+        axis: their scale.
+        text: how a value is written.
+        tick: how a tick of the axis is written.
+        hint: what the values are, in a sentence.
     """
-
-    title: str
-    texts: tuple[str, ...]
-    lengths: tuple[float, ...]
-    ticks: tuple[tuple[float, str], ...]
-    hint: str = ""
-
-    def pack(self) -> dict[str, Any]:
-        """The column as bars.js reads it."""
-        return {**vars(self), "lengths": [round(length, 5) for length in self.lengths]}
+    return {
+        "title": title,
+        "texts": [text(value) for value in values],
+        "lengths": [axis.length(value) for value in values],
+        "ticks": [(axis.length(value), tick(value)) for value in axis.ticks],
+        "hint": hint,
+    }

@@ -84,6 +84,17 @@ def deflate(labels: Tensor, dtype: str = "u1") -> bytes:
     return zlib.compress(labels.cpu().numpy().astype(dtype).tobytes())
 
 
+def thumbnail(image: Tensor, labels: Tensor | None = None) -> dict[str, Any]:
+    """A small image (3, H, W) as thumbs.js reads it, with its labels (H, W) where it has any."""
+    packed = None if labels is None else deflate(labels)
+    return {"width": image.shape[2], "height": image.shape[1], "image": jpeg(image), "labels": packed}
+
+
+def names_and_colors(classes: Classes) -> list[dict[str, Any]]:
+    """The classes as the browser reads them."""
+    return [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)]
+
+
 def image_data(image: Tensor) -> dict[str, Any]:
     """An image (3, H, W) uint8 with its size, as the browser reads it."""
     return {"width": image.shape[2], "height": image.shape[1], "image": encode(image)}
@@ -95,7 +106,7 @@ def pack(
     """Everything `paint.js` unpacks: the image, its label maps with their words and shares, the classes."""
     return {
         **image_data(image),
-        "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
+        "classes": names_and_colors(classes),
         "void": classes.void_color,
         "maps": [
             {

@@ -2,6 +2,12 @@
 
 const thumbShown = new WeakMap(); // canvas -> what it shows: to paint it again would take time from a training run
 
+// What was sent, with the image and the labels unpacked.
+async function unpackThumb(thumb) {
+  const labels = thumb.labels && new Uint8Array(await inflate(thumb.labels));
+  return { ...thumb, labels, image: await createImageBitmap(new Blob([thumb.image])), painted: new Map() };
+}
+
 // `layer` is one of paint.js, or null. A thumbnail has a whole number of canvas pixels for each of its image.
 function paintThumb(canvas, { image, width, height }, layer) {
   const scale = Math.max(1, Math.ceil((canvas.clientWidth * devicePixelRatio) / width));

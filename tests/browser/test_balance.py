@@ -53,8 +53,8 @@ def agree(card: Locator, twin: BalanceBoard) -> None:
     columns = twin.columns()
     rows = view.locator(".seglib-bars-row")
     seen = [cell.strip().removesuffix(" ▲") for cell in rows.locator(".seglib-number").all_inner_texts()]
-    assert seen == [column.texts[place] for place in range(10) for column in columns]
-    expected = np.array([column.lengths for column in columns]).T
+    assert seen == [column["texts"][place] for place in range(10) for column in columns]
+    expected = np.array([column["lengths"] for column in columns]).T
     floor = 0.04  # a bar of next to nothing is two pixels long
 
     def drawn() -> bool:  # bars take a tenth of a second to move
@@ -62,7 +62,7 @@ def agree(card: Locator, twin: BalanceBoard) -> None:
         return bool((error < np.where(expected > floor, 0.01, floor)).all())
 
     until(drawn, "the bars are as long as Python says", 5)
-    assert view.get_by_role("columnheader").all_inner_texts()[1:] == [column.title for column in columns]
+    assert view.get_by_role("columnheader").all_inner_texts()[1:] == [column["title"] for column in columns]
 
 
 def row(card: Locator, name: str) -> Locator:
@@ -109,7 +109,7 @@ def test_the_dial_redraws_all(card: Locator, twin: BalanceBoard) -> None:
     for stop in (0.1, 0.2, 0.4):
         twin.frequency = stop
         agree(card, twin)
-        shown = twin.columns()[1].texts[POOLS.classes.index("seahorse")]
+        shown = twin.columns()[1]["texts"][POOLS.classes.index("seahorse")]
         assert len(images(card)) == min(int(shown), 6)
         card.page.keyboard.press("ArrowRight")
     assert dial.get_attribute("aria-valuetext") == "0.4 × as often"

@@ -210,7 +210,7 @@ def test_every_validation_can_be_looked_at_without_a_kernel(card: Locator, twin:
         expect(slider).to_have_attribute("aria-valuetext", re.compile(f"^{validation.number}, "))
         shown = card.locator(".seglib-bars-row .seglib-number").all_inner_texts()
         columns = reading.columns(validation)
-        assert shown == [column.texts[place] for place in range(3) for column in columns]
+        assert shown == [column["texts"][place] for place in range(3) for column in columns]
         assert validation.preds is not None and twin._record.images is not None
         right = percent(reading.right_share(validation.preds[2], twin._record.images[1][2]))
         photo = card.locator(".seglib-thumbs canvas").nth(2)

@@ -100,9 +100,10 @@ def test_the_curve_is_the_losses() -> None:
 def test_bars_are_those_of_the_confusion_matrix() -> None:
     (validation,) = recorded(2, pred=torch.tensor([[0, 1, 1], [0, 2, 0]], dtype=torch.uint8)).validations
     iou, true, predicted = reading.columns(validation)
-    assert iou.texts == ("33.3 %", "50.0 %", "50.0 %") and iou.lengths[0] == pytest.approx(1 / 3)
-    assert true.texts == ("40.0 %", "20.0 %", "40.0 %") and predicted.texts == ("40.0 %", "40.0 %", "20.0 %")
-    assert predicted.lengths[1] == pytest.approx(1 + math.log10(0.4) / 3)
+    assert iou["texts"] == ["33.3 %", "50.0 %", "50.0 %"] and iou["lengths"][0] == pytest.approx(1 / 3)
+    assert true["texts"] == ["40.0 %", "20.0 %", "40.0 %"]
+    assert predicted["texts"] == ["40.0 %", "40.0 %", "20.0 %"]
+    assert predicted["lengths"][1] == pytest.approx(1 + math.log10(0.4) / 3)
     assert validation.preds is not None
     assert reading.right_share(validation.preds[0], TRUTH) == pytest.approx(3 / 5)
     words = reading.validation_words(validation)
@@ -112,8 +113,8 @@ def test_bars_are_those_of_the_confusion_matrix() -> None:
 def test_a_class_that_is_nowhere_has_no_iou() -> None:
     (validation,) = recorded(2, pred=torch.zeros(2, 3, dtype=torch.uint8)).validations
     iou, true, predicted = reading.columns(validation)
-    texts = [column.texts[1] for column in (iou, true, predicted)]
-    assert texts == ["0.0 %", "20.0 %", "0.0 %"] and predicted.lengths[1] == 0
+    texts = [column["texts"][1] for column in (iou, true, predicted)]
+    assert texts == ["0.0 %", "20.0 %", "0.0 %"] and predicted["lengths"][1] == 0
 
 
 def test_a_validation_is_looked_at_by_its_step() -> None:
@@ -126,7 +127,7 @@ def test_what_is_sent_is_small_and_complete() -> None:
     run = train(Net(), Squares(), steps=40, batch_size=4, val=Squares(6, split="val"), val_every=4)
     monitor = Monitor(run)
     assert len(monitor.validations) == 10 and len(monitor.data["images"]) == 4
-    truth = zlib.decompress(monitor.data["images"][1]["truth"])
+    truth = zlib.decompress(monitor.data["images"][1]["labels"])
     labels = zlib.decompress(monitor.validations[-1]["frames"][1]["labels"])
     assert monitor._record.images and truth == monitor._record.images[1][1].numpy().tobytes()
     assert labels == monitor._record.validations[-1].preds[1].numpy().tobytes()  # type: ignore[index]
@@ -253,9 +254,9 @@ def test_a_loss_below_zero_can_be_drawn() -> None:
 
 def test_what_gives_no_steps_is_refused_before_it_is_drawn() -> None:
     monitor = Monitor([1, 2], live=True)  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="gave a int instead of a step"):
+    with pytest.raises(ValueError, match=r"the steps that train.* not a int"):
         wait(monitor)
-    assert monitor.status == "failed" and "instead of a step" in monitor.now["failure"]
+    assert monitor.status == "failed" and "not a int" in monitor.now["failure"]
 
 
 def test_a_run_that_is_over_is_not_remembered_for_the_end_of_the_process(
@@ -329,7 +330,7 @@ def test_a_button_is_a_message_and_a_wrong_one_is_an_error() -> None:
 
 @pytest.mark.parametrize("wrong", [Net(), 3, None])
 def test_what_is_not_a_training_run_is_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"a monitor watches what train\(net, dataset, ...\) returns, not a"):
+    with pytest.raises(ValueError, match=r"the steps that train\(net, dataset, ...\) returns, not a"):
         Monitor(wrong)
 
 

@@ -3,12 +3,7 @@
 async function board(frame) {
   const { model, watch, root } = frame;
   const data = model.get("data");
-  const scenes = await Promise.all(data.thumbs.map(async (thumb) => ({
-    ...thumb,
-    image: await createImageBitmap(new Blob([thumb.image])),
-    labels: thumb.labels && new Uint8Array(await inflate(thumb.labels)),
-    lit: new Map(), // class -> what is laid over the image
-  })));
+  const scenes = await Promise.all(data.thumbs.map(unpackThumb));
   const views = { classes: classView(frame, data, scenes), ...(data.cuts.length && { blur: blurView(frame, data, scenes) }) };
   root.classList.add("seglib-balance");
   root.append(
@@ -85,7 +80,7 @@ function blurView(frame, data, scenes) {
 // A dark veil over every other class, and a white line around the class, with a black one outside of it.
 function lit(scene, place) {
   const { labels, width, height } = scene;
-  if (!scene.lit.has(place)) {
+  if (!scene.painted.has(place)) {
     const is = (x, y, here) => (x < 0 || y < 0 || x >= width || y >= height ? here : labels[y * width + x] === place);
     const fill = Uint32Array.from(labels, (label, i) => {
       const [x, y, here] = [i % width, Math.floor(i / width), label === place];
@@ -93,9 +88,9 @@ function lit(scene, place) {
       if (edge) return here ? 0xffffffff : 0xff000000;
       return here ? 0 : 0x60000000; // black, mostly see-through
     });
-    scene.lit.set(place, { fill: toImage(fill, width, height), edges: null, solid: true });
+    scene.painted.set(place, { fill: toImage(fill, width, height), edges: null, solid: true });
   }
-  return scene.lit.get(place);
+  return scene.painted.get(place);
 }
 
 export default widget("Class balance", board);

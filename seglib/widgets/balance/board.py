@@ -11,12 +11,13 @@ from torch import Tensor
 from seglib.data.balance import Counts
 from seglib.data.dataset import SegmentationDataset
 from seglib.draw import HATCHES, figure_bytes
+from seglib.widgets import pack
 from seglib.widgets.balance import columns
 from seglib.widgets.balance.columns import AXES, share_text
 from seglib.widgets.balance.cuts import Cut, cuts
 from seglib.widgets.balance.survey import SCHEMES, survey, weigh
 from seglib.widgets.balance.thumbs import thumbs
-from seglib.widgets.chart import Column, significant
+from seglib.widgets.chart import significant
 from seglib.widgets.shell import STYLE, RefusedError, Shell, module
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class BalanceBoard(Shell):
         axis: "linear" or "log".
         selected: name of the class that is looked at; at first the rare class of scenes, else the rarest.
         scheme: "none", "inverse frequency", "median frequency", "enet" or "effective number" (of images).
-        frequency: of the rare class of scenes, one of the stops of the dial; not used elsewhere.
+        frequency: of the rare class of scenes, one of the stops of the dial; 1 for other data sets.
         cut: how many of the most blurred images are dropped, one of the stops of its slider.
         hatch: whether bars are hatched as their classes are elsewhere.
 
@@ -73,22 +74,20 @@ class BalanceBoard(Shell):
     def __init__(
         self, dataset: SegmentationDataset, *, sharpness: Sharpness | bool = False, **state: Any
     ) -> None:
-        self._survey = survey(dataset, sharpness)
-        self._cuts = (
-            tuple(cuts(self._survey.sharpness, self._survey.counts)) if self._survey.sharpness else ()
-        )
-        self._thumbs = thumbs(self._survey, self._cuts)
-        start = self._survey.settings[self._survey.start].frequency
+        known = self._survey = survey(dataset, sharpness)
+        self._cuts = cuts(known.sharpness, known.counts) if known.sharpness else []
+        self._thumbs = thumbs(known, self._cuts)
         begin = {
-            "selected": self._survey.rare or _rarest(self._survey.counts),
-            "frequency": 1.0 if start is None else start,
+            "selected": known.rare or _rarest(known.counts),
+            "frequency": known.settings[known.start].frequency,
         }
         super().__init__(data=self._data(), **begin | state)
 
     @property
     def weights(self) -> Tensor:
         """The weights on show, (K,) float32, as `F.cross_entropy(..., weight=board.weights)` takes them."""
-        return weigh(self._survey.settings[self._setting].counts, self.scheme)
+        setting = self._survey.settings[self._stops("frequency").index(self.frequency)]
+        return weigh(setting.counts, self.scheme)
 
     @property
     def dropped(self) -> list[int]:
@@ -96,28 +95,25 @@ class BalanceBoard(Shell):
         sharpness = self._survey.sharpness
         return sharpness.blurred(1.0)[: self.cut] if sharpness else []
 
-    def columns(self) -> list[Column]:
-        """The bars and numbers on show."""
+    def columns(self) -> list[dict[str, Any]]:
+        """The columns of bars on show, as `chart.column` makes them."""
+        shown = self._shown()
         if self.view == "blur":
-            place = self._stops("cut").index(self.cut)
-            before = [one.column(self._survey.start, self.axis) for one in columns.counted(self._survey)[:2]]
-            return [*before, columns.lost(self._cuts).column(place, self.axis)]
-        quantities = [*columns.counted(self._survey), *columns.weighed(self._survey, self.scheme)]
-        return [one.column(self._setting, self.axis) for one in quantities]
+            return shown["columns"][self.axis]
+        return [*shown["counted"][self.axis], *shown["weighed"][self.scheme][self.axis]]
 
     def words(self) -> str:
         """The sentences below the bars."""
-        if self.view == "blur":
-            return columns.cut_words(self._survey.counts, self._cuts[self._stops("cut").index(self.cut)])
-        place = self._survey.counts.classes.index(self.selected)
-        return columns.class_words(self._survey, self._setting, place, self.scheme)
+        words = self._shown()["words"]
+        classes = self._survey.counts.classes
+        return words if self.view == "blur" else words[self.scheme][classes.index(self.selected)]
 
     def description(self) -> str:
         """The board in words: the data set, every class, and what is looked at."""
         shown, rare = self.columns(), self._survey.rare
         often = f", {rare} drawn {self.frequency:g} times as often as any other class" if rare else ""
         lines = [
-            f"{name}: " + ", ".join(f"{column.title.lower()} {column.texts[place]}" for column in shown)
+            f"{name}: " + ", ".join(f"{one['title'].lower()} {one['texts'][place]}" for one in shown)
             for place, name in enumerate(self._survey.counts.classes)
         ]
         return "\n".join([f"Class balance of {self.data['source']}{often}.", *lines, self.words()])
@@ -130,11 +126,11 @@ class BalanceBoard(Shell):
         colors = [[channel / 255 for channel in color] for color in classes.colors]
         places = range(len(classes))
         for panel, column in zip(panels, shown):
-            bars = panel.barh(places, column.lengths, color=colors, edgecolor="grey", height=0.7)
+            bars = panel.barh(places, column["lengths"], color=colors, edgecolor="grey", height=0.7)
             for place, bar in enumerate(bars):
                 bar.set_hatch(HATCHES[place % len(HATCHES)])
-            panel.bar_label(bars, column.texts, padding=3, fontsize=8)
-            panel.set_title(column.title, fontsize=9)
+            panel.bar_label(bars, column["texts"], padding=3, fontsize=8)
+            panel.set_title(column["title"], fontsize=9)
             panel.set_xlim(0, 1.6)  # room for the numbers
             panel.set_xticks([])
             panel.spines[["top", "right", "bottom"]].set_visible(False)
@@ -142,15 +138,16 @@ class BalanceBoard(Shell):
         panels[0].invert_yaxis()
         return figure_bytes(figure)
 
-    @property
-    def _setting(self) -> int:
-        """The stop of the dial that is on show."""
-        return self._stops("frequency").index(self.frequency) if self._survey.rare else 0
+    def _shown(self) -> dict[str, Any]:
+        """What is sent for the stop that is on show."""
+        if self.view == "blur":
+            return self.data["cuts"][self._stops("cut").index(self.cut)]
+        return self.data["settings"][self._stops("frequency").index(self.frequency)]
 
     def _stops(self, name: str) -> list[Any]:
         """The values that a slider can have."""
         if name == "cut":
-            return [cut.dropped for cut in self._cuts]
+            return [cut.dropped for cut in self._cuts] or [0]
         return [setting.frequency for setting in self._survey.settings]
 
     @traitlets.validate("selected", "view", "frequency", "cut")
@@ -165,8 +162,8 @@ class BalanceBoard(Shell):
                     raise ValueError(
                         "the blur of these images is not known; pass sharpness=True to the board"
                     )
-            elif value not in (stops := self._stops(name)) and (name == "cut" or self._survey.rare):
-                there = ", ".join(f"{stop:g}" for stop in stops) or "0"
+            elif value not in (stops := self._stops(name)):
+                there = ", ".join(f"{stop:g}" for stop in stops)
                 raise ValueError(f"{name} must be one of {there}, got {value:g}")
         except ValueError as error:
             raise RefusedError(str(error)) from None
@@ -175,15 +172,19 @@ class BalanceBoard(Shell):
     def _data(self) -> dict[str, Any]:
         """Everything that the browser shows, for every state of the controls."""
         known, counts = self._survey, self._survey.counts
-        classes, number = counts.classes, len(counts)
+        number = len(counts)
+        before, lost = _at(columns.counted(known)[:2], known.start), columns.lost(self._cuts)
         return {
             "source": f"{known.dataset.name} {known.dataset.split}, {number:,} image{'s' * (number != 1)}",
-            "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
+            "classes": pack.names_and_colors(counts.classes),
             "note": "" if counts.objects is not None else "This data set has no instance annotations.",
-            "schemes": [[name, title, formula] for name, (title, formula) in SCHEMES.items()],
+            "schemes": [[name, title, formula] for name, (title, formula, _) in SCHEMES.items()],
             "dial": f"How often a {known.rare} is drawn" if known.rare else "",
             "settings": [self._packed_setting(place) for place in range(len(known.settings))],
-            "cuts": [self._packed_cut(place, cut) for place, cut in enumerate(self._cuts)],
+            "cuts": [
+                self._packed_cut(cut) | {"columns": {axis: [*bars, column] for axis, bars in before.items()}}
+                for cut, column in zip(self._cuts, lost)
+            ],
             "thumbs": self._thumbs.sheet,
         }
 
@@ -202,8 +203,8 @@ class BalanceBoard(Shell):
         ]
         return {
             "stop": [setting.frequency, _often(setting.frequency)],
-            "counted": _packed(columns.counted(known), place),
-            "weighed": {scheme: _packed(columns.weighed(known, scheme), place) for scheme in SCHEMES},
+            "counted": _at(columns.counted(known), place),
+            "weighed": {scheme: _at(columns.weighed(known, scheme), place) for scheme in SCHEMES},
             "words": {
                 scheme: [columns.class_words(known, place, k, scheme) for k in range(len(names))]
                 for scheme in SCHEMES
@@ -211,27 +212,18 @@ class BalanceBoard(Shell):
             "images": images,
         }
 
-    def _packed_cut(self, place: int, cut: Cut) -> dict[str, Any]:
-        """One cut: its sentence, the images on both sides, and what chance would take, as lengths of bars."""
-        known, quantity = self._survey, columns.lost(self._cuts)
-        axis = quantity.axes["linear"]
-        number = f"{cut.dropped:,} of {len(known.counts):,}"
-        blur = f", blur ≥ {significant(cut.threshold)}" if cut.dropped else ""
+    def _packed_cut(self, cut: Cut) -> dict[str, Any]:
+        """One cut: its place on the slider, its sentence, and the images on both sides."""
+        known = self._survey
         scores = known.sharpness.scores if known.sharpness else ()
 
         def crops(indices: tuple[int, ...]) -> list[dict[str, Any]]:
             return [self._thumb("blur", i, known.dataset, f"blur {significant(scores[i])}") for i in indices]
 
-        bands = [[round(axis.length(end), 5) for end in ends] for ends in cut.chance.tolist()]
-        more = (
-            {"bands": bands, "part": axis.length(cut.part), "much": cut.much.tolist()} if cut.dropped else {}
-        )
-        before = _packed(columns.counted(known)[:2], known.start)
-        lost = quantity.column(place, "linear").pack() | more
+        blur = f", blur ≥ {significant(cut.threshold)}" if cut.dropped else ""
         return {
-            "stop": [cut.dropped, number + blur],
+            "stop": [cut.dropped, f"{cut.dropped:,} of {len(known.counts):,}{blur}"],
             "words": columns.cut_words(known.counts, cut),
-            "columns": {axis: [*before[axis], lost] for axis in AXES},
             "stays": crops(cut.stays),
             "goes": crops(cut.goes),
         }
@@ -243,15 +235,13 @@ class BalanceBoard(Shell):
         return {"thumb": self._thumbs.number[where, index], "caption": caption, "title": title}
 
 
-def _packed(quantities: list[columns.Quantity], stop: int) -> dict[str, list[dict[str, Any]]]:
-    """Columns at one stop, on both axes."""
-    return {axis: [quantity.column(stop, axis).pack() for quantity in quantities] for axis in AXES}
+def _at(quantities: list[columns.Stops], place: int) -> dict[str, list[dict[str, Any]]]:
+    """The columns at one stop, by axis."""
+    return {axis: [quantity[place][axis] for quantity in quantities] for axis in AXES}
 
 
-def _often(frequency: float | None) -> str:
+def _often(frequency: float) -> str:
     """How often the rare class is drawn, compared with any other."""
-    if frequency is None:
-        return ""
     return "as often as any other" if frequency == 1 else f"{frequency:g} × as often"
 
 

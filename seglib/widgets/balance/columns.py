@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,84 +12,65 @@ from seglib.data.balance import Counts, Unit
 from seglib.labels import percent
 from seglib.widgets.balance.cuts import Cut
 from seglib.widgets.balance.survey import SCHEMES, Survey, loss_shares, weigh
-from seglib.widgets.chart import Axis, Column, significant
+from seglib.widgets.chart import Axis, column, share_tick, significant
 
 AXES = ("linear", "log")
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """A number for each class at each of several stops: what one column of bars shows.
-
-    Attributes:
-        title: above the column.
-        values: (S, K) float64; NaN where there is nothing to say.
-        text: how a number is written.
-        tick: how a tick of the axis is written.
-        hint: what the number is, in a sentence.
-        whole: the value at full length of the linear axis, if it is not the largest one.
-        log: whether it has a logarithmic axis.
-    """
-
-    title: str
-    values: Tensor
-    text: Callable[[float], str]
-    tick: Callable[[float], str]
-    hint: str = ""
-    whole: float | None = None
-    log: bool = True
-
-    @cached_property
-    def axes(self) -> dict[str, Axis]:
-        """One axis for all stops, so that a bar that shrinks is seen to shrink."""
-        known = [value for value in self.values.flatten().tolist() if not math.isnan(value)]
-        linear = Axis.of([*known, *([self.whole] if self.whole else [])])
-        return {"linear": linear, "log": Axis.of(known, log=True) if self.log else linear}
-
-    def column(self, stop: int, name: str) -> Column:
-        """The bars at one stop, on the axis `name`."""
-        row, axis = self.values[stop].tolist(), self.axes[name]
-        ticks = tuple((axis.length(tick), self.tick(tick)) for tick in axis.ticks)
-        return Column(self.title, tuple(map(self.text, row)), tuple(map(axis.length, row)), ticks, self.hint)
+# A column of bars at each stop of the dial, on either axis.
+Stops = list[dict[str, dict[str, Any]]]
 
 
-def shares(title: str, values: Tensor, **options: Any) -> Quantity:
-    """A quantity of shares, 0..1."""
-    return Quantity(title, values, share_text, lambda tick: f"{100 * tick:g} %", **options)
+def stops(
+    title: str, values: Tensor, text: Callable[[float], str], tick: Callable[[float], str], hint: str = ""
+) -> Stops:
+    """The columns of (S, K) values; all stops share an axis, so that a bar that shrinks is seen to shrink."""
+    axes = [Axis.of(values.flatten().tolist(), log) for log in (False, True)]
+    return [
+        {name: column(title, row, axis, text, tick, hint) for name, axis in zip(AXES, axes)}
+        for row in values.tolist()
+    ]
 
 
-def counted(survey: Survey) -> list[Quantity]:
+def counted(survey: Survey) -> list[Stops]:
     """Pixels, images and objects of each class, at each stop of the dial."""
     counts = [setting.counts for setting in survey.settings]
     units: list[tuple[Unit, str]] = [("images", "Images")]
     if counts[0].objects is not None:
         units.append(("objects", "Objects"))
     return [
-        shares("Pixels", torch.stack([one.shares() for one in counts])),
+        stops("Pixels", torch.stack([one.shares() for one in counts]), share_text, share_tick),
         *(
-            Quantity(title, torch.stack([one.total(unit) for one in counts]).double(), count_text, tick_text)
+            stops(title, torch.stack([one.total(unit) for one in counts]), "{:,.0f}".format, tick_text)
             for unit, title in units
         ),
     ]
 
 
-def weighed(survey: Survey, scheme: str) -> list[Quantity]:
-    """The weight of each class, and its part of the loss, at each stop of the dial."""
+def weighed(survey: Survey, scheme: str) -> list[Stops]:
+    """The weight of each class, and its share of the loss, at each stop of the dial."""
     weights = [weigh(setting.counts, scheme) for setting in survey.settings]
     parts = [loss_shares(setting.counts, each) for setting, each in zip(survey.settings, weights)]
     values = torch.stack(weights).double()
     values = values.where(values > 0, torch.nan)  # a class that does not occur has no weight
-    hint = "The part of a weighted loss that the class makes, if the loss is the same in every pixel"
+    hint = "The class's share of a weighted loss, if the loss is the same in every pixel"
     return [
-        Quantity("Weight", values, significant, tick_text),
-        shares("Of the loss", torch.stack(parts), hint=hint),
+        stops("Weight", values, significant, tick_text),
+        stops("Of the loss", torch.stack(parts), share_text, share_tick, hint),
     ]
 
 
-def lost(cuts: Sequence[Cut]) -> Quantity:
-    """What each cut for blur takes of each class; on a linear axis only, since nothing may be lost."""
-    most = min(max(cut.chance.nan_to_num().max().item() for cut in cuts), 1.0)
-    return shares("Lost by the cut", torch.stack([cut.lost for cut in cuts]), whole=most or None, log=False)
+def lost(cuts: Sequence[Cut]) -> list[dict[str, Any]]:
+    """What each cut takes of each class, and what chance would; the axis is linear, since values may be 0."""
+    most = min(max((cut.chance.nan_to_num().max().item() for cut in cuts), default=0.0), 1.0)
+    axis = Axis.of([most, *(value for cut in cuts for value in cut.lost.tolist())])
+    packed = []
+    for cut in cuts:
+        packed.append(column("Lost by the cut", cut.lost.tolist(), axis, share_text, share_tick))
+        if cut.dropped:
+            bands = [[axis.length(end) for end in ends] for ends in cut.chance.tolist()]
+            packed[-1] |= {"bands": bands, "part": axis.length(cut.part), "much": cut.much.tolist()}
+    return packed
 
 
 def class_words(survey: Survey, setting: int, place: int, scheme: str) -> str:
@@ -144,11 +122,6 @@ def share_text(value: float) -> str:
     """
     digits = sum(0 < value < bound for bound in (0.0995, 0.00995, 0.000995))
     return percent(value, 2 if 0 < value < 1e-4 else digits)
-
-
-def count_text(number: float) -> str:
-    """A whole number with commas."""
-    return f"{number:,.0f}"
 
 
 def tick_text(value: float) -> str:

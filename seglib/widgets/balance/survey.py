@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,28 @@ if TYPE_CHECKING:
 
 STOPS = (0.1, 0.2)  # of the dial, and the data set's own; all images are drawn anew for each
 BETA = 0.99  # of the effective number, which then bends at 100 images
-# The scheme's title, and its formula.
-SCHEMES = {
-    "none": ("None", "Every pixel weighs the same."),
-    "inverse frequency": ("Inverse frequency", "w = N / (K n): every class makes the same part of the loss."),
+# Of each scheme the title, the formula, and the function that weighs.
+SCHEMES: dict[str, tuple[str, str, Callable[[Counts], Tensor]]] = {
+    "none": ("None", "Every pixel weighs the same.", lambda counts: (counts.shares() > 0).float()),
+    "inverse frequency": (
+        "Inverse frequency",
+        "w = N / (K n): every class makes the same part of the loss.",
+        inverse_frequency,
+    ),
     "median frequency": (
         "Median frequency",
         "w = median(f) / f, where f is the class's share of the images that contain it.",
+        median_frequency,
     ),
-    "enet": ("ENet", "w = 1 / ln(1.02 + p): bounded, from 1.4 for a class that fills all to 50 for a speck."),
+    "enet": (
+        "ENet",
+        "w = 1 / ln(1.02 + p): bounded, from 1.4 for a class that fills all to 50 for a speck.",
+        enet,
+    ),
     "effective number": (
         "Effective number",
         f"w ~ (1 − β) / (1 − βⁿ) with n images and β = {BETA}: above n = 1 / (1 − β) more adds little.",
+        lambda counts: effective_number(counts, BETA),
     ),
 }
 
@@ -38,12 +49,12 @@ class Setting:
     """The data set at one stop of the dial, or as it is where there is no dial.
 
     Attributes:
-        frequency: how often the rare class is drawn compared with any other, or None.
+        frequency: how often the rare class is drawn compared with any other; 1 without a dial.
         dataset: the images that were counted.
         counts: what is in them.
     """
 
-    frequency: float | None
+    frequency: float
     dataset: SegmentationDataset
     counts: Counts
 
@@ -93,7 +104,7 @@ def survey(dataset: SegmentationDataset, sharpness: Sharpness | bool = False) ->
         raise ValueError(f"the board shows a data set, as load() gives, not a {type(dataset).__name__}")
     judged = _judged(dataset, sharpness) if sharpness is not False else None
     if not isinstance(dataset, Scenes):
-        return Survey((Setting(None, dataset, count(dataset)),), 0, judged)
+        return Survey((Setting(1.0, dataset, count(dataset)),), 0, judged)
     own, settings = dataset.dials.frequency, []
     for stop in sorted({own, *STOPS}):
         where = (dataset.length, dataset.split, dataset.size, dataset.seed)
@@ -129,16 +140,7 @@ def weigh(counts: Counts, scheme: str) -> Tensor:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a class is absent: the board shows it
-        if scheme == "none":
-            return (counts.shares() > 0).float()
-        if scheme == "effective number":
-            return effective_number(counts, BETA)
-        schemes = {
-            "inverse frequency": inverse_frequency,
-            "median frequency": median_frequency,
-            "enet": enet,
-        }
-        return schemes[scheme](counts)
+        return SCHEMES[scheme][2](counts)
 
 
 def loss_shares(counts: Counts, weights: Tensor) -> Tensor:

@@ -88,14 +88,10 @@ def whole(image: Tensor, mask: Tensor) -> dict[str, Any]:
         torch.linspace(0, side - 1, count).round().long() for side, count in zip(mask.shape, (height, width))
     )
     small = torch.as_tensor(resize(image, [height, width], antialias=True))
-    return _packed(small, pack.deflate(mask[rows][:, columns]))
+    return pack.thumbnail(small, mask[rows][:, columns])
 
 
 def crop(image: Tensor) -> dict[str, Any]:
     """The middle of the image at full size: shrinking would hide the blur."""
     height, width = image.shape[1:]
-    return _packed(torch.as_tensor(center_crop(image, [min(height, CROP), min(width, CROP)])), None)
-
-
-def _packed(image: Tensor, labels: bytes | None) -> dict[str, Any]:
-    return {"width": image.shape[2], "height": image.shape[1], "image": pack.jpeg(image), "labels": labels}
+    return pack.thumbnail(torch.as_tensor(center_crop(image, [min(height, CROP), min(width, CROP)])))

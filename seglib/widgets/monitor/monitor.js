@@ -156,15 +156,11 @@ function messages(frame) {
   return list;
 }
 
-// The validation images as paint.js reads them. A label map keeps what was painted of it.
+// The validation images as paint.js reads them, with the true labels. A label map keeps what was painted of it.
 async function unpackScenes(data) {
   const entries = data.classes.map(({ name, color }, value) => ({ name, color, value }));
   entries.push({ name: "void", color: data.void, value: VOID });
-  return Promise.all(data.images.map(async ({ width, height, image, truth }) => ({
-    width, height, entries,
-    image: await createImageBitmap(new Blob([image])),
-    truth: { ...(await unpackLabels({ labels: truth })), painted: new Map() },
-  })));
+  return Promise.all(data.images.map(async (image) => ({ ...(await unpackThumb(image)), entries })));
 }
 
 // Validations that were unpacked before stay, with what was painted of them.
@@ -178,7 +174,7 @@ function layerOf(scene, { labels, painted }, view, hatch) {
   const key = `${view === "difference"} ${hatch}`;
   if (!painted.has(key)) {
     scene.pixels ??= pixelsOf(scene);
-    painted.set(key, view === "difference" ? paintDifference(scene, scene.pixels, labels, scene.truth.labels)
+    painted.set(key, view === "difference" ? paintDifference(scene, scene.pixels, labels, scene.labels)
       : paintLabels(scene, labels, { visible: scene.entries.map(({ name }) => name), outline: true, hatch }));
   }
   return painted.get(key);
@@ -205,7 +201,7 @@ function filmStrip(frame, scenes, validations, shown) {
       const [{ right }, truth] = [validation.frames[index], view === "truth"];
       const words = truth ? "the truth" : `${view} after step ${validation.number}: ${right} of the pixels right`;
       return {
-        scene, layer: layerOf(scene, truth ? scene.truth : validation.frames[index], view, hatch),
+        scene, layer: layerOf(scene, truth ? scene : validation.frames[index], view, hatch),
         title: `image ${index + 1}, ${words}`, caption: truth ? "truth" : `${right} right`,
       };
     }));

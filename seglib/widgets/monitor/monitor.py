@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -16,21 +16,13 @@ from seglib.machine import is_interactive
 from seglib.train import with_bar
 from seglib.training.progress import Step
 from seglib.widgets.monitor import reading
-from seglib.widgets.monitor.record import Record, memory
+from seglib.widgets.monitor.record import Record
 from seglib.widgets.monitor.runner import Runner
 from seglib.widgets.shell import STYLE, Shell, module
 
 PERIOD = 1.0  # seconds between two messages to the browser: painting them takes time from the training run
 SLOW = 2.0  # seconds between two that carry images
-FILES = (
-    "paint.js",
-    "controls.js",
-    "list.js",
-    "chart.js",
-    "bars.js",
-    "thumbs.js",
-    "monitor/monitor.js",
-)
+FILES = ("paint.js", "controls.js", "list.js", "chart.js", "bars.js", "thumbs.js", "monitor/monitor.js")
 
 
 class Monitor(Shell):
@@ -90,10 +82,8 @@ class Monitor(Shell):
 
     def __init__(self, steps: Iterable[Step], *, live: bool | None = None, **state: Any) -> None:
         if not isinstance(steps, Iterable) or isinstance(steps, torch.nn.Module):
-            what = type(steps).__name__
-            raise ValueError(f"a monitor watches what train(net, dataset, ...) returns, not a {what}")
+            raise _refused(steps)
         self._record = Record()
-        self._packed: dict[int, dict[str, Any]] = {}  # validations that are ready to be sent, by step
         self._sent = self._sent_slow = 0.0
         self._shown: str | None = None
         self._live = is_interactive() if live is None else live
@@ -139,16 +129,16 @@ class Monitor(Shell):
         """Both curves above, the few images with their predictions below; a PNG."""
         record = self._record
         at = reading.looked_at(record, self.validation)
-        shown = at is not None and at.preds is not None and record.images is not None
-        figure = Figure(figsize=(9, 5.2 if shown else 2.6), layout="constrained")
-        parts = figure.subfigures(2 if shown else 1, 1, squeeze=False)[:, 0]
-        charts = (reading.loss_chart, reading.score_chart)
-        for panel, chart in zip(parts[0].subplots(1, 2), charts):
+        preds = at.preds if at and record.images else None
+        rows = 1 if preds is None else 2
+        figure = Figure(figsize=(9, 2.6 * rows), layout="constrained")
+        parts = figure.subfigures(rows, 1, squeeze=False)[:, 0]
+        for panel, chart in zip(parts[0].subplots(1, 2), (reading.loss_chart, reading.score_chart)):
             chart(record, self.status).draw(panel)
-        if at is not None and at.preds is not None and record.images is not None:
+        if at and record.images and preds is not None:
             parts[1].suptitle(f"Predictions after step {at.number:,}", fontsize=10)
-            panels = parts[1].subplots(1, len(at.preds), squeeze=False)[0]
-            for panel, image, mask, pred in zip(panels, *record.images, at.preds):
+            panels = parts[1].subplots(1, len(preds), squeeze=False)[0]
+            for panel, image, mask, pred in zip(panels, *record.images, preds):
                 over = draw.overlay(image, pred, at.scores.classes)
                 panel.imshow(over.permute(1, 2, 0).numpy())
                 panel.set_title(f"{percent(reading.right_share(pred, mask))} right", fontsize=9)
@@ -173,20 +163,13 @@ class Monitor(Shell):
 
     @traitlets.observe("request")
     def _obey(self, change: Any) -> None:
-        act: dict[str, Callable[[], None]] = {
-            "train": self._runner.resume,
-            "pause": self._runner.pause,
-            "stop": self._runner.stop,
-        }
-        act[change.new]()
+        runner = self._runner
+        {"train": runner.resume, "pause": runner.pause, "stop": runner.stop}[change.new]()
 
     def _take(self, step: Step) -> None:
         """A step is done. In most steps this is all that happens."""
         if not isinstance(step, Step):
-            raise ValueError(
-                "a monitor watches what train(net, dataset, ...) returns; this gave a "
-                f"{type(step).__name__} instead of a step"
-            )
+            raise _refused(step)
         self._record.take(step)
         if self._live and time.monotonic() - self._sent >= PERIOD:
             self._show("training")
@@ -206,7 +189,6 @@ class Monitor(Shell):
         self.status = status
         self._sent = time.monotonic()
         self._record.catch_up()
-        self._record.memory = memory()
         if self._sent - self._sent_slow >= SLOW:
             self._show_validations()
         error = self._runner.error
@@ -215,17 +197,22 @@ class Monitor(Shell):
 
     def _show_validations(self) -> None:
         """Send the validations, if there are new ones; each is packed once."""
-        validations, before = self._record.validations, self._packed
+        validations = self._record.validations
+        before = {packed["number"]: packed for packed in self.validations}
         if all(one.number in before for one in validations):
             return
         self._sent_slow = self._sent
         if not self.data:
             self.data = reading.fixed(self._record)
-        self._packed = {
-            one.number: before.get(one.number) or reading.packed(one, self._record) for one in validations
-        }
-        self.validations = [*self._packed.values()]
+        self.validations = [
+            before.get(one.number) or reading.packed(one, self._record) for one in validations
+        ]
 
     def _raise(self) -> None:
         if self._runner.error is not None:
             raise self._runner.error
+
+
+def _refused(value: Any) -> ValueError:
+    what = type(value).__name__
+    return ValueError(f"a monitor watches the steps that train(net, dataset, ...) returns, not a {what}")

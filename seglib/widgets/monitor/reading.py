@@ -11,8 +11,8 @@ from torch import Tensor
 
 from seglib.labels import VOID, percent
 from seglib.widgets import pack
-from seglib.widgets.chart import Axis, Chart, Column, Line, points, significant, ticks
-from seglib.widgets.monitor.record import Point, Record, Validation
+from seglib.widgets.chart import Axis, Chart, Line, column, points, share_tick, significant, ticks
+from seglib.widgets.monitor.record import Point, Record, Validation, memory
 
 STATUS = ("training", "paused", "finished", "stopped", "failed")
 SPAN = 20  # points that the smoothed curve is an average over
@@ -108,7 +108,7 @@ def tiles(record: Record) -> list[tuple[str, str]]:
         ("Time left", duration(step.seconds_left)),
         ("Images/s", significant(step.images_per_second)),
         ("Learning rate", f"{step.learning_rate:.2g}"),
-        ("Memory", record.memory or "–"),
+        ("Memory", memory()),
     ]
 
 
@@ -119,23 +119,21 @@ def looked_at(record: Record, number: int) -> Validation | None:
     return min(record.validations, key=lambda one: abs(one.number - number))
 
 
-def columns(validation: Validation) -> list[Column]:
+def columns(validation: Validation) -> list[dict[str, Any]]:
     """IoU of every class, and its true and its predicted share of the pixels."""
     scores = validation.scores
     known = scores.confusion.sum().clamp(min=1)
     true, predicted = (scores.confusion.sum(dim=axis) / known for axis in (1, 0))
 
-    def column(title: str, values: Tensor, axis: Axis, hint: str) -> Column:
-        row = values.tolist()
-        at = tuple((axis.length(tick), f"{100 * tick:g} %") for tick in axis.ticks)
-        texts = tuple(percent(value, 1) for value in row)
-        return Column(title, texts, tuple(map(axis.length, row)), at, hint)
-
     log = "of the pixels of the validation images, on a logarithmic axis"
+    shown = [
+        ("IoU", scores.iou, Axis(0.0, 1.0, (0.5, 1.0)), "Intersection over union"),
+        ("True share", true, SHARES, f"The class's share {log}"),
+        ("Predicted share", predicted, SHARES, f"What the net takes for the class, as a share {log}"),
+    ]
     return [
-        column("IoU", scores.iou, Axis(0.0, 1.0, (0.5, 1.0)), "Intersection over union"),
-        column("True share", true, SHARES, f"The class's share {log}"),
-        column("Predicted share", predicted, SHARES, f"What the net takes for the class, as a share {log}"),
+        column(title, values.tolist(), axis, lambda value: percent(value, 1), share_tick, hint)
+        for title, values, axis, hint in shown
     ]
 
 
@@ -218,19 +216,11 @@ def now(record: Record, status: str, failure: str) -> dict[str, Any]:
 
 def fixed(record: Record) -> dict[str, Any]:
     """What never changes after the first validation: classes, images and their truth."""
-    classes = record.classes
-    if classes is None:
-        return {}
-    images = []
-    for image, mask in zip(*record.images or ((), ())):
-        height, width = mask.shape
-        images.append(
-            {"width": width, "height": height, "image": pack.jpeg(image), "truth": pack.deflate(mask)}
-        )
+    classes = record.validations[0].scores.classes
     return {
-        "classes": [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)],
+        "classes": pack.names_and_colors(classes),
         "void": classes.void_color,
-        "images": images,
+        "images": [pack.thumbnail(image, mask) for image, mask in zip(*record.images or ((), ()))],
     }
 
 
@@ -244,6 +234,6 @@ def packed(validation: Validation, record: Record) -> dict[str, Any]:
         "number": validation.number,
         "title": f"{validation.number:,}, mean IoU {percent(validation.scores.mean_iou, 1)}",
         "words": validation_words(validation),
-        "columns": [column.pack() for column in columns(validation)],
+        "columns": columns(validation),
         "frames": frames,
     }

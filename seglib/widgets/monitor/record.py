@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from seglib.evaluate import Scores
-from seglib.labels import Classes
 from seglib.training.progress import Preview, Step
 
 Point = tuple[float, float]
@@ -85,7 +84,6 @@ class Record:
         validations: at most 24 of them, the first and the last among them.
         images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
         messages: (step, sentence).
-        memory: what the process uses, in words.
     """
 
     step: Step | None = None
@@ -94,12 +92,6 @@ class Record:
     validations: list[Validation] = field(default_factory=list)
     images: tuple[Tensor, Tensor] | None = None
     messages: list[tuple[int, str]] = field(default_factory=list)
-    memory: str = ""
-
-    @property
-    def classes(self) -> Classes | None:
-        """Known from the first validation on, None before."""
-        return self.validations[0].scores.classes if self.validations else None
 
     def take(self, step: Step) -> None:
         """Take one more step; cheap unless it has a validation."""
