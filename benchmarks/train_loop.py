@@ -133,7 +133,7 @@ def checkpoint_seconds(net: nn.Module) -> float:
             begin = time.process_time()
             writer.write({"net": net.state_dict(), "optimiser": moves.state_dict()})
             times.append(time.process_time() - begin)
-        writer.close()
+        writer.release()
     return statistics.median(times)
 
 

@@ -118,9 +118,9 @@ def train(
     run = Run(**locals())  # its fields are these arguments; it checks them
     run.prepare()
     validator = None if val is None else Validator(val, run)
-    run.clock.leave()
+    run.leave()
     iterator = _steps(run, validator)
-    # Closed also where a script ends, while files can still be written.
+    # It closes the run also where a script ends, while files can still be written.
     run.finalizer = weakref.finalize(iterator, run.close)
     return iterator
 
@@ -130,29 +130,23 @@ def _steps(run: Run, validator: Validator | None) -> Generator[Step, None, None]
     try:
         run.start()
         if run.progress.number and run.finished():
-            missed = (
-                validator and run.progress.number not in run.progress.history.scores
-            )  # it was interrupted
-            scores, preview = validator.validate() if validator and missed else (None, None)
-            done = "This run is already complete: its checkpoint says so."
-            yield run.report(done, scores=scores, preview=preview)
+            run.messages.append("This run is already complete: its checkpoint says so.")
+            yield run.report(None, *(validator.validate() if validator and validator.due() else ()))
             return
         for images, masks in run.batches():
             loss = run.train_step(images, masks)
             run.update_clock()
-            validates, saves = validator and validator.due(), run.writer and run.writer.due()
-            if validates or saves or run.finished():
-                run.pending.flush()  # the GPU is waited for anyway, and a spoilt net must not be saved
-            scores, preview = validator.validate() if validator and validates else (None, None)
-            if run.writer and saves:
-                run.writer.write(run.state_dict())
-            run.clock.leave()
-            yield run.report(loss=loss, scores=scores, preview=preview)
-            run.clock.come_back()
+            validation = validator.validate() if validator and validator.due() else ()
+            run.save_if_due()
+            if run.finished():
+                run.pending.flush()
+            run.leave()
+            yield run.report(loss, *validation)
+            run.come_back()
             if run.finished():
                 return
     finally:
-        run.close()
+        run.finalizer()
 
 
 def with_bar(steps: Iterable[Step], label: str = "training") -> Iterator[Step]:

@@ -7,11 +7,11 @@ stays until the new one is written.
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
 from torch import nn
 
 from seglib import files
@@ -28,8 +28,6 @@ class CheckpointError(TensorFileError):
 class CheckpointWriter:
     """Writes the checkpoints of one run to one path.
 
-    A full disk does not stop the run: `warning` says so.
-
     Args:
         path: the file.
         interval: seconds between two checkpoints, which is what a killed process loses. It is longer where
@@ -40,7 +38,7 @@ class CheckpointWriter:
     owners: ClassVar[dict[Path, CheckpointWriter]] = {}
 
     def __init__(self, path: Path, interval: float) -> None:
-        self.path, self.interval, self.warning = path, interval, ""
+        self.path, self.interval = path, interval
         self.written = time.monotonic()
 
     def claim(self) -> None:
@@ -51,24 +49,27 @@ class CheckpointWriter:
         """Whether it is time to write again."""
         return time.monotonic() - self.written >= self.interval
 
-    def write(self, state: Mapping[str, Any]) -> None:
-        """Write a state, unless another writer has claimed the path."""
+    def write(self, state: Mapping[str, Any]) -> str:
+        """Write a state, unless another writer has claimed the path.
+
+        Returns:
+            "", or a warning: a full disk does not stop the run.
+        """
         if self.owners.get(self.path.resolve()) is not self:
-            return
-        begin = time.monotonic()
+            return ""
+        begin, warning = time.monotonic(), ""
         try:
             files.write(self.path, {"format": FORMAT, **state})
         except OSError as error:
-            self.warning = f"The checkpoint could not be written, and training continues without: {error}."
+            warning = f"The checkpoint could not be written: {error}."
         self.written = time.monotonic()
         self.interval = max(self.interval, (self.written - begin) / MAX_COST)
+        return warning
 
-    def close(self) -> None:
-        """Give the path up; a warning that no step has reported is shown."""
+    def release(self) -> None:
+        """Let other writers write to the path."""
         if self.owners.get(self.path.resolve()) is self:
             del self.owners[self.path.resolve()]
-        if self.warning:
-            warnings.warn(self.warning, stacklevel=2)
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -89,19 +90,30 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
-def check_fit(path: Path, state: Mapping[str, Any], net: nn.Module, settings: Mapping[str, Any]) -> None:
-    """Check that a checkpoint belongs to this net and this run.
+def restore(
+    path: Path, state: Mapping[str, Any], net: nn.Module, stepper: torch.optim.Optimizer,
+    settings: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Load the weights and the state of the optimiser: the net last, all of it or nothing.
 
     Raises:
-        CheckpointError: names the first tensor, or every setting, that differs.
+        CheckpointError: it is of another net or run; the message names the first tensor, or every setting,
+            that differs.
     """
-    advice = "give the net it was made with, another path, or resume=False to overwrite it"
+    saved, advice = state["settings"], "give another path, or resume=False to overwrite it"
     try:
         files.check_weights(path, net, state["net"])
     except TensorFileError as error:
         raise CheckpointError(f"{error}; {advice}") from None
-    saved = state["settings"]
     if changed := [name for name in settings if settings[name] != saved.get(name)]:
         there = ", ".join(f"{name} {saved.get(name)}" for name in changed)
         here = ", ".join(f"{name} {settings[name]}" for name in changed)
         raise CheckpointError(f"{path} is of another run: it had {there}; this one has {here}; {advice}")
+    try:
+        stepper.load_state_dict(state["optimiser"])
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path} is of a run that trained other parts of the net ({error}); freeze the same layers, "
+            f"or {advice}"
+        ) from None
+    net.load_state_dict(state["net"])

@@ -1,4 +1,4 @@
-"""Checks of the arguments of `train`, so that what is wrong is reported before the first step."""
+"""Checks of the arguments of `train`, so that errors are reported before the first step."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 def check_options(options: Mapping[str, Any]) -> None:
     """Check the numbers and choices among the arguments of `train`, by name."""
-    limits = {name: options[name] for name in ("steps", "epochs", "seconds") if options[name] is not None}
+    limits = [name for name in ("steps", "epochs", "seconds") if options[name] is not None]
     if len(limits) != 1:
         got = " and ".join(limits) or "none"
         raise ValueError(f"give exactly one of steps=, epochs= and seconds=; got {got}")
-    (limit, amount), *_ = limits.items()
-    lr, clip, size = (options[name] for name in ("lr", "clip", "size"))
+    amount, lr, clip, size = (options[name] for name in (*limits, "lr", "clip", "size"))
     every, pause = options["val_every"], options["val_every_seconds"]
     rates = lr.values() if isinstance(lr, Mapping) else [lr]
     pair = isinstance(size, (tuple, list)) and len(size) == 2 and all(_is_whole(side, 1) for side in size)
     rules = {
-        limit: (_is_number(amount) and amount > 0, "a positive, finite number"),
+        limits[0]: (_is_number(amount) and amount > 0, "a positive, finite number"),
         "batch_size": (_is_whole(options["batch_size"], 1), "a whole number of at least 1"),
         "lr": (all(map(_is_number, rates)), "a finite number of at least 0, or a dict of such numbers"),
         "clip": (isinstance(clip, Real) and float(clip) > 0, "above 0; float('inf') clips nothing"),
@@ -100,38 +99,30 @@ def check_net(
     """Move a net to the device, and run it and the loss on one image.
 
     Raises:
-        ValueError: the net fails or does not return logits (1, K, H, W), or the loss fails or does not return
-            one number.
+        ValueError: the net fails or does not return float logits (1, K, H, W), or the loss fails or does not
+            return a scalar.
     """
     if not isinstance(net, nn.Module):
         what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
         raise ValueError(f"net is {what}; give an instance of a torch.nn.Module")
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if isinstance(dataset, InMemoryDataset):  # its images were checked when they were decoded
-        image, mask = dataset.images[:1].to(device), dataset.masks[:1].to(device)
-    else:
-        image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
+    image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
     name, loss_name = type(net).__name__, getattr(loss, "__name__", type(loss).__name__)
     with _explained(f"{name} cannot take an image {_described(image)}"), evaluating(net), torch.no_grad():
         logits = net(image)
-    names, problem = dataset.classes.names, ""
-    if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim != 4:
-        problem = f"returns {_described(logits)}; it must return logits (N, K, H, W), floating point"
-    elif logits.shape[1] != len(names):
-        problem = f"scores {logits.shape[1]} classes, but {dataset.name} has {len(names)} "
-        problem += f"({', '.join(names)}); build it with num_classes={len(names)}"
-    elif logits.shape[2:] != image.shape[2:]:
-        problem = f"returns logits {tuple(logits.shape)} for an image of {size[0]} x {size[1]}; "
-        problem += "let it resize its logits to the size of the image"
-    if problem:
-        raise ValueError(f"{name} {problem}")
+    names = dataset.classes.names
+    shape = (1, len(names), *image.shape[2:])
+    if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.shape != shape:
+        raise ValueError(
+            f"{name} returns {_described(logits)} for an image of {size[0]} x {size[1]}; it must return "
+            f"floating-point logits {shape}: at the size of the image, one channel for each of the "
+            f"{len(names)} classes of {dataset.name} ({', '.join(names)}; num_classes={len(names)})"
+        )
     inputs = f"logits {_described(logits)} and masks {_described(mask)}"
     with _explained(f"the loss {loss_name} cannot take {inputs}"), torch.no_grad():
         value = loss(logits.float(), mask)
     if not isinstance(value, Tensor) or value.numel() != 1:
-        raise ValueError(
-            f"the loss {loss_name} returns {_described(value)}; it must return a tensor with one number"
-        )
+        raise ValueError(f"the loss {loss_name} returns {_described(value)}; it must return a scalar tensor")
 
 
 def _described(value: Any) -> str:
@@ -140,7 +131,7 @@ def _described(value: Any) -> str:
 
 @contextmanager
 def _explained(problem: str) -> Iterator[None]:
-    """Turn any error into a ValueError of one sentence."""
+    """Turn any error into a ValueError with a message of one line."""
     try:
         yield
     except Exception as error:

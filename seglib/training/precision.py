@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+import timeit
 from collections.abc import Callable
 from functools import partial
 
@@ -41,7 +42,7 @@ def choose(
         The precision, and a sentence that says why.
     """
     if images.device.type not in ("cpu", "cuda"):
-        return "float32", ""
+        return "float32", f"float32: bfloat16 is not tried on {images.device.type}."
     if images.device.type == "cpu" and (slowdown := broadcast(_slowdown())) > MAX_SLOWDOWN:
         return "float32", f"float32: a convolution takes {slowdown:.0f} times as long in bfloat16 here."
     with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
@@ -68,16 +69,12 @@ def pays_to_compile(device: torch.device, seconds_left: float) -> bool:
 
 def _slowdown() -> float:
     """Time of a small convolution in bfloat16 as a multiple of that in float32; the fastest of three each."""
-    seconds = []
-    for dtype in (torch.float32, torch.bfloat16):
-        image, weight = torch.ones(1, 64, 32, 32, dtype=dtype), torch.ones(64, 64, 3, 3, dtype=dtype)
-        times = []
-        for _ in range(3):
-            begin = time.perf_counter()
-            torch.conv2d(image, weight, padding=1)
-            times.append(time.perf_counter() - begin)
-        seconds.append(min(times))
-    return seconds[1] / seconds[0]
+    x, w = torch.ones(1, 64, 32, 32), torch.ones(64, 64, 3, 3)
+    full, half = (
+        timeit.repeat(partial(torch.conv2d, x.to(dtype), w.to(dtype), padding=1), number=1, repeat=3)
+        for dtype in (torch.float32, torch.bfloat16)
+    )
+    return min(half) / min(full)
 
 
 def _seconds(

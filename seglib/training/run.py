@@ -7,7 +7,7 @@ import time
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,39 +22,14 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, to_device
 from seglib.evaluate import Scores
 from seglib.training import checkpoint, checks, distributed, optimise
-from seglib.training.checkpoint import CheckpointError, CheckpointWriter
+from seglib.training.checkpoint import CheckpointWriter
 from seglib.training.precision import choose, pays_to_compile
 from seglib.training.progress import Preview, Progress, Step
-from seglib.training.step import FLUSH_EVERY, Loss, PendingLosses, accumulate, if_it_fits, uninterrupted
+from seglib.training.step import FLUSH_EVERY, Loss, PendingLosses, if_it_fits, logits_of, uninterrupted
 
 PAUSE = 1.0  # seconds: a caller that keeps the run waiting for longer has paused it
 MIN_STEPS_FOR_TRIAL = 60  # or ten seconds: a shorter run does not gain from trying out precisions
 MAX_TRIAL = 0.2  # the fraction of the time that trying out precisions may take
-
-
-class Clock:
-    """How long a run has taken, without pauses.
-
-    Args:
-        seconds: what it took before it was interrupted.
-    """
-
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.left_at = time.monotonic()
-        self.begin = self.left_at - seconds
-
-    def seconds(self) -> float:
-        """Seconds so far."""
-        return time.monotonic() - self.begin
-
-    def leave(self) -> None:
-        """The caller has control now; time it keeps beyond one second is not counted."""
-        self.left_at = time.monotonic()
-
-    def come_back(self) -> None:
-        """The caller has given control back."""
-        away = time.monotonic() - self.left_at
-        self.begin += away if away > PAUSE else 0
 
 
 @dataclass
@@ -63,8 +38,9 @@ class Run:
 
     Attributes:
         progress: what a checkpoint holds, besides the net, the optimiser and `settings`.
-        settings: numbers and strings in which a checkpoint must agree with the run that resumes from it.
-        step_complete: False in the middle of a step: a part of the weights may be new.
+        settings: numbers and strings that must be the same in a checkpoint and the run that resumes from it.
+        step_complete: False in the middle of a step, when a part of the weights may be new.
+        finalizer: calls `close`, once: when the loop is left, or where a script ends.
 
     Raises:
         ValueError: an argument is not what it must be.
@@ -97,7 +73,8 @@ class Run:
     compiled: bool | None
 
     def __post_init__(self) -> None:
-        self.clock, self.progress = Clock(), Progress(self.precision)
+        self.begin = self.left_at = time.monotonic()
+        self.progress = Progress(self.precision)
         self.device = checks.checked_device(self.device)
         checks.check_options(vars(self))
         checks.check_data(self.dataset, self.val)
@@ -129,9 +106,9 @@ class Run:
         self.pending = PendingLosses(self.device.type == "cpu", self.progress.history.losses, self._diverged)
         self.forward: Any = self.net  # or the net, compiled
         self.current_lr = 0.0
-        self.started, self.closed, self.step_complete = False, False, True
+        self.started, self.step_complete = False, True
         self.resumed: dict[str, Any] | None = None  # the state to resume from, until the first step
-        self.finalizer: weakref.finalize[..., Any] | None = None
+        self.finalizer: weakref.finalize[..., Any]
         self.step_seconds: deque[float] = deque(maxlen=FLUSH_EVERY)
         self.messages: list[str] = []
 
@@ -146,15 +123,14 @@ class Run:
                 "read it, or start anew with resume=False"
             )
         if path and state:
-            checkpoint.check_fit(path, state, self.net, self.settings)
-            self.load_weights(state)
+            checkpoint.restore(path, state, self.net, self.stepper, self.settings)
             self.progress.load_state_dict(state, self.dataset.classes)
             self.messages.append(f"Resumed after step {self.progress.number}, from {path}.")
             self.resumed = state
         if self.world_size > 1:
             distributed.broadcast_tensors([*self.net.parameters(), *self.net.buffers()])
         self.dataset, message = to_device(self.dataset, self.size, self.device)
-        self.messages += [message] * bool(message)
+        self.messages.append(message)
         max_seconds = self.seconds or math.inf
         if self.progress.precision == "auto":
             if min(self.steps or math.inf, 6 * max_seconds) < MIN_STEPS_FOR_TRIAL:
@@ -162,31 +138,40 @@ class Run:
             else:
                 trial = partial(choose, max_seconds=MAX_TRIAL * max_seconds, broadcast=self.same_everywhere)
                 self.progress.precision, why = trial(self.net, self.loss, *next(self.batches()))
-                self.messages += [why] * bool(why)
+                self.messages.append(why)
         if self.compiled:
             self._compile("as requested")
 
     def start(self) -> None:
-        """The first step is next. How long the caller has waited until now does not count."""
+        """Get ready for the first step. How long the caller has waited until now does not count."""
         self.started, self.step_complete = True, False
         if self.writer:
             self.writer.claim()
-        if self.resumed:  # an older run may have trained the same net in the meantime
-            self.load_weights(self.resumed)
+        if self.path and self.resumed:  # an older run may have trained the same net in the meantime
+            checkpoint.restore(self.path, self.resumed, self.net, self.stepper, self.settings)
             self.resumed = None
         self.step_complete = True
         self.net.train()  # all of it: parts may be in another mode than the net
         progress = self.progress
         if progress.number:  # preparing once more is not counted
-            self.clock = Clock(progress.seconds)
+            self.begin = time.monotonic() - progress.seconds
             return
-        self.clock.come_back()
-        progress.seconds = progress.setup_seconds = self.same_everywhere(self.clock.seconds())
+        self.come_back()
+        progress.seconds = progress.setup_seconds = self.same_everywhere(time.monotonic() - self.begin)
         if self.seconds is not None and progress.seconds >= self.seconds:
             self.messages.append(
                 f"Preparing took {progress.seconds:.0f} s of the {self.seconds:g} s allowed, so only one "
                 "step is done; increase seconds=."
             )
+
+    def leave(self) -> None:
+        """Give control to the caller; what it keeps beyond one second is not counted."""
+        self.left_at = time.monotonic()
+
+    def come_back(self) -> None:
+        """Take control again."""
+        away = time.monotonic() - self.left_at
+        self.begin += away if away > PAUSE else 0
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """This process's part of the batches, from the next step on."""
@@ -217,7 +202,9 @@ class Run:
             last = 1.0 if self.steps is None else self.steps / (self.steps + 1)  # the last step's lr is not 0
             factor = self.schedule(last * self.fraction_done(self.progress.number + 1))
             self.current_lr = optimise.adjust(self.stepper, factor)
-            loss = self._gradients(images.contiguous(memory_format=torch.channels_last), masks)
+            images = images.contiguous(memory_format=torch.channels_last)
+            while (loss := if_it_fits(partial(self._gradients, images, masks))) is None:
+                self._split(len(images))
             if self.world_size > 1:
                 loss = distributed.all_reduce_gradients(self.net, loss)
             trained = [parameter for group in self.stepper.param_groups for parameter in group["params"]]
@@ -230,18 +217,20 @@ class Run:
         return loss
 
     def _gradients(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Gradients in the net's parameters, in as many parts as memory requires; this process's loss."""
-        progress, seed = self.progress, mixed(self.seed, self.progress.number, self.rank, 2)
-        loss = None
-        while loss is None:
-            self.stepper.zero_grad(set_to_none=True)
-            loss = if_it_fits(partial(
-                accumulate, self.forward, self.loss, images, masks, batch_size=self.batch_size, seed=seed,
-                micro_batches=progress.micro_batches, precision=progress.precision,
-            ))  # fmt: skip
-            if loss is None:
-                self._split(len(images))
-        return loss
+        """Compute the gradients, in several parts to save memory; the loss is the sum over the parts.
+
+        The seed is that of dropout. The global random state is left as it was.
+        """
+        progress, total = self.progress, torch.zeros((), device=self.device)
+        self.stepper.zero_grad(set_to_none=True)
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(mixed(self.seed, progress.number, self.rank, 2))
+            for part, truth in zip(*(whole.chunk(progress.micro_batches) for whole in (images, masks))):
+                loss = self.loss(logits_of(self.forward, part, progress.precision), truth)
+                loss = loss * (len(part) / self.batch_size)
+                loss.backward()
+                total += loss.detach().reshape(())
+        return total
 
     def _split(self, count: int) -> None:
         """From now on, twice as many parts of a batch of `count` images."""
@@ -275,7 +264,8 @@ class Run:
 
     def update_clock(self, after_step: bool = True) -> None:
         """Read the clock that all processes share; after a step, note how long it took."""
-        before, self.progress.seconds = self.progress.seconds, self.same_everywhere(self.clock.seconds())
+        before = self.progress.seconds
+        self.progress.seconds = self.same_everywhere(time.monotonic() - self.begin)
         if after_step:
             self.step_seconds.append(self.progress.seconds - before)
             if self.compiled is None and len(self.step_seconds) == FLUSH_EVERY:
@@ -295,21 +285,17 @@ class Run:
         return max(0.0, spent * (1 - done) / done) if done else math.nan
 
     def report(
-        self, *messages: str, loss: Tensor | None = None, scores: Scores | None = None,
-        preview: Preview | None = None,
-    ) -> Step:  # fmt: skip
+        self, loss: Tensor | None = None, scores: Scores | None = None, preview: Preview | None = None
+    ) -> Step:
         """The step that was just completed."""
         number, left = self.progress.number, self.seconds_left()
         seconds = sum(self.step_seconds) / max(len(self.step_seconds), 1)  # of a step; a coarse clock says 0
         more = round(left / seconds) if left > 0 and seconds else 0
         total = number + more if self.steps is None else math.ceil(self.steps)
-        messages = (*self.messages, *messages)
-        if self.writer and self.writer.warning:
-            messages, self.writer.warning = (*messages, self.writer.warning), ""
-        self.messages = []
+        message, self.messages = " ".join(filter(None, self.messages)), []
         return Step(
             number, total, self.progress.seconds, left, self.batch_size / seconds if seconds else math.nan,
-            self.current_lr, self.progress.history, scores, preview, " ".join(messages), loss,
+            self.current_lr, self.progress.history, scores, preview, message, loss,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
@@ -317,40 +303,29 @@ class Run:
         parts = {"net": self.net.state_dict(), "optimiser": self.stepper.state_dict()}
         return parts | {"settings": self.settings} | self.progress.state_dict()
 
-    def load_weights(self, state: Mapping[str, Any]) -> None:
-        """Restore weights and optimiser: the net last, all of it or nothing.
-
-        Raises:
-            CheckpointError: other parts of the net were trained.
-        """
-        try:
-            self.stepper.load_state_dict(state["optimiser"])
-        except ValueError as error:
-            raise CheckpointError(
-                f"{self.path} is of a run that trained other parts of the net ({error}); freeze the same "
-                "layers, or start anew with resume=False"
-            ) from None
-        self.net.load_state_dict(state["net"])
+    def save_if_due(self) -> None:
+        """Write the checkpoint if it is time to."""
+        if self.writer and self.writer.due():
+            self.pending.flush()  # a net whose loss was NaN must not be saved
+            self.messages.append(self.writer.write(self.state_dict()))
 
     def close(self) -> None:
-        """End the run, now or early: the net can be used, and a usable state is saved.
+        """End the run, at its end or early: the net can be used, and a complete state is saved.
 
         A run that never started leaves the net alone: another run may be training it.
         """
-        if self.closed or not self.started:
+        if not self.started:
             return
-        self.closed = True
-        if self.finalizer:
-            self.finalizer.detach()
         self.net.eval()
         try:
             self.pending.flush()
         except ValueError as error:  # the caller has left: a warning instead of an error
-            warnings.warn(str(error), stacklevel=2)
+            warnings.warn(str(error), stacklevel=3)
         if self.writer:
-            if self.pending.is_finite and self.step_complete:
-                self.writer.write(self.state_dict())
-            self.writer.close()
+            whole = self.pending.is_finite and self.step_complete
+            if whole and (warning := self.writer.write(self.state_dict())):
+                warnings.warn(warning, stacklevel=3)
+            self.writer.release()
 
     def _diverged(self, value: float, number: int) -> str:
         kept = f" {self.path} holds an earlier, good state." if self.path and self.path.exists() else ""

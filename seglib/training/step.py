@@ -24,35 +24,6 @@ def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
     return logits.float()
 
 
-def accumulate(
-    net: nn.Module, loss: Loss, images: Tensor, masks: Tensor, *, batch_size: int, micro_batches: int,
-    precision: str, seed: int,
-) -> Tensor:  # fmt: skip
-    """Add the gradients of a batch to the parameters of a net.
-
-    Args:
-        net: images -> logits.
-        loss: (logits, masks) -> scalar, the mean over a batch.
-        images: (n, 3, H, W) uint8: the batch, or this process's part of it.
-        masks: (n, H, W) uint8.
-        batch_size: images in the whole batch, over all processes.
-        micro_batches: into how many parts the images are split, to save memory.
-        precision: "float32" or "bfloat16".
-        seed: of dropout. The global random state is left as it was.
-
-    Returns:
-        The part of these images in the batch's loss: parts add up to it.
-    """
-    total = torch.zeros((), device=images.device)
-    with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        for part, truth in zip(images.chunk(micro_batches), masks.chunk(micro_batches)):
-            value = loss(logits_of(net, part, precision), truth) * (len(part) / batch_size)
-            value.backward()
-            total += value.detach().reshape(())
-    return total
-
-
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on a GPU or in main memory.
 

@@ -36,7 +36,7 @@ class Validator:
 
     def __init__(self, dataset: SegmentationDataset, run: Run) -> None:
         self.dataset, message = to_device(dataset, run.size, run.device)
-        run.messages += [message] * bool(message)
+        run.messages.append(message)
         self.run, self.last_seconds = run, run.progress.seconds
         self.size = self.dataset.size if isinstance(self.dataset, InMemoryDataset) else run.size
         # Of the last one that was done: in a run limited by steps, one that was interrupted is repeated.
@@ -48,7 +48,7 @@ class Validator:
         """Whether this step has a validation."""
         run, progress = self.run, self.run.progress
         if run.finished():
-            return True
+            return progress.number not in progress.history.scores  # it is, if the checkpoint has them
         if run.val_every is not None:
             return progress.number % run.val_every == 0
         if run.val_every_seconds is not None:
@@ -56,39 +56,32 @@ class Validator:
         return int(TIMES * run.fraction_done(progress.number)) > self.tenth
 
     def validate(self) -> tuple[Scores, Preview]:
-        """Score the net, and predict the images of the preview."""
-        run, progress = self.run, self.run.progress
-        scores, preview = self._scores(), self._preview()
-        progress.history.scores[progress.number] = scores
-        self.last_seconds, self.tenth = progress.seconds, int(TIMES * run.fraction_done(progress.number))
-        run.update_clock(after_step=False)
-        return scores, preview
-
-    def _scores(self) -> Scores:
-        """One confusion matrix over all images and processes; the net is in evaluation mode afterwards."""
-        run, begin, classes = self.run, time.monotonic(), self.dataset.classes
+        """Score the net, and predict the images of the preview; the net is in evaluation mode afterwards."""
+        run, progress, begin, classes = self.run, self.run.progress, time.monotonic(), self.dataset.classes
+        run.pending.flush()  # the GPU is waited for anyway
         if run.world_size > 1:  # batch norm's averages: the net that is validated is the one that is saved
             distributed.broadcast_tensors(run.net.buffers())
         counts = torch.zeros(len(classes), len(classes), dtype=torch.int64, device=run.device)
-        for masks, preds in self._predictions(range(run.rank, len(self.dataset), run.world_size)):
+        indices = [*range(run.rank, len(self.dataset), run.world_size)]
+        starts = range(0, len(indices), run.batch_size)
+        for _, masks, preds in self._predictions([indices[at : at + run.batch_size] for at in starts]):
             counts += confusion_matrix(preds, masks, len(classes))
-        return Scores(
+        scores = Scores(
             type(run.net).__name__,
             f"{self.dataset.name} {self.dataset.split} at {self.size[0]} x {self.size[1]}",
             classes, all_reduce(counts).cpu(), boundary=None, outlines=None,
             images=len(self.dataset), seconds=time.monotonic() - begin,
         )  # fmt: skip
+        images, masks, preds = next(self._predictions([self.shown]))
+        progress.history.scores[progress.number] = scores
+        self.last_seconds, self.tenth = progress.seconds, int(TIMES * run.fraction_done(progress.number))
+        run.update_clock(after_step=False)
+        return scores, Preview(images.cpu(), masks.cpu(), preds.to(torch.uint8).cpu())
 
-    def _preview(self) -> Preview:
-        images, masks = next(gather(self.dataset, [self.shown], self.size, self.run.device))
-        preds = _predict(self.run.net, images, self.run.progress.precision)
-        return Preview(images.cpu(), masks.cpu(), preds.to(torch.uint8).cpu())
-
-    def _predictions(self, indices: range) -> Iterator[tuple[Tensor, Tensor]]:
-        size = self.run.batch_size
-        chosen = [[*indices[start : start + size]] for start in range(0, len(indices), size)]
+    def _predictions(self, chosen: list[list[int]]) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Images, masks and predictions of each list of indices."""
         for images, masks in gather(self.dataset, chosen, self.size, self.run.device):
-            yield masks, _predict(self.run.net, images, self.run.progress.precision)
+            yield images, masks, _predict(self.run.net, images, self.run.progress.precision)
 
 
 @torch.inference_mode()
