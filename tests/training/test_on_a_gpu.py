@@ -88,7 +88,7 @@ def test_one_image_that_is_too_large_is_said(little_memory: None) -> None:
             torch.empty(10**9, device="cuda")
         return cross_entropy(logits, masks)
 
-    with pytest.raises(ValueError, match="even with one image of 24 x 32 at a time; take smaller images"):
+    with pytest.raises(ValueError, match="even with one image of 24 x 32 at a time; use smaller images"):
         on("cuda", Net(), steps=1, loss=greedy)
 
 
