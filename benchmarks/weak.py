@@ -140,7 +140,7 @@ def _rounds(bench: Bench, what: str, scheme: str, relabel: Relabel, seed: int) -
             assert one.quality is not None
             label = {"label miou": 100 * one.quality.filled.mean_iou, "label rim": rim(one.quality.filled)}
             scale = bench.asked.label_scale
-            asked = NetSegmenter(one.net, bench.data.classes, size=bench.size, scale=scale)
+            asked = NetSegmenter(one.segmenter.net, bench.data.classes, size=bench.size, scale=scale)
             larger = bench.judged(asked)["miou"]
             rows.append(
                 {**bench.judged(one.segmenter), **label, "larger miou": larger, "seconds": one.seconds}

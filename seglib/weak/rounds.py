@@ -6,7 +6,6 @@ for one in rounds(make_net, pseudo_labels(dataset, "rectangles"), steps=200, val
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import inspect
 import math
@@ -14,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,16 +33,16 @@ from seglib.progress import tracked
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
 from seglib.training.checks import check_data
-from seglib.weak.boxes import BoxAnnotations, Size, background_of, load_boxes
+from seglib.weak.boxes import BoxAnnotations, Size, background_of
 from seglib.weak.cleaning import Relabel, Rules, fill_rates
 from seglib.weak.labels import PseudoLabels, Quality, pack, quality
-from seglib.weak.schemes import source_of
+from seglib.weak.schemes import pseudo_labels, source_of
 
 MIN_CHANGE = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
-OWN = {"size", "seed", "val", "val_every", "val_every_seconds", "checkpoint", "resume"}  # not for the caller
-FEW = 16  # images: fewer are cleaned in this process, since others take seconds to start
-LEAST, MOST = 0.25, 4.0  # times the size of training
-FORMAT = "seglib rounds 2"
+OWN = {"size", "seed", "val", "val_every", "val_every_seconds", "checkpoint", "resume"}  # set by `rounds`
+FEW = 16  # images: up to this many are cleaned in this process, since starting others takes seconds
+SCALES = 0.25, 4.0  # of an image that the net is to label, relative to the size of training
+FORMAT = "seglib rounds 3"
 MakeNet = Callable[[], nn.Module]
 
 
@@ -52,12 +51,12 @@ class Round:
     """One round: pseudo-labels, and the net that was trained on them.
 
     Attributes:
-        number: 0 for the labels that were given.
+        number: 0 for the initial labels.
         labels: what the net was trained on.
-        net: trained, in evaluation mode. Where one net goes through all rounds, the next one changes it.
-        segmenter: the net as a segmenter, which sees images at the size of training.
-        quality: of the labels; None where every pixel of the true masks is void, so that nobody knows.
-        scores: of the net on the validation images; None without.
+        segmenter: the trained net, in evaluation mode, which sees images at the size of training. Where one
+            net goes through all rounds, the next round changes it.
+        quality: of the labels; None where every pixel of the true masks is void, so that it is unknown.
+        scores: of the net on the validation images; None without any.
         val_label_quality: of the labels that this net and the rules give the validation images, made as the
             next round's are; None without validation images, or where these have no boxes.
         changed: share of the pixels, 0..1, whose label differs from the round before; NaN for the first.
@@ -67,7 +66,6 @@ class Round:
 
     number: int
     labels: PseudoLabels
-    net: nn.Module = field(repr=False)
     segmenter: NetSegmenter = field(repr=False)
     quality: Quality | None
     scores: Scores | None
@@ -108,28 +106,28 @@ def rounds(
 ) -> Iterator[Round]:
     """Train on labels, let the net predict the same images, make new labels of that, and so on.
 
-    Everything that can be wrong is said before the first round. The last round says why it is the last: the
-    labels of the validation images did not get better, hardly a label changed, or there were `max_rounds`.
+    Arguments are checked before the first round. The last round says why it is the last: the labels of the
+    validation images did not improve, hardly a label changed, or there were `max_rounds`.
 
     Args:
-        make_net: makes a fresh net, and every round begins with the same weights, so that only its labels
-            tell it from the others; or a net, which is trained further from round to round.
+        make_net: makes a fresh net, and every round begins with the same weights, so that rounds differ only
+            in their labels; or a net, which is trained further from round to round.
         labels: the first ones, of `pseudo_labels`, with or without some true masks.
         relabel: see `seglib.weak.cleaning`. None for the three rules, with the fill rates of the first
             labels; `naive` for no cleaning at all; `BoxSup` for that method's update.
-        max_rounds: how many rounds there are at most.
-        min_change: stop where the next labels differ in a smaller share of the pixels; 0 never does.
+        max_rounds: the largest number of rounds.
+        min_change: stop where the next labels differ in a smaller share of the pixels; 0 never stops.
         val: a few validation images with true masks and boxes. The net and the rules make labels of them too;
-            stop where these do not get better, since the next round's would not either. Without boxes, stop
-            where the net itself does not get better. None: no such stop.
-        fixed: numbers of the images whose labels stay, such as those with a true mask.
-        folder: keeps each round's labels and net, and the running training. With the same folder, an
-            interrupted or killed run resumes; finished rounds are read from it.
-        size: (height, width) of training, and of what the net sees later; see `train`.
-        label_scale: how many times as large as in training the net sees an image that it is to label, see
-            `next_labels`; `benchmarks/weak.py scales` chooses it on validation images.
+            stop where these do not improve, since the next round's would not either. Without boxes, stop
+            where the net itself does not improve. None: no such stop.
+        fixed: indices of the images whose labels stay, such as those with a true mask.
+        folder: keeps each round's labels and net, and the checkpoint of the current training run. With the
+            same folder, an interrupted or killed run resumes; finished rounds are read from it.
+        size: (height, width) of training and of later predictions; see `train`.
+        label_scale: size of an image that the net labels, relative to training, 0.25..4; see `next_labels`.
+            `benchmarks/weak.py scales` chooses it on validation images.
         seed: of a fresh net, and of every round's training.
-        jobs: processes that clean; None for all cores if there is much to do.
+        jobs: processes that clean; None for all cores if there are more than 16 images.
         training: arguments of `train`: one of `steps`, `epochs` and `seconds`; `lr`, `batch_size`, ...
 
     Returns:
@@ -155,21 +153,18 @@ def rounds(
     if relabel is None:
         relabel = Rules(tuple(fill_rates(labels).tolist()), background=background_of(labels.classes))
     size = size or common_size(labels.truth)
-    masks = hashlib.blake2b(b"".join(mask.numpy().tobytes() for mask in labels.packed), digest_size=8)
-    settings = {
-        "data": f"{labels.name} {labels.split}, {len(labels)} images", "size": str(tuple(size)),
-        "labels": masks.hexdigest(), "relabel": _describe(relabel), "fixed": str(sorted(fixed)),
-        "seed": str(seed), "label_scale": f"{label_scale:g}",
-        "val": "none" if val is None else f"{val.name} {val.split}, {len(val)} images",
-        **{name: _describe(value) for name, value in training.items()},
-    }  # fmt: skip
     boxed = None
     if val is not None and val.instances(0) is not None:
-        boxed = PseudoLabels(val, load_boxes(val), (mask for _, mask in val), name="truth")
+        boxed = pseudo_labels(val, "rectangles")
     relabelled = partial(next_labels, relabel=relabel, scale=label_scale, jobs=jobs)
     folder = None if folder is None else Path(folder)
     run = _Run(make_net, relabelled, frozenset(fixed), val, boxed, size, seed, training, folder)
-    run.claim_folder(settings)
+    masks = hashlib.blake2b(b"".join(mask.numpy().tobytes() for mask in labels.packed), digest_size=8)
+    settings = training | {
+        "data": labels, "size": tuple(size), "labels": masks.hexdigest(), "relabel": relabel,
+        "fixed": sorted(fixed), "seed": seed, "label_scale": float(label_scale), "val": val,
+    }  # fmt: skip
+    run.claim_folder({name: _describe(value) for name, value in settings.items()})
     return _rounds(run, labels, max_rounds, min_change)
 
 
@@ -197,7 +192,7 @@ def _rounds(run: _Run, labels: PseudoLabels, max_rounds: int, min_change: float)
 
 
 def _judged(done: Round) -> tuple[str, float]:
-    """What tells whether a round was better than those before, and its mean IoU; -inf where nothing does."""
+    """What rounds are compared by, in words, and its mean IoU; -inf without validation images."""
     if done.val_label_quality:
         return "the labels from its net have", done.val_label_quality.filled.mean_iou
     return "its net has", done.scores.mean_iou if done.scores else -math.inf
@@ -205,88 +200,80 @@ def _judged(done: Round) -> tuple[str, float]:
 
 @dataclass
 class _Run:
-    """What stays the same in all rounds, see `rounds`; and their folder, without which nothing is kept."""
+    """What stays the same in all rounds, see `rounds`, and the folder that keeps them, if there is one."""
 
     make_net: MakeNet | nn.Module
     relabelled: Callable[..., PseudoLabels]  # next_labels with its settings
     fixed: frozenset[int]
     val: SegmentationDataset | None
-    boxed: PseudoLabels | None  # the same images as `val`, with their boxes, where they have some
+    boxed: PseudoLabels | None  # the images of `val`, with their boxes if they have any
     size: Size
     seed: int
     training: dict[str, Any]
     folder: Path | None
 
     def claim_folder(self, settings: Mapping[str, str]) -> None:
-        """Write what these rounds are into their folder; a TensorFileError if it holds others."""
-        if (kept := self._load("rounds.pt")) is None:
-            self._save("rounds.pt", {"settings": dict(settings)})
-            return
-        then = kept["settings"]
+        """Write the settings of these rounds into the folder; a TensorFileError if it holds others."""
+        then = self._kept("rounds.pt", lambda: {"settings": dict(settings)})["settings"]
         if changed := [name for name in settings if settings[name] != then.get(name)]:
             was, now = (", ".join(f"{name} {one.get(name)}" for name in changed) for one in (then, settings))
             raise TensorFileError(
                 f"{self.folder} holds other rounds: they had {was}; these have {now}; use another folder, or "
-                "delete this one to begin anew"
+                "delete this one to start again"
             )
 
     def trained(self, number: int, labels: PseudoLabels, changed: float) -> Round:
         """A round: from the folder, or trained, measured and kept."""
-        began, net, name = time.monotonic(), self._net(), f"round{number:02}.pt"
+        began, net, path = time.monotonic(), self._net(), f"round{number:02}.pt"
         segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
-        if (kept := self._load(name)) is not None:
-            files.fill(name, net.eval(), kept["weights"])
-            scores = kept["scores"] and Scores(classes=labels.classes, **kept["scores"])
-            found, on_val = (_quality(kept[part], labels.classes) for part in ("quality", "val_quality"))
-        else:
-            checkpoint = self.folder and self.folder / f"training{number:02}.pt"
+        checkpoint = self.folder and self.folder / f"training{number:02}.pt"
+
+        def make() -> dict[str, Any]:
             steps = train(net, labels, size=self.size, seed=self.seed, checkpoint=checkpoint, **self.training)
             finish(steps, f"round {number}")
-            scores = None if self.val is None else evaluate(segmenter, self.val)
-            found, on_val = _measured(labels), self._on_val(segmenter, number + 1)
-            result = {"scores": scores, "quality": found, "val_quality": on_val, "weights": net.state_dict()}
-            self._save(name, _plain(result))
-            if checkpoint is not None:
-                checkpoint.unlink(missing_ok=True)
-        seconds = time.monotonic() - began
-        return Round(number, labels, net, segmenter, found, scores, on_val, changed, seconds)
+            following, name = number + 1, f"labels of val, round {number + 1}"
+            val_labels = self.boxed and self.relabelled(self.boxed, segmenter, name=name, number=following)
+            scores = self.val and evaluate(segmenter, self.val)
+            measured = _measured(labels), scores, val_labels and _measured(val_labels)
+            return {"weights": net.state_dict(), "measured": [one and asdict(one) for one in measured]}
+
+        kept = self._kept(path, make)
+        files.fill(path, net.eval(), kept["weights"])
+        if checkpoint:
+            checkpoint.unlink(missing_ok=True)
+        measured = (_restored(one, labels.classes) for one in kept["measured"])
+        return Round(number, labels, segmenter, *measured, changed, time.monotonic() - began)
 
     def labels_after(self, done: Round) -> PseudoLabels:
         """The labels of the next round: from the folder, or made and kept."""
         number = done.number + 1
-        if (kept := self._load(f"labels{number:02}.pt")) is not None:
-            return done.labels.relabelled(kept["masks"], kept["scheme"])
         name = f"{done.labels.scheme.split(', round ')[0]}, round {number}"
-        labels = self.relabelled(done.labels, done.segmenter, name=name, number=number, fixed=self.fixed)
-        self._save(f"labels{number:02}.pt", {"masks": labels.packed, "scheme": labels.scheme})
-        return labels
+
+        def make() -> dict[str, Any]:
+            options = {"name": name, "number": number, "fixed": self.fixed}
+            return {"masks": self.relabelled(done.labels, done.segmenter, **options).packed}
+
+        return done.labels.relabelled(self._kept(f"labels{number:02}.pt", make)["masks"], name)
 
     def _net(self) -> nn.Module:
-        """The net that was given, or a fresh one, which begins with the same weights in every round."""
+        """The net that was given, or a fresh one, with the same initial weights in every round."""
         if isinstance(self.make_net, nn.Module):
             return self.make_net
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             return self.make_net()
 
-    def _on_val(self, segmenter: NetSegmenter, number: int) -> Quality | None:
-        """How good the labels of the next round would be, on images whose true masks may be looked at."""
-        if self.boxed is None:
-            return None
-        name = f"labels of val, round {number}"
-        return _measured(self.relabelled(self.boxed, segmenter, name=name, number=number))
-
-    def _load(self, name: str) -> dict[str, Any] | None:
-        if self.folder is None or not (self.folder / name).exists():
-            return None
-        kept = files.read(self.folder / name)
+    def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The content of a file of the folder, made and written if it is absent; made without a folder."""
+        if self.folder is None:
+            return make()
+        path = self.folder / name
+        if not path.exists():
+            files.write(path, {"format": FORMAT, **make()})
+        kept = files.read(path)
         if kept.get("format") != FORMAT:
             raise TensorFileError(f"{self.folder} is of another version of seglib; use another folder")
         return kept
-
-    def _save(self, name: str, content: Mapping[str, Any]) -> None:
-        if self.folder is not None:
-            files.write(self.folder / name, {"format": FORMAT, **content})
 
 
 def next_labels(
@@ -300,18 +287,18 @@ def next_labels(
     fixed: Collection[int] = (),
     jobs: int | None = None,
 ) -> PseudoLabels:
-    """Ask the net about every image, and make a mask of what it says.
+    """Predict every image, and clean each prediction into a new mask.
 
     Args:
-        labels: images with boxes; what their masks are now only matters where they are fixed.
+        labels: images with boxes; their masks only matter for the images that are fixed.
         segmenter: the net, with the size of its training.
         relabel: see `seglib.weak.cleaning`.
-        name: what the new labels are called.
-        number: of the round that will learn from them.
-        scale: how many times as large as in training the net sees an image, 0.25..4. The papers have 1.
-            What is best depends on what the net was taught by, so choose it on validation images.
-        fixed: numbers of the images whose masks stay, such as those with a true mask.
-        jobs: processes that clean; None for all cores if there is much to do.
+        name: of the new labels.
+        number: of the round that will be trained on them.
+        scale: size of the image that the net sees, relative to its training, 0.25..4; 1 in the papers. The
+            best one depends on the labels of training, so choose it on validation images.
+        fixed: indices of the images whose masks stay, such as those with a true mask.
+        jobs: processes that clean; None for all cores if there are more than 16 images.
 
     Returns:
         The same images and boxes with new masks.
@@ -336,25 +323,15 @@ def next_labels(
     asked = NetSegmenter(segmenter.net, segmenter.classes, size=segmenter.size, scale=scale)
     free = [index for index in range(len(labels)) if index not in fixed]
 
-    def tasks() -> Iterator[tuple]:
-        """The net predicts here, and other processes clean the predictions."""
-        for index in free:
-            image = labels.truth[index][0].as_subclass(Tensor)
-            yield delayed(_relabelled)(
-                relabel, image, asked.probabilities(image), labels.boxes[index], number
-            )
+    def clean(image: Tensor, probabilities: Tensor, given: BoxAnnotations) -> Tensor:
+        return pack(relabel(image, probabilities, given, number))
 
-    work = Parallel(n_jobs=jobs or (cores() if len(free) > FEW else 1), return_as="generator")(tasks())
+    images = ((index, labels.truth[index][0].as_subclass(Tensor)) for index in free)
+    tasks = (delayed(clean)(image, asked.probabilities(image), labels.boxes[i]) for i, image in images)
+    work = Parallel(n_jobs=jobs or (cores() if len(free) > FEW else 1), return_as="generator")(tasks)
     made = iter(tracked(work, len(free), name))
     masks = (labels.packed[index] if index in fixed else next(made) for index in range(len(labels)))
     return labels.relabelled(masks, name)
-
-
-def _relabelled(
-    relabel: Relabel, image: Tensor, probabilities: Tensor, given: BoxAnnotations, number: int
-) -> Tensor:
-    """The packed new mask of one image; runs in another process."""
-    return pack(relabel(image, probabilities, given, number))
 
 
 def changed_share(labels: PseudoLabels, before: PseudoLabels) -> float:
@@ -363,22 +340,14 @@ def changed_share(labels: PseudoLabels, before: PseudoLabels) -> float:
     return sum(int((new != old).sum()) for new, old in pairs) / sum(new.numel() for new, _ in pairs)
 
 
-def _plain(value: Any) -> Any:
-    """Scores, a Quality or weights as dicts of tensors on the CPU, numbers and words."""
-    if dataclasses.is_dataclass(value):
-        names = [one.name for one in dataclasses.fields(value) if one.name != "classes"]
-        return {name: _plain(getattr(value, name)) for name in names}
-    if isinstance(value, Mapping):
-        return {name: _plain(item) for name, item in value.items()}
-    return value.detach().cpu() if isinstance(value, Tensor) else value
-
-
-def _quality(kept: Mapping[str, Any] | None, classes: Classes) -> Quality | None:
-    """The Quality that `_plain` was given."""
+def _restored(kept: Mapping[str, Any] | None, classes: Classes) -> Any:
+    """The Quality, Scores or None that `asdict` turned into plain data."""
     if kept is None:
         return None
-    labelled, filled = (Scores(classes=classes, **kept[side]) for side in ("labelled", "filled"))
-    return Quality(labelled, filled, kept["ignored"])
+    if "labelled" in kept:
+        labelled, filled = (_restored(kept[side], classes) for side in ("labelled", "filled"))
+        return Quality(labelled, filled, kept["ignored"])
+    return Scores(**{**kept, "classes": classes})
 
 
 def _measured(labels: PseudoLabels) -> Quality | None:
@@ -388,9 +357,11 @@ def _measured(labels: PseudoLabels) -> Quality | None:
 
 
 def _describe(value: Any) -> str:
-    """A setting in words that are the same in another process; of code, with a hash of its source."""
+    """A setting as text that is the same in another process; of code, with a hash of its source."""
+    if isinstance(value, SegmentationDataset):
+        return f"{value.name} {value.split}, {len(value)} images"
     words = re.sub(r" at 0x[0-9a-f]+", "", str(value))
-    with suppress(OSError, TypeError):  # what was typed into a plain interpreter has no source
+    with suppress(OSError, TypeError):  # code that was typed into a plain interpreter has no source
         if callable(value):
             words += " " + hashlib.blake2b(source_of(value).encode(), digest_size=4).hexdigest()
     return words
@@ -414,7 +385,5 @@ def _check(
 
 
 def _check_scale(scale: float) -> None:
-    if not LEAST <= scale <= MOST:
-        raise ValueError(
-            f"scale must be {LEAST}..{MOST:g}, not {scale}; 1 shows the net its images as in training"
-        )
+    if not SCALES[0] <= scale <= SCALES[1]:
+        raise ValueError(f"scale must be {SCALES[0]}..{SCALES[1]:g}, not {scale}; 1 is the size of training")

@@ -56,12 +56,14 @@ def test_every_fresh_net_begins_alike_and_one_net_goes_on(boxes):
     same = lambda *_: boxes.mask(0)  # noqa: E731
     only = boxes.subset([0])
     fresh = list(rounds(TinyNet, only, relabel=same, max_rounds=2, min_change=0, **SHORT))
-    assert fresh[0].net is not fresh[1].net and same_weights(fresh[0].net, fresh[1].net)
+    assert fresh[0].segmenter.net is not fresh[1].segmenter.net and same_weights(
+        fresh[0].segmenter.net, fresh[1].segmenter.net
+    )
     net = TinyNet()
     before = torch.random.get_rng_state()
     going = rounds(net, only, relabel=same, max_rounds=2, min_change=0, **SHORT)
-    bias = next(going).net.look.bias.clone()
-    assert next(going).net is net and not torch.equal(net.look.bias, bias)
+    bias = next(going).segmenter.net.look.bias.clone()
+    assert next(going).segmenter.net is net and not torch.equal(net.look.bias, bias)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -132,7 +134,10 @@ def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
     again = list(rounds(TinyNet, boxes, **kind))
     assert len(trained) == 1 and len(again) == len(whole) == 2
     for one, other in zip(whole, again):
-        assert same_weights(one.net, other.net) and changed_share(one.labels, other.labels) == 0
+        assert (
+            same_weights(one.segmenter.net, other.segmenter.net)
+            and changed_share(one.labels, other.labels) == 0
+        )
         assert str(one.quality) == str(other.quality) and other.why == one.why
         assert str(one.val_label_quality) == str(other.val_label_quality)
         assert torch.equal(one.scores.confusion, other.scores.confusion)
@@ -155,7 +160,7 @@ def test_goes_on_inside_a_round(boxes, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "finish", lambda steps, what: seen.extend(step.number for step in steps))
     (again,) = rounds(TinyNet, boxes, max_rounds=1, folder=tmp_path, **SHORT)
-    assert seen[0] == 11 and same_weights(whole.net, again.net)
+    assert seen[0] == 11 and same_weights(whole.segmenter.net, again.segmenter.net)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forkserver: not on Windows")
