@@ -1,4 +1,4 @@
-"""The boxes of each image, given or drawn; and how every scheme paints what it finds in them."""
+"""The boxes of each image, known or drawn, and how every scheme paints them into a mask."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.labels import VOID, Classes
 
 Size = tuple[int, int]
-NOT, OBJECT, UNSURE = 0, 1, 2  # what a scheme says about each pixel of a box
+NOT, OBJECT, UNSURE = 0, 1, 2  # what a scheme finds in each pixel of a box
 
 
 class BoxError(ValueError):
-    """A box is wrong, or belongs to nothing; the message names the image and the box."""
+    """A box or annotation cannot be used; the message names the image and the box."""
 
 
 class BoxAnnotations(NamedTuple):
-    """All that is known of an image: its boxes.
+    """The boxes of an image, the only annotation that the schemes use.
 
     Attributes:
         boxes: (M, 4) int64 x1 y1 x2 y2, end-exclusive; M may be 0.
@@ -33,22 +33,27 @@ class BoxAnnotations(NamedTuple):
     boxes: Tensor
     classes: Tensor
 
+    def windows(self) -> list[tuple[tuple[slice, slice], int]]:
+        """For each box, the slices that cut it out of a mask (H, W), and its class."""
+        pairs = zip(self.boxes.tolist(), self.classes.tolist())
+        return [((slice(y1, y2), slice(x1, x2)), index) for (x1, y1, x2, y2), index in pairs]
+
 
 def load_boxes(
     dataset: SegmentationDataset, annotations: AnnotationSet | None = None
 ) -> list[BoxAnnotations]:
-    """The boxes of every image: those that the data set knows, or those that somebody drew.
+    """The boxes of every image: those of the data set's instances, or drawn ones.
 
     Args:
-        dataset: without `annotations` it must know its instances; only their boxes are used.
-        annotations: one entry per image, matched by the stem of the file name. An entry without objects means
-            that there is nothing in the image.
+        dataset: its instances are needed without `annotations`; only their boxes are used.
+        annotations: one entry per image, matched by the stem of the file name. An entry without objects is an
+            image without objects.
 
     Returns:
         Checked boxes, one `BoxAnnotations` per image.
 
     Raises:
-        BoxError: the data set knows no objects, an image has no entry, an entry no image, or a box is
+        BoxError: the data set has no instances, an image has no entry, an entry no image, or a box is
             reversed, empty, outside its image or of an unknown class.
 
     Example:
@@ -80,8 +85,8 @@ def check(
     Args:
         given: boxes and classes of one image.
         size: (height, width) of the image.
-        classes: the names; None accepts any class.
-        where: how the message calls the image.
+        classes: of the data set; None accepts any class.
+        where: name of the image in the message.
 
     Example:
         >>> check(BoxAnnotations(torch.tensor([[3, 0, 3, 2]]), torch.tensor([1])), (4, 4), where="cat.jpg")
@@ -103,21 +108,25 @@ def check(
             "one class, a whole number"
         )
     for number, (box, index) in enumerate(zip(boxes.tolist(), indices.tolist())):
-        if fault := _box_fault(box, size) or _class_fault(index, classes):
+        if fault := _fault(box, index, size, classes):
             raise BoxError(f"{where}, box {number}, {tuple(box)}: {fault}")
 
 
 def paint(
-    size: Size, boxes: Tensor, classes: Tensor, inside: Callable[[int], Tensor], background: int = 0
+    image: Tensor,
+    boxes: Tensor,
+    classes: Tensor,
+    inside: Callable[[list[int], int], Tensor],
+    background: int = 0,
 ) -> Tensor:
-    """Paint what a scheme says about each box, smaller boxes in front.
+    """Paint what a scheme finds in each box, smaller boxes in front.
 
     Args:
-        size: (height, width) of the image.
+        image: (3, H, W); only its size matters.
         boxes: (M, 4).
         classes: (M,).
-        inside: number of a box -> (h, w) of NOT, OBJECT and UNSURE, of the box's size. NOT shows what is
-            behind the box.
+        inside: box x1 y1 x2 y2 and its class -> (h, w) of NOT, OBJECT and UNSURE, of the box's size. NOT
+            shows what is behind the box.
         background: the class of pixels outside all boxes.
 
     Returns:
@@ -126,23 +135,25 @@ def paint(
     Raises:
         BoxError: a box is reversed, empty or outside the image.
     """
-    check(BoxAnnotations(boxes, classes), size)
-    mask = torch.full(size, background, dtype=torch.uint8)
+    height, width = image.shape[-2:]
+    check(BoxAnnotations(boxes, classes), (height, width))
+    mask = torch.full((height, width), background, dtype=torch.uint8)
     for number in back_to_front(boxes):
-        x1, y1, x2, y2 = boxes[number].tolist()
-        says, place = inside(number), mask[y1:y2, x1:x2]
-        place[says == OBJECT] = int(classes[number])
-        place[says == UNSURE] = VOID
+        box, index = boxes[number].tolist(), int(classes[number])
+        x1, y1, x2, y2 = box
+        found, place = inside(box, index), mask[y1:y2, x1:x2]
+        place[found == OBJECT] = index
+        place[found == UNSURE] = VOID
     return mask
 
 
 def back_to_front(boxes: Tensor) -> list[int]:
-    """The numbers of the boxes, largest area first: painted in this order, smaller boxes are in front."""
+    """The indices of the boxes, largest area first: painted in this order, smaller boxes are in front."""
     return box_area(boxes).argsort(descending=True, stable=True).tolist()
 
 
 def image_name(dataset: SegmentationDataset, index: int) -> str:
-    """How messages call an image."""
+    """The name of an image in messages."""
     return f"{dataset.name} {dataset.split}, image {dataset.sample_id(index)}"
 
 
@@ -150,13 +161,14 @@ def background_of(classes: Classes) -> int:
     """The index of the class "background"; a BoxError where there is none for pixels outside all boxes."""
     if classes.background is None:
         raise BoxError(
-            "boxes can only teach data sets with a class named 'background', for pixels outside every box; "
+            "pseudo-labels from boxes need a class named 'background', for pixels outside every box; "
             f"the classes are {', '.join(classes)}"
         )
     return classes.background
 
 
-def _box_fault(box: Sequence[int], size: Size) -> str:
+def _fault(box: Sequence[int], index: int, size: Size, classes: Classes | None) -> str:
+    """What is wrong with a box or its class, or ""."""
     x1, y1, x2, y2 = box
     if x1 > x2 or y1 > y2:
         return "its corners are swapped; x1 < x2 and y1 < y2"
@@ -164,15 +176,11 @@ def _box_fault(box: Sequence[int], size: Size) -> str:
         return "it has no area; x1 < x2 and y1 < y2"
     if x1 < 0 or y1 < 0 or x2 > size[1] or y2 > size[0]:
         return f"it leaves the image, which is {size[1]} wide and {size[0]} high"
-    return ""
-
-
-def _class_fault(index: int, classes: Classes | None) -> str:
-    if classes is None:
-        return ""
-    if not 0 <= index < len(classes):
+    if classes is not None and not 0 <= index < len(classes):
         return f"there is no class {index}; the classes are 0..{len(classes) - 1} ({', '.join(classes)})"
-    return "boxes are for objects, this one is of the background; remove it" * (index == classes.background)
+    if classes is not None and index == classes.background:
+        return "its class is the background, and boxes are for objects; remove it"
+    return ""
 
 
 def _by_stem(dataset: SegmentationDataset, annotations: AnnotationSet) -> dict[str, AnnotatedImage]:
@@ -182,8 +190,8 @@ def _by_stem(dataset: SegmentationDataset, annotations: AnnotationSet) -> dict[s
     name = f"{dataset.name} {dataset.split}"
     if missing := sorted(stems - entries.keys()):
         raise BoxError(
-            f"{name}: {len(missing)} images have no boxes ({_few(missing)}); draw them, list the image "
-            "without objects if nothing is in it, or leave it out with subset()"
+            f"{name}: {len(missing)} images have no boxes ({_few(missing)}); draw them, list an image "
+            "without objects if there is nothing in it, or leave it out with subset()"
         )
     if unmatched := [image.file_name for stem, image in entries.items() if stem not in stems]:
         raise BoxError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -11,9 +12,9 @@ from torch import Tensor
 
 from seglib.boxes import iou
 from seglib.weak.boxes import NOT, OBJECT, UNSURE, paint
-from seglib.weak.grabcut import MARGIN, around, as_array, object_in
+from seglib.weak.grabcut import as_array, object_in
 
-NEAR = 0.3  # BoxSup looks at regions whose own box has at least this IoU with the given one: not in the paper
+NEAR = 0.3  # least IoU of a region's own box with the given one, for BoxSup to consider it; not in the paper
 WEIGHT = 3.0  # of E_r against E_o, the paper's lambda
 
 
@@ -58,17 +59,17 @@ def agreement(
         Khoreva et al., "Simple Does It", 2017, section 3.2; the paper takes MCG's regions.
     """
     photo = as_array(image)
-    regions = propose(image) if len(boxes) else None
+    regions = cache(lambda: propose(image))  # an image without boxes needs none
 
-    def inside(number: int) -> Tensor:
-        x1, y1, x2, y2 = box = boxes[number].tolist()
-        says = torch.from_numpy(object_in(around(photo, box, MARGIN), seed))
-        if regions is not None and len(regions.boxes):
-            best = int(iou(regions.boxes, boxes[number][None]).argmax())
-            says = says & regions.masks([best])[0, y1:y2, x1:x2]
-        return torch.where(says, OBJECT, UNSURE)
+    def inside(box: list[int], _: int) -> Tensor:
+        x1, y1, x2, y2 = box
+        found = torch.from_numpy(object_in(photo, box, seed))
+        if len(regions().boxes):
+            best = int(iou(regions().boxes, torch.tensor([box])).argmax())
+            found = found & regions().masks([best])[0, y1:y2, x1:x2]
+        return torch.where(found, OBJECT, UNSURE)
 
-    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+    return paint(image, boxes, classes, inside, background)
 
 
 def candidates(
@@ -85,10 +86,10 @@ def candidates(
     """BoxSup: each box gets exactly one region, drawn from those of least cost E_o + 3 E_r.
 
     E_o is 1 - IoU of the given box and the region's own. E_r is the net's loss inside the box if the region
-    is the object and the rest of the box background. It is a mean over the box, or large boxes would outweigh
-    small ones. Exactly one region: if a box could go without, "all background" would cost nothing. Pixels of
-    a region outside its box stay background, and a box that no region fits is all object; the paper says
-    neither.
+    is the object and the rest of the box background. It is a mean over the box, so that large boxes do not
+    outweigh small ones. A box without a region is not allowed: "all background" would cost nothing. Pixels of
+    a region outside its box stay background, and a box that no region fits is all object; the paper leaves
+    both open.
 
     Args:
         image: (3, H, W) uint8.
@@ -96,7 +97,7 @@ def candidates(
         classes: (M,) int64.
         propose: image -> its region proposals.
         logits: (K, H, W) of the net; None before there is one, which leaves E_r out.
-        best: how many of the cheapest to draw from; 1 takes the cheapest.
+        best: number of cheapest regions to draw from; 1 takes the cheapest.
         seed: of the draw; the same boxes and seed give the same draw.
         background: the class of pixels outside all boxes.
 
@@ -116,24 +117,24 @@ def candidates(
     if logits is not None and logits.shape[1:] != image.shape[1:]:
         raise ValueError(f"logits {tuple(logits.shape)} are not of the image's size {tuple(image.shape)}")
     loss = None if logits is None else -logits.float().log_softmax(dim=0).cpu()  # (K, H, W)
-    regions = propose(image) if len(boxes) else None
+    regions = cache(lambda: propose(image))  # an image without boxes needs none
 
-    def inside(number: int) -> Tensor:
-        x1, y1, x2, y2 = boxes[number].tolist()
-        fit = iou(regions.boxes, boxes[number][None])[:, 0] if regions is not None else torch.zeros(0)
+    def inside(box: list[int], index: int) -> Tensor:
+        x1, y1, x2, y2 = box
+        fit = iou(regions().boxes, torch.tensor([box]))[:, 0]
         near = (fit >= NEAR).nonzero()[:, 0]
-        if regions is None or not len(near):
+        if not len(near):
             return torch.full((y2 - y1, x2 - x1), OBJECT)
-        pieces = regions.masks(near)[:, y1:y2, x1:x2]  # (R, h, w)
+        pieces = regions().masks(near)[:, y1:y2, x1:x2]  # (R, h, w)
         cost = 1 - fit[near]
         if loss is not None:
             here = loss[:, y1:y2, x1:x2]
-            cost = cost + WEIGHT * region_loss(pieces, here[int(classes[number])], here[background])
+            cost = cost + WEIGHT * region_loss(pieces, here[index], here[background])
         order = cost.argsort(stable=True)[:best].tolist()
-        rng = np.random.default_rng([seed, x1, y1, x2, y2])
+        rng = np.random.default_rng([seed, *box])
         return torch.where(pieces[order[int(rng.integers(len(order)))]], OBJECT, NOT)
 
-    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+    return paint(image, boxes, classes, inside, background)
 
 
 def region_loss(pieces: Tensor, as_object: Tensor, as_background: Tensor) -> Tensor:
@@ -141,7 +142,7 @@ def region_loss(pieces: Tensor, as_object: Tensor, as_background: Tensor) -> Ten
 
     Args:
         pieces: (R, h, w) bool, the regions inside a box.
-        as_object: (h, w) the net's loss in each pixel if that is of the box's class.
+        as_object: (h, w) the net's loss in each pixel if the pixel is of the box's class.
         as_background: (h, w) the same for background.
 
     Returns:

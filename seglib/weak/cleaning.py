@@ -1,4 +1,4 @@
-"""What becomes the next round's mask: what the net says, what three rules leave of it, or BoxSup's regions.
+"""How a prediction becomes the next round's mask: unchanged, cleaned by three rules, or by BoxSup's regions.
 
 The three rules are those of Khoreva et al., "Simple Does It", 2017, section 3.1, but in another order. Rule 2
 has another threshold, and resets a box to the rectangle, not to the mask of the first round.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torchvision.ops import box_area
 
 from seglib.labels import VOID
 from seglib.weak.boxes import BoxAnnotations, back_to_front, check
@@ -25,7 +26,7 @@ Relabel = Callable[[Tensor, Tensor, BoxAnnotations, int], Tensor]
 
 
 def naive(image: Tensor, probabilities: Tensor, given: BoxAnnotations, number: int) -> Tensor:
-    """What the net says, as it is: the recursion that drifts, since nothing holds it to the boxes.
+    """The prediction as it is. Such a recursion drifts, since nothing ties it to the boxes.
 
     Example:
         >>> empty = BoxAnnotations(torch.zeros(0, 4).long(), torch.zeros(0).long())
@@ -37,14 +38,15 @@ def naive(image: Tensor, probabilities: Tensor, given: BoxAnnotations, number: i
 
 @dataclass(frozen=True)
 class Rules:
-    """The three rules on one image: smooth, keep what is inside, reset what became too small.
+    """The three rules on one image: smooth, remove what is outside the boxes, reset what became too small.
 
     Smoothing comes first, so that its result stays in the boxes too. Classes without a box are ruled out
     before anything else.
 
     Attributes:
         fill_rates: share of its box that each of the K classes usually fills, see `fill_rates`.
-        threshold: a box of which less than this share of the usual is left is filled again; 0 never resets.
+        threshold: a box is filled again if less than this share of its class's usual fill is left; 0 never
+            resets.
         smoothing: whether to apply rule 3, which makes the mask follow the image's edges.
         background: the class of pixels outside all boxes.
 
@@ -71,11 +73,11 @@ class Rules:
 
 @dataclass(frozen=True)
 class BoxSup:
-    """BoxSup's update: each box gets a region again, now that a net says what each region would cost.
+    """BoxSup's update: each box gets a region again, this time with the net's loss in the cost.
 
     Attributes:
         propose: image -> its region proposals.
-        best: how many of the cheapest to draw from.
+        best: number of cheapest regions to draw from.
         seed: of the draw; each round draws anew.
         background: the class of pixels outside all boxes.
     """
@@ -101,7 +103,7 @@ def after_each_rule(
     smoothing: bool = True,
     background: int = 0,
 ) -> dict[str, Tensor]:
-    """What the rules make of a prediction, one after the other, up to where a box may be reset.
+    """The mask after each rule but the last, which resets boxes.
 
     Args:
         image: (3, H, W) uint8.
@@ -111,8 +113,8 @@ def after_each_rule(
         background: the class of pixels outside all boxes.
 
     Returns:
-        Masks (H, W) uint8 by name: "net", what the net says; "possible", without the classes that have no
-        box here; "smooth", unless it is not wanted; "inside".
+        Masks (H, W) uint8 by name: "net", the prediction; "possible", without the classes that have no box
+        here; "smooth", with `smoothing`; "inside".
 
     Raises:
         BoxError: a box is reversed, empty or outside the image.
@@ -154,9 +156,8 @@ def keep_inside(mask: Tensor, given: BoxAnnotations, *, background: int = 0) -> 
     """
     check(given, (mask.shape[0], mask.shape[1]))
     kept = torch.where(mask == VOID, VOID, background).to(torch.uint8)
-    for (x1, y1, x2, y2), index in zip(given.boxes.tolist(), given.classes.tolist()):
-        place, here = kept[y1:y2, x1:x2], mask[y1:y2, x1:x2] == index
-        place[here] = index
+    for window, index in given.windows():
+        kept[window][mask[window] == index] = index
     return kept
 
 
@@ -165,18 +166,18 @@ def reset_outliers(
 ) -> tuple[Tensor, list[int]]:
     """Rule 2: a box of which too little is left is filled again, smaller boxes in front.
 
-    The paper resets below half of the box, to the label of the first round. A star fills a third of its box
-    when its mask is perfect, so there that rule destroys what it should keep: here the threshold is a share
-    of what the class usually fills.
+    The paper resets below half of the box, to the label of the first round. A perfect mask of a star fills a
+    third of its box, so that rule would destroy it. Here the threshold is a share of what the class usually
+    fills.
 
     Args:
         mask: (H, W) classes; an ignored pixel counts as filled.
         given: the boxes of the image.
         fill_rates: (K,) share of its box that each class usually fills; all 1: the paper's rule.
-        threshold: reset below this share of the usual; 0 never resets.
+        threshold: reset below this share of the class's fill rate; 0 never resets.
 
     Returns:
-        (H, W) uint8, and the numbers of the boxes that were filled again.
+        (H, W) uint8, and the indices of the boxes that were filled again.
 
     Example:
         >>> one = BoxAnnotations(torch.tensor([[0, 0, 4, 1]]), torch.tensor([1]))
@@ -188,29 +189,25 @@ def reset_outliers(
     """
     if threshold < 0:
         raise ValueError(f"threshold must be at least 0, not {threshold}; 0 never resets a box")
-    boxes, classes = given.boxes.tolist(), given.classes.tolist()
-    rates = box_fill_rates(mask, given)
-    low = [i for i, index in enumerate(classes) if rates[i] < threshold * float(fill_rates[index])]
-    areas = [(x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in boxes]
+    windows, areas = given.windows(), box_area(given.boxes)
+    limits = [threshold * float(fill_rates[index]) for _, index in windows]
+    low = [number for number, rate in enumerate(box_fill_rates(mask, given)) if rate < limits[number]]
     result = mask.to(torch.uint8).clone()
     for number in [number for number in back_to_front(given.boxes) if number in low]:
-        front = torch.zeros(result.shape, dtype=torch.bool)  # what smaller boxes say stays
-        for other, (x1, y1, x2, y2) in enumerate(boxes):
-            if areas[other] < areas[number]:
-                front[y1:y2, x1:x2] |= mask[y1:y2, x1:x2] == classes[other]
-        x1, y1, x2, y2 = boxes[number]
-        result[y1:y2, x1:x2][~front[y1:y2, x1:x2]] = classes[number]
+        front = torch.zeros(result.shape, dtype=torch.bool)  # the pixels of smaller boxes' objects stay
+        for (window, index), area in zip(windows, areas):
+            if area < areas[number]:
+                front[window] |= mask[window] == index
+        window, index = windows[number]
+        result[window][~front[window]] = index
     return result, low
 
 
 def box_fill_rates(mask: Tensor, given: BoxAnnotations) -> list[float]:
-    """The share of each box that its class fills in a mask; an ignored pixel counts as filled."""
+    """The share of each box that its class fills in a mask (H, W); an ignored pixel counts as filled."""
     check(given, (mask.shape[0], mask.shape[1]))
-    rates = []
-    for (x1, y1, x2, y2), index in zip(given.boxes.tolist(), given.classes.tolist()):
-        here = mask[y1:y2, x1:x2]
-        rates.append(float(((here == index) | (here == VOID)).float().mean()))
-    return rates
+    pixels = [(mask[window], index) for window, index in given.windows()]
+    return [float(((here == index) | (here == VOID)).float().mean()) for here, index in pixels]
 
 
 def fill_rates(labels: PseudoLabels, *, few: int = 5) -> Tensor:
@@ -233,9 +230,9 @@ def fill_rates(labels: PseudoLabels, *, few: int = 5) -> Tensor:
         tensor(True)
     """
     found: list[list[float]] = [[] for _ in labels.classes]
-    for index, here in enumerate(labels.boxes):
-        for rate, number in zip(box_fill_rates(labels.mask(index), here), here.classes.tolist()):
-            found[number].append(rate)
+    for number, given in enumerate(labels.boxes):
+        for rate, index in zip(box_fill_rates(labels.mask(number), given), given.classes.tolist()):
+            found[index].append(rate)
     return torch.tensor(
         [float(torch.tensor(rates).median()) if len(rates) >= few else 1.0 for rates in found]
     )

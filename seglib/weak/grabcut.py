@@ -1,4 +1,4 @@
-"""GrabCut+: within each box, colours tell object from background, and edges tell where the object ends."""
+"""GrabCut+: in each box, colours separate object and background, and the outline follows edges."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from seglib.weak.boxes import NOT, OBJECT, UNSURE, paint
 
-WORK = 12_000  # pixels: colours are learned and the first cut is made on an image of at most this size
-SMALLEST = 24  # pixels: with fewer in a box or around it, there is no colour model, and the box is the object
-MARGIN = 0.5  # surroundings that are looked at, in widths and heights of the box
+WORK = 12_000  # pixels: the colour models and the first cut are made on an image of at most this size
+SMALLEST = (
+    24  # pixels: with fewer in a box or around it there is no colour model, and the whole box is the object
+)
+MARGIN = 0.5  # of the image around a box that is used, in widths and heights of the box
 STRENGTH = 50.0  # of the edge term against a negative log-likelihood; GrabCut's own gamma
 ITERATIONS = 5  # of GrabCut
 GAUSSIANS = 5  # in each of OpenCV's two colour models
@@ -96,28 +98,27 @@ def grabcut_plus(
     """
     photo = as_array(image)
 
-    def inside(number: int) -> Tensor:
-        found = object_in(around(photo, boxes[number].tolist(), MARGIN), seed)
-        return torch.from_numpy(found.astype(np.uint8) * OBJECT)
+    def inside(box: list[int], _: int) -> Tensor:
+        return torch.where(torch.from_numpy(object_in(photo, box, seed)), OBJECT, NOT)
 
-    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+    return paint(image, boxes, classes, inside, background)
 
 
 def grabcut_votes(
     image: Tensor, boxes: Tensor, classes: Tensor, *, runs: int = RUNS, seed: int = 0, background: int = 0
 ) -> Tensor:
-    """GrabCut+-i: object where at least 70 % of the runs say so, background below 20 %, ignored in between.
+    """GrabCut+-i: object where at least 70 % of the runs find it, background below 20 %, ignored in between.
 
-    In each run, the sides of the box move, the margin differs, and OpenCV guesses the colours anew. The paper
-    makes about 150 runs and moves the sides by 5 %; ours are 15 by default and move them by up to 10 %, so
-    that they differ as much, with margins of 30 to 60 % of the box. Runs cheaper than GrabCut+ itself do not
-    help: they agree on what is wrong.
+    In each run, the sides of the box move, and the margin and OpenCV's first guess at the colours differ. The
+    paper makes about 150 runs and moves the sides by 5 %. Here there are 15 by default, which move them by up
+    to 10 %, so that they differ as much, with margins of 30 to 60 % of the box. Runs that are cheaper than
+    GrabCut+ itself do not help: they make the same errors.
 
     Args:
         image: (3, H, W) uint8.
         boxes: (M, 4) int64, end-exclusive; tiny ones as for `grabcut_plus`.
         classes: (M,) int64.
-        runs: how many, at least 1.
+        runs: number of runs, at least 1.
         seed: of everything random; the same boxes and seed give the same mask.
         background: the class of pixels outside all boxes.
 
@@ -142,31 +143,32 @@ def grabcut_votes(
         raise ValueError(f"runs must be at least 1, not {runs}: each run is a vote")
     photo = as_array(image)
 
-    def inside(number: int) -> Tensor:
-        box = boxes[number].tolist()
+    def inside(box: list[int], _: int) -> Tensor:
         rng = np.random.default_rng([seed, *box])
         share = sum(_vote(photo, box, rng) for _ in range(runs)) / runs
-        says = np.select([share >= CERTAIN, share < DOUBTFUL], [OBJECT, NOT], UNSURE)
-        return torch.from_numpy(says.astype(np.uint8))
+        return torch.from_numpy(np.select([share >= CERTAIN, share < DOUBTFUL], [OBJECT, NOT], UNSURE))
 
-    return paint((image.shape[1], image.shape[2]), boxes, classes, inside, background)
+    return paint(image, boxes, classes, inside, background)
 
 
-def object_in(window: Window, seed: int) -> Marks:
+def object_in(image: Array, box: list[int], seed: int, margin: float = MARGIN) -> Marks:
     """Which pixels of a box are the object: a cut at `WORK` pixels, refined near its outline at full size.
 
     Args:
-        window: the box and its surroundings.
+        image: (H, W, 3).
+        box: x1 y1 x2 y2.
         seed: of OpenCV's first guess at the colours.
+        margin: of the image around the box that is used, in widths and heights of the box.
 
     Returns:
         (h, w) bool of the box's size.
     """
-    box = slice(window.y1, window.y2), slice(window.x1, window.x2)
+    window = _around(image, box, margin)
+    place = slice(window.y1, window.y2), slice(window.x1, window.x2)
     small = window.shrunk(WORK)
     free = small.inside()
     if min(free.sum(), (~free).sum()) < SMALLEST:
-        return np.ones((window.y2 - window.y1, window.x2 - window.x1), bool)
+        return np.ones(window.image[place].shape[:2], bool)
     models = _colour_models(small, seed)
     found = _cut(small.image, models, np.zeros_like(free), free)
     height, width = window.image.shape[:2]
@@ -177,11 +179,11 @@ def object_in(window: Window, seed: int) -> Marks:
         near = cv2.dilate(full, square) > cv2.erode(full, square)
         start = (full > 0) & window.inside()
         found = _cut(window.image, models, start, near & window.inside())
-    return found[box] if found.any() else np.ones_like(found[box])
+    return found[place] if found.any() else np.ones_like(found[place])
 
 
-def around(image: Array, box: list[int], margin: float) -> Window:
-    """A box with `margin` of its width and height on each side, as far as the image goes."""
+def _around(image: Array, box: list[int], margin: float) -> Window:
+    """A box with `margin` of its width and height on each side, clipped to the image."""
     x1, y1, x2, y2 = box
     across, along = round(margin * (x2 - x1)), round(margin * (y2 - y1))
     left, top = max(0, x1 - across), max(0, y1 - along)
@@ -216,7 +218,7 @@ def minimum_cut(
         background_cost: (H, W) cost of calling it background.
         right: (H, W - 1), at least 0, cost of separating a pixel from its right neighbour.
         down: (H - 1, W), the same for the neighbour below.
-        start: (H, W) which pixels are object; believed where `free` is false.
+        start: (H, W) which pixels are object; it holds where `free` is false.
         free: (H, W) which pixels are to be decided. The fewer, the faster.
 
     Returns:
@@ -234,7 +236,7 @@ def minimum_cut(
     if not free.any():
         return start.copy()
     number = np.cumsum(free.ravel()).reshape(free.shape) - 1  # of every free pixel
-    gain = (background_cost - object_cost).astype(np.float64)  # > 0: rather object
+    gain = (background_cost - object_cost).astype(np.float64)  # > 0: object is cheaper
     links: list[tuple[NDArray, ...]] = []
     for first, second, cost in (
         ((slice(None), slice(None, -1)), (slice(None), slice(1, None)), right),
@@ -277,10 +279,10 @@ def _cut(image: Array, models: tuple[NDArray, NDArray], start: Marks, free: Mark
 
 
 def _colour_models(window: Window, seed: int) -> tuple[NDArray, NDArray]:
-    """What OpenCV's GrabCut learns of the colours of object and background: 65 numbers each."""
+    """GrabCut's models of the colours of object and background, 65 numbers each as OpenCV stores them."""
     marks = np.where(window.inside(), cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
-    no_box = (0, 0, 0, 0)  # the marks say where to begin
+    no_box = (0, 0, 0, 0)  # the marks are used instead
     cv2.setRNGSeed(seed)
     cv2.grabCut(window.image, marks, no_box, background, foreground, 1, cv2.GC_INIT_WITH_MASK)
     for _ in range(ITERATIONS - 1):
@@ -305,21 +307,12 @@ def _negative_log_likelihood(colours: NDArray, model: NDArray) -> NDArray:
 
 
 def _vote(image: Array, box: list[int], rng: np.random.Generator) -> NDArray[np.float64]:
-    """(h, w) 1 where one run with a moved box calls a pixel of the true box object, else 0."""
-    x1, y1, x2, y2 = moved = _moved(box, image.shape, rng)
+    """(h, w) 1 where a run with sides moved at random finds the object in the given box, else 0."""
+    x1, y1, x2, y2 = box
+    reach = JITTER * np.array([x2 - x1, y2 - y1] * 2)
+    move = (rng.uniform(-1, 1, 4) * reach).round().astype(int)
+    left, top, right, bottom = moved = np.clip(box + move, 0, [image.shape[1], image.shape[0]] * 2).tolist()
     margin, guess = rng.uniform(*MARGINS), int(rng.integers(2**31))
     votes = np.zeros(image.shape[:2])
-    votes[y1:y2, x1:x2] = object_in(around(image, moved, margin), guess)
-    x1, y1, x2, y2 = box
+    votes[top:bottom, left:right] = object_in(image, moved, guess, margin)
     return votes[y1:y2, x1:x2]
-
-
-def _moved(box: list[int], shape: tuple[int, ...], rng: np.random.Generator) -> list[int]:
-    """The box with each side moved at random, still inside the image."""
-    x1, y1, x2, y2 = box
-    across, along = JITTER * (x2 - x1), JITTER * (y2 - y1)
-    left, top, right, bottom = (rng.uniform(-1, 1, 4) * (across, along, across, along)).round().astype(int)
-    return [
-        max(0, x1 + int(left)), max(0, y1 + int(top)),
-        min(shape[1], x2 + int(right)), min(shape[0], y2 + int(bottom)),
-    ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Pseudo-labels: images with masks that were made from boxes, and how good these masks are."""
+"""Pseudo-labels: images with masks made from boxes, and how good these masks are."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class PseudoLabels(SegmentationDataset):
     Masks are held in memory, packed as PNG: about 2 kB for a photograph.
 
     Args:
-        truth: the data set that the images come from. Its masks are never trained on; they are there to
-            measure the made masks.
+        truth: the data set that the images come from. Its masks are never trained on; they only serve to
+            measure the pseudo-labels.
         boxes: one `BoxAnnotations` per image.
         masks: one per image, (H, W) uint8 with 255 for ignored, or packed by `pack`.
         name: of the scheme that made them.
@@ -50,8 +50,8 @@ class PseudoLabels(SegmentationDataset):
         self.packed = [mask if mask.ndim == 1 else pack(mask) for mask in masks]
         if not len(self.packed) == len(self.boxes) == len(truth):
             raise ValueError(
-                f"{len(truth)} images, {len(self.packed)} masks and {len(self.boxes)} entries of boxes; "
-                "each image needs one of both"
+                f"{len(truth)} images, {len(self.packed)} masks and {len(self.boxes)} BoxAnnotations; each "
+                "image needs one mask and one BoxAnnotations"
             )
         self.name, self.split, self.classes = f"{truth.name}, {name}", truth.split, truth.classes
 
@@ -94,8 +94,8 @@ def unpack(packed: Tensor) -> Tensor:
 class Quality(Tabled):
     """Pseudo-labels compared with the truth; void pixels of the truth do not count.
 
-    A scheme that ignores what it is unsure of looks good on what is left. So there are two scores: of the
-    labelled pixels alone, and of all pixels, where an ignored one takes the nearest label.
+    A scheme that ignores uncertain pixels scores well on the rest. So there are two scores: of the labelled
+    pixels alone, and of all pixels, where an ignored one takes the nearest label.
 
     Attributes:
         labelled: scores of the pixels that have a label, without a boundary measure: what is ignored lies
@@ -192,17 +192,18 @@ def compare(measured: Mapping[str, Quality]) -> Table:
     """Schemes side by side, in per cent, and the baseline below."""
     first = next(iter(measured.values())).filled
     base = first.baseline
+    shares = {
+        name: [one.labelled.mean_iou, one.ignored, one.filled.mean_iou, one.filled.mean_boundary_iou,
+               one.filled.pixel_accuracy]
+        for name, one in measured.items()
+    } | {base.name: [base.mean_iou, 0.0, base.mean_iou, None, base.pixel_accuracy]}  # fmt: skip
     rows = [
-        [one.labelled.mean_iou, one.ignored, one.filled.mean_iou, one.filled.mean_boundary_iou,
-         one.filled.pixel_accuracy]
-        for one in measured.values()
-    ] + [[base.mean_iou, 0.0, base.mean_iou, None, base.pixel_accuracy]]  # fmt: skip
+        [name, *("" if share is None else f"{100 * share:.1f}" for share in row)]
+        for name, row in shares.items()
+    ]
     return Table(
         f"Labels of {first.data}, {first.images} images, against the truth",
         ["%", "mIoU labelled", "ignored", "mIoU filled", "Boundary IoU", "pixel accuracy"],
-        [
-            [name, *("" if share is None else f"{100 * share:.1f}" for share in row)]
-            for name, row in zip([*measured, base.name], rows)
-        ],
+        rows,
         f"filled: an ignored pixel takes the nearest label; {first.policy}",
     )

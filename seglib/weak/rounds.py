@@ -241,8 +241,9 @@ class _Run:
         files.fill(path, net.eval(), kept["weights"])
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
-        measured = (_restored(one, labels.classes) for one in kept["measured"])
-        return Round(number, labels, segmenter, *measured, changed, time.monotonic() - began)
+        found, scores, on_val = (_restored(one, labels.classes) for one in kept["measured"])
+        seconds = time.monotonic() - began
+        return Round(number, labels, segmenter, found, scores, on_val, changed, seconds)
 
     def labels_after(self, done: Round) -> PseudoLabels:
         """The labels of the next round: from the folder, or made and kept."""

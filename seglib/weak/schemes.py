@@ -1,10 +1,10 @@
-"""From boxes to masks, for a whole data set: every scheme by its name, in parallel, kept on disk."""
+"""From boxes to masks for a whole data set: every scheme by its name, in parallel, kept on disk."""
 
 from __future__ import annotations
 
 import inspect
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import sqrt
 from typing import Any
@@ -36,7 +36,7 @@ from seglib.weak.grabcut import grabcut_plus, grabcut_votes
 from seglib.weak.labels import PseudoLabels, pack
 
 Scheme = Callable[..., Tensor]  # (image, boxes, classes, *, background, settings) -> mask
-#: modules that a scheme rests on; the regions are handed in, and named here so that a change of them counts
+#: modules that masks depend on; regions are handed in, and named here so that a change of them counts
 CODE = (
     "seglib.boxes",
     "seglib.weak.boxes",
@@ -104,14 +104,14 @@ def inner_rectangles(
     if not 0 <= share <= 1:
         raise ValueError(f"share must be 0..1, not {share}: the part of a box's area that is kept")
 
-    def inside(number: int) -> Tensor:
-        x1, y1, x2, y2 = boxes[number].tolist()
-        says = torch.full((y2 - y1, x2 - x1), UNSURE, dtype=torch.uint8)
-        rows, columns = (_middle(length, sqrt(share)) for length in says.shape)
-        says[rows, columns] = OBJECT
-        return says
+    def inside(box: list[int], _: int) -> Tensor:
+        x1, y1, x2, y2 = box
+        found = torch.full((y2 - y1, x2 - x1), UNSURE)
+        rows, columns = (_middle(length, sqrt(share)) for length in found.shape)
+        found[rows, columns] = OBJECT
+        return found
 
-    return paint((image.shape[-2], image.shape[-1]), boxes, classes, inside, background)
+    return paint(image, boxes, classes, inside, background)
 
 
 def _middle(length: int, share: float) -> slice:
@@ -138,20 +138,20 @@ def pseudo_labels(
     jobs: int | None = None,
     **settings: Any,
 ) -> PseudoLabels:
-    """Masks made from boxes, for every image of a data set.
+    """Make a mask from boxes for every image of a data set.
 
-    Each mask is kept on disk as soon as it is made, under a key made of the image's pixels, its boxes, the
-    scheme, its settings and the code: a run that was interrupted or killed resumes.
+    Each mask is kept on disk as soon as it is made, under a key of the image's pixels, its boxes, the scheme,
+    its settings and the code, so a run that was interrupted or killed resumes.
 
     Args:
-        dataset: images; their masks are not looked at.
+        dataset: images; their masks are not used.
         scheme: one of `SCHEMES`, or a function like them at the top of a module.
-        boxes: one `BoxAnnotations` per image; None for those that the data set knows.
-        jobs: processes; None for all cores if that pays.
-        settings: what else the scheme takes: `seed`, `propose`, ...
+        boxes: one `BoxAnnotations` per image; None for those of the data set's instances.
+        jobs: processes; None for all cores if there is much to do.
+        settings: further arguments of the scheme: `seed`, `propose`, ...
 
     Returns:
-        A data set with the same images and these masks, which remembers the boxes.
+        A data set with the same images, these masks and the boxes.
 
     Raises:
         BoxError: the number of images differs, or a box is wrong.
@@ -169,11 +169,15 @@ def pseudo_labels(
     known = load_boxes(dataset) if boxes is None else list(boxes)
     if len(known) != len(dataset):
         raise BoxError(
-            f"{dataset.name} {dataset.split} has {len(dataset)} images, but boxes of {len(known)} came; "
-            "pass one BoxAnnotations per image, with (0, 4) boxes for an image without objects"
+            f"{dataset.name} {dataset.split} has {len(dataset)} images, but boxes for {len(known)}; pass "
+            "one BoxAnnotations per image, with (0, 4) boxes for an image without objects"
         )
     make = partial(_made, dataset, known, partial(scheme, **settings))
-    keys = _keys(dataset, known, _recipe(scheme, settings))
+    recipe = _recipe(scheme, settings)
+    keys = (
+        cache.key("mask", recipe, _image(dataset, index, one), *one, code=CODE) if recipe else None
+        for index, one in enumerate(known)
+    )
     made = cache.each(range(len(dataset)), make, keys, f"labels: {name}", jobs)
     masks = (torch.from_numpy(arrays["png"]) for arrays in made)
     return PseudoLabels(dataset, known, masks, name=name)
@@ -205,7 +209,7 @@ def _chosen(scheme: str | Scheme, settings: Mapping[str, Any]) -> tuple[Scheme, 
 def _recipe(scheme: Scheme, settings: Mapping[str, Any]) -> list[str] | None:
     """What a mask depends on besides image, boxes and `CODE`; None if unknown, as for a lambda."""
     if scheme in (rectangles, inner_rectangles):
-        return None  # making them is faster than finding them
+        return None  # making them is faster than reading them
     try:
         functions = [scheme, *(value for value in settings.values() if callable(value))]
         return [joblib.hash([scheme, settings]), scipy.__version__, *map(source_of, functions)]
@@ -213,18 +217,8 @@ def _recipe(scheme: Scheme, settings: Mapping[str, Any]) -> list[str] | None:
         return None
 
 
-def _keys(
-    dataset: SegmentationDataset, known: Sequence[BoxAnnotations], recipe: list[str] | None
-) -> Iterator[str | None]:
-    for index, boxes in enumerate(known):
-        if recipe is None:
-            yield None
-        else:
-            yield cache.key("mask", recipe, _image(dataset, index, boxes), *boxes, code=CODE)
-
-
 def _image(dataset: SegmentationDataset, index: int, given: BoxAnnotations) -> Tensor:
-    """An image; a sentence with its name if it or its boxes are wrong."""
+    """An image; a ValueError that names it if it or its boxes are wrong."""
     image, name = dataset[index][0].as_subclass(Tensor), image_name(dataset, index)
     check_image(image, name)
     check(given, (image.shape[1], image.shape[2]), dataset.classes, name)

@@ -16,7 +16,7 @@ from seglib.files import TensorFileError
 from seglib.train import train
 from seglib.weak import rounds as module
 from seglib.weak.cleaning import naive
-from seglib.weak.rounds import changed_share, rounds
+from seglib.weak.rounds import Round, changed_share, rounds
 from seglib.weak.schemes import pseudo_labels
 from tests.weak.samples import SHORT, Blobs, Discs, TinyNet, train_and_die
 from tests.weak.test_noise import noise
@@ -32,8 +32,9 @@ def nothing(image, probabilities, annotations, number):
     return torch.zeros(16, 16, dtype=torch.uint8)
 
 
-def same_weights(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values()))
+def same_weights(one: Round, other: Round) -> bool:
+    states = [found.segmenter.net.state_dict().values() for found in (one, other)]
+    return all(map(torch.equal, *states))
 
 
 def test_rounds_make_rectangles_squares(boxes):
@@ -56,9 +57,7 @@ def test_every_fresh_net_begins_alike_and_one_net_goes_on(boxes):
     same = lambda *_: boxes.mask(0)  # noqa: E731
     only = boxes.subset([0])
     fresh = list(rounds(TinyNet, only, relabel=same, max_rounds=2, min_change=0, **SHORT))
-    assert fresh[0].segmenter.net is not fresh[1].segmenter.net and same_weights(
-        fresh[0].segmenter.net, fresh[1].segmenter.net
-    )
+    assert fresh[0].segmenter.net is not fresh[1].segmenter.net and same_weights(fresh[0], fresh[1])
     net = TinyNet()
     before = torch.random.get_rng_state()
     going = rounds(net, only, relabel=same, max_rounds=2, min_change=0, **SHORT)
@@ -134,10 +133,7 @@ def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
     again = list(rounds(TinyNet, boxes, **kind))
     assert len(trained) == 1 and len(again) == len(whole) == 2
     for one, other in zip(whole, again):
-        assert (
-            same_weights(one.segmenter.net, other.segmenter.net)
-            and changed_share(one.labels, other.labels) == 0
-        )
+        assert same_weights(one, other) and changed_share(one.labels, other.labels) == 0
         assert str(one.quality) == str(other.quality) and other.why == one.why
         assert str(one.val_label_quality) == str(other.val_label_quality)
         assert torch.equal(one.scores.confusion, other.scores.confusion)
@@ -160,7 +156,7 @@ def test_goes_on_inside_a_round(boxes, tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(module, "finish", lambda steps, what: seen.extend(step.number for step in steps))
     (again,) = rounds(TinyNet, boxes, max_rounds=1, folder=tmp_path, **SHORT)
-    assert seen[0] == 11 and same_weights(whole.segmenter.net, again.segmenter.net)
+    assert seen[0] == 11 and same_weights(whole, again)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="forkserver: not on Windows")
