@@ -110,19 +110,21 @@ def test_what_is_no_box_is_named(box: list[int], words: str):
         boxes.loosen(given, 1.2, SIZE)
 
 
-def test_other_wrong_input_is_one_clear_sentence():
-    box = torch.tensor([[0, 0, 1, 1]])
-    with pytest.raises(ValueError, match="mask 1 of 2 is empty, so it has no box"):
-        boxes.from_masks(torch.stack([torch.ones(2, 2), torch.zeros(2, 2)]).bool())
-    with pytest.raises(ValueError, match="mask 0 of 1 is empty"):
-        boxes.from_mask(torch.zeros(2, 2).bool())
-    with pytest.raises(ValueError, match=r"masks must be \(M, H, W\), not \(2, 2\)"):
-        boxes.from_masks(torch.ones(2, 2).bool())
-    with pytest.raises(ValueError, match=r"boxes must be \(M, 4\).* not \(4,\)"):
-        boxes.iou(box[0], box)
-    with pytest.raises(ValueError, match="swapped corners"):
-        boxes.iou(box, torch.tensor([[4, 4, 2, 2]]))
-    with pytest.raises(ValueError, match="1 boxes and 2 classes"):
-        boxes.rasterise(box, torch.tensor([1, 2]), SIZE)
-    with pytest.raises(ValueError, match="factor 0 must be above 0"):
-        boxes.loosen(box, 0, SIZE)
+BOX, PIXEL_AND_NOTHING = torch.tensor([[0, 0, 1, 1]]), torch.tensor([[[1]], [[0]]]).bool()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: boxes.from_masks(PIXEL_AND_NOTHING), "mask 1 of 2 is empty, so it has no box"),
+        (lambda: boxes.from_mask(torch.zeros(2, 2).bool()), "mask 0 of 1 is empty"),
+        (lambda: boxes.from_masks(torch.ones(2, 2).bool()), r"masks must be \(M, H, W\), not \(2, 2\)"),
+        (lambda: boxes.iou(BOX[0], BOX), r"boxes must be \(M, 4\).* not \(4,\)"),
+        (lambda: boxes.iou(BOX, torch.tensor([[4, 4, 2, 2]])), "swapped corners"),
+        (lambda: boxes.rasterise(BOX, torch.tensor([1, 2]), SIZE), "1 boxes and 2 classes"),
+        (lambda: boxes.loosen(BOX, 0, SIZE), "factor 0 must be above 0"),
+    ],
+)
+def test_other_wrong_input_is_one_clear_sentence(call, words: str):
+    with pytest.raises(ValueError, match=words):
+        call()

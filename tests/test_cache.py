@@ -4,7 +4,6 @@ import dataclasses
 import os
 import signal
 import sqlite3
-import warnings
 
 import joblib
 import numpy as np
@@ -107,6 +106,7 @@ def test_a_key_depends_on_the_text_of_the_code(tmp_path, monkeypatch):
         cache.key("a", code=("nothing_here",))
 
 
+@pytest.mark.filterwarnings("error")
 def test_what_was_made_is_not_made_again():
     first = Maker()
     assert squares(range(40), first) == [n**2 for n in range(40)] and first.asked == list(range(40))
@@ -217,9 +217,3 @@ def test_an_error_of_a_worker_is_the_same_sentence():
 
     with joblib.parallel_config(backend="threading"), pytest.raises(ValueError, match="image 3 is damaged"):
         squares(range(8), Maker(3, broken), jobs=2)
-
-
-def test_nothing_is_warned_of():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        squares(range(8))

@@ -35,21 +35,20 @@ def modules(folder: Path, **sources: str) -> str:
     return str(folder)
 
 
-def test_a_sound_machine_is_ready() -> None:
+def test_a_sound_machine_is_ready():
     if shutil.which("jupyter", path=str(Path(sys.executable).parent)) is None:
         pytest.skip("JupyterLab: not installed here, so this machine is rightly not ready")
     ran = doctor("--json", SEGLIB_PROFILE="tiny")
     answer = json.loads(ran.stdout)
     verdicts = {finding["name"]: finding["verdict"] for finding in answer["findings"]}
     assert ran.returncode == 0 and answer["ready"], answer
-    assert all(
-        verdicts[name] == "ok" for name in ("Python", "packages", "torch", "widgets", "writing", "course")
-    )
+    for name in ("Python", "packages", "torch", "widgets", "writing", "course"):
+        assert verdicts[name] == "ok", name
     (course,) = (finding["says"] for finding in answer["findings"] if finding["name"] == "course")
     assert "profile tiny" in course and "minutes of your time" in course
 
 
-def test_a_cpu_torch_beside_a_cuda_torchvision(tmp_path: Path) -> None:
+def test_a_cpu_torch_beside_a_cuda_torchvision(tmp_path):
     ran = doctor(PYTHONPATH=modules(tmp_path, torch=TORCH_CPU, torchvision=TORCHVISION_CUDA), COLUMNS="400")
     assert ran.returncode == 1 and "Traceback" not in ran.stderr
     assert "torch 2.15.0+cpu and torchvision" in ran.stdout and "do not fit" in ran.stdout
@@ -57,20 +56,20 @@ def test_a_cpu_torch_beside_a_cuda_torchvision(tmp_path: Path) -> None:
     assert ran.stdout.count("nms") == 1, "one cause, one complaint"
 
 
-def test_a_torch_that_takes_python_down_with_it(tmp_path: Path) -> None:
+def test_a_torch_that_takes_python_down_with_it(tmp_path):
     ran = doctor("--json", PYTHONPATH=modules(tmp_path, torch="import os\nos.abort()\n"))
     torch = next(finding for finding in json.loads(ran.stdout)["findings"] if finding["name"] == "torch")
     assert ran.returncode == 1 and torch["verdict"] == "wrong" and "Python stopped" in torch["says"]
 
 
-def test_no_torch_at_all(tmp_path: Path) -> None:
+def test_no_torch_at_all(tmp_path):
     missing = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n"
     ran = doctor(PYTHONPATH=modules(tmp_path, torch=missing), COLUMNS="400", PYTHONIOENCODING="ascii")
     assert ran.returncode == 1 and "No module named 'torch'" in ran.stdout and "make lab" in ran.stdout
     assert ran.stdout.isascii()
 
 
-def test_a_hanging_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_import(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", modules(tmp_path, torch="import time\ntime.sleep(60)\n"))
     seen = checks.probe(timeout=1)
     assert "no answer within 1 s" in checks.torch_pair(seen).says
@@ -79,16 +78,14 @@ def test_a_hanging_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("installed", "says"), [("", "joblib is missing"), ("0.1", "joblib 0.1 (needed: >=1.4)")]
 )
-def test_a_package_that_is_missing_or_too_old(
-    monkeypatch: pytest.MonkeyPatch, installed: str, says: str
-) -> None:
+def test_a_package_that_is_missing_or_too_old(monkeypatch, installed, says):
     real = checks.version
     monkeypatch.setattr(checks, "version", lambda name: installed if name == "joblib" else real(name))
     finding = checks.packages()
     assert finding.verdict == "wrong" and says in finding.says and finding.do
 
 
-def test_seglib_itself_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seglib_itself_not_installed(monkeypatch):
     def requires(name: str) -> list[str]:
         raise metadata.PackageNotFoundError(name)
 
@@ -96,25 +93,22 @@ def test_seglib_itself_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert checks.packages().verdict == "wrong"
 
 
-def test_a_python_without_any_package() -> None:
+def test_a_python_without_any_package():
     ran = doctor(python=("-S",))
     assert ran.returncode == 1 and "make doctor" in ran.stderr and "Traceback" not in ran.stderr
 
 
-def test_a_home_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEGLIB_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.setenv("SEGLIB_DATA", str(tmp_path))
     finding = checks.writing({"places": probe.places()})
-    assert (
-        finding.verdict == "wrong" and str(tmp_path / "file") in finding.says and "SEGLIB_HOME" in finding.do
-    )
+    assert finding.verdict == "wrong"
+    assert str(tmp_path / "file") in finding.says and "SEGLIB_HOME" in finding.do
     assert list(tmp_path.iterdir()) == [tmp_path / "file"], "looking leaves nothing behind"
 
 
-def test_data_sets_that_cannot_be_downloaded_are_only_a_note(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_data_sets_that_cannot_be_downloaded_are_only_a_note(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SEGLIB_HOME", str(tmp_path))
     monkeypatch.setenv("SEGLIB_DATA", str(tmp_path / "file"))
@@ -122,7 +116,7 @@ def test_data_sets_that_cannot_be_downloaded_are_only_a_note(
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(0.4e9, "wrong"), (3e9, "note"), (50e9, "ok")])
-def test_free_disk(monkeypatch: pytest.MonkeyPatch, free: float, verdict: str) -> None:
+def test_free_disk(monkeypatch, free, verdict):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
     assert checks.disk({"places": {"error": "torch is broken"}}).verdict == verdict
 
@@ -134,7 +128,7 @@ def jupyter(tmp_path: Path, **changes: str) -> Seen:
     return {"widgets": {"kernel": sys.executable, "labextensions": [str(tmp_path)], **changes}}
 
 
-def test_widgets(tmp_path: Path) -> None:
+def test_widgets(tmp_path):
     seen = jupyter(tmp_path)
     assert checks.widgets(seen).verdict == "ok"
     shutil.rmtree(tmp_path / "anywidget")
@@ -142,7 +136,7 @@ def test_widgets(tmp_path: Path) -> None:
     assert finding.verdict == "wrong" and "browser part of anywidget" in finding.says
 
 
-def test_a_kernel_of_another_python(tmp_path: Path) -> None:
+def test_a_kernel_of_another_python(tmp_path):
     finding = checks.widgets(jupyter(tmp_path, kernel="/opt/another/bin/python"))
     assert finding.verdict == "wrong" and "/opt/another/bin/python" in finding.says
 
@@ -155,19 +149,19 @@ def test_a_kernel_of_another_python(tmp_path: Path) -> None:
         ({"kind": "cpu"}, "none is needed"),
     ],
 )
-def test_gpus(monkeypatch: pytest.MonkeyPatch, device: dict[str, object], says: str) -> None:
+def test_gpus(monkeypatch, device, says):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     finding = checks.gpu({"device": device})
     assert finding.verdict == "ok" and says in finding.says
 
 
-def test_a_card_that_torch_cannot_use(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_card_that_torch_cannot_use(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     finding = checks.gpu({"device": {"kind": "cpu"}})
     assert finding.verdict == "note" and "TORCH_BACKEND=auto" in finding.do
 
 
-def test_a_stage_that_failed_is_wrong_and_never_reported_as_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_that_failed_is_wrong_and_never_reported_as_fine(monkeypatch):
     error = {"error": "RuntimeError: CUDA error: out of memory"}
     working = {"torch": {"version": "2"}, "torchvision": {"version": "1"}}
     stages = [stage for _, stage in checks.CHECKS.values()]
@@ -179,14 +173,14 @@ def test_a_stage_that_failed_is_wrong_and_never_reported_as_fine(monkeypatch: py
     assert "SEGLIB_PROFILE" in failed["GPU"].do
 
 
-def test_data_and_course() -> None:
+def test_data_and_course():
     assert checks.data({"data": {"found": {}}}).verdict == "note"
     assert "pets in /d" in checks.data({"data": {"found": {"pets": "/d"}}}).says
     facts = {"profile": "laptop", "why": "2 cores", "notebooks": 3, "minutes": 105, "seconds": 200}
     assert "3 notebooks, 105 minutes of your time, at most 3 minutes" in checks.course({"course": facts}).says
 
 
-def test_notes_do_not_make_a_machine_unready(capsys: pytest.CaptureFixture[str]) -> None:
+def test_notes_do_not_make_a_machine_unready(capsys):
     notes = [Finding("a", "ok", "fine"), Finding("b", "note", "[x] is not a style", "do this")]
     assert ready(notes) and not ready([*notes, Finding("c", "wrong", "no")])
     report(notes)
@@ -195,10 +189,9 @@ def test_notes_do_not_make_a_machine_unready(capsys: pytest.CaptureFixture[str])
     assert "Fix what is wrong, then run this again: c." in capsys.readouterr().out
 
 
-def test_a_terminal_without_utf8() -> None:
+def test_a_terminal_without_utf8():
     code = "from seglib.doctor import *; report([Finding('disk', 'ok', 'at /home/J\\u00fcrgen \\u2713')])"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, check=True
-    )
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
     assert ran.stdout.isascii() and b"/home/J?rgen" in ran.stdout

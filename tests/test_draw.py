@@ -94,13 +94,9 @@ def test_hatching_tells_classes_apart_without_colour():
             assert ((drawn[first] - drawn[second]).abs() > 30).float().mean() > 0.1
 
 
-@pytest.mark.parametrize(
-    "transform", [torch.zeros_like, lambda image: image.float(), lambda image: image[:2]]
-)
-def test_wrong_images_are_refused(image: Tensor, mask: Tensor, transform):
-    wrong = transform(image)
-    if wrong.shape == image.shape and wrong.dtype == torch.uint8:
-        wrong = wrong[:, 1:]
+@pytest.mark.parametrize("index", [(slice(3), slice(1, 24)), slice(2), ...])
+def test_wrong_images_are_refused(image: Tensor, mask: Tensor, index):
+    wrong = image[index] if index is not ... else image.float()
     with pytest.raises(ValueError, match=r"must be .*\(3, H, W\)"):
         overlay(wrong, mask, CLASSES)
     with pytest.raises(ValueError, match="must be"):
@@ -126,13 +122,6 @@ def test_void_is_void_whatever_is_predicted(image: Tensor, mask: Tensor):
     first = difference(image, mask, mask)
     second = difference(image, torch.zeros_like(mask), mask)
     assert torch.equal(first[:, void], second[:, void])
-
-
-def test_a_figure_needs_words(shown: list):
-    for alt in ("", "   "):
-        with pytest.raises(ValueError, match="somebody who cannot see it"):
-            show(Figure(), alt=alt)
-    assert not shown
 
 
 def test_a_figure_is_shown_with_its_words(shown: list):
@@ -166,13 +155,23 @@ def test_grey_images_masks_and_sizes_mix(shown: list, image: Tensor):
     assert len(shown) == 1
 
 
-def test_wrong_calls_of_images_and_bars_are_refused(image: Tensor):
-    with pytest.raises(ValueError, match="1 images and 2 titles"):
-        show_images([image], titles=["a", "b"], alt="x")
-    with pytest.raises(ValueError, match="0 images"):
-        show_images([], alt="x")
-    with pytest.raises(ValueError, match="there are no bars to show"):
-        bars({}, alt="x")
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (
+            lambda: show_images([torch.zeros(3, 4, 4).byte()], titles=["a", "b"], alt="x"),
+            "1 images and 2 titles",
+        ),
+        (lambda: show_images([], alt="x"), "0 images"),
+        (lambda: bars({}, alt="x"), "there are no bars to show"),
+        (lambda: show(Figure(), alt=""), "somebody who cannot see it"),
+        (lambda: show(Figure(), alt="   "), "somebody who cannot see it"),
+    ],
+)
+def test_wrong_calls_are_refused_and_show_nothing(shown: list, call, words: str):
+    with pytest.raises(ValueError, match=words):
+        call()
+    assert not shown
 
 
 def test_bars_have_their_numbers_and_hatching(monkeypatch: pytest.MonkeyPatch):

@@ -7,16 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seglib.labels import (
-    VOID,
-    Classes,
-    describe,
-    from_color,
-    percent,
-    position,
-    shares,
-    to_color,
-)
+from seglib.labels import VOID, Classes, describe, from_color, percent, position, shares, to_color
 
 PETS = Classes.of("background", "cat", "dog")
 #                        3 x 4 pixels: two of cat in the lower left, one of dog, one void
@@ -144,9 +135,6 @@ def test_words_neither_lose_a_little_nor_round_up_to_all():
     assert [percent(share) for share in (0, 0.0001, 0.01, 0.5, 0.99, 0.9999, 1)] == [
         "0 %", "under 1 %", "1 %", "50 %", "99 %", "over 99 %", "100 %"
     ]  # fmt: skip
-
-
-# Positions, and the nearest class for void
 
 
 @pytest.mark.parametrize(

@@ -36,15 +36,12 @@ def test_the_limit_counts(group: Path, version: int, monkeypatch: pytest.MonkeyP
     assert free_bytes(torch.device("cpu")) == GB // 2
 
 
-@pytest.mark.parametrize("limit", ["max", str(2**63)])
-def test_without_a_limit_the_machine_counts(group: Path, limit: str) -> None:
-    write(group, limit, GB, 0, 2)
+@pytest.mark.parametrize("limit", ["max", str(2**63), None])  # None: there are no groups
+def test_without_a_limit_the_machine_counts(group: Path, limit: str | None) -> None:
+    if limit:
+        write(group, limit, GB, 0, 2)
     assert machine.total_memory() == psutil.virtual_memory().total
     assert 0 < machine.free_memory() <= psutil.virtual_memory().total
-
-
-def test_where_there_are_no_groups_the_machine_counts(group: Path) -> None:
-    assert machine.total_memory() == psutil.virtual_memory().total
 
 
 def test_processes_of_one_machine_share_its_memory(group: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,15 +56,13 @@ def test_the_variable_decides_and_the_cpu_is_used(name):
     assert (profile.name, profile.device) == (name, "cpu")
 
 
-def test_an_unknown_name_is_told_the_three():
-    with pytest.raises(ValueError, match="'huge'; set it to tiny, laptop or gpu"):
-        machine.pick_profile({"SEGLIB_PROFILE": "huge"})
-
-
-def test_gpu_needs_a_gpu(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "words"), [("huge", "'huge'; set it to tiny, laptop or gpu"), ("gpu", "no CUDA device")]
+)
+def test_an_unknown_profile_and_gpu_without_a_gpu_are_refused(monkeypatch, name, words):
     monkeypatch.setattr(machine, "accelerator", lambda: "cpu")
-    with pytest.raises(ValueError, match="no CUDA device"):
-        machine.pick_profile({"SEGLIB_PROFILE": "gpu"})
+    with pytest.raises(ValueError, match=words):
+        machine.pick_profile({"SEGLIB_PROFILE": name})
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,7 @@ from PIL import Image as Pillow
 from sklearn.utils.class_weight import compute_class_weight
 from torch.testing import assert_close
 
-from seglib.data.balance import (
-    Counts,
-    count,
-    effective_number,
-    enet,
-    inverse_frequency,
-    median_frequency,
-)
+from seglib.data.balance import Counts, count, effective_number, enet, inverse_frequency, median_frequency
 from seglib.data.catalog import load
 from seglib.data.dataset import Instances
 from seglib.data.files import FileDataset
@@ -52,6 +45,12 @@ def slow(dataset):
     return torch.stack(
         [torch.stack([(mask == k).sum() for k in [*range(len(dataset.classes)), 255]]) for _, mask in dataset]
     )
+
+
+def slow_objects(dataset):
+    """(N, K)."""
+    known = [dataset.instances(i).classes for i in range(len(dataset))]
+    return torch.stack([torch.bincount(classes, minlength=len(dataset.classes)) for classes in known])
 
 
 def watch(monkeypatch):
@@ -112,11 +111,7 @@ def test_scenes_and_the_photograph_as_a_slow_loop_counts_them():
     for dataset in (Scenes(4), load("photo"), Scenes(4).subset([3, 1])):
         counts = count(dataset)
         assert torch.equal(counts.pixels, slow(dataset))
-        known = [
-            torch.bincount(dataset.instances(i).classes, minlength=len(dataset.classes))
-            for i in range(len(dataset))
-        ]
-        assert torch.equal(counts.objects, torch.stack(known))
+        assert torch.equal(counts.objects, slow_objects(dataset))
 
 
 @pytest.mark.photographs
@@ -126,23 +121,21 @@ def test_photographs_as_a_slow_loop_counts_them(photographs, name):
     counts = count(dataset)
     assert torch.equal(counts.pixels, slow(dataset))
     if name == "pets":
-        known = [torch.bincount(dataset.instances(i).classes, minlength=3) for i in range(10)]
-        assert torch.equal(counts.objects, torch.stack(known))
+        assert torch.equal(counts.objects, slow_objects(dataset))
 
 
-def test_files_as_a_slow_loop_counts_them(make_folder):
-    rng = np.random.default_rng(0)
-    dataset = load(make_folder([rng.choice([0, 1, 2, 255], (7, 9)) for _ in range(5)]))
-    assert torch.equal(count(dataset).pixels, slow(dataset))
+@pytest.mark.parametrize(("number", "jobs"), [(5, None), (60, 2)])
+def test_files_as_a_slow_loop_counts_them_also_in_other_processes(make_folder, number, jobs):
+    dataset = load(make_folder(masks(number)))
+    assert torch.equal(count(dataset, jobs=jobs).pixels, slow(dataset))
 
 
 def test_a_value_that_is_no_class_is_named_with_its_place(make_folder, in_memory):
     wrong = SECOND.clone()
     wrong[2, 3] = 7
     root = make_folder([FIRST.numpy(), wrong.numpy()])
-    with pytest.raises(
-        ValueError, match=r"001.png: the mask holds the value 7 at row 2, column 3 \(1 pixels"
-    ):
+    words = r"001.png: the mask holds the value 7 at row 2, column 3 \(1 pixels"
+    with pytest.raises(ValueError, match=words):
         for split in ("train", "val", "test"):
             count(load(root, split))
     with pytest.raises(ValueError, match="memory, sample 1: the mask holds the value 7"):
@@ -221,9 +214,8 @@ def test_a_changed_meaning_of_the_same_files_is_counted_anew(make_folder):
 
 
 def test_a_dial_that_was_turned_is_counted_anew():
-    assert not torch.equal(
-        count(Scenes(3)).pixels, count(Scenes(3, dials=Dials(frequency=1.0, count=(9, 9)))).pixels
-    )
+    turned = Scenes(3, dials=Dials(frequency=1.0, count=(9, 9)))
+    assert not torch.equal(count(Scenes(3)).pixels, count(turned).pixels)
     assert torch.equal(count(Scenes(3, "val")).pixels, slow(Scenes(3, "val")))
 
 
@@ -238,12 +230,6 @@ def test_the_same_trimaps_with_other_classes_are_counted_anew(photographs):
     cats = count(load("pets", root=photographs).subset(range(4)))
     animals = count(load("pets", root=photographs, classes=("background", "animal")).subset(range(4)))
     assert len(cats.total()) == 3 and cats.total()[1:].sum() == animals.total()[1]
-
-
-def test_other_processes_count_the_same(make_folder):
-    rng = np.random.default_rng(1)
-    dataset = load(make_folder([rng.choice([0, 1, 2, 255], (5, 6)) for _ in range(60)]))
-    assert torch.equal(count(dataset, jobs=2).pixels, slow(dataset))
 
 
 def test_a_hundred_thousand_masks_take_only_their_counts(in_memory):
@@ -271,31 +257,27 @@ def test_a_hundred_thousand_masks_take_only_their_counts(in_memory):
 
 # Class weights.
 
-CLASSES = Classes.of("sea", "fish", "weed")
+CLASSES = Classes.of(*NAMES)
 # Three images of 100 pixels; the last column is void.
 PIXELS = torch.tensor([[80, 10, 0, 10], [90, 0, 0, 10], [40, 10, 50, 0]])
 COUNTS = Counts(CLASSES, PIXELS, torch.tensor([[0, 1, 0], [0, 0, 0], [0, 3, 1]]))
 
 
-def test_inverse_frequency_by_hand():
+def test_inverse_frequency_by_hand_and_by_scikit_learn():
     # 280 pixels that are not void: 210 sea, 20 fish, 50 weed
     assert_close(inverse_frequency(COUNTS), torch.tensor([280 / 630, 280 / 60, 280 / 150]))
-
-
-def test_inverse_frequency_is_scikit_learns_balanced():
     pixels = torch.arange(3).repeat_interleave(COUNTS.total())
     oracle = compute_class_weight("balanced", classes=np.arange(3), y=pixels.numpy())
     assert_close(inverse_frequency(COUNTS), torch.tensor(oracle).float())
-
-
-def test_inverse_frequency_makes_every_class_weigh_the_same():
     weighted = inverse_frequency(COUNTS) * COUNTS.total()
-    assert_close(weighted, weighted.mean().expand(3))
+    assert_close(weighted, weighted.mean().expand(3))  # every class weighs the same
 
 
 def test_median_frequency_by_hand():
     # sea 210 of 90 + 90 + 100; fish 20 of 90 + 100; weed 50 of 100: f = .75, .105.., .5 and the median is .5
     assert_close(median_frequency(COUNTS), torch.tensor([0.5 / 0.75, 0.5 * 190 / 20, 1.0]))
+    even = Counts(Classes.of("sea", "fish"), torch.tensor([[75, 25, 0]]))
+    assert_close(median_frequency(even), torch.tensor([0.5 / 0.75, 0.5 / 0.25]))
 
 
 def test_median_frequency_with_the_usual_mistake_is_inverse_frequency():
@@ -304,11 +286,6 @@ def test_median_frequency_with_the_usual_mistake_is_inverse_frequency():
     assert_close(ratio, ratio[0].expand(3))
     ratio = median_frequency(COUNTS) / inverse_frequency(COUNTS)
     assert (ratio / ratio[0]).min() < 0.5  # weed is in one image, and large there: not raised
-
-
-def test_median_frequency_of_an_even_number_of_classes():
-    counts = Counts(Classes.of("sea", "fish"), torch.tensor([[75, 25, 0]]))
-    assert_close(median_frequency(counts), torch.tensor([0.5 / 0.75, 0.5 / 0.25]))
 
 
 def test_enet_by_hand_and_its_bounds():
@@ -364,14 +341,9 @@ def test_an_absent_class_gets_zero_and_the_others_what_they_got_without_it(schem
         scheme(void)
 
 
-def test_only_the_ratios_of_weights_reach_the_loss():
+def test_only_the_ratios_of_weights_reach_the_loss_and_one_class_alone_has_none():
     torch.manual_seed(0)
-    logits, mask = torch.randn(1, 3, 4, 4), torch.randint(0, 3, (1, 4, 4))
-    weights = median_frequency(COUNTS)
+    logits, weights = torch.randn(1, 3, 4, 4), median_frequency(COUNTS)
+    mask, only = torch.randint(0, 3, (1, 4, 4)), torch.zeros(1, 4, 4, dtype=torch.long)
     assert_close(F.cross_entropy(logits, mask, weights), F.cross_entropy(logits, mask, 7 * weights))
-
-
-def test_weights_do_nothing_for_an_image_without_the_rare_class():
-    torch.manual_seed(0)
-    logits, mask = torch.randn(1, 3, 4, 4), torch.zeros(1, 4, 4, dtype=torch.long)
-    assert_close(F.cross_entropy(logits, mask, inverse_frequency(COUNTS)), F.cross_entropy(logits, mask))
+    assert_close(F.cross_entropy(logits, only, inverse_frequency(COUNTS)), F.cross_entropy(logits, only))

@@ -14,39 +14,31 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.transforms.v2 import functional as V
-from torchvision.tv_tensors import Image, Mask
 
 from seglib.data import batches as batches_module
 from seglib.data.batches import GREY, Augment, batches, order, resample_batched
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.images import SizeError
 from seglib.data.in_memory import InMemoryDataset, in_memory, resized, to_device
-from seglib.labels import VOID, Classes
+from seglib.labels import VOID
 from seglib.train import train
+from tests.data.conftest import InMemory
 from tests.training.nets import Net, Squares, weights
 
 MODULE = importlib.import_module("seglib.data.in_memory")  # `seglib.data.in_memory` is the function
 
 
-class Numbered(SegmentationDataset):
+def numbered() -> InMemory:
     """Image number i is i everywhere, and so is nothing else."""
-
-    name, split, classes = "numbered", "train", Classes.of("background", "square", "edge")
-
-    def __len__(self) -> int:
-        return 7
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        return Image(torch.full((3, 4, 6), index, dtype=torch.uint8)), Mask(
-            torch.zeros(4, 6, dtype=torch.uint8)
-        )
+    masks = [torch.zeros(4, 6, dtype=torch.uint8)] * 7
+    return InMemory(["background"], masks, [mask.expand(3, -1, -1) + i for i, mask in enumerate(masks)])
 
 
 def first(
     number: int, dataset: SegmentationDataset | None = None, **settings: Any
 ) -> list[tuple[Tensor, Tensor]]:
     settings = {"batch_size": 4, "size": (4, 6)} | settings
-    return [*islice(batches(dataset or in_memory(Numbered()), **settings), number)]
+    return [*islice(batches(dataset or in_memory(numbered()), **settings), number)]
 
 
 def seen(given: list[tuple[Tensor, Tensor]]) -> list[int]:

@@ -11,34 +11,21 @@ from hypothesis import strategies as st
 from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.batches import GREY
-from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import common_size, in_memory, letterbox, to_device
 from seglib.evaluate import Constant, evaluate
-from seglib.labels import VOID, Classes
+from seglib.labels import VOID
 from seglib.machine import pick_profile
 from seglib.scenes import Scenes
+from tests.data.conftest import InMemory
 from tests.training.nets import Squares
 
 MODULE = importlib.import_module("seglib.data.in_memory")  # `seglib.data.in_memory` is the function
 
 
-class Sizes(SegmentationDataset):
+def sizes(*given: tuple[int, int]) -> InMemory:
     """Images of these sizes, all of class 1."""
-
-    name, split, classes = "sizes", "train", Classes.of("background", "fish")
-
-    def __init__(self, *sizes: tuple[int, int]) -> None:
-        self.sizes = sizes
-
-    def __len__(self) -> int:
-        return len(self.sizes)
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        size = self.sizes[index]
-        return Image(torch.full((3, *size), 9, dtype=torch.uint8)), Mask(torch.ones(size, dtype=torch.uint8))
-
-    def sample_id(self, index: int) -> str:
-        return f"image{index}"
+    masks = [torch.ones(size, dtype=torch.uint8) for size in given]
+    return InMemory(["background", "fish"], masks, [9 * mask.expand(3, -1, -1) for mask in masks])
 
 
 def test_a_stack_of_one_size_is_the_data_set_itself() -> None:
@@ -52,12 +39,14 @@ def test_a_stack_of_one_size_is_the_data_set_itself() -> None:
 
 
 def test_other_sizes_lie_in_the_middle_of_void() -> None:
-    stacked = in_memory(Sizes((10, 20), (20, 10), (40, 40)), size=(20, 20))
+    data = sizes((10, 20), (20, 10), (40, 40))
+    data.sample_id = lambda index: f"image{index}"  # type: ignore[method-assign]
+    stacked = in_memory(data, size=(20, 20))
     wide, tall, square = stacked.masks != VOID
     assert wide.sum() == tall.sum() == 200 and square.all()
     assert wide[5:15].all() and tall[:, 5:15].all()
     assert (stacked.images[0][:, ~wide] == GREY).all() and (stacked.images[0][:, wide] == 9).all()
-    assert stacked.sample_id(1) == "image1"
+    assert stacked.sample_id(1) == data.sample_id(1) == "image1"
 
 
 @given(
@@ -75,13 +64,13 @@ def test_any_size_fits_into_any_other(height: int, width: int, size: tuple[int, 
 
 
 def test_the_size_where_nobody_says() -> None:
-    assert common_size(Sizes((10, 20), (10, 20))) == (10, 20)
-    assert common_size(Sizes((10, 20), (11, 20))) == pick_profile().size
+    assert common_size(sizes((10, 20), (10, 20))) == (10, 20)
+    assert common_size(sizes((10, 20), (11, 20))) == pick_profile().size
 
 
 def test_no_images() -> None:
-    with pytest.raises(ValueError, match="sizes train has no images"):
-        in_memory(Sizes())
+    with pytest.raises(ValueError, match="memory train has no images"):
+        in_memory(sizes())
 
 
 def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
