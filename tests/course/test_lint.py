@@ -48,14 +48,14 @@ BROKEN = {
     "an HTML image in the text": ("# ## Further", '# <img src="a.png">', "no alt text"),
     "a long cell": ("reveal(", f"{LONG}\nreveal(", "the code cell has 17 lines; at most 15"),
     "a long text": ("# ## Further", "# " + "word " * 251, "the text has 251 words; at most 250"),
-    "an import of os": ("number = 7", "import os\nnumber = 7", "`import os` is plumbing"),
-    "a part of sys": ("number = 7", "from sys import path\nnumber = 7", "`import sys` is plumbing"),
+    "an import of os": ("number = 7", "import os\nnumber = 7", "`os` is plumbing"),
+    "a part of sys": ("number = 7", "from sys import path\nnumber = 7", "`sys.path` is plumbing"),
     "answers": ("number = 7", "from seglib.course.content import nb42\nnumber = 7", "holds answers"),
     "pip": ("number = 7", "# pip install torch\nnumber = 7", "is plumbing"),
     "pip by magic": ("number = 7", "number = 7\n%pip install torch", "`%pip install torch` is plumbing"),
     "a shell": ("number = 7", "number = 7\n!ls", "`!ls` is plumbing"),
-    "pyplot": ("number = 7", "import matplotlib.pyplot as plt\nnumber = 7", "no pyplot"),
-    "pyplot from": ("number = 7", "from matplotlib import pyplot\nnumber = 7", "no pyplot"),
+    "pyplot": ("number = 7", "import matplotlib.pyplot as plt\nnumber = 7", "`matplotlib.pyplot` is not"),
+    "pyplot from": ("number = 7", "from matplotlib import pyplot\nnumber = 7", "`matplotlib.pyplot` is not"),
     "a semicolon": ("number = 7", "number = 7;", "ends in a semicolon"),
     "text before the first cell": ("# %% [mark", "import os\n\n# %% [mark", "Begin with `# %%`"),
     "a raw cell": ('# %% [markdown] tags=["look"]', '# %% [raw] tags=["look"]', "not raw"),
@@ -72,7 +72,7 @@ def test_each_rule(tmp_path, towels, old, new, said):
 def test_a_problem_names_its_line(tmp_path, towels):
     line = GOOD.splitlines().index("number = 7") + 1
     assert problems(tmp_path, GOOD.replace("number = 7", "number = 7;"), towels) == [
-        f"42_towels.py:{line}: the line ends in a semicolon, which JupyterLab and nbval read differently"
+        f"42_towels.py:{line}: `number = 7;` ends in a semicolon, which JupyterLab and nbval read differently"
     ]
 
 

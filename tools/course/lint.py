@@ -33,8 +33,17 @@ LONGEST_CELL = 15  # lines
 LONGEST_TEXT = 250  # words
 PROFILES = ("tiny", "laptop", "gpu")
 TINY_SECONDS = 90
-PLUMBING = {"os", "sys", "subprocess", "shutil", "urllib", "requests", "importlib", "warnings", "pip"}
 IMAGES = ("show", "show_images", "bars", "draw.show", "draw.show_images", "draw.bars")
+#: What no cell may import, and what no line of code may be: pattern -> why not.
+IMPORTS = {  # no pyplot: its state breaks in callbacks
+    r"(os|sys|subprocess|shutil|urllib|requests|importlib|warnings)\b": "is plumbing; it belongs in seglib",
+    r"seglib\.course\.content": "holds answers; what a cell needs belongs elsewhere in seglib",
+    r"matplotlib\.pyplot|pylab": "is not for a notebook: draw on a Figure, then show(figure, alt=...)",
+}
+LINES = {
+    r"\s*[!%]|.*\b(pip3? install|wget|curl) ": "is plumbing; it belongs in seglib",
+    r".*;\s*$": "ends in a semicolon, which JupyterLab and nbval read differently",
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +61,7 @@ class Page:
     def calls(self, *names: str) -> Iterator[tuple[int, ast.Call]]:
         """Every call of one of `names`, with its line in the file; `net.predict(x)` is not one."""
         for cell in self.code:
-            for node in ast.walk(tree(cell.text)):
+            for node in ast.walk(ast.parse(cell.text)):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in names:
                     yield cell.line + node.lineno, node
 
@@ -62,19 +71,11 @@ class Page:
         return any(pattern.search(cell.text) for cell in self.code)
 
 
-def tree(text: str) -> ast.AST:
-    """The solved cell as a tree, lines counted as in the source; empty where it is not Python."""
-    try:
-        return ast.parse(text)
-    except SyntaxError:
-        return ast.Module([], [])
-
-
 def parses(page: Page) -> Iterator[Problem]:
-    """Every code cell is Python, solved and as the student finds it."""
+    """Every code cell is Python, solved and as the student finds it; where one is not, RULES are not tried."""
     for cell in page.code:
         try:
-            ast.parse(solved(cell.text))
+            ast.parse(cell.text)
             ast.parse(stub(cell.text))
         except (SyntaxError, ValueError) as error:
             yield cell.line, f"the cell is not Python: {error}"
@@ -181,51 +182,36 @@ def budgets(page: Page) -> Iterator[Problem]:
             yield 1, f"the tiny profile may take {TINY_SECONDS} s; this notebook declares {budget.seconds}"
 
 
-def short_cells(page: Page) -> Iterator[Problem]:
-    """A code cell has at most 15 lines."""
-    for cell in page.code:
-        lines = code_lines(cell.text)
-        if lines > LONGEST_CELL:
-            yield cell.line, f"the code cell has {lines} lines; at most {LONGEST_CELL}"
-
-
-def short_texts(page: Page) -> Iterator[Problem]:
-    """A text cell has at most 250 words."""
+def lengths(page: Page) -> Iterator[Problem]:
+    """A code cell has at most 15 lines, a text cell at most 250 words."""
     for cell in page.cells:
-        words = len(cell.text.split())
+        lines, words = code_lines(cell.text), len(cell.text.split())
+        if cell.kind == "code" and lines > LONGEST_CELL:
+            yield cell.line, f"the code cell has {lines} lines; at most {LONGEST_CELL}"
         if cell.kind == "markdown" and words > LONGEST_TEXT:
             yield cell.line, f"the text has {words} words; at most {LONGEST_TEXT}, then something to do"
 
 
-def no_plumbing(page: Page) -> Iterator[Problem]:
-    """Cells say what is being learned: no installing, fetching, paths, environment or shell."""
-    for line, name in _imports(page):
-        if name.partition(".")[0] in PLUMBING:
-            yield line, f"`import {name}` is plumbing; it belongs in seglib"
-        if name.startswith("seglib.course.content"):
-            yield line, f"`{name}` holds answers; what a cell needs belongs elsewhere in seglib"
+def imports(page: Page) -> Iterator[Problem]:
+    """Cells say what is being learned: no paths, no environment, no answers, no pyplot."""
+    for cell in page.code:
+        for node in ast.walk(ast.parse(cell.text)):
+            if not isinstance(node, ast.Import | ast.ImportFrom):
+                continue
+            source = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+            for name in (f"{source}{alias.name}" for alias in node.names):
+                for pattern, why in IMPORTS.items():
+                    if re.match(pattern, name):
+                        yield cell.line + node.lineno, f"`{name}` {why}"
+
+
+def lines(page: Page) -> Iterator[Problem]:
+    """No installing, fetching or shell; no semicolon at the end, which hides an output in JupyterLab only."""
     for cell in page.code:
         for number, text in enumerate(cell.text.splitlines(), 1):
-            if re.match(r"\s*[!%]|.*\b(pip3? install|wget|curl) ", text):
-                yield cell.line + number, f"`{text.strip()}` is plumbing; it belongs in seglib"
-
-
-def no_pyplot(page: Page) -> Iterator[Problem]:
-    """Figures come from matplotlib.figure.Figure and seglib.draw.show: pyplot's state breaks in callbacks."""
-    for line, name in _imports(page):
-        if name in ("matplotlib.pyplot", "pylab"):
-            yield line, "no pyplot: draw on a matplotlib.figure.Figure, then show(fig, alt=...)"
-
-
-def no_semicolons(page: Page) -> Iterator[Problem]:
-    """A trailing semicolon hides an output in JupyterLab and not in nbval."""
-    for cell in page.code:
-        for number, line in enumerate(cell.text.splitlines(), 1):
-            if line.rstrip().endswith(";"):
-                yield (
-                    cell.line + number,
-                    "the line ends in a semicolon, which JupyterLab and nbval read differently",
-                )
+            for pattern, why in LINES.items():
+                if re.match(pattern, text):
+                    yield cell.line + number, f"`{text.strip()}` {why}"
 
 
 def code_lines(text: str) -> int:
@@ -233,22 +219,9 @@ def code_lines(text: str) -> int:
     return len(solved(text).strip().splitlines())
 
 
-def _imports(page: Page) -> Iterator[tuple[int, str]]:
-    """Each imported module with its line; `from matplotlib import pyplot` is "matplotlib.pyplot" as well."""
-    for cell in page.code:
-        for node in ast.walk(tree(cell.text)):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            yield from ((cell.line + node.lineno, name) for name in names)
-
-
 RULES: tuple[Rule, ...] = (
-    parses, sections, setup, objectives, exercises, predictions, known_ids, asks_quiz, images, budgets,
-    short_cells, short_texts, no_plumbing, no_pyplot, no_semicolons,
+    sections, setup, objectives, exercises, predictions, known_ids, asks_quiz, images, budgets, lengths,
+    imports,
 )  # fmt: skip
 
 
@@ -264,7 +237,8 @@ def lint(path: Path, lesson: Lesson) -> Iterator[str]:
     except ValueError as error:
         yield f"{path.name}:1: {error}"
         return
-    for line, sentence in sorted(problem for rule in RULES for problem in rule(page)):
+    found = [*parses(page), *lines(page)] or [problem for rule in RULES for problem in rule(page)]
+    for line, sentence in sorted(found):
         yield f"{path.name}:{line}: {sentence}"
 
 
