@@ -72,7 +72,7 @@ class Page:
 
 
 def parses(page: Page) -> Iterator[Problem]:
-    """Every code cell is Python, solved and as the student finds it; where one is not, RULES are not tried."""
+    """Every code cell is Python, solved and as the student finds it; else RULES are not tried."""
     for cell in page.code:
         try:
             ast.parse(cell.text)
