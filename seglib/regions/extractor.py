@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from seglib import cache
-from seglib.data.dataset import Instances, SegmentationDataset
+from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import checked_mask
 from seglib.labels import VOID
 from seglib.regions.features import Kind, RegionFeatures, pathways, timed
@@ -88,7 +89,8 @@ class RegionExtractor:
         """The same from the disk, or computed and saved there; the features are rounded to 11 bits."""
         image = shrink_to(image)
         proposals = cached_proposals(image, self.number, seed=self.seed)
-        return proposals, _joined(self._parts(image, proposals)[1])
+        parts = list(self._parts(image, proposals).values())
+        return proposals, torch.from_numpy(np.concatenate(parts, axis=1)).float()
 
     def examples(self, dataset: SegmentationDataset, jobs: int | None = None) -> list[RegionExamples]:
         """The examples of every image, with a progress bar.
@@ -126,32 +128,30 @@ class RegionExtractor:
         proposals = cached_proposals(image, self.number, seed=self.seed)
         instances = dataset.instances(index)
         if mask.shape != image.shape[1:]:
-            size = image.shape[1], image.shape[2]
-            mask = resize_mask(mask, size)
+            mask = resize_mask(mask, image.shape[1:])
             if instances is not None:
-                masks = resize_mask(instances.masks, size)
-                instances = Instances(masks, instances.classes, instances.boxes)
+                instances = replace(instances, masks=resize_mask(instances.masks, image.shape[1:]))
         truth, classes = true_regions(mask, instances, background=dataset.classes.background)
         return image, proposals, truth, classes, proposals.overlaps_many(truth.masks(), mask == VOID)
 
     def _example(self, dataset: SegmentationDataset, index: int) -> cache.Arrays:
         """Keys of the features, overlaps and classes of one image; the features are on the disk then."""
         image, proposals, truth, classes, overlaps = self.regions(dataset, index)
-        keys = [self._parts(image, regions)[0] for regions in (proposals, truth)]
+        keys = [list(self._parts(image, regions)) for regions in (proposals, truth)]
         overlaps = torch.cat([overlaps, torch.eye(len(truth))])
         return {"keys": np.array(keys), "overlaps": overlaps.numpy(), "classes": classes.numpy()}
 
     def _read(self, dataset: SegmentationDataset, index: int, keys: list[list[str]]) -> Tensor:
         """(R + G, D) features of image `index`; they are computed again if the disk does not have them."""
-        found: list[Sequence[cache.Arrays]] = [list(filter(None, map(cache.load, row))) for row in keys]
+        found = [[arrays["features"] for arrays in map(cache.load, row) if arrays] for row in keys]
         if any(len(parts) < len(row) for parts, row in zip(found, keys)):
             image, proposals, truth, *_ = self.regions(dataset, index)
-            found = [self._parts(image, regions)[1] for regions in (proposals, truth)]
-        return torch.cat([_joined(parts) for parts in found])
+            found = [list(self._parts(image, regions).values()) for regions in (proposals, truth)]
+        return torch.from_numpy(np.block(found)).float()
 
-    def _parts(self, image: Tensor, regions: Proposals) -> tuple[list[str], Sequence[cache.Arrays]]:
-        """For each pathway the key and the features of regions, from the disk or computed and saved."""
-        keys, parts = [], []
+    def _parts(self, image: Tensor, regions: Proposals) -> dict[str, NDArray[np.float16]]:
+        """The features of each pathway by their key in the store, from there or computed and saved."""
+        parts = {}
         for pathway in pathways(self.kind):
             net = self.features.keys[pathway]
             key = cache.key("region features", net, image, regions.labels, regions.members, code=CODE)
@@ -159,20 +159,14 @@ class RegionExtractor:
             if arrays is None:
                 arrays = {"features": self.features.extract(image, regions, pathway).half().numpy()}
                 cache.save(key, arrays)
-            keys.append(key)
-            parts.append(arrays)
-        return keys, parts
+            parts[key] = arrays["features"]
+        return parts
 
 
-def _joined(parts: Sequence[cache.Arrays]) -> Tensor:
-    """(R, D) float32: the pathways' features side by side."""
-    return torch.cat([torch.from_numpy(part["features"]) for part in parts], dim=1).float()
-
-
-def shrink_to(image: Tensor, longest: int = LONGEST) -> Tensor:
-    """(3, h, w) uint8 with h, w <= longest, from an image (3, H, W) or a grey one."""
+def shrink_to(image: Tensor) -> Tensor:
+    """(3, h, w) uint8 with h, w <= LONGEST, from an image (3, H, W) or a grey one."""
     image = as_rgb(image)
-    return shrink(image, bounded_size(image.shape[1:], longest))
+    return shrink(image, bounded_size(image.shape[1:], LONGEST))
 
 
 def bounded_size(size: Sequence[int], longest: int) -> tuple[int, int]:
@@ -187,7 +181,7 @@ def bounded_size(size: Sequence[int], longest: int) -> tuple[int, int]:
     return height, width
 
 
-def resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:
     """A mask (H, W), or masks (M, H, W), in another size; each pixel takes the nearest one's value."""
     masks = mask.as_subclass(Tensor)[None] if mask.ndim == 2 else mask
     resized = interpolate(masks[:, None].float(), size, mode="nearest-exact")[:, 0].to(mask.dtype)

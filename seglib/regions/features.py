@@ -18,8 +18,9 @@ from seglib.backbones import Backbone
 from seglib.regions.proposals import Proposals
 from seglib.regions.superpixels import as_rgb
 
-Color = tuple[float, float, float]
+Color = tuple[float, ...]  # red, green, blue; 0..255
 Kind = Literal["full", "foreground", "joined"]
+Seconds = dict[str, float]  # by stage
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CONTEXT = 16 / 227  # of the crop, on each side: what SDS shows around the box
 MEAN = (127.0, 127.0, 127.0)  # lite0 normalises this colour to zeros
@@ -152,12 +153,7 @@ class RegionFeatures:
         self.size, self.precision = size, precision
 
     def extract(
-        self,
-        image: Tensor,
-        proposals: Proposals,
-        kind: Kind = "joined",
-        *,
-        seconds: dict[str, float] | None = None,
+        self, image: Tensor, proposals: Proposals, kind: Kind = "joined", *, seconds: Seconds | None = None
     ) -> Tensor:
         """The features of every region.
 
@@ -176,13 +172,11 @@ class RegionFeatures:
         parts = [self._extract(image, proposals, pathway, seconds) for pathway in pathways(kind)]
         return torch.cat(parts, dim=1)
 
-    def _extract(
-        self, image: Tensor, proposals: Proposals, pathway: Kind, seconds: dict[str, float] | None
-    ) -> Tensor:
-        net = self.backbone if pathway == "full" else self.foreground
-        rows = torch.arange(len(proposals))
-        if pathway == "full":  # boxes that are nearly the same are looked at once
-            rows, place = first_similar(proposals.boxes).unique(return_inverse=True)
+    def _extract(self, image: Tensor, proposals: Proposals, pathway: Kind, seconds: Seconds | None) -> Tensor:
+        net, first = self.foreground, torch.arange(len(proposals))
+        if pathway == "full":  # boxes that are nearly the same share a crop
+            net, first = self.backbone, first_similar(proposals.boxes)
+        rows, place = first.unique(return_inverse=True)
         batches = []
         for some in rows.split(BATCH):
             with timed(seconds, "crops"):
@@ -192,8 +186,7 @@ class RegionFeatures:
                     images = masked(images, proposals.labels, proposals.members[some], window, self.fill)
             with timed(seconds, "net"):
                 batches.append(self._vectors(net, images))
-        vectors = torch.cat(batches)
-        return vectors[place] if pathway == "full" else vectors
+        return torch.cat(batches)[place]
 
     def _vectors(self, net: Backbone, images: Tensor) -> Tensor:
         device, count = next(net.parameters()).device, len(images)
@@ -207,8 +200,7 @@ class RegionFeatures:
     @property
     def fill(self) -> Color:
         """The colour that the net normalises to zeros, 0..255: it surrounds a foreground."""
-        red, green, blue = self.backbone.normalise.mean.flatten().tolist()
-        return red, green, blue
+        return tuple(self.backbone.normalise.mean.flatten().tolist())
 
     @cached_property
     def keys(self) -> dict[Kind, str]:
@@ -232,9 +224,8 @@ def pathways(kind: Kind) -> tuple[Kind, ...]:
 
 def without_classifier(net: Backbone) -> nn.Sequential:
     """A backbone without the last layer of its classifier; one without classifier ends in an average."""
-    if net.classifier is None:
-        head: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    else:
+    head: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    if net.classifier is not None:
         head = list(net.classifier.children())[:-1]
     return nn.Sequential(net.normalise, *net.stages, *head).train(net.training)
 
@@ -269,11 +260,9 @@ def first_similar(boxes: Tensor) -> Tensor:
 
 
 @contextmanager
-def timed(seconds: dict[str, float] | None, stage: str) -> Iterator[None]:
-    """Add the time that the `with` block takes to `seconds[stage]`, unless it is None."""
+def timed(seconds: Seconds | None, stage: str) -> Iterator[None]:
+    """Add the time that the `with` block takes to `seconds[stage]`; do nothing if `seconds` is None."""
     start = time.perf_counter()
-    try:
-        yield
-    finally:
-        if seconds is not None:
-            seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start
+    yield
+    if seconds is not None:
+        seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - start

@@ -18,10 +18,9 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 from torch import Tensor
 
-from seglib.regions.superpixels import Channels, Cut, Space, as_rgb, felzenszwalb_cut, in_space, superpixels
+from seglib.regions.superpixels import Cut, Space, as_rgb, corners, felzenszwalb_cut, in_space, superpixels
 
 Cue = Literal["colour", "texture", "size", "fill"]
 CUES: tuple[Cue, ...] = get_args(Cue)
@@ -61,33 +60,32 @@ class Regions:
     """Descriptions of N regions, from which similarities are computed without looking at pixels again.
 
     Attributes:
+        pixels: of the image.
+        neighbours: for each region those that touch it; empty for regions that have been merged.
         sizes: (N,) pixels.
         low: (N, 2) first row and column of each region's box.
         high: (N, 2) first row and column after it.
         colour: (N, 25 C) a histogram of each channel; the row sums to 1.
         texture: (N, 80 C) a histogram of the slopes in each direction and channel; the row sums to 1.
-        neighbours: for each region those that touch it; empty for regions that have been merged.
-        pixels: of the image.
     """
 
+    pixels: int
+    neighbours: list[set[int]]
     sizes: NDArray[np.float64]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
     colour: NDArray[np.float32]
     texture: NDArray[np.float32]
-    neighbours: list[set[int]]
-    pixels: int
 
     def with_room(self) -> Regions:
         """A copy with N - 1 more rows, which `merge` fills."""
         columns = self.sizes, self.low, self.high, self.colour, self.texture
         longer = (np.concatenate([column, np.zeros_like(column[1:])]) for column in columns)
-        sizes, low, high, colour, texture = longer
         neighbours = [set(near) for near in self.neighbours] + [set() for _ in self.neighbours[1:]]
-        return Regions(sizes, low, high, colour, texture, neighbours, self.pixels)
+        return Regions(self.pixels, neighbours, *longer)
 
 
-def bins_of_pixels(colours: Channels) -> tuple[Bins, Bins]:
+def bins_of_pixels(colours: NDArray[np.float32]) -> tuple[Bins, Bins]:
     """The histogram bins that each pixel falls into; the same for every map of superpixels.
 
     Args:
@@ -96,21 +94,19 @@ def bins_of_pixels(colours: Channels) -> tuple[Bins, Bins]:
     Returns:
         (H, W, C) int32, 0..24, of colour; and (H, W, 8 C) int32, 0..9, of texture.
     """
-    return (
-        _bins(colours * COLOUR_BINS, COLOUR_BINS),
-        _bins(slopes(colours) * (TEXTURE_BINS / STEEPEST), TEXTURE_BINS),
-    )
+    colour = (colours * COLOUR_BINS).astype(np.int32)
+    texture = (slopes(colours) * (TEXTURE_BINS / STEEPEST)).astype(np.int32)
+    return np.minimum(colour, COLOUR_BINS - 1), np.minimum(texture, TEXTURE_BINS - 1)
 
 
-def slopes(colours: Channels) -> Channels:
+def slopes(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W, 8 C) how steeply each channel rises in eight directions, by Gaussian derivatives; at least 0."""
     smooth = cv2.GaussianBlur(colours, (0, 0), 1).reshape(colours.shape)
     right = cv2.Sobel(smooth, -1, 1, 0, ksize=1, scale=0.5).reshape(colours.shape)
     down = cv2.Sobel(smooth, -1, 0, 1, ksize=1, scale=0.5).reshape(colours.shape)
     angles = np.arange(DIRECTIONS, dtype=np.float32) * (2 * np.pi / DIRECTIONS)
-    return np.concatenate(
-        [np.maximum(np.cos(angle) * right + np.sin(angle) * down, 0) for angle in angles], axis=2
-    )
+    rises = [np.maximum(np.cos(angle) * right + np.sin(angle) * down, 0) for angle in angles]
+    return np.concatenate(rises, axis=2)
 
 
 def describe(labels: NDArray[np.int64], colour: Bins, texture: Bins) -> Regions:
@@ -122,29 +118,21 @@ def describe(labels: NDArray[np.int64], colour: Bins, texture: Bins) -> Regions:
         texture: (H, W, 8 C), likewise.
     """
     count = int(labels.max()) + 1
-    boxes = find_objects(labels + 1)  # for each superpixel two slices, of rows and of columns
     return Regions(
+        labels.size,
+        _neighbours(labels, count),
         np.bincount(labels.ravel()).astype(np.float64),
-        np.array([[side.start for side in box] for box in boxes]),
-        np.array([[side.stop for side in box] for box in boxes]),
+        *corners(labels, count),
         _histogram(labels, colour, COLOUR_BINS, count),
         _histogram(labels, texture, TEXTURE_BINS, count),
-        _neighbours(labels, count),
-        labels.size,
     )
-
-
-def _bins(values: Channels, bins: int) -> Bins:
-    """Bins of width 1; larger values fall into the last."""
-    return np.minimum(values.astype(np.int32), bins - 1)
 
 
 def _histogram(labels: NDArray[np.int64], places: Bins, bins: int, count: int) -> NDArray[np.float32]:
     """(S, C * bins) the histograms of all channels of each superpixel, concatenated; each row sums to 1."""
     channels = places.shape[2]
-    place = (
-        places + (labels.astype(np.int32)[..., None] * channels + np.arange(channels, dtype=np.int32)) * bins
-    )
+    row = labels.astype(np.int32)[..., None] * channels + np.arange(channels, dtype=np.int32)
+    place = places + row * bins
     found = np.bincount(place.ravel(), minlength=count * channels * bins).reshape(count, channels * bins)
     return (found / found.sum(axis=1, keepdims=True)).astype(np.float32)
 
@@ -154,19 +142,17 @@ def _neighbours(labels: NDArray[np.int64], count: int) -> list[set[int]]:
     across = np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()])
     down = np.stack([labels[:-1].ravel(), labels[1:].ravel()])
     pairs = np.concatenate([across, down], axis=1)
-    one, other = pairs[:, pairs[0] != pairs[1]]
-    codes = np.unique(np.minimum(one, other) * count + np.maximum(one, other))
+    pairs = pairs[:, pairs[0] != pairs[1]]
+    one, other = np.concatenate([pairs, pairs[::-1]], axis=1)
     neighbours: list[set[int]] = [set() for _ in range(count)]
-    for code in codes.tolist():
-        one, other = divmod(code, count)
-        neighbours[one].add(other)
-        neighbours[other].add(one)
+    for code in np.unique(one * count + other).tolist():
+        neighbours[code // count].add(code % count)
     return neighbours
 
 
 def similarity(regions: Regions, one: int, others: Sequence[int], cues: Sequence[Cue] = CUES) -> NDArray:
     """The similarity of region `one` to each of M others, (M,) float64: the sum of the cues, each in 0..1."""
-    index = np.asarray(others)
+    index = np.asarray(others, np.int64)
     both, total = regions.sizes[one] + regions.sizes[index], np.zeros(len(index))
     for cue, histograms in (("colour", regions.colour), ("texture", regions.texture)):
         if cue in cues:  # the intersection of the histograms
@@ -191,45 +177,36 @@ def group(regions: Regions, cues: Sequence[Cue] = CUES) -> tuple[NDArray[np.int6
         (S - 1, 2) the two regions of each merge, in order: the k-th merge made region S + k.
         (S - 1,) their similarities.
     """
-    regions = regions.with_room()
+    superpixels, regions = len(regions.sizes), regions.with_room()
+    waiting: list[tuple[float, int, int]] = []  # a heap, the most similar pair first
+    merges: list[tuple[float, int, int]] = []
 
-    def pairs(one: int, others: Sequence[int]) -> list[tuple[float, int, int]]:
-        """Heap entries, the most similar first; all similarities at once is faster than one by one."""
-        found = similarity(regions, one, others, cues).tolist() if others else []
-        return [(-alike, min(one, other), max(one, other)) for alike, other in zip(found, others)]
+    def push(one: int, others: Sequence[int]) -> None:  # all at once is faster than one by one
+        for alike, other in zip(similarity(regions, one, others, cues).tolist(), others):
+            heapq.heappush(waiting, (-alike, min(one, other), max(one, other)))
 
-    waiting = [
-        pair
-        for one, near in enumerate(regions.neighbours)
-        for pair in pairs(one, [other for other in near if other > one])
-    ]
-    heapq.heapify(waiting)
-    merges: list[tuple[int, int]] = []
-    similarities: list[float] = []
+    for one, near in enumerate(regions.neighbours[:superpixels]):
+        push(one, [other for other in near if other > one])
     while waiting:
-        alike, one, other = heapq.heappop(waiting)
+        unlike, one, other = heapq.heappop(waiting)
         if regions.neighbours[one] and regions.neighbours[other]:  # neither has been merged since
-            new = merge(regions, one, other, merges=len(merges))
-            merges.append((one, other))
-            similarities.append(-alike)
-            for pair in pairs(new, sorted(regions.neighbours[new])):
-                heapq.heappush(waiting, pair)
-    return np.array(merges, np.int64).reshape(-1, 2), np.array(similarities)
+            new = superpixels + len(merges)
+            merge(regions, one, other, new)
+            merges.append((unlike, one, other))
+            push(new, sorted(regions.neighbours[new]))
+    table = np.array(merges, np.float64).reshape(-1, 3)
+    return table[:, 1:].astype(np.int64), -table[:, 0]
 
 
-def merge(regions: Regions, one: int, other: int, *, merges: int) -> int:
+def merge(regions: Regions, one: int, other: int, new: int) -> None:
     """Merge two neighbours: sizes add up, histograms are averaged by size.
 
     Args:
         regions: with room; they are changed.
         one: a region.
         other: its neighbour.
-        merges: how many merges there have been.
-
-    Returns:
-        The index of the new region.
+        new: the row for the region that they become.
     """
-    new = (len(regions.sizes) + 1) // 2 + merges
     size = float(regions.sizes[one] + regions.sizes[other])
     share = float(regions.sizes[one]) / size
     regions.sizes[new] = size
@@ -242,7 +219,6 @@ def merge(regions: Regions, one: int, other: int, *, merges: int) -> int:
         regions.neighbours[near] -= {one, other}
         regions.neighbours[near].add(new)
     regions.neighbours[one], regions.neighbours[other], regions.neighbours[new] = set(), set(), around
-    return new
 
 
 @dataclass(frozen=True)
@@ -349,16 +325,13 @@ def hierarchies(image: Tensor, strategies: Sequence[Strategy]) -> Iterator[Hiera
     if not strategies:
         raise ValueError("strategies is empty; pass at least one, or FAST")
     for cues in {strategy.cues for strategy in strategies}:
-        if not cues or (unknown := [cue for cue in cues if cue not in CUES]):
-            raise ValueError(
-                f"cues must be some of {', '.join(CUES)}; got {unknown[0] if cues else 'none'!r}"
-            )
+        if not cues or not set(cues) <= set(CUES):
+            raise ValueError(f"cues must be one or more of {', '.join(CUES)}; got {cues}")
     for space in dict.fromkeys(one.space for one in strategies):
-        here = [one for one in strategies if one.space == space]
         bins = bins_of_pixels(in_space(image, space))
-        for scale, cut in dict.fromkeys((one.scale, one.cut) for one in here):
+        for scale, cut in dict.fromkeys((one.scale, one.cut) for one in strategies if one.space == space):
             labels = superpixels(image, scale=scale, space=space, cut=cut)
             regions = describe(labels.numpy(), *bins)
-            for one in here:
-                if (one.scale, one.cut) == (scale, cut):
+            for one in strategies:
+                if (one.space, one.scale, one.cut) == (space, scale, cut):
                     yield Hierarchy(labels, *map(torch.from_numpy, group(regions, one.cues)))

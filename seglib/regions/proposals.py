@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -15,9 +16,8 @@ from torch.nn.functional import interpolate
 
 from seglib import cache
 from seglib.regions.grouping import FAST, Hierarchy, Strategy, hierarchies
-from seglib.regions.superpixels import as_rgb, renumber, shrink
+from seglib.regions.superpixels import as_rgb, corners, renumber, shrink
 
-EXACT = 2**24  # integers up to here are exact in float32
 LARGEST = 500 * 500  # pixels; a larger image is searched at this size
 MIN_STABILITY = 1e-3  # of a node that is as similar to its surroundings as its parts were to each other
 
@@ -62,11 +62,9 @@ class Proposals:
             raise ValueError(f"labels must be (H, W) int64, not {tuple(labels.shape)} {labels.dtype}")
         if members.dtype != torch.bool or members.ndim != 2:
             raise ValueError(f"members must be (R, S) bool, not {tuple(members.shape)} {members.dtype}")
-        if int(labels.min()) < 0 or int(labels.max()) >= members.shape[1]:
-            raise ValueError(
-                f"labels must be 0..{members.shape[1] - 1}, the columns of members; "
-                f"they are {int(labels.min())}..{int(labels.max())}"
-            )
+        low, high, last = int(labels.min()), int(labels.max()), members.shape[1] - 1
+        if low < 0 or high > last:
+            raise ValueError(f"labels must be 0..{last}, the columns of members; they are {low}..{high}")
         if scores.shape != members.shape[:1]:
             raise ValueError(f"scores must be ({len(members)},), one per region, not {tuple(scores.shape)}")
         if (scores.diff() > 0).any():
@@ -88,10 +86,11 @@ class Proposals:
     @cached_property
     def boxes(self) -> Tensor:
         """(R, 4) int64, the tightest box around each region: x1 y1 x2 y2, end-exclusive."""
-        low, high = _corners(self.labels, self.members.shape[1])
-        x1, y1 = (_least(self.members, corner) for corner in low)
-        x2, y2 = (-_least(self.members, -corner) for corner in high)
-        return torch.stack([x1, y1, x2, y2], dim=1)
+        rows = self.members.cpu().numpy()
+        low, high = corners(self.labels.cpu().numpy(), rows.shape[1])
+        x1_y1 = [_least(rows, side) for side in low.T[::-1]]
+        x2_y2 = [-_least(rows, -side) for side in high.T[::-1]]
+        return torch.from_numpy(np.stack(x1_y1 + x2_y2, axis=1)).to(self.members.device)
 
     def masks(self, indices: Tensor | Sequence[int] | None = None) -> Tensor:
         """Draw regions as masks.
@@ -130,13 +129,12 @@ class Proposals:
         Raises:
             ValueError: the masks or `void` are not bool, or not of the image's size.
         """
+        self._check(masks)
         areas = self.areas
         if void is not None:
             self._check(void[None])
-            areas = self._pixels(~void[None])[:, 0]
-        self._check(masks)
-        masks = masks if void is None else masks & ~void
-        shared = self._pixels(masks).double()  # (R, M)
+            masks, areas = masks & ~void, self._pixels(~void[None])[:, 0]
+        shared = self._pixels(masks)  # (R, M)
         union = areas[:, None] + masks.flatten(1).sum(dim=1) - shared
         return (shared / union.clamp(min=1)).float()
 
@@ -145,55 +143,28 @@ class Proposals:
         chosen = self._indices(indices)
         return Proposals(self.labels, self.members[chosen], self.scores[chosen])
 
-    def to_arrays(self) -> dict[str, NDArray]:
-        """One compressed array, some 100 kB for 2000 regions of an image of 500 x 375; see `from_arrays`."""
-        file, parts = io.BytesIO(), (self.labels, self.members, self.scores)
-        np.savez_compressed(file, *(part.cpu().numpy() for part in parts))
-        return {"npz": np.frombuffer(file.getvalue(), np.uint8)}
-
-    @staticmethod
-    def from_arrays(arrays: dict[str, NDArray]) -> Proposals:
-        """The proposals of which `to_arrays` made these arrays."""
-        with np.load(io.BytesIO(arrays["npz"].tobytes())) as file:
-            return Proposals(*(torch.from_numpy(file[name]) for name in ("arr_0", "arr_1", "arr_2")))
-
     def _check(self, masks: Tensor) -> None:
-        if masks.dtype != torch.bool or masks.shape[1:] != self.labels.shape:
-            raise ValueError(
-                f"masks must be bool {tuple(self.labels.shape)} each, like the image; "
-                f"not {tuple(masks.shape[1:])} {masks.dtype}"
-            )
+        size, found = tuple(self.labels.shape), tuple(masks.shape[1:])
+        if masks.dtype != torch.bool or found != size:
+            raise ValueError(f"masks must be bool {size} each, like the image; not {found} {masks.dtype}")
 
     def _indices(self, indices: Tensor | Sequence[int]) -> Tensor:
         return torch.as_tensor(indices, dtype=torch.long, device=self.members.device)
 
     def _pixels(self, masks: Tensor) -> Tensor:
         """(R, M) the number of pixels of each mask (M, H, W) in each region."""
-        dtype = torch.float32 if self.labels.numel() < EXACT else torch.float64
         flat, width = self.labels.flatten(), self.members.shape[1]
-        counts = torch.zeros(width, len(masks), dtype=dtype, device=flat.device)
+        counts = torch.zeros(width, len(masks), dtype=torch.double, device=flat.device)
         for column, mask in enumerate(masks.flatten(1)):
             counts[:, column] = flat[mask].bincount(minlength=width)
-        return self.members.to(dtype) @ counts
+        return self.members.double() @ counts
 
 
-def _corners(labels: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """(2, S) the least x, y of each superpixel, and (2, S) its greatest x, y plus one."""
-    height, width = labels.shape
-    x = torch.arange(width, device=labels.device).expand(height, width)
-    y = torch.arange(height, device=labels.device)[:, None].expand(height, width)
-    place = torch.stack([x, y]).flatten(1)  # (2, H * W)
-    index = labels.flatten().expand(2, -1)
-    low = torch.full((2, count), max(height, width), device=labels.device)
-    high = torch.zeros_like(low).scatter_reduce(1, index, place + 1, "amax")
-    return low.scatter_reduce(1, index, place, "amin"), high
-
-
-def _least(members: Tensor, values: Tensor) -> Tensor:
+def _least(members: NDArray[np.bool_], values: NDArray[np.int64]) -> NDArray[np.int64]:
     """(R,) the least of the values (S,) over the superpixels of each region."""
-    ascending, order = values.sort()
-    ordered = members.cpu().numpy().take(order.cpu().numpy(), axis=1)
-    return ascending[ordered.argmax(axis=1)]  # NumPy's argmax stops at the first True of a row
+    order = values.argsort()
+    first = members.take(order, axis=1).argmax(axis=1)  # which stops at the first True of a row
+    return values[order[first]]
 
 
 def propose(
@@ -231,36 +202,37 @@ def propose(
     if number < 1:
         raise ValueError(f"number must be at least 1; got {number}")
     image = as_rgb(image)
-    trees = list(hierarchies(_bounded(image), strategies))
+    height, width = image.shape[1:]
+    factor = min((LARGEST / (height * width)) ** 0.5, 1)
+    small = shrink(image, (max(int(height * factor), 1), max(int(width * factor), 1)))
+    trees = list(hierarchies(small, strategies))
     scores, owners, nodes = _ranked(trees, number, seed)
-    labels, members = _on_common_superpixels(trees, owners, nodes)
-    if labels.shape != image.shape[1:]:
-        labels = interpolate(labels[None, None].double(), image.shape[1:], mode="nearest")[0, 0].long()
+    labels, members = _common_superpixels(trees, owners, nodes)
+    if labels.shape != (height, width):
+        labels = interpolate(labels[None, None].double(), (height, width), mode="nearest")[0, 0].long()
     return Proposals(labels, members, scores)
 
 
 def cached_proposals(image: Tensor, number: int = 2000, *, seed: int = 0) -> Proposals:
-    """`propose`, but what was computed before is read from the disk (see `seglib.cache`)."""
+    """`propose`, but what was computed before is read from the disk (see `seglib.cache`).
+
+    An entry is compressed: some 100 kB for 2000 regions of an image of 500 x 375.
+    """
     key = cache.key("region proposals", image, number, seed, code=("seglib.regions",))
-    if (arrays := cache.load(key)) is not None:
-        return Proposals.from_arrays(arrays)
-    proposals = propose(image, number, seed=seed)
-    cache.save(key, proposals.to_arrays())
+    if arrays := cache.load(key):
+        with np.load(io.BytesIO(arrays["npz"].tobytes())) as saved:
+            return Proposals(*(torch.from_numpy(saved[name]) for name in ("arr_0", "arr_1", "arr_2")))
+    proposals, file = propose(image, number, seed=seed), io.BytesIO()
+    np.savez_compressed(file, proposals.labels, proposals.members, proposals.scores)
+    cache.save(key, {"npz": np.frombuffer(file.getvalue(), np.uint8)})
     return proposals
-
-
-def _bounded(image: Tensor) -> Tensor:
-    """The image, or a copy of at most LARGEST pixels."""
-    height, width = image.shape[1:]
-    factor = min((LARGEST / (height * width)) ** 0.5, 1)
-    return shrink(image, (max(int(height * factor), 1), max(int(width * factor), 1)))
 
 
 def _ranked(trees: Sequence[Hierarchy], number: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """The best nodes of all trees, each region once: scores, index of the tree, node; (R,) each."""
     rng = torch.Generator().manual_seed(seed)
     scores = torch.cat([_scores(tree, rng) for tree in trees])
-    owners = torch.cat([torch.full((len(tree),), owner) for owner, tree in enumerate(trees)])
+    owners = torch.arange(len(trees)).repeat_interleave(torch.tensor([len(tree) for tree in trees]))
     nodes = torch.cat([torch.arange(len(tree)) for tree in trees])
     order = scores.argsort(descending=True, stable=True)
     first = np.unique(_hashes(trees)[order].numpy(), return_index=True)[1]  # the best of equal regions
@@ -309,43 +281,26 @@ def _hashes(trees: Sequence[Hierarchy]) -> Tensor:
     return torch.cat(hashes)
 
 
-def _on_common_superpixels(
-    trees: Sequence[Hierarchy], owners: Tensor, nodes: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Labels (H, W) and members (R, S) of nodes of several trees, on the coarsest superpixels they share."""
-    labels = _intersection([tree.labels for tree in trees])
-    within = torch.zeros(len(trees), int(labels.max()) + 1, dtype=torch.long)
-    for holds, tree in zip(within, trees):
-        holds[labels.flatten()] = tree.labels.flatten()  # the tree's superpixel that holds the common one
-    parts = [tree.members(nodes[owners == owner]) for owner, tree in enumerate(trees)]
-    first, new = _distinguished(parts, within)
-    rows = [part.numpy().take(holds[first].numpy(), axis=1) for part, holds in zip(parts, within)]
-    members = np.empty((len(nodes), len(first)), bool)
-    members[owners.argsort(stable=True).numpy()] = np.concatenate(rows)  # the rows are in the trees' order
-    return new[labels], torch.from_numpy(members)
+def _common_superpixels(trees: Sequence[Hierarchy], owners: Tensor, nodes: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels (H, W) and members (R, S) of nodes of several trees, on the coarsest superpixels they share.
 
-
-def _intersection(maps: Sequence[Tensor]) -> Tensor:
-    """(H, W): two pixels have the same number if they have the same number in every map."""
-    common = maps[0]
-    for labels in maps[1:]:
-        if labels is not maps[0]:
-            common = renumber(common * (labels.max() + 1) + labels)
-    return common
-
-
-def _distinguished(parts: Sequence[Tensor], within: Tensor) -> tuple[Tensor, Tensor]:
-    """Join superpixels that are in the same regions: the first of each, and (S,) their new numbers.
-
-    Each region has a random number; superpixels are joined if the sums over their regions are equal.
-
-    Args:
-        parts: for each tree, (R, S) the superpixels of its regions.
-        within: (trees, S) the superpixel of each tree that holds each common one.
+    Each node has a random number; superpixels are joined if the sums over the nodes they are in are equal.
     """
-    chance, sums = torch.Generator().manual_seed(0), torch.zeros(within.shape[1], dtype=torch.double)
-    for part, holds in zip(parts, within):
+    labels = trees[0].labels
+    for before, tree in pairwise(trees):
+        if tree.labels is not before.labels:  # the intersection: equal where all maps so far are equal
+            labels = renumber(labels * (len(tree.merges) + 1) + tree.labels)
+    chance, sums = torch.Generator().manual_seed(0), torch.zeros(int(labels.max()) + 1, dtype=torch.double)
+    parts = []
+    for owner, tree in enumerate(trees):
+        within = torch.zeros(len(sums), dtype=torch.long)  # the tree's superpixel that holds each common one
+        within[labels.flatten()] = tree.labels.flatten()
+        part = tree.members(nodes[owners == owner])
         numbers = torch.randint(2**40, (len(part),), generator=chance).double()
-        sums += (numbers @ part.double())[holds]
+        sums += (numbers @ part.double())[within]
+        parts.append((part.numpy(), within.numpy()))
     _, first, new = np.unique(sums.numpy(), return_index=True, return_inverse=True)
-    return torch.from_numpy(first), torch.from_numpy(new)
+    members = np.empty((len(nodes), len(first)), bool)
+    for owner, (rows, columns) in enumerate(parts):
+        members[(owners == owner).numpy()] = rows.take(columns[first], axis=1)
+    return torch.from_numpy(new)[labels], torch.from_numpy(members)

@@ -34,7 +34,14 @@ def true_regions(
         (tensor([[1, 1, 0, 2],
                 [1, 1, 0, 0]]), tensor([1, 1]))
     """
-    ids = _components(mask, background) if instances is None else _objects(mask, instances)  # 0: no region
+    if instances is None:
+        kinds = mask.as_subclass(Tensor).numpy().astype(np.int64)
+        kinds[(kinds == VOID) | (kinds == background)] = -1
+        ids = label(kinds, background=-1, connectivity=2).astype(np.int64)  # 0: no region
+    else:
+        ids = np.zeros(mask.shape, np.int64)
+        for index, shape in enumerate(instances.masks, start=1):
+            ids[shape.numpy()] = index  # where two overlap, the later one is in front
     values, first, counts = np.unique(ids, return_index=True, return_counts=True)
     keep = (values > 0) & (counts >= MIN_SHARE * mask.numel())
     regions, pixels = torch.from_numpy(values[keep]), torch.from_numpy(first[keep])
@@ -43,22 +50,6 @@ def true_regions(
     table[regions] = torch.arange(1, len(regions) + 1)
     members = torch.eye(len(regions) + 1, dtype=torch.bool)[1:]
     return Proposals(table[ids], members, torch.zeros(len(regions))), classes.long()
-
-
-def _components(mask: Tensor, background: int | None) -> Tensor:
-    """(H, W) int64: a number for each connected component (8 neighbours) of each class."""
-    nothing = -1
-    values = mask.as_subclass(Tensor).numpy().astype(np.int64)
-    values[(values == VOID) | (values == background)] = nothing
-    return torch.from_numpy(label(values, background=nothing, connectivity=2).astype(np.int64))
-
-
-def _objects(mask: Tensor, instances: Instances) -> Tensor:
-    """(H, W) int64: a number for each object; where two overlap, the later one lies on top."""
-    ids = torch.zeros(mask.shape, dtype=torch.long)
-    for index, shape in enumerate(instances.masks):
-        ids[shape] = index + 1
-    return ids
 
 
 def overlap_by_number(overlaps: Tensor) -> Tensor:

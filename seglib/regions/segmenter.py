@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seglib import backbones, files, segmenters
-from seglib.backbones import Backbone
 from seglib.data.balance import count
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import checked_mask
@@ -89,7 +88,11 @@ class RegionSegmenter:
             segmenters.check_dataset(dataset, self.classes)
         examples, _ = (self.extractor.examples(dataset, jobs) for dataset in (train, val))
         self.svms = train_svms(examples, len(self.classes), self.extractor.seed)
-        self._warn_of_absent_classes()
+        without = self.svms.bias.isinf().nonzero()[:, 0].tolist()
+        absent = [self.classes.names[index] for index in without if index != self.classes.background]
+        if absent:
+            message = f"no training image has an object of {', '.join(absent)}: it will never be predicted"
+            warnings.warn(message, stacklevel=2)
         if train.classes.background is None:
             self.fill_class = int(count(train).total().argmax())
         self.threshold = best_threshold(self.extractor, self.svms, self.fill_class, val)
@@ -128,7 +131,7 @@ class RegionSegmenter:
         proposals, scores = self.score(image, seconds=self._seconds)
         with timed(self._seconds, "paste"):
             mask = paste(proposals, scores, threshold=self.threshold, fill_class=self.fill_class)
-            mask = resize_mask(mask, (image.shape[-2], image.shape[-1]))
+            mask = resize_mask(mask, image.shape[-2:])
         self._images += 1
         return mask
 
@@ -165,8 +168,10 @@ class RegionSegmenter:
             TensorFileError: it is cut off, damaged or something else; the message says which.
         """
         with segmenters.read(path, "regions") as (classes, content):
-            backbone, foreground = (_net(path, *saved) for saved in content["nets"])
-            features = RegionFeatures(backbone, foreground=foreground, **content["crops"])
+            nets = [backbones.load(name, pretrained=False) for name, _ in content["nets"]]
+            for net, (_, weights) in zip(nets, content["nets"]):
+                files.fill(path, net, weights)
+            features = RegionFeatures(nets[0], foreground=nets[1], **content["crops"])
             segmenter = cls(classes, features=features, **content["regions"])
             segmenter.svms = LinearSVMs(*content["svms"])
             segmenter.name, segmenter.threshold = content["name"], content["threshold"]
@@ -177,19 +182,6 @@ class RegionSegmenter:
         if self.svms is None:
             raise ValueError(f"{self.name} has no SVMs yet; call fit(train, val) first")
         return self.svms
-
-    def _warn_of_absent_classes(self) -> None:
-        without = self._fitted().bias.isinf().nonzero()[:, 0].tolist()
-        absent = [self.classes.names[index] for index in without if index != self.classes.background]
-        if absent:
-            message = f"no training image has an object of {', '.join(absent)}: it will never be predicted"
-            warnings.warn(message, stacklevel=3)
-
-
-def _net(path: Path | str, name: str, weights: dict[str, Any]) -> Backbone:
-    net = backbones.load(name, pretrained=False)
-    files.fill(path, net, weights)
-    return net
 
 
 def region_nms(scores: Tensor, members: Tensor) -> Tensor:
@@ -237,7 +229,7 @@ def select_regions(proposals: Proposals, scores: Tensor, *, threshold: float = -
     if scores.ndim != 2 or len(scores) != len(proposals):
         raise ValueError(f"scores must be ({len(proposals)}, K), a row per region, not {tuple(scores.shape)}")
     scores = scores.cpu()  # indices on the CPU fit proposals on any device
-    best, label = scores.max(dim=1) if len(scores) else (torch.zeros(0), torch.zeros(0))
+    best, label = scores.max(dim=1)
     kept = [torch.zeros(0, dtype=torch.long)]
     for index in label[best > threshold].unique():
         those = ((label == index) & (best > threshold)).nonzero()[:, 0]
@@ -310,11 +302,8 @@ def best_threshold(
         selected = select_regions(proposals, scores)  # those above a threshold are the last of these
         for place, threshold in enumerate(THRESHOLDS):
             above = selected[scores[selected].amax(dim=1) > threshold]
-            pred = paint(proposals, scores, above, fill_class)
-            pred = resize_mask(pred, (truth.shape[0], truth.shape[1]))
+            pred = resize_mask(paint(proposals, scores, above, fill_class), truth.shape)
             confusions[place] += confusion_matrix(pred, truth, num_classes)
     if not confusions.any():
-        raise ValueError(
-            f"{val.name} {val.split}: every pixel is void, so no threshold is best; pass images with masks"
-        )
+        raise ValueError(f"{val.name} {val.split}: every pixel is void; pass masks to choose a threshold by")
     return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(confusions[place]))]

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 from skimage.segmentation import felzenszwalb
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -156,3 +157,13 @@ def renumber(codes: Tensor) -> Tensor:
         return codes.unique(return_inverse=True)[1]
     occurs = codes.flatten().bincount() > 0
     return (occurs.cumsum(0) - 1)[codes]
+
+
+def corners(labels: NDArray[np.int64], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The box around each superpixel: first row and column, (S, 2), and the first ones after it, (S, 2).
+
+    A superpixel 0..count-1 that does not occur has the height and width as its first, and 0 after it.
+    """
+    absent = tuple(slice(side, 0) for side in labels.shape)
+    boxes = np.array([[(s.start, s.stop) for s in box or absent] for box in find_objects(labels + 1, count)])
+    return boxes[..., 0], boxes[..., 1]

@@ -19,6 +19,7 @@ NORM = 20.0  # mean length of a feature vector after scaling, for which SDS chos
 NEGATIVE_IOU = 0.2  # with every object of the class, below which a region is a negative
 POSITIVE_IOU = 0.5  # with an object, above which a region may replace it as a positive
 HARD, EASY = -1.0, -1.2  # the score from which a negative is added, and up to which it is dropped
+PER_IMAGE = 10  # random negatives of each class to start with
 ROUNDS = 2  # sweeps for hard negatives, before and again after the update of the positives
 MAX_NEGATIVES = 3000  # per class; the highest-scoring ones stay, so memory does not grow with images
 
@@ -98,32 +99,34 @@ class Miner:
     """Positives and the negatives found so far, and the SVMs trained on both; arguments as for `train_svms`.
 
     Attributes:
-        positives: for each class (P, D) features, one row per object.
-        negatives: for each class {(image, region): (D,) features}.
+        positives: {class: (P, D) features, one row per object}, for the classes that have objects.
+        negatives: {class: {(image, region): (D,) features}}, for the same classes.
     """
 
     def __init__(self, images: Sequence[RegionExamples], num_classes: int, seed: int = 0) -> None:
         self.images, self.num_classes, self.seed = images, num_classes, seed
-        if not sum(len(image.classes) for image in images):
+        present = sorted({index for image in images for index in image.classes.tolist()})
+        if not present:
             raise ValueError(
                 f"there is no object to learn from in {len(images)} training images: their masks hold "
                 "only background and void; check the masks (seglib.data.audit) or take other images"
             )
-        self.positives = self._positives(None)
-        self.negatives: list[dict[tuple[int, int], Tensor]] = [{} for _ in range(num_classes)]
+        self.positives = dict.fromkeys(present, torch.zeros(0))
+        self.negatives: dict[int, dict[tuple[int, int], Tensor]] = {index: {} for index in present}
+        self.update_positives()
         some = images[:: max(len(images) // 100, 1)]  # about 100, spread over all
         norm = float(torch.cat([image.read().norm(dim=1) for image in some]).mean())
         self.scale = NORM / max(norm, 1e-12)
 
-    def start(self, per_image: int = 10) -> LinearSVMs:
-        """Train on the objects of other classes and `per_image` random negatives from each image.
+    def start(self) -> LinearSVMs:
+        """Train on the objects of other classes and PER_IMAGE random negatives from each image.
 
         With so many images that these would be more than MAX_NEGATIVES, it takes fewer of each, at least 1.
         """
         rng = np.random.default_rng(self.seed)
-        per_image = max(min(per_image, MAX_NEGATIVES // len(self.images)), 1)
+        per_image = max(min(PER_IMAGE, MAX_NEGATIVES // len(self.images)), 1)
         for number, image, features in self._read("first negatives"):
-            for index in self._learnable():
+            for index in self.positives:
                 rows = (image.overlap_with(index) < NEGATIVE_IOU).nonzero()[:, 0].numpy()
                 chosen = rng.permutation(rows)[:per_image].tolist()
                 self._add(index, number, chosen + rows[rows >= image.first_true].tolist(), features)
@@ -131,46 +134,24 @@ class Miner:
 
     def add_hard_negatives(self, svms: LinearSVMs) -> tuple[LinearSVMs, int]:
         """One sweep for hard negatives; the SVMs trained with them, and how many were new."""
-        before = [set(known) for known in self.negatives]
+        before = {(index, key) for index, known in self.negatives.items() for key in known}
         for number, image, features in self._read("hard negatives"):
             scores = svms.scores(features)
-            for index in self._learnable():
+            for index in self.positives:
                 hard = (image.overlap_with(index) < NEGATIVE_IOU) & (scores[:, index] >= HARD)
                 self._add(index, number, hard.nonzero()[:, 0].tolist(), features)
             if number % 50 == 49:
                 self._drop_easy(svms)
         self._drop_easy(svms)
-        new = sum(len(known.keys() - old) for known, old in zip(self.negatives, before))
-        return self.train(), new
+        after = {(index, key) for index, known in self.negatives.items() for key in known}
+        return self.train(), len(after - before)
 
-    def update_positives(self, svms: LinearSVMs) -> None:
-        """Replace each object's true region by the best-scoring region near it, if there is one.
+    def update_positives(self, svms: LinearSVMs | None = None) -> None:
+        """Take each object's true region or, given SVMs, the best-scoring region near it, if there is one.
 
         So the SVMs are trained on positives with the errors of proposals (the latent update of SDS).
         """
-        self.positives = self._positives(svms)
-
-    def train(self) -> LinearSVMs:
-        """An SVM for each class from the present positives and negatives."""
-        width = max(rows.shape[-1] for rows in self.positives if len(rows))
-        weights, bias = torch.zeros(self.num_classes, width), torch.full((self.num_classes,), -math.inf)
-        for index in tracked(self._learnable(), len(self._learnable()), "SVMs"):
-            negatives = list(self.negatives[index].values())
-            weights[index], bias[index] = fit_svm(self.positives[index], negatives, self.scale, self.seed)
-        return LinearSVMs(weights, bias)
-
-    def _read(self, label: str) -> Iterator[tuple[int, RegionExamples, Tensor]]:
-        """Each image's number, regions and features, with a progress bar."""
-        for number, image in enumerate(tracked(self.images, len(self.images), label)):
-            yield number, image, image.read()
-
-    def _learnable(self) -> list[int]:
-        """The classes that have an object."""
-        return [index for index, rows in enumerate(self.positives) if len(rows)]
-
-    def _positives(self, svms: LinearSVMs | None) -> list[Tensor]:
-        """For each class (P, D) features: the best region near each object, or the true one without SVMs."""
-        found: list[list[Tensor]] = [[] for _ in range(self.num_classes)]
+        found: dict[int, list[Tensor]] = {index: [] for index in self.positives}
         for _, image, features in self._read("regions of objects"):
             scores = None if svms is None else svms.scores(features)
             for number, index in enumerate(image.classes.tolist()):
@@ -179,7 +160,21 @@ class Miner:
                 if scores is not None and len(near):
                     row = int(near[scores[near, index].argmax()])
                 found[index].append(features[row].clone())
-        return [torch.stack(rows) if rows else torch.zeros(0) for rows in found]
+        self.positives = {index: torch.stack(rows) for index, rows in found.items()}
+
+    def train(self) -> LinearSVMs:
+        """An SVM for each class from the present positives and negatives."""
+        width = next(iter(self.positives.values())).shape[1]
+        weights, bias = torch.zeros(self.num_classes, width), torch.full((self.num_classes,), -math.inf)
+        for index, positives in tracked(self.positives.items(), len(self.positives), "SVMs"):
+            negatives = list(self.negatives[index].values())
+            weights[index], bias[index] = fit_svm(positives, negatives, self.scale, self.seed)
+        return LinearSVMs(weights, bias)
+
+    def _read(self, label: str) -> Iterator[tuple[int, RegionExamples, Tensor]]:
+        """Each image's number, regions and features, with a progress bar."""
+        for number, image in enumerate(tracked(self.images, len(self.images), label)):
+            yield number, image, image.read()
 
     def _add(self, index: int, image: int, rows: list[int], features: Tensor) -> None:
         for row in rows:
@@ -187,8 +182,7 @@ class Miner:
 
     def _drop_easy(self, svms: LinearSVMs) -> None:
         """Drop negatives that became easy, and of the others all but the MAX_NEGATIVES hardest."""
-        for index in self._learnable():
-            known = self.negatives[index]
+        for index, known in self.negatives.items():
             if not known:
                 continue
             scores = svms.scores(torch.stack(list(known.values())))[:, index]

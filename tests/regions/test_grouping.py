@@ -59,8 +59,7 @@ def test_a_merged_region_has_the_description_of_its_pixels(scene: Tensor) -> Non
     regions = described(labels, colours).with_room()
     count = int(labels.max()) + 1
     other = min(regions.neighbours[0])
-    new = merge(regions, 0, other, merges=0)
-    assert new == count
+    merge(regions, 0, other, new := count)
     names = np.where(np.isin(labels, [0, other]), count, labels)
     again = described(np.unique(names, return_inverse=True)[1].reshape(names.shape), colours)
     assert again.sizes[count - 2] == regions.sizes[new]
@@ -84,7 +83,7 @@ def test_the_most_similar_neighbours_are_merged_first(scene: Tensor) -> None:
         pairs = [(one, other) for one, near in enumerate(slow.neighbours) for other in near]
         assert alike == pytest.approx(max(similarity(slow, one, [other])[0] for one, other in pairs))
         assert similarity(slow, pair[0], [pair[1]])[0] == pytest.approx(alike)
-        merge(slow, *pair, merges=made)
+        merge(slow, *pair, len(merges) + 1 + made)
 
 
 @pytest.mark.parametrize("cues", [CUES, ("size",), ("colour",), ("texture", "fill")])
@@ -124,9 +123,9 @@ def test_strategies_share_superpixels_and_nothing_else(scene: Tensor) -> None:
 
 
 def test_wrong_settings_are_named(scene: Tensor) -> None:
-    with pytest.raises(ValueError, match="cues must be some of colour, texture, size, fill; got 'shape'"):
+    with pytest.raises(ValueError, match=r"cues must be .* of colour, texture, size, fill; got .'shape'"):
         hierarchy(scene, cues=("shape",))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="got 'none'"):
+    with pytest.raises(ValueError, match=r"got \(\)"):
         hierarchy(scene, cues=())
     with pytest.raises(ValueError, match="strategies is empty"):
         next(hierarchies(scene, []))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seglib import boxes
+from seglib import boxes, cache
 from seglib.data.catalog import load
 from seglib.regions import Proposals, cached_proposals, propose
 from seglib.regions import proposals as module
@@ -89,18 +89,25 @@ def test_a_subset_down_to_none() -> None:
         proposals.subset([8, 3])
 
 
-@pytest.mark.parametrize(("regions", "superpixels"), [(60, 25), (1, 1), (9, 16), (0, 3)])
-def test_arrays_for_a_file_hold_the_same(regions: int, superpixels: int) -> None:
-    proposals = random(regions, superpixels)
-    assert same(Proposals.from_arrays(proposals.to_arrays()), proposals)
-
-
-def test_a_file_is_small() -> None:
-    labels = (torch.arange(320)[None] // 10 + torch.arange(240)[:, None] // 10 * 32).long()  # 768 squares
+def squares() -> Proposals:
+    """2000 regions of 768 squares."""
+    labels = (torch.arange(320)[None] // 10 + torch.arange(240)[:, None] // 10 * 32).long()
     members = torch.rand(2000, 768, generator=torch.Generator().manual_seed(0)) < 0.02
     members[:, 0] = True
-    arrays = Proposals(labels, members, torch.zeros(2000)).to_arrays()
-    assert sum(array.nbytes for array in arrays.values()) < 2000 * 768 / 8
+    return Proposals(labels, members, torch.zeros(2000))
+
+
+@pytest.mark.parametrize("proposals", [squares(), random(), random(1, 1), random(9, 16), random(0, 3)])
+def test_the_store_gives_the_same_back_and_an_entry_is_small(
+    proposals: Proposals, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = torch.zeros(3, 2, 2, dtype=torch.uint8)
+    monkeypatch.setattr(module, "propose", lambda *_, **__: proposals)
+    cached_proposals(image)
+    monkeypatch.delattr(module, "propose")
+    assert same(cached_proposals(image), proposals)
+    bits = proposals.members.numel()
+    assert sum(file.stat().st_size for file in cache.folder().iterdir()) < max(bits / 8, 2**16)
 
 
 @pytest.mark.parametrize(

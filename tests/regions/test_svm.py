@@ -67,10 +67,11 @@ def test_objects_score_above_other_regions() -> None:
         assert int(scores[40].argmax()) == kind and scores[40, kind] > scores[2:40, kind].max()
 
 
-def test_hard_negatives_leave_fewer_wrong() -> None:
+def test_hard_negatives_leave_fewer_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PER_IMAGE", 1)
     examples = images(30)
     miner = Miner(examples, 3)
-    before = miner.start(per_image=1)
+    before = miner.start()
     after, new = miner.add_hard_negatives(before)
     assert new > 0 and wrong(after, examples) < wrong(before, examples)
 
@@ -100,16 +101,16 @@ def test_memory_is_bounded_and_the_hardest_stay(monkeypatch: pytest.MonkeyPatch)
         expected.append(sorted(known, key=lambda key: -scores[key[0]][key[1], kind])[:7])
     monkeypatch.setattr(module, "MAX_NEGATIVES", 7)
     miner.add_hard_negatives(svms)
-    assert [set(known) for known in miner.negatives[1:]] == [set(keys) for keys in expected]
+    assert [set(miner.negatives[kind]) for kind in (1, 2)] == [set(keys) for keys in expected]
 
 
 def test_the_first_negatives_do_not_grow_with_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_NEGATIVES", 24)
     for number, per_image in ((4, 6), (20, 1)):
         miner = Miner(images(number), 3)
-        miner.start(per_image=6)
+        miner.start()
         others = number // 2  # objects of the other class: always negatives
-        for known in miner.negatives[1:]:
+        for known in miner.negatives.values():
             assert per_image * number <= len(known) <= per_image * number + others
 
 
