@@ -75,7 +75,7 @@ class NetSegmenter:
             (H, W) int64 class indices, on the image's device.
 
         Raises:
-            ValueError: the image is something else, or the net does not give K scores for every pixel.
+            ValueError: the image is not (3, H, W) uint8, or the net does not give K scores for every pixel.
         """
         return self._logits(image).argmax(dim=0).to(image.device)
 
@@ -110,19 +110,20 @@ class NetSegmenter:
         return self
 
     def save(self, path: Path | str) -> None:
-        """Write the net's weights and everything else of this segmenter to one file, all of it or nothing.
+        """Write the weights and settings of this segmenter to one file, completely or not at all.
 
         Raises:
             DiskError: the disk is full or may not be written to.
         """
         weights = {name: value.cpu() for name, value in self.net.state_dict().items()}
-        kind, settings = _type_name(self.net), getattr(self.net, "settings", {})
+        kind = f"{type(self.net).__module__}.{type(self.net).__qualname__}"
+        settings = getattr(self.net, "settings", {})
         own = {"name": self.name, "size": self.size, "scale": self.scale}
         write(path, "net", self.classes, own | {"net": kind, "settings": settings, "weights": weights})
 
     @classmethod
     def load(cls, path: Path | str, net: nn.Module | None = None) -> Self:
-        """Read what `save` wrote; the net is on the CPU and in evaluation mode. Nothing in the file is run.
+        """Read what `save` wrote, without running code in it; the net is on the CPU and in evaluation mode.
 
         Args:
             path: the file.
@@ -131,7 +132,7 @@ class NetSegmenter:
 
         Raises:
             FileNotFoundError: there is no such file.
-            TensorFileError: it is cut off, damaged, something else, or of another net; it says which.
+            TensorFileError: it is cut off, damaged, not a segmenter, or of another net.
         """
         with read(path, "net") as (classes, content):
             net = net or cls.build(content["net"], content["settings"], content["weights"])
@@ -173,15 +174,16 @@ class NetSegmenter:
     def _resized(self, image: Tensor, device: torch.device) -> Tensor:
         """The image as the net is to see it: uint8, or float32 in 0..255 where only `scale` changes it."""
         height, width = image.shape[1:]
+        factor = self.scale
         if self.size is not None:
             high, wide = (round(side * self.scale) for side in self.size)
             factor = min(high / height, wide / width)
-            inside = max(1, round(height * factor)), max(1, round(width * factor))
+        inside = max(1, round(height * factor)), max(1, round(width * factor))
+        if self.size is not None:
             return resized(image.cpu(), torch.zeros(height, width, dtype=torch.uint8), inside)[0].to(device)
         image = image.to(device)
-        if self.scale == 1:
+        if factor == 1:
             return image
-        inside = max(1, round(height * self.scale)), max(1, round(width * self.scale))
         return interpolate(image[None].float(), inside, mode="bilinear", antialias=self.scale < 1)[0]
 
 
@@ -197,7 +199,7 @@ def check_dataset(dataset: SegmentationDataset, classes: Classes) -> None:
 
 
 def write(path: Path | str, kind: str, classes: Classes, content: Mapping[str, Any]) -> None:
-    """Save a segmenter to one file, all of it or nothing; an older file stays until the new one is complete.
+    """Save a segmenter to one file; an older file stays until the new one is complete.
 
     Args:
         path: the file; its folder is made.
@@ -215,10 +217,10 @@ def write(path: Path | str, kind: str, classes: Classes, content: Mapping[str, A
 
 @contextmanager
 def read(path: Path | str, kind: str) -> Iterator[tuple[Classes, dict[str, Any]]]:
-    """The classes and the content that `write` saved. Nothing in the file is run.
+    """The classes and the content that `write` saved, read without running code from the file.
 
-    Rebuild the segmenter inside the `with` block: what the block misses or cannot use is reported as a
-    damaged part of the file.
+    Rebuild the segmenter inside the `with` block: an error there, such as a KeyError, is reported as a
+    damaged file.
 
     Args:
         path: the file.
@@ -226,7 +228,7 @@ def read(path: Path | str, kind: str) -> Iterator[tuple[Classes, dict[str, Any]]
 
     Raises:
         FileNotFoundError: there is no such file.
-        TensorFileError: it is cut off, damaged, something else, or a segmenter of another kind.
+        TensorFileError: it is cut off, damaged, not a segmenter, or of another kind.
 
     Example:
         >>> import tempfile
@@ -272,7 +274,3 @@ def _check_num_classes(num_classes: int, classes: Classes) -> None:
             f"the net scores {num_classes} classes, but there are {len(classes)} names "
             f"({', '.join(classes)}); build the net with num_classes={len(classes)}"
         )
-
-
-def _type_name(net: nn.Module) -> str:
-    return f"{type(net).__module__}.{type(net).__qualname__}"

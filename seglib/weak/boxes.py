@@ -98,26 +98,18 @@ def check(
         raise BoxError(f"{where}: pass BoxAnnotations(boxes, classes) of two tensors, not {given!r:.60}")
     boxes, indices = given
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
-        raise BoxError(
-            f"{where}: boxes must be (M, 4) whole numbers, rows of x1 y1 x2 y2, "
-            f"not {tuple(boxes.shape)} {boxes.dtype}"
-        )
+        got = f"{tuple(boxes.shape)} {boxes.dtype}"
+        raise BoxError(f"{where}: boxes must be (M, 4) whole numbers, rows of x1 y1 x2 y2, not {got}")
     if indices.shape != boxes.shape[:1] or indices.is_floating_point():
-        raise BoxError(
-            f"{where}: {len(boxes)} boxes and {tuple(indices.shape)} {indices.dtype} classes; each box needs "
-            "one class, a whole number"
-        )
+        got = f"{len(boxes)} boxes and {tuple(indices.shape)} {indices.dtype} classes"
+        raise BoxError(f"{where}: {got}; each box needs one class, a whole number")
     for number, (box, index) in enumerate(zip(boxes.tolist(), indices.tolist())):
         if fault := _fault(box, index, size, classes):
             raise BoxError(f"{where}, box {number}, {tuple(box)}: {fault}")
 
 
 def paint(
-    image: Tensor,
-    boxes: Tensor,
-    classes: Tensor,
-    inside: Callable[[list[int], int], Tensor],
-    background: int = 0,
+    image: Tensor, boxes: Tensor, classes: Tensor, inside: Callable[[list[int], int], Tensor], background: int
 ) -> Tensor:
     """Paint what a scheme finds in each box, smaller boxes in front.
 

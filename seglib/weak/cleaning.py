@@ -52,9 +52,9 @@ class Rules:
 
     Example:
         >>> image = torch.zeros(3, 1, 4, dtype=torch.uint8)
-        >>> net_says = torch.tensor([[[0.1] * 4], [[0.9] * 4]])
+        >>> predicted = torch.tensor([[[0.1] * 4], [[0.9] * 4]])
         >>> one = BoxAnnotations(torch.tensor([[0, 0, 2, 1]]), torch.tensor([1]))
-        >>> Rules(fill_rates=(1, 1), smoothing=False)(image, net_says, one, 1)
+        >>> Rules(fill_rates=(1, 1), smoothing=False)(image, predicted, one, 1)
         tensor([[1, 1, 0, 0]], dtype=torch.uint8)
     """
 

@@ -6,20 +6,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-PIXELS = 4000  # `smooth` solves the field on an image of this size: every pixel hears from every other
+PIXELS = 4000  # `smooth` solves the field on an image of this size: all pairs of pixels are compared
 MOST = 16_000  # pixels, for which the kernel takes 1 GB
 NEAR, FAR = 3.0, 80.0  # pixels, reach of the kernel of place alone, and of that of place and colour
 NEAR_WEIGHT, FAR_WEIGHT = 3.0, 10.0
-COLOUR = 13.0  # colour distance, on a scale of 0..255, that still counts as alike
+COLOUR = 13.0  # colour distance, on a scale of 0..255, reach of the kernel in colour
 
 
 def mean_field(
     image: Tensor, probabilities: Tensor, *, rounds: int = 5, near: float = NEAR, far: float = FAR
 ) -> Tensor:
-    """Class probabilities if pixels that are near each other, or near and of one colour, tend to be the same.
+    """Class probabilities under the prior that pixels which are near, or near and similar, share a class.
 
-    Every pixel hears from every other pixel and from itself, without the lattice that makes the original fast
-    and approximate. So memory and time grow with the square of the pixels: `smooth` shrinks the image.
+    The message to a pixel is a sum over all pixels, itself included, without the lattice that makes the
+    original fast and approximate. So memory and time grow with the square of the number of pixels: `smooth`
+    shrinks the image.
 
     Args:
         image: (3, H, W) uint8.
@@ -69,11 +70,11 @@ def mean_field(
 
 
 def smooth(image: Tensor, probabilities: Tensor) -> Tensor:
-    """`mean_field` on an image of at most 4000 pixels, brought back to full size.
+    """`mean_field` on an image of at most 4000 pixels, resized back to full size.
 
-    A pixel of an image that was shrunk by 2 is 2 pixels wide, so both reaches shrink with it: at 500 x 375,
-    the near kernel hardly reaches a neighbour. The change that the field made, as the logarithm of each
-    probability, is added to the full-sized input.
+    A pixel of an image that was shrunk by 2 is 2 pixels wide, so both reaches shrink with it: for an image of
+    500 x 375, the near kernel hardly reaches a neighbour. The change of each log-probability is added to that
+    of the full-sized input.
 
     Args:
         image: (3, H, W) uint8.

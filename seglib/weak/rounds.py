@@ -305,7 +305,7 @@ def next_labels(
         The same images and boxes with new masks.
 
     Raises:
-        ValueError: `scale` is out of range, or what the net and `relabel` raise.
+        ValueError: `scale` is out of range, or an error of the net or of `relabel`.
 
     Example:
         >>> from seglib.scenes import Scenes

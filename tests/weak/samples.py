@@ -93,8 +93,8 @@ class Blobs(SegmentationDataset):
 
     Args:
         count: of images.
-        known: False makes every true mask void, as of images that nobody has labelled.
-        boxed: False knows no boxes.
+        known: False makes every true mask void, as of images without labels.
+        boxed: False has no instances.
         split: "train", "val" or "test".
     """
 

@@ -11,33 +11,29 @@ from seglib.weak.boxes import BoxAnnotations, BoxError, load_boxes
 from seglib.weak.schemes import pseudo_labels
 from tests.weak.samples import NOTHING, Blobs, Discs, one_box
 
+
+def given(boxes, classes) -> BoxAnnotations:
+    return BoxAnnotations(torch.tensor(boxes), torch.tensor(classes) if classes else NOTHING.classes)
+
+
 WRONG = {
-    "outside": ([[30, 5, 41, 9]], [1], r"box 0, \(30, 5, 41, 9\): it leaves"),
-    "no area": ([[3, 3, 9, 9], [5, 5, 5, 9]], [1, 1], r"box 1, \(5, 5, 5, 9\): it has no area"),
-    "reversed": ([[9, 9, 5, 5]], [1], r"box 0, \(9, 9, 5, 5\): its corners are swapped"),
-    "no class": ([[3, 3, 9, 9]], [7], r"box 0, .* no class 7; the classes are 0..2"),
-    "background": ([[3, 3, 9, 9]], [0], r"box 0, .* background"),
-    "one short": ([[3, 3, 9, 9]], [], r"1 boxes and \(0,\) torch.int64 classes"),
-    "fractions": ([[3.5, 3, 9, 9]], [1], r"boxes must be \(M, 4\) whole numbers"),
-    "half a class": ([[3, 3, 9, 9]], [1.5], r"1 boxes and \(1,\) torch.float32 classes"),
-}
-OTHERS = {
-    "lists": BoxAnnotations([[3, 3, 9, 9]], [1]),  # type: ignore[arg-type]
-    "a pair": (torch.tensor([[3, 3, 9, 9]]), torch.tensor([1])),
-    "boxes alone": torch.tensor([[3, 3, 9, 9]]),
+    "outside": (given([[30, 5, 41, 9]], [1]), r"box 0, \(30, 5, 41, 9\): it leaves"),
+    "no area": (given([[3, 3, 9, 9], [5, 5, 5, 9]], [1, 1]), r"box 1, \(5, 5, 5, 9\): it has no area"),
+    "reversed": (given([[9, 9, 5, 5]], [1]), r"box 0, \(9, 9, 5, 5\): its corners are swapped"),
+    "no class": (given([[3, 3, 9, 9]], [7]), r"box 0, .* no class 7; the classes are 0..2"),
+    "background": (given([[3, 3, 9, 9]], [0]), r"box 0, .* background"),
+    "one short": (given([[3, 3, 9, 9]], []), r"1 boxes and \(0,\) torch.int64 classes"),
+    "fractions": (given([[3.5, 3, 9, 9]], [1]), r"boxes must be \(M, 4\) whole numbers"),
+    "half a class": (given([[3, 3, 9, 9]], [1.5]), r"1 boxes and \(1,\) torch.float32 classes"),
+    "lists": (BoxAnnotations([[3, 3, 9, 9]], [1]), "pass BoxAnnotations"),  # type: ignore[arg-type]
+    "a pair": ((torch.tensor([[3, 3, 9, 9]]), torch.tensor([1])), "pass BoxAnnotations"),
+    "boxes alone": (torch.tensor([[3, 3, 9, 9]]), "pass BoxAnnotations"),
 }
 
 
-@pytest.mark.parametrize(("boxes", "classes", "reason"), WRONG.values(), ids=WRONG)
-def test_a_wrong_box_is_named_with_its_image(boxes, classes, reason):
-    wrong = BoxAnnotations(torch.tensor(boxes), torch.tensor(classes) if classes else torch.zeros(0).long())
+@pytest.mark.parametrize(("wrong", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_box_is_named_with_its_image(wrong, reason):
     with pytest.raises(BoxError, match=rf"discs train, image disc1.*{reason}"):
-        pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
-
-
-@pytest.mark.parametrize("wrong", OTHERS.values(), ids=OTHERS)
-def test_what_is_not_box_annotations_is_named_with_its_image(wrong):
-    with pytest.raises(BoxError, match=r"image disc1: pass BoxAnnotations"):
         pseudo_labels(Discs(2), "rectangles", boxes=[NOTHING, wrong])
 
 

@@ -1,4 +1,4 @@
-"""Rounds: what is trained on what, when they stop, and that a run that was stopped goes on alike."""
+"""Rounds: what is trained on what, when they stop, and that a stopped run resumes to the same result."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from seglib.weak.rounds import Round, changed_share, rounds
 from seglib.weak.schemes import pseudo_labels
 from tests.weak.samples import SHORT, Blobs, Discs, TinyNet, train_and_die
 from tests.weak.test_noise import noise
+
+TWO = {"max_rounds": 2, "min_change": 0, **SHORT}
 
 
 @pytest.fixture(scope="module")
@@ -46,39 +48,40 @@ def test_rounds_make_rectangles_squares(boxes):
     assert "round 1, labels: mean IoU" in str(second)
 
 
-def test_naive_recursion_takes_what_the_net_says(boxes):
-    first, second = rounds(TinyNet, boxes, relabel=naive, max_rounds=2, min_change=0, **SHORT)
+def test_naive_recursion_takes_the_prediction(boxes):
+    first, second = rounds(TinyNet, boxes, relabel=naive, **TWO)
     predicted = first.segmenter.predict(boxes[1][0])
     assert torch.equal(second.labels.mask(1).long(), predicted)
     assert second.why == "no more than 2 were asked for" and not first.why
 
 
-def test_every_fresh_net_begins_alike_and_one_net_goes_on(boxes):
-    same = lambda *_: boxes.mask(0)  # noqa: E731
+def test_fresh_nets_begin_with_the_same_weights_and_one_net_is_trained_further(boxes):
     only = boxes.subset([0])
-    fresh = list(rounds(TinyNet, only, relabel=same, max_rounds=2, min_change=0, **SHORT))
+    fresh = list(rounds(TinyNet, only, relabel=lambda *_: boxes.mask(0), **TWO))
     assert fresh[0].segmenter.net is not fresh[1].segmenter.net and same_weights(fresh[0], fresh[1])
     net = TinyNet()
     before = torch.random.get_rng_state()
-    going = rounds(net, only, relabel=same, max_rounds=2, min_change=0, **SHORT)
+    going = rounds(net, only, relabel=lambda *_: boxes.mask(0), **TWO)
     bias = next(going).segmenter.net.look.bias.clone()
     assert next(going).segmenter.net is net and not torch.equal(net.look.bias, bias)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_stops_where_hardly_a_label_changes(boxes):
-    same = lambda *_: boxes.mask(0)  # noqa: E731
-    (last,) = rounds(TinyNet, boxes.subset([0]), relabel=same, max_rounds=9, **SHORT)
+    (last,) = rounds(TinyNet, boxes.subset([0]), relabel=lambda *_: boxes.mask(0), max_rounds=9, **SHORT)
     assert last.why == "0.00 % of the pixels would change, less than 0.2 %"
 
 
-def test_stops_where_validation_does_not_rise(boxes):
-    found = list(rounds(TinyNet, boxes, relabel=nothing, max_rounds=9, val=Blobs(2, split="val"), **SHORT))
-    assert len(found) == 2 and found[1].scores.mean_iou < found[0].scores.mean_iou
-    assert "on the validation images the labels from its net have" in found[1].why
+@pytest.mark.parametrize("boxed", [True, False])
+def test_stops_where_validation_does_not_improve(boxes, boxed):
+    val = Blobs(2, boxed=boxed, split="val")
+    first, last = rounds(TinyNet, boxes, relabel=nothing, max_rounds=9, val=val, **SHORT)
+    assert last.scores.mean_iou < first.scores.mean_iou and (last.val_label_quality is not None) == boxed
+    what = "the labels from its net have" if boxed else "its net has"
+    assert f"on the validation images {what}" in last.why
 
 
-def test_goes_on_while_the_labels_of_validation_get_better_although_the_net_does_not(boxes):
+def test_continues_while_the_labels_of_validation_improve_although_the_net_does_not(boxes):
     def relabel(image, probabilities, one, number):
         """First nothing, after that the squares themselves."""
         return ((image[0] > 100) & (number > 1)).to(torch.uint8)
@@ -93,16 +96,9 @@ def test_goes_on_while_the_labels_of_validation_get_better_although_the_net_does
     assert "labels from it: mean IoU 100.0 %" in str(second)
 
 
-def test_validation_images_without_boxes_judge_the_net(boxes):
-    *_, last = rounds(
-        TinyNet, boxes, relabel=nothing, max_rounds=9, val=Blobs(2, boxed=False, split="val"), **SHORT
-    )
-    assert last.val_label_quality is None and "on the validation images its net has" in last.why
-
-
 def test_kept_labels_stay(boxes):
     mixed, _ = noise.with_masks(boxes, 4, seed=0)
-    *_, last = rounds(TinyNet, mixed, relabel=nothing, fixed=[2], max_rounds=2, min_change=0, **SHORT)
+    *_, last = rounds(TinyNet, mixed, relabel=nothing, fixed=[2], **TWO)
     assert torch.equal(last.labels.mask(2), Blobs()[2][1]) and not last.labels.mask(1).any()
 
 
@@ -112,14 +108,8 @@ def test_without_truth_there_is_no_quality():
     assert one.quality is None and str(one) == "round 0. The last: no more than 1 were asked for"
 
 
-def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
-    kind = {
-        "max_rounds": 2,
-        "min_change": 0,
-        "val": Blobs(2, split="val"),
-        "folder": tmp_path / "one",
-        **SHORT,
-    }
+def test_resumes_between_rounds(boxes, tmp_path, monkeypatch):
+    kind = {"val": Blobs(2, split="val"), "folder": tmp_path / "one", **TWO}
     whole = list(rounds(TinyNet, boxes, **kind | {"folder": None}))
     next(rounds(TinyNet, boxes, **kind))  # labels of round 1 are made, its training has not begun
     trained = []
@@ -140,7 +130,7 @@ def test_goes_on_between_rounds(boxes, tmp_path, monkeypatch):
     assert not list(tmp_path.rglob("training*"))
 
 
-def test_goes_on_inside_a_round(boxes, tmp_path, monkeypatch):
+def test_resumes_inside_a_round(boxes, tmp_path, monkeypatch):
     (whole,) = rounds(TinyNet, boxes, max_rounds=1, **SHORT)
 
     def broken(steps, what):
@@ -188,7 +178,7 @@ def test_a_folder_of_other_rounds_is_refused(boxes, tmp_path):
         list(rounds(TinyNet, boxes, folder=tmp_path, **SHORT))
 
 
-def test_the_net_is_asked_for_labels_at_the_size_that_was_asked_for_and_trained_at_its_own(boxes):
+def test_the_net_labels_at_label_scale_and_trains_at_size(boxes):
     seen = []
 
     class Watched(TinyNet):

@@ -171,7 +171,7 @@ def test_a_change_of_the_code_behind_the_regions_makes_masks_anew(note, monkeypa
     assert Proposals.asked == (0 if changed == "nothing" else 3)
 
 
-def test_a_function_that_cannot_be_told_from_others_is_not_kept(note):
+def test_the_masks_of_a_function_that_cannot_be_pickled_are_not_kept(note):
     first = pseudo_labels(Discs(), "boxsup", propose=lambda image: TwoRegions(image))
     assert (first.mask(1) == Discs()[1][1]).all()
     labels = pseudo_labels(Discs(), "boxsup", propose=lambda image: NoRegions(image))
