@@ -1,9 +1,9 @@
-"""Training: a generator of steps. Asking for the next step trains the net; to stop, stop asking.
+"""Training: a generator of steps. Each `next()` trains the net on one batch; to stop, leave the loop.
 
     for step in train(net, dataset, val=val, seconds=60):
         print(step)
 
-A script, a progress bar, a test and a live monitor all use this one loop. Its parts are in `seglib.training`
+Scripts, progress bars, tests and the live monitor all use this one loop. Its parts are in `seglib.training`
 (optimiser, checkpoints, validation, ...) and in `seglib.data.batches` (what the net sees).
 """
 
@@ -68,11 +68,11 @@ def train(
         net: images (N, 3, H, W) uint8 -> logits (N, K, H, W). It is trained in place, and in evaluation mode
             afterwards.
         dataset: images with masks; sizes may differ.
-        steps: how many batches to train on, or
-        epochs: how often to train on each image, or
+        steps: number of batches, or
+        epochs: number of passes over the data set, or
         seconds: how long to train. Decoding counts; pauses, the time before the first `next()`, and decoding
             again after a resume do not. Give exactly one of the three.
-        val: images to validate on, at the size of the training; None for no validation.
+        val: images to validate on, at the training size; None for no validation.
         val_every: steps between two validations; with neither this nor `val_every_seconds` there are ten.
         val_every_seconds: seconds between two validations.
         size: (height, width) of the images; by default their own, or the profile's if they differ. A data set
@@ -86,17 +86,17 @@ def train(
         optimiser: "adamw" or "sgd" (momentum 0.9).
         weight_decay: of everything except biases and norms.
         schedule: fraction of the run that is done, 0..1 -> factor of the learning rate.
-        clip: the largest norm of the gradient over all parameters; `float("inf")` for no clipping.
+        clip: largest norm of the gradient over all parameters; `float("inf")` turns clipping off.
         seed: decides order, augmentation and dropout.
         device: by default "cuda" if there is a GPU, else "cpu".
         precision: "float32", "bfloat16", or "auto": the faster one in a few timed steps, if the run is long
             enough to gain from it; a resumed run keeps what was chosen.
         checkpoint: file that holds everything needed to resume, written from time to time. If it exists, the
-            run resumes from it; on a CPU, with the same numbers as if it had never stopped.
+            run resumes from it; on a CPU, bit for bit as if it had never stopped.
         checkpoint_seconds: how much a killed process loses at most, besides the current step; more only if
             writing takes more than 2 % of it.
-        resume: False starts anew and overwrites the checkpoint.
-        compiled: whether to use `torch.compile`; None for on a GPU, if the remaining steps pay for it.
+        resume: False to start from scratch and overwrite the checkpoint.
+        compiled: whether to use `torch.compile`; None for only where it saves time: in long runs on a GPU.
 
     Returns:
         A generator of Step. If the checkpoint is of a finished run, it has one last step.
@@ -150,7 +150,7 @@ def _steps(run: Run, validator: Validator | None) -> Generator[Step, None, None]
 
 
 def with_bar(steps: Iterable[Step], label: str = "training") -> Iterator[Step]:
-    """The same steps with a progress bar. An interrupt, too, leaves a usable net and a checkpoint."""
+    """The same steps with a progress bar. After an interrupt, too, the net is usable and the state saved."""
     try:
         yield from tracked(steps, 1, label, fraction=lambda step: step.done)
     finally:
@@ -162,7 +162,7 @@ def finish(steps: Iterable[Step], label: str = "training") -> Step:
     """Run all training steps, with a progress bar.
 
     Args:
-        steps: what `train` returns; it may have begun.
+        steps: what `train` returns; some steps may already be done.
         label: a few words for the bar.
 
     Returns:
@@ -182,5 +182,5 @@ def finish(steps: Iterable[Step], label: str = "training") -> Step:
     """
     last = deque(with_bar(steps, label), maxlen=1)
     if not last:
-        raise ValueError(f"{label}: there was no step left")
+        raise ValueError(f"{label}: this run has already ended; call train(...) for a new one")
     return last[0]

@@ -30,7 +30,7 @@ def train(
         Path, typer.Option(help="Folder of the checkpoint; if it has one, training resumes from it.")
     ] = Path("runs"),
     steps: Annotated[int | None, typer.Option(help="Stop after this many batches,")] = None,
-    epochs: Annotated[float | None, typer.Option(help="or this many times each image,")] = None,
+    epochs: Annotated[float | None, typer.Option(help="or this many passes over the images,")] = None,
     seconds: Annotated[float | None, typer.Option(help="or this many seconds; by default 60.")] = None,
     size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width of the images.")] = None,
     batch_size: Annotated[int, typer.Option(help="Images in a step, over all processes.")] = 16,
@@ -57,7 +57,7 @@ def train(
 
 @contextmanager
 def _in_one_sentence(path: Path) -> Iterator[None]:
-    """What ends the command early, as one sentence on stderr and an exit status."""
+    """Report an error or interrupt in one sentence on stderr, and exit with a status."""
     try:
         yield
     except (ValueError, OSError, RuntimeError) as error:
@@ -67,9 +67,9 @@ def _in_one_sentence(path: Path) -> Iterator[None]:
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         kept = (
-            f"{path} holds what was learned; the same command resumes."
+            f"{path} is saved; the same command resumes from it."
             if path.exists()
-            else "Nothing is kept."
+            else "There is no checkpoint yet."
         )
         typer.echo(f"Stopped. {kept}", err=True)
         raise typer.Exit(130) from None

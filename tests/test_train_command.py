@@ -103,10 +103,10 @@ def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(train_command, "run", stop)
     ran = command(*options(folder, tmp_path))
-    assert ran.exit_code == 130 and "Nothing is kept" in ran.stderr
+    assert ran.exit_code == 130 and "no checkpoint yet" in ran.stderr
     (tmp_path / "checkpoint.pt").touch()
     ran = command(*options(folder, tmp_path))
-    assert ran.exit_code == 130 and "checkpoint.pt holds what was learned" in ran.stderr
+    assert ran.exit_code == 130 and "checkpoint.pt is saved" in ran.stderr
 
 
 @pytest.mark.parametrize(

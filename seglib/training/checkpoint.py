@@ -1,7 +1,7 @@
 """Checkpoints: a training run on disk, from which it resumes as if it had never stopped.
 
-A checkpoint is a file of tensors, numbers and strings (`seglib.files`), complete at every moment: the old one
-stays until the new one is written.
+A checkpoint is a file of tensors, numbers and strings (`seglib.files`). It is complete at every moment: the
+old file stays until the new one is written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CheckpointWriter:
 
     Args:
         path: the file.
-        interval: seconds between two checkpoints, which is what a killed process loses. It is longer where
+        interval: seconds between two checkpoints: the most that a killed process loses. It becomes longer if
             writing takes more than 2 % of it.
     """
 
@@ -73,7 +73,7 @@ class CheckpointWriter:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; nothing in the file is run.
+    """Read a checkpoint; code in the file is not executed.
 
     Raises:
         CheckpointError: it is damaged, contains code, or is not a checkpoint.

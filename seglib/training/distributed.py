@@ -1,10 +1,10 @@
-"""Several processes that train one net: `torchrun --nproc-per-node 2 -m seglib train ...`.
+"""Training one net in several processes: `torchrun --nproc-per-node 2 -m seglib train ...`.
 
 Each has a copy of the net and learns from its part of every batch; gradients are summed before each update,
 so that all copies keep the same weights. Batch norm's running averages differ, because each process sees
 other images: those of the first process are the ones that are validated and saved. The loss is the mean of
-the processes' losses, weighted by images. Except for `init_processes`, call these functions only where there
-are several processes.
+the processes' losses, weighted by images. Except for `init_processes` and `destroy_processes`, call these
+functions only if there are several processes.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ def init_processes() -> tuple[torch.device, int]:
 
 
 def destroy_processes() -> None:
-    """End what `init_processes` began; nothing if there is only one process."""
+    """Undo `init_processes`; does nothing if there is only one process."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
 
 
 def broadcast(value: float) -> float:
-    """The first process's value. A clock that all read alike stops them all at the same step."""
+    """The first process's value. With the same clock, all processes stop at the same step."""
     tensor = torch.tensor(value, dtype=torch.float64)
     dist.broadcast(tensor, 0)
     return tensor.item()

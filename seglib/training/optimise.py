@@ -40,7 +40,7 @@ def cosine(done: float) -> float:
 
 
 def _left(done: float) -> float:
-    """The fraction that is left of what follows the warm-up."""
+    """The fraction that is left of the steps after the warm-up."""
     return min(1.0, max(0.0, (1 - done) / (1 - WARM_UP)))
 
 
@@ -64,18 +64,18 @@ def optimiser(net: nn.Module, kind: str, lr: LearningRate, weight_decay: float) 
     if kind not in ("adamw", "sgd"):
         raise ValueError(f"optimiser {kind!r} does not exist; use adamw or sgd")
     rates = dict(lr) if isinstance(lr, Mapping) else {"": lr}
-    groups: dict[tuple[str, bool], list[nn.Parameter]] = {}
+    unused, groups = set(rates), dict[tuple[str, bool], list[nn.Parameter]]()
     for name, parameter in net.named_parameters():
-        part = max((start for start in rates if name.startswith(start)), key=len, default=None)
-        if part is None:
+        fitting = {start for start in rates if name.startswith(start)}
+        if not fitting:
             raise ValueError(f"no learning rate for {name}: lr has {', '.join(rates)}; add one for ''")
+        unused -= fitting
         if parameter.requires_grad:
-            groups.setdefault((part, parameter.ndim > 1), []).append(parameter)
+            groups.setdefault((max(fitting, key=len), parameter.ndim > 1), []).append(parameter)
     if not groups:
         raise ValueError("every parameter of the net is frozen (requires_grad=False); unfreeze at least one")
-    names = [name for name, _ in net.named_parameters()]
-    if unused := [part for part in rates if not any(name.startswith(part) for name in names)]:
-        raise ValueError(f"lr is given for {', '.join(map(repr, unused))}, but no parameter's name starts so")
+    if unused:
+        raise ValueError(f"lr has {', '.join(map(repr, sorted(unused)))}, but no parameter starts with it")
     settings = [
         {"params": parameters, "lr": rates[part], "base": rates[part], "weight_decay": weight_decay * decays}
         for (part, decays), parameters in groups.items()

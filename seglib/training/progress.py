@@ -1,4 +1,4 @@
-"""How far a training run has come: what a checkpoint keeps, and what each step reports."""
+"""The progress of a training run: what a checkpoint stores, and what each step reports."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ class Step:
 
 @dataclass
 class Progress:
-    """What changes from step to step and is saved, apart from the net and the optimiser.
+    """The state that changes from step to step and is saved, except the net and the optimiser.
 
     Attributes:
         precision: "float32" or "bfloat16"; "auto" before it is decided.
         number: steps done.
-        seconds: how long the run has taken, alike in all processes.
+        seconds: how long the run has taken, the same in all processes.
         setup_seconds: of these, the seconds before the first step.
         micro_batches: into how many parts a batch is split so that it fits into memory.
         history: losses and scores.
@@ -114,7 +114,7 @@ class Progress:
     history: History = field(default_factory=History)
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors, numbers and strings from which `load_state_dict` restores it."""
+        """Tensors, numbers and strings for `load_state_dict`."""
         losses, scores = self.history.losses, self.history.scores.items()
         return {name: getattr(self, name) for name in SAVED} | {
             "losses": torch.tensor(losses, dtype=torch.float64),

@@ -217,9 +217,9 @@ class Run:
         return loss
 
     def _gradients(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Compute the gradients, in several parts to save memory; the loss is the sum over the parts.
+        """Compute this process's gradients, part by part to save memory, and return its part of the loss.
 
-        The seed is that of dropout. The global random state is left as it was.
+        The global random state, which dropout uses, is seeded for each step and restored.
         """
         progress, total = self.progress, torch.zeros((), device=self.device)
         self.stepper.zero_grad(set_to_none=True)
@@ -233,7 +233,7 @@ class Run:
         return total
 
     def _split(self, count: int) -> None:
-        """From now on, twice as many parts of a batch of `count` images."""
+        """From now on, split a batch of `count` images into twice as many parts."""
         step, parts = self.progress.number + 1, self.progress.micro_batches
         if parts >= count:
             raise ValueError(

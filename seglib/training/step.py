@@ -1,4 +1,4 @@
-"""What a training step is made of: forward and backward pass, delayed interrupts, and losses read late."""
+"""Parts of a training step: forward pass, running out of memory, delayed interrupts, and losses read late."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def out_of_memory(error: BaseException) -> bool:
 def if_it_fits(compute: Callable[[], T]) -> T | None:
     """The result of a computation, or None if memory ran out.
 
-    By then the error is gone, which would have held on to the tensors that filled the memory.
+    It returns only after the error is freed, whose traceback holds the tensors that filled the memory.
     """
     try:
         return compute()
@@ -102,7 +102,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 class PendingLosses:
-    """Losses that are still on the GPU. Reading one waits for it, so they are read in batches of 20.
+    """Losses that are still on the GPU. Reading one waits for the GPU, so they are read 20 at a time.
 
     Args:
         at_once: read each loss when it is appended, as on a CPU, where that costs nothing.

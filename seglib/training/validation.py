@@ -1,4 +1,4 @@
-"""Validation during a run: fast, because images are scored at the size of the training."""
+"""Validation during a run: fast, because images are scored at the training size."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ PREVIEWS = 4  # images in a preview
 
 
 class Validator:
-    """Scores the net of a run on the same images again and again.
+    """Scores the net of a run on the same images at each validation.
 
-    The counts are those of `evaluate` where images have the size of the training. Others are scored as they
-    were resized, masks included, which flatters thin parts a little; `evaluate` has the final word.
+    The counts are those of `evaluate` if the images have the training size. Otherwise images and masks are
+    resized, which scores thin parts a little too high; report the scores of `evaluate`.
 
     Args:
         dataset: the validation images; decoded once if they fit into memory.

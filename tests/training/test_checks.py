@@ -58,7 +58,7 @@ def other_classes() -> Squares:
         ({"lr": {"": "1e-3"}}, "lr={'': '1e-3'} must be a finite number of at least 0, or a dict"),
         ({"lr": float("nan")}, "lr=nan must be a finite number"),
         ({"lr": {"stem.": 1e-3}}, "no learning rate for norm.weight: lr has stem.; add one for ''"),
-        ({"lr": {"": 1e-3, "neck.": 1}}, "lr is given for 'neck.', but no parameter's name starts so"),
+        ({"lr": {"": 1e-3, "neck.": 1}}, "lr has 'neck.', but no parameter starts with it"),
         ({"clip": 0}, "clip=0 must be above 0"),
         ({"clip": None}, "clip=None must be above 0"),
         ({"size": 64}, r"size=64 must be \(height, width\), two whole numbers of at least 1"),

@@ -1,4 +1,4 @@
-"""Validation during a run is the judge's."""
+"""Validation during a run counts as `evaluate` does."""
 
 from __future__ import annotations
 
