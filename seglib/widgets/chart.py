@@ -31,7 +31,7 @@ class Line:
     faint: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chart:
     """Lines over one another, with ticks on both axes.
 

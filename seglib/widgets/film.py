@@ -6,18 +6,15 @@ frames (label maps, palettes, charts) is sent once.
 
 from __future__ import annotations
 
-import io
 import json
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import traitlets
-from PIL import Image as Pillow
 from torch import Tensor
 
 from seglib import draw
@@ -210,67 +207,63 @@ class View:
     targets: Tensor | None = None
 
 
-@dataclass
 class _Pool:
     """Things that many frames share: each is packed once, and is known by its place."""
 
-    make: Callable[[Any], Any]
-    items: list[Any] = field(default_factory=list)
-    places: dict[int, int] = field(default_factory=dict)
-    kept: list[Any] = field(default_factory=list)  # so that no two things ever have the same id
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self.make, self.items = make, list[Any]()
+        self.places: dict[Any, int] = {}  # of things that are equal to nothing but themselves
 
     def __call__(self, thing: Any) -> int | None:
         if thing is None:
             return None
-        if id(thing) not in self.places:
-            packed = self.make(thing)
-            self.places[id(thing)] = len(self.items)
-            self.items.append(packed)
-            self.kept.append(thing)
-        return self.places[id(thing)]
+        if thing not in self.places:
+            self.items.append(self.make(thing))
+            self.places[thing] = len(self.items) - 1
+        return self.places[thing]
 
 
 def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
     """A film as film.js reads it: binary parts, and everything else as one piece of deflated JSON."""
-    maps, values = _Pool(_deflated), defaultdict[int, _Pool](lambda: _Pool(lambda column: column))
-    crops, charts = _Pool(_crop), _Pool(Chart.pack)
-    palettes = _Pool(Palette.pack)
+    maps, values = _Pool(_deflated), defaultdict[Tensor, _Pool](lambda: _Pool(lambda column: column))
+    crops = _Pool(lambda crop: pack.encoded(crop, "WEBP", quality=65))
+    palettes, charts = _Pool(Palette.pack), _Pool(Chart.pack)
     panels = _Pool(
         lambda one: {
             "title": one.title,
             "words": one.words,
             "map": maps(one.labels.base),
-            "values": values[id(one.labels.base)](one.labels.values),
+            "values": values[one.labels.base](one.labels.values),
             "palette": palettes(one.palette),
             "truth": maps(one.truth),
         }
     )
     frames = _Pool(
-        lambda one: (
-            vars(one)
-            | {
-                "panels": [panels(panel) for panel in one.panels],
-                "reads": [panels(panel) for panel in one.reads or one.panels],
-                "crops": [(title, words, crops(crop)) for title, words, crop in one.crops],
-            }
-        )
+        lambda one: {
+            **vars(one),
+            "panels": [panels(panel) for panel in one.panels],
+            "reads": [panels(panel) for panel in one.reads or one.panels],
+            "crops": [(title, words, crops(crop)) for title, words, crop in one.crops],
+        }
     )
 
     def reel(one: Reel) -> dict[str, Any]:
         return vars(one) | {"frames": [frames(frame) for frame in one.frames], "chart": charts(one.chart)}
 
-    shown = [
-        vars(view) | {"reels": [reel(one) for one in view.reels], "targets": maps(view.targets)}
-        for view in views
-    ]
-    pools = {"palettes": palettes, "panels": panels, "frames": frames}
-    words = {"views": shown} | {name: pool.items for name, pool in pools.items()}
+    words = {
+        "views": [
+            vars(one) | {"reels": [*map(reel, one.reels)], "targets": maps(one.targets)} for one in views
+        ],
+        "palettes": palettes.items,
+        "panels": panels.items,
+        "frames": frames.items,
+    }
     return pack.image_data(image) | {
         "film": zlib.compress(json.dumps(words, separators=(",", ":")).encode()),
         "maps": maps.items,
         "values": [
-            _deflated(torch.stack(columns, dim=1)) if (columns := values[id(base)].items) else None
-            for base in maps.kept  # for each a table (V, columns), or None
+            _deflated(torch.stack(columns, dim=1)) if (columns := values[base].items) else None
+            for base in maps.places  # for each a table (V, columns), or None
         ],
         "charts": charts.items,
         "crops": crops.items,
@@ -311,7 +304,12 @@ class Film(Stage):
 
     def compose(self) -> list[Tensor]:
         """The panels on show without boxes, (3, H, W) uint8 each, computed without a browser."""
-        return [self._painted(panel) for panel in self.frame.panels]
+        return [
+            draw.difference(self._image, panel.labels.pixels, panel.truth)
+            if self.difference and panel.truth is not None
+            else panel.palette.paint(self._image, panel.labels.pixels, self.opacity, self.hatch)
+            for panel in self.frame.panels
+        ]
 
     def description(self) -> str:
         """The film in words, and what is on show."""
@@ -320,12 +318,6 @@ class Film(Stage):
     def still(self) -> bytes:
         """The panels on show, side by side, as a PNG or JPEG."""
         return pack.encode(torch.cat(self.compose(), dim=2))
-
-    def _painted(self, panel: Panel) -> Tensor:
-        labels = panel.labels.pixels
-        if self.difference and panel.truth is not None:
-            return draw.difference(self._image, labels, panel.truth)
-        return panel.palette.paint(self._image, labels, self.opacity, self.hatch)
 
     @traitlets.observe("view", "reel")
     def _back_to_a_stop_there_is(self, change: Any) -> None:
@@ -353,10 +345,3 @@ def _deflated(labels: Tensor) -> dict[str, Any]:
     """Whole numbers (rows, columns) with one byte each where that is enough."""
     kind = "u1" if not labels.numel() or int(labels.max()) < 256 else "<u2"
     return {"bytes": int(kind[-1]), "width": labels.shape[1], "labels": pack.deflate(labels, kind)}
-
-
-def _crop(crop: Tensor) -> bytes:
-    """A small image (3, h, w) uint8 as a file."""
-    file = io.BytesIO()
-    Pillow.fromarray(np.ascontiguousarray(crop.permute(1, 2, 0).numpy())).save(file, "WEBP", quality=65)
-    return file.getvalue()

@@ -1,24 +1,40 @@
-"""The metric lie detector: drag a lie, and see which score notices."""
+"""The metric lie detector: six ways to corrupt a mask, and five scores that notice them or do not."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
+import numpy as np
+import torch
+from scipy import ndimage
 from torch import Tensor
 
-from seglib.labels import Classes, describe, shares
+from seglib import metrics
+from seglib.labels import VOID, Classes, describe, shares
+from seglib.metrics import boundary_counts, boundary_iou
 from seglib.widgets import pack
-from seglib.widgets.corruptions import LIES, Step, all_lies, corrupt, judge
 from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
-__all__ = ["LieDetector", "corrupt", "judge"]
+Amount = int | tuple[int, int]  # pixels; or a class; or two classes
+Sizes = list[tuple[str, Amount]]
 
+LIES = {
+    "erode": "Every object loses its rim.",
+    "dilate": "Every object grows over the background.",
+    "shift": "The whole mask slides to the right.",
+    "blur": "Outlines are smoothed; what is thin disappears.",
+    "drop": "One class is never predicted: its pixels become background.",
+    "swap": "Two classes are taken for each other.",
+}
+OF_WHAT = {"drop": " a class", "swap": " two"}
+PIXELS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16)  # how far each of the first four lies goes, step by step
+SWAPPED = 5  # pairs are made of the largest classes only, so that a slider can hold them
 # Pixels of the longer side. Of a larger image every second pixel is left out until it fits: lies need time.
 LARGEST = 512
-NAMES = {"erode": "Erode", "dilate": "Dilate", "shift": "Shift"} | {
-    "blur": "Blur", "drop": "Drop a class", "swap": "Swap two"
-}  # fmt: skip
 
 
 class LieDetector(Film):
@@ -75,7 +91,11 @@ class LieDetector(Film):
         lies = all_lies(mask, classes, background=background)
         honest = lies["erode"][0]
         reels = [
-            Reel(NAMES[lie], tuple(step.words for step in steps), tuple(frame(lie, step) for step in steps))
+            Reel(
+                f"{lie.capitalize()}{OF_WHAT.get(lie, '')}",
+                tuple(step.words for step in steps),
+                tuple(frame(lie, step) for step in steps),
+            )
             for lie, steps in lies.items()
         ]
         view = View("lies", tuple(reels), "Lie", "How much", table="Scores", heads=("Score", "%", "Change"))
@@ -116,3 +136,159 @@ def _signed(share: float) -> str:
         ('−12.5', '0.0')
     """
     return "0.0" if abs(share) < 0.0005 else f"{100 * share:+.1f}".replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One lie of one size, and its scores.
+
+    Attributes:
+        words: the size as a student reads it: "4 px", "fish", "fish ↔ crab", "no lie".
+        mask: (H, W) uint8, the mask that lies.
+        scores: as `judge` returns them.
+    """
+
+    words: str
+    mask: Tensor
+    scores: dict[str, float]
+
+
+def corrupt(mask: Tensor, lie: str, amount: Amount, *, background: int = 0) -> Tensor:
+    """Corrupt a mask in one of six ways.
+
+    A prediction has an answer everywhere, so void pixels first take the class of the nearest labelled pixel.
+
+    Args:
+        mask: (H, W) class indices, or 255 for void.
+        lie: "erode", "dilate", "shift", "blur", "drop" or "swap".
+        amount: pixels, from 0 for the truth (a radius; for "blur" the sigma of a Gaussian); for "drop" a
+            class index; for "swap" a pair of them.
+        background: the class of pixels that belong to no object.
+
+    Returns:
+        (H, W) uint8 without void.
+
+    Raises:
+        ValueError: there is no such lie, or every pixel is void.
+
+    Example:
+        >>> mask = torch.tensor([[0, 1, 1, 1, 0]])
+        >>> corrupt(mask, "erode", 1), corrupt(mask, "shift", 1)
+        (tensor([[0, 0, 1, 0, 0]], dtype=torch.uint8), tensor([[0, 0, 1, 1, 1]], dtype=torch.uint8))
+    """
+    if lie not in _CORRUPTIONS:
+        raise ValueError(f"no lie is called {lie!r}; there are {', '.join(LIES)}")
+    return torch.from_numpy(_CORRUPTIONS[lie](_answered(mask), amount, background))
+
+
+def judge(pred: Tensor, mask: Tensor, classes: Classes) -> dict[str, float]:
+    """Five scores of one image, each 0..1; means are over the classes in truth or prediction.
+
+    Args:
+        pred: (H, W) class indices.
+        mask: (H, W) true class indices, or 255 for void.
+        classes: K classes; the one called "background", if any, is left out of "mIoU without background".
+
+    Example:
+        >>> mask = torch.tensor([[0, 0, 0, 1]])
+        >>> scores = judge(torch.zeros_like(mask), mask, Classes.of("background", "fish"))
+        >>> scores["pixel accuracy"], scores["mIoU"], scores["mIoU without background"]
+        (0.75, 0.375, 0.0)
+    """
+    counts = metrics.confusion_matrix(pred, mask, len(classes))
+    objects = torch.arange(len(classes)) != (-1 if classes.background is None else classes.background)
+    edges = boundary_iou(boundary_counts(pred, mask, len(classes)))
+    return {
+        "pixel accuracy": metrics.pixel_accuracy(counts),
+        "mIoU": metrics.mean_iou(counts),
+        "mIoU without background": float(metrics.iou(counts)[objects].nanmean()),
+        "Dice": float(metrics.dice(counts).nanmean()),
+        "Boundary IoU": float(edges.nanmean()),
+    }
+
+
+def sizes(mask: Tensor, classes: Classes, *, background: int = 0) -> dict[str, Sizes]:
+    """The sizes each lie comes in for this mask, in words and as `corrupt` takes them."""
+    present, counts = mask[mask != VOID].unique(return_counts=True)
+    by_size = present[counts.argsort(descending=True, stable=True)].tolist()
+    names = classes.names
+    pixels: Sizes = [(f"{amount} px", amount) for amount in PIXELS]
+    return {
+        **dict.fromkeys(("erode", "dilate", "shift", "blur"), pixels),
+        "drop": [(names[index], index) for index in by_size if index != background],
+        "swap": [(f"{names[a]} ↔ {names[b]}", (a, b)) for a, b in combinations(by_size[:SWAPPED], 2)],
+    }
+
+
+def all_lies(mask: Tensor, classes: Classes, *, background: int = 0) -> dict[str, list[Step]]:
+    """Make every lie in every size, and score each.
+
+    Returns:
+        for each of `LIES` its steps; step 0 is the truth itself.
+    """
+    truth = corrupt(mask, "shift", 0)
+    honest = Step("no lie", truth, judge(truth, mask, classes))
+
+    def step(lie: str, words: str, amount: Amount) -> Step:
+        mask_of_lie = corrupt(truth, lie, amount, background=background)
+        return Step(words, mask_of_lie, judge(mask_of_lie, mask, classes))
+
+    return {
+        lie: [honest, *(step(lie, *size) for size in choice)]
+        for lie, choice in sizes(mask, classes, background=background).items()
+    }
+
+
+def _answered(mask: Tensor) -> np.ndarray:
+    """(H, W) uint8 in which void has taken the nearest class."""
+    labels = mask.cpu().numpy().astype(np.uint8)
+    void = labels == VOID
+    if void.all():
+        raise ValueError("every pixel of the mask is void; there is nothing to lie about")
+    return _nearest(labels, void) if void.any() else labels
+
+
+def _nearest(labels: np.ndarray, unknown: np.ndarray) -> np.ndarray:
+    """`labels` in which `unknown` (H, W) bool has taken the nearest known label."""
+    rows, columns = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
+    return labels[rows, columns]
+
+
+def _erode(labels: np.ndarray, radius: int, background: int) -> np.ndarray:
+    objects = labels != background
+    if objects.all():
+        return labels  # nothing eats into an object but background
+    return np.where(ndimage.distance_transform_edt(objects) <= radius, np.uint8(background), labels)
+
+
+def _dilate(labels: np.ndarray, radius: int, background: int) -> np.ndarray:
+    free = labels == background
+    if free.all():
+        return labels
+    return np.where(ndimage.distance_transform_edt(free) <= radius, _nearest(labels, free), labels)
+
+
+def _shift(labels: np.ndarray, pixels: int, background: int) -> np.ndarray:
+    return labels[:, np.maximum(np.arange(labels.shape[1]) - pixels, 0)]  # the left edge repeats
+
+
+def _blur(labels: np.ndarray, sigma: int, background: int) -> np.ndarray:
+    if not sigma:
+        return labels
+    present = np.unique(labels)
+    soft = [ndimage.gaussian_filter((labels == index).astype(np.float32), sigma) for index in present]
+    return present[np.argmax(soft, axis=0)]
+
+
+def _drop(labels: np.ndarray, index: int, background: int) -> np.ndarray:
+    return np.where(labels == index, np.uint8(background), labels)
+
+
+def _swap(labels: np.ndarray, pair: tuple[int, int], background: int) -> np.ndarray:
+    first, second = pair
+    return np.select([labels == first, labels == second], [np.uint8(second), np.uint8(first)], labels)
+
+
+_CORRUPTIONS: dict[str, Callable[..., np.ndarray]] = dict(
+    zip(LIES, (_erode, _dilate, _shift, _blur, _drop, _swap))
+)

@@ -37,7 +37,7 @@ def check(image: Tensor, maps: Mapping[str, Tensor], classes: Classes) -> None:
         check_mask(mask, len(classes), f"the label map {name!r}")
 
 
-def instance_ids(instances: Instances | Tensor | None, size: Sequence[int]) -> Tensor | None:
+def instance_ids(instances: Instances | Tensor, size: Sequence[int]) -> Tensor:
     """Number the objects of an image.
 
     Args:
@@ -45,14 +45,11 @@ def instance_ids(instances: Instances | Tensor | None, size: Sequence[int]) -> T
         size: (height, width) of the image.
 
     Returns:
-        (H, W) int64: 0 where there is no object, else its number from 1, the higher one where two overlap;
-        None without instances.
+        (H, W) int64: 0 where there is no object, else its number from 1, the higher one where two overlap.
 
     Raises:
         ValueError: the objects' masks have another size.
     """
-    if instances is None:
-        return None
     if isinstance(instances, Instances):
         numbers = torch.arange(1, len(instances) + 1)[:, None, None]
         ids = (instances.masks.cpu() * numbers).amax(0) if len(instances) else torch.zeros(size)
@@ -65,15 +62,16 @@ def instance_ids(instances: Instances | Tensor | None, size: Sequence[int]) -> T
 
 def encode(image: Tensor) -> bytes:
     """(3, H, W) uint8 -> PNG up to 256 x 256 pixels, JPEG of quality 90 above."""
-    return _file(image, "PNG") if image[0].numel() <= LOSSLESS_UP_TO else jpeg(image)
+    return encoded(image, "PNG") if image[0].numel() <= LOSSLESS_UP_TO else jpeg(image)
 
 
 def jpeg(image: Tensor) -> bytes:
     """(3, H, W) uint8 -> JPEG of quality 90, for images whose pixels need not be exact."""
-    return _file(image, "JPEG", quality=90, subsampling=0)
+    return encoded(image, "JPEG", quality=90, subsampling=0)
 
 
-def _file(image: Tensor, kind: str, **options: int) -> bytes:
+def encoded(image: Tensor, kind: str, **options: int) -> bytes:
+    """(3, H, W) uint8 -> a file of a kind that Pillow knows."""
     file = io.BytesIO()
     Pillow.fromarray(image.permute(1, 2, 0).cpu().contiguous().numpy()).save(file, kind, **options)
     return file.getvalue()

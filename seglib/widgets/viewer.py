@@ -70,7 +70,7 @@ class MaskViewer(Stage):
             maps = {"mask": maps}
         pack.check(image, maps, classes)
         self._image, self._maps, self._classes = image, dict(maps), classes
-        ids = pack.instance_ids(instances, image.shape[1:])
+        ids = None if instances is None else pack.instance_ids(instances, image.shape[1:])
         begin = {"visible": [*classes, "void"], "layer": next(iter(maps))}
         super().__init__(data=pack.pack(image, maps, classes, ids), **begin | state)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from seglib.labels import VOID
 from seglib.scenes import Scenes
 from seglib.widgets import MaskViewer
-from seglib.widgets.corruptions import corrupt
+from seglib.widgets.lies import corrupt
 from tests.browser.explorer import NAMELESS, pixels
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.plain import show

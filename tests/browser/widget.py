@@ -15,7 +15,7 @@ CELLS = [
     """\
 from seglib.scenes import Scenes
 from seglib.widgets import BalanceBoard, LieDetector, MaskViewer
-from seglib.widgets.corruptions import corrupt
+from seglib.widgets.lies import corrupt
 
 pools = Scenes(length=1)
 image, mask = pools[0]""",

@@ -8,7 +8,7 @@ from sklearn.metrics import accuracy_score, f1_score, jaccard_score
 
 from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
-from seglib.widgets.corruptions import LIES, PIXELS, all_lies, corrupt, judge, sizes
+from seglib.widgets.lies import LIES, PIXELS, all_lies, corrupt, judge, sizes
 
 CLASSES = Classes.of("background", "fish", "crab")
 SQUARE = torch.tensor(

@@ -9,8 +9,7 @@ from seglib import draw
 from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
 from seglib.widgets import LieDetector
-from seglib.widgets.corruptions import LIES, all_lies
-from seglib.widgets.lies import corrupt
+from seglib.widgets.lies import LIES, all_lies, corrupt
 
 POOLS = Scenes(length=1)
 IMAGE, MASK = POOLS[0]
