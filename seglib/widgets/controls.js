@@ -39,12 +39,23 @@ function card({ model, el }, name) {
     events.forEach((event) => model.on(event, guarded));
     onClose(() => events.forEach((event) => model.off(event, guarded)));
   };
+  const follow = (traits, show) => (watch(traits, show), show()); // shows now, and whenever a trait changes
   const on = (node, type, listener, options = {}) =>
     node.addEventListener(type, guard(listener), { signal: leave.signal, ...options });
 
   // The image follows the model at once; ipywidgets holds messages back while the kernel is busy, and drops its
   // echoes of older values. (Saving later, on a timer of our own, let such an echo undo what came after it.)
   const set = (trait, value) => (model.set(trait, value), model.save_changes());
+
+  const every = (milliseconds, act) => {
+    const timer = setInterval(guard(act), milliseconds);
+    onClose(() => clearInterval(timer));
+  };
+  const onResize = (node, act) => {
+    const observer = new ResizeObserver(guard(act));
+    observer.observe(node);
+    onClose(() => observer.disconnect());
+  };
 
   // At most one painting per frame, however many events ask for it.
   const everyFrame = (paint) => {
@@ -57,7 +68,7 @@ function card({ model, el }, name) {
   watch(["error"], () => tell(model.get("error")));
   tell(model.get("error"));
   el.replaceChildren(root);
-  return { model, el, root, fail, guard, watch, on, set, everyFrame, onClose, close: () => leave.abort() };
+  return { model, el, root, fail, guard, watch, follow, on, set, every, everyFrame, onResize, onClose, close: () => leave.abort() };
 }
 
 // What a front end calls: an object with `render`. `show(card)` fills the card.
@@ -80,6 +91,8 @@ function widget(name, show) {
 const write = (node, text) => node.textContent === text || (node.textContent = text);
 const label = (node, text) => node.getAttribute("aria-label") === text || node.setAttribute("aria-label", text);
 
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
+
 // A slider with its value in words next to it. `max` is asked again whenever one of the traits in `also` changes.
 function slider(card, trait, { label, max, step, words, also = [] }) {
   const input = h("input", { type: "range", min: 0, step, "aria-label": label });
@@ -92,8 +105,7 @@ function slider(card, trait, { label, max, step, words, also = [] }) {
     input.setAttribute("aria-valuetext", words(value));
   };
   card.on(input, "input", () => card.set(trait, input.valueAsNumber));
-  card.watch([trait, ...also], show);
-  show();
+  card.follow([trait, ...also], show);
   return h("label", { class: "seglib-slider" }, h("span", {}, label), input, output);
 }
 
@@ -102,8 +114,7 @@ function tick(card, trait, label) {
   const input = h("input", { type: "checkbox" });
   const show = () => (input.checked = card.model.get(trait));
   card.on(input, "change", () => card.set(trait, input.checked));
-  card.watch([trait], show);
-  show();
+  card.follow([trait], show);
   return h("label", { class: "seglib-tick" }, input, h("span", {}, label));
 }
 
@@ -121,4 +132,11 @@ function button(card, label, text, press) {
   const node = h("button", { type: "button", "aria-label": label, title: label }, text);
   card.on(node, "click", press);
   return node;
+}
+
+// Another text and name for a button that pauses and resumes.
+function rename(button, text, name) {
+  write(button, text);
+  label(button, name);
+  button.title = name;
 }

@@ -293,7 +293,7 @@ async function showFilm(frame) {
   watch(["view", "reel", "at", "hatch", "difference", "show_boxes"], frame.everyFrame(refresh));
   frame.root.classList.add("seglib-film");
   const bind = { chosen: () => show.view().name, choose: show.turnTo, watch: (act) => watch(["view"], act) };
-  const names = film.views.map(({ name }) => [name, name[0].toUpperCase() + name.slice(1)]);
+  const names = film.views.map(({ name }) => [name, capital(name)]);
   const views = names.length > 1 ? segmented(frame, "View", names, bind).element : null;
   const has = (test) => film.frames.some(test);
   frame.root.append(h("div", { class: "seglib-bar" }, views,

@@ -38,9 +38,7 @@ class Stage {
     frame.watch(["opacity", "zoom", "center"], this.paint);
     frame.watch(["height"], () => this.layout());
     onOtherScreen(frame, () => this.layout());
-    const observer = new ResizeObserver(frame.guard(() => this.layout()));
-    observer.observe(frame.el);
-    frame.onClose(() => observer.disconnect());
+    frame.onResize(frame.el, () => this.layout());
   }
 
   get = (trait) => this.frame.model.get(trait);

@@ -329,7 +329,7 @@ def test_a_second_finger_starts_no_second_point(page: Page) -> None:
     desk.press("Enter")
     expect(desk.words).to_contain_text("three corners or more")
     desk.press("Backspace")
-    expect(desk.words).to_have_text("Nothing is begun.")
+    expect(desk.words).to_have_text("Nothing is started.")
 
 
 # The clock, in a browser whose time the test turns.

@@ -3,6 +3,9 @@
 
 const EXTREMES = 4; // clicks on the topmost, leftmost, bottommost and rightmost point of an object
 
+// The next place, or the one before, of `count` in a ring; -1 is before the first.
+const after = (place, step, count) => (place < 0 ? (step > 0 ? 0 : count - 1) : (place + step + count) % count);
+
 // A shape that is being drawn: points go in, a finished shape comes out.
 class Drawing {
   constructor(kind, { width, height }) {
@@ -131,7 +134,7 @@ class AnnotationState {
     if (points) {
       const seconds = tenth(this.clocks.finish());
       this.history.add({ label: this.label, points, seconds });
-      this.announce(`${this.capital(this.noun)} ${this.history.objects.length}, ${this.name(this.label)}: ${this.extent(points)}, ${seconds.toFixed(1)} s.`);
+      this.announce(`${this.titled(this.history.objects.length - 1)}: ${this.extent(points)}, ${seconds.toFixed(1)} s.`);
     } else this.announce(this.drawing.problem || this.progress());
   }
 
@@ -146,7 +149,7 @@ class AnnotationState {
     if (!this.drawing.started) return this.undo();
     this.drawing.points.pop();
     if (!this.drawing.started) this.clocks.finish();
-    this.announce(this.drawing.started ? this.progress() : "Nothing is begun.");
+    this.announce(this.drawing.started ? this.progress() : "Nothing is started.");
   }
 
   undo = () => this.step(() => this.history.undo(), "Undone", "Nothing to undo.");
@@ -176,17 +179,17 @@ class AnnotationState {
   grab(spot, reach, tag = -1) {
     if (this.drawing.started) return false;
     const corners = this.selected < 0 ? [] : handles(this.kind, this.object.points);
-    const corner = nearest(corners, spot, reach);
+    const corner = nearest(corners.map((point) => distance(point, spot)), reach);
     if (corner < 0 && tag >= 0) this.select(tag);
     if (this.selected < 0) return false;
     const { points, seconds } = this.object;
-    const edge = corner < 0 && tag < 0 && this.kind === "polygons" ? nearestEdge(points, spot, reach / 2) : -1;
+    const edge = corner < 0 && tag < 0 && this.kind === "polygons" ? nearest(toEdges(points, spot), reach / 2) : -1;
     if (tag < 0 && corner < 0 && edge < 0 && !contains(corners, spot)) return false;
     this.clocks.begin(seconds);
     this.corner = corner;
     const more = edge < 0 ? points : points.toSpliced(edge + 1, 0, spot); // an edge that is dragged gets a corner
     this.held = { from: spot, points: more, corner: edge < 0 ? corner : edge + 1, shape: null, inside: tag < 0 && corner < 0 && edge < 0 };
-    this.announce(`${this.capital(this.noun)} ${this.selected + 1}, ${this.name(this.object.label)}: ${corner < 0 ? "selected" : `corner ${corner + 1}`}.`);
+    this.announce(`${this.titled(this.selected)}: ${corner < 0 ? "selected" : `corner ${corner + 1}`}.`);
     return true;
   }
 
@@ -226,9 +229,8 @@ class AnnotationState {
   nextObject(step) {
     const count = this.history.objects.length;
     if (!count) return this.announce("Nothing is drawn yet.");
-    this.select(this.selected < 0 ? (step > 0 ? 0 : count - 1) : (this.selected + step + count) % count);
-    const { label, points } = this.object;
-    this.announce(`${this.capital(this.noun)} ${this.selected + 1} of ${count}, ${this.name(label)}: ${this.extent(points)}.`);
+    this.select(after(this.selected, step, count));
+    this.announce(`${this.titled(this.selected, ` of ${count}`)}: ${this.extent(this.object.points)}.`);
   }
 
   // Selects the next corner of the selected object, and returns it.
@@ -236,7 +238,7 @@ class AnnotationState {
     if (this.selected < 0) this.nextObject(1);
     if (this.selected < 0) return null;
     const corners = handles(this.kind, this.object.points);
-    this.corner = this.corner < 0 ? (step > 0 ? 0 : corners.length - 1) : (this.corner + step + corners.length) % corners.length;
+    this.corner = after(this.corner, step, corners.length);
     return corners[this.corner];
   }
 
@@ -245,10 +247,6 @@ class AnnotationState {
     this.label = label;
     if (this.object && this.object.label !== label) this.history.replace(this.selected, { ...this.object, label });
     this.announce(`Class: ${this.name(label)}.`);
-  }
-
-  touch() {
-    this.clocks.touch();
   }
 
   announce(text) {
@@ -267,7 +265,7 @@ class AnnotationState {
   description = () => `${this.title}: ${this.count()}${this.history.objects.length ? ` (${this.history.objects.map(({ label }) => this.name(label)).join(", ")})` : ""}`;
   name = (label) => this.classes[label].name;
   count = (number = this.history.objects.length) => (number === 1 ? `1 ${this.noun}` : `${number || "no"} ${this.kind}`);
-  capital = (text) => text[0].toUpperCase() + text.slice(1);
+  titled = (index, of = "") => `${capital(this.noun)} ${index + 1}${of}, ${this.name(this.history.objects[index].label)}`;
 
   extent(points) {
     const [[x1, y1], [x2, y2]] = boxAround(points, 0);

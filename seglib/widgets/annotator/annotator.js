@@ -39,12 +39,11 @@ async function annotator(frame) {
   const turn = () => open(model.get("index")).catch(frame.guard((error) => { throw error; }));
   watch(["index"], turn);
   watch(["work"], () => sync.refresh() && state.changed());
-  watch(["tool"], () => state.useTool(model.get("tool")));
+  frame.follow(["tool"], () => state.useTool(model.get("tool")));
 
   const go = (step) => set("index", within(model.get("index") + step, 0, names.length - 1));
   listenToKeys(frame, state, go);
   listenToAbsence(frame, () => sync.leave());
-  state.useTool(model.get("tool"));
 
   frame.root.classList.add("seglib-annotator");
   frame.root.append(
@@ -66,8 +65,7 @@ function pager(frame, names, go) {
     place.textContent = `${index + 1} of ${names.length}`;
     place.title = names[index];
   };
-  frame.watch(["index"], show);
-  show();
+  frame.follow(["index"], show);
   return h("div", { class: "seglib-pager", role: "group", "aria-label": "Image" },
     button(frame, "Previous image (P)", "‹", () => go(-1)), place, button(frame, "Next image (N)", "›", () => go(1)));
 }
@@ -83,7 +81,7 @@ function listenToKeys(frame, state, go) {
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
-    state.touch();
+    state.clocks.touch();
     act();
   };
   frame.on(frame.root, "keydown", press);
@@ -182,15 +180,14 @@ class Sync {
 }
 
 // How much is saved, in Python's words; and a warning where Python has not answered for a while.
-function savedLine({ model, watch, guard, onClose }) {
+function savedLine({ model, watch, follow, guard, onClose }) {
   const line = h("p", { class: "seglib-saved seglib-quiet", role: "status" });
   let timer;
   const show = () => write(line, model.get("status"));
   const warn = () => model.get("saved_change") === model.get("change") || write(line, LATE);
   watch(["change"], () => (clearTimeout(timer), (timer = setTimeout(guard(warn), PATIENCE))));
-  watch(["saved_change", "status"], show);
+  follow(["saved_change", "status"], show);
   onClose(() => clearTimeout(timer));
-  show();
   return line;
 }
 

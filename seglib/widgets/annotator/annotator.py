@@ -22,17 +22,8 @@ from seglib.widgets.annotator.gallery import Images, gallery
 from seglib.widgets.shell import STYLE, Shell, module
 
 SHOWN = 6  # images in the copy without a kernel
-FILES = (
-    "controls.js",
-    "stage.js",
-    "list.js",
-    "annotator/clock.js",
-    "annotator/shapes.js",
-    "annotator/annotation_state.js",
-    "annotator/drawing_canvas.js",
-    "annotator/side_panel.js",
-    "annotator/annotator.js",
-)
+OWN = ("clock", "shapes", "annotation_state", "drawing_canvas", "side_panel", "annotator")
+FILES = ("controls.js", "stage.js", "list.js", *(f"annotator/{name}.js" for name in OWN))
 
 
 class Annotator(Shell):
@@ -229,9 +220,8 @@ class Annotator(Shell):
     def _summary(self) -> str:
         """How much is drawn, and where it is saved."""
         count = sum(len(entry["objects"]) for entry in self.work)
-        drawn = "1 " + {"boxes": "box", "polygons": "polygon"}[self.kind]
-        if count != 1:
-            drawn = f"{count or 'no'} {self.kind}"
+        noun = self.kind if count != 1 else {"boxes": "box", "polygons": "polygon"}[self.kind]
+        drawn = f"{count or 'no'} {noun}"
         return f"{drawn} in {self.file.path.name}" if self.file else f"{drawn}; not saved in a file"
 
 

@@ -80,8 +80,4 @@ class Clocks {
     this.image.stop();
     this.pausedBecause = why;
   }
-
-  get idle() {
-    return this.image.idle;
-  }
 }

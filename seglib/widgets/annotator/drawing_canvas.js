@@ -88,7 +88,7 @@ class DrawingCanvas extends Stage {
       const spot = (this.pointer = this.spot(event));
       this.cursor = null;
       if (held) this.dragTo(held, spot);
-      this.state.touch();
+      this.state.clocks.touch();
       this.paint();
     });
     on("pointerup", (event) => {
@@ -146,7 +146,7 @@ class DrawingCanvas extends Stage {
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();
-    state.touch();
+    state.clocks.touch();
     act();
     this.paint();
   }

@@ -26,19 +26,11 @@ function moveShape(points, [dx, dy], { width, height }) {
   return points.map(([x, y]) => [tenth(x + right), tenth(y + down)]);
 }
 
-// The nearest of `points` within `reach`: its number, or -1.
-function nearest(points, spot, reach) {
-  const far = points.map((point) => distance(point, spot));
-  const least = Math.min(...far);
-  return least <= reach ? far.indexOf(least) : -1;
-}
+// The place of the smallest of some distances, if it is within `reach`; else -1.
+const nearest = (distances, reach) => distances.findIndex((one) => one <= reach && one === Math.min(...distances));
 
-// The edge of a closed line that passes within `reach`: the number of its first corner, or -1.
-function nearestEdge(points, spot, reach) {
-  const far = points.map((from, at) => toEdge(spot, from, points[(at + 1) % points.length]));
-  const least = Math.min(...far);
-  return least <= reach ? far.indexOf(least) : -1;
-}
+// From a spot to each edge of a closed line.
+const toEdges = (points, spot) => points.map((from, at) => toEdge(spot, from, points[(at + 1) % points.length]));
 
 function toEdge([x, y], [ax, ay], [bx, by]) {
   const length = (bx - ax) ** 2 + (by - ay) ** 2;

@@ -15,17 +15,16 @@ function clockFace(frame, { clocks, noun }, stopped) {
     show();
   });
   const show = () => {
-    const [why, paused] = [clocks.pausedBecause, clocks.pausedBecause === "paused"];
+    const why = clocks.pausedBecause;
     write(object, clockWords(clocks.object.seconds));
     write(whose, clocks.drawing || why === "ready" ? `this ${noun}` : `last ${noun}`);
     write(image, `${clockWords(clocks.image.seconds)} on this image`);
-    write(reason, clocks.idle ? "paused: move to resume" : why || clocks.drawing ? REASONS[why] : "");
-    write(toggle, paused ? "Resume" : "Pause");
-    label(toggle, paused ? "Resume the clock" : "Pause the clock");
+    write(reason, clocks.image.idle ? "paused: move to resume" : why || clocks.drawing ? REASONS[why] : "");
+    const act = why === "paused" ? "Resume" : "Pause";
+    rename(toggle, act, `${act} the clock`);
     toggle.hidden = why === "ready";
   };
-  const timer = setInterval(frame.guard(show), 250);
-  frame.onClose(() => clearInterval(timer));
+  frame.every(250, show);
   show();
   const element = h("div", { class: "seglib-time", role: "group", "aria-label": "Clock" },
     h("div", {}, object, h("div", {}, whose, reason)), h("div", {}, image, toggle));

@@ -20,9 +20,7 @@ async function board(frame) {
   };
   const later = frame.everyFrame(show);
   watch(["view", "axis", "selected", "scheme", "frequency", "cut", "hatch"], later);
-  const observer = new ResizeObserver(later);
-  observer.observe(root);
-  frame.onClose(() => observer.disconnect());
+  frame.onResize(root, later);
   show();
 }
 

@@ -3,7 +3,6 @@
 const SILENCE = 20; // seconds without a message, after which the card asks whether the kernel has stopped
 const WAITING = { pause: "Pausing…", stop: "Stopping…", train: "Resuming…" };
 const VIEWS = [["prediction", "Prediction"], ["truth", "Truth"], ["difference", "Difference"]];
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 async function monitor(frame) {
   const { model, watch, root } = frame;
@@ -55,16 +54,14 @@ async function monitor(frame) {
   watch(["now"], frame.everyFrame(showNow));
   watch(["validation", "view", "image", "hatch"], showAll);
   watch(["validations"], () => read().catch((error) => { frame.fail(error); throw error; }));
-  const observer = new ResizeObserver(showAll);
-  observer.observe(root);
-  frame.onClose(() => observer.disconnect());
+  frame.onResize(root, showAll);
   await read();
 }
 
 // Status, progress, and the buttons. A request is sent as a message of its own: changes of traits wait in the browser
 // until the kernel has reported the last one as done, which ipykernel does not while a cell awaits something.
 function head(frame) {
-  const { model, watch } = frame;
+  const { model, watch, follow } = frame;
   let asked = null; // what was pressed, until Python has received it
   const request = () => asked ?? model.get("request");
   const ask = (wanted) => {
@@ -72,23 +69,19 @@ function head(frame) {
     show();
     model.send({ request: wanted });
   };
-  const pill = h("span", { class: "seglib-pill" });
+  const pill = h("span", { class: "seglib-pill", role: "status" });
   const progress = h("span", { class: "seglib-quiet seglib-grow seglib-progress" });
   const bar = h("progress", { max: 1, "aria-label": "Training" });
   const pause = button(frame, "Pause the training", "Pause", () => ask(request() === "pause" ? "train" : "pause"));
   const stop = button(frame, "Stop the training", "Stop", () => ask("stop"));
-  const status = h("span", { class: "seglib-unseen", role: "status" });
   const show = () => {
     const [wanted, is] = [request(), model.get("status")];
     const over = !["training", "paused"].includes(is);
     const met = over || ((wanted === "pause") === (is === "paused") && wanted !== "stop");
-    const words = !met ? WAITING[wanted] : over || model.send ? capital(is) : "Saved while training";
-    write(pill, words);
-    write(status, words);
+    write(pill, !met ? WAITING[wanted] : over || model.send ? capital(is) : "Saved while training");
     pill.dataset.status = met ? is : "waiting";
-    write(pause, wanted === "pause" ? "Resume" : "Pause");
-    label(pause, `${pause.textContent} the training`);
-    pause.title = pause.getAttribute("aria-label");
+    const act = wanted === "pause" ? "Resume" : "Pause";
+    rename(pause, act, `${act} the training`);
     pause.hidden = stop.hidden = over || !model.send; // without a kernel nothing can answer
     pause.disabled = stop.disabled = wanted === "stop";
   };
@@ -98,15 +91,13 @@ function head(frame) {
     bar.value = now.done;
   };
   watch(["request"], () => ((asked = null), show()));
-  watch(["status"], show);
-  watch(["now"], frame.everyFrame(tell));
-  show();
-  tell();
-  return h("div", {}, h("div", { class: "seglib-bar" }, pill, progress, pause, stop, status), bar, silence(frame));
+  follow(["status"], show);
+  follow(["now"], tell);
+  return h("div", {}, h("div", { class: "seglib-bar" }, pill, progress, pause, stop), bar, silence(frame));
 }
 
 // Says so where nothing has come from Python for a while.
-function silence({ model, watch, onClose }) {
+function silence({ model, watch, every }) {
   const line = h("p", { class: "seglib-silence", role: "status", hidden: true });
   let heard = Date.now();
   const listen = () => {
@@ -114,8 +105,7 @@ function silence({ model, watch, onClose }) {
     line.hidden = !model.send || model.get("status") !== "training" || quiet < SILENCE;
     if (!line.hidden) write(line, `No update for ${quiet - (quiet % 10)} s. The step may be slow, or the kernel may have stopped; if so, restart it and run this cell again.`);
   };
-  const listening = setInterval(listen, 1000);
-  onClose(() => clearInterval(listening));
+  every(1000, listen);
   watch(["now", "status"], () => ((heard = Date.now()), listen()));
   return line;
 }
@@ -138,8 +128,7 @@ function facts(frame) {
     write(failure, now.failure);
     failure.hidden = !now.failure;
   };
-  frame.watch(["now"], frame.everyFrame(show));
-  show();
+  frame.follow(["now"], show);
   return h("div", {}, failure, list);
 }
 
@@ -151,8 +140,7 @@ function messages(frame) {
     list.hidden = !texts.length;
     if (list.textContent !== texts.join("")) list.replaceChildren(...texts.map((text) => h("li", {}, text)));
   };
-  frame.watch(["now"], frame.everyFrame(show));
-  show();
+  frame.follow(["now"], show);
   return list;
 }
 

@@ -55,11 +55,9 @@ def score_words(scores: Sequence[Point]) -> str:
     known = [scores[0], scores[-1]] if len(scores) > 1 else [scores[-1]]
     words = ", ".join(f"{percent(score, 1)} after step {step:,.0f}" for step, score in known)
     step, best = max(scores, key=lambda point: -1 if math.isnan(point[1]) else point[1])
-    return (
-        f"{words}."
-        if step == scores[-1][0]
-        else f"{words}, the best {percent(best, 1)} after step {step:,.0f}."
-    )
+    if step != scores[-1][0]:
+        words += f", the best {percent(best, 1)} after step {step:,.0f}"
+    return f"{words}."
 
 
 def last_step(record: Record, status: str) -> float:

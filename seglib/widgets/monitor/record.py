@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from seglib.evaluate import Scores
-from seglib.training.progress import Preview, Step
+from seglib.training.progress import Step
 
 Point = tuple[float, float]
 LONGEST = 256  # points of a curve: half as many as a chart has pixels
@@ -98,8 +98,20 @@ class Record:
         self.step = step
         if step.message:
             self.messages.append((step.number, step.message))
-        if step.scores is not None:
-            self._take_scores(step, step.scores, step.preview)
+        if step.scores is None:
+            return
+        if not self.scores:  # what was before an interruption
+            history = step.history.scores.items()
+            self.scores = [(number, old.mean_iou) for number, old in history if number < step.number]
+        self.scores.append((step.number, step.scores.mean_iou))
+        preds = None
+        if step.preview is not None:
+            if self.images is None:
+                self.images = small(step.preview.images), small(step.preview.masks)
+            preds = small(step.preview.preds)
+        self.validations.append(Validation(step.number, step.seconds, step.scores, preds))
+        if len(self.validations) > MOST:
+            self.validations = [*self.validations[:-1:2], self.validations[-1]]
 
     def catch_up(self) -> None:
         """Add the losses that have arrived since the last time to their curve."""
@@ -107,27 +119,13 @@ class Record:
             losses = self.step.history.losses
             self.losses.add(losses[self.losses.count :])
 
-    def _take_scores(self, step: Step, scores: Scores, preview: Preview | None) -> None:
-        if not self.scores:  # what was before an interruption
-            history = step.history.scores.items()
-            self.scores = [(number, old.mean_iou) for number, old in history if number < step.number]
-        self.scores.append((step.number, scores.mean_iou))
-        preds = None
-        if preview is not None:
-            if self.images is None:
-                self.images = small(preview.images), small(preview.masks)
-            preds = small(preview.preds)
-        self.validations.append(Validation(step.number, step.seconds, scores, preds))
-        if len(self.validations) > MOST:
-            self.validations = [*self.validations[:-1:2], self.validations[-1]]
-
 
 def small(images: Tensor) -> Tensor:
-    """Return a copy of (..., H, W) with every n-th row and column, so that the longer side is at most 256."""
+    """Return a copy of (..., H, W), every n-th row and column of it, its longer side at most 256 pixels."""
     stride = 1
     while max(images.shape[-2:]) > stride * LARGEST:
         stride *= 2
-    return torch.empty_like(images[..., ::stride, ::stride]).copy_(images[..., ::stride, ::stride])
+    return images[..., ::stride, ::stride].clone()
 
 
 def memory() -> str:

@@ -36,7 +36,7 @@ class Runner:
         self.error: BaseException | None = None
         self.open, self.stopping = threading.Event(), threading.Event()
         self.open.set()
-        self.thread: threading.Thread | None = None
+        self.thread = threading.Thread(target=self.run, name="training", daemon=True)
 
     def start(self) -> None:
         """Train in a thread. A run that is still in a thread is stopped first."""
@@ -44,7 +44,6 @@ class Runner:
             older.stop()
             older.wait()
         Runner.running = self
-        self.thread = threading.Thread(target=self.run, name="training", daemon=True)
         atexit.register(self.leave)
         self.thread.start()
 
@@ -68,21 +67,17 @@ class Runner:
         try:
             for step in self.steps:
                 self.take(step)
-                if self.pass_gate():
+                if not self.open.is_set():
+                    self.report("paused")
+                    self.open.wait()
+                    if not self.stopping.is_set():
+                        self.report("training")
+                if self.stopping.is_set():
                     return "stopped"
             return "finished"
         finally:
             if close := getattr(self.steps, "close", None):
                 close()
-
-    def pass_gate(self) -> bool:
-        """Wait while paused; return whether to stop."""
-        if not self.open.is_set():
-            self.report("paused")
-            self.open.wait()
-            if not self.stopping.is_set():
-                self.report("training")
-        return self.stopping.is_set()
 
     def pause(self) -> None:
         """Pause after this step."""
@@ -99,17 +94,15 @@ class Runner:
 
     def wait(self) -> None:
         """Wait until it is over."""
-        if self.thread is not None:
-            while self.thread.is_alive():  # with a timeout, so that an interrupt is noticed on every system
-                self.thread.join(POLL)
+        while self.thread.is_alive():  # with a timeout, so that an interrupt is noticed on every system
+            self.thread.join(POLL)
 
     async def finished(self) -> None:
         """Wait until it is over, while other messages to the kernel are handled."""
-        while self.thread is not None and self.thread.is_alive():
+        while self.thread.is_alive():
             await asyncio.sleep(POLL)
 
     def leave(self) -> None:
         """Stop when the process ends."""
         self.stop()
-        if self.thread is not None:
-            self.thread.join(5)
+        self.thread.join(5)
