@@ -99,10 +99,9 @@ class AnnotatedImage:
         for annotation in self.annotations:
             for x, y in [annotation.box[:2], annotation.box[2:], *chain(*annotation.polygons)]:
                 if not (-SLACK <= x <= self.width + SLACK and -SLACK <= y <= self.height + SLACK):
-                    raise ValueError(
-                        f"the object '{annotation.name}' has a corner at ({x:g}, {y:g}), outside of "
-                        f"{self.file_name}, {self.width} wide and {self.height} high"
-                    )
+                    image = f"{self.file_name}, {self.width} wide and {self.height} high"
+                    corner = f"a corner at ({x:g}, {y:g}), outside of {image}"
+                    raise ValueError(f"the object '{annotation.name}' has {corner}")
 
     def boxes(self) -> Tensor:
         """(M, 4) int64 x1 y1 x2 y2 in whole pixels, end-exclusive, inside the image.
@@ -158,8 +157,8 @@ class AnnotationSet:
                 raise ValueError(f"two {what} are called '{twice[0]}'; names must differ")
         for image in self.images:
             if unknown := {annotation.name for annotation in image.annotations} - {*self.names}:
-                names = ", ".join(self.names) or "none"
-                raise ValueError(f"{image.file_name}: the classes are {names}, not '{min(unknown)}'")
+                known = ", ".join(self.names) or "none"
+                raise ValueError(f"{image.file_name}: the classes are {known}, not '{min(unknown)}'")
 
     @property
     def seconds_per_object(self) -> float:

@@ -20,7 +20,7 @@ from seglib.files import write_text
 from seglib.labels import VOID, percent
 from seglib.tables import Table, Tabled
 
-#: check -> (is it wrong, or only worth a look; what it means)
+# check -> (is it wrong, or only worth a look; what it means)
 CHECKS = {
     "unreadable": ("wrong", "an image, mask or object cannot be read"),
     "sizes differ": ("wrong", "image and mask have different sizes"),
@@ -36,6 +36,7 @@ CHECKS = {
     "odd size": ("look", "an image is tiny, a strip, or far from the size of the others"),
     "class missing": ("look", "a class occurs in no mask of a split"),
 }
+CHECK_OF: dict[type[Exception], str] = {SizeError: "sizes differ", LabelError: "no such class"}
 BLANK = 2.0  # grey levels: an image whose values have a smaller standard deviation shows nothing
 BOX_PIXELS, BOX_SHARE = 2, 0.05  # a side of a box may be off by the larger of pixels and share of the box
 FOREIGN = 0.1  # the share of an object's pixels that may have another class in the mask
@@ -72,7 +73,7 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Audit(Tabled):
-    """The result of an audit; print it, `worst` shows images, `save` writes every finding.
+    """The result of an audit: `print` shows a summary, `worst` images, and `save` writes every finding.
 
     Attributes:
         datasets: split -> the data set.
@@ -109,7 +110,7 @@ class Audit(Tabled):
         show_images(images, titles=titles, alt=alt, columns=min(number, 4))
 
     @property
-    def table(self) -> Table:  # type: ignore[override]
+    def table(self) -> Table:
         """One row per check."""
         sizes = ", ".join(f"{len(dataset)} in {split}" for split, dataset in self.datasets.items())
         rows = []
@@ -226,8 +227,7 @@ def _check(dataset: SegmentationDataset, index: int) -> SampleCheck:
         if image.shape[-2:] != mask.shape:
             raise SizeError(f"the image is {tuple(image.shape)}, the mask {tuple(mask.shape)}")
     except (ValueError, OSError) as error:
-        check = {SizeError: "sizes differ", LabelError: "no such class"}.get(type(error), "unreadable")
-        return SampleCheck([(check, str(error))])
+        return SampleCheck([(CHECK_OF.get(type(error), "unreadable"), str(error))])
     values = set(mask.unique().tolist())
     faults = [*_sample_faults(image, values, dataset)]
     if instances is not None:

@@ -1,4 +1,4 @@
-"""One way to every data set, `load("pets")`, and what of it is on this machine, `found()`."""
+"""Opening data sets by name, `load("pets")`, and listing those on this machine, `found()`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """COCO JSON (Lin et al. 2014) as a data set: the objects of an image are drawn into one mask.
 
-pycocotools draws. It trusts its input: a polygon with a far-off corner takes all memory, and run lengths that
-end too early leave whatever was in memory in the mask. So files and shapes are checked here first.
+pycocotools draws the polygons and does not check them: a corner far outside of the image exhausts the memory.
+So files and shapes are checked here first.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Coco(SegmentationDataset):
         path: where the annotations come from, for messages.
         split: "train", "val" or "test".
         content: images, annotations and categories, of all splits if `divide`.
-        folders: where the images may be; the first that has them counts.
+        folders: where the images may be; the first that holds the first image is used.
         divide: take only the images whose file name's hash falls into `split`.
 
     Raises:
@@ -151,7 +151,7 @@ def _classes(path: Path, categories: Iterable[Entry]) -> tuple[Classes, dict[Any
 
 
 def id_order(entry: Entry) -> tuple[str, Any]:
-    """Sorts entries by their ids: numbers before text."""
+    """A sort key: entries in the order of their ids, numbers before text."""
     return str(type(entry["id"])), entry["id"]
 
 
@@ -188,8 +188,8 @@ def find(path: Path) -> dict[str, tuple[Path, list[Path]]]:
             divided = sorted(path.glob(f"annotations/instances_{name}*.json"))
             for file in [*path.glob(f"{name}/_annotations.coco.json"), *divided]:
                 year = file.stem.removeprefix("instances_")
-                folders = [year, f"images/{year}", name, f"images/{name}", "images"]
-                found[split] = file, [path / folder for folder in folders]
+                places = (year, f"images/{year}", name, f"images/{name}", "images")
+                found[split] = file, [path / place for place in places]
     files = [*path.glob("*.json"), *path.glob("annotations/*.json")]
     if not found and len(files) == 1:
         found[""] = files[0], [path / "images", path]
@@ -220,10 +220,8 @@ def read(path: Path) -> Content:
         known, what = {entry["id"] for entry in entries}, field.removesuffix("_id")
         for entry in content.annotations:
             if entry[field] not in known:
-                raise ValueError(
-                    f"{path}: annotation {entry.get('id')} belongs to {what} {entry[field]!r}, but the file"
-                    f" lists no such {what}; export it again"
-                )
+                wrong = f"annotation {entry.get('id')} belongs to {what} {entry[field]!r}"
+                raise ValueError(f"{path}: {wrong}, but the file lists no such {what}; export it again")
     return content
 
 

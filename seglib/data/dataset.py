@@ -57,7 +57,7 @@ def count_pixels(
 ) -> NDArray[np.int64]:
     """(K + 1,) the pixels of each class in a mask, void last; other values are left out.
 
-    With `weights`, each pixel counts as that many.
+    `weights`, of the mask's size, are how often each pixel counts; once by default.
     """
     counts = np.bincount(mask.ravel(), weights, minlength=VOID + 1)
     return counts[[*range(num_classes), VOID]].astype(np.int64)
@@ -91,7 +91,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         raise NotImplementedError
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        """Image and mask number `index`, from the end if negative; IndexError where there is none."""
+        """Image and mask number `index`, from the end if negative; IndexError if there is no such sample."""
         raise NotImplementedError
 
     def __iter__(self) -> Iterator[tuple[Image, Mask]]:
@@ -138,18 +138,16 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         pixels = count_pixels(mask.cpu().numpy(), len(self.classes))
         if pixels.sum() != mask.numel():
             value = next(int(v) for v in mask.unique() if len(self.classes) <= v != VOID)
-            raise ValueError(
-                f"{self.name}, sample {self.sample_id(index)}: the mask holds the value {value}, but the"
-                f" classes are 0..{len(self.classes) - 1} and {VOID} (void)"
-            )
+            wrong = f"the mask holds the value {value}, but the classes are 0..{len(self.classes) - 1}"
+            raise ValueError(f"{self.name}, sample {self.sample_id(index)}: {wrong} and {VOID} (void)")
         return pixels
 
     def source_bytes(self, index: int, part: Part) -> bytes | None:
-        """All that the image or the mask (with the objects) of sample `index` is made from.
+        """Everything that determines the image, or the mask and objects, of sample `index`.
 
-        Bytes of files and the settings that give them their meaning, but no paths: what was computed from a
-        sample is found again by them, see `seglib.cache`. None where they are not known, as here: then
-        nothing is kept.
+        Bytes of files and the settings that give them their meaning, but no paths: the key under which
+        `seglib.cache` keeps what is computed from a sample. None where they are not known, as here: then
+        nothing is cached.
 
         Raises:
             OSError: a file cannot be read.
@@ -208,7 +206,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
 
 
 def _delegated(method: str) -> Callable[..., Any]:
-    """A method that asks the data set which a sample was taken from."""
+    """A method that calls the same one of the data set that a sample was taken from."""
 
     def call(self: _Selection, index: int, *arguments: Any) -> Any:
         source, number = self.places[index]

