@@ -164,7 +164,7 @@ class AnnotationSet:
     def seconds_per_object(self) -> float:
         """The time spent on all images, searching included, for each timed object; NaN without any.
 
-        An image on which nothing was found costs time too, and a budget has to pay for it.
+        The time spent on images without an object is included.
         """
         timed = sum(one.seconds is not None for image in self.images for one in image.annotations)
         return sum(image.seconds or 0 for image in self.images) / timed if timed else math.nan
@@ -269,7 +269,7 @@ class Agreement:
 def agreement(drawn: Instances, truth: Instances, *, by: str = "masks") -> Agreement:
     """Pair every drawn object with at most one true one, so that the sum of the IoUs is largest.
 
-    The class plays no part in the pairing, so that a box with the wrong class still finds its object.
+    The pairing ignores the classes, so that a box with the wrong class is still paired with its object.
 
     Args:
         drawn: M objects of an image, as `Image.instances` gives them.

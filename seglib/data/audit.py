@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -154,14 +155,12 @@ class Audit(Tabled):
 
 def _image(dataset: SegmentationDataset, index: int) -> Tensor | None:
     """The image with its mask; the image alone if its mask is wrong; None if it cannot be read."""
-    try:
+    with suppress(ValueError, OSError):
         image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
-    except (ValueError, OSError):
-        return None
-    try:
-        return overlay(image, mask, dataset.classes)
-    except ValueError:
+        with suppress(ValueError):
+            return overlay(image, mask, dataset.classes)
         return image
+    return None
 
 
 def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audit:

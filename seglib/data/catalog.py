@@ -82,9 +82,9 @@ def load(
     if place is None:
         looked = ", ".join(map(str, roots(root))) or f"no folder, because SEGLIB_DATA={NOWHERE}"
         raise FileNotFoundError(
-            f"the data set '{name}' is not on this machine (looked in {looked}). Three ways out:"
-            f" load('{name}', download=True); or set SEGLIB_DATA to the folder that holds it;"
-            " or load('scenes'), which is built in."
+            f"the data set '{name}' is not on this machine (looked in {looked}): call"
+            f" load('{name}', download=True), set SEGLIB_DATA to the folder that holds it, or use"
+            " load('scenes'), which is built in"
         )
     return ENTRIES[name].open(place, split, **options)
 

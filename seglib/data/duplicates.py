@@ -1,4 +1,4 @@
-"""The same image in two splits, found by perceptual hash: the score on it measures memory, not skill."""
+"""Images that occur more than once in a data set, found by perceptual hashes."""
 
 from __future__ import annotations
 

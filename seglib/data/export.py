@@ -20,7 +20,7 @@ def write_coco(path: Path, annotations: AnnotationSet) -> None:
     """Write a COCO file; ids count from 1, an object without an outline has an empty "segmentation".
 
     Raises:
-        DiskError: the file cannot be written; an older file of that name is still whole.
+        DiskError: the file cannot be written; an older file of that name is unchanged.
     """
     category = {name: id_ for id_, name in enumerate(annotations.names, 1)}
     images: list[dict[str, Any]] = []
@@ -63,7 +63,7 @@ def write_mask(path: Path, mask: Tensor, classes: Classes) -> None:
 
     Raises:
         ValueError: a value is neither a class nor 255.
-        DiskError: the file cannot be written; an older file of that name is still whole.
+        DiskError: the file cannot be written; an older file of that name is unchanged.
 
     Example:
         >>> import tempfile, torch

@@ -114,7 +114,7 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
     """Class indices from the values in a mask file; 255 is void unless `values` says otherwise.
 
     Raises:
-        ValueError: a value that `values` does not know; the message says which, where and how often.
+        LabelError: a value is not in `values`; the message says which, where and how often.
 
     Example:
         >>> to_classes(np.array([[1, 2, 255]]), {1: 1, 2: 0}, "mask.png")
@@ -129,7 +129,7 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
         row, column = np.argwhere(mask < 0)[0]
         raise LabelError(
             f"{path}: the mask holds the value {labels[row, column]} at row {row}, column {column}"
-            f" ({(mask < 0).sum()} pixels in all are like this), but the classes are {_ranges(values)}"
+            f" ({(mask < 0).sum()} pixels are wrong in total), but the classes are {_ranges(values)}"
             " and 255 (void); correct the mask, or list every class in classes.txt"
         )
     return mask.astype(np.uint8)
@@ -163,7 +163,7 @@ def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[
     Args:
         images: the folder of images.
         masks: the folder of masks.
-        stems: only these, in this order; without it all, and none may lack its partner.
+        stems: only these, in this order; by default all, and then each needs both files.
 
     Raises:
         FileNotFoundError: one of the folders is missing.
@@ -197,7 +197,7 @@ def instances_of(masks: Tensor, classes: Tensor) -> Instances:
 
 
 def _ranges(values: Mapping[int, int]) -> str:
-    """'0..11' or '0, 5, 9': the values that stand for something."""
+    """'0..11' or '0, 5, 9': the values that are classes."""
     known = sorted(values)
     if known == list(range(known[0], known[-1] + 1)):
         return f"{known[0]}..{known[-1]}"

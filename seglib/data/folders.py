@@ -191,7 +191,7 @@ class ClassList(NamedTuple):
 def read_class_list(folder: Path) -> ClassList:
     """The class list of a folder; without one, value k is class k, and the names are not known.
 
-    `classes.txt` has one name a line, in index order, and after it red green blue if masks are painted; a
+    `classes.txt` has one name per line, in index order, followed by red green blue if masks are painted; a
     line `void 224 224 192` gives the colour of void and is not a class. `classes.json` is a list of names, or
     `{"names": [...], "colors": [[r, g, b], ...], "void_color": [r, g, b], "values": [...]}` where `values`,
     one for each name, are the numbers in the mask files (by default 0, 1, 2, ...).

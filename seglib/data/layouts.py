@@ -1,4 +1,4 @@
-"""Folders that labelling tools write, read as data sets: labelme (one JSON file an image) and YOLO-seg.
+"""Folders that labelling tools write, read as data sets: labelme (one JSON file per image) and YOLO-seg.
 
 Both are translated into the content of a COCO file, and `Coco` checks and draws it.
 """
@@ -75,7 +75,7 @@ def labelme(
 
 
 def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[tuple[int, str, object, list[float]]]]:
-    """The image's entry, and of each region on it the number, label, group and outline x1, y1, x2, y2, ..."""
+    """The image's entry, and number, label, group and outline of each region: x1, y1, x2, y2 and so on."""
     content = read_json(file)
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
@@ -137,7 +137,7 @@ def yolo_names(path: Path) -> list[str] | None:
 
 
 def yolo(path: Path, split: str, images: Path, labels: Path, names: Sequence[str], *, divide: bool) -> Coco:
-    """A YOLO-seg folder: one text file an image, one line an object: `class x1 y1 x2 y2 ...`.
+    """A YOLO-seg folder: one text file per image, one line per object: `class x1 y1 x2 y2 ...`.
 
     Coordinates are shares of the image's sides, 0..1. An image without a text file has no objects. Of an
     image only its size is read.

@@ -143,7 +143,7 @@ _IN_THE_PHOTO = ("person", "diningtable", "chair", "bottle")  # these get the fo
 
 
 def voc_classes() -> Classes:
-    """VOC's 21 classes in colours that colour-blind eyes can tell apart (VOC's own are `VOC_COLORS`)."""
+    """VOC's 21 classes in colours that colour-blind people can tell apart (VOC's own are `VOC_COLORS`)."""
     order = dict.fromkeys((*_IN_THE_PHOTO, *VOC_NAMES))
     colors = dict(zip(order, Classes.of(*order).colors))
     return Classes(VOC_NAMES, tuple(colors[name] for name in VOC_NAMES))
