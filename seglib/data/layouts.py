@@ -75,7 +75,7 @@ def labelme(
 
 
 def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[tuple[int, str, object, list[float]]]]:
-    """The image's entry, and number, label, group and outline of each region: x1, y1, x2, y2 and so on."""
+    """The image's entry, and of each region number, label, group and outline (x1, y1, x2, y2 and so on)."""
     content = read_json(file)
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
