@@ -63,7 +63,7 @@ class PseudoLabels(SegmentationDataset):
 
     def mask(self, index: int) -> Tensor:
         """(H, W) uint8: the mask alone, without reading the image."""
-        return unpack(self.packed[index])
+        return torch.from_numpy(cv2.imdecode(self.packed[index].numpy(), cv2.IMREAD_UNCHANGED))
 
     def sample_id(self, index: int) -> str:
         """The image's name in the data set that it comes from."""
@@ -83,11 +83,6 @@ class PseudoLabels(SegmentationDataset):
 def pack(mask: Tensor) -> Tensor:
     """(H, W) uint8 -> (bytes,) uint8, without loss."""
     return torch.from_numpy(cv2.imencode(".png", mask.as_subclass(Tensor).cpu().numpy())[1])
-
-
-def unpack(packed: Tensor) -> Tensor:
-    """(bytes,) uint8, as `pack` made it -> (H, W) uint8."""
-    return torch.from_numpy(cv2.imdecode(packed.numpy(), cv2.IMREAD_UNCHANGED))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -192,18 +187,17 @@ def compare(measured: Mapping[str, Quality]) -> Table:
     """Schemes side by side, in per cent, and the baseline below."""
     first = next(iter(measured.values())).filled
     base = first.baseline
-    shares = {
-        name: [one.labelled.mean_iou, one.ignored, one.filled.mean_iou, one.filled.mean_boundary_iou,
-               one.filled.pixel_accuracy]
-        for name, one in measured.items()
-    } | {base.name: [base.mean_iou, 0.0, base.mean_iou, None, base.pixel_accuracy]}  # fmt: skip
     rows = [
-        [name, *("" if share is None else f"{100 * share:.1f}" for share in row)]
-        for name, row in shares.items()
-    ]
+        [one.labelled.mean_iou, one.ignored, one.filled.mean_iou, one.filled.mean_boundary_iou,
+         one.filled.pixel_accuracy]
+        for one in measured.values()
+    ] + [[base.mean_iou, 0.0, base.mean_iou, None, base.pixel_accuracy]]  # fmt: skip
     return Table(
         f"Labels of {first.data}, {first.images} images, against the truth",
         ["%", "mIoU labelled", "ignored", "mIoU filled", "Boundary IoU", "pixel accuracy"],
-        rows,
+        [
+            [name, *("" if share is None else f"{100 * share:.1f}" for share in row)]
+            for name, row in zip([*measured, base.name], rows)
+        ],
         f"filled: an ignored pixel takes the nearest label; {first.policy}",
     )
