@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -137,20 +139,12 @@ def test_words_neither_lose_a_little_nor_round_up_to_all():
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("y", "x", "words"),
-    [
-        (1, 1, "upper left"),
-        (1, 4, "upper centre"),
-        (4, 4, "centre"),
-        (4, 7, "centre right"),
-        (7, 1, "lower left"),
-    ],
-)
-def test_the_nine_places(y: int, x: int, words: str):
-    where = torch.zeros(9, 9, dtype=torch.bool)
-    where[y, x] = True
-    assert position(where) == words
+def test_the_nine_places():
+    rows, columns = zip((1, 4, 7), ("upper", "centre", "lower")), zip((1, 4, 7), ("left", "centre", "right"))
+    for (y, row), (x, column) in itertools.product(rows, columns):
+        where = torch.zeros(9, 9, dtype=torch.bool)
+        where[y, x] = True
+        assert position(where) == (f"{row} {column}" if (y, x) != (4, 4) else "centre")
 
 
 def test_the_edges_it_touches():

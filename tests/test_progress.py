@@ -48,9 +48,13 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_quick_work_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(tracked("abc", 3, "spelling")) == ["a", "b", "c"]
-    assert capsys.readouterr() == ("", "")
+def test_quick_work_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    letters = []
+    for letter in tracked("abc", 3, "spelling"):
+        letters.append(letter)
+        clock.pass_(0.6)
+    clock.pass_(10)
+    assert letters == ["a", "b", "c"] and not SEEN and capsys.readouterr() == ("", "")
 
 
 def test_the_bar_appears_after_two_seconds_and_changes_four_times_a_second(clock: Clock) -> None:

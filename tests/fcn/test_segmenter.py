@@ -24,9 +24,7 @@ from seglib.scenes import CLASSES, Scenes
         (nn.Conv2d(3, 10, 1), "Conv2d"),
     ],
 )
-def test_it_is_named_and_rebuilt_with_the_settings_of_its_net(
-    net: nn.Module, name: str, tmp_path: Path
-) -> None:
+def test_it_is_named_and_rebuilt_as_it_was(net: nn.Module, name: str, tmp_path: Path) -> None:
     FCNSegmenter(net, CLASSES).save(tmp_path / "net.pt")
     loaded = FCNSegmenter.load(tmp_path / "net.pt", net=None if hasattr(net, "settings") else net)
     assert loaded.name == name and loaded.classes == CLASSES and not loaded.net.training

@@ -5,8 +5,7 @@ Measures with nothing learnt in them; the same rulers are laid on photographs, s
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 import cv2
 import numpy as np
@@ -52,9 +51,8 @@ def grabcut_overlap(sample: Sample) -> list[float]:
         guess = np.full(valid.shape, cv2.GC_BGD, np.uint8)
         guess[y1:y2, x1:x2] = cv2.GC_PR_FGD
         inside = guess == cv2.GC_PR_FGD
-        if (
-            inside.sum() >= 20 and not inside.all()
-        ):  # OpenCV fails on tiny boxes and where no background is left
+        # OpenCV fails on tiny boxes and where no background is left.
+        if inside.sum() >= 20 and not inside.all():
             cv2.setRNGSeed(0)
             models = np.zeros((1, 65)), np.zeros((1, 65))
             cv2.grabCut(image[..., ::-1].copy(), guess, None, *models, 5, cv2.GC_INIT_WITH_MASK)
@@ -64,47 +62,26 @@ def grabcut_overlap(sample: Sample) -> list[float]:
     return overlaps
 
 
-def report(capsys: pytest.CaptureFixture[str], text: str) -> str:
-    with capsys.disabled():
-        print(f"\n  {text}")
-    return text
-
-
-@pytest.fixture(scope="module")
-def pools() -> list[Sample]:
-    return samples(Scenes(40, "val"), range(40))
-
-
-def test_one_superpixel_is_seldom_the_object(pools: list[Sample], capsys: pytest.CaptureFixture[str]) -> None:
-    overlaps = [overlap for sample in pools for overlap in superpixel_overlap(sample)]
-    found = report(capsys, f"scenes: superpixel ABO {np.mean(overlaps):.3f} (pets .59)")
-    assert 0.4 < np.mean(overlaps) < 0.8, found
-
-
-def test_grabcut_finds_the_object_but_not_perfectly(
-    pools: list[Sample], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("overlap", [superpixel_overlap, grabcut_overlap])
+@pytest.mark.parametrize("name", ["scenes", pytest.param("pets", marks=pytest.mark.photographs)])
+def test_neither_one_superpixel_nor_grabcut_finds_the_object_with_ease(
+    name: str, overlap: Callable[[Sample], list[float]], request: pytest.FixtureRequest
 ) -> None:
-    overlaps = [overlap for sample in pools for overlap in grabcut_overlap(sample)]
-    text = f"IoU {np.mean(overlaps):.3f}, median {np.median(overlaps):.3f} (pets .80)"
-    found = report(capsys, f"scenes: GrabCut from boxes, {text}")
-    assert 0.6 < np.mean(overlaps) <= 0.85, found
+    if name == "scenes":
+        pools, indices = Scenes(40, "val"), range(40)
+        least, most = (0.4, 0.8) if overlap is superpixel_overlap else (0.6, 0.85)
+    else:
+        pools = load("pets", "test", root=request.getfixturevalue("photographs"))
+        indices = range(0, len(pools), 10)
+        least, most = (0.5, 0.7) if overlap is superpixel_overlap else (0.7, 0.9)
+    overlaps = [value for sample in samples(pools, indices) for value in overlap(sample)]
+    text = f"{name}: {overlap.__name__} {np.mean(overlaps):.3f}, median {np.median(overlaps):.3f}"
+    assert least < np.mean(overlaps) < most, text
 
 
-def test_shares_of_pixels(capsys: pytest.CaptureFixture[str]) -> None:
+def test_shares_of_pixels() -> None:
     part = torch.stack([shares(mask, CLASSES) for _, mask in Scenes(240, "val")]).mean(0)
     background, rare, void = (part[k].item() for k in (0, CLASSES.index("seahorse"), -1))
     text = f"background {background:.1%}, seahorse {rare:.2%}, void {void:.1%} of the pixels"
-    found = report(capsys, f"scenes: {text}")
-    assert 0.7 < background < 0.85 and 0.003 < rare < 0.008 and 0.01 < void < 0.1, found
-    assert 2 * rare < part[1:-1].sort().values[1], f"every other class is at least twice as frequent: {found}"
-
-
-@pytest.mark.photographs
-def test_the_rulers_on_photographs(photographs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pets = load("pets", "test", root=photographs)
-    some = samples(pets, range(0, len(pets), 10))
-    regions = [overlap for sample in some for overlap in superpixel_overlap(sample)]
-    cuts = [overlap for sample in some for overlap in grabcut_overlap(sample)]
-    text = f"superpixel ABO {np.mean(regions):.3f}, GrabCut from boxes {np.mean(cuts):.3f}"
-    found = report(capsys, f"{len(some)} pets: {text}")
-    assert 0.5 < np.mean(regions) < 0.7 and 0.7 < np.mean(cuts) < 0.9, found
+    assert 0.7 < background < 0.85 and 0.003 < rare < 0.008 and 0.01 < void < 0.1, text
+    assert 2 * rare < part[1:-1].sort().values[1], f"every other class is at least twice as frequent: {text}"
