@@ -6,41 +6,13 @@ from skimage import measure
 from seglib.course.content.nb01.answers import labels_from_colors, semantic, tight_boxes
 
 
-def end_inclusive(masks):
-    return tight_boxes(masks) - torch.tensor([0, 0, 1, 1])
-
-
 def width_and_height(masks):
     boxes = tight_boxes(masks)
     return torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1)
 
 
-def one_box_for_all(masks):
-    return tight_boxes(masks.any(0, keepdim=True))
-
-
-def object_numbers(masks, class_ids):
-    return semantic(masks, torch.arange(1, len(masks) + 1))
-
-
-def foreground_only(masks, class_ids):
-    return masks.any(0)
-
-
-def background_is_void(masks, class_ids):
-    return torch.where(masks.any(0), semantic(masks, class_ids), 255)
-
-
-def still_a_stack(masks, class_ids):
-    return masks * class_ids[:, None, None]
-
-
 def count(mask, class_id, connectivity=2):
     return int(measure.label((mask == class_id).numpy(), connectivity=connectivity).max())
-
-
-def counts_every_class(mask, class_id):
-    return count(mask > 0, True)
 
 
 def void_is_background(image, colors, void_color):
@@ -62,21 +34,21 @@ def red_channel_only(image, colors, void_color):
 
 WRONG = {
     "01.1": {
-        "end on the last pixel": (end_inclusive, "exclusive"),
+        "end on the last pixel": (lambda masks: tight_boxes(masks) - torch.tensor([0, 0, 1, 1]), "exclusive"),
         "rows before columns": (lambda masks: tight_boxes(masks)[:, [1, 0, 3, 2]], "swapped"),
         "x, y, width, height": (width_and_height, "corners"),
-        "one box for all": (one_box_for_all, "(2, 4)"),
+        "one box for all": (lambda masks: tight_boxes(masks.any(0, keepdim=True)), "(2, 4)"),
     },
     "01.2": {
-        "object numbers": (object_numbers, "number of the object"),
-        "foreground only": (foreground_only, "must hold the class"),
-        "background is void": (background_is_void, "background"),
-        "one layer per object": (still_a_stack, "One label per pixel"),
+        "object numbers": (lambda m, *_: semantic(m, torch.arange(1, len(m) + 1)), "number of the object"),
+        "foreground only": (lambda masks, *_: masks.any(0), "must hold the class"),
+        "background is void": (lambda m, ids: torch.where(m.any(0), semantic(m, ids), 255), "background"),
+        "one layer per object": (lambda masks, ids: masks * ids[:, None, None], "One label per pixel"),
     },
     "01.3": {
         "pixels": (lambda mask, class_id: int((mask == class_id).sum()), "count pixels"),
         "corners apart": (lambda mask, class_id: count(mask, class_id, connectivity=1), "corner"),
-        "all classes at once": (counts_every_class, "Class 3"),
+        "all classes at once": (lambda mask, *_: count(mask > 0, True), "Class 3"),
     },
     "01.4": {
         "the textbook's: void is background": (void_is_background, "background"),

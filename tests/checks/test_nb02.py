@@ -5,14 +5,6 @@ import torch
 from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
 
 
-def transposed(pred, mask, num_classes):
-    return confusion(pred, mask, num_classes).T
-
-
-def void_as_background(pred, mask, num_classes):
-    return confusion(pred, torch.where(mask == 255, 0, mask), num_classes)
-
-
 def uint8_overflow(pred, mask, num_classes):
     valid = mask != 255
     pair = (mask[valid] * num_classes + pred[valid]).to(torch.uint8) % num_classes
@@ -47,10 +39,6 @@ def recall_is_iou(cm):
     return cm.diagonal() / cm.sum(1), iou_and_dice(cm)[1]
 
 
-def only_iou(cm):
-    return iou_and_dice(cm)[0]
-
-
 def mean_over_images(pairs, num_classes):
     return sum(dataset_miou([pair], num_classes) for pair in pairs) / len(pairs)
 
@@ -63,14 +51,10 @@ def absent_is_zero(pairs, num_classes):
     return float(iou_and_dice(sum(confusion(p, m, num_classes) for p, m in pairs))[0].nan_to_num(0).mean())
 
 
-def last_image_only(pairs, num_classes):
-    return dataset_miou(pairs[-1:], num_classes)
-
-
 WRONG = {
     "02.1": {
-        "rows and columns swapped": (transposed, "swapped"),
-        "void counted as background": (void_as_background, "255"),
+        "rows and columns swapped": (lambda pred, mask, k: confusion(pred, mask, k).T, "swapped"),
+        "void counted as background": (lambda p, m, k: confusion(p, torch.where(m == 255, 0, m), k), "255"),
         "pairs numbered in uint8": (uint8_overflow, "wrong cell"),
         "no minlength, no reshape": (no_minlength, "shape"),
         "only the errors": (forgets_the_diagonal, "You counted"),
@@ -80,13 +64,13 @@ WRONG = {
         "Dice first": (swapped, "order"),
         "absent class = 1": (absent_is_one, "NaN"),
         "recall in place of IoU": (recall_is_iou, "wrongly claimed"),
-        "one of two": (only_iou, "two things"),
+        "one of two": (lambda cm: iou_and_dice(cm)[0], "two things"),
     },
     "02.3": {
         "mean over images": (mean_over_images, "one score per image"),
         "mean with NaN": (plain_mean, "NaN"),
         "absent class = 0": (absent_is_zero, "counted it as 0"),
-        "the last image": (last_image_only, "expect"),
+        "the last image": (lambda pairs, num_classes: dataset_miou(pairs[-1:], num_classes), "expect"),
     },
     "02.4": {
         "the bug itself": (lambda iou: float(iou.nan_to_num(1.0).mean()), "lift"),

@@ -76,10 +76,7 @@ WRONG = {
             "only the region",
         ),
         "as they come": (painted(lambda scores: torch.tensor([1, 2, 0])), "region is below"),
-        "a mask each": (
-            lambda masks, classes, scores, threshold: masks * classes[:, None, None],
-            "each pixel",
-        ),
+        "a mask each": (lambda masks, classes, *_: masks * classes[:, None, None], "each pixel"),
     },
     "04.5": {
         "as they are": (lambda rects: rects, "Unchanged"),

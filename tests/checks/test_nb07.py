@@ -68,10 +68,6 @@ def filled_if(too_little):
     return rule
 
 
-def fills_all(mask, box, index, usual, threshold):
-    return torch.full_like(mask, index)
-
-
 def only_background(mask, box, index, usual, threshold):
     full = reset(mask, box, index, usual, threshold)
     return torch.where(mask == 2, mask, full)
@@ -121,10 +117,7 @@ WRONG = {
         "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
         "once": (chosen(both, lambda nothing: nothing), "three times"),
         "the number alone": (lambda *given: cheapest(*given)[0], "three things"),
-        "a cost of something else": (
-            lambda fits, losses, nothing: (3, float(losses[3]), 3 * nothing),
-            "you say 0.1",
-        ),
+        "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
     },
     "07.4": {
         "half of the box, always": (
@@ -145,7 +138,7 @@ WRONG = {
             filled_if(lambda box, all_of_it, usual, threshold: box.mean() < usual),
             "lose a thin shape",
         ),
-        "all of the image": (fills_all, "outside the box"),
+        "all of the image": (lambda mask, box, index, *_: torch.full_like(mask, index), "outside the box"),
         "only what was background": (only_background, "whatever was there"),
         "the box alone": (cut_out, "whole mask"),
     },
