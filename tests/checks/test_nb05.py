@@ -21,16 +21,13 @@ def channels_last(linear, channels, height, width):
     return conv
 
 
-def no_bias(linear, channels, height, width):
-    conv = as_convolution(linear, channels, height, width)
-    conv.bias = None
-    return conv
+def with_bias(change):
+    def convolution(linear, channels, height, width):
+        conv = as_convolution(linear, channels, height, width)
+        conv.bias = change(conv.bias)
+        return conv
 
-
-def new_bias(linear, channels, height, width):
-    conv = as_convolution(linear, channels, height, width)
-    conv.bias.data += 1
-    return conv
+    return convolution
 
 
 def other_weights(linear, channels, height, width):
@@ -67,70 +64,40 @@ def transposed(coarse, fine):
     return double(coarse).detach()[..., : fine.shape[2], : fine.shape[3]] + fine
 
 
-def holding_on(net, images, masks, optimiser):
-    loss = cross_entropy(net.train()(images), masks.long(), ignore_index=255)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss
-
-
-def forgetful(net, images, masks, optimiser):
-    loss = cross_entropy(net.train()(images), masks.long(), ignore_index=255)
-    loss.backward()
-    optimiser.zero_grad()
-    optimiser.step()
-    return loss.item()
-
-
-def softmax_twice(net, images, masks, optimiser):
-    loss = cross_entropy(net.train()(images).softmax(1), masks.long(), ignore_index=255)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.item()
-
-
-def stepped(void, zero=True, move=True, mode=True):
+def stepped(
+    zero="before",
+    move=True,
+    mode=True,
+    target=lambda m: m,
+    scores=lambda z: z,
+    result=lambda loss: loss.item(),
+):
     def train_step(net, images, masks, optimiser):
-        net.train(mode)
-        masks = masks.long()
-        loss = cross_entropy(
-            net(images), torch.where(masks == 255, 0, masks) if void else masks, ignore_index=255
-        )
-        if zero:
+        loss = cross_entropy(scores(net.train(mode)(images)), target(masks.long()), ignore_index=255)
+        if zero == "before":
             optimiser.zero_grad()
         loss.backward()
+        if zero == "after":
+            optimiser.zero_grad()
         if move:
             optimiser.step()
-        return loss.item()
+        return result(loss)
 
     return train_step
 
 
-def says_nothing(net, images, masks, optimiser):
-    stepped(void=False)(net, images, masks, optimiser)
+def void_as_background(masks):
+    return torch.where(masks == 255, 0, masks)
 
 
-def in_training_mode(net, image):
-    with torch.no_grad():
-        return net(image[None])[0].argmax(0)
+def predicted(choose, evaluate=True):
+    def predict(net, image):
+        if evaluate:
+            net.eval()
+        with torch.no_grad():
+            return choose(net(image[None])[0])
 
-
-def no_return(net, image):
-    predict_mask(net, image)
-
-
-def scores(net, image):
-    net.eval()
-    with torch.no_grad():
-        return net(image[None])[0].amax(0)
-
-
-def least(net, image):
-    net.eval()
-    with torch.no_grad():
-        return net(image[None])[0].argmin(0)
+    return predict
 
 
 WRONG = {
@@ -138,8 +105,8 @@ WRONG = {
         "1 x 1 convolution": (one_by_one, "sees 24 channels"),
         "padding": (padded, "Padding?"),
         "flattened as channels last": (channels_last, "through channels"),
-        "no bias": (no_bias, "bias is missing"),
-        "another bias": (new_bias, "bias is not the layer's"),
+        "no bias": (with_bias(lambda bias: None), "bias is missing"),
+        "another bias": (with_bias(lambda bias: nn.Parameter(bias + 1)), "bias is not the layer's"),
         "weights of its own": (other_weights, "not the layer's weights"),
         "the layer itself": (lambda linear, *_: linear, "nn.Conv2d"),
     },
@@ -164,20 +131,26 @@ WRONG = {
         ),
     },
     "05.4": {
-        "void is background": (stepped(void=True), "not count as background"),
-        "gradients pile up": (stepped(void=False, zero=False), "Set them to zero"),
-        "a tensor": (holding_on, "Return a plain number"),
-        "gradients set to zero before the step": (forgetful, "are the gradients still there"),
-        "softmax before the loss": (softmax_twice, "the loss takes the logits as they are"),
-        "no step": (stepped(void=False, move=False), "No weight has moved"),
-        "evaluation mode": (stepped(void=False, mode=False), "net.train()"),
-        "returns nothing": (says_nothing, "Return the loss"),
+        "void is background": (stepped(target=void_as_background), "not count as background"),
+        "gradients pile up": (stepped(zero="never"), "Set them to zero"),
+        "a tensor": (stepped(result=lambda loss: loss), "Return a plain number"),
+        "gradients set to zero before the step": (stepped(zero="after"), "are the gradients still there"),
+        "softmax before the loss": (
+            stepped(scores=lambda z: z.softmax(1)),
+            "the loss takes the logits as they are",
+        ),
+        "no step": (stepped(move=False), "No weight has moved"),
+        "evaluation mode": (stepped(mode=False), "net.train()"),
+        "returns nothing": (stepped(result=lambda loss: None), "Return the loss"),
     },
     "05.5": {
-        "the bug itself": (in_training_mode, "learned from the image"),
-        "scores": (scores, "class indices"),
-        "nothing": (no_return, "Does every path end in a return?"),
-        "the worst class": (least, "best score"),
+        "the bug itself": (
+            predicted(lambda scores: scores.argmax(0), evaluate=False),
+            "learned from the image",
+        ),
+        "scores": (predicted(lambda scores: scores.amax(0)), "class indices"),
+        "nothing": (predicted(lambda scores: None), "Does every path end in a return?"),
+        "the worst class": (predicted(lambda scores: scores.argmin(0)), "best score"),
         "with the batch": (lambda net, image: predict_mask(net, image)[None], "I expect"),
     },
 }
