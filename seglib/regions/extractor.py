@@ -121,7 +121,7 @@ class RegionExtractor:
     ) -> tuple[Tensor, Proposals, Proposals, Tensor, Tensor]:
         """The shrunk image, R proposals, G true regions, their classes, and (R, G) overlaps.
 
-        Void pixels are ignored in overlaps: there can be as many of them as of an object's own.
+        Void pixels are ignored in overlaps: an object can have as many around it as pixels of its own.
         """
         whole, mask = dataset[index]
         image, mask = shrink_to(whole), checked_mask(dataset, index, whole, mask).as_subclass(Tensor)
@@ -177,8 +177,7 @@ def bounded_size(size: Sequence[int], longest: int) -> tuple[int, int]:
         ((240, 320), (9, 5))
     """
     factor = min(longest / max(size), 1)
-    height, width = (max(round(side * factor), 1) for side in size)
-    return height, width
+    return max(round(size[0] * factor), 1), max(round(size[1] * factor), 1)
 
 
 def resize_mask(mask: Tensor, size: Sequence[int]) -> Tensor:

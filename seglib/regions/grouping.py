@@ -60,7 +60,7 @@ class Regions:
     """Descriptions of N regions, from which similarities are computed without looking at pixels again.
 
     Attributes:
-        pixels: of the image.
+        pixels: the number of pixels of the image.
         neighbours: for each region those that touch it; empty for regions that have been merged.
         sizes: (N,) pixels.
         low: (N, 2) first row and column of each region's box.

@@ -179,7 +179,7 @@ def propose(
     Args:
         image: (3, H, W) uint8; or grey, (H, W) or (1, H, W). An image of more than 250 000 pixels is searched
             in a smaller copy, which bounds time and memory; its regions follow outlines less closely.
-        number: how many regions at most; a plain image has fewer.
+        number: the most regions to return; a uniform image has fewer.
         strategies: FAST, or your own.
         seed: of the random numbers in the ranking.
 

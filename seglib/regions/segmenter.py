@@ -75,7 +75,7 @@ class RegionSegmenter:
 
         Args:
             train: images with masks, and objects if the data set knows them.
-            val: chooses the threshold, by mean IoU. Never the split that you judge on.
+            val: chooses the threshold, by mean IoU. Never the split that you evaluate on.
             jobs: processes that compute features; see `seglib.cache.each`.
 
         Returns:
@@ -95,8 +95,36 @@ class RegionSegmenter:
             warnings.warn(message, stacklevel=2)
         if train.classes.background is None:
             self.fill_class = int(count(train).total().argmax())
-        self.threshold = best_threshold(self.extractor, self.svms, self.fill_class, val)
+        self.threshold = self.best_threshold(val)
         return self
+
+    def best_threshold(self, val: SegmentationDataset) -> float:
+        """The threshold with the highest mean IoU on a validation split; of equal ones the lowest.
+
+        Args:
+            val: images with masks; never those that the method is evaluated on.
+
+        Returns:
+            One of THRESHOLDS.
+
+        Raises:
+            ValueError: a mask is invalid, every pixel is void, or there are no SVMs yet.
+        """
+        svms, num_classes = self._fitted(), len(self.classes)
+        confusions = torch.zeros(len(THRESHOLDS), num_classes, num_classes, dtype=torch.long)
+        for index in tracked(range(len(val)), len(val), f"threshold on {val.name} {val.split}"):
+            image, mask = val[index]
+            truth = checked_mask(val, index, image, mask).as_subclass(Tensor)
+            proposals, features = self.extractor.cached(image)
+            scores = svms.scores(features)
+            selected = select_regions(proposals, scores)  # those above a threshold are the last of these
+            for place, threshold in enumerate(THRESHOLDS):
+                above = selected[scores[selected].amax(dim=1) > threshold]
+                pred = resize_mask(paint(proposals, scores, above, self.fill_class), truth.shape)
+                confusions[place] += confusion_matrix(pred, truth, num_classes)
+        if not confusions.any():
+            raise ValueError(f"{val.name} {val.split}: every pixel is void, so no threshold is the best")
+        return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(confusions[place]))]
 
     def score(self, image: Tensor, *, seconds: dict[str, float] | None = None) -> tuple[Proposals, Tensor]:
         """The regions of an image, and the scores of all SVMs for them.
@@ -117,7 +145,7 @@ class RegionSegmenter:
             return proposals, svms.scores(features)
 
     def predict(self, image: Tensor) -> Tensor:
-        """The class of every pixel. Nothing is read from or written to the disk: its time is the true one.
+        """The class of every pixel. It never uses the disk, so its time is that of the computation.
 
         Args:
             image: (3, H, W) uint8 of any size, or grey.
@@ -273,37 +301,3 @@ def paste(
         (tensor([[1, 1, 1, 2]]), tensor([[1, 1, 1, 0]]))
     """
     return paint(proposals, scores, select_regions(proposals, scores, threshold=threshold), fill_class)
-
-
-def best_threshold(
-    extractor: RegionExtractor, svms: LinearSVMs, fill_class: int, val: SegmentationDataset
-) -> float:
-    """The threshold with the highest mean IoU on a validation split; of equal ones the lowest.
-
-    Args:
-        extractor: makes regions and features.
-        svms: score them.
-        fill_class: the class of pixels in no region.
-        val: images with masks; never those that the method is judged on.
-
-    Returns:
-        One of THRESHOLDS.
-
-    Raises:
-        ValueError: a mask is invalid, or every pixel is void.
-    """
-    num_classes = len(val.classes)
-    confusions = torch.zeros(len(THRESHOLDS), num_classes, num_classes, dtype=torch.long)
-    for index in tracked(range(len(val)), len(val), f"threshold on {val.name} {val.split}"):
-        image, mask = val[index]
-        truth = checked_mask(val, index, image, mask).as_subclass(Tensor)
-        proposals, features = extractor.cached(image)
-        scores = svms.scores(features)
-        selected = select_regions(proposals, scores)  # those above a threshold are the last of these
-        for place, threshold in enumerate(THRESHOLDS):
-            above = selected[scores[selected].amax(dim=1) > threshold]
-            pred = resize_mask(paint(proposals, scores, above, fill_class), truth.shape)
-            confusions[place] += confusion_matrix(pred, truth, num_classes)
-    if not confusions.any():
-        raise ValueError(f"{val.name} {val.split}: every pixel is void; pass masks to choose a threshold by")
-    return THRESHOLDS[max(range(len(THRESHOLDS)), key=lambda place: mean_iou(confusions[place]))]

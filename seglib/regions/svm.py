@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ MAX_NEGATIVES = 3000  # per class; the highest-scoring ones stay, so memory does
 
 @dataclass(frozen=True)
 class LinearSVMs:
-    """K linear classifiers: score = features @ weights + bias, above 0 if a region is taken for the class.
+    """K linear classifiers: score = features @ weights + bias; above 0, the class is predicted.
 
     Attributes:
         weights: (K, D) float32.
@@ -41,7 +41,9 @@ class LinearSVMs:
         return features @ self.weights.T + self.bias
 
 
-def fit_svm(positives: Tensor, negatives: Sequence[Tensor], scale: float, seed: int) -> tuple[Tensor, float]:
+def fit_svm(
+    positives: Tensor, negatives: Collection[Tensor], scale: float, seed: int
+) -> tuple[Tensor, float]:
     """Fit one linear SVM with hinge loss.
 
     Args:
@@ -167,7 +169,7 @@ class Miner:
         width = next(iter(self.positives.values())).shape[1]
         weights, bias = torch.zeros(self.num_classes, width), torch.full((self.num_classes,), -math.inf)
         for index, positives in tracked(self.positives.items(), len(self.positives), "SVMs"):
-            negatives = list(self.negatives[index].values())
+            negatives = self.negatives[index].values()
             weights[index], bias[index] = fit_svm(positives, negatives, self.scale, self.seed)
         return LinearSVMs(weights, bias)
 
@@ -183,9 +185,8 @@ class Miner:
     def _drop_easy(self, svms: LinearSVMs) -> None:
         """Drop negatives that became easy, and of the others all but the MAX_NEGATIVES hardest."""
         for index, known in self.negatives.items():
-            if not known:
-                continue
-            scores = svms.scores(torch.stack(list(known.values())))[:, index]
-            hardest = scores.argsort(descending=True, stable=True)[:MAX_NEGATIVES]
-            keep = set(hardest[scores[hardest] > EASY].tolist())
-            self.negatives[index] = {key: row for n, (key, row) in enumerate(known.items()) if n in keep}
+            if known:
+                scores = svms.scores(torch.stack(list(known.values())))[:, index]
+                hardest = scores.argsort(descending=True, stable=True)[:MAX_NEGATIVES]
+                keep = set(hardest[scores[hardest] > EASY].tolist())
+                self.negatives[index] = {key: row for n, (key, row) in enumerate(known.items()) if n in keep}

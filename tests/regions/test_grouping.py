@@ -83,7 +83,7 @@ def test_the_most_similar_neighbours_are_merged_first(scene: Tensor) -> None:
         pairs = [(one, other) for one, near in enumerate(slow.neighbours) for other in near]
         assert alike == pytest.approx(max(similarity(slow, one, [other])[0] for one, other in pairs))
         assert similarity(slow, pair[0], [pair[1]])[0] == pytest.approx(alike)
-        merge(slow, *pair, len(merges) + 1 + made)
+        merge(slow, pair[0], pair[1], len(merges) + 1 + made)
 
 
 @pytest.mark.parametrize("cues", [CUES, ("size",), ("colour",), ("texture", "fill")])

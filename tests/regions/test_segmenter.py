@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from seglib.files import TensorFileError
 from seglib.labels import Classes
 from seglib.regions import Proposals, RegionFeatures, RegionSegmenter, features
 from seglib.regions.extractor import resize_mask, shrink_to
-from seglib.regions.segmenter import STAGES, THRESHOLDS, best_threshold, paste, region_nms, select_regions
+from seglib.regions.segmenter import STAGES, THRESHOLDS, paste, region_nms, select_regions
 from seglib.regions.svm import LinearSVMs
 
 NEVER = -math.inf
@@ -168,18 +169,18 @@ def mean_iou(preds: list[Tensor], masks: list[Tensor]) -> float:
 @pytest.mark.parametrize("spread", [0.0, 1.5])
 def test_the_threshold_is_the_best_by_brute_force(fitted: RegionSegmenter, spread: float) -> None:
     """With the fitted SVMs, and with some that are wrong at random, so that the threshold matters."""
-    val, extractor, svms = Squares(6, "val"), fitted.extractor, fitted.svms
-    assert svms is not None
+    val, one = Squares(6, "val"), copy.copy(fitted)
+    assert fitted.svms is not None
     noise = torch.randn(3, generator=torch.Generator().manual_seed(1))
-    svms = LinearSVMs(svms.weights, svms.bias + spread * noise)
-    found = [extractor.cached(image) for image, _ in val]
+    svms = one.svms = LinearSVMs(fitted.svms.weights, fitted.svms.bias + spread * noise)
+    found = [one.extractor.cached(image) for image, _ in val]
     masks = [mask.as_subclass(Tensor).long() for _, mask in val]
     means = []
     for threshold in THRESHOLDS:
         preds = [paste(regions, svms.scores(rows), threshold=threshold) for regions, rows in found]
         means.append(mean_iou(preds, masks))
     assert len(set(means)) > 3
-    assert best_threshold(extractor, svms, 0, val) == THRESHOLDS[int(np.argmax(means))]
+    assert one.best_threshold(val) == THRESHOLDS[int(np.argmax(means))]
     if not spread:
         assert fitted.threshold == THRESHOLDS[int(np.argmax(means))]
 
