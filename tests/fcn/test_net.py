@@ -209,11 +209,7 @@ def test_bad_arguments_are_refused(kind: type, backbone: object, classes: object
 def test_a_bad_stride_and_bad_images_are_refused(kind: type) -> None:
     with pytest.raises(ValueError, match="stride 4 must be one of 32, 16, 8"):
         FCN(SMALL, 3, stride=4)
-    for shape, words in (
-        ((1, 1, 8, 8), r"\(1, 1, 8, 8\)"),
-        ((3, 8, 8), "batch"),
-        ((1, 3, 0, 8), "no pixels"),
-    ):
+    for shape, words in (((1, 1, 8, 8), "1, 1, 8, 8"), ((3, 8, 8), "batch"), ((1, 3, 0, 8), "no pixels")):
         with pytest.raises(ValueError, match=words):
             kind(SMALL, 2)(torch.zeros(*shape))
 
@@ -272,8 +268,10 @@ def test_classes_do_not_mix_and_autocast_changes_nothing() -> None:
     scores[:, 1] = 1
     fine = Upsample(3, 2)(scores)
     assert (fine[:, [0, 2]] == 0).all() and (fine[:, 1] == 1).all()
+    scores = torch.randn(1, 2, 3, 3).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
-        assert Upsample(2, 4)(torch.randn(1, 2, 3, 3, dtype=torch.bfloat16)).dtype == torch.float32
+        fine = Upsample(2, 4)(scores)
+    assert fine.dtype == torch.float32 and torch.equal(fine, Upsample(2, 4)(scores.float()))
 
 
 @pytest.mark.parametrize("factor", [0, 1, 3, -2])
