@@ -67,9 +67,7 @@ def _in_one_sentence(path: Path) -> Iterator[None]:
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         kept = (
-            f"{path} is saved; the same command resumes from it."
-            if path.exists()
-            else "There is no checkpoint yet."
+            f"{path} is saved; the same command resumes." if path.exists() else "There is no checkpoint yet."
         )
         typer.echo(f"Stopped. {kept}", err=True)
         raise typer.Exit(130) from None

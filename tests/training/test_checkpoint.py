@@ -132,9 +132,7 @@ def test_another_run_is_refused(path: Path) -> None:
     words = "it had batch_size 4, lr 0.01; this one has batch_size 5, lr 0.1"
     with pytest.raises(CheckpointError, match=words):
         begin(Net(), 0, checkpoint=path, lr=0.1, batch_size=5)
-    with pytest.raises(
-        CheckpointError, match="it had data squares train, 10 images of 24 x 32; this one has"
-    ):
+    with pytest.raises(CheckpointError, match="had data squares train, 10 images of 24 x 32; this one"):
         train(Net(), Squares(9), **LONG, checkpoint=path)
     net = Net(seed=3)
     net.stem.requires_grad_(False)
@@ -358,11 +356,8 @@ def cliff(step: int) -> Any:
 def test_a_loss_or_gradient_that_is_not_finite_stops_it_before_it_spoils_the_weights(
     path: Path, loss: Any
 ) -> None:
-    net, three, words = (
-        Net(),
-        Net(),
-        r"the loss or its gradient is (nan|inf) at step 4\. .* a tenth.* earlier, good",
-    )
+    net, three = Net(), Net()
+    words = r"the loss or its gradient is (nan|inf) at step 4\. .* a tenth.* earlier, good"
     with pytest.raises(ValueError, match=words):
         run(net, loss=loss, checkpoint=path, checkpoint_seconds=0)
     assert weights(net).isfinite().all() and stored(path)["number"] == 3

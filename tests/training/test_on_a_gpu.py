@@ -1,4 +1,4 @@
-"""What only a GPU can show: the same numbers, no waiting, memory that runs out, tensors that change sides."""
+"""Tests that need a GPU: the same numbers, no waiting, running out of memory, moving between devices."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_same_batches_as_on_a_cpu() -> None:
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
-def test_between_two_looks_at_the_loss_nothing_waits(optimiser: str) -> None:
+def test_between_two_readings_of_the_loss_nothing_waits_for_the_gpu(optimiser: str) -> None:
     steps = train(Net(), in_memory(Squares(), device="cuda"), steps=99, optimiser=optimiser, **PLAIN)
     for _ in range(FLUSH_EVERY):
         next(steps)
@@ -75,14 +75,14 @@ def little_memory() -> Iterator[None]:
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def test_memory_that_runs_out_makes_pieces_of_the_batch(little_memory: None) -> None:
+def test_running_out_of_memory_splits_the_batch(little_memory: None) -> None:
     steps = on("cuda", Net(), steps=3, size=(512, 512), batch_size=32, augment=None)
-    said = " ".join(step.message for step in steps)
-    assert "Out of memory at step 1: from now on, batches of 32 go through the net in " in said
+    messages = " ".join(step.message for step in steps)
+    assert "Out of memory at step 1: from now on, batches of 32 go through the net in " in messages
     assert len(steps) == 3 and len(steps[-1].history.losses) == 3
 
 
-def test_one_image_that_is_too_large_is_said(little_memory: None) -> None:
+def test_one_image_that_is_too_large_is_reported(little_memory: None) -> None:
     def greedy(logits: Tensor, masks: Tensor) -> Tensor:
         if logits.requires_grad:  # it is tried once before the first step
             torch.empty(10**9, device="cuda")
@@ -99,7 +99,7 @@ def test_compiled_it_learns_the_same() -> None:
 
 
 @pytest.mark.parametrize(("there", "here"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])
-def test_a_checkpoint_changes_sides(there: str, here: str, tmp_path: Path) -> None:
+def test_a_checkpoint_moves_between_cpu_and_gpu(there: str, here: str, tmp_path: Path) -> None:
     kept = {"checkpoint": tmp_path / "checkpoint.pt", "steps": 8}
     for step in train(Net(), Squares(), device=there, **PLAIN, **kept):
         if step.number == 3:
@@ -108,8 +108,8 @@ def test_a_checkpoint_changes_sides(there: str, here: str, tmp_path: Path) -> No
     assert [step.number for step in again] == [4, 5, 6, 7, 8]
 
 
-def test_the_clock_is_the_gpu_s_too() -> None:
-    """Steps are only handed to a GPU; looking at the losses keeps the two from drifting apart."""
+def test_the_clock_includes_work_on_the_gpu() -> None:
+    """Steps run asynchronously on a GPU; reading the losses from time to time synchronises the two."""
     begin = time.monotonic()
     list(train(Net(), Squares(), device="cuda", seconds=2, size=(256, 256), **PLAIN))
     assert 1.9 < time.monotonic() - begin < 4

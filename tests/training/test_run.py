@@ -1,4 +1,4 @@
-"""train: a generator of steps that learns, stops, counts its time and survives a lack of memory."""
+"""train: a generator of steps that learns, stops, measures its time and handles lack of memory."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def lasting(clock: SimpleNamespace, seconds: float) -> Any:
 
 def limited(clock: SimpleNamespace, seconds: float = 10.0, data: Any = None, **options: Any) -> Any:
     """A run limited by seconds, whose steps take two."""
-    options = {key: value for key, value in LONG.items() if key != "steps"} | options
-    return train(Net(), data or Squares(), seconds=seconds, loss=lasting(clock, 2.0), **options)
+    options = LONG | {"steps": None, "seconds": seconds, "loss": lasting(clock, 2.0)} | options
+    return train(Net(), data or Squares(), **options)
 
 
 class Slow(Squares):
@@ -133,7 +133,7 @@ def test_a_pause_of_more_than_a_second_is_not_counted(clock: SimpleNamespace, pa
 def test_if_preparing_took_all_the_time_one_step_is_done_and_it_says_so(
     clock: SimpleNamespace, tmp_path: Any
 ) -> None:
-    """And it is not over for ever: no checkpoint says that zero steps were enough."""
+    """The checkpoint does not say that the run is complete after zero steps."""
     path = tmp_path / "a.pt"
     (step,) = limited(clock, 5, Slow(clock), checkpoint=path)
     assert step.number == 1 and "s of the 5 s allowed, so only one step" in step.message
@@ -156,7 +156,7 @@ def test_a_coarse_clock_may_stand_still_for_some_steps(monkeypatch: pytest.Monke
     """Windows' ticks last 16 ms; a step of a small net takes 2, so that its speed seems infinite."""
     ticks = itertools.count()
     monkeypatch.setattr(time, "monotonic", lambda: next(ticks) // 100 / 64)
-    *_, last = train(Net(), Squares(), seconds=0.1, **{k: v for k, v in LONG.items() if k != "steps"})
+    *_, last = run(Net(), steps=None, seconds=0.1)
     assert last.seconds >= 0.1 and last.number == last.total
 
 
@@ -168,9 +168,8 @@ def test_if_memory_runs_out_the_batch_is_split(words: str) -> None:
     net, roomy = Tight(norm=False), Net(norm=False)
     net.words = words
     steps = run(net, steps=3, batch_size=8)
-    assert (
-        "Out of memory at step 1: from now on, batches of 8 go through the net in 4 parts" in steps[0].message
-    )
+    assert "Out of memory at step 1: from now on, batches of 8 go through" in steps[0].message
+    assert "in 4 parts of at most 2" in steps[0].message
     assert steps[1].message == ""
     assert steps[0].loss == pytest.approx(run(roomy, steps=3, batch_size=8)[0].loss, rel=0.02)
     net.room = 0
