@@ -138,7 +138,7 @@ def test_the_cut_moves_the_images_and_shows_what_is_lost(card: Locator, twin: Ba
     card.get_by_role("radio", name="Blur").check()
     twin.view = "blur"
     agree(card, twin)
-    expect(card.get_by_text("Nothing goes yet.")).to_be_visible()
+    expect(card.get_by_text("Nothing is dropped yet.")).to_be_visible()
     cut, before = card.get_by_label("Drop the most blurred"), images(card)
     cut.focus()
     for dropped in (1, 2, 3, 4):

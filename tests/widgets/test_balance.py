@@ -169,7 +169,7 @@ def test_every_cut_has_its_columns_and_words(board: BalanceBoard) -> None:
         assert [len(column["texts"]) for column in columns] == [10, 10, 10]
         assert ("bands" in columns[2]) == (board.cut > 0)
         assert sent["words"] == board.words()
-        first = f"{board.cut} of 8 images go" if board.cut else "Nothing is dropped of 8"
+        first = f"Drops {board.cut} of 8 images" if board.cut else "Drops none of the 8 images"
         assert board.words().startswith(first) and board.dropped == [3, 6, 0][: board.cut]
 
 
@@ -263,7 +263,7 @@ def test_without_objects_and_dial_the_numbers_are_those_by_hand() -> None:
     assert weight["texts"] == ["0.539", "6.92", "–"]  # f = 77 / 80 and 3 / 40, their median .51875
     assert part["texts"] == ["67 %", "33 %", "0 %"]
     assert board.words() == (
-        "car: 3.8 % of the pixels, in 1 of 2 images. Where it is, it fills 7.5 % of the image."
+        "car: 3.8 % of the pixels, in 1 of 2 images. Where it occurs, it fills 7.5 % of the image."
         " Median frequency: weight 6.92, 33 % of the loss."
     )
     assert board.data["dial"] == "" and "no instance annotations" in board.data["note"]
@@ -286,7 +286,7 @@ def test_photographs(name: str, rarest: str) -> None:
     assert not board.data["dial"] and bool(board.data["note"]) == (name == "camvid")
     assert board.words().startswith(f"{rarest}: ")
     board.view, board.cut = "blur", 4
-    assert board.words().startswith("4 of ") and len(board.dropped) == 4
+    assert board.words().startswith("Drops 4 of ") and len(board.dropped) == 4
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {

@@ -31,7 +31,7 @@ class Annotator(Shell):
 
     The clock of an object runs from its first point to its last, the clock of an image from the first point
     on it. Both pause while the student is away, has been idle for ten seconds, or has pressed Pause. Every
-    finished object is saved at once, and the same path opens where the work was left.
+    finished object is saved at once, and the same path resumes the work.
 
     Args:
         images: a data set, one image (3, H, W) or several, image files or a folder of them.
@@ -42,7 +42,7 @@ class Annotator(Shell):
 
     Attributes:
         index: which image is open.
-        tool: how boxes are drawn: "drag" (corner to corner) or "extreme" (four clicks on the outermost
+        tool: how boxes are drawn: "drag" (corner to corner) or "extreme" (clicks on the four outermost
             points: Papadopoulos et al., "Extreme Clicking for Efficient Object Annotation", 2017).
         work: one entry per image, as the browser sends it (see `drawn_file.Entry`); `annotations` is the same
             to work with.

@@ -73,7 +73,7 @@ const KEYS = {
   polygons: ["Click corner after corner; the first corner, Enter or a double click closes.", "Click an object's tag to select it, then drag a corner, an edge (a new corner) or the whole."],
 };
 const SHORTCUTS = [
-  ["1 – 9", "class"], ["Ctrl+Z, Ctrl+Y", "undo, redo"], ["Backspace", "remove the last point"], ["Esc", "cancel, deselect"], ["Delete", "delete what is selected"],
+  ["1 – 9", "class"], ["Ctrl+Z, Ctrl+Y", "undo, redo"], ["Backspace", "remove the last point, or undo"], ["Esc", "cancel, deselect"], ["Delete", "delete the selected corner or object"],
   ["N, P", "next, previous image"], ["+ − 0", "zoom, show all"], ["Shift-drag", "move the image"],
   ["Arrow keys", "move the cross, with Shift by ten"], ["Enter, Space", "set a point"], ["O, V", "next object, next corner"], ["M", "pick up, put down"],
 ];

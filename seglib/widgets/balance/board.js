@@ -55,17 +55,17 @@ function blurView(frame, data, scenes) {
   const cut = () => data.cuts.find(({ stop }) => stop[0] === get("cut"));
   const bars = barTable(frame, data.classes, [1, 1, 3], bound(frame, "selected"));
   const status = h("p", { class: "seglib-status", role: "status" });
-  const rows = [["stays", "Stays: just sharp enough"], ["goes", "Goes: just too blurred"]].map(([key, title]) => [key, title, thumbRow(frame, title, {})]);
-  const nothing = h("p", { class: "seglib-veil" }, "Nothing goes yet.");
+  const rows = [["stays", "Kept: just sharp enough"], ["goes", "Dropped: just too blurred"]].map(([key, title]) => [key, title, thumbRow(frame, title, {})]);
+  const nothing = h("p", { class: "seglib-veil" }, "Nothing is dropped yet.");
   const sides = rows.map(([key, title, { element }]) => h("div", {}, h("p", { class: "seglib-title" }, title), element, key === "goes" ? nothing : null));
   const slider = stopSlider(frame, "Drop the most blurred", () => data.cuts.map(({ stop }) => stop), bound(frame, "cut"));
   const element = h("div", { class: "seglib-view" },
     h("div", { class: "seglib-dials" }, slider.element),
     h("div", { class: "seglib-cut" }, sides),
-    h("p", { class: "seglib-quiet" }, "The middle 96 × 96 pixels of each image: an image made small looks sharp."),
+    h("p", { class: "seglib-quiet" }, "The middle 96 × 96 pixels of each image: an image that is shrunk looks sharp."),
     status, bars.element,
     h("p", { class: "seglib-quiet" },
-      h("span", { class: "seglib-band", "aria-hidden": "true" }), " what a cut at random would take of the class (two standard deviations); the line is the share of images that go; ▲ marks a class that loses much more."));
+      h("span", { class: "seglib-band", "aria-hidden": "true" }), " what a random cut would take of the class (± two standard deviations); the line is the share of images dropped; ▲ marks a class that loses much more."));
   const show = () => {
     bars.show(cut().columns[get("axis")]);
     write(status, cut().words);

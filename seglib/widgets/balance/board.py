@@ -27,9 +27,9 @@ FILES = ("paint.js", "controls.js", "list.js", "bars.js", "thumbs.js", "balance/
 
 
 class BalanceBoard(Shell):
-    """How much there is of each class, what weights make of it, and what a cut for blur takes away.
+    """How common each class is, what weights do to the loss, and what dropping blurred images takes away.
 
-    Bars of pixels, images and objects, of the weight that a scheme gives each class, and of its part of the
+    Bars of pixels, images and objects, of the weight that a scheme gives each class, and of its share of the
     loss; choose a class to see images of it. Scenes have a dial that makes one class rarer. Everything is
     counted once, in Python, on images that were drawn or read; the exported HTML needs no kernel.
 
@@ -39,13 +39,13 @@ class BalanceBoard(Shell):
     Args:
         dataset: any data set that `load` opens.
         sharpness: its `seglib.data.quality.Sharpness`, or True to measure it; without it there is no cut. One
-            with scores of your own, as minus the variance of the Laplacian, shows what these would drop.
+            with scores of your own, such as minus the variance of the Laplacian, shows what they would drop.
         **state: traits to begin with, as in `scheme="enet"`.
 
     Attributes:
         view: "classes" or "blur".
         axis: "linear" or "log".
-        selected: name of the class that is looked at; at first the rare class of scenes, else the rarest.
+        selected: name of the selected class; at first the rare class of scenes, else the rarest.
         scheme: "none", "inverse frequency", "median frequency", "enet" or "effective number" (of images).
         frequency: of the rare class of scenes, one of the stops of the dial; 1 for other data sets.
         cut: how many of the most blurred images are dropped, one of the stops of its slider.

@@ -1,4 +1,4 @@
-"""The board's bars and sentences, all of them, for each of its settings, schemes and cuts."""
+"""The board's bars and sentences for each setting, scheme and cut."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def lost(cuts: Sequence[Cut]) -> list[dict[str, Any]]:
 
 
 def class_words(survey: Survey, setting: int, place: int, scheme: str) -> str:
-    """How much there is of one class at one stop of the dial, and what the weights make of it."""
+    """How much there is of one class at one stop of the dial, and its weight in the loss."""
     counts = survey.settings[setting].counts
     name, images = counts.classes.names[place], counts.total("images")[place].item()
     if not images:
@@ -90,17 +90,17 @@ def class_words(survey: Survey, setting: int, place: int, scheme: str) -> str:
     weight, part = weights[place].item(), loss_shares(counts, weights)[place].item()
     title = "Unweighted" if scheme == "none" else SCHEMES[scheme][0]
     return (
-        f"{name}: {', '.join(parts)}. Where it is, it fills {share_text(around)} of the image."
+        f"{name}: {', '.join(parts)}. Where it occurs, it fills {share_text(around)} of the image."
         f" {title}: weight {significant(weight)}, {share_text(part)} of the loss."
     )
 
 
 def cut_words(counts: Counts, cut: Cut) -> str:
-    """What one cut drops, and which classes it hits."""
+    """How much one cut drops, and which classes lose much more than by chance."""
     if not cut.dropped:
-        return f"Nothing is dropped of {len(counts):,} images."
+        return f"Drops none of the {len(counts):,} images."
     first = (
-        f"{cut.dropped:,} of {len(counts):,} images go ({share_text(cut.part)}), with a blur of "
+        f"Drops {cut.dropped:,} of {len(counts):,} images ({share_text(cut.part)}), with a blur of "
         f"{significant(cut.threshold)} or more."
     )
     hit = [
@@ -109,8 +109,8 @@ def cut_words(counts: Counts, cut: Cut) -> str:
         if much
     ]
     if not hit:
-        return f"{first} No class loses much more than chance would take."
-    return f"{first} Hit much harder than by chance: {', '.join(hit)}."
+        return f"{first} No class loses much more than a random cut would take."
+    return f"{first} Losing much more than in a random cut: {', '.join(hit)}."
 
 
 def share_text(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What is known of a data set before the board is shown: its counts and weights, at each stop of the dial."""
+"""What the board counts before it is shown: classes and weights, at each stop of the dial."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCHEMES: dict[str, tuple[str, str, Callable[[Counts], Tensor]]] = {
     "none": ("None", "Every pixel weighs the same.", lambda counts: (counts.shares() > 0).float()),
     "inverse frequency": (
         "Inverse frequency",
-        "w = N / (K n): every class makes the same part of the loss.",
+        "w = N / (K n): every class has the same share of the loss.",
         inverse_frequency,
     ),
     "median frequency": (
@@ -33,12 +33,12 @@ SCHEMES: dict[str, tuple[str, str, Callable[[Counts], Tensor]]] = {
     ),
     "enet": (
         "ENet",
-        "w = 1 / ln(1.02 + p): bounded, from 1.4 for a class that fills all to 50 for a speck.",
+        "w = 1 / ln(1.02 + p): bounded: from 1.4 for a class that fills all images to 50 for a rare one.",
         enet,
     ),
     "effective number": (
         "Effective number",
-        f"w ~ (1 − β) / (1 − βⁿ) with n images and β = {BETA}: above n = 1 / (1 − β) more adds little.",
+        f"w ~ (1 − β) / (1 − βⁿ) with n images and β = {BETA}: beyond n = 1 / (1 − β), more add little.",
         lambda counts: effective_number(counts, BETA),
     ),
 }
@@ -144,6 +144,6 @@ def weigh(counts: Counts, scheme: str) -> Tensor:
 
 
 def loss_shares(counts: Counts, weights: Tensor) -> Tensor:
-    """(K,) float64: the part that each class makes of a weighted mean if every pixel has the same loss."""
+    """(K,) float64: the share that each class has of a weighted mean if every pixel has the same loss."""
     parts = counts.shares() * weights.double()
     return parts / parts.sum()

@@ -48,10 +48,10 @@ class Monitor(Shell):
     Attributes:
         request: "train", "pause" or "stop": what was pressed last; may be set from Python.
         status: "training", "paused", "finished", "stopped" or "failed".
-        validation: the step of the validation that is looked at; -1 for the last one, also while more come.
+        validation: the step of the validation on show; -1 for the last one, also while more come.
         view: "prediction", "truth" or "difference".
-        image: which of the few images the film strip shows.
-        hatch: whether classes are hatched, for readers who do not see the colours.
+        image: which of the images the film strip shows.
+        hatch: whether classes are hatched, for readers who cannot tell the colours apart.
 
     Raises:
         ValueError: `steps` is not a training run.

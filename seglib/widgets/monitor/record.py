@@ -1,4 +1,4 @@
-"""What is kept of a training run: a curve of bounded length, and some validations with their images."""
+"""The record of a training run: a loss curve of bounded length, and some validations with their images."""
 
 from __future__ import annotations
 
