@@ -156,15 +156,13 @@ def cell(text, *tags):
 
 def test_a_run_keeps_the_text_of_tagged_cells_only(tmp_path):
     code = [
-        cell(
-            "import os; print(os.environ['SEGLIB_PROFILE'], os.environ['SEGLIB_DATA'])", "nbval-check-output"
-        ),
+        cell("import os; print(os.environ['SEGLIB_PROFILE'], os.environ['SEGLIB_DATA'])", build.CHECKED),
         cell("print('not kept')"),
-        cell("print(1)\nprint(2)\n3", "nbval-check-output"),
+        cell("print(1)\nprint(2)\n3", build.CHECKED),
         cell(
             "from IPython.display import display\n"
             "display({'text/plain': 'a towel', 'text/html': '<p>', 'image/png': 'aGk='}, raw=True)",
-            "nbval-check-output",
+            build.CHECKED,
         ),
     ]
     ran = run(nbformat.v4.new_notebook(cells=code), tmp_path)

@@ -98,7 +98,7 @@ def test_answers_are_the_solved_cells_with_the_imports_they_need(tmp_path):
         (
             "# BEGIN SOLUTION\n    return 2 * x\n    # END SOLUTION",
             "...",
-            "no cell with a solution defines 'twice'",
+            "no cell with a solution .* 'twice'",
         ),
     ],
 )
