@@ -95,7 +95,10 @@ def check(
         seglib.weak.boxes.BoxError: cat.jpg, box 0, (3, 0, 3, 2): it has no area; x1 < x2 and y1 < y2
     """
     if not isinstance(given, BoxAnnotations) or not all(isinstance(part, Tensor) for part in given):
-        raise BoxError(f"{where}: pass BoxAnnotations(boxes, classes) of two tensors, not {given!r:.60}")
+        kind = type(given).__name__
+        raise BoxError(
+            f"{where}: pass BoxAnnotations(boxes, classes) of two tensors, not a {kind}: {given!r:.60}"
+        )
     boxes, indices = given
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
         got = f"{tuple(boxes.shape)} {boxes.dtype}"

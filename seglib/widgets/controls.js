@@ -93,20 +93,18 @@ const label = (node, text) => node.getAttribute("aria-label") === text || node.s
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
-// A slider with its value in words next to it. `max` is asked again whenever one of the traits in `also` changes.
-function slider(card, trait, { label, max, step, words, also = [] }) {
-  const input = h("input", { type: "range", min: 0, step, "aria-label": label });
+// The slider of the opacity, with its value in words next to it.
+function opacitySlider(card) {
+  const input = h("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": "Opacity" });
   const output = h("output", { class: "seglib-value", "aria-hidden": "true" });
   const show = () => {
-    const value = card.model.get(trait);
-    input.max = max();
-    input.value = value;
-    output.textContent = words(value);
-    input.setAttribute("aria-valuetext", words(value));
+    input.value = card.model.get("opacity");
+    output.textContent = percent(card.model.get("opacity"));
+    input.setAttribute("aria-valuetext", output.textContent);
   };
-  card.on(input, "input", () => card.set(trait, input.valueAsNumber));
-  card.follow([trait, ...also], show);
-  return h("label", { class: "seglib-slider" }, h("span", {}, label), input, output);
+  card.on(input, "input", () => card.set("opacity", input.valueAsNumber));
+  card.follow(["opacity"], show);
+  return h("label", { class: "seglib-slider" }, h("span", {}, "Opacity"), input, output);
 }
 
 // A tick box.

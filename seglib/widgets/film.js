@@ -29,29 +29,29 @@ function projector({ model }, film) {
   const reel = () => view().reels[model.get("reel")] ?? view().reels[0];
   const at = () => Math.min(model.get("at"), reel().frames.length - 1);
   const frame = () => film.frames[reel().frames[at()]];
-  const go = (change) => {
-    const next = { view: model.get("view"), reel: model.get("reel"), at: at(), ...change };
-    if (next.at >= view().reels[next.reel].frames.length) next.at = 0;
+  const set = (next) => {
     Object.entries(next).forEach(([trait, value]) => model.set(trait, value));
     model.save_changes(); // all three at once: each alone may not fit the others
+  };
+  const go = (change) => {
+    const next = { view: model.get("view"), reel: model.get("reel"), at: at(), ...change };
+    set(next.at < view().reels[next.reel].frames.length ? next : { ...next, at: 0 });
   };
   const turnTo = (name) => {
     seen.set(model.get("view"), { reel: model.get("reel"), at: at() });
     const [first] = film.views.find((one) => one.name === name).reels;
-    const next = { view: name, reel: 0, at: first.begin, ...seen.get(name) };
-    Object.entries(next).forEach(([trait, value]) => model.set(trait, value));
-    model.save_changes();
+    set({ view: name, reel: 0, at: first.begin, ...seen.get(name) });
   };
   return { view, reel, at, frame, go, turnTo };
 }
 
 // Label maps as arrays, and as layers; the last few are kept.
 function lab(film, { model }) {
-  const kept = new Layers(film.scene);
+  const keep = keeper();
   const pixels = ({ map, values }) => {
     if (values === null) return film.maps[map];
     const { width, all } = film.values[map];
-    return kept.keep(`values ${map} ${values}`, () => Uint16Array.from(film.maps[map], (piece) => all[piece * width + values]));
+    return keep(`values ${map} ${values}`, () => Uint16Array.from(film.maps[map], (piece) => all[piece * width + values]));
   };
   const paint = (panel) => {
     const { entries, grey } = film.palettes[panel.palette];
@@ -59,11 +59,11 @@ function lab(film, { model }) {
       return paintDifference(film.scene, film.scene.pixels, pixels(panel), film.maps[panel.truth]);
     }
     const layer = paintLabels({ ...film.scene, entries }, pixels(panel), { outline: !grey, hatch: model.get("hatch") });
-    return grey ? { ...layer, solid: true, under: kept.keep("grey", () => dimmed(film.scene)) } : layer;
+    return grey ? { ...layer, solid: true, under: keep("grey", () => dimmed(film.scene)) } : layer;
   };
   const layer = (panel) => {
     const { map, values, palette, truth } = panel;
-    return kept.keep(`${[map, values, palette, truth !== null && model.get("difference"), model.get("hatch")]}`, () => paint(panel));
+    return keep(`${[map, values, palette, truth !== null && model.get("difference"), model.get("hatch")]}`, () => paint(panel));
   };
   const name = (panel, at) => film.palettes[panel.palette].names.get(pixels(panel)[at]);
   return { layer, name };
@@ -215,12 +215,11 @@ function keyRow(frame, film) {
     const now = JSON.stringify([hatch, entries]);
     if (now === before) return;
     before = now;
-    element.replaceChildren(...entries.map(({ name, color, value, hatch: always }) => {
+    element.replaceChildren(...entries.map((entry) => {
       const swatch = h("canvas", SWATCH);
       swatch.removeAttribute("data-lm-suppress-shortcuts"); // it takes no focus
-      const ink = hatch || always ? inked(color) : color;
-      paintSwatch(swatch, (x, y) => (onStripe(value, x, y) ? ink : color));
-      return h("span", { class: "seglib-key" }, swatch, name);
+      paintClass(swatch, entry, hatch);
+      return h("span", { class: "seglib-key" }, swatch, entry.name);
     }));
   };
   return { element, show };
@@ -230,16 +229,12 @@ function keyRow(frame, film) {
 function cropRow(frame, film, tables) {
   const [heading, crops] = [h("p", { class: "seglib-heading" }), h("div", { class: "seglib-crops" })];
   const element = h("div", { class: "seglib-below" }, h("div", {}, heading, crops), tables);
-  const urls = new Map();
-  const url = (k) => {
-    if (!urls.has(k)) urls.set(k, URL.createObjectURL(new Blob([film.crops[k]])));
-    return urls.get(k);
-  };
+  const urls = film.crops.map((crop) => URL.createObjectURL(new Blob([crop])));
   frame.onClose(() => urls.forEach((one) => URL.revokeObjectURL(one)));
   const show = ({ heading: words, crops: shown }) => {
     element.hidden = !film.crops.length || (!shown.length && !words);
     write(heading, words);
-    crops.replaceChildren(...shown.map(([title, alt, k]) => h("figure", {}, h("img", { src: url(k), alt, width: 128, height: 128 }), h("figcaption", {}, title))));
+    crops.replaceChildren(...shown.map(([title, alt, k]) => h("figure", {}, h("img", { src: urls[k], alt, width: 128, height: 128 }), h("figcaption", {}, title))));
   };
   return { element, show };
 }
@@ -297,7 +292,7 @@ async function showFilm(frame) {
   const views = names.length > 1 ? segmented(frame, "View", names, bind).element : null;
   const has = (test) => film.frames.some(test);
   frame.root.append(h("div", { class: "seglib-bar" }, views,
-    slider(frame, "opacity", { label: "Opacity", max: () => 1, step: 0.01, words: percent }),
+    opacitySlider(frame),
     has((one) => one.panels.some((k) => film.panels[k].truth !== null)) ? tick(frame, "difference", "Wrong pixels") : null,
     has((one) => one.boxes.length) ? tick(frame, "show_boxes", "Boxes") : null,
     tick(frame, "hatch", "Hatching"), zoomButtons(frame, screen)), screen.element, crops.element);

@@ -27,17 +27,15 @@ function legend(frame, scene, shown) {
 }
 
 // Returns a function that makes the row with its share of each of `maps`; the tick box in it stays the same.
-function classRow(frame, { name, value, color, place }) {
+function classRow(frame, entry) {
   const { model } = frame;
+  const { name, place } = entry;
   const clear = name === "background"; // never painted: there is the image itself
   const swatch = h("canvas", SWATCH);
   const input = h("input", { type: "checkbox", disabled: clear });
   const label = h("label", { class: "seglib-key" }, input, swatch, h("span", {}, name));
   const mark = () => (input.checked = model.get("visible").includes(name));
-  const paint = () => {
-    const ink = model.get("hatch") ? inked(color) : color;
-    if (!clear) paintSwatch(swatch, (x, y) => (onStripe(value, x, y) ? ink : color));
-  };
+  const paint = () => clear || paintClass(swatch, entry, model.get("hatch"));
   frame.on(input, "change", () => {
     const others = model.get("visible").filter((other) => other !== name);
     frame.set("visible", input.checked ? [...others, name] : others);
@@ -58,6 +56,11 @@ function verdictRows(shares) {
 }
 
 const SWATCH = { class: "seglib-swatch", width: 26, height: 16, "aria-hidden": "true" };
+
+function paintClass(canvas, { value, color, hatch: always }, hatch) {
+  const ink = hatch || always ? inked(color) : color;
+  paintSwatch(canvas, (x, y) => (onStripe(value, x, y) ? ink : color));
+}
 
 function paintSwatch(canvas, colorAt) {
   const pixels = Uint32Array.from({ length: 26 * 16 }, (_, i) => opaque(colorAt(i % 26, Math.floor(i / 26))));

@@ -27,30 +27,14 @@ async function inflate(bytes) {
   return new Response(stream).arrayBuffer();
 }
 
-// The layers of label maps, kept until the classes or the style that they are painted in change.
-class Layers {
-  constructor(scene) {
-    Object.assign(this, { scene, style: "", kept: new Map() });
-  }
-
-  // `style` is { visible (names), outline, hatch }.
-  labels(labels, style) {
-    const key = JSON.stringify(style);
-    if (key !== this.style) this.kept.clear();
-    this.style = key;
-    return this.keep(labels, () => paintLabels(this.scene, labels, style));
-  }
-
-  difference(pred, truth) {
-    this.pixels ??= pixelsOf(this.scene);
-    return this.keep(pred.buffer, () => paintDifference(this.scene, this.pixels, pred, truth));
-  }
-
-  keep(key, paint) {
-    if (this.kept.size > 16) this.kept.clear();
-    if (!this.kept.has(key)) this.kept.set(key, paint());
-    return this.kept.get(key);
-  }
+// Keeps the last few things that were made, by key.
+function keeper() {
+  const kept = new Map();
+  return (key, make) => {
+    if (kept.size > 16) kept.clear();
+    if (!kept.has(key)) kept.set(key, make());
+    return kept.get(key);
+  };
 }
 
 // `visible` are names of classes; without it all are painted. An entry with `hatch` is always hatched.
@@ -126,11 +110,10 @@ function verdicts(pred, truth) {
   return counts;
 }
 
-// The image in dim grey.
-function dimmed({ pixels, width, height }) {
-  const grey = Uint32Array.from({ length: width * height }, (_, i) =>
-    opaque(Array(3).fill(0.6 * ((pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2]) / 3))));
-  return toImage(grey, width, height);
+// The image in dim grey, as where all is right.
+function dimmed(scene) {
+  const nothing = new Uint8Array(scene.width * scene.height);
+  return paintDifference(scene, scene.pixels, nothing, nothing).fill;
 }
 
 function pixelsOf({ image, width, height }) {

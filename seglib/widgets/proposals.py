@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from seglib import boxes
 from seglib.data.dataset import Instances
-from seglib.labels import Classes
+from seglib.labels import Classes, numbered
 from seglib.palettes import Color
-from seglib.regions import Proposals
+from seglib.regions import Proposals, hierarchy, propose
+from seglib.regions.extractor import bounded_size, resize_mask
 from seglib.regions.features import crops
 from seglib.regions.grouping import Hierarchy
 from seglib.regions.recall import recall
 from seglib.regions.segmenter import paint, select_regions
-from seglib.widgets import proposal_checks as checks
+from seglib.regions.superpixels import as_rgb, shrink
+from seglib.widgets import pack
 from seglib.widgets.chart import Chart, Line, points
 from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
+LARGEST = 640  # pixels of the longer side; a larger image is explored in a smaller copy
+FINE = 50  # scale of the superpixels that the grouping begins with; that of the proposals
 ORANGE, BLUE = (230, 159, 0), (86, 180, 233)  # Okabe and Ito's
 HALF, MORE = 0.5, 0.7  # overlaps from which on an object counts as found
 EVERY = 100  # the last hundred merges can be seen one by one
@@ -81,9 +86,9 @@ class ProposalExplorer(Film):
         side: int = 96,
         **state: Any,
     ) -> None:
-        image, proposals, objects, tree = checks.fitted(image, proposals, instances, hierarchy)
-        names = checks.object_names(objects, classes)
-        known = checks.region_scores(scores, len(proposals), classes)
+        image, proposals, objects, tree = _fitted(image, proposals, instances, hierarchy)
+        names = _object_names(objects, classes)
+        known = _region_scores(scores, len(proposals), classes)
         if fill_class is None:
             fill_class = 0 if classes is None else classes.background or 0
         scene = _Scene(image, proposals, objects, names, classes, known, side)
@@ -199,25 +204,15 @@ class _Scene:
         return codes, self.proposals.labels.flatten()[first], self.objects.masks.flatten(1)[:, first]
 
     @cached_property
-    def ids(self) -> Tensor:
-        """(H, W) int64: 0 where there is no object, else its number from 1."""
-        ids = torch.zeros(self.image.shape[1:], dtype=torch.long)
-        for number, mask in enumerate(self.objects.masks, start=1):
-            ids[mask] = number
-        return ids
-
-    @cached_property
     def object_panel(self) -> Panel:
-        """What the read-out says about objects."""
-        entries = {0: ("no object", (0, 0, 0))}
-        entries |= {number: (name, ORANGE) for number, name in enumerate(self.names, start=1)}
-        return Panel("object", Labels(self.ids), Palette(entries))
+        """The number of each object, from 1, and its name in the read-out."""
+        ids = pack.instance_ids(self.objects, self.image.shape[1:])
+        entries = {number: (name, ORANGE) for number, name in enumerate(("no object", *self.names))}
+        return Panel("object", Labels(ids), Palette(entries))
 
-    def color(self, index: int) -> Color:
-        """The colour of an object's class."""
-        return (
-            (128, 128, 128) if self.classes is None else self.classes.colors[int(self.objects.classes[index])]
-        )
+    def reads(self, panel: Panel) -> tuple[Panel, ...]:
+        """What the read-out says next to a panel."""
+        return (panel, self.object_panel) if self.names else (panel,)
 
     def looks(self, regions: Tensor) -> dict[int, dict[str, Any]]:
         """What the net is shown of regions (N,) that ascend, and what each SVM says."""
@@ -237,18 +232,13 @@ class _Scene:
         """The score of each class's SVM, on an axis that is the same for all regions."""
         if self.scores is None or self.classes is None:
             return ()
-        known = [0.0, *self.scores[self.scores > -torch.inf].tolist()]
-        low, width = min(known), (max(known) - min(known)) or 1.0
+        ends = self.scores.double().nan_to_num(neginf=0)
+        low, high = ends.min().clamp(max=0), ends.max().clamp(min=0)
+        zero, *bars = ((torch.cat([torch.zeros(1), ends[region]]) - low) / ((high - low) or 1)).tolist()
         row = self.scores[region].tolist()
         return tuple(
-            Row(
-                name,
-                (_score_text(score),),
-                (round(-low / width, 4), round(((score if score > -torch.inf else 0) - low) / width, 4)),
-                color,
-                strong=score == max(row),
-            )
-            for name, color, score in zip(self.classes.names, self.classes.colors, row)
+            Row(name, (_score_text(score),), (round(zero, 4), round(bar, 4)), color, strong=score == max(row))
+            for name, color, score, bar in zip(self.classes.names, self.classes.colors, row, bars)
             if name != "background"
         )
 
@@ -263,25 +253,14 @@ class _Scene:
         }
         end = ", ".join(f"{name} {100 * values[-1]:.0f} %" for name, values in lines.items())
         places = torch.linspace(0, 1, len(self.numbers)).tolist()
-        marked = [(place, number) for place, number in zip(places, self.numbers) if place < 1 - APART]
-        across = [(place, f"{number:,}") for place, number in marked if number in (1, 10, 100, 1000, 10000)]
+        marked = [(place, f"{number:,}") for place, number in zip(places, self.numbers) if place < 1 - APART]
+        across = [(place, text) for place, text in marked if text.strip("0,") == "1"]
         return Chart(
             "Recall by number of proposals",
             tuple(Line(name, points(places, values)) for name, values in lines.items()),
             [*across, (places[-1], f"{len(self.proposals):,}")],
             ((0.5, "50 %"), (1.0, "100 %")),
             f"with all proposals: {end}",
-        )
-
-    def recall_words(self, stop: int) -> str:
-        """The recall curve at one stop."""
-        row, number = self.best[1][stop], self.numbers[stop]
-        whole = len(row)
-        found = [int((row >= threshold).sum()) for threshold in (HALF, MORE)]
-        return (
-            f"The first {number:,} of {len(self.proposals):,} proposals find {found[0]} of {whole} "
-            f"object{'s' * (whole > 1)} at an overlap of {HALF}, {found[1]} at {MORE}; "
-            f"average best overlap {float(row.mean()):.3f}."
         )
 
 
@@ -303,39 +282,37 @@ OVERLAP = Palette(
 def _proposals(scene: _Scene) -> View:
     """For each object, and last for none, the region that fits it best among the first N."""
     best, overlaps = scene.best
-    last = torch.tensor(scene.numbers) - 1
-    looks = scene.looks(torch.cat([best.flatten(), last]).unique())
-    panels: dict[tuple[int, int], Panel] = {}
+    regions = torch.column_stack([best, torch.tensor(scene.numbers) - 1])  # (T, M + 1)
+    looks = scene.looks(regions.unique())
+    panel = cache(partial(_overlap, scene))
 
     def frame(index: int, stop: int) -> Frame:
-        region = int(last[stop] if index < 0 else best[stop, index])
+        region = int(regions[stop, index])
+        shown = panel(index, region)
         words = _region_words(scene, index, stop, region)
-        if (index, region) not in panels:
-            panels[index, region] = _overlap(scene, index, region)
-        shown = panels[index, region]
-        reads = (shown, scene.object_panel) if scene.names else (shown,)
-        return Frame(words, (shown,), reads, **looks[region])
+        return Frame(words, (shown,), scene.reads(shown), **looks[region])
 
-    stops = tuple(f"the first {number:,}" for number in scene.numbers)
-    reels = []
-    for index, name in [*enumerate(scene.names), (-1, "no object: the last region")]:
-        rows = tuple(
-            Row(name, (f"{overlap:.3f}",), (0, round(overlap, 4)), scene.color(index), (HALF,))
-            for overlap in (overlaps[:, index].tolist() if index >= 0 else ())
-        )
+    def reel(index: int, name: str, rows: tuple[Row, ...] = ()) -> Reel:
+        stops = tuple(f"the first {number:,}" for number in scene.numbers)
         frames = tuple(frame(index, stop) for stop in range(len(stops)))
-        chart = scene.recall_chart if scene.names else None
-        reels.append(Reel(name, stops, frames, rows, chart, begin=len(stops) - 1))
+        return Reel(name, stops, frames, rows, scene.recall_chart if scene.names else None, len(stops) - 1)
+
+    reels = []
+    for index, (name, kind) in enumerate(zip(scene.names, scene.objects.classes.tolist())):
+        color = scene.classes.colors[kind] if scene.classes else (128, 128, 128)
+        found = overlaps[:, index].tolist()
+        rows = (Row(name, (f"{one:.3f}",), (0, round(one, 4)), color, (HALF,)) for one in found)
+        reels.append(reel(index, name, tuple(rows)))
     return View(
         "proposals",
-        tuple(reels),
+        (*reels, reel(-1, "no object: the last region")),
         choice="Object",
         slider="Proposals examined",
         note="The line on each bar is an overlap of 0.5." if scene.names else "",
         heads=("Class", "SVM score"),
         table="SVM scores",
         below=True,
-        targets=scene.ids if scene.names else None,
+        targets=scene.object_panel.labels.base if scene.names else None,
     )
 
 
@@ -357,11 +334,16 @@ def _region_words(scene: _Scene, index: int, stop: int, region: int) -> str:
         area = int(scene.proposals.areas[region])
         words = f"Region {region + 1:,} of {len(scene.proposals):,}: {area:,} pixels."
         return words if scene.names else f"{words} No objects are known here, so there is no recall."
-    name, overlap = scene.names[index], float(scene.best[1][stop, index])
-    found = scene.recall_words(stop)
-    if not overlap:
-        return f"{found} None of the first {scene.numbers[stop]:,} touches {name}."
-    return f"{found} Of these, region {region + 1:,} fits {name} best: overlap {overlap:.3f}."
+    name, number, row = scene.names[index], scene.numbers[stop], scene.best[1][stop]
+    found = [int((row >= threshold).sum()) for threshold in (HALF, MORE)]
+    words = (
+        f"The first {number:,} of {len(scene.proposals):,} proposals find {found[0]} of {len(row)} "
+        f"object{'s' * (len(row) > 1)} at an overlap of {HALF}, {found[1]} at {MORE}; "
+        f"average best overlap {float(row.mean()):.3f}."
+    )
+    if not row[index]:
+        return f"{words} None of the first {number:,} touches {name}."
+    return f"{words} Of these, region {region + 1:,} fits {name} best: overlap {float(row[index]):.3f}."
 
 
 def _paste(scene: _Scene, selected: Tensor, fill_class: int) -> View:
@@ -379,16 +361,8 @@ def _paste(scene: _Scene, selected: Tensor, fill_class: int) -> View:
         words, row = _paste_words(scene, selected, count, fill_class)
         region = int(selected[count - 1]) if count else -1
         box = (*scene.proposals.boxes[region].tolist(), True)
-        frames.append(
-            Frame(
-                words,
-                (panel,),
-                (panel, scene.object_panel) if scene.names else (panel,),
-                row,
-                boxes=(box,) if count else (),
-                **looks.get(region, {}),
-            )
-        )
+        shown = (box,) if count else ()
+        frames.append(Frame(words, (panel,), scene.reads(panel), row, boxes=shown, **looks.get(region, {})))
     stops = tuple(f"{count} of {len(selected)}" for count in range(len(selected) + 1))
     reel = Reel("", stops, tuple(frames), begin=len(selected))
     return View(
@@ -431,3 +405,91 @@ def _paste_words(scene: _Scene, selected: Tensor, count: int, fill_class: int) -
 def _score_text(score: float) -> str:
     """A score with its sign; "–" for a class that is out of the question."""
     return "–" if score == -torch.inf else f"{score:+.2f}".replace("-", "−")
+
+
+def _fitted(
+    image: Tensor, proposals: Proposals | None, instances: Instances | None, tree: Hierarchy | None
+) -> tuple[Tensor, Proposals, Instances, Hierarchy]:
+    """The four in one size; what was not given is made, and objects without pixels are left out."""
+    image = as_rgb(image)
+    size = _size_of(image, proposals, tree)
+    shown = shrink(image, size).contiguous()
+    objects = _visible(instances, tuple(image.shape[1:]), size)
+    return shown, proposals or propose(shown), objects, tree or hierarchy(shown, scale=FINE)
+
+
+def _size_of(image: Tensor, proposals: Proposals | None, tree: Hierarchy | None) -> tuple[int, int]:
+    """(height, width) at which all is shown: that of the proposals, of the hierarchy, or of the image.
+
+    Raises:
+        ValueError: the proposals or the hierarchy belong to another image, or there is no proposal.
+    """
+    if proposals is not None and not len(proposals):
+        raise ValueError("there are no regions in the proposals; leave them out, and propose(image) is used")
+    full = image.shape[1:]
+    given = {"proposals": proposals, "hierarchy": tree}
+    shown = {name: tuple(part.labels.shape) for name, part in given.items() if part is not None}
+    for name, size in shown.items():
+        if size != bounded_size(full, max(size)):
+            raise ValueError(
+                f"the {name} {'have' if name == 'proposals' else 'has'} the size {size} (H, W), the image "
+                f"{tuple(full)}; give the image that they were made of, or a larger copy of it"
+            )
+    if len(set(shown.values())) > 1:
+        raise ValueError(
+            f"the proposals have the size {shown['proposals']}, the hierarchy {shown['hierarchy']}; "
+            "make both of the same image"
+        )
+    height, width = next(iter(shown.values()), bounded_size(full, LARGEST))
+    return height, width
+
+
+def _visible(instances: Instances | None, full: tuple[int, ...], size: tuple[int, int]) -> Instances:
+    """The objects in `size`, without those that have no pixel there."""
+    if not instances:
+        masks, classes = torch.zeros(0, *size).bool(), torch.zeros(0).long()
+    else:
+        masks, classes = instances.masks.cpu(), instances.classes.cpu()
+        if tuple(masks.shape[1:]) not in (full, size):
+            raise ValueError(f"the instances have the size {tuple(masks.shape[1:])}, the image {full}")
+        masks = masks if masks.shape[1:] == size else resize_mask(masks, size)
+    seen = masks.flatten(1).any(dim=1)
+    return Instances(masks[seen], classes[seen], boxes.from_masks(masks[seen]))
+
+
+def _object_names(objects: Instances, classes: Classes | None) -> tuple[str, ...]:
+    """A name for each object: its class, with a number where there are several of it.
+
+    Raises:
+        ValueError: the class of an object does not exist.
+    """
+    indices = objects.classes.tolist()
+    if classes is None:
+        return tuple(f"object {number}" for number in range(1, len(indices) + 1))
+    for index in indices:
+        if not 0 <= index < len(classes):
+            raise ValueError(
+                f"an object has class {index}; the classes are 0..{len(classes) - 1} ({', '.join(classes)})"
+            )
+    return numbered([classes.names[index] for index in indices])
+
+
+def _region_scores(scores: Tensor | None, regions: int, classes: Classes | None) -> Tensor | None:
+    """(R, K) float32, minus infinity in the column of the background, which no region belongs to.
+
+    Raises:
+        ValueError: there are no classes, or not one row for each region and one column for each class.
+    """
+    if scores is None:
+        return None
+    if classes is None:
+        raise ValueError("scores need classes=..., the names of their columns")
+    if tuple(scores.shape) != (regions, len(classes)):
+        raise ValueError(
+            f"scores must be (R, K) = ({regions}, {len(classes)}), a row for each region and a column for "
+            f"each class; not {tuple(scores.shape)}"
+        )
+    found = scores.detach().cpu().float().clone()
+    if classes.background is not None:
+        found[:, classes.background] = -torch.inf
+    return found.nan_to_num(nan=-torch.inf, posinf=torch.finfo().max, neginf=-torch.inf)

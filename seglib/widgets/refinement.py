@@ -11,49 +11,40 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from seglib.labels import VOID, Classes, describe, numbered
-from seglib.weak.boxes import BoxAnnotations, back_to_front, background_of
+from seglib.labels import VOID, Classes, describe, numbered, percent
+from seglib.weak.boxes import BoxAnnotations, back_to_front, background_of, check
 from seglib.weak.cleaning import after_each_rule, box_fill_rates, reset_outliers
 from seglib.weak.labels import Quality, image_quality
-from seglib.widgets import refinement_checks as checks
+from seglib.weak.schemes import rectangles
+from seglib.widgets import pack
 from seglib.widgets.chart import Chart, Line, points
 from seglib.widgets.film import Box, Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
 DIAL = 100  # stops of the dial between 0 and 1
 MOST = 12  # numbers of rounds below the chart
+NEAR = 0.01  # how far from 1 the sum of probabilities may be: half precision rounds
+NAIVE = "rectangles"  # the scheme that needs nothing but the boxes
 
 
 class Rule(NamedTuple):
-    """A label on the way to the next round: its name, what stands under it, and what its rule does."""
+    """A label on the way to the next round: its name, and what its rule does."""
 
     name: str
-    after: str
     does: str
     color: tuple[int, int, int]  # Okabe and Ito's
 
 
 RULES = {  # in the order in which they are applied; the net's own answer is not a rule
-    "net": Rule("Net", "the net's answer", "", (0, 0, 0)),
-    "possible": Rule(
-        "Box classes", "after box classes", "A class without a box is ruled out.", (204, 121, 167)
-    ),
-    "smooth": Rule("Smoothing", "after smoothing", "The label follows the image's edges.", (86, 180, 233)),
+    "net": Rule("Net", "", (0, 0, 0)),
+    "possible": Rule("Box classes", "A class without a box is ruled out.", (204, 121, 167)),
+    "smooth": Rule("Smoothing", "The label follows the image's edges.", (86, 180, 233)),
     "inside": Rule(
-        "Keep inside",
-        "after keep inside",
-        "A pixel outside all boxes of its class becomes background.",
-        (230, 159, 0),
+        "Keep inside", "A pixel outside all boxes of its class becomes background.", (230, 159, 0)
     ),
-    "reset": Rule(
-        "Reset", "after reset", "A box of which too little is left is filled again.", (0, 158, 115)
-    ),
+    "reset": Rule("Reset", "A box of which too little is left is filled again.", (0, 158, 115)),
 }
-PLACES = {name: place for place, name in enumerate(RULES)}
 CHANGED = Palette(
-    {
-        place: (rule.name.lower() if place else "none", rule.color)
-        for place, rule in enumerate(RULES.values())
-    },
+    {k: (rule.name.lower() if k else "none", rule.color) for k, rule in enumerate(RULES.values())},
     clear=0,
     key=(1, 2, 3, 4),
     grey=True,
@@ -118,10 +109,10 @@ class RefinementExplorer(Film):
         qualities: Sequence[Quality | None] = (),
         **state: Any,
     ) -> None:
-        image, truth, boxes, labels = checks.fitted(image, truth, boxes, classes, schemes)
+        image, truth, boxes, labels = _fitted(image, truth, boxes, classes, schemes)
         first = next(iter(labels)) if first is None else first
-        nets, rates = checks.probabilities(rounds, classes, truth.shape), checks.rates_of(fill_rates, classes)
-        checks.check_rest(first, labels, threshold, qualities, len(nets) + 1)
+        nets, rates = _probabilities(rounds, classes, truth.shape), _rates_of(fill_rates, classes)
+        _check_rest(first, labels, threshold, qualities, len(nets) + 1)
         scene = _Scene(image, truth, boxes, classes, rates, float(threshold), smoothing)
         judged = {name: scene.judge(label) for name, label in labels.items()}
         views = [_schemes(scene, judged)]
@@ -157,7 +148,7 @@ class _Shot:
     @property
     def cells(self) -> tuple[str, ...]:
         """The measures in per cent."""
-        return tuple(_rate(share).removesuffix(" %") for share in self.measures)
+        return tuple(percent(share, 1).removesuffix(" %") for share in self.measures)
 
     @property
     def said(self) -> str:
@@ -165,7 +156,7 @@ class _Shot:
         if self.quality is None:
             return "not scored, the truth is void"
         iou, rim, *_ = self.measures
-        return f"mIoU {_rate(iou)}, Boundary IoU {_rate(rim)}"
+        return f"mIoU {percent(iou, 1)}, Boundary IoU {percent(rim, 1)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +240,7 @@ def _rounds(scene: _Scene, first: str, shots: Sequence[_Shot], qualities: Sequen
             differs = float((shot.label != shots[number - 1].label).double().mean())
             words = (
                 f"Round {number}, made from what the net of round {number - 1} says: {shot.said}. "
-                f"{_rate(differs)} of the pixels have another label than in round {number - 1}."
+                f"{percent(differs, 1)} of the pixels have another label than in round {number - 1}."
             )
         panels = (scene.true, scene.panel(f"label of round {number}", shot))
         caption = f"round {number}\nmIoU {shot.cells[0]} %"
@@ -269,7 +260,7 @@ def _round_chart(here: Sequence[tuple[float, ...]], qualities: Sequence[Quality 
         for place, name in enumerate(("mIoU", "Boundary IoU") if any(f[0] == f[0] for f in found) else ()):
             heights = [measures[place] for measures in found]
             lines.append(Line(f"{name}, {where}", points(places[: len(heights)], heights)))
-            words.append(f"{name}, {where} {', '.join(_rate(height) for height in heights)}")
+            words.append(f"{name}, {where} {', '.join(percent(height, 1) for height in heights)}")
     every = -(-len(here) // MOST)
     across = [(places[number], f"{number}") for number in range(0, len(here), every)]
     up = ((0.5, "50 %"), (1.0, "100 %"))
@@ -312,10 +303,11 @@ class _Step:
             words, count = f"The net of round {number} says: {shot.said}.", ""
             if before:
                 differs = chain[before].label != shot.label
-                changed = torch.where(differs, PLACES[name], changed).byte()
+                changed = torch.where(differs, list(RULES).index(name), changed).byte()
                 words, count = self.words(chain, before, name, reset), f"{int(differs.sum()):,}"
             marks = Panel("which rule changed a pixel last", Labels(changed), CHANGED, words)
-            shown = self.scene.panel(rule.after, shot)
+            title = f"after {rule.name.lower()}" if before else "the net's answer"
+            shown = self.scene.panel(title, shot)
             net = self.scene.panel("net", chain["net"])
             yield Frame(
                 words,
@@ -401,16 +393,6 @@ def _turns(step: _Step, stops: Sequence[float]) -> list[float]:
     return [stops[0], *turns]
 
 
-def _rate(share: float) -> str:
-    """A measure in per cent; "–" where it is unknown.
-
-    Example:
-        >>> _rate(0.4567), _rate(float("nan"))
-        ('45.7 %', '–')
-    """
-    return "–" if share != share else f"{100 * share:.1f} %"
-
-
 def _filled(reset: int, total: int) -> str:
     """How many boxes are filled again."""
     if total < 2:
@@ -423,3 +405,97 @@ def _filled(reset: int, total: int) -> str:
 
 def _become(count: int, what: str) -> str:
     return f"{count:,} become{'s' * (count == 1)} {what}" if count else f"none becomes {what}"
+
+
+def _plain(value: Tensor) -> Tensor:
+    """A mask or image as a plain tensor on the CPU; anything else as it is, to be refused later."""
+    return value.as_subclass(Tensor).cpu() if isinstance(value, Tensor) else value
+
+
+def _fitted(
+    image: Tensor, truth: Tensor, boxes: BoxAnnotations, classes: Classes, schemes: Mapping[str, Tensor]
+) -> tuple[Tensor, Tensor, BoxAnnotations, dict[str, Tensor]]:
+    """Image, truth, boxes and labels of one size; without labels, the naive ones.
+
+    Raises:
+        ValueError: a size, type or value does not fit.
+        BoxError: a box is not valid, or no class is the background.
+    """
+    if not isinstance(schemes, Mapping):
+        raise ValueError('schemes must be labels by name, as in schemes={"grabcut+": label}')
+    labels = {str(name): _plain(label) for name, label in schemes.items()}
+    image, truth = _plain(image), _plain(truth)
+    named = {f"scheme {name}": label for name, label in labels.items()}
+    pack.check(image, {"truth": truth, **named}, classes)
+    check(boxes, (image.shape[1], image.shape[2]), classes)
+    boxes = BoxAnnotations(boxes[0].cpu(), boxes[1].cpu())
+    labels = labels or {NAIVE: rectangles(image, *boxes, background=background_of(classes))}
+    found = {name: label.to(torch.uint8) for name, label in labels.items()}
+    return image, truth.to(torch.uint8), boxes, found
+
+
+def _probabilities(rounds: Sequence[Tensor], classes: Classes, size: Sequence[int]) -> list[Tensor]:
+    """The probabilities of the nets, one (K, H, W) float32 a round.
+
+    Raises:
+        ValueError: another shape or type, not 0..1, or the sum is not 1.
+    """
+    if isinstance(rounds, Tensor) and rounds.ndim != 4:
+        raise ValueError(f"rounds must be one tensor (K, H, W) a round in a list, not {tuple(rounds.shape)}")
+    found = [_plain(one) for one in rounds]
+    for number, one in enumerate(found):
+        if fault := _fault(one, (len(classes), *size)):
+            raise ValueError(
+                f"rounds[{number}] must be the probabilities of {len(classes)} classes "
+                f"({', '.join(classes)}), floating point {(len(classes), *size)} (K, H, W); {fault}"
+            )
+    return [one.float() for one in found]
+
+
+def _fault(one: Tensor, wanted: Sequence[int]) -> str:
+    """What is wrong with the probabilities (K, H, W) of a net; "" if nothing is."""
+    if not isinstance(one, Tensor) or not one.is_floating_point():
+        return f"not {one.dtype if isinstance(one, Tensor) else type(one).__name__}"
+    if tuple(one.shape) != tuple(wanted):
+        return f"not {tuple(one.shape)}"
+    wrong = ~((one.float().sum(dim=0) - 1).abs() <= NEAR) | (one < 0).any(dim=0)  # NaN is wrong too
+    if not wrong.any():
+        return ""
+    y, x = wrong.nonzero()[0].tolist()
+    values = ", ".join(f"{value:.2f}" for value in one[:, y, x].tolist())
+    return f"at (x, y) = ({x}, {y}) they are {values}, not 0..1 with the sum 1; give logits.softmax(dim=0)"
+
+
+def _rates_of(fill_rates: Tensor | Sequence[float] | None, classes: Classes) -> Tensor:
+    """(K,) float32: the share of its box that each class fills; all 1, the paper's rule, by default.
+
+    Raises:
+        ValueError: not one share, 0..1, for each class.
+    """
+    rates = torch.ones(len(classes)) if fill_rates is None else torch.as_tensor(fill_rates).cpu().float()
+    if tuple(rates.shape) != (len(classes),) or not bool(((rates >= 0) & (rates <= 1)).all()):
+        raise ValueError(
+            f"fill_rates must be {len(classes)} shares 0..1, what each class ({', '.join(classes)}) fills of "
+            f"its box, as fill_rates(labels) gives; not {[round(one, 3) for one in rates.flatten().tolist()]}"
+        )
+    return rates
+
+
+def _check_rest(
+    first: str, schemes: Mapping[str, Tensor], threshold: float, qualities: Sequence[object], labels: int
+) -> None:
+    """Raise a ValueError unless the first scheme, the threshold and at most `labels` qualities make sense."""
+    if first not in schemes:
+        raise ValueError(f"there is no scheme {first!r}; the schemes are {', '.join(schemes)}")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold {threshold} must be a share of what is usual, 0..1; 0 resets no box")
+    if len(qualities) > labels:
+        raise ValueError(
+            f"{len(qualities)} qualities of rounds, but there are only {labels} labels: round 0, and one "
+            "after each of the rounds that are given"
+        )
+    for number, one in enumerate(qualities):
+        if one is not None and not isinstance(one, Quality):
+            raise ValueError(
+                f"qualities[{number}] must be a Quality, as round.quality, not a {type(one).__name__}"
+            )

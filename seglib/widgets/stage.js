@@ -58,7 +58,7 @@ class Stage {
   layout() {
     const outside = this.frame.el.clientWidth - FRAME;
     if (outside < 0) return; // not on the page yet
-    const narrow = this.isNarrow(outside);
+    const narrow = outside < NARROW;
     this.frame.root.classList.toggle("seglib-narrow", narrow);
     const room = narrow ? outside : outside - this.side.offsetWidth - SIDE_GAP;
     const { width, height } = this.scene;
@@ -78,8 +78,6 @@ class Stage {
     if (figures.length !== this.grid.children.length) this.grid.replaceChildren(...figures); // keeps the focus
     this.paintNow(); // a canvas is empty once its size is set
   }
-
-  isNarrow = (outside) => outside < NARROW;
 
   paintNow() {
     if (devicePixelRatio !== this.ratio) return this.layout(); // which paints

@@ -7,12 +7,13 @@ async function viewer(frame) {
   const scene = await unpack(model.get("data"));
   const { maps } = scene;
   const several = maps.length > 1;
-  const layers = new Layers(scene);
+  const keep = keeper();
   const style = () => ({ visible: model.get("visible"), outline: model.get("outline"), hatch: model.get("hatch") });
+  const painted = ({ name, labels }) => keep(JSON.stringify([name, style()]), () => paintLabels(scene, labels, style()));
 
   // The panels on show: { title, words, layer } and, where it is one label map, `map`; in a difference, `verdicts`.
   const chosen = () => Math.max(0, maps.findIndex(({ name }) => name === model.get("layer")));
-  const labels = (map) => ({ title: map.name, words: map.words, layer: layers.labels(map.labels, style()), map });
+  const labels = (map) => ({ title: map.name, words: map.words, layer: painted(map), map });
   const image = { title: "image", words: "without labels", layer: null };
   const panels = {
     overlay: () => [{ ...labels(maps[chosen()]), bare: true }],
@@ -22,7 +23,7 @@ async function viewer(frame) {
   const difference = (map, truth) => {
     map.verdicts ??= verdicts(map.labels, truth.labels);
     const words = Object.entries(map.verdicts).map(([verdict, share]) => `${shareWords(share)} ${verdict}`).join(", ");
-    const layer = layers.difference(map.labels, truth.labels);
+    const layer = keep(map, () => paintDifference(scene, (scene.pixels ??= pixelsOf(scene)), map.labels, truth.labels));
     return { title: `${map.name} against ${truth.name}`, words, layer, verdicts: map.verdicts };
   };
   const shown = () => panels[model.get("mode")]();
@@ -34,7 +35,7 @@ async function viewer(frame) {
     return [`x ${x}, y ${y}`, ...parts].join(" · ");
   };
   const paintControls = h("div", { class: "seglib-group" },
-    slider(frame, "opacity", { label: "Opacity", max: () => 1, step: 0.01, words: percent }),
+    opacitySlider(frame),
     h("div", { class: "seglib-bar" }, tick(frame, "outline", "Outline"), tick(frame, "hatch", "Hatching")));
   const layer = several ? choice(frame, "layer", "Labels", maps.map(({ name }) => [name, name])) : null;
   const offer = () => {
