@@ -12,18 +12,15 @@ import torch
 from torch import Tensor
 
 from seglib.labels import VOID, Classes, describe, numbered, percent
-from seglib.weak.boxes import BoxAnnotations, back_to_front, background_of, check
+from seglib.weak.boxes import BoxAnnotations, back_to_front, background_of
 from seglib.weak.cleaning import after_each_rule, box_fill_rates, reset_outliers
 from seglib.weak.labels import Quality, image_quality
-from seglib.weak.schemes import rectangles
-from seglib.widgets import pack
+from seglib.widgets import refinement_checks as checks
 from seglib.widgets.chart import Chart, Line, points
 from seglib.widgets.film import Box, Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
 DIAL = 100  # stops of the dial between 0 and 1
 MOST = 12  # numbers of rounds below the chart
-NEAR = 0.01  # how far from 1 the sum of probabilities may be: half precision rounds
-NAIVE = "rectangles"  # the scheme that needs nothing but the boxes
 
 
 class Rule(NamedTuple):
@@ -109,10 +106,10 @@ class RefinementExplorer(Film):
         qualities: Sequence[Quality | None] = (),
         **state: Any,
     ) -> None:
-        image, truth, boxes, labels = _fitted(image, truth, boxes, classes, schemes)
+        image, truth, boxes, labels = checks.fitted(image, truth, boxes, classes, schemes)
         first = next(iter(labels)) if first is None else first
-        nets, rates = _probabilities(rounds, classes, truth.shape), _rates_of(fill_rates, classes)
-        _check_rest(first, labels, threshold, qualities, len(nets) + 1)
+        nets, rates = checks.probabilities(rounds, classes, truth.shape), checks.rates_of(fill_rates, classes)
+        checks.check_rest(first, labels, threshold, qualities, len(nets) + 1)
         scene = _Scene(image, truth, boxes, classes, rates, float(threshold), smoothing)
         judged = {name: scene.judge(label) for name, label in labels.items()}
         views = [_schemes(scene, judged)]
@@ -188,13 +185,8 @@ class _Scene:
         """The truth."""
         return Panel("truth", Labels(self.truth), self.palettes[0], describe(self.truth, self.classes))
 
-    @cached_property
-    def lines(self) -> tuple[Box, ...]:
-        """The boxes, the smaller ones in front."""
-        return self.lined(())
-
-    def lined(self, reset: Sequence[int]) -> tuple[Box, ...]:
-        """The boxes; those that are filled again have a wide line."""
+    def lines(self, reset: Sequence[int] = ()) -> tuple[Box, ...]:
+        """The boxes, the smaller ones in front; those that are filled again have a wide line."""
         corners = self.boxes.boxes.tolist()
         return tuple((*corners[number], number in reset) for number in back_to_front(self.boxes.boxes))
 
@@ -226,7 +218,7 @@ def _schemes(scene: _Scene, judged: Mapping[str, _Shot]) -> View:
             )
         panels = (scene.true, scene.panel(name, shot))
         caption = f"{name}\nmIoU {shot.cells[0]} %"
-        frames.append(Frame(words, panels, row=Row(name, shot.cells), boxes=scene.lines, caption=caption))
+        frames.append(Frame(words, panels, row=Row(name, shot.cells), boxes=scene.lines(), caption=caption))
     heads = ("%", "mIoU", "Boundary IoU", "ignored", "mIoU of the rest")
     return View("schemes", (Reel("", tuple(judged), tuple(frames)),), list="Scheme", list_heads=heads)
 
@@ -244,7 +236,7 @@ def _rounds(scene: _Scene, first: str, shots: Sequence[_Shot], qualities: Sequen
             )
         panels = (scene.true, scene.panel(f"label of round {number}", shot))
         caption = f"round {number}\nmIoU {shot.cells[0]} %"
-        frames.append(Frame(words, panels, boxes=scene.lines, caption=caption))
+        frames.append(Frame(words, panels, boxes=scene.lines(), caption=caption))
     last = len(shots) - 1
     chart = _round_chart([shot.measures for shot in shots], qualities)
     reel = Reel("", tuple(f"{n} of {last}" for n in range(len(shots))), tuple(frames), chart=chart, begin=1)
@@ -314,7 +306,7 @@ class _Step:
                 (marks, shown),
                 (self.scene.true, net, *[shown] * bool(before), marks),
                 Row(rule.name, (count, *shot.cells[:2]), None, rule.color if before else None),
-                boxes=self.scene.lined(reset),
+                boxes=self.scene.lines(reset),
                 caption=f"{rule.name.lower()}\nmIoU {shot.cells[0]} %",
             )
 
@@ -366,10 +358,11 @@ def _rules(scene: _Scene, steps: Sequence[_Step]) -> tuple[View, View]:
         frames = tuple(step.frames(number, scene.threshold))
         names = tuple(RULES[name].name for name in step.chain(scene.threshold))
         rules.append(Reel(name, names, frames, begin=len(frames) - 1))
-        ends = {threshold: tuple(step.frames(number, threshold))[-1] for threshold in _turns(step, stops)}
-        shown = []
+        shown, ends = [], dict[tuple[int, ...], Frame]()  # the boxes that are reset -> the last rule's frame
         for place, threshold in enumerate(stops):
-            end = ends[max(turn for turn in ends if turn <= threshold)]
+            if (reset := step.reset(threshold)) not in ends:
+                *_, ends[reset] = step.frames(number, threshold)
+            end = ends[reset]
             words = end.words + note * (place != begin)
             shown.append(Frame(words, end.panels, end.reads, numbers=step.rows(threshold), boxes=end.boxes))
         texts = tuple(f"{100 * threshold:.0f} % of what is usual" for threshold in stops)
@@ -387,12 +380,6 @@ def _rules(scene: _Scene, steps: Sequence[_Step]) -> tuple[View, View]:
     return View("rules", tuple(rules), choice="Step", list="Rule", list_heads=heads), dial
 
 
-def _turns(step: _Step, stops: Sequence[float]) -> list[float]:
-    """The stops at which other boxes are reset than at the one before."""
-    turns = [after for before, after in pairwise(stops) if step.reset(before) != step.reset(after)]
-    return [stops[0], *turns]
-
-
 def _filled(reset: int, total: int) -> str:
     """How many boxes are filled again."""
     if total < 2:
@@ -405,97 +392,3 @@ def _filled(reset: int, total: int) -> str:
 
 def _become(count: int, what: str) -> str:
     return f"{count:,} become{'s' * (count == 1)} {what}" if count else f"none becomes {what}"
-
-
-def _plain(value: Tensor) -> Tensor:
-    """A mask or image as a plain tensor on the CPU; anything else as it is, to be refused later."""
-    return value.as_subclass(Tensor).cpu() if isinstance(value, Tensor) else value
-
-
-def _fitted(
-    image: Tensor, truth: Tensor, boxes: BoxAnnotations, classes: Classes, schemes: Mapping[str, Tensor]
-) -> tuple[Tensor, Tensor, BoxAnnotations, dict[str, Tensor]]:
-    """Image, truth, boxes and labels of one size; without labels, the naive ones.
-
-    Raises:
-        ValueError: a size, type or value does not fit.
-        BoxError: a box is not valid, or no class is the background.
-    """
-    if not isinstance(schemes, Mapping):
-        raise ValueError('schemes must be labels by name, as in schemes={"grabcut+": label}')
-    labels = {str(name): _plain(label) for name, label in schemes.items()}
-    image, truth = _plain(image), _plain(truth)
-    named = {f"scheme {name}": label for name, label in labels.items()}
-    pack.check(image, {"truth": truth, **named}, classes)
-    check(boxes, (image.shape[1], image.shape[2]), classes)
-    boxes = BoxAnnotations(boxes[0].cpu(), boxes[1].cpu())
-    labels = labels or {NAIVE: rectangles(image, *boxes, background=background_of(classes))}
-    found = {name: label.to(torch.uint8) for name, label in labels.items()}
-    return image, truth.to(torch.uint8), boxes, found
-
-
-def _probabilities(rounds: Sequence[Tensor], classes: Classes, size: Sequence[int]) -> list[Tensor]:
-    """The probabilities of the nets, one (K, H, W) float32 a round.
-
-    Raises:
-        ValueError: another shape or type, not 0..1, or the sum is not 1.
-    """
-    if isinstance(rounds, Tensor) and rounds.ndim != 4:
-        raise ValueError(f"rounds must be one tensor (K, H, W) a round in a list, not {tuple(rounds.shape)}")
-    found = [_plain(one) for one in rounds]
-    for number, one in enumerate(found):
-        if fault := _fault(one, (len(classes), *size)):
-            raise ValueError(
-                f"rounds[{number}] must be the probabilities of {len(classes)} classes "
-                f"({', '.join(classes)}), floating point {(len(classes), *size)} (K, H, W); {fault}"
-            )
-    return [one.float() for one in found]
-
-
-def _fault(one: Tensor, wanted: Sequence[int]) -> str:
-    """What is wrong with the probabilities (K, H, W) of a net; "" if nothing is."""
-    if not isinstance(one, Tensor) or not one.is_floating_point():
-        return f"not {one.dtype if isinstance(one, Tensor) else type(one).__name__}"
-    if tuple(one.shape) != tuple(wanted):
-        return f"not {tuple(one.shape)}"
-    wrong = ~((one.float().sum(dim=0) - 1).abs() <= NEAR) | (one < 0).any(dim=0)  # NaN is wrong too
-    if not wrong.any():
-        return ""
-    y, x = wrong.nonzero()[0].tolist()
-    values = ", ".join(f"{value:.2f}" for value in one[:, y, x].tolist())
-    return f"at (x, y) = ({x}, {y}) they are {values}, not 0..1 with the sum 1; give logits.softmax(dim=0)"
-
-
-def _rates_of(fill_rates: Tensor | Sequence[float] | None, classes: Classes) -> Tensor:
-    """(K,) float32: the share of its box that each class fills; all 1, the paper's rule, by default.
-
-    Raises:
-        ValueError: not one share, 0..1, for each class.
-    """
-    rates = torch.ones(len(classes)) if fill_rates is None else torch.as_tensor(fill_rates).cpu().float()
-    if tuple(rates.shape) != (len(classes),) or not bool(((rates >= 0) & (rates <= 1)).all()):
-        raise ValueError(
-            f"fill_rates must be {len(classes)} shares 0..1, what each class ({', '.join(classes)}) fills of "
-            f"its box, as fill_rates(labels) gives; not {[round(one, 3) for one in rates.flatten().tolist()]}"
-        )
-    return rates
-
-
-def _check_rest(
-    first: str, schemes: Mapping[str, Tensor], threshold: float, qualities: Sequence[object], labels: int
-) -> None:
-    """Raise a ValueError unless the first scheme, the threshold and at most `labels` qualities make sense."""
-    if first not in schemes:
-        raise ValueError(f"there is no scheme {first!r}; the schemes are {', '.join(schemes)}")
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold {threshold} must be a share of what is usual, 0..1; 0 resets no box")
-    if len(qualities) > labels:
-        raise ValueError(
-            f"{len(qualities)} qualities of rounds, but there are only {labels} labels: round 0, and one "
-            "after each of the rounds that are given"
-        )
-    for number, one in enumerate(qualities):
-        if one is not None and not isinstance(one, Quality):
-            raise ValueError(
-                f"qualities[{number}] must be a Quality, as round.quality, not a {type(one).__name__}"
-            )
