@@ -21,8 +21,7 @@ function legend(frame, scene, shown) {
     const body = bar.hidden ? verdictRows(panels[0].verdicts) : rows.map((show) => show(maps));
     holder.replaceChildren(bar, table(bar.hidden ? 1 : maps.length, ...titles, ...body));
   };
-  frame.watch(["mode", "layer"], show);
-  show();
+  frame.follow(["mode", "layer"], show);
   return holder;
 }
 
@@ -40,10 +39,8 @@ function classRow(frame, entry) {
     const others = model.get("visible").filter((other) => other !== name);
     frame.set("visible", input.checked ? [...others, name] : others);
   });
-  frame.watch(["visible"], mark);
-  frame.watch(["hatch"], paint);
-  mark();
-  paint();
+  frame.follow(["visible"], mark);
+  frame.follow(["hatch"], paint);
   return (maps) => row("rowheader", label, ...maps.map(({ shares }) => shareWords(shares[place])));
 }
 

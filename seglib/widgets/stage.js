@@ -214,8 +214,7 @@ function wheelZoom({ deltaY, deltaMode, ctrlKey }) {
 function zoomButtons(frame, stage) {
   const words = h("output", { class: "seglib-value", "aria-label": "Zoom" });
   const show = () => (words.textContent = percent(frame.model.get("zoom")));
-  frame.watch(["zoom"], show);
-  show();
+  frame.follow(["zoom"], show);
   return h("div", { class: "seglib-zoom", role: "group", "aria-label": "Zoom" },
     button(frame, "Zoom out", "−", () => stage.zoomBy(1 / 1.5)),
     words,

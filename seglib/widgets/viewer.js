@@ -43,8 +43,7 @@ async function viewer(frame) {
     paintControls.hidden = mode === "difference";
     if (layer) layer.hidden = mode === "side by side" || (mode === "difference" && maps.length === 2);
   };
-  watch(["mode"], offer);
-  offer();
+  frame.follow(["mode"], offer);
 
   const side = h("div", { class: "seglib-side" }, paintControls, legend(frame, scene, shown));
   const stage = new Stage(frame, scene, { shown, readOut, side, panels: Math.max(2, maps.length) });
