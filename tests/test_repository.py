@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -22,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 APACHE = (
     "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # the text as its authors publish it
 )
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 BROWSERLESS = ["IPython", "ipywidgets", "anywidget", "jupyterlab", "jupyter_client", "traitlets", "nbformat"]
 
 
@@ -69,9 +72,100 @@ def test_no_package_registry_is_named() -> None:
         assert not [host for host in hosts if host.encode() in written], path
 
 
-def test_files_stay_readable() -> None:
+def code_lines(path: Path) -> set[int]:
+    """The numbers of the lines of a Python file that are not blank, comment or docstring."""
+    skipped = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+    skipped |= {tokenize.ENDMARKER, tokenize.ENCODING}
+    with path.open("rb") as file:
+        tokens = [token for token in tokenize.tokenize(file.readline) if token.type not in skipped]
+    lines = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
+    return lines - {line for node in ast.walk(ast.parse(path.read_text("utf-8"))) for line in docstring(node)}
+
+
+def docstring(node: ast.AST) -> range:
+    """The line numbers of a definition's docstring."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Module)) and node.body:
+        first = node.body[0]
+        if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
+            return range(first.lineno, (first.end_lineno or first.lineno) + 1)
+    return range(0)
+
+
+def budgets() -> dict[str, tuple[int, int]]:
+    """Folder -> most files and most lines of code, as the table in docs/architecture.md says."""
+    rows = re.findall(r"^\| `([\w/.*]+)` \| (\d+) \| (\d+) \|", ARCHITECTURE, re.MULTILINE)
+    assert len(rows) > 10
+    return {folder: (int(files), int(lines)) for folder, files, lines in rows}
+
+
+@pytest.mark.parametrize(("pattern", "most"), budgets().items())
+def test_every_part_keeps_its_budget(pattern: str, most: tuple[int, int]) -> None:
+    """A new capability comes with its own lines, and they are written into the table in the same commit."""
+    found = [path for path in tracked(f":(glob){pattern}") if path.suffix in (".py", ".js", ".css")]
+    lines = 0
+    for path in found:
+        if path.suffix == ".py":
+            lines += len(code_lines(path))
+        else:
+            written = [line.strip() for line in path.read_text("utf-8").splitlines()]
+            lines += sum(bool(line) and not line.startswith(("//", "*", "/*")) for line in written)
+    assert found and len(found) <= most[0] and lines <= most[1], (pattern, len(found), lines)
+
+
+def test_files_and_functions_can_be_read_at_once() -> None:
     for path in tracked("seglib/*.py", "tools/*.py", "bootstrap.py"):
-        assert len(path.read_text().splitlines()) <= 450, path
+        assert len(path.read_text("utf-8").splitlines()) <= 450, path
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                length = (node.end_lineno or 0) - node.lineno + 1 - len(docstring(node))
+                assert length <= 45, f"{path}: {node.name} has {length} lines"
+
+
+FLOORS = [
+    ["labels", "palettes", "tables", "files", "machine", "progress"],
+    ["data", "scenes", "backbones", "metrics", "losses", "boxes", "draw", "cache"],
+    ["train", "training", "evaluate", "segmenters"],
+    ["regions", "fcn", "weak"],
+    ["widgets"],
+    ["course"],
+    ["__main__", "doctor", "doctor_probe", "train_command"],
+]
+
+
+def test_imports_only_go_down_and_never_in_a_circle() -> None:
+    """Also inside functions and under TYPE_CHECKING; the three families do not import each other."""
+    floor = {name: number for number, names in enumerate(FLOORS) for name in names}
+    imports: dict[str, set[str]] = {}
+    for path in tracked("seglib/*.py"):
+        here = path.relative_to(ROOT).with_suffix("").parts
+        module = ".".join(here).removesuffix(".__init__")
+        imports[module] = imported(path)
+        if len(here) == 2 and here[1] == "__init__":
+            continue
+        for other in imports[module]:
+            there = other.split(".")[1]
+            assert floor[there] <= floor[here[1]], f"{module} imports {other}, which lies above it"
+            if here[1] in FLOORS[3]:
+                assert there == here[1] or there not in FLOORS[3], f"{module} imports {other}"
+    order: list[str] = []
+    while len(order) < len(imports):
+        ready = [name for name in imports if name not in order and imports[name] - {name} <= {*order}]
+        assert ready, f"a circle of imports: {sorted(set(imports) - {*order})}"
+        order += ready
+
+
+def imported(file: Path) -> set[str]:
+    """The modules of seglib that a file imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "seglib":
+            for name in node.names:
+                path = ROOT / str(node.module).replace(".", "/") / name.name
+                is_module = path.with_suffix(".py").exists() or path.is_dir()
+                found.add(f"{node.module}.{name.name}" if is_module else str(node.module))
+        elif isinstance(node, ast.Import):
+            found |= {name.name for name in node.names if name.name.startswith("seglib.")}
+    return found - {"seglib"}
 
 
 def test_the_licences_are_whole() -> None:
@@ -96,7 +190,7 @@ def test_every_command_that_is_written_down_exists(name: str) -> None:
     assert asked and asked <= targets(), asked - targets()
     assert set(re.findall(r"bootstrap\.py ([a-z]+)", text)) <= {"lab", "test", "run", "setup", "plan"}
     for script in re.findall(r"\b((?:tools|tests|docs|seglib|data)/[\w/]+\.\w+)\b", text):
-        assert "NN" in script or (ROOT / script).exists(), script
+        assert "98" in script or (ROOT / script).exists(), script  # 98 is CONTRIBUTING's example
 
 
 @pytest.mark.parametrize("number", content.numbers())
