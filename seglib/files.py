@@ -207,3 +207,12 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON, or incomplete ({error}); export or copy it again") from None
+
+
+@contextmanager
+def naming(place: Path | str) -> Iterator[None]:
+    """Turn an error about content into a ValueError that begins with the file or the place in it."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{place}: {error}") from None

@@ -122,7 +122,7 @@ def test_files_and_functions_can_be_read_at_once() -> None:
 
 
 FLOORS = [
-    ["labels", "palettes", "tables", "files", "machine", "progress"],
+    ["labels", "tables", "files", "machine", "progress"],
     ["data", "scenes", "backbones", "metrics", "losses", "boxes", "draw", "cache"],
     ["train", "training", "evaluate", "segmenters"],
     ["regions", "fcn", "weak"],

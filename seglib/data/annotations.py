@@ -22,6 +22,7 @@ from torch import Tensor
 from seglib import boxes
 from seglib.data import coco
 from seglib.data.dataset import Instances
+from seglib.files import naming
 from seglib.labels import Classes
 
 Point = tuple[float, float]
@@ -204,17 +205,17 @@ def read_coco(path: Path) -> AnnotationSet:
         if isinstance(entry.get("segmentation"), dict):
             runs += 1
             continue
-        with coco.naming(f"{path}: annotations[{number}]"):
+        with naming(f"{path}: annotations[{number}]"):
             objects[entry["image_id"]].append(_annotation(entry, names[entry["category_id"]]))
     if runs:
         what = f"{runs} objects stored as run lengths, which have no outline"
         warnings.warn(f"{path}: left out {what}; `load` reads them as masks", stacklevel=2)
     images = []
     for number, entry in enumerate(content.images):
-        with coco.naming(f"{path}: images[{number}]"):
+        with naming(f"{path}: images[{number}]"):
             size, drawn = (entry["width"], entry["height"]), tuple(objects[entry["id"]])
             images.append(AnnotatedImage(entry["file_name"], *size, drawn, _seconds(entry)))
-    with coco.naming(path):
+    with naming(path):
         return AnnotationSet(tuple(names.values()), tuple(images))
 
 

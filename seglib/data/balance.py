@@ -166,7 +166,7 @@ def _percent(part: int, whole: int) -> str:
     return f"{share:.1f}" if share >= 1 or not share else f"{share:.2f}"
 
 
-CODE = ("seglib.data", "seglib.scenes", "seglib.labels", "seglib.boxes", "seglib.palettes")  # makes a sample
+CODE = ("seglib.data", "seglib.scenes", "seglib.labels", "seglib.boxes")  # makes a sample
 
 
 def measure(

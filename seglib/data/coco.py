@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ from torchvision.tv_tensors import Image, Mask
 from seglib.data.dataset import FOLDERS, Instances, Part, SegmentationDataset, SplitError, by_name
 from seglib.data.files import instances_of, listed
 from seglib.data.images import match_size, read_image
-from seglib.files import read_json
+from seglib.files import naming, read_json
 from seglib.labels import VOID, Classes
 
 Entry = dict[str, Any]
@@ -241,15 +240,6 @@ def _entries(path: Path, file: Any, key: str) -> list[Entry]:
     if ids and max(ids.values()) > 1:
         raise ValueError(f"{path}: two of the {key} have the id {ids.most_common(1)[0][0]!r}")
     return entries
-
-
-@contextmanager
-def naming(place: Path | str) -> Iterator[None]:
-    """Turn an error about content into a ValueError that begins with the file or the place in it."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{place}: {error}") from None
 
 
 # The shape of one object.

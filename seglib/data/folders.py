@@ -17,9 +17,8 @@ from seglib.data.dataset import FOLDERS, SegmentationDataset, SplitError, by_nam
 from seglib.data.files import PAINTED, FileDataset, images_in, listed, pair
 from seglib.data.images import read_labels
 from seglib.data.photographs import Pets, Voc, camvid
-from seglib.files import read_json
-from seglib.labels import VOID, Classes
-from seglib.palettes import Color
+from seglib.files import naming, read_json
+from seglib.labels import VOID, Classes, Color
 from seglib.progress import tracked
 
 LAYOUTS = """
@@ -201,10 +200,10 @@ def read_class_list(folder: Path) -> ClassList:
     """
     if (path := folder / "classes.json").is_file():
         fields = read_json(path)
-        with coco.naming(path):
+        with naming(path):
             return _class_list(fields)
     if (path := folder / "classes.txt").is_file():
-        with coco.naming(path):
+        with naming(path):
             return _class_list(_read_lines(path.read_text(encoding="utf-8-sig")))
     return ClassList(None, None, {k: k for k in range(VOID)})
 

@@ -15,10 +15,10 @@ import yaml
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from seglib.data.coco import Coco, Content, Entry, naming
+from seglib.data.coco import Coco, Content, Entry
 from seglib.data.dataset import FOLDERS
 from seglib.data.files import images_in
-from seglib.files import first_line, read_json
+from seglib.files import first_line, naming, read_json
 from seglib.progress import tracked
 
 # labelme

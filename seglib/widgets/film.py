@@ -18,8 +18,7 @@ import traitlets
 from torch import Tensor
 
 from seglib import draw
-from seglib.labels import VOID, Classes
-from seglib.palettes import Color
+from seglib.labels import VOID, Classes, Color
 from seglib.widgets import pack
 from seglib.widgets.chart import Chart
 from seglib.widgets.shell import STYLE, RefusedError, module

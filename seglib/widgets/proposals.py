@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from seglib.data.dataset import Instances
-from seglib.labels import Classes
-from seglib.palettes import Color
+from seglib.labels import Classes, Color
 from seglib.regions import Proposals
 from seglib.regions.features import crops
 from seglib.regions.grouping import Hierarchy

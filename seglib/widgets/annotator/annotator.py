@@ -15,8 +15,7 @@ from matplotlib.patches import Polygon
 from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, agreement
 from seglib.data.dataset import Instances
 from seglib.draw import figure_bytes
-from seglib.labels import Classes
-from seglib.palettes import Color
+from seglib.labels import Classes, Color
 from seglib.widgets.annotator.drawn_file import KINDS, DrawnFile, Entry, entry_of, image_of
 from seglib.widgets.annotator.gallery import Images, gallery
 from seglib.widgets.shell import STYLE, Shell, module

@@ -1,4 +1,4 @@
-"""palettes: do the colours stay apart for eyes that lack one kind of cone?"""
+"""Colours of classes: do they stay apart for eyes that lack one kind of cone?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from seglib import palettes
+from seglib import labels as palettes
 from seglib.labels import Classes
 
 
@@ -48,7 +48,7 @@ def test_the_measure_finds_a_palette_that_fails():
 
 @pytest.mark.parametrize(("count", "distance"), [(15, 11), (20, 9), (32, 7)])
 def test_more_classes_stay_as_far_apart_as_they_can(count: int, distance: float):
-    colors = [palettes.BACKGROUND, palettes.VOID, *palettes.palette(count)]
+    colors = [palettes.BACKGROUND_COLOR, palettes.VOID_COLOR, *palettes.palette(count)]
     eyes = ("normal", "protanope", "deuteranope", "tritanope")
     assert min(smallest_distance(which, colors) for which in eyes) > distance
 
