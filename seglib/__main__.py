@@ -1,7 +1,5 @@
 """The command line: `python -m seglib doctor`, `data audit`, `train`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -4,8 +4,6 @@ So the width is x2 - x1 without a "+ 1", a box around one pixel has area 1, and 
 overlap. `torchvision.ops` treats corners as points of a plane: for these boxes its IoU is that of the pixels.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torchvision.ops import box_area, box_iou, masks_to_boxes

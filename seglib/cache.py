@@ -14,8 +14,6 @@ For a whole data set `each` does the same in parallel, with a progress bar, and 
 it is stopped or killed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import json

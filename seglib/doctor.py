@@ -4,8 +4,6 @@ Imports that may fail, crash or hang on a broken machine happen in a child proce
 checks here are small functions of what it saw.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

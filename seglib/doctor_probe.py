@@ -4,8 +4,6 @@
 done. A stage that failed has an "error"; after a crash the later stages are missing.
 """
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Masks as images, and figures that everyone can read: patterns besides colours, and a text description."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io

@@ -4,8 +4,6 @@ PyTorch's usual files are pickles, and opening a pickle may run any code that it
 tensors are read with `weights_only=True`, which refuses everything but plain data.
 """
 
-from __future__ import annotations
-
 import errno
 import json
 import os

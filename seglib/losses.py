@@ -5,8 +5,6 @@ indices with 255 for void. All compute in float32, also inside autocast. All ret
 a batch that is entirely void, for which PyTorch's mean is NaN.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

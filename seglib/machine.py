@@ -1,7 +1,5 @@
 """This machine: its cores and memory, or those of a container; is a person watching; which profile fits."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping

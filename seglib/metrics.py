@@ -14,8 +14,6 @@ Two measures of outlines follow: Boundary IoU, whose counts add up over images, 
 Void pixels (255) have no outline, and what is predicted there never counts.
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import cv2

@@ -1,7 +1,5 @@
 """A progress bar for everything that takes longer than two seconds."""
 
-from __future__ import annotations
-
 import contextvars
 import html
 import threading

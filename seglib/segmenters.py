@@ -1,7 +1,5 @@
 """A trained net as a segmenter, and the one file format that every segmenter of this library is saved in."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

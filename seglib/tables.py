@@ -1,7 +1,5 @@
 """Tables of numbers that read well as text, in a notebook and with a screen reader."""
 
-from __future__ import annotations
-
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass

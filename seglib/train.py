@@ -7,8 +7,6 @@ Scripts, progress bars, tests and the live monitor all use this one loop. Its pa
 (optimiser, checkpoints, validation, ...) and in `seglib.data.batches` (what the net sees).
 """
 
-from __future__ import annotations
-
 import weakref
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator

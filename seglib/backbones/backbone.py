@@ -1,7 +1,5 @@
 """The interface of every backbone: images in, feature maps at strides 2, 4, 8, 16 and 32 out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Self
 

@@ -1,7 +1,5 @@
 """Backbones by name: lite0, torchvision's ResNets and VGG, and a small one to train from scratch."""
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import Any

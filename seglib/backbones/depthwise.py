@@ -6,8 +6,6 @@ be expressed by operations that are fast. `benchmarks/depthwise.py` measures the
 the result is the same except for rounding.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -8,8 +8,6 @@ Reference:
     `efficientnet_lite_pytorch` (the tests compare), except that blocks are never dropped in training.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Everything that is usually wrong with a data set, found in one pass: a table, images, a text file."""
 
-from __future__ import annotations
-
 import math
 import statistics
 from collections.abc import Iterator, Mapping

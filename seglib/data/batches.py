@@ -4,8 +4,6 @@ Batch number 700 is the same whether or not batch 699 was asked for before it. S
 killed resumes exactly, without any state of a generator or a loader being saved.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

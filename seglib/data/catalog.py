@@ -1,7 +1,5 @@
 """Opening data sets by name, `load("pets")`, and listing those on this machine, `found()`."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ pycocotools draws the polygons and does not check them: a corner far outside of 
 So files and shapes are checked here first.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence

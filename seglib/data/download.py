@@ -3,8 +3,6 @@
 data/README.md says how each hash was found and what each licence allows.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Images that occur more than once in a data set, found by perceptual hashes."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Writing what was drawn or predicted: annotations as COCO JSON, masks as PNG files of class indices."""
 
-from __future__ import annotations
-
 import json
 from itertools import chain
 from pathlib import Path

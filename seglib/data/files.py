@@ -1,7 +1,5 @@
 """Data sets on disk: image files with mask files."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

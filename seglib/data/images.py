@@ -1,7 +1,5 @@
 """Reading images and masks from files, whatever their mode, with one clear sentence for damaged ones."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 from pathlib import Path

@@ -3,8 +3,6 @@
 Both are translated into the content of a COCO file, and `Coco` checks and draws it.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Real photographs: Oxford-IIIT Pet, CamVid and PASCAL VOC as they are unpacked, and one built in."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path

@@ -6,8 +6,6 @@ slope is left. A sharp edge loses much, a blurred one little (the idea is from C
 ratio at edges is from Zhuo and Sim, 2011, who solve it for the width).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

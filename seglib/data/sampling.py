@@ -9,8 +9,6 @@ what is rare inside every image stays rare, whatever is drawn. Class weights in 
 pixels. And an image that is seen ten times is not ten images: it is memorised sooner.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

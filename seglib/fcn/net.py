@@ -12,8 +12,6 @@ Reference:
     class to every class, all 0 except on the diagonal.
 """
 
-from __future__ import annotations
-
 import copy
 from typing import Any, Self, SupportsIndex
 

@@ -1,7 +1,5 @@
 """FCN and U-Net as segmenters that are saved to, and rebuilt from, one file."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A compact U-Net, the modern relative of the FCN."""
 
-from __future__ import annotations
-
 from typing import Any, Self
 
 import torch

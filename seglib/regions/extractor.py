@@ -1,7 +1,5 @@
 """From an image to regions with features, and the same for a data set: in parallel, and kept on disk."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial

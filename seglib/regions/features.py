@@ -1,7 +1,5 @@
 """Features of regions: a classification net looks at two crops, the region's full box and its foreground."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Proposals compared with the true regions of an image: best overlap, recall, and the best possible mask."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from skimage.measure import label

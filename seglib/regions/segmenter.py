@@ -1,7 +1,5 @@
 """The region pipeline as a segmenter: propose, extract features, score by linear SVMs, suppress, paste."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from pathlib import Path

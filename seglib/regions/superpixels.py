@@ -1,7 +1,5 @@
 """Superpixels: an image cut into a few hundred pieces of uniform colour, which stand for its many pixels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal, get_args
 

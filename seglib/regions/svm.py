@@ -1,7 +1,5 @@
 """Linear SVMs on region features, one per class, trained on the few of very many regions that are hard."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Drawing tools for the built-in scenes: a creature is a few outlines and strokes on a small sheet."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from math import ceil, comb
 from typing import Any

@@ -1,7 +1,5 @@
 """How the creatures of the tide pool are drawn: one short function for each class fills a `Canvas`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

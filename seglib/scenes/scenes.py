@@ -6,8 +6,6 @@ and ground are in colour, how blurred. Colours overlap, surfaces are textured an
 other: flat bright shapes would favour methods that look at colour alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Checks of the arguments of `train`, so that errors are reported before the first step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

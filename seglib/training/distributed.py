@@ -7,8 +7,6 @@ the processes' losses, weighted by images. Except for `init_processes` and `dest
 functions only if there are several processes.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Optimisers and learning rates: which parameters are trained, and the learning rate at each step."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 

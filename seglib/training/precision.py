@@ -1,7 +1,5 @@
 """bfloat16 and compiled code, where they make a run faster."""
 
-from __future__ import annotations
-
 import copy
 import math
 import time

@@ -1,7 +1,5 @@
 """The progress of a training run: what a checkpoint stores, and what each step reports."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

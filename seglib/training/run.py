@@ -1,7 +1,5 @@
 """One training run: its arguments, its state between two steps, and what a step changes."""
 
-from __future__ import annotations
-
 import math
 import time
 import warnings

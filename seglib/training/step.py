@@ -1,7 +1,5 @@
 """Parts of a training step: forward pass, running out of memory, delayed interrupts, and losses read late."""
 
-from __future__ import annotations
-
 import math
 import signal
 import threading

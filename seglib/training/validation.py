@@ -1,7 +1,5 @@
 """Validation during a run: fast, because images are scored at the training size."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """The boxes of each image, known or drawn, and how every scheme paints them into a mask."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple

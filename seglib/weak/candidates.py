@@ -1,7 +1,5 @@
 """Masks with the help of region proposals: where they agree with GrabCut+, and BoxSup's candidates."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Protocol

@@ -4,8 +4,6 @@ The three rules are those of Khoreva et al., "Simple Does It", 2017, section 3.1
 has another threshold, and resets a box to the rectangle, not to the mask of the first round.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

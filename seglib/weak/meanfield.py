@@ -1,7 +1,5 @@
 """Smoothing that follows the edges of the image: a fully connected CRF, solved by mean field."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F

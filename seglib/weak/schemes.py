@@ -1,7 +1,5 @@
 """From boxes to masks for a whole data set: every scheme by its name, in parallel, kept on disk."""
 
-from __future__ import annotations
-
 import inspect
 import pickle
 from collections.abc import Callable, Mapping, Sequence

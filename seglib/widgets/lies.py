@@ -1,7 +1,5 @@
 """The metric lie detector: six ways to corrupt a mask, and five scores that notice them or do not."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

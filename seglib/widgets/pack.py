@@ -1,7 +1,5 @@
 """What is sent to the browser, once: an image as a file, label maps as deflated bytes; checked first."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Mapping, Sequence

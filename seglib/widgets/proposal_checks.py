@@ -1,7 +1,5 @@
 """What the proposal explorer is given, made to fit together, or one sentence about what does not."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The proposal explorer: superpixels grow together, regions are ranked, one is chosen, scored and pasted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from typing import Any

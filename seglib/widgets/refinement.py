@@ -1,7 +1,5 @@
 """The refinement explorer: labels made from boxes, and what each rule makes of them round by round."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

@@ -1,7 +1,5 @@
 """What the refinement explorer is given, checked: one sentence about what does not fit."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch

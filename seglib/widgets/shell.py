@@ -1,7 +1,5 @@
 """The thin shell around a widget: traits in, errors out, and a copy of itself that needs no kernel."""
 
-from __future__ import annotations
-
 import base64
 import difflib
 import hashlib

@@ -1,7 +1,5 @@
 """What the widgets that show an image have in common: the Python half of stage.js."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import traitlets

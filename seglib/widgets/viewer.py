@@ -1,7 +1,5 @@
 """The mask viewer: an image under its label maps, blended in the browser."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

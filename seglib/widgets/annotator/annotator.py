@@ -1,7 +1,5 @@
 """The annotator: boxes and polygons drawn by hand while a clock runs, and saved."""
 
-from __future__ import annotations
-
 import base64
 import html
 import math

@@ -1,7 +1,5 @@
 """What is drawn, as the browser sends it, as annotations, and in the file that keeps it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import count

@@ -1,7 +1,5 @@
 """Images to be annotated, one at a time: from a data set, from files, or tensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The live monitor: watch a training run while it runs."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """What the monitor shows of a training run: charts, bars and words, and the same packed for the browser."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The record of a training run: a loss curve of bounded length, and some validations with their images."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
