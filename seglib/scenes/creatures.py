@@ -1,5 +1,7 @@
 """How the creatures of the tide pool are drawn: one short function for each class fills a `Canvas`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -202,68 +204,44 @@ class Species:
     material: Material
 
 
+# fmt: off
 SPECIES = {
     "fish": Species(
-        fish,
-        size=1.0,
+        fish, 1.0, mark=(1.0, 0.94, 0.78), material=Material(hover=0.35),
         colors=((0.88, 0.56, 0.2), (0.32, 0.5, 0.66), (0.6, 0.62, 0.36)),
-        mark=(1.0, 0.94, 0.78),
-        material=Material(hover=0.35),
     ),
     "starfish": Species(
-        starfish,
-        size=0.95,
+        starfish, 0.95, mark=(1.0, 0.86, 0.62), material=Material(bulge=0.18, rough=0.16),
         colors=((0.9, 0.46, 0.2), (0.74, 0.28, 0.38), (0.7, 0.52, 0.26)),
-        mark=(1.0, 0.86, 0.62),
-        material=Material(bulge=0.18, rough=0.16),
     ),
     "crab": Species(
-        crab,
-        size=1.0,
+        crab, 1.0, mark=(1.0, 0.76, 0.5), material=Material(bulge=0.2, hover=0.15),
         colors=((0.82, 0.3, 0.17), (0.54, 0.38, 0.2), (0.6, 0.28, 0.32)),
-        mark=(1.0, 0.76, 0.5),
-        material=Material(bulge=0.2, hover=0.15),
     ),
     "jellyfish": Species(
-        jellyfish,
-        size=1.1,
+        jellyfish, 1.1, mark=(1.0, 0.97, 1.0),
         colors=((0.5, 0.72, 0.9), (0.86, 0.56, 0.78), (0.62, 0.52, 0.86)),
-        mark=(1.0, 0.97, 1.0),
         material=Material(bulge=0.3, rough=0.04, opacity=0.72, hover=0.5),
     ),
     "urchin": Species(
-        urchin,
-        size=0.85,
+        urchin, 0.85, mark=(0.76, 0.56, 0.8), material=Material(bulge=0.3, rough=0.06, hover=0.2),
         colors=((0.38, 0.24, 0.48), (0.22, 0.2, 0.24), (0.54, 0.22, 0.36)),
-        mark=(0.76, 0.56, 0.8),
-        material=Material(bulge=0.3, rough=0.06, hover=0.2),
     ),
     "snail": Species(
-        snail,
-        size=0.7,
+        snail, 0.7, mark=(0.98, 0.86, 0.62), material=Material(bulge=0.35),
         colors=((0.64, 0.41, 0.22), (0.38, 0.41, 0.28), (0.8, 0.65, 0.4)),
-        mark=(0.98, 0.86, 0.62),
-        material=Material(bulge=0.35),
     ),
     "seahorse": Species(
-        seahorse,
-        size=0.85,
+        seahorse, 0.85, mark=(1.0, 0.92, 0.62), material=Material(bulge=0.18, rough=0.1),
         colors=((0.92, 0.72, 0.22), (0.78, 0.42, 0.3)),
-        mark=(1.0, 0.92, 0.62),
-        material=Material(bulge=0.18, rough=0.1),
     ),
     "kelp": Species(
-        kelp,
-        size=1.5,
+        kelp, 1.5, mark=(0.76, 0.74, 0.26), material=Material(bulge=0.1, hover=0.15),
         colors=((0.4, 0.48, 0.16), (0.56, 0.42, 0.16), (0.22, 0.44, 0.24)),
-        mark=(0.76, 0.74, 0.26),
-        material=Material(bulge=0.1, hover=0.15),
     ),
     "shell": Species(
-        shell,
-        size=0.62,
+        shell, 0.62, mark=(1.0, 0.94, 0.88), material=Material(bulge=0.4),
         colors=((0.94, 0.64, 0.5), (0.9, 0.84, 0.76), (0.72, 0.36, 0.4)),
-        mark=(1.0, 0.94, 0.88),
-        material=Material(bulge=0.4),
     ),
 }
+# fmt: on

@@ -130,7 +130,7 @@ class Placed:
 def arrange(rng: np.random.Generator, size: tuple[int, int], dials: Dials) -> list[Placed]:
     """Choose classes and places, in the order of drawing: later objects cover earlier ones.
 
-    Every object takes the same random numbers whatever the dials are, so that most dials move noitem.
+    Every object takes the same random numbers whatever the dials are, so that most dials move nothing.
 
     Example:
         >>> [item.label for item in arrange(np.random.default_rng(0), (160, 160), Dials(count=(0, 0)))]

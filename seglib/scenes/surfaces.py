@@ -1,9 +1,8 @@
 """The floor of the tide pool, and the light on it: sand, pebbles, rock, weed, shading, shadows, water."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,49 +11,59 @@ from numpy.typing import ArrayLike
 from seglib.scenes.canvas import FINE, Array, Canvas, bezier, polar, ring
 
 Color = tuple[float, float, float]
+Size = tuple[int, int]
+Window = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
-class PoolColors:
-    """The colours of one pool, red, green, blue in 0..1: its sand, its four kinds of stone, its weed."""
+class Material:
+    """How a surface takes the light, whatever its colours.
 
-    sand: Color
-    stones: tuple[Color, Color, Color, Color]
-    weed: Color
+    Attributes:
+        bulge: how far it bulges, as a share of its radius.
+        rough: strength of its texture.
+        opacity: 1 solid; below 1 the ground shows through.
+        hover: height above the ground, as a share of its radius: its shadow falls that far away.
+    """
+
+    bulge: float = 0.25
+    rough: float = 0.12
+    opacity: float = 1.0
+    hover: float = 0.08
 
 
-POOLS = (
-    PoolColors(
-        sand=(0.92, 0.82, 0.64),  # golden beach
-        stones=((0.66, 0.61, 0.54), (0.78, 0.72, 0.62), (0.54, 0.51, 0.47), (0.7, 0.6, 0.48)),
-        weed=(0.42, 0.46, 0.22),
-    ),
-    PoolColors(
-        sand=(0.78, 0.78, 0.74),  # grey shingle
-        stones=((0.53, 0.57, 0.6), (0.64, 0.67, 0.68), (0.43, 0.46, 0.5), (0.72, 0.69, 0.63)),
-        weed=(0.32, 0.42, 0.28),
-    ),
-    PoolColors(
-        sand=(0.93, 0.83, 0.74),  # pink coralline crusts
-        stones=((0.74, 0.6, 0.56), (0.83, 0.74, 0.67), (0.62, 0.54, 0.54), (0.68, 0.66, 0.63)),
-        weed=(0.56, 0.34, 0.36),
-    ),
-    PoolColors(
-        sand=(0.8, 0.76, 0.6),  # green rock pool
-        stones=((0.52, 0.57, 0.46), (0.61, 0.62, 0.5), (0.44, 0.48, 0.42), (0.66, 0.61, 0.5)),
-        weed=(0.3, 0.44, 0.22),
-    ),
-    PoolColors(
-        sand=(0.58, 0.58, 0.58),  # basalt
-        stones=((0.37, 0.4, 0.44), (0.47, 0.49, 0.52), (0.42, 0.41, 0.41), (0.58, 0.57, 0.55)),
-        weed=(0.38, 0.42, 0.2),
-    ),
-    PoolColors(
-        sand=(0.76, 0.86, 0.82),  # blue lagoon
-        stones=((0.5, 0.63, 0.65), (0.62, 0.73, 0.73), (0.44, 0.54, 0.59), (0.72, 0.74, 0.69)),
-        weed=(0.26, 0.46, 0.38),
-    ),
-)
+@dataclass(frozen=True)
+class Lighting:
+    """The light on all surfaces of one image.
+
+    Attributes:
+        light: (3,) unit vector to the light.
+        shadow: darkness of cast shadows, 0..1.
+    """
+
+    light: Array
+    shadow: float
+
+
+class PoolColors(NamedTuple):
+    """The colours of one pool, red, green, blue in 0..1: sand (3,), four kinds of stone (4, 3), weed (3,)."""
+
+    sand: Array
+    stones: Array
+    weed: Array
+
+
+# fmt: off
+_PERCENT = np.array([  # red, green, blue of sand, of four kinds of stone, of weed
+    [(92, 82, 64), (66, 61, 54), (78, 72, 62), (54, 51, 47), (70, 60, 48), (42, 46, 22)],  # golden beach
+    [(78, 78, 74), (53, 57, 60), (64, 67, 68), (43, 46, 50), (72, 69, 63), (32, 42, 28)],  # grey shingle
+    [(93, 83, 74), (74, 60, 56), (83, 74, 67), (62, 54, 54), (68, 66, 63), (56, 34, 36)],  # pink algae
+    [(80, 76, 60), (52, 57, 46), (61, 62, 50), (44, 48, 42), (66, 61, 50), (30, 44, 22)],  # green rock pool
+    [(58, 58, 58), (37, 40, 44), (47, 49, 52), (42, 41, 41), (58, 57, 55), (38, 42, 20)],  # basalt
+    [(76, 86, 82), (50, 63, 65), (62, 73, 73), (44, 54, 59), (72, 74, 69), (26, 46, 38)],  # blue lagoon
+])
+# fmt: on
+POOLS = [PoolColors(pool[0], pool[1:5], pool[5]) for pool in _PERCENT / 100]
 
 
 def sand(rng: np.random.Generator, size: Size, unit: float, colors: PoolColors) -> tuple[Array, Array]:
@@ -134,9 +143,6 @@ def _litter(
 
 # Light: noise, shaded surfaces, cast shadows, and water that bends the light.
 
-Size = tuple[int, int]
-Window = tuple[slice, slice]
-
 
 def as_pixel(color: ArrayLike) -> Array:
     """A colour (3,) as float32 (3, 1, 1), which broadcasts over an image (3, H, W)."""
@@ -204,36 +210,6 @@ def shade(height: Array, light: Array) -> Array:
     slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=1 / 8)
     facing = 1 - slope_x * (x / z) - slope_y * (y / z)
     return np.maximum(facing, 0) / np.sqrt(1 + slope_x**2 + slope_y**2)
-
-
-@dataclass(frozen=True)
-class Material:
-    """How a surface takes the light, whatever its colours.
-
-    Attributes:
-        bulge: how far it bulges, as a share of its radius.
-        rough: strength of its texture.
-        opacity: 1 solid; below 1 the ground shows through.
-        hover: height above the ground, as a share of its radius: its shadow falls that far away.
-    """
-
-    bulge: float = 0.25
-    rough: float = 0.12
-    opacity: float = 1.0
-    hover: float = 0.08
-
-
-@dataclass(frozen=True)
-class Lighting:
-    """The light on all surfaces of one image.
-
-    Attributes:
-        light: (3,) unit vector to the light.
-        shadow: darkness of cast shadows, 0..1.
-    """
-
-    light: Array
-    shadow: float
 
 
 @lru_cache(maxsize=1)

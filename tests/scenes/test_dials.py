@@ -1,5 +1,7 @@
 """Every dial does what it says, and nothing else."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -55,38 +57,50 @@ def test_count_and_object_size() -> None:
     assert 2.5 < large / small < 4.5, "twice as long is four times the area, less what leaves the image"
 
 
-def test_clutter_roughens_the_ground() -> None:
-    bare = {"count": (0, 0), "noise": 0, "light": 0}
-    smooth, rough, roughest = (
-        np.mean([np.abs(np.diff(pixels(one), axis=0)).mean() for one in scenes(clutter=clutter, **bare)])
-        for clutter in (0.0, 0.4, 1.0)
-    )
-    assert smooth < rough < roughest
+def roughness(drawn: list[Scene]) -> float:
+    return float(np.mean([np.abs(np.diff(pixels(one), axis=0)).mean() for one in drawn]))
 
 
-def color_distance(camouflage: float) -> float:
+def fine_detail(drawn: list[Scene]) -> float:
+    return float(np.mean([(laplace(rgb2gray(pixels(one))) ** 2).mean() for one in drawn]))
+
+
+def color_distance(drawn: list[Scene]) -> float:
     """Mean CIELAB distance between an object's mean colour and that of the background next to it."""
     distances = []
-    for drawn in scenes(camouflage=camouflage):
-        lab, background = rgb2lab(pixels(drawn)), (drawn.mask == 0).numpy()
-        for shape in drawn.instances.masks.numpy():
-            beside = dilation(shape, disk(6)) & background
-            if beside.any():
-                distances.append(np.linalg.norm(lab[shape].mean(0) - lab[beside].mean(0)))
+    for one in drawn:
+        lab, background = rgb2lab(pixels(one)), (one.mask == 0).numpy()
+        for shape in one.instances.masks.numpy():
+            near = dilation(shape, disk(6)) & background
+            if near.any():
+                distances.append(np.linalg.norm(lab[shape].mean(0) - lab[near].mean(0)))
     return float(np.mean(distances))
 
 
-def test_camouflage_brings_colours_together() -> None:
-    none, half, full = (color_distance(value) for value in (0.0, 0.5, 1.0))
-    assert none > 1.2 * half and half > 1.2 * full
+def unevenness(drawn: list[Scene]) -> float:
+    flat = scenes(light=0, noise=0)
+    return float(np.mean([np.std(pixels(a) / (pixels(b) + 0.05)) for a, b in zip(drawn, flat)]))
 
 
-def test_blur_takes_fine_detail_away() -> None:
-    energy = [
-        np.mean([(laplace(rgb2gray(pixels(one))) ** 2).mean() for one in scenes(blur=blur, noise=0)])
-        for blur in (0, 1, 3)
-    ]
-    assert energy[0] > 3 * energy[1] > 9 * energy[2]
+def void(drawn: list[Scene]) -> float:
+    return float(sum(int((one.mask == VOID).sum()) for one in drawn))
+
+
+@pytest.mark.parametrize(
+    ("measure", "name", "values", "factor", "fixed"),
+    [
+        (roughness, "clutter", (0.0, 0.4, 1.0), 1, {"count": (0, 0), "noise": 0, "light": 0}),
+        (color_distance, "camouflage", (1.0, 0.5, 0.0), 1.2, {}),  # brings the colours together
+        (fine_detail, "blur", (3, 1, 0), 3, {"noise": 0}),
+        (unevenness, "light", (0.2, 0.4, 1), 1.5, {"noise": 0}),
+        (void, "void_border", (0, 1, 3), 1, {}),
+    ],
+)
+def test_a_dial_turns_what_it_is_named_after(
+    measure: Callable[[list[Scene]], float], name: str, values: tuple, factor: float, fixed: dict
+) -> None:
+    low, middle, high = (measure(scenes(**{name: value}, **fixed)) for value in values)
+    assert factor * low < middle and factor * middle < high
 
 
 def test_noise_has_the_size_it_says() -> None:
@@ -100,17 +114,3 @@ def test_shadow_only_darkens() -> None:
     dials = {"camouflage": 0, "noise": 0, "blur": 0}
     for bright, dark in zip(scenes(shadow=0, **dials), scenes(shadow=1, **dials)):
         assert (dark.image <= bright.image).all() and (dark.image < bright.image).any()
-
-
-def test_light_makes_brightness_uneven() -> None:
-    flat, some, full = (scenes(light=value, noise=0) for value in (0, 0.4, 1))
-
-    def unevenness(lit: list[Scene]) -> float:
-        return float(np.mean([np.std(pixels(a) / (pixels(b) + 0.05)) for a, b in zip(lit, flat)]))
-
-    assert 0 < 1.5 * unevenness(some) < unevenness(full)
-
-
-def test_a_wider_border_is_more_void() -> None:
-    void = [sum(int((one.mask == VOID).sum()) for one in scenes(void_border=width)) for width in (0, 1, 3)]
-    assert void[0] < void[1] < void[2]

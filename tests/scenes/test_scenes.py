@@ -1,6 +1,5 @@
 """What every tide pool keeps to, at any size and with any dials."""
 
-import hashlib
 import pickle
 import subprocess
 import sys
@@ -15,20 +14,9 @@ from seglib.boxes import from_masks, loosen
 from seglib.labels import VOID
 from seglib.scenes import CLASSES, SMALLEST, Dials, Scene, Scenes, draw_scene
 
-SIZES = [(16, 16), (16, 120), (33, 97), (160, 160), (480, 640)]
-
 
 def scene(size: tuple[int, int] = (160, 160), seed: int = 0, **dials: object) -> Scene:
     return draw_scene(np.random.default_rng(seed), size, Dials(**dials))
-
-
-def fingerprint(dataset: Scenes) -> str:
-    content = hashlib.sha256()
-    for index in range(len(dataset)):
-        drawn = dataset.scene(index)
-        for tensor in (drawn.image, drawn.mask, drawn.instances.masks, drawn.instances.boxes):
-            content.update(tensor.numpy().tobytes())
-    return content.hexdigest()
 
 
 def painted(drawn: Scene) -> torch.Tensor:
@@ -38,27 +26,20 @@ def painted(drawn: Scene) -> torch.Tensor:
     return mask
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_shapes_types_and_values_at_any_size(size: tuple[int, int]) -> None:
-    drawn = scene(size)
-    objects = drawn.instances
+@pytest.mark.parametrize("size", [(16, 16), (16, 120), (33, 97), (160, 160), (480, 640)])
+def test_at_any_size_the_mask_is_the_instances_painted_with_void_only_around_them(size: tuple) -> None:
+    drawn = scene(size, void_border=2)
+    objects, void = drawn.instances, drawn.mask == VOID
     assert isinstance(drawn.image, Image) and isinstance(drawn.mask, Mask)
     assert drawn.image.shape == (3, *size) and drawn.image.dtype == torch.uint8
     assert drawn.mask.shape == size and drawn.mask.dtype == torch.uint8
-    assert set(drawn.mask.unique().tolist()) <= {*range(len(CLASSES)), VOID}
     assert objects.masks.shape == (len(objects), *size) and objects.masks.dtype == torch.bool
     assert objects.classes.dtype == objects.boxes.dtype == torch.int64
     assert 2 <= len(objects) <= 5 and objects.classes.min() >= 1 and objects.classes.max() < len(CLASSES)
     assert drawn.image.float().std() > 10
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_mask_is_the_instances_painted_and_void_lies_only_around_them(size: tuple[int, int]) -> None:
-    drawn = scene(size, void_border=2)
-    assert drawn.instances.masks.sum(0).max() <= 1, "visible pixels belong to one object only"
-    void = drawn.mask == VOID
+    assert objects.masks.sum(0).max() <= 1, "visible pixels belong to one object only"
     assert torch.equal(drawn.mask[~void], painted(drawn)[~void])
-    assert not (void & drawn.instances.masks.any(0)).any()
+    assert not (void & objects.masks.any(0)).any()
 
 
 @pytest.mark.parametrize("width", [0, 1, 3])
@@ -78,7 +59,10 @@ def test_boxes_are_tight_and_loosen_on_demand() -> None:
     assert torch.equal(loose.masks, tight.masks) and not torch.equal(loose.boxes, tight.boxes)
 
 
-def test_objects_too_hidden_to_name_are_void() -> None:
+def test_no_objects_at_all_and_objects_too_hidden_to_name_which_are_void() -> None:
+    empty = scene(count=(0, 0))
+    assert not empty.mask.any()
+    assert empty.instances.masks.shape == (0, 160, 160) and empty.instances.boxes.shape == (0, 4)
     crowded = scene(count=(50, 50), void_border=0)
     assert len(crowded.instances) < 50, "some of fifty objects are buried"
     assert crowded.instances.masks.sum((1, 2)).min() >= SMALLEST
@@ -86,17 +70,11 @@ def test_objects_too_hidden_to_name_are_void() -> None:
     assert 0 < buried < SMALLEST * (50 - len(crowded.instances))
 
 
-def test_nothing_but_ground() -> None:
-    empty = scene(count=(0, 0))
-    assert not empty.mask.any() and len(empty.instances) == 0
-    assert empty.instances.masks.shape == (0, 160, 160) and empty.instances.boxes.shape == (0, 4)
-
-
 def test_objects_of_one_class_touch() -> None:
     touching = 0
     for index in range(40):
         objects = Scenes(40, "val").scene(index).instances
-        shapes = [(shape.numpy(), int(label)) for shape, label in zip(objects.masks, objects.classes)]
+        shapes = list(zip(objects.masks.numpy(), objects.classes.tolist()))
         touching += any(
             one is not other and label == same and distance_transform_cdt(~one)[other].min() == 1
             for one, label in shapes
@@ -110,7 +88,10 @@ def test_the_same_image_in_another_process_and_after_pickling() -> None:
     code = "from seglib.scenes import Scenes; print(Scenes(2, 'val', (64, 80), seed=5)[1][0].tolist())"
     there = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200)
     assert there.stdout.strip() == str(here[1][0].tolist()), there.stderr
-    assert fingerprint(pickle.loads(pickle.dumps(here))) == fingerprint(here)
+    again = pickle.loads(pickle.dumps(here)).scene(1)
+    assert torch.equal(again.image, here[1][0]) and torch.equal(
+        again.instances.masks, here.instances(1).masks
+    )
 
 
 def test_an_image_depends_on_seed_split_and_index_only() -> None:
@@ -131,35 +112,31 @@ def test_a_data_set_ends() -> None:
             dataset[index]
 
 
+SIZE = r"must be \(height, width\), whole numbers of at least 16 pixels"
+
+
 @pytest.mark.parametrize(
-    ("dials", "sentence"),
+    ("make", "options", "sentence"),
     [
-        ({"camouflage": 1.1}, r"camouflage=1\.1 is out of range; use 0\.\.1\."),
-        ({"blur": float("nan")}, r"blur=nan is out of range; use 0\.\.10\."),
-        ({"noise": "much"}, r"noise='much' is out of range; use 0\.\.64\."),
-        ({"box_looseness": 0.5}, r"box_looseness=0\.5 is out of range; use 1\.\.3\."),
-        ({"void_border": 1.5}, r"void_border=1\.5 must be a whole number"),
-        ({"count": (5, 2)}, r"count=\(5, 2\) must be \(fewest, most\)"),
-        ({"count": 4}, r"count=4 must be \(fewest, most\)"),
-        ({"rare": "shark"}, r"rare='shark' is not an object class; use one of fish, "),
+        (Dials, {"camouflage": 1.1}, r"camouflage=1\.1 is out of range; use 0\.\.1\."),
+        (Dials, {"blur": float("nan")}, r"blur=nan is out of range; use 0\.\.10\."),
+        (Dials, {"noise": "much"}, r"noise='much' is out of range; use 0\.\.64\."),
+        (Dials, {"box_looseness": 0.5}, r"box_looseness=0\.5 is out of range; use 1\.\.3\."),
+        (Dials, {"void_border": 1.5}, r"void_border=1\.5 must be a whole number"),
+        (Dials, {"count": (5, 2)}, r"count=\(5, 2\) must be \(fewest, most\)"),
+        (Dials, {"count": 4}, r"count=4 must be \(fewest, most\)"),
+        (Dials, {"rare": "shark"}, r"rare='shark' is not an object class; use one of fish, "),
+        (Scenes, {"size": (15, 40)}, SIZE),
+        (Scenes, {"size": 160}, SIZE),
+        (Scenes, {"size": (20.5, 20)}, SIZE),
+        (Scenes, {"size": (20, 20, 3)}, SIZE),
+        (Scenes, {"split": "all"}, r"split='all' does not exist; use one of train, val, test\."),
+        (Scenes, {"length": -1}, "length=-1 and seed=0 must both be 0 or more"),
     ],
 )
-def test_bad_dials_give_one_sentence(dials: dict, sentence: str) -> None:
+def test_bad_settings_give_one_sentence(make: type, options: dict, sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        Dials(**dials)
-
-
-@pytest.mark.parametrize("size", [(15, 40), 160, (20.5, 20), (20, 20, 3)])
-def test_bad_sizes_give_one_sentence(size: object) -> None:
-    with pytest.raises(ValueError, match=r"must be \(height, width\), whole numbers of at least 16 pixels"):
-        Scenes(size=size)
-
-
-def test_bad_splits_and_numbers_give_one_sentence() -> None:
-    with pytest.raises(ValueError, match=r"split='trainval' does not exist; use one of train, val, test\."):
-        Scenes(split="trainval")
-    with pytest.raises(ValueError, match="length=-1 and seed=0 must both be 0 or more"):
-        Scenes(-1)
+        make(**options)
 
 
 def test_the_drawing_is_that_of_the_stored_numbers() -> None:
