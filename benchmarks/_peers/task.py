@@ -80,7 +80,8 @@ def stages() -> nn.Sequential:
     """EfficientNet-Lite0 with the packaged weights: five stages of strides 2, 4, 8, 16, 32.
 
     Batch norm has PyTorch's momentum, as the encoders have that the tutorials use: with lite0's own, a tenth
-    of it, the averages of a short training lag behind.
+    of it, the statistics of a short run lag behind. `seglib.train` sees to that itself (`averaging`).
+    Hundreds of steps, as a peer takes, leave nothing of the initial statistics either way.
     """
     body = nn.Sequential(*backbones.load("lite0").stages)
     for layer in body.modules():

@@ -23,7 +23,15 @@ from seglib.training import checkpoint, checks, distributed, optimise
 from seglib.training.checkpoint import CheckpointWriter
 from seglib.training.precision import choose, pays_to_compile
 from seglib.training.progress import Preview, Progress, Step
-from seglib.training.step import FLUSH_EVERY, Loss, PendingLosses, if_it_fits, logits_of, uninterrupted
+from seglib.training.step import (
+    FLUSH_EVERY,
+    Loss,
+    PendingLosses,
+    averaging,
+    if_it_fits,
+    logits_of,
+    uninterrupted,
+)  # fmt: skip
 
 PAUSE = 1.0  # seconds: a caller that keeps the run waiting for longer has paused it
 MIN_STEPS_FOR_TRIAL = 60  # or ten seconds: a shorter run does not gain from trying out precisions
@@ -201,8 +209,9 @@ class Run:
             factor = self.schedule(last * self.fraction_done(self.progress.number + 1))
             self.current_lr = optimise.adjust(self.stepper, factor)
             images = images.contiguous(memory_format=torch.channels_last)
-            while (loss := if_it_fits(partial(self._gradients, images, masks))) is None:
-                self._split(len(images))
+            with averaging(self.net, self.progress.number):
+                while (loss := if_it_fits(partial(self._gradients, images, masks))) is None:
+                    self._split(len(images))
             if self.world_size > 1:
                 loss = distributed.all_reduce_gradients(self.net, loss)
             trained = [parameter for group in self.stepper.param_groups for parameter in group["params"]]

@@ -12,7 +12,9 @@ import pytest
 import torch
 from torch import nn
 
+from seglib import backbones
 from seglib.data import in_memory
+from seglib.fcn import FCN
 from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training import distributed
@@ -51,6 +53,26 @@ def test_one_step_is_the_optimiser_s_step_on_that_batch() -> None:
             parameter -= 0.02 * (parameter.grad + decay)
     assert step.loss == pytest.approx(loss.item()) and step.learning_rate == 0.02
     torch.testing.assert_close(weights(net), weights(copy))
+
+
+def test_the_statistics_of_batch_norm_are_those_of_the_data_after_a_short_run() -> None:
+    """With EfficientNet's momentum alone, a net trained from scratch learns and predicts one class only."""
+    net, data, val = Net(), in_memory(Squares()), Squares(6, split="val")
+    net.norm.momentum = 0.01
+    *_, last = run(net, data, steps=60, lr=0.02, val=val, augment=None)
+    with torch.no_grad():
+        maps = net.stem(data.images / 255 - 0.5)
+    mean, var = maps.mean((0, 2, 3)), maps.var((0, 2, 3))
+    torch.testing.assert_close(net.norm.running_mean, mean, atol=0.1 * var.max().sqrt().item(), rtol=0.05)
+    torch.testing.assert_close(net.norm.running_var, var, atol=0, rtol=0.3)
+    assert last.scores is not None and last.scores.mean_iou > 0.8 and net.norm.momentum == 0.01
+
+
+def test_frozen_statistics_stay() -> None:
+    net = FCN(backbones.load("small"), 3, stride=32).freeze()
+    before = {name: value.clone() for name, value in net.backbone.state_dict().items()}
+    run(net, steps=2)
+    assert all(torch.equal(before[name], value) for name, value in net.backbone.state_dict().items())
 
 
 def test_each_part_has_its_learning_rate_and_what_is_frozen_stays() -> None:
