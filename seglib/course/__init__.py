@@ -3,7 +3,6 @@
 from seglib.course.checks import check, checkpoint, hint
 from seglib.course.predictions import predict, reveal
 from seglib.course.quizzes import quiz
-from seglib.course.report import progress
-from seglib.course.session import start
+from seglib.course.session import progress, start
 
 __all__ = ["check", "checkpoint", "hint", "predict", "progress", "quiz", "reveal", "start"]
