@@ -1,9 +1,8 @@
 """Pseudo-labels: images with masks made from boxes, and how good these masks are."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import torch
@@ -30,6 +29,8 @@ class PseudoLabels(SegmentationDataset):
         boxes: one `BoxAnnotations` per image.
         masks: one per image, (H, W) uint8 with 255 for ignored, or packed by `pack`.
         name: of the scheme that made them.
+        make: makes labels of another data set in the same way, as `pseudo_labels` with its settings; None:
+            unknown.
 
     Raises:
         ValueError: there is not one mask and one `BoxAnnotations` for each image.
@@ -44,9 +45,14 @@ class PseudoLabels(SegmentationDataset):
     """
 
     def __init__(
-        self, truth: SegmentationDataset, boxes: Sequence[BoxAnnotations], masks: Iterable[Tensor], name: str
+        self,
+        truth: SegmentationDataset,
+        boxes: Sequence[BoxAnnotations],
+        masks: Iterable[Tensor],
+        name: str,
+        make: Callable[[SegmentationDataset], Self] | None = None,
     ) -> None:
-        self.truth, self.boxes, self.scheme = truth, list(boxes), name
+        self.truth, self.boxes, self.scheme, self.make = truth, list(boxes), name, make
         self.packed = [mask if mask.ndim == 1 else pack(mask) for mask in masks]
         if not len(self.packed) == len(self.boxes) == len(truth):
             raise ValueError(
@@ -69,15 +75,15 @@ class PseudoLabels(SegmentationDataset):
         """The image's name in the data set that it comes from."""
         return self.truth.sample_id(index)
 
-    def subset(self, indices: Iterable[int]) -> PseudoLabels:
+    def subset(self, indices: Iterable[int]) -> Self:
         """Only the images `indices`, in that order, with their masks and boxes."""
         chosen = list(indices)
         boxes, masks = [self.boxes[i] for i in chosen], [self.packed[i] for i in chosen]
-        return PseudoLabels(self.truth.subset(chosen), boxes, masks, name=self.scheme)
+        return type(self)(self.truth.subset(chosen), boxes, masks, self.scheme, self.make)
 
-    def relabelled(self, masks: Iterable[Tensor], name: str) -> PseudoLabels:
+    def relabelled(self, masks: Iterable[Tensor], name: str) -> Self:
         """The same images and boxes with other masks."""
-        return PseudoLabels(self.truth, self.boxes, masks, name=name)
+        return type(self)(self.truth, self.boxes, masks, name, self.make)
 
 
 def pack(mask: Tensor) -> Tensor:

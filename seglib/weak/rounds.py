@@ -4,8 +4,6 @@ for one in rounds(make_net, pseudo_labels(dataset, "rectangles"), steps=200, val
     print(one)
 """
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import math
@@ -13,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,6 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import common_size
 from seglib.evaluate import Scores, evaluate
 from seglib.files import TensorFileError
-from seglib.labels import Classes
 from seglib.machine import cores
 from seglib.progress import tracked
 from seglib.segmenters import NetSegmenter
@@ -41,8 +38,7 @@ from seglib.weak.schemes import pseudo_labels, source_of
 MIN_CHANGE = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
 OWN = {"size", "seed", "val", "val_every", "val_every_seconds", "checkpoint", "resume"}  # set by `rounds`
 FEW = 16  # images: up to this many are cleaned in this process, since starting others takes seconds
-SCALES = 0.25, 4.0  # of an image that the net is to label, relative to the size of training
-FORMAT = "seglib rounds 3"
+FORMAT = "seglib rounds 4"
 MakeNet = Callable[[], nn.Module]
 
 
@@ -51,7 +47,7 @@ class Round:
     """One round: pseudo-labels, and the net that was trained on them.
 
     Attributes:
-        number: 0 for the initial labels.
+        number: 0 for the first labels.
         labels: what the net was trained on.
         segmenter: the trained net, in evaluation mode, which sees images at the size of training. Where one
             net goes through all rounds, the next round changes it.
@@ -118,13 +114,14 @@ def rounds(
         max_rounds: the largest number of rounds.
         min_change: stop where the next labels differ in a smaller share of the pixels; 0 never stops.
         val: a few validation images with true masks and boxes. The net and the rules make labels of them too;
-            stop where these do not improve, since the next round's would not either. Without boxes, stop
-            where the net itself does not improve. None: no such stop.
+            stop where these do not improve, since the next round's would not either. Their first labels
+            are made by the scheme of `labels`. Without boxes, stop where the net itself does not improve.
+            None: no such stop.
         fixed: indices of the images whose labels stay, such as those with a true mask.
         folder: keeps each round's labels and net, and the checkpoint of the current training run. With the
-            same folder, an interrupted or killed run resumes; finished rounds are read from it.
+            same folder, an interrupted or killed run resumes; finished rounds are read from it, and measured.
         size: (height, width) of training and of later predictions; see `train`.
-        label_scale: size of an image that the net labels, relative to training, 0.25..4; see `next_labels`.
+        label_scale: size of an image that the net labels, relative to training; see `next_labels`.
             `benchmarks/weak.py scales` chooses it on validation images.
         seed: of a fresh net, and of every round's training.
         jobs: processes that clean; None for all cores if there are more than 16 images.
@@ -147,30 +144,29 @@ def rounds(
         >>> [one.number for one in rounds(make_net, labels, max_rounds=2, min_change=0, steps=1)]
         [0, 1]
     """
-    _check(labels, max_rounds, min_change, fixed, training)
-    _check_scale(label_scale)
+    _check(labels, max_rounds, min_change, fixed, label_scale, training)
     check_data(labels, val)
     if relabel is None:
         relabel = Rules(tuple(fill_rates(labels).tolist()), background=background_of(labels.classes))
     size = size or common_size(labels.truth)
     boxed = None
     if val is not None and val.instances(0) is not None:
-        boxed = pseudo_labels(val, "rectangles")
+        boxed = (labels.make or partial(pseudo_labels, scheme="rectangles"))(val)
     relabelled = partial(next_labels, relabel=relabel, scale=label_scale, jobs=jobs)
     folder = None if folder is None else Path(folder)
-    run = _Run(make_net, relabelled, frozenset(fixed), val, boxed, size, seed, training, folder)
+    run = _Run(make_net, labels, relabelled, frozenset(fixed), val, boxed, size, seed, training, folder)
     masks = hashlib.blake2b(b"".join(mask.numpy().tobytes() for mask in labels.packed), digest_size=8)
     settings = training | {
         "data": labels, "size": tuple(size), "labels": masks.hexdigest(), "relabel": relabel,
         "fixed": sorted(fixed), "seed": seed, "label_scale": float(label_scale), "val": val,
     }  # fmt: skip
     run.claim_folder({name: _describe(value) for name, value in settings.items()})
-    return _rounds(run, labels, max_rounds, min_change)
+    return _rounds(run, max_rounds, min_change)
 
 
-def _rounds(run: _Run, labels: PseudoLabels, max_rounds: int, min_change: float) -> Iterator[Round]:
+def _rounds(run: "_Run", max_rounds: int, min_change: float) -> Iterator[Round]:
     """The loop. Whether a round is the last is known before it is yielded."""
-    number, changed, best = 0, math.nan, -math.inf
+    labels, number, changed, best = run.first, 0, math.nan, -math.inf
     while True:
         done = run.trained(number, labels, changed)
         what, now = _judged(done)
@@ -180,9 +176,8 @@ def _rounds(run: _Run, labels: PseudoLabels, max_rounds: int, min_change: float)
                 f"on the validation images {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
             )
         if not why:
-            following = run.labels_after(done)
-            changed = changed_share(following, labels)
-            labels = following
+            before, labels = labels, run.labels_after(done)
+            changed = changed_share(labels, before)
             if changed < min_change:
                 why = f"{100 * changed:.2f} % of the pixels would change, less than {100 * min_change:g} %"
         yield replace(done, why=why)
@@ -203,10 +198,11 @@ class _Run:
     """What stays the same in all rounds, see `rounds`, and the folder that keeps them, if there is one."""
 
     make_net: MakeNet | nn.Module
+    first: PseudoLabels
     relabelled: Callable[..., PseudoLabels]  # next_labels with its settings
     fixed: frozenset[int]
     val: SegmentationDataset | None
-    boxed: PseudoLabels | None  # the images of `val`, with their boxes if they have any
+    boxed: PseudoLabels | None  # the images of `val` with their first labels, if they have boxes
     size: Size
     seed: int
     training: dict[str, Any]
@@ -223,38 +219,35 @@ class _Run:
             )
 
     def trained(self, number: int, labels: PseudoLabels, changed: float) -> Round:
-        """A round: from the folder, or trained, measured and kept."""
+        """A round: from the folder, or trained and kept; then measured."""
         began, net, path = time.monotonic(), self._net(), f"round{number:02}.pt"
-        segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
         checkpoint = self.folder and self.folder / f"training{number:02}.pt"
 
         def make() -> dict[str, Any]:
             steps = train(net, labels, size=self.size, seed=self.seed, checkpoint=checkpoint, **self.training)
             finish(steps, f"round {number}")
-            following, name = number + 1, f"labels of val, round {number + 1}"
-            val_labels = self.boxed and self.relabelled(self.boxed, segmenter, name=name, number=following)
-            scores = self.val and evaluate(segmenter, self.val)
-            measured = _measured(labels), scores, val_labels and _measured(val_labels)
-            return {"weights": net.state_dict(), "measured": [one and asdict(one) for one in measured]}
+            return {"weights": net.state_dict()}
 
-        kept = self._kept(path, make)
-        files.fill(path, net.eval(), kept["weights"])
+        files.fill(path, net.eval(), self._kept(path, make)["weights"])
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
-        found, scores, on_val = (_restored(one, labels.classes) for one in kept["measured"])
+        segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
+        name = f"labels of val, round {number + 1}"
+        on_val = self.boxed and self.relabelled(self.boxed, segmenter, name=name, number=number + 1)
+        scores, quality = self.val and evaluate(segmenter, self.val), on_val and _measured(on_val)
         seconds = time.monotonic() - began
-        return Round(number, labels, segmenter, found, scores, on_val, changed, seconds)
+        return Round(number, labels, segmenter, _measured(labels), scores, quality, changed, seconds)
 
     def labels_after(self, done: Round) -> PseudoLabels:
         """The labels of the next round: from the folder, or made and kept."""
         number = done.number + 1
-        name = f"{done.labels.scheme.split(', round ')[0]}, round {number}"
+        name = f"{self.first.scheme}, round {number}"
 
         def make() -> dict[str, Any]:
-            options = {"name": name, "number": number, "fixed": self.fixed}
+            options = {"name": name, "number": number, "initial": self.first, "fixed": self.fixed}
             return {"masks": self.relabelled(done.labels, done.segmenter, **options).packed}
 
-        return done.labels.relabelled(self._kept(f"labels{number:02}.pt", make)["masks"], name)
+        return self.first.relabelled(self._kept(f"labels{number:02}.pt", make)["masks"], name)
 
     def _net(self) -> nn.Module:
         """The net that was given, or a fresh one, with the same initial weights in every round."""
@@ -284,6 +277,7 @@ def next_labels(
     name: str,
     *,
     number: int = 1,
+    initial: PseudoLabels | None = None,
     scale: float = 1.0,
     fixed: Collection[int] = (),
     jobs: int | None = None,
@@ -296,8 +290,9 @@ def next_labels(
         relabel: see `seglib.weak.cleaning`.
         name: of the new labels.
         number: of the round that will be trained on them.
-        scale: size of the image that the net sees, relative to its training, 0.25..4; 1 in the papers. The
-            best one depends on the labels of training, so choose it on validation images.
+        initial: the labels of the first round, to which a rule may reset a box; None: `labels` are the first.
+        scale: size of the image that the net sees, relative to its training; 1 in the papers. The best one
+            depends on the labels of training, so choose it on validation images.
         fixed: indices of the images whose masks stay, such as those with a true mask.
         jobs: processes that clean; None for all cores if there are more than 16 images.
 
@@ -305,7 +300,7 @@ def next_labels(
         The same images and boxes with new masks.
 
     Raises:
-        ValueError: `scale` is out of range, or an error of the net or of `relabel`.
+        ValueError: `scale` is not above 0, or an error of the net or of `relabel`.
 
     Example:
         >>> from seglib.scenes import Scenes
@@ -320,15 +315,17 @@ def next_labels(
         >>> [bool(new.mask(index).any()) for index in range(2)]
         [True, False]
     """
-    _check_scale(scale)
     asked = NetSegmenter(segmenter.net, segmenter.classes, size=segmenter.size, scale=scale)
     free = [index for index in range(len(labels)) if index not in fixed]
 
-    def clean(image: Tensor, probabilities: Tensor, given: BoxAnnotations) -> Tensor:
-        return pack(relabel(image, probabilities, given, number))
+    def clean(image: Tensor, probabilities: Tensor, given: BoxAnnotations, first: Tensor) -> Tensor:
+        return pack(relabel(image, probabilities, given, number, first))
 
     images = ((index, labels.truth[index][0].as_subclass(Tensor)) for index in free)
-    tasks = (delayed(clean)(image, asked.probabilities(image), labels.boxes[i]) for i, image in images)
+    tasks = (
+        delayed(clean)(image, asked.probabilities(image), labels.boxes[i], (initial or labels).mask(i))
+        for i, image in images
+    )
     work = Parallel(n_jobs=jobs or (cores() if len(free) > FEW else 1), return_as="generator")(tasks)
     made = iter(tracked(work, len(free), name))
     masks = (labels.packed[index] if index in fixed else next(made) for index in range(len(labels)))
@@ -339,16 +336,6 @@ def changed_share(labels: PseudoLabels, before: PseudoLabels) -> float:
     """Share of all pixels, 0..1, whose label differs from before; both are of the same images."""
     pairs = [(labels.mask(index), before.mask(index)) for index in range(len(labels))]
     return sum(int((new != old).sum()) for new, old in pairs) / sum(new.numel() for new, _ in pairs)
-
-
-def _restored(kept: Mapping[str, Any] | None, classes: Classes) -> Any:
-    """The Quality, Scores or None that `asdict` turned into plain data."""
-    if kept is None:
-        return None
-    if "labelled" in kept:
-        labelled, filled = (_restored(kept[side], classes) for side in ("labelled", "filled"))
-        return Quality(labelled, filled, kept["ignored"])
-    return Scores(**{**kept, "classes": classes})
 
 
 def _measured(labels: PseudoLabels) -> Quality | None:
@@ -369,7 +356,12 @@ def _describe(value: Any) -> str:
 
 
 def _check(
-    labels: object, max_rounds: int, min_change: float, fixed: Collection[int], training: Collection[str]
+    labels: object,
+    max_rounds: int,
+    min_change: float,
+    fixed: Collection[int],
+    scale: float,
+    training: Collection[str],
 ) -> None:
     """A ValueError about the first argument that is wrong."""
     if not isinstance(labels, PseudoLabels):
@@ -378,13 +370,10 @@ def _check(
         raise ValueError(f"max_rounds must be at least 1, not {max_rounds}; 1 trains on `labels` alone")
     if not 0 <= min_change <= 1:
         raise ValueError(f"min_change must be 0..1, a share of the pixels, not {min_change}; 0 never stops")
+    if not 0 < scale < math.inf:
+        raise ValueError(f"label_scale must be above 0, not {scale}; 1 is the size of training")
     if lost := [index for index in fixed if not 0 <= index < len(labels)]:
         raise ValueError(f"fixed: there is no image {lost[0]}; {labels.name} has {len(labels)}")
     known = [name for name in list(inspect.signature(train).parameters)[2:] if name not in OWN]
     if wrong := [name for name in training if name not in known]:
         raise ValueError(f"rounds does not pass {wrong[0]!r} on to train; it passes {', '.join(known)}")
-
-
-def _check_scale(scale: float) -> None:
-    if not SCALES[0] <= scale <= SCALES[1]:
-        raise ValueError(f"scale must be {SCALES[0]}..{SCALES[1]:g}, not {scale}; 1 is the size of training")

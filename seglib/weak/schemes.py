@@ -162,6 +162,7 @@ def pseudo_labels(
         >>> len(labels), labels[0][1].shape
         (2, torch.Size([160, 160]))
     """
+    again = partial(pseudo_labels, scheme=scheme, jobs=jobs, **settings)
     scheme, name = _chosen(scheme, settings)
     settings = settings | {"background": background_of(dataset.classes)}
     known = load_boxes(dataset) if boxes is None else list(boxes)
@@ -178,7 +179,7 @@ def pseudo_labels(
     )
     made = cache.each(range(len(dataset)), make, keys, f"labels: {name}", jobs)
     masks = (torch.from_numpy(arrays["png"]) for arrays in made)
-    return PseudoLabels(dataset, known, masks, name=name)
+    return PseudoLabels(dataset, known, masks, name, again)
 
 
 def source_of(function: Any) -> str:

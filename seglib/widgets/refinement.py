@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seglib.labels import VOID, Classes, describe, numbered, percent
 from seglib.weak.boxes import BoxAnnotations, back_to_front, background_of
-from seglib.weak.cleaning import after_each_rule, box_fill_rates, reset_outliers
+from seglib.weak.cleaning import Rules, box_fill_rates, reset_outliers
 from seglib.weak.labels import Quality, image_quality
 from seglib.widgets import refinement_checks as checks
 from seglib.widgets.chart import Chart, Line, points
@@ -32,11 +32,11 @@ class Rule(NamedTuple):
 RULES = {  # in the order in which they are applied; the net's own answer is not a rule
     "net": Rule("Net", "", (0, 0, 0)),
     "possible": Rule("Box classes", "A class without a box is ruled out.", (204, 121, 167)),
-    "smooth": Rule("Smoothing", "The label follows the image's edges.", (86, 180, 233)),
     "inside": Rule(
         "Keep inside", "A pixel outside all boxes of its class becomes background.", (230, 159, 0)
     ),
-    "reset": Rule("Reset", "A box of which too little is left is filled again.", (0, 158, 115)),
+    "reset": Rule("Reset", "A box of which too little is left gets its first label again.", (0, 158, 115)),
+    "smooth": Rule("Smoothing", "The label follows the image's edges.", (86, 180, 233)),
 }
 CHANGED = Palette(
     {k: (rule.name.lower() if k else "none", rule.color) for k, rule in enumerate(RULES.values())},
@@ -52,7 +52,8 @@ class RefinementExplorer(Film):
     Four views of one image. Schemes: each label that was made from the boxes alone. Rounds: the label that
     each round trains on, with its measures. Rules: how a net's answer becomes the next label; pixels are
     marked by the rule that changed them last. Reset: a dial says how little of a box may be left before it is
-    filled again. All is computed once, here: the browser needs no kernel, in exported HTML neither.
+    reset to its first label, before it is smoothed. All is computed once, here: the browser needs no kernel,
+    in exported HTML neither.
 
     Args:
         image: (3, H, W) uint8.
@@ -62,10 +63,10 @@ class RefinementExplorer(Film):
         schemes: labels (H, W) by name, 255 where they are ignored; by default the naive rectangles.
         rounds: for each round the probabilities (K, H, W) of its net, of which the rules make the label of
             the next round; without rounds there are only schemes.
-        first: the scheme that round 0 was trained on; by default the first.
+        first: the scheme that round 0 was trained on, whose label a box is reset to; by default the first.
         fill_rates: (K,) the share of its box that each class usually fills, see
             `seglib.weak.cleaning.fill_rates`; by default 1, the paper's rule.
-        threshold: the share of the usual below which a box was filled again in the rounds.
+        threshold: the share of the usual below which a box was reset in the rounds.
         smoothing: whether the rules smooth.
         qualities: of the labels of whole rounds, as `Round.quality`, from round 0 on.
         **state: traits to begin with, as in `view="rules"`: `view`, `reel` (the round, in "rules" and
@@ -108,7 +109,8 @@ class RefinementExplorer(Film):
         first = next(iter(labels)) if first is None else first
         nets, rates = checks.probabilities(rounds, classes, truth.shape), checks.rates_of(fill_rates, classes)
         checks.check_rest(first, labels, threshold, qualities, len(nets) + 1)
-        scene = _Scene(image, truth, boxes, classes, rates, float(threshold), smoothing)
+        rules = Rules(tuple(rates.tolist()), float(threshold), smoothing, background_of(classes))
+        scene = _Scene(image, truth, boxes, classes, labels[first], rules)
         judged = {name: scene.judge(label) for name, label in labels.items()}
         views = [_schemes(scene, judged)]
         height, width = truth.shape
@@ -117,7 +119,7 @@ class RefinementExplorer(Film):
         facts += [f"{name}: {shot.said}, ignored {shot.cells[2]} %." for name, shot in judged.items()]
         if nets:
             steps = [_Step(scene, net) for net in nets]
-            shots = [judged[first], *(step.chain(scene.threshold)["reset"] for step in steps)]
+            shots = [judged[first], *(list(step.chain.values())[-1] for step in steps)]
             views += [_rounds(scene, first, shots, qualities), *_rules(scene, steps)]
             chart = views[1].reels[0].chart
             facts.append(f"By round: {chart.words if chart else ''}.")
@@ -162,9 +164,8 @@ class _Scene:
     truth: Tensor
     boxes: BoxAnnotations
     classes: Classes
-    rates: Tensor
-    threshold: float
-    smoothing: bool
+    first: Tensor
+    rules: Rules
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -184,7 +185,7 @@ class _Scene:
         return Panel("truth", Labels(self.truth), self.palettes[0], describe(self.truth, self.classes))
 
     def lines(self, reset: Sequence[int] = ()) -> tuple[Box, ...]:
-        """The boxes, the smaller ones in front; those that are filled again have a wide line."""
+        """The boxes, the smaller ones in front; those that are reset have a wide line."""
         corners = self.boxes.boxes.tolist()
         return tuple((*corners[number], number in reset) for number in back_to_front(self.boxes.boxes))
 
@@ -259,34 +260,29 @@ def _round_chart(here: Sequence[tuple[float, ...]], qualities: Sequence[Quality 
 
 
 class _Step:
-    """How the net of one round becomes the label of the next, at every stop of the dial."""
+    """How the net of one round becomes the label of the next; its reset at every stop of the dial."""
 
     def __init__(self, scene: _Scene, net: Tensor) -> None:
-        made = after_each_rule(
-            scene.image, net, scene.boxes, smoothing=scene.smoothing, background=background_of(scene.classes)
-        )
-        self.scene, self.before = scene, {name: scene.judge(label) for name, label in made.items()}
+        made = scene.rules.after_each(scene.image, net, scene.boxes, scene.first)
+        self.scene, self.chain = scene, {name: scene.judge(label) for name, label in made.items()}
         self.fills = box_fill_rates(made["inside"], scene.boxes)
-        self.known: dict[tuple[int, ...], _Shot] = {}  # the boxes that are reset -> the label
 
     def reset(self, threshold: float) -> tuple[int, ...]:
-        """Numbers of the boxes that are filled again; compared as `reset_outliers` does."""
+        """Numbers of the boxes that are reset; compared as `reset_outliers` does."""
         kinds = self.scene.boxes.classes.tolist()
-        limits = [threshold * float(self.scene.rates[kind]) for kind in kinds]
+        limits = [threshold * self.scene.rules.fill_rates[kind] for kind in kinds]
         return tuple(box for box, fill in enumerate(self.fills) if fill < limits[box])
 
-    def chain(self, threshold: float) -> dict[str, _Shot]:
-        """All labels of the step in their order."""
-        boxes = self.reset(threshold)
-        if boxes not in self.known:
-            inside, rates = self.before["inside"].label, self.scene.rates
-            label, _ = reset_outliers(inside, self.scene.boxes, rates, threshold=threshold)
-            self.known[boxes] = self.scene.judge(label)
-        return self.before | {"reset": self.known[boxes]}
+    def until_reset(self, threshold: float) -> dict[str, _Shot]:
+        """The labels up to the reset, with another threshold."""
+        inside, rates = self.chain["inside"].label, torch.tensor(self.scene.rules.fill_rates)
+        given = self.scene.boxes, self.scene.first, rates
+        label, _ = reset_outliers(inside, *given, threshold=threshold)
+        names = list(self.chain)[: list(self.chain).index("reset")]
+        return {name: self.chain[name] for name in names} | {"reset": self.scene.judge(label)}
 
-    def frames(self, number: int, threshold: float) -> Iterator[Frame]:
+    def frames(self, number: int, chain: Mapping[str, _Shot], threshold: float) -> Iterator[Frame]:
         """A frame for each label: the rules that changed its pixels, and the label itself."""
-        chain = self.chain(threshold)
         changed = torch.zeros(self.scene.truth.shape, dtype=torch.uint8)
         for before, name in zip([None, *chain], chain):
             shot, rule, reset = chain[name], RULES[name], self.reset(threshold) if name == "reset" else ()
@@ -312,7 +308,7 @@ class _Step:
         """What one rule does to the label that comes to it."""
         old, new, does = chain[before], chain[name], RULES[name].does
         if name == "reset":
-            does = f"{does} {_filled(len(reset), len(self.scene.names))}"
+            does = f"{does} {_count_reset(len(reset), len(self.scene.names))}"
         changed, truth = old.label != new.label, self.scene.truth
         count = int(changed.sum())
         words = f"{does} That changes {f'{count:,}' if count else 'no'} pixel{'s' * (count > 1)}"
@@ -328,7 +324,7 @@ class _Step:
     def rows(self, threshold: float) -> tuple[Row, ...]:
         """How much of each box is filled, what is usual (solid), and below what it is reset (dashed)."""
         reset, kinds = self.reset(threshold), self.scene.boxes.classes.tolist()
-        usual = [float(self.scene.rates[kind]) for kind in kinds]
+        usual = [self.scene.rules.fill_rates[kind] for kind in kinds]
         return tuple(
             Row(
                 name,
@@ -343,23 +339,21 @@ class _Step:
 
 
 def _rules(scene: _Scene, steps: Sequence[_Step]) -> tuple[View, View]:
-    """Round by round what every rule does, and what the last one does at every stop of its dial."""
-    stops = sorted({*(step / DIAL for step in range(DIAL + 1)), scene.threshold})
-    begin = stops.index(scene.threshold)
-    note = (
-        f" The nets of later rounds learned with a threshold of {scene.threshold:g}; only this step is done "
-        "again."
-    )
+    """Round by round what every rule does, and what the reset does at every stop of its dial."""
+    used = scene.rules.threshold
+    stops = sorted({*(step / DIAL for step in range(DIAL + 1)), used})
+    begin = stops.index(used)
+    note = f" The nets of later rounds learned with a threshold of {used:g}; only this step is done again."
     rules, dials = [], []
     for number, step in enumerate(steps):
         name = f"round {number} to {number + 1}"
-        frames = tuple(step.frames(number, scene.threshold))
-        names = tuple(RULES[name].name for name in step.chain(scene.threshold))
+        frames = tuple(step.frames(number, step.chain, used))
+        names = tuple(RULES[name].name for name in step.chain)
         rules.append(Reel(name, names, frames, begin=len(frames) - 1))
-        shown, ends = [], dict[tuple[int, ...], Frame]()  # the boxes that are reset -> the last rule's frame
+        shown, ends = [], dict[tuple[int, ...], Frame]()  # the boxes that are reset -> the frame
         for place, threshold in enumerate(stops):
             if (reset := step.reset(threshold)) not in ends:
-                *_, ends[reset] = step.frames(number, threshold)
+                *_, ends[reset] = step.frames(number, step.until_reset(threshold), threshold)
             end = ends[reset]
             words = end.words + note * (place != begin)
             shown.append(Frame(words, end.panels, end.reads, numbers=step.rows(threshold), boxes=end.boxes))
@@ -378,14 +372,14 @@ def _rules(scene: _Scene, steps: Sequence[_Step]) -> tuple[View, View]:
     return View("rules", tuple(rules), choice="Step", list="Rule", list_heads=heads), dial
 
 
-def _filled(reset: int, total: int) -> str:
-    """How many boxes are filled again."""
+def _count_reset(reset: int, total: int) -> str:
+    """How many boxes are reset."""
     if total < 2:
-        kind = "filled again" if reset else "kept"
+        kind = "reset" if reset else "kept"
         return f"The only box is {kind}." if total else "There is no box."
     if reset in (0, total):
-        return f"All {total} boxes are {'filled again' if reset else 'kept'}."
-    return f"{reset} of {total} boxes {'are' if reset > 1 else 'is'} filled again."
+        return f"All {total} boxes are {'reset' if reset else 'kept'}."
+    return f"{reset} of {total} boxes {'are' if reset > 1 else 'is'} reset."
 
 
 def _become(count: int, what: str) -> str:

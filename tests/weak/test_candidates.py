@@ -30,7 +30,9 @@ def test_the_update_between_rounds_takes_the_region_that_the_net_sees(sees):
     x1, y1, x2, y2 = box_of(inside, loose=4)[0].tolist()
     target = inside if sees == "the disc" else torch.ones_like(inside)
     sure = torch.where(target, 0.99, 0.01)
-    mask = BoxSup(TwoRegions, best=1)(image, torch.stack([1 - sure, sure]), one_box(x1, y1, x2, y2), 1)
+    mask = BoxSup(TwoRegions, best=1)(
+        image, torch.stack([1 - sure, sure]), one_box(x1, y1, x2, y2), 1, inside
+    )
     expected = torch.zeros_like(inside)
     expected[y1:y2, x1:x2] = target[y1:y2, x1:x2]
     assert torch.equal(mask == 1, expected)

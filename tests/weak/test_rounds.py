@@ -29,7 +29,7 @@ def boxes():
     return pseudo_labels(Blobs(), "rectangles")
 
 
-def nothing(image, probabilities, annotations, number):
+def nothing(image, probabilities, annotations, number, initial):
     """A relabelling that loses every object."""
     return torch.zeros(16, 16, dtype=torch.uint8)
 
@@ -82,7 +82,7 @@ def test_stops_where_validation_does_not_improve(boxes, boxed):
 
 
 def test_continues_while_the_labels_of_validation_improve_although_the_net_does_not(boxes):
-    def relabel(image, probabilities, one, number):
+    def relabel(image, probabilities, one, number, initial):
         """First nothing, after that the squares themselves."""
         return ((image[0] > 100) & (number > 1)).to(torch.uint8)
 
@@ -194,7 +194,7 @@ def test_the_net_labels_at_label_scale_and_trains_at_size(boxes):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"label_scale": 0}, r"scale must be 0.25\.\.4, not 0"),
+        ({"label_scale": 0}, "label_scale must be above 0, not 0"),
         ({"max_rounds": 0}, "max_rounds must be at least 1, not 0"),
         ({"min_change": 2}, r"min_change must be 0\.\.1, .* not 2"),
         ({"fixed": [4]}, "there is no image 4"),

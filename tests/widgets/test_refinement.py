@@ -75,9 +75,9 @@ def test_the_rules_by_hand() -> None:
             threshold > 0.5
         ]  # a wide line where it is reset
     changed = rules.frames[-1].panels[0]
-    assert changed.labels.pixels.tolist() == [[3, 0, 4, 4], [0, 0, 1, 4], [0, 3, 0, 0]]
+    assert changed.labels.pixels.tolist() == [[2, 0, 3, 3], [0, 0, 1, 3], [0, 2, 0, 0]]
     assert rules.frames[1].panels[0].labels.pixels.tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
-    assert changed.palette.entries[4][0] == "reset" and changed.palette.grey
+    assert changed.palette.entries[3][0] == "reset" and changed.palette.grey
 
 
 def test_what_each_rule_says() -> None:
@@ -89,9 +89,7 @@ def test_what_each_rule_says() -> None:
     assert (
         reel("rules", threshold=0.51)
         .frames[-1]
-        .words.endswith(
-            "The only box is filled again. That changes 3 pixels: 1 becomes right, 2 become wrong."
-        )
+        .words.endswith("The only box is reset. That changes 3 pixels: 1 becomes right, 2 become wrong.")
     )
 
 
@@ -119,7 +117,8 @@ def test_the_dial_is_a_share_of_the_usual(rates: list[float], last: int) -> None
     dial = reel("reset", fill_rates=rates)
     assert len(dial.frames) == 101 and dial.begin == 50
     for step, frame in enumerate(dial.frames):
-        expected, low = reset_outliers(INSIDE.byte(), ONE, torch.tensor(rates), threshold=step / 100)
+        given = INSIDE.byte(), ONE, RECTANGLE, torch.tensor(rates)
+        expected, low = reset_outliers(*given, threshold=step / 100)
         assert torch.equal(label(frame), expected.long()) and bool(low) == (step > last)
         (row,) = frame.numbers
         assert row.texts == (f"50 %, usual {100 * rates[1]:.0f} %", "reset" if low else "kept")
@@ -135,20 +134,26 @@ def test_a_threshold_between_the_stops_is_one_of_them() -> None:
 @pytest.mark.parametrize("smoothing", [True, False])
 def test_on_a_scene_every_label_is_that_of_the_rules(smoothing: bool) -> None:
     known = scene()
-    views = RefinementExplorer(**known, smoothing=smoothing, threshold=0.3)._views
+    first = known["truth"].as_subclass(Tensor).roll(9, 0)  # to which a box is reset
+    explorer = RefinementExplorer(**known, schemes={"moved": first}, smoothing=smoothing, threshold=0.3)
+    views = explorer._views
     image, boxes = known["image"].as_subclass(Tensor), known["boxes"]
     for number, net in enumerate(known["rounds"]):
         for stop in (0, 30, 62, 100):
             rules = Rules(tuple(known["fill_rates"].tolist()), threshold=stop / 100, smoothing=smoothing)
-            expected = rules(image, net, boxes, 1).long()
-            assert torch.equal(label(views["reset"].reels[number].frames[stop]), expected)
+            expected = rules.after_each(image, net, boxes, first)
+            assert torch.equal(label(views["reset"].reels[number].frames[stop]), expected["reset"].long())
             if stop == 30:
-                assert torch.equal(label(views["rounds"].reels[0].frames[number + 1]), expected)
-                assert torch.equal(label(views["rules"].reels[number].frames[-1]), expected)
-        inside = label(views["rules"].reels[number].frames[-2])
-        fills = [row.bar[1] for row in views["reset"].reels[number].frames[0].numbers if row.bar]
-        assert fills == pytest.approx(box_fill_rates(inside, boxes), abs=1e-4)
-    assert ("Smoothing" in views["rules"].reels[0].stops) == smoothing
+                frames = views["rules"].reels[number].frames
+                assert all(
+                    torch.equal(label(frame), mask.long())
+                    for frame, mask in zip(frames, expected.values(), strict=True)
+                )
+                last = rules(image, net, boxes, 1, first).long()
+                assert torch.equal(label(views["rounds"].reels[0].frames[number + 1]), last)
+                fills = [row.bar[1] for row in views["reset"].reels[number].frames[0].numbers if row.bar]
+                assert fills == pytest.approx(box_fill_rates(expected["inside"], boxes), abs=1e-4)
+    assert (views["rules"].reels[0].stops[-1] == "Smoothing") == smoothing
 
 
 def test_measures_are_those_of_a_data_set_of_one_image() -> None:
