@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
@@ -13,6 +11,7 @@ from torchvision.tv_tensors import Image, Mask
 from seglib import boxes
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.labels import VOID, Classes
+from seglib.regions.recall import pieces
 from seglib.weak.boxes import BoxAnnotations, Size
 from seglib.weak.labels import PseudoLabels
 
@@ -115,13 +114,12 @@ class Objects(SegmentationDataset):
         """The mask of objects (H, W), and each object: masks (M, H, W) bool, classes (M,)."""
         mapped = self.table[mask.as_subclass(Tensor).long()]
         masks, classes = [], []
-        for number in range(1, len(self.classes)):
-            count, ids = cv2.connectedComponents((mapped == number).numpy().astype(np.uint8))
-            for piece in (torch.from_numpy(ids == one) for one in range(1, count)):
-                if int(piece.sum()) < self.smallest:
-                    mapped[piece] = VOID
-                else:
-                    masks.append(piece)
-                    classes.append(number)
+        ids = pieces(mapped)
+        for piece in (ids == number for number in range(1, int(ids.max()) + 1)):
+            if int(piece.sum()) < self.smallest:
+                mapped[piece] = VOID
+            else:
+                classes.append(int(mapped[piece][0]))
+                masks.append(piece)
         stacked = torch.stack(masks) if masks else torch.zeros(0, *mapped.shape, dtype=torch.bool)
         return mapped, stacked, torch.tensor(classes, dtype=torch.int64)

@@ -22,7 +22,6 @@ import cv2
 import numpy as np
 import torch
 from _machine import machine
-from scipy.ndimage import label
 from torch import Tensor
 from torchvision.transforms.v2.functional import resize_image, resize_mask
 
@@ -33,7 +32,7 @@ from seglib.labels import VOID
 from seglib.progress import tracked
 from seglib.regions import propose
 from seglib.regions.grouping import CUES, FAST, Cue, Strategy
-from seglib.regions.recall import overlap_by_number, recall
+from seglib.regions.recall import overlap_by_number, pieces, recall
 from seglib.regions.superpixels import Channels, Space
 
 AREA = 320 * 240
@@ -93,16 +92,12 @@ def images(dataset: SegmentationDataset, number: int, smallest: int) -> Iterator
         if dataset.name == "pets":  # one animal, which a branch may cut in two
             objects = [torch.isin(mask, torch.tensor(kinds))]
         else:
-            objects = [piece for kind in kinds for piece in pieces(mask == kind, smallest)]
+            ids = pieces(torch.where(torch.isin(mask, torch.tensor(kinds)), mask, VOID), None)
+            objects = [
+                piece for number in range(1, int(ids.max()) + 1) if (piece := ids == number).sum() >= smallest
+            ]
         if objects:
             yield AnnotatedImage(image, torch.stack(objects), mask == VOID)
-
-
-def pieces(mask: Tensor, smallest: int) -> list[Tensor]:
-    """The connected pieces of a class, without the smallest ones."""
-    numbers, count = label(mask.numpy())
-    found = [torch.from_numpy(numbers == number) for number in range(1, count + 1)]
-    return [piece for piece in found if piece.sum() >= smallest]
 
 
 def ours(image: AnnotatedImage, strategies: tuple, number: int) -> Found:

@@ -1,6 +1,7 @@
 """Real photographs: Oxford-IIIT Pet, CamVid and PASCAL VOC as they are unpacked, and one built in."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
+from seglib.boxes import from_masks
 from seglib.data.dataset import (
     Instances,
     MaskCounts,
@@ -33,6 +35,9 @@ SPECIES = ("cat", "dog")  # 1 and 2 in the list files
 
 class Pets(FileDataset):
     """Photographs of one animal each; the trimap's border, 12 % of the pixels, is void.
+
+    The border is a ring that holds the animal's outline, and often all of an ear or a tail. So the animal's
+    mask leaves it out, and its box has it inside: whatever is outside the box is background.
 
     The data set's own list `trainval.txt` is divided into train and val (80 : 20, by the hash of the name);
     `test.txt` is test. Images in neither list are left out: some of them have an empty trimap.
@@ -66,10 +71,15 @@ class Pets(FileDataset):
         return to_classes(labels, values, self.samples[index].mask)
 
     def instances(self, index: int) -> Instances:
-        """The animal; its mask and box come from the trimap (the data set's own boxes are of heads)."""
-        animal = self.animals[index]
-        masks = self[index][1][None] == animal  # (1, H, W)
-        return instances_of(masks.as_subclass(Tensor), torch.tensor([animal]))
+        """The animal, without its border, and its box, with it; the data set's own boxes are of heads."""
+        mask, animal = self[index][1].as_subclass(Tensor), self.animals[index]
+        found = instances_of((mask == animal)[None], torch.tensor([animal]))
+        return replace(found, boxes=from_masks((mask != 0)[None])) if len(found) else found
+
+    def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:
+        """The animal's name and box, and the shape that it is around: animal and border."""
+        mask = self[index][1].as_subclass(Tensor)
+        return [(name, box, mask != 0) for name, box, _ in super().stated_boxes(index)]
 
     def count_mask(self, index: int) -> MaskCounts:
         """The pixels from the trimap, and the image's one animal."""

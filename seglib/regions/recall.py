@@ -12,6 +12,27 @@ from seglib.regions.proposals import Proposals
 MIN_SHARE = 0.0005  # of the image: a true region with fewer pixels shows a net nothing to learn from
 
 
+def pieces(mask: Tensor, background: int | None = 0) -> Tensor:
+    """Number the connected pieces of every class; pixels that touch at a corner are connected.
+
+    Args:
+        mask: (H, W) class indices, 255 for void, or bool.
+        background: the class that has no pieces; None if every class has.
+
+    Returns:
+        (H, W) int64, 1, 2, ... for the pieces, 0 for void and background.
+
+    Example:
+        >>> pieces(torch.tensor([[1, 0, 2], [0, 1, 0], [255, 0, 1]]))
+        tensor([[1, 0, 2],
+                [0, 1, 0],
+                [0, 0, 1]])
+    """
+    kinds = mask.as_subclass(Tensor).numpy().astype(np.int64)
+    kinds[(kinds == VOID) | (kinds == background)] = -1
+    return torch.from_numpy(label(kinds, background=-1, connectivity=2).astype(np.int64))
+
+
 def true_regions(
     mask: Tensor, instances: Instances | None = None, *, background: int | None = 0
 ) -> tuple[Proposals, Tensor]:
@@ -33,9 +54,7 @@ def true_regions(
                 [1, 1, 0, 0]]), tensor([1, 1]))
     """
     if instances is None:
-        kinds = mask.as_subclass(Tensor).numpy().astype(np.int64)
-        kinds[(kinds == VOID) | (kinds == background)] = -1
-        ids = label(kinds, background=-1, connectivity=2).astype(np.int64)  # 0: no region
+        ids = pieces(mask, background).numpy()
     else:
         ids = np.zeros(mask.shape, np.int64)
         for index, shape in enumerate(instances.masks, start=1):

@@ -54,7 +54,8 @@ def agreement(
         BoxError: a box is reversed, empty or outside the image.
 
     Reference:
-        Khoreva et al., "Simple Does It", 2017, section 3.2; the paper takes MCG's regions.
+        Khoreva et al., "Simple Does It", 2017, section 3.2. The paper takes MCG's regions; those of
+        `seglib.regions` are selective search's.
     """
     photo = as_array(image)
     regions = cache(lambda: propose(image))  # an image without boxes needs none
@@ -84,10 +85,11 @@ def candidates(
     """BoxSup: each box gets exactly one region, drawn from those of least cost E_o + 3 E_r.
 
     E_o is 1 - IoU of the given box and the region's own. E_r is the net's loss inside the box if the region
-    is the object and the rest of the box background. It is a mean over the box, so that large boxes do not
-    outweigh small ones. A box without a region is not allowed: "all background" would cost nothing. Pixels of
-    a region outside its box stay background, and a box that no region fits is all object; the paper leaves
-    both open.
+    is the object and the rest of the box background. A box without a region is not allowed: "all background"
+    would cost nothing. Departures: E_r is a mean over the box, not a sum, so that large boxes do not outweigh
+    small ones. Only regions whose own box has an IoU of at least .3 with the given one are considered, which
+    saves time. The paper's regions are MCG's. It leaves open that pixels of a region outside its box stay
+    background, and that a box that no region fits is all object.
 
     Args:
         image: (3, H, W) uint8.

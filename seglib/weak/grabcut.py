@@ -68,9 +68,10 @@ def grabcut_plus(
 ) -> Tensor:
     """GrabCut+: the object of each box by GrabCut's colour models and a minimum cut along edges.
 
-    OpenCV's GrabCut learns the two colour models. The last cut is our own, on a grid of 4 neighbours, with
-    edges in place of the colour differences of neighbours. The paper's edges come from a trained net (HED);
-    ours are colour gradients at two scales, which confuse texture with outline more often.
+    OpenCV's GrabCut learns the two colour models. The last cut is our own, with edges in place of the colour
+    differences of neighbours. Departures: it joins each pixel with 4 neighbours, GrabCut with 8, so slanted
+    outlines cost more. The paper's edges come from a trained net (HED); ours are colour gradients at two
+    scales, which confuse texture with outline more often.
 
     Args:
         image: (3, H, W) uint8.
@@ -110,9 +111,10 @@ def grabcut_votes(
     """GrabCut+-i: object where at least 70 % of the runs find it, background below 20 %, ignored in between.
 
     In each run, the sides of the box move, and the margin and OpenCV's first guess at the colours differ. The
-    paper makes about 150 runs and moves the sides by 5 %. Here there are 15 by default, which move them by up
-    to 10 %, so that they differ as much, with margins of 30 to 60 % of the box. Runs that are cheaper than
-    GrabCut+ itself do not help: they make the same errors.
+    paper makes about 150 runs, moves the sides by 5 %, and learns the background in a band of 10 to 60 % of
+    the box. Here there are 15 runs by default, which move the sides by up to 10 %, so that they differ as
+    much, with bands of 30 to 60 %. Runs that are cheaper than GrabCut+ itself do not help: they make the same
+    errors.
 
     Args:
         image: (3, H, W) uint8.

@@ -57,25 +57,28 @@ def both(fits, losses):
     return 1 - fits + 3 * losses
 
 
-def filled_if(too_little):
-    def rule(mask, box, index, usual, threshold):
+def reset_if(too_little, label=lambda initial, index: initial):
+    def rule(mask, initial, box, index, usual, threshold):
         x1, y1, x2, y2 = box
-        mask = mask.clone()
-        if too_little((mask[y1:y2, x1:x2] == index).double(), (mask == index).double(), usual, threshold):
-            mask[y1:y2, x1:x2] = index
+        mask, label_then = mask.clone(), label(initial, index)
+        if too_little((mask[y1:y2, x1:x2] == index).double(), usual, threshold):
+            mask[y1:y2, x1:x2] = label_then[y1:y2, x1:x2]
         return mask
 
     return rule
 
 
-def only_background(mask, box, index, usual, threshold):
-    full = reset(mask, box, index, usual, threshold)
-    return torch.where(mask == 2, mask, full)
+def as_asked(box, usual, threshold):
+    return box.mean() < threshold * usual
 
 
-def cut_out(mask, box, index, usual, threshold):
+def only_background(mask, *given):
+    return torch.where(mask == 0, reset(mask, *given), mask)
+
+
+def cut_out(mask, initial, box, *given):
     x1, y1, x2, y2 = box
-    return reset(mask, box, index, usual, threshold)[y1:y2, x1:x2]
+    return reset(mask, initial, box, *given)[y1:y2, x1:x2]
 
 
 def void_as_background(logits, masks):
@@ -121,24 +124,29 @@ WRONG = {
     },
     "07.4": {
         "half of the box, always": (
-            filled_if(lambda box, all_of_it, usual, threshold: box.mean() < threshold),
+            reset_if(lambda box, usual, threshold: box.mean() < threshold),
             "lose a thin shape",
         ),
-        "always": (filled_if(lambda box, all_of_it, usual, threshold: True), "lose a thin shape"),
-        "never": (filled_if(lambda box, all_of_it, usual, threshold: False), "must be filled"),
+        "always": (reset_if(lambda *_: True), "lose a thin shape"),
+        "never": (reset_if(lambda *_: False), "must be reset"),
         "the other way round": (
-            filled_if(lambda box, all_of_it, usual, threshold: box.mean() > threshold * usual),
+            reset_if(lambda box, usual, threshold: box.mean() > threshold * usual),
             "Yours stays",
         ),
         "pixels in place of a share": (
-            filled_if(lambda box, all_of_it, usual, threshold: box.sum() < threshold * usual),
-            "must be filled",
+            reset_if(lambda box, usual, threshold: box.sum() < threshold * usual),
+            "must be reset",
         ),
-        "below the usual": (
-            filled_if(lambda box, all_of_it, usual, threshold: box.mean() < usual),
-            "lose a thin shape",
+        "below the usual": (reset_if(lambda box, usual, threshold: box.mean() < usual), "lose a thin shape"),
+        "the full box": (
+            reset_if(as_asked, lambda initial, index: torch.full_like(initial, index)),
+            "You fill",
         ),
-        "all of the image": (lambda mask, box, index, *_: torch.full_like(mask, index), "outside the box"),
+        "what is ignored becomes background": (
+            reset_if(as_asked, lambda initial, index: torch.where(initial == 255, 0, initial)),
+            "255 too",
+        ),
+        "all of the image": (lambda mask, initial, *_: initial, "outside the box"),
         "only what was background": (only_background, "whatever was there"),
         "the box alone": (cut_out, "whole mask"),
     },

@@ -12,6 +12,7 @@ from PIL import Image
 from torchvision.datasets import OxfordIIITPet, VOCSegmentation
 
 from seglib.boxes import from_masks
+from seglib.data.audit import audit
 from seglib.data.photographs import (
     CAMVID_NAMES,
     VOC_BORDER,
@@ -65,8 +66,9 @@ def test_cats_and_dogs(pets: Path) -> None:
     assert test[0][1].tolist() == [[0, 0, 0, 0], [0, VOID, 1, 1], [0, VOID, 1, 0]]
     assert test[1][1].tolist() == [[0, 0, 0, 0], [0, VOID, 2, 2], [0, VOID, 2, 0]]
     found = test.instances(1)
-    assert found.boxes.tolist() == [[2, 1, 4, 3]] and found.classes.tolist() == [2]
+    assert found.boxes.tolist() == [[1, 1, 4, 3]] and found.classes.tolist() == [2]  # with the border
     assert torch.equal(found.masks[0], torch.from_numpy(TRIMAP == 1))
+    assert not audit(test).of("boxes")
 
 
 def test_one_class_for_both(pets: Path) -> None:
@@ -116,6 +118,16 @@ def test_pets_agree_with_torchvision(photographs: Path) -> None:
         mask, expected = ours[k][1].numpy(), np.array(trimap)
         for value, label in ((1, species + 1), (2, 0), (3, VOID)):
             assert (mask[expected == value] == label).all()
+
+
+@pytest.mark.photographs
+def test_what_is_outside_the_box_of_a_pet_is_background(photographs: Path) -> None:
+    test = Pets(photographs / "oxford-iiit-pet", "test")
+    for k in range(0, len(test), 20):
+        (x1, y1, x2, y2), mask = test.instances(k).boxes[0].tolist(), test[k][1].clone()
+        assert {1, 2} & {*mask[y1:y2, x1:x2].unique().tolist()}
+        mask[y1:y2, x1:x2] = 0
+        assert not mask.any()  # no animal and no void
 
 
 @pytest.mark.photographs

@@ -163,18 +163,9 @@ def scene(side: int, cell: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_on_a_shrunk_grid_it_is_close_to_all_pairs():
-    image, inside, net = scene(96, 8)
-    exact = mean_field(image, net, pixels=96 * 96)
-    coarse = mean_field(image, net, pixels=500)  # as a photograph of 500 x 375 on 4000 pixels
+    image, inside, net = scene(64, 8)
+    exact = mean_field(image, net, pixels=64 * 64)
+    coarse = mean_field(image, net, pixels=100)  # each cell 6 x 6 pixels, as of a photograph of 500 x 375
     assert (coarse.sum(0) - 1).abs().max() < 1e-5
     wrong = [float(((one[1] > 0.5) != inside).float().mean()) for one in (net, exact, coarse)]
-    assert float(((coarse > 0.5) != (exact > 0.5)).float().mean()) < 0.02 and wrong[2] < 0.03 < wrong[0]
-
-
-def test_near_pixels_agree_at_full_size_however_large_the_image():
-    rng = torch.Generator().manual_seed(0)
-    image = torch.randint(0, 256, (3, 150, 160), generator=rng, dtype=torch.uint8)  # no two alike
-    sure = torch.full((150, 160), 0.8)
-    sure[75, 80] = 0.3  # one pixel among others, in a cell of the grid of its own colour
-    found = mean_field(image, torch.stack([1 - sure, sure]), pixels=600)
-    assert found[1, 75, 80] > 0.5
+    assert float(((coarse > 0.5) != (exact > 0.5)).float().mean()) < 0.01 and wrong[2] < 0.02 < wrong[0]

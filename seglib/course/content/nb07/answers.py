@@ -29,12 +29,12 @@ def cheapest(fits, losses, nothing):
     return number, float(costs[number]), 3 * nothing
 
 
-def reset(mask, box, index, fill_rate, threshold):
+def reset(mask, initial, box, index, fill_rate, threshold):
     x1, y1, x2, y2 = box
     mask = mask.clone()
     inside = mask[y1:y2, x1:x2]
     if (inside == index).float().mean() < threshold * fill_rate:
-        inside[:] = index
+        inside[:] = initial[y1:y2, x1:x2]
     return mask
 
 

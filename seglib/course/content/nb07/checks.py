@@ -89,34 +89,33 @@ def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
     )
 
 
-def check_reset(fn: Callable[[Tensor, Sequence[int], int, float, float], Tensor]) -> str:
-    """07.4: too little means relative to the fill rate; the outside of the box stays."""
-    mask = torch.zeros(6, 8, dtype=torch.uint8)
+def check_reset(fn: Callable[[Tensor, Tensor, Sequence[int], int, float, float], Tensor]) -> str:
+    """07.4: too little means relative to the fill rate; the first label comes back, in the box alone."""
+    mask, initial = torch.zeros(6, 8, dtype=torch.uint8), torch.zeros(6, 8, dtype=torch.uint8)
     mask[1:3, 2:5], mask[5, 6:], mask[2, 1] = 1, 1, 2  # 6 of the 20 pixels of the box are of class 1
+    initial[1:5, 1:6], initial[2:4, 2:5], initial[:, 7] = 255, 1, 2  # a core; the rest of the box is ignored
     box = (1, 1, 6, 5)
-    for fill_rate, threshold in ((0.9, 0.5), (0.5, 0.5), (0.6, 0.5)):
-        got, wanted = (
-            torch.as_tensor(fn(mask, box, 1, fill_rate, threshold)),
-            reset(mask, box, 1, fill_rate, threshold),
-        )
+    for fill_rate in (0.9, 0.5, 0.6):
+        given = mask, initial, box, 1, fill_rate, 0.5
+        got, wanted = torch.as_tensor(fn(*given)), reset(*given)
         if got.shape != mask.shape:
             raise Wrong(f"The whole mask comes back, (6, 8); yours is {tuple(got.shape)}.")
         if got.tolist() == wanted.tolist():
             continue
-        case = f"The box is filled by .3, the fill rate is {fill_rate:g}, the threshold {threshold:g}"
+        case = f"The box is filled by .3, the fill rate is {fill_rate:g}, the threshold 0.5"
         outside = torch.ones_like(mask, dtype=torch.bool)
         outside[1:5, 1:6] = False
         if (got[outside] != mask[outside]).any():
             raise Wrong("Something outside the box has changed. The rule is about this box only.")
         if torch.equal(got.long(), mask.long()):
-            raise Wrong(
-                f"{case}: .3 is less than {threshold * fill_rate:.2g}, so it must be filled. Yours stays."
-            )
+            raise Wrong(f"{case}: .3 is less than {fill_rate / 2:.2g}, so it must be reset. Yours stays.")
         if torch.equal(wanted.long(), mask.long()):
             raise Wrong(
-                f"{case}: .3 is not less than {threshold * fill_rate:.2g}. You fill it and lose a thin shape."
+                f"{case}: .3 is not less than {fill_rate / 2:.2g}. You reset it and lose a thin shape."
             )
-        raise Wrong("Filled means that every pixel of the box becomes the class, whatever was there.")
+        if (got[1:5, 1:6] == 1).all():
+            raise Wrong("You fill the box. Its label of the first round comes back, which may say less.")
+        raise Wrong("Every pixel of the box becomes that of `initial`, whatever was there, and 255 too.")
     return "A star fills a third of its box. With a fixed half its perfect mask would be lost every round."
 
 
