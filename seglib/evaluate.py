@@ -1,7 +1,6 @@
 """The judge: a segmenter predicts every image of a data set, and `Scores` says how good the predictions are.
 
-Counts are added up over all images and divided once, so large images weigh more than small ones, as is usual;
-boundary F1 alone is a mean over images.
+Counts are added up over all images and divided once, so large images weigh more than small ones, as is usual.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from seglib import metrics
@@ -66,40 +66,52 @@ class Constant:
 
 
 class OracleStride:
-    """The truth on a coarse grid: one pixel of each `stride` x `stride` cell, repeated over the whole cell.
+    """The truth on a grid of `stride` x `stride` cells, enlarged again: what does a coarse output cost?
 
-    It shows what an output `stride` times coarser than the image can reach. Before the truth is sampled, void
-    pixels take the class of the nearest pixel that is not void, so void is never predicted.
+    By default each cell holds the class of its middle pixel, repeated over the whole cell. With `soft` it
+    holds the share of each class; the shares are enlarged bilinearly, and the largest wins, which is how a
+    network enlarges its scores. Neither is an upper bound: soft scores higher, and other numbers per cell
+    would score higher still. Before that, void pixels take the class of the nearest pixel that is not void, so
+    void is never predicted.
 
     Args:
         stride: width and height of a cell in pixels, at least 1.
+        soft: keep the shares of the classes in place of one class per cell.
 
     Reference:
         Long, Shelhamer, Darrell, "Fully Convolutional Networks for Semantic Segmentation", 2015, appendix A:
-        mean IoU 98.5, 96.4, 92.8, 86.1 at strides 4, 8, 16, 32 on VOC. The paper does not say how it
-        resamples or treats void; if void is sampled like a class, small strides score lower than here.
+        mean IoU 98.5, 96.4, 92.8, 86.1 at strides 4, 8, 16, 32 on VOC, as "approximate upper bounds". The
+        paper does not say how it resamples or treats void.
 
     Example:
         >>> image, mask = torch.zeros(3, 2, 4, dtype=torch.uint8), torch.tensor([[0, 0, 0, 0], [0, 1, 0, 0]])
         >>> OracleStride(2).predict(image, mask)
         tensor([[1, 1, 0, 0],
                 [1, 1, 0, 0]])
+        >>> OracleStride(2, soft=True).predict(image, mask).sum()  # a share of 1/4 wins nowhere
+        tensor(0)
     """
 
     sees_truth = True
 
-    def __init__(self, stride: int) -> None:
+    def __init__(self, stride: int, *, soft: bool = False) -> None:
         if not isinstance(stride, int) or stride < 1:
             raise ValueError(f"stride must be a whole number of at least 1, not {stride!r}")
-        self.stride = stride
-        self.name = f"oracle at stride {stride}"
+        self.stride, self.soft = stride, soft
+        self.name = f"{'soft ' * soft}oracle at stride {stride}"
 
     def predict(self, image: Tensor, mask: Tensor) -> Tensor:
         """Image (not used) and its true mask (H, W) -> (H, W) int64."""
         if (mask == VOID).all():
             return torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
         known = mask[nearest_known(mask)].long()
-        rows, columns = (self._sampled(length, mask.device) for length in mask.shape)
+        height, width = mask.shape
+        if self.soft:
+            here = F.one_hot(known).movedim(-1, 0)[None].float()  # (1, K, H, W), 1 or 0
+            shares = F.avg_pool2d(here, self.stride, ceil_mode=True)  # of a cell's pixels inside the image
+            enlarged = F.interpolate(shares, scale_factor=self.stride, mode="bilinear")[0]
+            return enlarged[:, :height, :width].argmax(dim=0)
+        rows, columns = (self._sampled(length, mask.device) for length in (height, width))
         return known[rows[:, None], columns]
 
     def _sampled(self, length: int, device: torch.device) -> Tensor:
@@ -119,11 +131,10 @@ class Scores(Tabled):
         data: the data set's name and split.
         classes: K classes.
         confusion: (K, K) int64 pixels, row = true class, column = predicted class.
-        boundary: (K, 2) int64 rim pixels, intersection and union; None if it was not measured.
-        outlines: (K + 1, 2) float64, sum of boundary F1 and number of images, for each class and, last, for
-            the images' means over their classes; None if it was not measured.
         images: number of images.
         seconds: time spent in `predict`, over all images.
+        boundary: (K, 2) int64 pixels of the rims, intersection and union, see `metrics.boundary_counts`; None
+            if it was not measured.
         present: which classes the means are over: "union", "truth" or "all".
         sees_truth: the segmenter is an oracle.
     """
@@ -132,10 +143,9 @@ class Scores(Tabled):
     data: str
     classes: Classes
     confusion: Tensor
-    boundary: Tensor | None
-    outlines: Tensor | None
     images: int
     seconds: float
+    boundary: Tensor | None = None
     present: Present = "union"
     sees_truth: bool = False
 
@@ -171,22 +181,17 @@ class Scores(Tabled):
 
     @property
     def mean_boundary_iou(self) -> float:
-        """Mean Boundary IoU over the classes that `policy` names and that have an outline."""
-        if self.present == "all":
-            return self.boundary_iou.nan_to_num(0).mean().item()
-        return self.boundary_iou[metrics.averaged(self.confusion, self.present)].nanmean().item()
+        """Mean Boundary IoU over the classes that `policy` names and that have an outline, but "background".
 
-    @property
-    def boundary_f1(self) -> Tensor:
-        """(K,) boundary F1 of each class: mean over the images in which it has an outline."""
-        if self.outlines is None:
-            return self.iou * math.nan
-        return (self.outlines[:, 0] / self.outlines[:, 1])[:-1]
-
-    @property
-    def mean_boundary_f1(self) -> float:
-        """Boundary F1 as published: mean over images of the mean over their true classes."""
-        return math.nan if self.outlines is None else (self.outlines[-1, 0] / self.outlines[-1, 1]).item()
+        The outline of the background is that of all objects, which would count twice.
+        """
+        if self.boundary is None:
+            return math.nan
+        chosen = metrics.averaged(self.confusion, self.present)
+        if self.classes.background is not None:
+            chosen[self.classes.background] = False
+        scores = self.boundary_iou.nan_to_num(0) if self.present == "all" else self.boundary_iou
+        return scores[chosen].nanmean().item()
 
     @property
     def seconds_per_image(self) -> float:
@@ -206,7 +211,7 @@ class Scores(Tabled):
         confusion = torch.zeros_like(self.confusion)
         confusion[:, index] = truth
         return dataclasses.replace(
-            self, name=f"all {names[index]}", confusion=confusion, boundary=None, outlines=None,
+            self, name=f"all {names[index]}", confusion=confusion, boundary=None,
             seconds=0.0, sees_truth=False,
         )  # fmt: skip
 
@@ -218,7 +223,6 @@ class Scores(Tabled):
             ("pixel accuracy", self.pixel_accuracy, nothing, base.pixel_accuracy),
             ("mean accuracy", self.mean_accuracy, nothing, base.mean_accuracy),
             ("frequency-weighted IoU", self.frequency_weighted_iou, nothing, base.frequency_weighted_iou),
-            ("boundary F1", self.mean_boundary_f1, nothing, nothing),
             ("mean IoU", self.mean_iou, self.mean_boundary_iou, base.mean_iou),
         ]
         per_class = zip(self.classes.names, self.iou.tolist(), self.boundary_iou.tolist(), base.iou.tolist())
@@ -232,7 +236,7 @@ class Scores(Tabled):
                 [label, *("" if math.isnan(value) else f"{100 * value:.1f}" for value in values)]
                 for label, *values in rows
             ],
-            note=self.policy,
+            note=self.policy + "; Boundary IoU: without background" * (self.boundary is not None),
         )
 
 
@@ -250,7 +254,7 @@ def evaluate(
     Args:
         segmenter: has `name` and `predict(image)`, see `Segmenter`.
         dataset: images with masks.
-        boundary: also measure Boundary IoU and boundary F1, which takes most of the time.
+        boundary: also measure Boundary IoU, which takes most of the time.
         present: which classes the means are over, see `seglib.metrics.mean_iou`.
 
     Returns:
@@ -277,7 +281,6 @@ def evaluate(
     num_classes = len(dataset.classes.names)
     confusion = torch.zeros(num_classes, num_classes, dtype=torch.long)
     rims = torch.zeros(num_classes, 2, dtype=torch.long)
-    outlines = torch.zeros(num_classes + 1, 2, dtype=torch.float64)
     seconds = 0.0
     for index in tracked(range(len(dataset)), len(dataset), segmenter.name):
         image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
@@ -290,16 +293,14 @@ def evaluate(
             raise ValueError(f"{segmenter.name} on {sample}: {error}") from None
         if boundary:
             rims += metrics.boundary_counts(pred, mask, num_classes)
-            outlines += _outlines(pred, mask, num_classes)
     return Scores(
         segmenter.name,
         f"{dataset.name} {dataset.split}",
         dataset.classes,
         confusion,
+        len(dataset),
+        seconds,
         rims if boundary else None,
-        outlines if boundary else None,
-        images=len(dataset),
-        seconds=seconds,
         present=present,
         sees_truth=_sees_truth(segmenter),
     )
@@ -332,9 +333,3 @@ def _checked(pred: object, mask: Tensor) -> Tensor:
         )
     return pred
 
-
-def _outlines(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
-    """(K + 1, 2): boundary F1 and 1 for each class with an outline, and last for the mean of the image."""
-    scores = metrics.boundary_f1(pred, mask, num_classes)
-    scores = torch.cat([scores, scores.nanmean()[None]])
-    return torch.stack([scores.nan_to_num(0), (~scores.isnan()).double()], dim=1)

@@ -17,7 +17,7 @@ from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import Constant, OracleStride, Scores, evaluate
 from seglib.labels import VOID, Classes
-from seglib.metrics import boundary_counts, boundary_f1, boundary_iou
+from seglib.metrics import boundary_counts, boundary_iou
 
 
 class Shapes(SegmentationDataset):
@@ -80,11 +80,7 @@ def test_the_scores_are_those_of_all_pixels_together():
     assert scores.frequency_weighted_iou == metrics.frequency_weighted_iou(cm)
     counts = sum(boundary_counts(*pair, 4) for pair in pairs)
     assert torch.equal(scores.boundary, counts)
-    assert scores.mean_boundary_iou == pytest.approx(boundary_iou(counts).nanmean().item())
-    outlines = torch.stack([boundary_f1(*pair, 4) for pair in pairs])  # (N, K)
-    assert scores.boundary_f1[:3].tolist() == pytest.approx(outlines.nanmean(0)[:3].tolist())
-    assert scores.boundary_f1[3].isnan()
-    assert scores.mean_boundary_f1 == pytest.approx(outlines.nanmean(1).mean().item())
+    assert scores.mean_boundary_iou == pytest.approx(boundary_iou(counts)[1:].nanmean().item())
 
 
 def test_only_an_oracle_sees_the_truth():
@@ -146,8 +142,8 @@ def test_no_images_unknown_policies_and_networks_are_refused_first():
 def test_without_boundary_nothing_is_said_of_it():
     scores = evaluate(Blurred(), Shapes(), boundary=False)
     assert scores.boundary is None
-    assert math.isnan(scores.mean_boundary_iou) and math.isnan(scores.mean_boundary_f1)
-    assert scores.boundary_iou.isnan().all() and scores.boundary_f1.isnan().all()
+    assert math.isnan(scores.mean_boundary_iou) and scores.boundary_iou.isnan().all()
+    assert math.isnan(replace(scores, present="all").mean_boundary_iou) and "without" not in str(scores)
     assert scores.mean_iou == evaluate(Blurred(), Shapes()).mean_iou
 
 
@@ -175,7 +171,6 @@ SCORES = Scores(
     classes=Classes.of("background", "square", "line", "kelp"),
     confusion=torch.tensor([[88, 2, 0, 0], [4, 6, 0, 0], [5, 0, 0, 0], [0, 0, 0, 0]]),
     boundary=torch.tensor([[30, 40], [2, 8], [0, 5], [0, 0]]),
-    outlines=torch.tensor([[1.8, 2], [0.5, 1], [0, 1], [0, 0], [1.2, 2]]).double(),
     images=2,
     seconds=0.5,
 )
@@ -188,16 +183,17 @@ def test_scores_worked_by_hand():
     assert SCORES.iou.tolist() == pytest.approx([*IOU, math.nan], nan_ok=True)
     assert SCORES.mean_iou == pytest.approx(sum(IOU) / 3)
     assert SCORES.frequency_weighted_iou == pytest.approx((90 * IOU[0] + 10 * IOU[1]) / 105)
-    assert SCORES.mean_boundary_iou == pytest.approx((30 / 40 + 2 / 8 + 0) / 3)
-    assert SCORES.boundary_f1.tolist() == pytest.approx([0.9, 0.5, 0, math.nan], nan_ok=True)
-    assert SCORES.mean_boundary_f1 == pytest.approx(0.6)
+    assert SCORES.boundary_iou.tolist() == pytest.approx([30 / 40, 2 / 8, 0, math.nan], nan_ok=True)
+    assert SCORES.mean_boundary_iou == pytest.approx((2 / 8 + 0) / 2)  # without background
+    every = replace(SCORES, classes=Classes.of("sand", "square", "line", "kelp"))
+    assert every.mean_boundary_iou == pytest.approx((30 / 40 + 2 / 8 + 0) / 3)
     assert SCORES.seconds_per_image == 0.25
 
 
 def test_the_policy_reaches_every_mean():
     every = replace(SCORES, present="all")
     assert every.mean_iou == pytest.approx(sum(IOU) / 4)
-    assert every.mean_boundary_iou == pytest.approx((30 / 40 + 2 / 8) / 4)
+    assert every.mean_boundary_iou == pytest.approx(2 / 8 / 3)
     invented = SCORES.confusion.clone()
     invented[0, 3] = 10
     union, truth = (replace(SCORES, confusion=invented, present=present) for present in ("union", "truth"))
@@ -223,13 +219,13 @@ def test_the_table_says_what_was_measured_and_what_was_averaged():
         "pixel accuracy           89.5                          85.7",
         "mean accuracy            52.6                          33.3",
         "frequency-weighted IoU   81.0                          73.5",
-        "boundary F1              60.0",
-        "mean IoU                 46.3          33.3            28.6",
+        "mean IoU                 46.3          12.5            28.6",
         "IoU of background        88.9          75.0            85.7",
         "IoU of square            50.0          25.0             0.0",
         "IoU of line               0.0           0.0             0.0",
         "IoU of kelp",  # absent: no number, not 0
-        "mean over the 3 of 4 classes that occur in truth or prediction; absent: kelp",
+        "mean over the 3 of 4 classes that occur in truth or prediction; absent: kelp; "
+        "Boundary IoU: without background",
     ]
     assert repr(SCORES) == str(SCORES)
 
@@ -242,7 +238,7 @@ def test_an_oracle_is_marked_wherever_it_is_shown():
 
 def test_the_html_table_has_headings_for_rows_and_columns():
     markup = replace(SCORES, classes=Classes.of("background", "<b>", "line", "kelp"))._repr_html_()
-    assert markup.count('<th scope="col"') == 4 and markup.count('<th scope="row"') == 9
+    assert markup.count('<th scope="col"') == 4 and markup.count('<th scope="row"') == 8
     assert re.search("<caption[^>]*>two off on shapes val", markup)
     assert "IoU of &lt;b&gt;" in markup and "<b>" not in markup
     assert "<p>mean over the 3 of 4 classes" in markup
@@ -284,8 +280,27 @@ def test_the_oracle_is_constant_in_each_cell_and_never_predicts_void(stride: int
         assert torch.equal(pred[mask != VOID], mask[mask != VOID].long())
 
 
-def test_the_oracle_knows_no_class_where_all_is_void():
-    assert OracleStride(4).predict(IMAGE, torch.full((5, 7), VOID)).tolist() == [[0] * 7] * 5
+def test_the_soft_oracle_worked_by_hand():
+    # Shares of class 1 in cells of 4: 1, 1/2, 0. Between two centres they change evenly; half is not enough.
+    mask = torch.tensor([[1] * 6 + [0] * 5]).expand(3, 11)
+    assert OracleStride(4, soft=True).predict(IMAGE, mask).tolist() == [[1] * 6 + [0] * 5] * 3
+    assert OracleStride(4).predict(IMAGE, mask).tolist() == [[1] * 4 + [0] * 7] * 3
+
+
+@pytest.mark.parametrize("size", [(40, 50), (33, 64), (1, 9)])
+def test_the_soft_oracle_takes_any_size_and_is_exact_at_stride_1(size: tuple[int, int]):
+    mask = noise(size)
+    for stride in (1, 3, 64):
+        pred = OracleStride(stride, soft=True).predict(IMAGE, mask)
+        assert pred.shape == mask.shape and pred.dtype == torch.int64 and VOID not in pred
+        if stride == 1:
+            assert torch.equal(pred[mask != VOID], mask[mask != VOID].long())
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_oracle_knows_no_class_where_all_is_void(soft: bool):
+    pred = OracleStride(4, soft=soft).predict(IMAGE, torch.full((5, 7), VOID))
+    assert pred.tolist() == [[0] * 7] * 5
 
 
 @pytest.mark.parametrize("stride", [2.5, 2.0, 0])
@@ -294,13 +309,18 @@ def test_a_stride_that_is_not_a_positive_whole_number_is_refused(stride: float):
         OracleStride(stride)
 
 
-def test_the_ceiling_falls_with_the_stride_and_faster_at_the_boundary():
+def test_scores_fall_with_the_stride_faster_at_the_boundary_and_soft_is_better():
     scenes = load("scenes", split="val").subset(range(12))
-    scores = [evaluate(OracleStride(stride), scenes) for stride in (1, 4, 8, 16, 32)]
-    ceiling, rim = [s.mean_iou for s in scores], [s.mean_boundary_iou for s in scores]
-    assert ceiling[0] == rim[0] == scores[0].mean_boundary_f1 == scores[0].pixel_accuracy == 1
-    assert ceiling == sorted(ceiling, reverse=True) and rim == sorted(rim, reverse=True)
-    assert all(outline < area for outline, area in zip(rim[1:], ceiling[1:]))
+    soft, hard = (
+        [evaluate(OracleStride(stride, soft=soft), scenes) for stride in (1, 4, 8, 16, 32)]
+        for soft in (True, False)
+    )
+    assert soft[0].mean_iou == hard[0].mean_iou == hard[0].mean_boundary_iou == hard[0].pixel_accuracy == 1
+    assert all(better.mean_iou > worse.mean_iou for better, worse in zip(soft[1:4], hard[1:4]))
+    for scores in (soft, hard):
+        area, rim = [s.mean_iou for s in scores], [s.mean_boundary_iou for s in scores]
+        assert area == sorted(area, reverse=True) and rim == sorted(rim, reverse=True)
+        assert all(outline < inside for outline, inside in zip(rim[1:], area[1:]))
 
 
 @pytest.mark.photographs
@@ -308,7 +328,7 @@ def test_the_ceiling_falls_with_the_stride_and_faster_at_the_boundary():
 def test_the_same_on_photographs(name: str, split: str, photographs: Path):
     data = load(name, split=split, root=photographs).subset(range(12))
     scores = [evaluate(OracleStride(stride), data) for stride in (1, 8, 32)]
-    assert scores[0].mean_iou == scores[0].mean_boundary_iou == scores[0].mean_boundary_f1 == 1
-    for measure in ("mean_iou", "mean_boundary_iou", "mean_boundary_f1"):
+    assert scores[0].mean_iou == scores[0].mean_boundary_iou == 1
+    for measure in ("mean_iou", "mean_boundary_iou"):
         assert 1 > getattr(scores[1], measure) > getattr(scores[2], measure), measure
     assert scores[2].mean_iou > scores[2].baseline.mean_iou

@@ -128,4 +128,4 @@ class Progress:
             self.precision = precision
         self.history.losses[:] = state["losses"].tolist()
         for step, values in state["scores"]:
-            self.history.scores[step] = Scores(classes=classes, boundary=None, outlines=None, **values)
+            self.history.scores[step] = Scores(classes=classes, **values)

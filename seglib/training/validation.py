@@ -67,7 +67,7 @@ class Validator:
         scores = Scores(
             type(run.net).__name__,
             f"{self.dataset.name} {self.dataset.split} at {self.size[0]} x {self.size[1]}",
-            classes, all_reduce(counts).cpu(), boundary=None, outlines=None,
+            classes, all_reduce(counts).cpu(),
             images=len(self.dataset), seconds=time.monotonic() - begin,
         )  # fmt: skip
         images, masks, preds = next(self._predictions([self.shown]))

@@ -171,8 +171,8 @@ def _quality(pairs: Iterable[tuple[Tensor, Tensor]], classes: Classes, name: str
         rims += boundary_counts(full, truth, count)
         images, ignored, pixels = images + 1, ignored + int((~known).sum()), pixels + mask.numel()
     return Quality(
-        Scores(name, data, classes, labelled, None, None, images, 0.0),
-        Scores(name, data, classes, every, rims, None, images, 0.0),
+        Scores(name, data, classes, labelled, images, 0.0),
+        Scores(name, data, classes, every, images, 0.0, rims),
         ignored / pixels,
     )
 

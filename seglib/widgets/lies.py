@@ -201,7 +201,7 @@ def judge(pred: Tensor, mask: Tensor, classes: Classes) -> dict[str, float]:
         "mIoU": metrics.mean_iou(counts),
         "mIoU without background": float(metrics.iou(counts)[objects].nanmean()),
         "Dice": float(metrics.dice(counts).nanmean()),
-        "Boundary IoU": float(edges.nanmean()),
+        "Boundary IoU": float(edges[objects].nanmean()),
     }
 
 
