@@ -70,9 +70,9 @@ class OracleStride:
 
     By default each cell holds the class of its middle pixel, repeated over the whole cell. With `soft` it
     holds the share of each class; the shares are enlarged bilinearly, and the largest wins, which is how a
-    network enlarges its scores. Neither is an upper bound: soft scores higher, and other numbers per cell
-    would score higher still. Before that, void pixels take the class of the nearest pixel that is not void, so
-    void is never predicted.
+    network enlarges its scores. Neither is an upper bound: soft scores higher where cells are smaller than
+    the objects, and other numbers per cell would score higher still. Before that, void pixels take the class
+    of the nearest pixel that is not void, so void is never predicted.
 
     Args:
         stride: width and height of a cell in pixels, at least 1.
@@ -332,4 +332,3 @@ def _checked(pred: object, mask: Tensor) -> Tensor:
             f"predict returned {tuple(pred.shape)}; it must return one class index for each pixel"
         )
     return pred
-

@@ -209,19 +209,19 @@ def boundary_counts(
     The rim of a class is its pixels with another class within round(`ratio` x diagonal) pixels, at least 1,
     in any direction, also diagonally. The frame of the image is no outline.
 
-    A void pixel of the truth says that the outline may lie anywhere within the void. So the truth is completed
-    in favour of the prediction: first every void pixel of the prediction takes the class predicted at the
-    nearest known pixel, then the void of the truth takes these classes, where they occur next to that piece
-    of void, and the class of the nearest known pixel elsewhere. What was predicted at void never counts; the
-    whole outline does, however wide the void along it.
+    A void pixel of the truth says that the outline may lie anywhere within the void. So the truth is
+    completed in favour of the prediction: first every void pixel of the prediction takes the class predicted
+    at the nearest known pixel, then the void of the truth takes these classes, where they occur next to that
+    piece of void, and the class of the nearest known pixel elsewhere. What was predicted at void never
+    counts; the whole outline does, however wide the void along it.
 
     Args:
         pred: (H, W) predicted class indices, any integer dtype.
         mask: (H, W) true class indices, 255 for void.
         num_classes: K.
         ratio: width of the rim as a fraction of the image's diagonal.
-        published: count as the paper does: the frame is an outline too; and void, which the paper does not
-            have, is in no rim and makes none, as its authors' code would leave it out.
+        published: count as the paper does: the frame is an outline too. The paper has no void; here it is
+            then in no rim and makes none.
 
     Returns:
         (K, 2) int64: intersection and union in pixels, on the CPU. Counts of different images add up.
@@ -231,11 +231,11 @@ def boundary_counts(
 
     Reference:
         Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
-        Evaluation", 2021, section 4, with its ratio. It averages over objects and erodes each; here the counts
-        of semantic classes are added up over images, as for IoU. Frame and void are treated differently,
-        because the published measure hardly sees outlines that are drawn as void: where the void is wider
-        than the rim, as in Oxford-IIIT Pet, nearly all that it judges is the frame and holes, and a box can
-        score above a good outline.
+        Evaluation", 2021, section 4, with its ratio. It averages over objects and erodes each; here the
+        counts of semantic classes are added up over images, as for IoU. Frame and void are treated
+        differently, because the published measure hardly sees outlines that are drawn as void: where the void
+        is wider than the rim, as in Oxford-IIIT Pet, nearly all that it judges is the frame and holes, and a
+        box can score above a good outline.
 
     Example:
         >>> mask = torch.zeros(9, 9, dtype=torch.long)

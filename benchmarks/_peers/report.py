@@ -58,7 +58,7 @@ def table(group: tuple[Any, ...], lengths: dict[tuple[float, str], list[Row]]) -
     cannot = [f"{name}: {peer.without}" for name, peer in PEERS.items() if peer.without]
     note = (
         "%, mean ± standard deviation; seconds are of training alone, images being loaded counted.\n"
-        "Boundary IoU counts the background, whose boundary is mostly the frame: an empty answer has some"
+        "Boundary IoU is the mean without background"
     )
     if weights == "imagenet":
         note += f".\nEverybody has the same ImageNet weights. Cannot have them: {'; '.join(cannot)}"

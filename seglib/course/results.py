@@ -15,7 +15,7 @@ BOUNDARY = "Boundary IoU of the objects"
 
 
 def outline_iou(scores: Scores) -> float:
-    """Boundary IoU in %, averaged over the objects' classes: the background's outline is that of all objects."""
+    """Boundary IoU in %, averaged over the objects' classes; the background has no outline of its own."""
     return 100 * scores.mean_boundary_iou
 
 

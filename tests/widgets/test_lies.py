@@ -60,7 +60,7 @@ def test_the_words_say_which_score_notices(detector: LieDetector) -> None:
 def test_a_score_that_is_not_there_is_a_dash() -> None:
     mask = torch.zeros(4, 4, dtype=torch.uint8)  # no object: without background there is no IoU
     detector = LieDetector(IMAGE[:, :4, :4], mask, POOLS.classes)
-    assert [row.texts[0] for row in detector.frame.numbers] == ["100.0", "100.0", "–", "100.0", "100.0"]
+    assert [row.texts[0] for row in detector.frame.numbers] == ["100.0", "100.0", "–", "100.0", "–"]
 
 
 def test_a_large_image_is_halved_until_lies_are_quick() -> None:
