@@ -58,7 +58,7 @@ def check(exercise: str, answer: Any = ...) -> CheckResult:
         result = CheckResult(str(exercise), "wrong", str(error))
     else:
         _last[exercise] = answer, result
-        store.update(exercise[:2], lambda record: _count(record, result))
+        store.update(exercise.partition(".")[0], lambda record: _count(record, result))
     stuck = f'\nStuck? `hint("{result.exercise}")`' if result.state == "wrong" else ""
     say(f"{result.exercise}: {TITLES[result.state]}", result.message + stuck, kind=result.state)
     if os.environ.get("SEGLIB_STRICT") == "1" and not result:
@@ -119,13 +119,14 @@ def hint(exercise: str) -> None:
     except ValueError as error:
         say("No such exercise.", str(error), kind="wrong")
         return
-    state = store.read(exercise[:2])
+    number = exercise.partition(".")[0]
+    state = store.read(number)
     shown = state["hints"].get(exercise, {}).get("shown", 0)
     tried = state["checks"].get(exercise, {})
     if tried.get("right"):
         _show_solution(f"{exercise}: you have it right. This is the course's answer:", asked.reference)
     elif shown < len(asked.hints):
-        store.update(exercise[:2], lambda record: record["hints"].update({exercise: {"shown": shown + 1}}))
+        store.update(number, lambda record: record["hints"].update({exercise: {"shown": shown + 1}}))
         say(f"{exercise}: hint {shown + 1} of {len(asked.hints)}.", asked.hints[shown])
     elif tried.get("attempts"):
         _show_solution(f"{exercise}: one answer. Read it, close it, write your own:", asked.reference)

@@ -144,8 +144,8 @@ class Lesson:
 
     @property
     def number(self) -> str:
-        """The two digits that every id of this lesson begins with."""
-        return self.id[:2]
+        """What every id of this lesson begins with: "02", or "07a" where a subject has several notebooks."""
+        return self.id.partition("_")[0]
 
     @property
     def questions(self) -> dict[str, Item]:

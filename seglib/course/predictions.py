@@ -37,7 +37,7 @@ def predict(name: str, guess: Any = ...) -> None:
         elif "guess" not in entry:
             entry.update(guess=answer, late=True)
 
-    kept = store.update(name[:2], change)["predictions"][name]["guess"]
+    kept = store.update(name.partition(".")[0], change)["predictions"][name]["guess"]
     shown = kept if asked.choices else f"{_number(kept)} {asked.unit}"
     if kept == answer:
         say(f"{name}: your guess is recorded: {shown}.", "Now run the next cell.")
@@ -68,7 +68,7 @@ def reveal(name: str, value: Any) -> None:
     def change(record: store.Record) -> None:
         record["predictions"].setdefault(name, {})["value"] = result
 
-    entry = store.update(name[:2], change)["predictions"][name]
+    entry = store.update(name.partition(".")[0], change)["predictions"][name]
     title, text, kind = compare(asked, entry.get("guess"), result)
     if entry.get("late"):
         text += " You guessed after you had seen the result, so this guess does not count."

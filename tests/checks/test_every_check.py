@@ -15,7 +15,7 @@ from seglib.course import content
 from seglib.course.checks import judge, solution_source
 
 EXERCISES = [name for number in content.numbers() for name in content.load(number).exercises]
-FILES = sorted(Path(__file__).parent.glob("test_nb[0-9][0-9].py"))
+FILES = sorted(Path(__file__).parent.glob("test_nb[0-9][0-9]*.py"))
 WRONG = {name: answers for path in FILES for name, answers in runpy.run_path(str(path))["WRONG"].items()}
 CASES = [
     pytest.param(exercise, answer, said, id=f"{exercise}: {name}")

@@ -31,7 +31,6 @@ def folder(tmp_path, monkeypatch, home):
     """The folder of a small lesson, the only one there is."""
     made = tmp_path / "content/nb42"
     made.mkdir(parents=True)
-    (made / "__init__.py").touch()
     (made / "checks.py").write_text(CHECKS, encoding="utf-8")
     (made / "answers.py").write_text(answers(read_cells(TOWELS), "42_towels.py"), encoding="utf-8")
     (made / "lesson.toml").write_bytes(TOWELS.with_suffix(".toml").read_bytes())

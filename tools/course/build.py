@@ -43,18 +43,18 @@ GENERATED = {"card": render.card, "objectives": render.objectives, "recap": rend
 
 
 def sources(root: Path, only: list[str] | None = None) -> list[Path]:
-    """The sources, or those named by number or name.
+    """The sources, or those whose name begins with one of `only`: "07" means 07a, 07b and 07c.
 
     Raises:
         ValueError: there is no source of this name.
     """
-    found = sorted((root / "notebooks/source").glob("[0-9][0-9]_*.py"))
+    found = sorted((root / "notebooks/source").glob("[0-9][0-9]*_*.py"))
     for name in only or []:
-        if name not in [word for path in found for word in (path.stem, path.stem[:2])]:
+        if not any(path.stem.startswith(name) for path in found):
             raise ValueError(
                 f"There is no source {name!r}; there are {', '.join(path.stem for path in found)}."
             )
-    return [path for path in found if not only or path.stem in only or path.stem[:2] in only]
+    return [path for path in found if not only or path.stem.startswith(tuple(only))]
 
 
 def student(cells: list[Cell], lesson: Lesson) -> NotebookNode:
@@ -205,7 +205,7 @@ def _run_solution(path: Path, root: Path) -> float:
 
 
 def _answers(root: Path, source: Path) -> Path:
-    return root / f"seglib/course/content/nb{source.stem[:2]}/answers.py"
+    return root / f"seglib/course/content/nb{source.stem.partition('_')[0]}/answers.py"
 
 
 def _strip(cell: NotebookNode) -> None:

@@ -6,7 +6,7 @@ import re
 
 from seglib.course.lesson import Exercise, Lesson
 
-PLACEHOLDER = re.compile(r"^\[\[(\d\d\.p?\d+)\]\]$", re.MULTILINE)
+PLACEHOLDER = re.compile(r"^\[\[(\d\d[a-z]?\.p?\d+)\]\]$", re.MULTILINE)
 DIFFICULTY = {1: "easy", 2: "needs thought", 3: "hard"}
 
 

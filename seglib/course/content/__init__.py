@@ -38,7 +38,8 @@ def load(name: str) -> Lesson:
     Raises:
         ValueError: there is no such lesson, and the message lists those there are; or its folder is at fault.
     """
-    lesson = read(name[:2]) if isinstance(name, str) and name[:2] in numbers() else None
+    number = str(name).partition("_")[0]
+    lesson = read(number) if number in numbers() else None
     if lesson is None or name not in (lesson.number, lesson.id):
         known = ", ".join(repr(read(number).id) for number in numbers())
         raise ValueError(f"There is no lesson {name!r}. The lessons are {known}.")
@@ -47,12 +48,12 @@ def load(name: str) -> Lesson:
 
 def exercise(name: str) -> Exercise:
     """The exercise with this id, "02.1"; ValueError listing the known ids if there is none."""
-    return _choose(load(str(name)[:2]).exercises, name, "exercise")
+    return _choose(load(str(name).partition(".")[0]).exercises, name, "exercise")
 
 
 def prediction(name: str) -> Prediction:
     """The prediction with this id, "02.p1"; ValueError listing the known ids if there is none."""
-    return _choose(load(str(name)[:2]).predictions, name, "prediction")
+    return _choose(load(str(name).partition(".")[0]).predictions, name, "prediction")
 
 
 def _choose(known: Mapping[str, T], name: str, kind: str) -> T:
