@@ -31,8 +31,7 @@ import torch
 from seglib.data.balance import count
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.files import FileDataset
-from seglib.data.images import read_labels
+from seglib.data.files import FileDataset, read_labels
 from seglib.data.photographs import Pets
 
 

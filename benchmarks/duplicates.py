@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
-from seglib.data import duplicates
+from seglib.data.audit import audit, hashes
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset, by_name
 from seglib.data.files import FileDataset
@@ -53,7 +53,7 @@ def altered(dataset: SegmentationDataset, count: int) -> None:
     some = random.Random(0).sample(range(len(dataset)), min(count, len(dataset)))
     images = [to_pil_image(dataset[index][0]) for index in some]
     for name, alter in COPIES.items():
-        far = [bits(duplicates.hashes(alter(one).convert("RGB")), duplicates.hashes(one)) for one in images]
+        far = [bits(hashes(alter(one).convert("RGB")), hashes(one)) for one in images]
         print(f"  {name:28} median {np.median(far):2.0f}, at most {max(far)}")
 
 
@@ -66,10 +66,8 @@ def by_chance(parts: list[FileDataset]) -> None:
         )
         for split, chosen in by_name(samples).items()
     }
-    pairs = [pair for pair in duplicates.find_duplicates(division) if pair.across_splits]
-    twins = {
-        pair.second for pair in pairs if pair.first.startswith("train/") and pair.second.startswith("test/")
-    }
+    pairs = [finding.sample.split(" = ") for finding in audit(division).of("leak")]
+    twins = {second for first, second in pairs if first.startswith("train/") and second.startswith("test/")}
     sizes = " / ".join(str(len(part)) for part in division.values())
     print(f"  divided by chance: {sizes}, {len(pairs)} pairs across splits,", end=" ")
     print(f"{len(twins)} of {len(division['test'])} test images have a twin in train")
@@ -84,12 +82,12 @@ def main() -> None:
         parts = {
             split: load(name, split) for split in ("train", "val", "test") if name != "voc" or split != "test"
         }
-        pairs = duplicates.find_duplicates(parts)
-        across = [pair for pair in pairs if pair.across_splits]
+        found_in = audit(parts)
+        across = found_in.of("leak")
         print(f"{name}\n  across splits: {len(across)} pairs", *across[:20], sep="\n    ")
         for split in parts:
-            within = sum(pair.places[0][0] == pair.places[1][0] == split for pair in pairs)
-            print(f"  within {split}: {within} pairs")
+            pairs = [*found_in.of("twice"), *found_in.of("nearly twice")]
+            print(f"  within {split}: {sum(pair.split == split for pair in pairs)} pairs")
         altered(parts["train"], copies)
         if name == "camvid":
             by_chance(list(parts.values()))

@@ -1,6 +1,7 @@
 """The command line: `python -m seglib doctor`, `data audit`, `train`."""
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -16,17 +17,13 @@ except ModuleNotFoundError:
     )
 
 from seglib import train_command
-from seglib.doctor import examine, ready, report
+from seglib.doctor import examine, report
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
-data = typer.Typer(no_args_is_help=True)
+ABOUT = "Learn semantic segmentation by building it."
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=ABOUT)
+data = typer.Typer(no_args_is_help=True, help="Check data sets.")
 app.add_typer(data, name="data")
 app.command()(train_command.train)
-
-
-@app.callback()
-def seglib() -> None:
-    """Learn semantic segmentation by building it."""
 
 
 @app.command()
@@ -34,13 +31,7 @@ def doctor(json: bool = typer.Option(False, "--json", help="One line of JSON, fo
     """Say whether this machine is ready for the course; exit status 1, and what to do, when it is not."""
     with Console(stderr=True).status("Looking at this machine; importing torch takes some seconds ..."):
         findings = examine()
-    report(findings, as_json=json)
-    raise typer.Exit(0 if ready(findings) else 1)
-
-
-@data.callback()
-def data_sets() -> None:
-    """Check data sets."""
+    raise typer.Exit(not report(findings, as_json=json))
 
 
 @data.command()
@@ -53,16 +44,12 @@ def audit(
     from seglib.data.catalog import load
     from seglib.data.dataset import FOLDERS, SplitError
 
-    splits, errors = {}, []
+    splits = {}
     try:
         for split in FOLDERS:
-            try:
+            with suppress(SplitError):
                 splits[split] = load(path, split)
-            except SplitError as error:
-                errors.append(error)
-        if not splits:
-            raise errors[0]
-        result = audit(splits)
+        result = audit(splits or load(path))  # where there is no split, `load` says so
         print(result)
         if save:
             result.save(save)
@@ -70,7 +57,7 @@ def audit(
     except (ValueError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    raise typer.Exit(1 if result.wrong else 0)
+    raise typer.Exit(bool(result.wrong))
 
 
 if __name__ == "__main__":

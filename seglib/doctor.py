@@ -1,7 +1,7 @@
 """Is this machine ready for the course? `python -m seglib doctor` answers on one screen.
 
-Imports that may fail, crash or hang on a broken machine happen in a child process (doctor_probe.py). The
-checks here are small functions of what it saw.
+Checks whose imports may fail, crash or hang on a broken machine run in a child process: `python -m
+seglib.doctor` prints one finding per line, as JSON, as soon as a check is done.
 """
 
 import io
@@ -11,21 +11,17 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from seglib.doctor_probe import STAGES
-from seglib.machine import cores, free_memory, total_memory
-
-#: What the child process saw: stage -> facts, or {"error": ...}.
-Seen = dict[str, dict[str, Any]]
+from seglib.machine import accelerator, cores, free_memory, pick_profile, total_memory
 
 #: How to repair the environment, for the three ways in which one is made.
 SET_UP = "In the project's folder: `make clean`, then `make lab`."
@@ -37,12 +33,11 @@ ONE_PAIR = (
     f"Install both from one place. {SET_UP} With TORCH_BACKEND=cpu set, it is the pair without CUDA. "
     "In an environment of your own: `uv pip install --reinstall --torch-backend=auto torch torchvision`."
 )
-HELP = {  # for a stage of the child process that failed
+HELP = {  # for a check that failed
     "GPU": "Restart the machine. If it happens again, SEGLIB_PROFILE=laptop runs the course on the CPU.",
-    "widgets": SET_UP,
+    **dict.fromkeys(("torch", "widgets"), SET_UP),
 }
 LABEXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
-LITTLE_DISK, LITTLE_MEMORY = 1.0, 4.0  # GB; below these the course fails, or is slow
 COLORS = {"ok": "green", "note": "yellow", "wrong": "bold red"}
 
 
@@ -61,72 +56,6 @@ class Finding:
     verdict: str
     says: str
     do: str = ""
-
-
-def gpu(seen: Seen) -> Finding:
-    """What torch can compute on; a GPU that it cannot use is worth a note."""
-    found = seen["device"]
-    if found["kind"] == "cuda":
-        return Finding("GPU", "ok", f"{found['name']}, {found['free']:.1f} of {found['total']:.1f} GB free")
-    if found["kind"] == "mps":
-        return Finding("GPU", "ok", "an Apple GPU, which the course does not use; none is needed")
-    if shutil.which("nvidia-smi"):
-        do = "Optional: `TORCH_BACKEND=auto make lab` installs the build that fits; or the driver is too old."
-        return Finding("GPU", "note", "there is an NVIDIA driver, but torch cannot use the GPU", do)
-    return Finding("GPU", "ok", "none, and none is needed")
-
-
-def cores_and_memory() -> Finding:
-    """Cores and memory that this process may use; in a container, those of the container."""
-    total, free = total_memory() / 1e9, free_memory() / 1e9
-    says = f"{cores()} cores, {total:.0f} GB of memory, {free:.0f} GB of it free"
-    if free < LITTLE_MEMORY:
-        return Finding("computer", "note", says, "Close other programs: below 4 GB the course is slow.")
-    return Finding("computer", "ok", says)
-
-
-def disk(seen: Seen) -> Finding:
-    """Free disk space for progress and data sets, the smaller of the two."""
-    places = [place["folder"] for place in seen["places"].values() if isinstance(place, dict)]
-    folders = [Path(place).absolute() for place in places or [Path.home()]]
-    there = [next(path for path in (folder, *folder.parents) if path.is_dir()) for folder in folders]
-    free, place = min((shutil.disk_usage(path).free / 1e9, str(path)) for path in there)
-    says = f"{free:.0f} GB free at {place}" if free >= 10 else f"{free:.1f} GB free at {place}"
-    if free < LITTLE_DISK:
-        return Finding("disk", "wrong", says, "Free at least 1 GB.")
-    if free < 5:
-        return Finding("disk", "note", says, "Enough without downloads; data sets need 1 to 3 GB each.")
-    return Finding("disk", "ok", says)
-
-
-def writing(seen: Seen) -> Finding:
-    """Whether progress can be saved and data sets can be downloaded."""
-    progress, data = seen["places"]["progress"], seen["places"]["data"]
-    if progress["refused"]:
-        do = "Set SEGLIB_HOME to a folder that you may write to."
-        return Finding("writing", "wrong", f"your progress cannot be saved: {progress['refused']}", do)
-    if data["refused"]:
-        says = f"progress can be saved, but nothing can be downloaded: {data['refused']}"
-        return Finding("writing", "note", says, "To download, set SEGLIB_DATA to a folder you may write to.")
-    return Finding("writing", "ok", f"progress in {progress['folder']}, data in {data['folder']}")
-
-
-def data(seen: Seen) -> Finding:
-    """The photographs on this machine; without them the notebooks use built-in scenes."""
-    if found := seen["data"]["found"]:
-        where = ", ".join(f"{name} in {folder}" for name, folder in found.items())
-        return Finding("data", "ok", f"built-in scenes; {where}")
-    do = "Optional: set SEGLIB_DATA to a folder that holds data sets, or see data/README.md."
-    return Finding("data", "note", "built-in scenes and one photograph; no other data sets", do)
-
-
-def course(seen: Seen) -> Finding:
-    """The profile for this machine, and how long the course takes with it."""
-    found = seen["course"]
-    profile = f"profile {found['profile']} ({found['why']})"
-    yours = f"{found['notebooks']} notebooks, {found['minutes']} minutes of your time"
-    waiting = f"{max(1, round(found['seconds'] / 60))} minutes of it waiting for this machine"
-    return Finding("course", "ok", f"{profile}: {yours}, at most {waiting}")
 
 
 def python() -> Finding:
@@ -154,39 +83,6 @@ def packages() -> Finding:
     return Finding("packages", "ok", f"all {len(wanted)} that the course needs")
 
 
-def torch_pair(seen: Seen) -> Finding:
-    """Whether torch and torchvision import together; a CPU build and a CUDA build do not."""
-    torch, vision = seen["torch"], seen["torchvision"]
-    if "error" in torch:
-        return Finding("torch", "wrong", torch["error"], SET_UP)
-    pair = f"torch {torch['version']} and torchvision {vision.get('version') or version('torchvision')}"
-    if "torchvision::nms" in vision.get("error", ""):
-        says = f"{pair} do not fit: one is built for the CPU and one for CUDA, or they are of two releases"
-        return Finding("torch", "wrong", f"{says} ({vision['error']})", ONE_PAIR)
-    if "error" in vision:
-        return Finding("torch", "wrong", f"torchvision: {vision['error']}", SET_UP)
-    return Finding("torch", "ok", f"{pair}, working together")
-
-
-def widgets(seen: Seen) -> Finding:
-    """Whether JupyterLab will show a widget: packages, browser parts, and the right kernel."""
-    found = seen["widgets"]
-    missing = [name for name in LABEXTENSIONS if not _installed(name, found["labextensions"])]
-    if missing:
-        says = f"JupyterLab lacks the browser part of {' and '.join(missing)}, so widgets stay blank"
-        return Finding("widgets", "wrong", says, "`uv pip install --reinstall jupyterlab-widgets anywidget`")
-    if Path(found["kernel"]).name == found["kernel"] or Path(found["kernel"]) == Path(sys.executable):
-        names = ("jupyterlab", "ipywidgets", "anywidget")
-        return Finding("widgets", "ok", ", ".join(f"{name} {version(name)}" for name in names))
-    says = f"the kernel python3 runs {found['kernel']}, not this Python, and lacks its packages"
-    return Finding("widgets", "wrong", says, "`jupyter kernelspec remove python3`, then run this again.")
-
-
-def _installed(name: str, folders: list[str]) -> bool:
-    """Whether one of Jupyter's folders holds this browser extension."""
-    return any((Path(folder) / name / "package.json").exists() for folder in folders)
-
-
 def version(name: str) -> str:
     """The installed version of a package, found without importing it; "" if it is not installed."""
     try:
@@ -195,58 +91,179 @@ def version(name: str) -> str:
         return ""
 
 
-#: Checks that need a working torch: name -> check, stage of the child process that it reads.
-CHECKS: dict[str, tuple[Callable[[Seen], Finding], str]] = {
-    "GPU": (gpu, "device"),
-    "widgets": (widgets, "widgets"),
-    "writing": (writing, "places"),
-    "data": (data, "data"),
-    "course": (course, "course"),
-}
+def computer() -> Finding:
+    """Cores and memory that this process may use; in a container, those of the container."""
+    total, free = total_memory() / 1e9, free_memory() / 1e9
+    says = f"{cores()} cores, {total:.0f} GB of memory, {free:.0f} GB of it free"
+    if free < 4:
+        return Finding("computer", "note", says, "Close other programs: below 4 GB the course is slow.")
+    return Finding("computer", "ok", says)
 
 
-def examine() -> list[Finding]:
-    """Check everything that the course needs of this machine; takes some seconds and changes nothing."""
-    seen = probe()
-    pair = torch_pair(seen)
-    findings = [python(), packages(), pair, cores_and_memory(), disk(seen)]
-    for name, (check, stage) in CHECKS.items():
-        if pair.verdict == "wrong":  # one cause, one message
-            findings.append(Finding(name, "note", "not checked: torch comes first"))
-        elif error := seen[stage].get("error"):
-            findings.append(Finding(name, "wrong", error, HELP.get(name, "Fix the problems above first.")))
-        else:
-            findings.append(check(seen))
-    return findings
+def disk() -> Finding:
+    """Free disk space for progress and data sets, the smaller of the two."""
+    project = Path(__file__).parents[1]
+    folders = [os.environ.get("SEGLIB_HOME") or Path.home(), os.environ.get("SEGLIB_DATA") or project]
+    places = [existing(Path(folder)) for folder in folders]
+    free, place = min((shutil.disk_usage(path).free / 1e9, str(path)) for path in places)
+    says = f"{free:.0f} GB free at {place}" if free >= 10 else f"{free:.1f} GB free at {place}"
+    if free < 1:
+        return Finding("disk", "wrong", says, "Free at least 1 GB.")
+    if free < 5:
+        return Finding("disk", "note", says, "Enough without downloads; data sets need 1 to 3 GB each.")
+    return Finding("disk", "ok", says)
 
 
-def probe(timeout: float = 300) -> Seen:
-    """What the child process saw, by stage; a stage that it did not reach has an error."""
-    command = [sys.executable, "-m", "seglib.doctor_probe"]
+def existing(path: Path) -> Path:
+    """The path itself if it exists, else the nearest folder above it that does."""
+    path = path.expanduser().absolute()
+    return next(place for place in (path, *path.parents) if place.exists())
+
+
+# Checks in the child process: they import what may be broken.
+
+
+def torch_pair() -> Finding:
+    """Whether torch and torchvision import together; a CPU build and a CUDA build do not."""
+    import torch
+
+    pair = f"torch {torch.__version__} and torchvision {version('torchvision')}"
     try:
+        import torchvision
+
+        torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.ones(1), 0.5)  # its compiled part
+    except Exception as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        says = f"{pair} do not fit: one is built for the CPU and one for CUDA, or they are of two releases"
+        return Finding("torch", "wrong", f"{says} ({error})", ONE_PAIR)
+    return Finding("torch", "ok", f"{pair}, working together")
+
+
+def gpu() -> Finding:
+    """What torch can compute on; a GPU that it cannot use is worth a note."""
+    import torch
+
+    if accelerator() == "cuda":
+        free, total = (size / 1e9 for size in torch.cuda.mem_get_info())
+        return Finding("GPU", "ok", f"{torch.cuda.get_device_name()}, {free:.1f} of {total:.1f} GB free")
+    if torch.backends.mps.is_available():
+        return Finding("GPU", "ok", "an Apple GPU, which the course does not use; none is needed")
+    if shutil.which("nvidia-smi"):
+        do = "Optional: `TORCH_BACKEND=auto make lab` installs the build that fits; or the driver is too old."
+        return Finding("GPU", "note", "there is an NVIDIA driver, but torch cannot use the GPU", do)
+    return Finding("GPU", "ok", "none, and none is needed")
+
+
+def widgets() -> Finding:
+    """Whether JupyterLab will show a widget: packages, browser parts, and the right kernel."""
+    import anywidget
+    import ipywidgets
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_core.paths import jupyter_path
+
+    ipywidgets.HBox([ipywidgets.IntSlider(), anywidget.AnyWidget()])
+    folders = jupyter_path("labextensions")
+    parts = {name: [Path(folder, name, "package.json") for folder in folders] for name in LABEXTENSIONS}
+    if missing := [name for name, files in parts.items() if not any(file.exists() for file in files)]:
+        says = f"JupyterLab lacks the browser part of {' and '.join(missing)}, so widgets stay blank"
+        return Finding("widgets", "wrong", says, "`uv pip install --reinstall jupyterlab-widgets anywidget`")
+    kernel = Path(KernelSpecManager().get_kernel_spec("python3").argv[0])
+    if kernel not in (Path(kernel.name), Path(sys.executable)):
+        says = f"the kernel python3 runs {kernel}, not this Python, and lacks its packages"
+        return Finding("widgets", "wrong", says, "`jupyter kernelspec remove python3`, then run this again.")
+    names = ("jupyterlab", "ipywidgets", "anywidget")
+    return Finding("widgets", "ok", ", ".join(f"{name} {version(name)}" for name in names))
+
+
+def writing() -> Finding:
+    """Whether progress can be saved and data sets can be downloaded; leaves nothing behind."""
+    from seglib.course import store
+    from seglib.data import catalog
+
+    progress = store.folder()
+    data = next(iter(catalog.roots()), progress)  # SEGLIB_DATA=none: nothing is downloaded
+    saved = "progress can be saved, but nothing can be downloaded"
+    for folder, verdict, says, name in (
+        (progress, "wrong", "your progress cannot be saved", "SEGLIB_HOME"),
+        (data, "note", saved, "SEGLIB_DATA"),
+    ):
+        try:
+            with tempfile.TemporaryFile(dir=existing(folder)) as scratch:
+                scratch.write(b"seglib")
+        except OSError as error:
+            says += f": {existing(folder)}: {error.strerror}"
+            return Finding("writing", verdict, says, f"Set {name} to a folder that you may write to.")
+    return Finding("writing", "ok", f"progress in {progress}, data in {data}")
+
+
+def data() -> Finding:
+    """The photographs on this machine; without them the notebooks use built-in scenes."""
+    from seglib.data import catalog
+
+    if found := catalog.found():
+        where = ", ".join(f"{name} in {folder}" for name, folder in found.items())
+        return Finding("data", "ok", f"built-in scenes; {where}")
+    do = "Optional: set SEGLIB_DATA to a folder that holds data sets, or see data/README.md."
+    return Finding("data", "note", "built-in scenes and one photograph; no other data sets", do)
+
+
+def course() -> Finding:
+    """The profile for this machine, and how long the course takes with it."""
+    from seglib.course import content
+
+    profile = pick_profile()
+    lessons = [content.load(number) for number in content.numbers()]
+    yours = f"{len(lessons)} notebooks, {sum(one.minutes for one in lessons)} minutes of your time"
+    waiting = max(1, round(sum(one.budgets[profile.name].seconds for one in lessons) / 60))
+    says = f"profile {profile.name} ({profile.why}): {yours}"
+    return Finding("course", "ok", f"{says}, at most {waiting} minutes of it waiting for this machine")
+
+
+#: The checks of the child process; all need the first one.
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "torch": torch_pair, "GPU": gpu, "widgets": widgets, "writing": writing, "data": data, "course": course,
+}  # fmt: skip
+
+
+def examine(timeout: float = 300) -> list[Finding]:
+    """Check everything that the course needs of this machine; takes some seconds and changes nothing.
+
+    Args:
+        timeout: seconds for the child process.
+    """
+    try:
+        command = [sys.executable, "-m", "seglib.doctor"]
         child = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout)
         output, words = child.stdout, child.stderr.strip()[-300:]
         end = f"Python stopped with status {child.returncode} {words}".rstrip()
     except subprocess.TimeoutExpired as late:
         output, end = (late.stdout or b"").decode(errors="replace"), f"no answer within {timeout:.0f} s"
-    stages = [json.loads(line) for line in output.splitlines() if line.startswith('{"stage": ')]
-    seen: Seen = {stage: {"error": f"could not be checked: {end}"} for stage in STAGES}
-    return seen | {stage.pop("stage"): stage for stage in stages}
+    found = [Finding(**json.loads(line)) for line in output.splitlines() if line.startswith('{"name": ')]
+    found += [failed(name, f"could not be checked: {end}") for name in [*CHECKS][len(found) :]]
+    if found[0].verdict == "wrong":  # one cause, one message
+        found[1:] = [Finding(one.name, "note", "not checked: torch comes first") for one in found[1:]]
+    return [python(), packages(), computer(), disk(), *found]
 
 
-def ready(findings: Sequence[Finding]) -> bool:
-    """True if nothing is wrong; notes do not count."""
-    return all(finding.verdict != "wrong" for finding in findings)
+def failed(name: str, why: str) -> Finding:
+    """The finding of a check that raised an error, or was not reached."""
+    return Finding(name, "wrong", why, HELP.get(name, "Fix the problems above first."))
 
 
-def report(findings: Sequence[Finding], *, as_json: bool = False) -> None:
-    """Print the findings as a table, or as one line of JSON; as plain ASCII on a terminal without UTF-8."""
+def report(findings: Sequence[Finding], *, as_json: bool = False) -> bool:
+    """Print the findings as a table, or as one line of JSON; as plain ASCII on a terminal without UTF-8.
+
+    Returns:
+        Whether nothing is wrong; notes do not count.
+    """
+    wrong = [finding.name for finding in findings if finding.verdict == "wrong"]
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a user's name in a path must not stop the report
     if as_json:
-        about = {"ready": ready(findings), "host": platform.node(), "system": platform.platform()}
+        about = {"ready": not wrong, "host": platform.node(), "system": platform.platform()}
         print(json.dumps({**about, "findings": [asdict(finding) for finding in findings]}))
-        return
+        return not wrong
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for finding in findings:
         verdict = f"[{COLORS[finding.verdict]}]{finding.verdict}[/]"
@@ -255,8 +272,18 @@ def report(findings: Sequence[Finding], *, as_json: bool = False) -> None:
             table.add_row("", "", f"[bold]-> {escape(finding.do)}[/]")
     console = Console(highlight=False)
     console.print(table)
-    if ready(findings):
-        console.print("\n[bold green]This machine is ready.[/] `make lab` opens the course.")
+    if wrong:
+        again = f"Fix what is wrong, then run this again: {', '.join(wrong)}."
+        console.print(f"\n[bold red]Not ready.[/] {again}")
     else:
-        names = ", ".join(finding.name for finding in findings if finding.verdict == "wrong")
-        console.print(f"\n[bold red]Not ready.[/] Fix what is wrong, then run this again: {names}.")
+        console.print("\n[bold green]This machine is ready.[/] `make lab` opens the course.")
+    return not wrong
+
+
+if __name__ == "__main__":
+    for name, check in CHECKS.items():
+        try:
+            found = check()
+        except BaseException as error:  # whatever it is, the report shows it
+            found = failed(name, f"{type(error).__name__}: {error}")
+        print(json.dumps(asdict(found)), flush=True)

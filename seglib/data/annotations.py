@@ -4,8 +4,7 @@ Coordinates are points of a plane in which pixel (x, y) covers x..x+1, y..y+1. S
 is (0, 0, width, height), and the corner x2, y2 of a box is exclusive when it is read in pixels.
 """
 
-from __future__ import annotations
-
+import json
 import math
 import warnings
 from collections import Counter
@@ -22,7 +21,7 @@ from torch import Tensor
 from seglib import boxes
 from seglib.data import coco
 from seglib.data.dataset import Instances
-from seglib.files import naming
+from seglib.files import naming, write_text
 from seglib.labels import Classes
 
 Point = tuple[float, float]
@@ -66,7 +65,7 @@ class Annotation:
             raise ValueError(f"'{self.name}' cannot have taken {self.seconds} seconds")
 
     @classmethod
-    def outline(cls, name: str, *polygons: Sequence[Point], seconds: float | None = None) -> Annotation:
+    def outline(cls, name: str, *polygons: Sequence[Point], seconds: float | None = None) -> "Annotation":
         """An object drawn as one polygon or several; its box is the tightest around the corners."""
         xs, ys = zip(*((x, y) for polygon in polygons for x, y in polygon))
         parts = tuple(tuple((x, y) for x, y in polygon) for polygon in polygons)
@@ -170,21 +169,13 @@ class AnnotationSet:
         timed = sum(one.seconds is not None for image in self.images for one in image.annotations)
         return sum(image.seconds or 0 for image in self.images) / timed if timed else math.nan
 
-    def __len__(self) -> int:
-        """How many images there are."""
-        return len(self.images)
-
     def __iter__(self) -> Iterator[AnnotatedImage]:
         """The images in order."""
         return iter(self.images)
 
-    def __getitem__(self, index: int) -> AnnotatedImage:
-        """Image number `index`."""
-        return self.images[index]
-
 
 # Annotations in a COCO file (Lin et al. 2014). "seconds", of an annotation or an image, is this course's own
-# field, which other readers ignore. `export.write_coco` writes them.
+# field, which other readers ignore.
 
 
 def read_coco(path: Path) -> AnnotationSet:
@@ -221,8 +212,7 @@ def read_coco(path: Path) -> AnnotationSet:
 
 def _annotation(entry: dict[str, Any], name: str) -> Annotation:
     parts = entry.get("segmentation") or []
-    if not isinstance(parts, list):
-        raise ValueError(f'"segmentation" must be a list of polygons, got {parts!r:.60}')
+    parts = parts if isinstance(parts, list) else [parts]  # an error below
     flat = [coco.finite_numbers(part, "segmentation", range(6, 10**6, 2)) for part in parts]
     polygons = tuple(tuple(zip(values[0::2], values[1::2])) for values in flat)
     if polygons and entry.get("bbox") is None:
@@ -236,6 +226,43 @@ def _seconds(entry: dict[str, Any]) -> float | None:
     if seconds is not None and not coco.is_finite(seconds):
         raise ValueError(f'"seconds" must be a finite number, got {seconds!r:.60}')
     return seconds
+
+
+def write_coco(path: Path, annotations: AnnotationSet) -> None:
+    """Write a COCO file; ids count from 1, an object without an outline has an empty "segmentation".
+
+    Raises:
+        DiskError: the file cannot be written; an older file of that name is unchanged.
+    """
+    category = {name: id_ for id_, name in enumerate(annotations.names, 1)}
+    images: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
+    for id_, image in enumerate(annotations, 1):
+        size = {"width": image.width, "height": image.height}
+        images.append({"id": id_, "file_name": image.file_name, **size} | _timed(image))
+        for one in image.annotations:
+            ids = {"id": len(objects) + 1, "image_id": id_, "category_id": category[one.name]}
+            objects.append(ids | _shape(one) | _timed(one))
+    categories = [{"id": id_, "name": name} for name, id_ in category.items()]
+    content = {"images": images, "annotations": objects, "categories": categories}
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
+
+
+def _shape(one: Annotation) -> dict[str, Any]:
+    x1, y1, x2, y2 = one.box
+    area = sum(map(_area, one.polygons)) if one.polygons else (x2 - x1) * (y2 - y1)
+    segmentation = [[*chain(*polygon)] for polygon in one.polygons]
+    return {"bbox": [x1, y1, x2 - x1, y2 - y1], "segmentation": segmentation, "area": area, "iscrowd": 0}
+
+
+def _timed(timed: Annotation | AnnotatedImage) -> dict[str, float]:
+    return {} if timed.seconds is None else {"seconds": timed.seconds}
+
+
+def _area(polygon: tuple[Point, ...]) -> float:
+    """The area of a polygon, by the shoelace formula."""
+    after = (*polygon[1:], polygon[0])
+    return abs(sum(x * v - u * y for (x, y), (u, v) in zip(polygon, after))) / 2
 
 
 # How well drawn objects agree with the true ones.

@@ -1,22 +1,28 @@
 """Everything that is usually wrong with a data set, found in one pass: a table, images, a text file."""
 
+import hashlib
 import math
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import imagehash
+import numpy as np
+from joblib import Parallel, delayed
+from PIL import Image as Pillow
 from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
 
 from seglib import boxes
 from seglib.data.dataset import Instances, SegmentationDataset
-from seglib.data.duplicates import find_duplicates, in_parallel
-from seglib.data.images import LabelError, SizeError
+from seglib.data.files import LabelError, SizeError
 from seglib.draw import overlay, show_images
 from seglib.files import write_text
 from seglib.labels import VOID, percent
+from seglib.progress import tracked
 from seglib.tables import Table, Tabled
 
 # check -> (is it wrong, or only worth a look; what it means)
@@ -40,6 +46,11 @@ BLANK = 2.0  # grey levels: an image whose values have a smaller standard deviat
 BOX_PIXELS, BOX_SHARE = 2, 0.05  # a side of a box may be off by the larger of pixels and share of the box
 FOREIGN = 0.1  # the share of an object's pixels that may have another class in the mask
 TINY, STRIP, FAR = 32, 4.0, 10.0  # shorter side in pixels; longer side by shorter; area by the median area
+# Two images are the same if at most so many of 64 bits differ, in both hashes. Measured
+# (benchmarks/duplicates.py) on 80 pets and 80 frames of CamVid: a copy saved as JPEG of quality 20 differs by
+# 6 at most; halved, enlarged or squashed to a square, by 4. Among 600 pets the nearest two that are not the
+# same photograph differ by 10.
+NEAR = 6
 
 
 @dataclass(frozen=True)
@@ -164,8 +175,13 @@ def _image(dataset: SegmentationDataset, index: int) -> Tensor | None:
 def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audit:
     """Look for everything that is usually wrong with a data set.
 
-    Each sample is read once with its objects, and its image once more for duplicates, on all cores, with a
+    Each sample is read once with its objects, on all cores (or as `joblib.parallel_config` says), with a
     progress bar. Nothing is changed.
+
+    Images that occur more than once are found even if they were saved anew or resized: they differ by at most
+    6 of 64 bits in both of two hashes, of the low frequencies (pHash) and of the brightness steps along each
+    row (dHash). A mirrored, turned or cropped copy is not found; frames of a video that hardly changes are.
+    Keep one image of each pair, or both in the same split; otherwise the test score measures memorisation.
 
     Args:
         data: one data set, or split -> data set. Images in two splits are found only if several are given.
@@ -181,20 +197,24 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
     datasets = {data.split: data} if isinstance(data, SegmentationDataset) else dict(data)
     if not sum(map(len, datasets.values())):
         raise ValueError("there is no sample to look at: every split is empty")
-    samples = {
-        split: in_parallel(_check, dataset, f"Looking at {split}") for split, dataset in datasets.items()
-    }
-    areas = [math.prod(one.size) for checked in samples.values() for one in checked if one.size]
+    checked = [one for split, dataset in datasets.items() for one in _looked_at(split, dataset)]
+    areas = [math.prod(one.size) for one in checked if one.size]
     median = statistics.median(areas) if areas else 0
     found = [
-        Finding(check, split, index, f"{split}/{name}", message)
-        for split, dataset in datasets.items()
-        for index, (name, one) in enumerate(zip(dataset.names(), samples[split]))
+        Finding(check, one.split, one.index, one.name, message)
+        for one in checked
         for check, message in (*one.faults, *_size_faults(one.size, median))
     ]
-    found += [*_missing_classes(datasets, samples), *_duplicates(datasets, samples)]
+    found += [*_missing_classes(datasets, checked), *_duplicates(checked)]
     order = list(CHECKS)
     return Audit(datasets, tuple(sorted(found, key=lambda finding: order.index(finding.check))))
+
+
+def _looked_at(split: str, dataset: SegmentationDataset) -> Iterator["Checked"]:
+    """Every sample of a split."""
+    tasks = (delayed(_check)(dataset, split, index, name) for index, name in enumerate(dataset.names()))
+    work = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(tasks)
+    return tracked(work, len(dataset), f"Looking at {split}")
 
 
 # One sample at a time.
@@ -202,34 +222,52 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
 Fault = tuple[str, str]  # a key of CHECKS, and a sentence
 
 
-class SampleCheck(NamedTuple):
-    """What was found in one sample.
+class Checked(NamedTuple):
+    """One sample and what was found in it.
 
     Attributes:
+        split: the split it is in.
+        index: its number there.
+        name: split and name.
         faults: what is wrong or odd.
         size: (height, width); None if it could not be read.
         present: the classes that occur in its mask.
+        digest: a hash of all pixels of its image.
+        bits: two hashes of what its image looks like, see `hashes`.
     """
 
+    split: str
+    index: int
+    name: str
     faults: list[Fault]
     size: tuple[int, int] | None = None
     present: frozenset[int] = frozenset()
+    digest: bytes = b""
+    bits: tuple[int, int] = (0, 0)
 
 
-def _check(dataset: SegmentationDataset, index: int) -> SampleCheck:
+def _check(dataset: SegmentationDataset, split: str, index: int, name: str) -> Checked:
     """Read one sample and check it. Never raises for the content of a file."""
+    place = (split, index, f"{split}/{name}")
     try:
         image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
         instances = dataset.instances(index)
         if image.shape[-2:] != mask.shape:
             raise SizeError(f"the image is {tuple(image.shape)}, the mask {tuple(mask.shape)}")
     except (ValueError, OSError) as error:
-        return SampleCheck([(CHECK_OF.get(type(error), "unreadable"), str(error))])
+        return Checked(*place, [(CHECK_OF.get(type(error), "unreadable"), str(error))])
     values = set(mask.unique().tolist())
     faults = [*_sample_faults(image, values, dataset)]
     if instances is not None:
         faults += [*_object_faults(instances, mask, dataset), *_box_faults(dataset, index)]
-    return SampleCheck(faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}))
+    digest = hashlib.sha256(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).digest()
+    size, present = (mask.shape[0], mask.shape[1]), frozenset(values - {VOID})
+    return Checked(*place, faults, size, present, digest, hashes(to_pil_image(image)))
+
+
+def hashes(image: Pillow.Image) -> tuple[int, int]:
+    """Two hashes of 64 bits: of the low frequencies (pHash) and of the steps along each row (dHash)."""
+    return int(str(imagehash.phash(image)), 16), int(str(imagehash.dhash(image)), 16)
 
 
 def _sample_faults(image: Tensor, values: set[int], dataset: SegmentationDataset) -> Iterator[Fault]:
@@ -277,8 +315,6 @@ def _box_faults(dataset: SegmentationDataset, index: int) -> Iterator[Fault]:
 
 # Samples compared with each other.
 
-Checks = Mapping[str, list[SampleCheck]]
-
 
 def _size_faults(size: tuple[int, int] | None, median: float) -> Iterator[Fault]:
     """What is odd about a size, if anything; `median` is the median area in pixels."""
@@ -295,24 +331,30 @@ def _size_faults(size: tuple[int, int] | None, median: float) -> Iterator[Fault]
         yield "odd size", f"{size[1]}x{size[0]} pixels: {true[0]}"
 
 
-def _missing_classes(datasets: Mapping[str, SegmentationDataset], samples: Checks) -> Iterator[Finding]:
+def _missing_classes(
+    datasets: Mapping[str, SegmentationDataset], checked: Sequence[Checked]
+) -> Iterator[Finding]:
     """Classes that occur in no mask of a split."""
     for split, dataset in datasets.items():
-        present = set[int]().union(*(one.present for one in samples[split]))
+        present = set[int]().union(*(one.present for one in checked if one.split == split))
         absent = [name for label, name in enumerate(dataset.classes) if label not in present]
         if absent and len(dataset):
             yield Finding("class missing", split, None, split, f"no mask holds {', '.join(absent)}")
 
 
-def _duplicates(datasets: Mapping[str, SegmentationDataset], samples: Checks) -> Iterator[Finding]:
-    """Images that occur more than once, among those that can be read."""
-    names = {split: dataset.names() for split, dataset in datasets.items()}
-    readable = {
-        split: [index for index, one in enumerate(checked) if one.size] for split, checked in samples.items()
-    }
-    for pair in find_duplicates({split: data.subset(readable[split]) for split, data in datasets.items()}):
-        check = "leak" if pair.across_splits else "twice" if pair.bits < 0 else "nearly twice"
-        places = [(split, readable[split][number]) for split, number in pair.places]
-        sample = " = ".join(f"{split}/{names[split][index]}" for split, index in places)
-        bits = f"{pair.bits} of 64 bits of their hashes differ"
-        yield Finding(check, *places[0], sample, "every pixel is the same" if pair.bits < 0 else bits)
+def _duplicates(checked: Sequence[Checked]) -> list[Finding]:
+    """Images that occur more than once, the most alike first."""
+    readable = [one for one in checked if one.size]
+    codes = np.array([one.bits for one in readable], np.uint64).reshape(-1, 2)
+    found = []
+    for number, one in enumerate(readable, 1):
+        differ = np.bitwise_count(codes[number - 1] ^ codes[number:]).max(axis=1)
+        for place in np.flatnonzero(differ <= NEAR).tolist():
+            other = readable[number + place]
+            same = one.digest == other.digest
+            check = "leak" if one.split != other.split else "twice" if same else "nearly twice"
+            bits = f"{differ[place]} of 64 bits of their hashes differ"
+            message = "every pixel is the same" if same else bits
+            finding = Finding(check, one.split, one.index, f"{one.name} = {other.name}", message)
+            found.append((not same, differ[place], one.name, other.name, finding))
+    return [finding for *_, finding in sorted(found, key=lambda pair: pair[:4])]

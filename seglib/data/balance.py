@@ -1,9 +1,8 @@
 """How much there is of each class, in pixels, images and objects; and class weights for a loss from it."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -38,15 +37,12 @@ class Counts(Tabled):
     objects: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.pixels.ndim != 2 or self.pixels.shape[1] != len(self.classes) + 1:
-            raise ValueError(
-                f"pixels is {tuple(self.pixels.shape)}; for {len(self.classes)} classes it must be"
-                f" (N, {len(self.classes) + 1}), void last"
-            )
-        if self.objects is not None and self.objects.shape != self.pixels[:, :-1].shape:
-            raise ValueError(
-                f"objects is {tuple(self.objects.shape)}; it must be {tuple(self.pixels[:, :-1].shape)}"
-            )
+        number, k = len(self.pixels), len(self.classes)
+        if self.pixels.shape != (number, k + 1):
+            found = f"pixels is {tuple(self.pixels.shape)}"
+            raise ValueError(f"{found}; for {k} classes it must be (N, {k + 1}), void last")
+        if self.objects is not None and self.objects.shape != (number, k):
+            raise ValueError(f"objects is {tuple(self.objects.shape)}; it must be {(number, k)}")
 
     def __len__(self) -> int:
         """N, how many images were counted."""
@@ -92,12 +88,11 @@ class Counts(Tabled):
         known = self.pixels[:, :-1].sum(dim=1)  # (N,)
         return (self.of("images") * known[:, None]).sum(dim=0)
 
-    def subset(self, indices: Sequence[int] | Tensor) -> Counts:
+    def subset(self, indices: Sequence[int] | Tensor) -> "Counts":
         """The counts of some of the images, in that order; an image may occur more than once."""
         chosen = torch.as_tensor(indices, dtype=torch.long)
-        return Counts(
-            self.classes, self.pixels[chosen], None if self.objects is None else self.objects[chosen]
-        )
+        objects = None if self.objects is None else self.objects[chosen]
+        return Counts(self.classes, self.pixels[chosen], objects)
 
     @property
     def table(self) -> Table:
@@ -139,14 +134,9 @@ def count(dataset: SegmentationDataset, *, jobs: int | None = None) -> Counts:
         >>> counts.total("objects")[counts.classes.index("person")]
         tensor(7)
     """
-    if not len(dataset):
-        raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to count")
-    rows = measure(
-        dataset, _row, "counts", "mask", label=f"Counting {dataset.name} {dataset.split}", jobs=jobs
-    )
-    pixels, objects = np.split(rows, [len(dataset.classes) + 1], axis=1)
-    known = not np.isnan(objects).any()
-    return Counts(dataset.classes, _integers(pixels), _integers(objects) if known else None)
+    rows = torch.from_numpy(measure(dataset, _row, "counts", "mask", label="Counting", jobs=jobs))
+    pixels, objects = rows.tensor_split([len(dataset.classes) + 1], dim=1)
+    return Counts(dataset.classes, pixels.long(), None if objects.isnan().any() else objects.long())
 
 
 def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.float64]:
@@ -154,10 +144,6 @@ def _row(dataset: SegmentationDataset, index: int) -> NDArray[np.float64]:
     pixels, objects = dataset.count_mask(index)
     unknown = np.full(len(pixels) - 1, np.nan)
     return np.concatenate([pixels, unknown if objects is None else objects], dtype=np.float64)
-
-
-def _integers(numbers: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(numbers.astype(np.int64))
 
 
 def _percent(part: int, whole: int) -> str:
@@ -185,17 +171,21 @@ def measure(
         row: (dataset, index) -> (width,) float64; a function at the top of a module.
         name: tells these rows from others.
         part: what `row` reads, "image" or "mask" (with the objects).
-        label: of the progress bar.
+        label: of the progress bar: "Counting".
         jobs: processes; see `seglib.cache.each`.
 
     Returns:
         (N, width) float64. Other memory does not grow with N.
 
     Raises:
-        ValueError: a sample cannot be read; the rows until then are kept.
+        ValueError: there are no samples, or one cannot be read; the rows until then are kept.
     """
+    name_and_split = f"{dataset.name} {dataset.split}"
+    if not len(dataset):
+        raise ValueError(f"{name_and_split} has no images; there is nothing to measure")
     keys = (_key(dataset, index, name, part) for index in range(len(dataset)))
-    found = cache.each(range(len(dataset)), partial(_arrays, row, dataset), keys, label, jobs)
+    make, label = partial(_arrays, row, dataset), f"{label} {name_and_split}"
+    found = cache.each(range(len(dataset)), make, keys, label, jobs)
     rows = np.empty((len(dataset), 0))
     for index, arrays in enumerate(found):
         if not index:
@@ -212,14 +202,10 @@ def _arrays(
 
 def _key(dataset: SegmentationDataset, index: int, name: str, part: Part) -> str | None:
     """A key of the sample's content; None for classes outside of seglib, whose code is not in the key."""
-    source = dataset.origin(index)[0]
-    if not type(source).__module__.startswith("seglib."):
-        return None
-    try:
-        content = dataset.source_bytes(index, part)
-    except OSError:  # reading the sample gives the better message
-        return None
-    return None if content is None else cache.key(name, type(source).__qualname__, content, code=CODE)
+    kind, content = type(dataset.origin(index)[0]), None
+    with suppress(OSError):  # reading the sample gives the better message
+        content = dataset.source_bytes(index, part) if kind.__module__.startswith("seglib.") else None
+    return None if content is None else cache.key(name, kind.__qualname__, content, code=CODE)
 
 
 # Class weights for a loss: four published schemes that give rare classes more weight.

@@ -169,7 +169,6 @@ class Augment:
         flip: mirror half of the images, left and right.
         zoom: least and largest magnification, drawn on a logarithmic scale; (1, 1) for none.
         colour: range of brightness, contrast and saturation: 0.2 is a factor of 0.8 to 1.2; 0 for none.
-        size: (height, width) of what is cut out, in pixels; None for the size of the images.
 
     Raises:
         ValueError: a value is out of range.
@@ -184,15 +183,12 @@ class Augment:
     flip: bool = True
     zoom: tuple[float, float] = (0.75, 1.5)
     colour: float = 0.2
-    size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.zoom[0] <= self.zoom[1]:
             raise ValueError(f"zoom {self.zoom} must be (least, largest), both above 0; (1, 1) for none")
         if not 0 <= self.colour < 1:
             raise ValueError(f"colour {self.colour} must be at least 0 and below 1")
-        if self.size and min(self.size) < 1:
-            raise ValueError(f"size {self.size} must be (height, width) of at least 1 pixel")
 
     def __call__(self, images: Tensor, masks: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """Augmented copies of a batch.
@@ -204,26 +200,20 @@ class Augment:
                 same batch on every device, and split over any number of processes.
 
         Returns:
-            (N, 3, h, w) uint8 and (N, h, w) uint8, where (h, w) is `size`.
+            (N, 3, H, W) uint8 and (N, H, W) uint8.
         """
-        size = self.size or (images.shape[2], images.shape[3])
-        if self.flip or self.zoom != (1, 1) or size != images.shape[2:]:
-            images, masks = self._resampled(images, masks, u, size)
+        if self.flip or self.zoom != (1, 1):
+            images, masks = self._resampled(images, masks, u)
         return (self._recoloured(images, u[:, 4:7]) if self.colour else images), masks
 
-    def _resampled(
-        self, images: Tensor, masks: Tensor, u: Tensor, size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor]:
-        least, largest = self.zoom
+    def _resampled(self, images: Tensor, masks: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+        (least, largest), (height, width) = self.zoom, images.shape[2:]
         rows = u.tolist()
         zooms = [least * (largest / least) ** row[1] for row in rows]
         flipped = [self.flip and row[0] < 0.5 for row in rows]
-        spans = [
-            (_span(images.shape[2], size[0], zoom, row[2]), _span(images.shape[3], size[1], zoom, row[3]))
-            for zoom, row in zip(zooms, rows)
-        ]
+        spans = [(_span(height, zoom, r[2]), _span(width, zoom, r[3])) for zoom, r in zip(zooms, rows)]
         way = resample_batched if images.is_cuda else resample_loop
-        return way(images, masks, spans, flipped, size, outside=(GREY, VOID))
+        return way(images, masks, spans, flipped, (height, width), outside=(GREY, VOID))
 
     def _recoloured(self, images: Tensor, u: Tensor) -> Tensor:
         """Brightness, contrast (around mid-grey) and saturation are all linear: one matrix an image."""
@@ -236,13 +226,13 @@ class Augment:
         return torch.baddbmm(offset, matrix, pixels).clamp_(0, 255).to(torch.uint8).view(images.shape)
 
 
-def _span(length: int, wanted: int, zoom: float, place: float) -> Span:
+def _span(length: int, zoom: float, place: float) -> Span:
     """Along one side: which pixels of the image are visible, and where in the result they are put."""
-    window = max(1, round(wanted / zoom))  # in pixels of the image; may be longer than the image
+    window = max(1, round(length / zoom))  # in pixels of the image; may be longer than the image
     start = round(place * (length - window))
     begin, end = max(start, 0), min(start + window, length)
-    scale = wanted / window
-    first = min(round((begin - start) * scale), wanted - 1)
+    scale = length / window
+    first = min(round((begin - start) * scale), length - 1)
     return slice(begin, end), slice(first, max(round((end - start) * scale), first + 1))
 
 

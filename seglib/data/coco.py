@@ -18,8 +18,7 @@ from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.dataset import FOLDERS, Instances, Part, SegmentationDataset, SplitError, by_name
-from seglib.data.files import instances_of, listed
-from seglib.data.images import match_size, read_image
+from seglib.data.files import instances_of, listed, match_size, read_image
 from seglib.files import naming, read_json
 from seglib.labels import VOID, Classes
 

@@ -1,7 +1,5 @@
 """What a data set is in this course: images, masks, classes and, if known, instances."""
 
-from __future__ import annotations
-
 import hashlib
 from bisect import bisect
 from collections import Counter
@@ -16,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.labels import VOID, Classes
+from seglib.labels import VOID, Classes, check_mask
 
 Part = Literal["image", "mask"]
 
@@ -137,9 +135,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         mask = self[index][1]
         pixels = count_pixels(mask.cpu().numpy(), len(self.classes))
         if pixels.sum() != mask.numel():
-            value = next(int(v) for v in mask.unique() if len(self.classes) <= v != VOID)
-            wrong = f"the mask holds the value {value}, but the classes are 0..{len(self.classes) - 1}"
-            raise ValueError(f"{self.name}, sample {self.sample_id(index)}: {wrong} and {VOID} (void)")
+            check_mask(mask, len(self.classes), f"{self.name}, sample {self.sample_id(index)}: the mask")
         return pixels
 
     def source_bytes(self, index: int, part: Part) -> bytes | None:
@@ -154,15 +150,15 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         """
         return None
 
-    def origin(self, index: int) -> tuple[SegmentationDataset, int]:
+    def origin(self, index: int) -> tuple["SegmentationDataset", int]:
         """The data set that sample `index` was taken from, and its number there; for a subset, its parent."""
         return self, self.position(index)
 
-    def subset(self, indices: Iterable[int]) -> SegmentationDataset:
+    def subset(self, indices: Iterable[int]) -> "SegmentationDataset":
         """The same data set with only the samples `indices`, in that order."""
         return _Selection(self, [(self, index) for index in indices])
 
-    def spread(self, n: int) -> SegmentationDataset:
+    def spread(self, n: int) -> "SegmentationDataset":
         """A subset of `n` samples spread evenly over the whole split, first and last included.
 
         The first `n` samples are often not representative: many data sets are sorted by class or by place.
@@ -192,7 +188,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
             raise IndexError(f"there is no sample {index}; the data set has {len(self)}, counted from 0")
         return index % len(self)
 
-    def __add__(self, other: SegmentationDataset) -> SegmentationDataset:  # type: ignore[override]
+    def __add__(self, other: "SegmentationDataset") -> "SegmentationDataset":  # type: ignore[override]
         """Both data sets, one after the other, under the name and split of the first.
 
         Raises:
@@ -208,7 +204,7 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
 def _delegated(method: str) -> Callable[..., Any]:
     """A method that calls the same one of the data set that a sample was taken from."""
 
-    def call(self: _Selection, index: int, *arguments: Any) -> Any:
+    def call(self: "_Selection", index: int, *arguments: Any) -> Any:
         source, number = self.places[index]
         return getattr(source, method)(number, *arguments)
 

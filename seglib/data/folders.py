@@ -1,7 +1,5 @@
 """A folder of your own as a data set: its layout, its classes and its images."""
 
-from __future__ import annotations
-
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,8 +12,7 @@ from numpy.typing import NDArray
 
 from seglib.data import coco, layouts
 from seglib.data.dataset import FOLDERS, SegmentationDataset, SplitError, by_name, check_split
-from seglib.data.files import PAINTED, FileDataset, images_in, listed, pair
-from seglib.data.images import read_labels
+from seglib.data.files import PAINTED, FileDataset, images_in, listed, pair, read_labels
 from seglib.data.photographs import Pets, Voc, camvid
 from seglib.files import naming, read_json
 from seglib.labels import VOID, Classes, Color
@@ -156,7 +153,7 @@ def _numbered(values: set[int], folder: Path) -> Classes:
     return Classes.of(*(f"class {k}" for k in range(count)))
 
 
-def _pairs(path: Path, split: str, folders: dict[str, tuple[Path, Path]], classes: ClassList) -> PairFolder:
+def _pairs(path: Path, split: str, folders: dict[str, tuple[Path, Path]], classes: "ClassList") -> PairFolder:
     """The images of one split, by the folders' own division or by the hash of the names."""
     samples = pair(*folders[part := _part(path, split, folders)])
     if not part:
@@ -200,12 +197,12 @@ def read_class_list(folder: Path) -> ClassList:
     """
     if (path := folder / "classes.json").is_file():
         fields = read_json(path)
-        with naming(path):
-            return _class_list(fields)
-    if (path := folder / "classes.txt").is_file():
-        with naming(path):
-            return _class_list(_read_lines(path.read_text(encoding="utf-8-sig")))
-    return ClassList(None, None, {k: k for k in range(VOID)})
+    elif (path := folder / "classes.txt").is_file():
+        fields = path.read_text(encoding="utf-8-sig")
+    else:
+        return ClassList(None, None, {k: k for k in range(VOID)})
+    with naming(path):
+        return _class_list(_read_lines(fields) if path.suffix == ".txt" else fields)
 
 
 def _read_lines(text: str) -> dict[str, Any]:

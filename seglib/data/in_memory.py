@@ -1,7 +1,5 @@
 """A data set decoded once, into two tensors: all images of one size, on the device if they fit there."""
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -39,7 +37,7 @@ class InMemoryDataset(SegmentationDataset):
         """(height, width) of every image."""
         return self.masks.shape[1], self.masks.shape[2]
 
-    def to(self, device: str | torch.device) -> InMemoryDataset:
+    def to(self, device: str | torch.device) -> "InMemoryDataset":
         """A copy on another device."""
         return InMemoryDataset(self.source, self.images.to(device), self.masks.to(device))
 
@@ -109,14 +107,8 @@ def sample(dataset: SegmentationDataset, index: int, size: Size) -> tuple[Tensor
         ValueError: channels, type, size or values are wrong; the message names the image.
     """
     image, mask = (tensor.as_subclass(Tensor) for tensor in dataset[index])
-    image = checked_image(dataset, index, image)
-    return letterbox(image, checked_mask(dataset, index, image, mask), size)
-
-
-def checked_image(dataset: SegmentationDataset, index: int, image: Tensor) -> Tensor:
-    """The image of sample `index`; a ValueError that names it if it is not (3, H, W) uint8."""
     check_image(image, _name(dataset, index))
-    return image
+    return letterbox(image, checked_mask(dataset, index, image, mask), size)
 
 
 def checked_mask(dataset: SegmentationDataset, index: int, image: Tensor, mask: Tensor) -> Tensor:

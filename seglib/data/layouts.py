@@ -4,7 +4,7 @@ Both are translated into the content of a COCO file, and `Coco` checks and draws
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from warnings import warn
@@ -68,8 +68,7 @@ def labelme(
             entry = {"id": place, "image_id": str(file), "category_id": ids[label], "segmentation": []}
             key = (file, label, number if group is None else f"group {group}")
             objects.setdefault(key, entry)["segmentation"].append(polygon)
-    content = Content([parsed[file][0] for file in found[part]], [*objects.values()], _categories(ids))
-    return Coco(path, split, content, [path], divide=not part)
+    return _coco(path, split, [parsed[file][0] for file in found[part]], [*objects.values()], ids, not part)
 
 
 def _read_labelme(path: Path, file: Path) -> tuple[Entry, list[tuple[int, str, object, list[float]]]]:
@@ -170,9 +169,7 @@ def yolo(path: Path, split: str, images: Path, labels: Path, names: Sequence[str
                 polygon = [share * side for share, side in zip(shares, (width, height) * len(shares))]
                 one = {"id": place, "image_id": stem, "category_id": label}
                 objects.append(one | ({"segmentation": [polygon]} if len(shares) != 4 else {}))  # 4: a box
-    ids = {name: number for number, name in enumerate(names)}
-    content = Content(entries, objects, _categories(ids))
-    return Coco(path, split, content, [path], divide=divide)
+    return _coco(path, split, entries, objects, names, divide)
 
 
 def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]]:
@@ -186,8 +183,12 @@ def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]
     return int(words[0]), shares
 
 
-def _categories(ids: Mapping[str, int]) -> list[Entry]:
-    return [{"id": number, "name": name} for name, number in ids.items()]
+def _coco(
+    path: Path, split: str, images: list[Entry], objects: list[Entry], names: Iterable[str], divide: bool
+) -> Coco:
+    """The data set; a category's id is its place in `names`."""
+    categories = [{"id": number, "name": name} for number, name in enumerate(names)]
+    return Coco(path, split, Content(images, objects, categories), [path], divide=divide)
 
 
 def _size(photo: Path) -> tuple[int, int]:

@@ -23,8 +23,7 @@ from seglib.data.dataset import (
     by_name,
     check_split,
 )
-from seglib.data.files import FileDataset, instances_of, pair, to_classes
-from seglib.data.images import match_size, read_labels
+from seglib.data.files import FileDataset, instances_of, match_size, pair, read_labels, to_classes
 from seglib.labels import VOID, Classes
 
 # Oxford-IIIT Pet (Parkhi et al. 2012): cats and dogs, each with a trimap.

@@ -147,17 +147,6 @@ class Sharpness(Tabled):
         """(N,) in 0..100: how many of the measured images are less blurred; NaN for those without a score."""
         return _percentile(self.scores)
 
-    @property
-    def agreement(self) -> float:
-        """Spearman's rank correlation of the two measures, -1..1."""
-        judged = ~np.isnan(self.scores)
-        return float(spearmanr(self.scores[judged], self.second[judged]).statistic)
-
-    @property
-    def unjudged(self) -> list[int]:
-        """Images without an edge that stands out from their noise: inspect them yourself."""
-        return np.flatnonzero(np.isnan(self.scores)).tolist()
-
     def blurred(self, share: float) -> list[int]:
         """The most blurred images, the most blurred first.
 
@@ -189,33 +178,28 @@ class Sharpness(Tabled):
         number = min(number, len(order) // 2)
         shown = [*order[::-1][:number], *order[:number]] if number else order
         titles = [f"{self.dataset.sample_id(i)}: {self.scores[i]:.2f}" for i in shown]
-        ends = (
-            f"Above the {number} sharpest images, below the {number} most blurred" if number else "The image"
-        )
-        alt = f"{ends}: {', '.join(titles)}."
+        ends = f"Above the {number} sharpest images, below the {number} most blurred"
+        alt = f"{ends if number else 'The image'}: {', '.join(titles)}."
         show_images([self.dataset[i][0] for i in shown], alt=alt, titles=titles, columns=number or 1)
 
     @property
     def table(self) -> Table:
         """The ten most blurred images, and whether the second measure agrees."""
-        ranks, second = self.percentile, _percentile(self.second)
+        ranks, second, measured = self.percentile, _percentile(self.second), ~np.isnan(self.scores)
         rows = [
             [self.dataset.sample_id(i), f"{self.scores[i]:.2f}", f"{ranks[i]:.0f}", f"{second[i]:.0f}"]
             for i in self.blurred(1.0)[:10]
         ]
-        note = f"The two measures' ranks correlate with {self.agreement:.2f}."
-        if self.unjudged:
-            note += f" Images without a clear edge, which have no score: {len(self.unjudged)}."
+        agreement = spearmanr(self.scores[measured], self.second[measured]).statistic  # of ranks, -1..1
+        note = f"The two measures' ranks correlate with {agreement:.2f}."
+        if unscored := (~measured).sum():
+            note += f" Images without a clear edge, which have no score: {unscored}."
         title = f"The most blurred of {len(self.scores)} images of {self.dataset.name} {self.dataset.split}"
         return Table(title, ["", "blur", "percentile", "by the second measure"], rows, note)
 
 
-def sharpness(dataset: SegmentationDataset, *, jobs: int | None = None) -> Sharpness:
+def sharpness(dataset: SegmentationDataset) -> Sharpness:
     """Measure the blur of every image; scores are kept on disk as counts are.
-
-    Args:
-        dataset: any data set.
-        jobs: processes; None for as many as the work needs.
 
     Raises:
         ValueError: the data set is empty, or an image cannot be read.
@@ -226,10 +210,7 @@ def sharpness(dataset: SegmentationDataset, *, jobs: int | None = None) -> Sharp
         >>> bool((calm.scores < rough.scores).all())
         True
     """
-    if not len(dataset):
-        raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to measure")
-    label = f"Measuring the blur of {dataset.name} {dataset.split}"
-    rows = measure(dataset, _row, "blur", "image", label=label, jobs=jobs)
+    rows = measure(dataset, _row, "blur", "image", label="Measuring the blur of")
     return Sharpness(dataset, rows[:, 0].copy(), rows[:, 1].copy())
 
 
@@ -262,25 +243,20 @@ def class_shift(counts: Counts, dropped: Sequence[int]) -> Table:
     if not kept:
         raise ValueError("all images would be dropped; drop fewer")
     after = counts.subset(kept)
-    part = 1 - len(kept) / len(counts)
+    percent = f"{100 * (1 - len(kept) / len(counts)):.0f} %"
     lost = (1 - after.total() / counts.total().double()).nan_to_num(0)
-    columns = (
-        counts.shares(),
-        after.shares(),
-        counts.total("images") / len(counts),
-        after.total("images") / len(kept),
-        lost,
-    )
+    shares = [one.total("images") / len(one) for one in (counts, after)]
+    columns = (counts.shares(), after.shares(), *shares, lost)
     rows = [
         [counts.classes.names[k], *(f"{100 * column[k]:.1f}" for column in columns)]
         for k in lost.argsort(descending=True, stable=True).tolist()
     ]
     return Table(
-        f"{len(counts) - len(kept)} of {len(counts)} images dropped ({100 * part:.0f} %)",
+        f"{len(counts) - len(kept)} of {len(counts)} images dropped ({percent})",
         ["", "pixels %", "after", "images %", "after", "lost %"],
         rows,
-        f"Lost is the part of the class's pixels that is dropped: far from {100 * part:.0f} %, the cut-off"
-        " chooses by class.",
+        "Lost is the part of the class's pixels that is dropped: "
+        f"far from {percent}, the cut-off chooses by class.",
     )
 
 

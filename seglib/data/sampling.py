@@ -262,10 +262,8 @@ def _checked_target(counts: Counts, target: Sequence[float] | Tensor | None, uni
     occurs = counts.shares(unit) > 0
     goal = occurs.double() / occurs.sum() if target is None else torch.as_tensor(target, dtype=torch.float64)
     if goal.shape != occurs.shape or not (goal >= 0).all() or abs(goal.sum().item() - 1) > 1e-6:
-        raise ValueError(
-            f"target must be {len(occurs)} shares that sum to 1, one for each of {', '.join(counts.classes)};"
-            f" got {goal.tolist()}"
-        )
+        shares = f"{len(occurs)} shares that sum to 1, one for each of {', '.join(counts.classes)}"
+        raise ValueError(f"target must be {shares}; got {goal.tolist()}")
     if (missing := (goal > 0) & ~occurs).any():
         names = ", ".join(name for name, absent in zip(counts.classes, missing) if absent)
         raise ValueError(f"no image contains {names}: set its target to 0, or add images that contain it")

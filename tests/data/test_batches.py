@@ -18,7 +18,7 @@ from torchvision.transforms.v2 import functional as V
 from seglib.data import batches as batches_module
 from seglib.data.batches import GREY, Augment, batches, order, resample_batched
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.images import SizeError
+from seglib.data.files import SizeError
 from seglib.data.in_memory import InMemoryDataset, in_memory, resized, to_device
 from seglib.labels import VOID
 from seglib.train import train

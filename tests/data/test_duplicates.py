@@ -12,7 +12,7 @@ from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.duplicates import find_duplicates
+from seglib.data.audit import audit
 from seglib.labels import Classes
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools.coco import COCO
 
-from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, read_coco
-from seglib.data.export import write_coco, write_mask
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, read_coco, write_coco
+from seglib.data.files import write_mask
 from seglib.files import DiskError
 from seglib.labels import Classes
 

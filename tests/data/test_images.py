@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from seglib.data.images import match_size, read_image, read_labels
+from seglib.data.files import match_size, read_image, read_labels
 
 RED = (200, 30, 40)
 

@@ -11,10 +11,9 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, read_coco
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, read_coco, write_coco
 from seglib.data.catalog import load
 from seglib.data.dataset import Instances
-from seglib.data.export import write_coco
 from seglib.files import DiskError
 from seglib.labels import Classes
 from seglib.scenes import Scenes

@@ -6,8 +6,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, read_coco
-from seglib.data.export import write_coco
+from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, read_coco, write_coco
 
 KINDS = ("boxes", "polygons")
 # What the browser knows of an image:
