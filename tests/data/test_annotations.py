@@ -1,4 +1,4 @@
-"""What is drawn on images: boxes and polygons, their files, and how well they agree with the true objects."""
+"""What is drawn on images: boxes and polygons, their files, how well they agree with the true objects."""
 
 from __future__ import annotations
 
@@ -7,12 +7,25 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools.coco import COCO
 
 from seglib import boxes
-from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, agreement, read_coco
+from seglib.data.annotations import (
+    AnnotatedImage,
+    Annotation,
+    AnnotationSet,
+    agreement,
+    read_coco,
+    write_coco,
+)
 from seglib.data.dataset import Instances
+from seglib.data.files import write_mask
 from seglib.labels import Classes
 
 CLASSES = Classes.of("background", "crab", "fish")
@@ -68,10 +81,10 @@ def test_coco_as_found() -> None:
     with pytest.warns(UserWarning, match=r"coco\.json: left out 1 objects stored as run lengths"):
         found = read_coco(FOUND)
     assert found.names == ("cat", "dog")
-    dog, cat = found[0].annotations
+    dog, cat = found.images[0].annotations
     assert dog.box == (10.5, 4.25, 30.5, 20) and cat == Annotation("cat", (0, 0, 4, 3))
     assert dog.polygons[1] == ((11, 18), (13, 18), (13, 20), (11, 20))
-    assert found[1] == AnnotatedImage("empty.jpg", 40, 30)
+    assert found.images[1] == AnnotatedImage("empty.jpg", 40, 30)
 
 
 COCO_FAULTS = [
@@ -80,7 +93,7 @@ COCO_FAULTS = [
     (("annotations", 0, "bbox"), [None, 1, 2, 3], r"\"bbox\" must be .* finite numbers"),
     (("annotations", 0, "bbox"), [0, 0, 0, 4], r"annotations\[0\]: the box .* of 'dog' has no area"),
     (("annotations", 0, "bbox"), [30, 0, 20, 4], r"images\[0\]: .* corner at \(50, 4\), outside of"),
-    (("annotations", 0, "segmentation"), "x", r"\"segmentation\" must be a list of polygons"),
+    (("annotations", 0, "segmentation"), "x", r"\"segmentation\" must be a list of 6, 8"),
     (("annotations", 0, "segmentation", 0), [1, 1, 2, 2], r"must be a list of 6, 8, 10 \.\.\. finite"),
     (("annotations", 0, "segmentation", 0, 3), "x", r"annotations\[0\]: \"segmentation\" must be"),
     (("annotations", 0, "seconds"), -1, r"'dog' cannot have taken -1 seconds"),
@@ -116,6 +129,61 @@ def test_a_broken_coco_file(tmp_path: Path, path: tuple, value: object, message:
 def test_ids_may_be_numbers_and_text(tmp_path: Path) -> None:
     path = coco_with(tmp_path, ("categories",), [{"id": key, "name": f"{key}"} for key in ("b", 7, 3, "a")])
     assert read_coco(path).names == ("3", "7", "a", "b")
+
+
+BOX = Annotation("fish", (1, 2, 5, 4), seconds=6.25)
+SHAPE = Annotation.outline("crab", [(0, 0), (3.5, 0), (3.5, 2.25)], seconds=41)
+PARTS = Annotation.outline("fish", [(0, 0), (2, 0), (2, 2)], [(4, 4), (6, 4), (6, 6)])
+POND = AnnotatedImage("pond.png", 8, 6, (BOX, SHAPE, PARTS), seconds=60.5)
+SET = AnnotationSet(("crab", "fish"), (POND, AnnotatedImage("sea/empty.png", 4, 3)))
+
+
+@st.composite
+def drawings(draw: st.DrawFn) -> AnnotationSet:
+    width, height = draw(st.integers(2, 300)), draw(st.integers(2, 300))
+    coordinate = {"allow_nan": False, "width": 32}
+    xs, ys = st.floats(0, width, **coordinate), st.floats(0, height, **coordinate)
+    names = draw(st.lists(st.text("aä b", min_size=1).map(str.strip).filter(bool), min_size=1, unique=True))
+    objects = []
+    for corners in draw(st.lists(st.lists(st.tuples(xs, ys), min_size=3, max_size=6), max_size=3)):
+        (left, right), (top, bottom) = ((min(v), max(v)) for v in zip(*corners))
+        if right - left >= 0.01 and bottom - top >= 0.01:
+            name, box = draw(st.sampled_from(names)), (left, top, right, bottom)
+            objects.append(
+                Annotation.outline(name, corners) if draw(st.booleans()) else Annotation(name, box)
+            )
+    return AnnotationSet(tuple(names), (AnnotatedImage("a.png", width, height, tuple(objects)),))
+
+
+@given(drawn=drawings())
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_drawing_survives(tmp_path: Path, drawn: AnnotationSet) -> None:
+    write_coco(tmp_path / "drawn.json", drawn)
+    again = read_coco(tmp_path / "drawn.json")
+    assert again.names == drawn.names
+    for before, after in zip(drawn.images[0].annotations, again.images[0].annotations, strict=True):
+        assert before.name == after.name and before.polygons == after.polygons
+        torch.testing.assert_close(torch.tensor(before.box), torch.tensor(after.box), atol=2e-3, rtol=0)
+
+
+def test_we_and_pycocotools_read_what_is_written(tmp_path: Path) -> None:
+    write_coco(tmp_path / "drawn.json", SET)
+    assert read_coco(tmp_path / "drawn.json") == SET
+    coco = COCO(str(tmp_path / "drawn.json"))
+    box, shape, _ = coco.loadAnns(coco.getAnnIds(coco.getImgIds()[0]))
+    assert box["bbox"] == [1, 2, 4, 2] and coco.loadCats(box["category_id"])[0]["name"] == "fish"
+    assert shape["area"] == pytest.approx(3.5 * 2.25 / 2)
+    assert (coco.annToMask(shape) == POND.masks()[1].numpy()).all()
+
+
+def test_a_mask_is_written_as_indices_in_the_classes_colours(tmp_path: Path) -> None:
+    classes = Classes.of("background", "fish")
+    write_mask(path := tmp_path / "mask.png", torch.tensor([[0, 1, 255]]), classes)
+    image = Image.open(path)
+    assert image.mode == "P" and np.array(image).tolist() == [[0, 1, 255]]
+    assert np.array(image.convert("RGB")).tolist() == [[*map(list, (*classes.colors, classes.void_color))]]
+    with pytest.raises(ValueError, match="holds the value 2"):
+        write_mask(path, torch.tensor([[2]]), classes)
 
 
 def drawn(*objects: tuple[int, tuple[int, int, int, int]]) -> Instances:

@@ -167,13 +167,6 @@ def test_half_as_large_lies_on_grey_and_void() -> None:
     assert (truth[0][~outside] != VOID).all() and 5 in truth
 
 
-def test_a_cut_out_of_another_size() -> None:
-    images, masks = image()
-    seen, truth = Augment(flip=False, zoom=(1, 1), colour=0, size=(8, 40))(images, masks, HALF)
-    assert seen.shape == (1, 3, 8, 40) and torch.equal(truth[0, :, 5:35], masks[0, 6:14])
-    assert (truth[0, :, :5] == VOID).all() and (truth[0, :, 35:] == VOID).all()
-
-
 @given(
     row=st.lists(st.floats(0, 1, width=32), min_size=8, max_size=8), height=st.integers(1, 40),
     width=st.integers(1, 40), largest=st.floats(1, 8),
@@ -206,7 +199,7 @@ def test_light_by_hand() -> None:
     assert light(saturation=0.0) == [int((value + grey) / 2) for value in (10, 100, 200)]
 
 
-@pytest.mark.parametrize("settings", [{"zoom": (0, 1)}, {"zoom": (2, 1)}, {"colour": 1}, {"size": (0, 9)}])
+@pytest.mark.parametrize("settings", [{"zoom": (0, 1)}, {"zoom": (2, 1)}, {"colour": 1}])
 def test_values_out_of_range(settings: dict) -> None:
     with pytest.raises(ValueError, match=min(settings)):
         Augment(**settings)
@@ -219,7 +212,7 @@ def test_a_mask_s_pixel_is_the_one_in_the_middle_by_hand():
 
 
 @given(
-    sides=st.tuples(*[st.integers(1, 40)] * 4),
+    sides=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     zoom=st.sampled_from([(1.0, 1.0), (0.75, 1.5), (0.2, 0.6), (2.0, 5.0)]),
     seed=st.integers(0, 9999),
 )
@@ -227,10 +220,10 @@ def test_a_mask_s_pixel_is_the_one_in_the_middle_by_hand():
 def test_a_batch_at_once_is_what_image_by_image_gives(sides, zoom, seed):
     """The way of a GPU, taken on the processor: masks are equal, images up to a grey level."""
     rng = torch.Generator().manual_seed(seed)
-    images = torch.randint(0, 256, (3, 3, *sides[:2]), generator=rng, dtype=torch.uint8)
-    masks = torch.randint(0, 9, (3, *sides[:2]), generator=rng, dtype=torch.uint8)
+    images = torch.randint(0, 256, (3, 3, *sides), generator=rng, dtype=torch.uint8)
+    masks = torch.randint(0, 9, (3, *sides), generator=rng, dtype=torch.uint8)
     chance = torch.rand(3, 8, generator=rng)
-    augment = Augment(zoom=zoom, colour=0, size=sides[2:])
+    augment = Augment(zoom=zoom, colour=0)
     one_by_one = augment(images, masks, chance)
 
     with mock.patch.object(batches_module, "resample_loop", resample_batched):
