@@ -169,6 +169,14 @@ class AnnotationSet:
         timed = sum(one.seconds is not None for image in self.images for one in image.annotations)
         return sum(image.seconds or 0 for image in self.images) / timed if timed else math.nan
 
+    def __len__(self) -> int:
+        """How many images there are."""
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> AnnotatedImage:
+        """Image number `index`."""
+        return self.images[index]
+
     def __iter__(self) -> Iterator[AnnotatedImage]:
         """The images in order."""
         return iter(self.images)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import imagehash
 import numpy as np
@@ -75,10 +74,6 @@ class Finding:
     def wrong(self) -> bool:
         """Whether it must be fixed; otherwise it is only worth a look."""
         return CHECKS[self.check][0] == "wrong"
-
-    def __str__(self) -> str:
-        """'train/cat_1: ...'."""
-        return f"{self.sample}: {self.message}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -157,7 +152,7 @@ class Audit(Tabled):
         for check, (_, meaning) in CHECKS.items():
             if found := self.of(check):
                 yield f"\n{check}: {meaning}"
-                yield from (f"  {finding}" for finding in found[:most])
+                yield from (f"  {one.sample}: {one.message}" for one in found[:most])
                 if left_out := len(found) - len(found[:most]):
                     yield f"  and {left_out} more"
 
@@ -203,11 +198,10 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
     found = [
         Finding(check, one.split, one.index, one.name, message)
         for one in checked
-        for check, message in (*one.faults, *_size_faults(one.size, median))
+        for check, message in (*one.faults, *(_size_faults(*one.size, median) if one.size else ()))
     ]
     found += [*_missing_classes(datasets, checked), *_duplicates(checked)]
-    order = list(CHECKS)
-    return Audit(datasets, tuple(sorted(found, key=lambda finding: order.index(finding.check))))
+    return Audit(datasets, tuple(sorted(found, key=lambda finding: [*CHECKS].index(finding.check))))
 
 
 def _looked_at(split: str, dataset: SegmentationDataset) -> Iterator["Checked"]:
@@ -222,7 +216,8 @@ def _looked_at(split: str, dataset: SegmentationDataset) -> Iterator["Checked"]:
 Fault = tuple[str, str]  # a key of CHECKS, and a sentence
 
 
-class Checked(NamedTuple):
+@dataclass(frozen=True)
+class Checked:
     """One sample and what was found in it.
 
     Attributes:
@@ -316,11 +311,9 @@ def _box_faults(dataset: SegmentationDataset, index: int) -> Iterator[Fault]:
 # Samples compared with each other.
 
 
-def _size_faults(size: tuple[int, int] | None, median: float) -> Iterator[Fault]:
+def _size_faults(height: int, width: int, median: float) -> Iterator[Fault]:
     """What is odd about a size, if anything; `median` is the median area in pixels."""
-    if size is None:
-        return
-    shorter, longer, area = min(size), max(size), math.prod(size)
+    shorter, longer, area = min(height, width), max(height, width), height * width
     odd = {
         f"one side is shorter than {TINY}": shorter < TINY,
         f"a strip, one side is more than {STRIP:g} times the other": longer > STRIP * shorter,
@@ -328,7 +321,7 @@ def _size_faults(size: tuple[int, int] | None, median: float) -> Iterator[Fault]
         f"less than a tenth of the median area of {median:.0f} pixels": area < median / FAR,
     }
     if true := [words for words, is_true in odd.items() if is_true]:
-        yield "odd size", f"{size[1]}x{size[0]} pixels: {true[0]}"
+        yield "odd size", f"{width}x{height} pixels: {true[0]}"
 
 
 def _missing_classes(

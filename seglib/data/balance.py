@@ -18,6 +18,7 @@ from seglib.labels import Classes
 from seglib.tables import Table, Tabled
 
 Unit = Literal["pixels", "images", "objects"]
+Row = Callable[[SegmentationDataset, int], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -156,13 +157,7 @@ CODE = ("seglib.data", "seglib.scenes", "seglib.labels", "seglib.boxes")  # make
 
 
 def measure(
-    dataset: SegmentationDataset,
-    row: Callable[[SegmentationDataset, int], NDArray[np.float64]],
-    name: str,
-    part: Part,
-    *,
-    label: str,
-    jobs: int | None = None,
+    dataset: SegmentationDataset, row: Row, name: str, part: Part, *, label: str, jobs: int | None = None
 ) -> NDArray[np.float64]:
     """Compute a row of numbers for every sample; those of the same content are read from disk.
 
@@ -194,9 +189,7 @@ def measure(
     return rows
 
 
-def _arrays(
-    row: Callable[[SegmentationDataset, int], NDArray[np.float64]], dataset: SegmentationDataset, index: int
-) -> cache.Arrays:
+def _arrays(row: Row, dataset: SegmentationDataset, index: int) -> cache.Arrays:
     return {"row": row(dataset, index)}
 
 
@@ -279,26 +272,23 @@ def median_frequency(counts: Counts) -> Tensor:
     return _weights(counts, frequency[present].quantile(0.5) / frequency)
 
 
-def enet(counts: Counts, constant: float = 1.02) -> Tensor:
-    """ENet's bounded weights: w = 1 / ln(c + p_c) (Paszke et al., 2016).
+def enet(counts: Counts) -> Tensor:
+    """ENet's bounded weights: w = 1 / ln(1.02 + p_c) (Paszke et al., 2016).
 
-    p_c is the share of the pixels, without void. With c = 1.02 a class that fills everything weighs 1.4 and
-    one of a few pixels 50. The bound keeps a handful of wrong labels from dominating the loss; with it,
+    p_c is the share of the pixels, without void. A class that fills everything weighs 1.4 and one of a few
+    pixels 50. The bound keeps a handful of wrong labels from dominating the loss; with it,
     classes of 0.1 % and of 0.0001 % weigh nearly the same.
 
     Args:
         counts: of the training data.
-        constant: c, above 1; closer to 1 is less bounded.
 
     Returns:
         (K,) float32; 0 for classes that do not occur, with a warning.
 
     Raises:
-        ValueError: `constant` is not above 1, or no class occurs at all.
+        ValueError: no class occurs at all.
     """
-    if constant <= 1:
-        raise ValueError(f"constant must be above 1, or a rare class has no finite weight; got {constant}")
-    return _weights(counts, 1 / (constant + counts.shares()).log())
+    return _weights(counts, 1 / (1.02 + counts.shares()).log())
 
 
 def effective_number(counts: Counts, beta: float, unit: Unit = "images") -> Tensor:

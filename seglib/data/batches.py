@@ -20,6 +20,7 @@ from seglib.labels import VOID
 from seglib.machine import cores
 
 RANDOMS = 8  # random numbers for each image of a batch
+Device = str | torch.device
 Span = tuple[slice, slice]  # along one side: which pixels of the image are seen, and where they are put
 LUMA = torch.tensor([0.299, 0.587, 0.114])  # brightness of red, green and blue, ITU-R BT.601
 Augmentation = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -27,17 +28,10 @@ Weights = Sequence[float] | Tensor  # one for each image
 
 
 def batches(
-    dataset: SegmentationDataset,
-    *,
-    batch_size: int,
-    size: Size | None = None,
-    seed: int = 0,
-    start: int = 0,
-    augment: Augmentation | None = None,
-    weights: Weights | None = None,
-    device: str | torch.device = "cpu",
+    dataset: SegmentationDataset, *, batch_size: int, size: Size | None = None, seed: int = 0, start: int = 0,
+    augment: Augmentation | None = None, weights: Weights | None = None, device: Device = "cpu",
     share: tuple[int, int] = (0, 1),
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
     """Batches of images and masks on the device, without end; all of them are full.
 
     An epoch shows every image once, in random order, or with weights as many images as there are, drawn with
@@ -100,10 +94,8 @@ def checked_weights(weights: Weights, length: int) -> Tensor:
     """
     tensor = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
     if tensor.shape != (length,) or not (tensor.isfinite() & (tensor >= 0)).all() or not tensor.any():
-        raise ValueError(
-            f"weights must be {length} finite numbers, one for each image, at least 0 and not all 0;"
-            f" got {tensor.tolist()!r:.60}"
-        )
+        rule = f"{length} finite numbers, one for each image, at least 0 and not all 0"
+        raise ValueError(f"weights must be {rule}; got {tensor.tolist()!r:.60}")
     return tensor
 
 
@@ -111,7 +103,7 @@ def gather(
     dataset: SegmentationDataset,
     chosen: Iterable[list[int]],
     size: Size | None = None,
-    device: str | torch.device = "cpu",
+    device: Device = "cpu",
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """For each list of indices their images (N, 3, H, W) and masks (N, H, W), uint8, on the device."""
     if isinstance(dataset, InMemoryDataset):

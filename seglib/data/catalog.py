@@ -23,25 +23,20 @@ class Entry(NamedTuple):
     evidence: str
 
 
+VOC_TREE = "VOCdevkit/VOC2012"
 ENTRIES = {
     "pets": Entry(Pets, ("oxford-iiit-pet", "pets"), "annotations/trimaps"),
     "camvid": Entry(camvid, ("camvid", "CamVid"), "trainannot"),
-    "voc": Entry(
-        Voc, ("voc/VOCdevkit/VOC2012", "VOCdevkit/VOC2012", "VOC2012", "voc"), "ImageSets/Segmentation"
-    ),
+    "voc": Entry(Voc, (f"voc/{VOC_TREE}", VOC_TREE, "VOC2012", "voc"), "ImageSets/Segmentation"),
 }
 NAMES = ("scenes", "photo", *ENTRIES)
 NOWHERE = "none"  # the value of SEGLIB_DATA that hides all data sets on disk
 
 
 def load(
-    name: str | Path,
-    split: str = "train",
-    *,
-    root: Path | str | None = None,
-    download: bool = False,
-    **options: Any,
-) -> SegmentationDataset:
+    name: str | Path, split: str = "train", *,
+    root: Path | str | None = None, download: bool = False, **options: Any,
+) -> SegmentationDataset:  # fmt: skip
     """Open a data set by its name, or a folder of your own.
 
     Args:

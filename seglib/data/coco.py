@@ -85,10 +85,7 @@ class Coco(SegmentationDataset):
         image = (self.folder / entry["file_name"]).read_bytes()
         if part == "image":
             return image
-        shapes = [
-            (one.get("segmentation"), one.get("iscrowd"), self.class_of[one["category_id"]])
-            for one in self.objects[index]
-        ]
+        shapes = [(one.get("segmentation"), self._label(one)) for one in self.objects[index]]
         return f"{len(self.classes)} {entry['height']} {entry['width']} {shapes} ".encode() + image
 
     def instances(self, index: int) -> Instances:
@@ -116,10 +113,7 @@ class Coco(SegmentationDataset):
         image = read_image(photo)
         size, source = (entry["height"], entry["width"]), f"{self.path}, image {entry['id']}"
         match_size(torch.zeros(1, 1).expand(size), image, photo, source)  # before memory for it is allocated
-        shapes = [
-            (self._shape(index, one), VOID if one.get("iscrowd") else self.class_of[one["category_id"]])
-            for one in self.objects[index]
-        ]
+        shapes = [(self._shape(index, one), self._label(one)) for one in self.objects[index]]
         shapes.sort(key=lambda pair: (pair[1] != VOID, -int(pair[0].sum())))  # crowds, then large to small
         numbers = torch.zeros(size, dtype=torch.int64)
         for number, (shape, _) in enumerate(shapes, 1):
@@ -133,6 +127,10 @@ class Coco(SegmentationDataset):
         with naming(self._place(one)):
             mask = segmentation_mask(one.get("segmentation"), entry["height"], entry["width"])
         return torch.from_numpy(mask)
+
+    def _label(self, one: Entry) -> int:
+        """The class of an object; void for a crowd."""
+        return VOID if one.get("iscrowd") else self.class_of[one["category_id"]]
 
     def _place(self, one: Entry) -> str:
         return f"{self.path}, annotation {one.get('id')}"

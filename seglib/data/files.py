@@ -52,15 +52,9 @@ class FileDataset(SegmentationDataset):
     """
 
     def __init__(
-        self,
-        name: str,
-        split: str,
-        classes: Classes | None,
-        samples: Sequence[Sample],
-        *,
-        values: Mapping[int, int] | None = None,
-        painted: Classes | None = None,
-    ) -> None:
+        self, name: str, split: str, classes: Classes | None, samples: Sequence[Sample], *,
+        values: Mapping[int, int] | None = None, painted: Classes | None = None,
+    ) -> None:  # fmt: skip
         if not samples:
             raise SplitError(f"{name}: there is no image in the split '{split}'")
         self.name, self.split, self.samples = name, split, samples

@@ -146,10 +146,8 @@ def _numbered(values: set[int], folder: Path) -> Classes:
     count = max(indices, default=-1) + 1
     if values == {0, VOID} or 2 * len(indices) < count or not 0 < count <= VOID:
         found = listed([*map(str, sorted(values))], 20)
-        raise ValueError(
-            f"{folder}: the masks hold the values {found}, which are not class indices 0, 1, 2, ... and 255"
-            f" for void; {_LIST_VALUES}"
-        )
+        wrong = f"{found}, which are not class indices 0, 1, 2, ... and 255 for void"
+        raise ValueError(f"{folder}: the masks hold the values {wrong}; {_LIST_VALUES}")
     return Classes.of(*(f"class {k}" for k in range(count)))
 
 

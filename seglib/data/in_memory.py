@@ -37,10 +37,6 @@ class InMemoryDataset(SegmentationDataset):
         """(height, width) of every image."""
         return self.masks.shape[1], self.masks.shape[2]
 
-    def to(self, device: str | torch.device) -> "InMemoryDataset":
-        """A copy on another device."""
-        return InMemoryDataset(self.source, self.images.to(device), self.masks.to(device))
-
     def __len__(self) -> int:
         return len(self.masks)
 
@@ -177,8 +173,9 @@ def to_device(
     """
     need = len(dataset) * size[0] * size[1] * 4
     if isinstance(dataset, InMemoryDataset):
-        stays = dataset.images.device.type == device.type or need > free_bytes(device) / 2
-        return dataset if stays else dataset.to(device), ""
+        if dataset.images.device.type == device.type or need > free_bytes(device) / 2:
+            return dataset, ""
+        return InMemoryDataset(dataset.source, dataset.images.to(device), dataset.masks.to(device)), ""
     name = f"{dataset.name} {dataset.split} takes {need / 1e9:.1f} GB"
     if need <= free_bytes(device) / 2:
         return in_memory(dataset, size, device), ""

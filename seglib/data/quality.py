@@ -142,11 +142,6 @@ class Sharpness(Tabled):
     scores: Array
     second: Array
 
-    @property
-    def percentile(self) -> Array:
-        """(N,) in 0..100: how many of the measured images are less blurred; NaN for those without a score."""
-        return _percentile(self.scores)
-
     def blurred(self, share: float) -> list[int]:
         """The most blurred images, the most blurred first.
 
@@ -185,7 +180,8 @@ class Sharpness(Tabled):
     @property
     def table(self) -> Table:
         """The ten most blurred images, and whether the second measure agrees."""
-        ranks, second, measured = self.percentile, _percentile(self.second), ~np.isnan(self.scores)
+        ranks, second = _percentile(self.scores), _percentile(self.second)
+        measured = ~np.isnan(self.scores)
         rows = [
             [self.dataset.sample_id(i), f"{self.scores[i]:.2f}", f"{ranks[i]:.0f}", f"{second[i]:.0f}"]
             for i in self.blurred(1.0)[:10]

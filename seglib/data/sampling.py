@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from seglib.data.balance import Counts, Unit
+from seglib.data.balance import Counts
 from seglib.labels import Classes
 from seglib.tables import Table, Tabled
 
@@ -95,8 +95,7 @@ class Reweighting(Tabled):
         classes: K classes.
         weights: (N,) float64 of mean 1, for `train(weights=...)`: how often an image is drawn, relative to
             the others.
-        unit: what the shares are of: "pixels", "images" or "objects".
-        target: (K,) float64 shares.
+        target: (K,) float64 shares of the pixels.
         before: (K,) float64 shares when all images have the same weight.
         after: (K,) float64 shares with these weights, on average over many draws.
         best_distance: the distance to the target below which hardly anything gets, however few images remain.
@@ -104,7 +103,6 @@ class Reweighting(Tabled):
 
     classes: Classes
     weights: Tensor
-    unit: Unit
     target: Tensor
     before: Tensor
     after: Tensor
@@ -125,7 +123,7 @@ class Reweighting(Tabled):
         columns = (self.before, self.after, self.target)
         rows = [[name, *(f"{100 * c[k]:.2f}" for c in columns)] for k, name in enumerate(self.classes)]
         return Table(
-            f"Shares of {self.unit} in %, {len(self.weights)} images",
+            f"Shares of pixels in %, {len(self.weights)} images",
             ["", "before", "after", "target"],
             rows,
             f"In the wrong class: {self.distance(self.before):.3f} before,"
@@ -136,13 +134,9 @@ class Reweighting(Tabled):
 
 
 def reweight(
-    counts: Counts,
-    target: Sequence[float] | Tensor | None = None,
-    *,
-    unit: Unit = "pixels",
-    min_effective: float = 0.5,
+    counts: Counts, target: Sequence[float] | Tensor | None = None, *, min_effective: float = 0.5
 ) -> Reweighting:
-    """Weight images so that the classes' shares come as near as possible to a target.
+    """Weight images so that the classes' shares of the pixels come as near as possible to a target.
 
     What comes nearest is usually a handful of images, drawn over and over, which is not enough to train on.
     So `min_effective` bounds the effective sample size of the weights from below. `balance_weights` says how
@@ -151,7 +145,6 @@ def reweight(
     Args:
         counts: of N images.
         target: K shares that sum to 1; by default the same for every class that occurs.
-        unit: shares of what: "pixels" (without void), "images" that contain the class, or "objects".
         min_effective: least effective sample size, as a share of N, 0..1; 0 for as near as possible at any
             price.
 
@@ -160,7 +153,7 @@ def reweight(
 
     Raises:
         ValueError: `target` is not K shares that sum to 1, or asks for a class that no image contains;
-            `min_effective` is out of range; there is nothing of this unit.
+            `min_effective` is out of range; there is nothing but void.
 
     Example:
         >>> counts = Counts(Classes.of("sea", "fish"), torch.tensor([[100, 0, 0], [50, 50, 0]]))
@@ -169,7 +162,7 @@ def reweight(
     """
     if not 0 <= min_effective <= 1:
         raise ValueError(f"min_effective must be a share of the images, 0..1; got {min_effective}")
-    amounts, goal = counts.of(unit).double().numpy(), _checked_target(counts, target, unit)
+    amounts, goal = counts.of("pixels").double().numpy(), _checked_target(counts, target)
     least = min_effective * len(counts)
     low, high = np.log(RIDGES)
     nearest = weights = balance_weights(amounts, goal, RIDGES[0])
@@ -179,11 +172,9 @@ def reweight(
             weights = balance_weights(amounts, goal, np.exp(middle))
             low, high = (middle, high) if effective_sample_size(weights) < least else (low, middle)
         weights = balance_weights(amounts, goal, np.exp(high))
-    before, after = counts.shares(unit), torch.from_numpy(_shares(amounts, weights))
     best = float(np.abs(_shares(amounts, nearest) - goal).sum() / 2)
-    return Reweighting(
-        counts.classes, torch.from_numpy(weights), unit, torch.from_numpy(goal), before, after, best
-    )
+    drawn, wanted, after = map(torch.from_numpy, (weights, goal, _shares(amounts, weights)))
+    return Reweighting(counts.classes, drawn, wanted, counts.shares(), after, best)
 
 
 def balance_weights(amounts: Array, target: Array, ridge: float) -> Array:
@@ -257,9 +248,9 @@ def _shares(amounts: Array, weights: Array) -> Array:
     return total / total.sum()
 
 
-def _checked_target(counts: Counts, target: Sequence[float] | Tensor | None, unit: Unit) -> Array:
+def _checked_target(counts: Counts, target: Sequence[float] | Tensor | None) -> Array:
     """(K,) shares, by default the same for each class that occurs."""
-    occurs = counts.shares(unit) > 0
+    occurs = counts.shares() > 0
     goal = occurs.double() / occurs.sum() if target is None else torch.as_tensor(target, dtype=torch.float64)
     if goal.shape != occurs.shape or not (goal >= 0).all() or abs(goal.sum().item() - 1) > 1e-6:
         shares = f"{len(occurs)} shares that sum to 1, one for each of {', '.join(counts.classes)}"

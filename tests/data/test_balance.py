@@ -221,7 +221,7 @@ def test_a_hundred_thousand_masks_take_only_their_counts(in_memory):
     importlib.import_module("rich.progress")  # the bar of a slow machine is not what is measured
     tracemalloc.start()
     try:
-        counts = count(dataset)
+        counts = count(dataset, jobs=1)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -260,8 +260,6 @@ def test_enet_by_hand_and_its_bounds():
     assert_close(enet(COUNTS), torch.tensor([1 / math.log(1.02 + share) for share in shares]))
     everything = Counts(CLASSES, torch.tensor([[10**9, 1, 1, 0]]))
     assert_close(enet(everything), torch.tensor([1.4223, 50.4983, 50.4983]), atol=1e-4, rtol=1e-4)
-    with pytest.raises(ValueError, match="above 1"):
-        enet(COUNTS, constant=1.0)
 
 
 def test_effective_number_by_hand():

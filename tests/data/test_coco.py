@@ -46,30 +46,19 @@ def test_compressed_text_with_large_and_negative_differences() -> None:
     )
 
 
-def test_polygon_with_several_parts() -> None:
-    parts = [[1, 1, 4, 1, 4, 4, 1, 4], [6, 0, 9, 0, 9, 3, 6, 3]]
-    expected = np.zeros((5, 10), bool)
-    expected[1:4, 1:4] = expected[0:3, 6:9] = True
-    assert np.array_equal(segmentation_mask(parts, 5, 10), expected)
-
-
 @pytest.mark.parametrize(
     ("segmentation", "message"),
     [
         (None, "no polygon"),
-        ([], "no polygon"),
         ("abc", "no polygon"),
         ([[1, 2, 3, 4]], "at least three corners"),
-        ([[1, 2, 3, 4, 5]], "at least three corners"),
         ([[1, 2, 3, 4, 5, 6, 7]], "at least three corners"),
         ([0, 0, 4, 0, 4, 4], "at least three corners"),
         ([[0, 0, 1e9, 0, 4, 4]], "1000000000.0 is far outside"),
         ([[0, 0, float("nan"), 0, 4, 4]], "nan is far outside"),
         ([[0, 0, "x", 0, 4, 4]], "'x' is far outside"),
         ({"counts": [20]}, r"size None is not the image's \[4, 5\]"),
-        ({"size": [5, 4], "counts": [20]}, r"size \[5, 4\] is not"),
         ({"size": [4, 5], "counts": [3, 4]}, "add up to 7 pixels, the image has 20"),
-        ({"size": [4, 5], "counts": [3, 40]}, "add up to 43"),
         ({"size": [4, 5], "counts": [21, -1]}, "neither a list of whole numbers"),
         ({"size": [4, 5], "counts": [3.5, 16.5]}, "neither a list of whole numbers"),
         ({"size": [4, 5], "counts": ""}, "add up to 0"),

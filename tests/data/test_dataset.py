@@ -9,7 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seglib.data.balance import count
 from seglib.data.catalog import load
 from seglib.data.dataset import SHARES, by_name
 from seglib.scenes import Scenes
@@ -58,11 +57,6 @@ def test_samples_objects_and_origins_come_from_the_right_part() -> None:
         assert torch.equal(both.instances(index).masks, source.instances(number).masks)
         assert both.origin(index) == source.origin(number)
         assert both.sample_id(index) == source.sample_id(number)
-
-
-def test_counts_of_joined_data_sets_add_up() -> None:
-    first, second = Scenes(3, size=(48, 64)), Scenes(2, seed=9, size=(64, 48))
-    assert torch.equal(count(first + second).pixels, torch.cat([count(first).pixels, count(second).pixels]))
 
 
 def test_data_sets_with_other_classes_cannot_be_joined() -> None:

@@ -133,25 +133,6 @@ def test_255_can_be_a_class() -> None:
     assert to_classes(stored, {0: 0, 255: 1}, "m.png").tolist() == [[0, 1]]
 
 
-@pytest.mark.parametrize("value", [3, 254, 256, 300, -1])
-def test_unknown_values_are_named(value: int) -> None:
-    stored = np.array([[0, 1, 2], [0, value, value]], np.int32)
-    words = rf"m.png.*value {value} at row 1, column 1 \(2 pixels.*0\.\.2 and 255"
-    with pytest.raises(ValueError, match=words):
-        to_classes(stored, {0: 0, 1: 1, 2: 2}, "m.png")
-
-
-def test_painted_masks(tmp_path: Path) -> None:
-    sample = write(tmp_path, MASK)
-    table = np.zeros((256, 3), np.uint8)
-    table[:3], table[VOID] = CLASSES.colors, CLASSES.void_color
-    Image.fromarray(table[MASK]).save(sample.mask)
-    dataset = FileDataset("mine", "train", CLASSES, [sample], painted=CLASSES)
-    assert dataset[0][1].tolist() == MASK.tolist()
-    with pytest.raises(ValueError, match=r"a\.png.*painted in colours"):
-        FileDataset("mine", "train", CLASSES, [sample])[0]
-
-
 def test_pairs_are_sorted_and_hidden_or_other_files_passed_over(tmp_path: Path) -> None:
     samples = [write(tmp_path, MASK, stem) for stem in ("b", "a.2", "a")]
     (tmp_path / "images" / ".DS_Store").touch()

@@ -86,12 +86,9 @@ def test_values_that_are_not_indices(tmp_path: Path) -> None:
         open_folder(written(tmp_path, MASK * 60)).classes  # noqa: B018
 
 
-def test_segnet_layout_without_a_list_is_camvid(tmp_path: Path) -> None:
+def test_camvid_pets_and_voc_trees(tmp_path: Path) -> None:
     write(tmp_path / "train", tmp_path / "trainannot", ["a"])
     assert len(open_folder(tmp_path).classes) == 11
-
-
-def test_pets_and_voc_trees(tmp_path: Path) -> None:
     pets = tmp_path / "pets"
     write(pets / "images", pets / "annotations" / "trimaps", ["cat_1"], np.full((3, 4), 2, np.uint8))
     (pets / "annotations" / "test.txt").write_text("cat_1 1 1 1\n")
@@ -209,9 +206,3 @@ def test_names_colours_and_values_in_json(tmp_path: Path) -> None:
 def test_mistakes_in_a_class_list_are_named(tmp_path: Path, content: object, message: str) -> None:
     with pytest.raises(ValueError, match=rf"(?s)classes\.(txt|json): .*{message}"):
         class_list(tmp_path, content)
-
-
-def test_a_class_list_that_is_not_json(tmp_path: Path) -> None:
-    (tmp_path / "classes.json").write_text('{"names": ["a"')
-    with pytest.raises(ValueError, match=r"classes\.json: not JSON"):
-        read_class_list(tmp_path)

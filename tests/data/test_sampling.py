@@ -6,11 +6,9 @@ import torch
 from scipy.optimize import nnls
 from torch.testing import assert_close
 
-from seglib.data.balance import Counts, count
-from seglib.data.sampling import balance_weights, class_balanced, repeat_factor, reweight
+from seglib.data.balance import Counts
+from seglib.data.sampling import class_balanced, repeat_factor, reweight
 from seglib.labels import Classes
-from seglib.train import train
-from tests.training.nets import Net, Squares
 
 CLASSES = Classes.of("sea", "fish", "weed")
 TWO = Classes.of("sea", "fish")
@@ -74,15 +72,6 @@ def test_no_drawing_balances_the_pixels_inside_an_image(weigh):
     assert in_images > COUNTS.total("images")[1] / len(COUNTS)  # what drawing does change
 
 
-@pytest.mark.parametrize(
-    "weigh", [class_balanced, lambda counts: repeat_factor(counts, 0.5), lambda c: reweight(c).weights]
-)
-def test_weights_can_be_trained_with(weigh):
-    data = Squares(6)
-    steps = train(Net(), data, steps=2, batch_size=4, precision="float32", weights=weigh(count(data, jobs=1)))
-    assert [step.number for step in steps] == [1, 2]
-
-
 def nearest(counts, target):
     """The least squares between reachable shares and the target, by non-negative least squares."""
     amounts = counts.of("pixels").double().numpy()
@@ -137,15 +126,6 @@ def test_a_class_that_is_small_everywhere_stays_small():
     assert "0.480 is the best that is possible" in str(done) and "<table>" in done._repr_html_()
 
 
-def test_shares_of_images_and_objects():
-    pixels = torch.tensor([[9, 0, 0], [9, 0, 0], [9, 0, 0], [8, 1, 0]])
-    counts = Counts(TWO, pixels, torch.tensor([[1, 0], [1, 0], [1, 0], [0, 4]]))
-    by_images = reweight(counts, [0.6, 0.4], unit="images", min_effective=0)
-    assert by_images.before.tolist() == [0.8, 0.2] and by_images.distance(by_images.after) < 0.005
-    weights = reweight(counts, unit="objects", min_effective=0).weights
-    assert_close(weights[:3] / weights[3], torch.full((3,), 4 / 3).double(), atol=0.01, rtol=0)
-
-
 @pytest.mark.parametrize("target", [[0.5, 0.5], [0.5, 0.6, -0.1], [0.5, 0.2, 0.2], [0.5, 0.5, float("nan")]])
 def test_wrong_arguments_are_refused(counts, target):
     with pytest.raises(ValueError, match="target must be 3 shares that sum to 1"):
@@ -159,12 +139,3 @@ def test_what_is_nowhere_cannot_be_a_target():
     with pytest.raises(ValueError, match="no image contains weed: set its target to 0"):
         reweight(counts, [0.4, 0.3, 0.3])
     assert reweight(counts).target.tolist() == [0.5, 0.5, 0]  # by default every class that occurs
-
-
-def test_many_images_and_classes_are_no_hardship():
-    rng = np.random.default_rng(0)
-    amounts = rng.dirichlet([5] + [0.2] * 20, 20_000)
-    weights = balance_weights(amounts, np.full(21, 1 / 21), 1e-2)
-    assert weights.mean() == pytest.approx(1)
-    shares = weights @ amounts / (weights @ amounts).sum()
-    assert np.abs(shares - 1 / 21).sum() < np.abs(amounts.mean(axis=0) - 1 / 21).sum()

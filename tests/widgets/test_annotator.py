@@ -111,7 +111,7 @@ def test_images_that_are_not_shown_stay_in_the_file(tmp_path: Path) -> None:
     kept = AnnotatedImage("elsewhere.png", 9, 9, (Annotation("crab", (1, 1, 2, 2), seconds=4),), 5)
     write_coco(path, AnnotationSet(("crab",), (kept,)))
     draw(annotator(path), 0, BOX)
-    assert kept in read_coco(path).images and len(read_coco(path).images) == 2
+    assert kept in read_coco(path).images and len(read_coco(path)) == 2
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_nonsense_from_the_browser_is_refused(tmp_path: Path, entry: dict[str, A
     with pytest.raises(ValueError, match=message):
         draw(widget, 0, BOX, entry)
     assert "ValueError" in widget.error
-    assert len(read_coco(tmp_path / "drawn.json").images[0].annotations) == 1
+    assert len(read_coco(tmp_path / "drawn.json")[0].annotations) == 1
 
 
 def test_images_are_sent_when_they_are_wanted(tmp_path: Path) -> None:
