@@ -114,7 +114,6 @@ def test_pets_agree_with_torchvision(photographs: Path) -> None:
             assert (mask[expected == value] == label).all()
 
 
-<<<<<<< HEAD
 @pytest.mark.photographs
 def test_what_is_outside_the_box_of_a_pet_is_background(photographs: Path) -> None:
     test = Pets(photographs / "oxford-iiit-pet", "test")
@@ -125,16 +124,6 @@ def test_what_is_outside_the_box_of_a_pet_is_background(photographs: Path) -> No
         assert not mask.any()  # no animal and no void
 
 
-@pytest.mark.photographs
-def test_real_splits_do_not_overlap(photographs: Path) -> None:
-    root = photographs / "oxford-iiit-pet"
-    parts = [{s.id for s in Pets(root, split).samples} for split in ("train", "val", "test")]
-    assert len(set.union(*parts)) == sum(map(len, parts))
-    assert 0.15 < len(parts[1]) / (len(parts[0]) + len(parts[1])) < 0.25
-
-
-=======
->>>>>>> 999867f (Data: options that nothing set are gone; tests of the data in fewer lines)
 def test_camvid_has_eleven_classes_and_void(tmp_path: Path) -> None:
     for split in ("train", "val"):
         save(tmp_path / split / f"{split}_1.png", photo(9))
