@@ -26,10 +26,11 @@ notebooks: ## build notebooks/*.ipynb and notebooks/solutions/ from notebooks/so
 lint: ## ruff, mypy, the course's own lint
 	@$(COURSE) test lint
 
-bench: ## run benchmarks/*.py, one after the other    ONLY=name
-	@$(COURSE) run tools/bench.py $(ONLY)
+bench: ## run benchmarks/*.py, one after the other    ONLY=name; or fill the rows of a claim    CLAIM=R2 (or all) MINUTES=30
+	@$(COURSE) run -m tools.bench $(ONLY) $(if $(CLAIM),--claim $(CLAIM)) $(if $(MINUTES),--minutes $(MINUTES))
 
-claims: bench ## the same: every number that the course states, measured here
+claims: ## write docs/claims.md from the rows that were measured; fails where one is missing
+	@$(COURSE) run -m tools.bench --claims
 
 lock: ## write requirements.lock anew from pyproject.toml, at today's versions
 	@$(COURSE) run -m uv pip compile pyproject.toml --upgrade --universal --generate-hashes --extra dev \

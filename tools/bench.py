@@ -1,22 +1,73 @@
-"""Run the benchmarks, one after the other: all of them, or those named: `python tools/bench.py scenes`."""
+"""Run benchmarks: scripts that print their numbers, and experiments whose rows the claims are judged by.
+
+    python -m tools.bench                       every script of benchmarks/, one after the other
+    python -m tools.bench scenes metrics        these
+    python -m tools.bench --claim R2 A1         the rows that these claims lack; `all` for every claim
+    python -m tools.bench --claims              docs/claims.md from the rows; 1 if rows are missing or stale
+    python -m tools.bench --quick               at most 10 minutes: do the strongest relations hold on scenes?
+
+Filling resumes: a row is kept as soon as its run ends. `--minutes 30` starts no run after 30 minutes.
+"""
 
 from __future__ import annotations
 
+import argparse
+import os
+import platform
+import re
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, NamedTuple
 
-FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+from benchmarks import render, rows
+from benchmarks.claims import BY_ID, CLAIMS, DATA, EXPERIMENTS, HOLDS, Claim, Experiment, Results
+
+FOLDER = rows.ROOT / "benchmarks"
+HELPERS = ("claims", "experiments", "peers", "render", "rows")  # modules of benchmarks/ that are not scripts
+#: what `--quick` runs: experiments with fewer images and steps, and claims that must hold with them
+QUICK = {
+    "skips": {"images": 80, "judged": 30, "steps": 60},
+    "starts": {"images": 80, "judged": 30, "steps": 80},
+    "strides": {"judged": 20},
+    "touching": {"judged": 40},
+    "ceilings": {"judged": 8, "number": 100},
+    "times": {"judged": 1, "number": 250, "crop": 96},
+    "blur_score": {"judged": 20},
+}
+STRONGEST = ("R1", "R2", "R4", "R5", "A5", "P4")
 
 
-def main(names: list[str]) -> int:
-    """Each is a script that prints its own numbers, versions and hardware; the status is 1 if one fails."""
-    scripts = [path for path in sorted(FOLDER.glob("*.py")) if not path.stem.startswith("_")]
-    chosen = [path for path in scripts if not names or path.stem in names]
+class Job(NamedTuple):
+    """One run: a group of arms of an experiment, on one data set, with one seed."""
+
+    experiment: Experiment
+    data: str
+    group: tuple[str, ...]
+    seed: int
+
+    def __str__(self) -> str:
+        """The run in a few words."""
+        return f"{self.experiment.name}, {self.data}, seed {self.seed}: {', '.join(self.group)}"
+
+
+def scripts() -> list[Path]:
+    """The benchmarks that print their own numbers."""
+    found = sorted(FOLDER.glob("*.py"))
+    return [path for path in found if not path.stem.startswith("_") and path.stem not in HELPERS]
+
+
+def run_scripts(names: Sequence[str]) -> int:
+    """Run scripts one after the other; 1 if one fails, 2 if there is none of that name."""
+    chosen = [path for path in scripts() if not names or path.stem in names]
     if not chosen:
-        print(
-            f"There is no benchmark {', '.join(names)}; there are {', '.join(path.stem for path in scripts)}."
-        )
+        there = ", ".join(path.stem for path in scripts())
+        print(f"There is no benchmark {', '.join(names)}; there are {there}.")
         return 2
     failed = []
     for path in chosen:
@@ -25,6 +76,158 @@ def main(names: list[str]) -> int:
             failed.append(path.stem)
     print(f"\nFAILED: {', '.join(failed)}" if failed else f"\n{len(chosen)} benchmarks ran.")
     return 1 if failed else 0
+
+
+def missing(claims: Sequence[Claim], results: Results) -> Iterator[Job]:
+    """The runs that claims lack, or whose rows are stale, the most important first."""
+    for data in DATA:
+        for one in results.experiments.values():
+            wanted = {arm for claim in claims if data in claim.sets for arm in claim.arms} & set(one.arms)
+            for group in one.groups if data in one.data else ():
+                for seed in one.seeds if wanted & set(group) else ():
+                    if not all(results.is_fresh(results.row(arm, data, seed)) for arm in group):
+                        yield Job(one, data, group, seed)
+
+
+def unable(job: Job) -> str:
+    """Why a run is not possible here, or an empty string."""
+    from seglib.data.catalog import found
+
+    if job.data != "scenes" and job.data not in found():
+        return f"{job.data} is not on this machine: set SEGLIB_DATA to the folder that holds it"
+    lacking = [name for name in job.experiment.packages if not _installed(name)]
+    return f"{', '.join(lacking)} are not installed: see benchmarks/peers.py" if lacking else ""
+
+
+def run_jobs(jobs: Sequence[Job], results: Results, limit: float) -> list[str]:
+    """Do runs and append their rows; returns what was not run, or failed, and why."""
+    from benchmarks import experiments
+    from benchmarks._machine import capability, processor
+
+    began, problems = time.monotonic(), {}
+    device = f"{processor()} {capability()}, {os.cpu_count()} cores"
+    for number, job in enumerate(jobs, 1):
+        if why := unable(job):
+            problems[f"{job.experiment.name} on {job.data} was not run: {why}"] = None
+            continue
+        if time.monotonic() - began > limit:
+            problems[f"{len(jobs) - number + 1} runs are left; run this again to resume"] = None
+            break
+        start, options = time.monotonic(), job.experiment.options_for(job.data)
+        try:
+            found = getattr(experiments, job.experiment.name)(job.data, job.seed, job.group, options)
+        except Exception as error:  # the next claims do not depend on it
+            problems[f"{job} failed: {type(error).__name__}: {error}"] = None
+            print(f"{number}/{len(jobs)} {job} FAILED: {type(error).__name__}: {error}", flush=True)
+            continue
+        seconds = round(time.monotonic() - start, 1)
+        common = {"options": options, "seconds": seconds, "device": device, **_origin()}
+        common["code"] = results.code[job.experiment.name]
+        about = {"experiment": job.experiment.name, "data": job.data, "seed": job.seed}
+        values = {arm: {name: round(value, 5) for name, value in found[arm].items() if value == value}
+                  for arm in job.group}  # fmt: skip
+        lines = [{**about, "arm": arm, "values": values[arm], **common} for arm in job.group]
+        rows.append(results.file(job.experiment.name), lines)
+        scores = ", ".join(f"{arm} {next(iter(each.values())):.1f}" for arm, each in values.items())
+        print(f"{number}/{len(jobs)} {job.experiment.name}, {job.data}, seed {job.seed}: {scores}"
+              f" ({seconds:.0f} s; {(time.monotonic() - began) / 60:.0f} min)", flush=True)  # fmt: skip
+    return list(problems)
+
+
+def _origin() -> dict[str, Any]:
+    """The commit, marked where files differ from it, and the versions of the libraries."""
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+        cwd=rows.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    names = ("torch", "torchvision", "numpy", "scikit-image", "opencv-contrib-python-headless")
+    found = {name: version(name) for name in names if _installed(name)}
+    return {"commit": said.stdout.strip(), "versions": {"python": platform.python_version(), **found}}
+
+
+def _installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
+
+
+def fill(names: Sequence[str], minutes: float) -> int:
+    """Fill the rows of claims; 0 if none is missing afterwards."""
+    if unknown := [name for name in names if name not in BY_ID and name != "all"]:
+        print(f"There is no claim {', '.join(unknown)}; there are {', '.join(BY_ID)}, and all.")
+        return 2
+    claims = [claim for claim in CLAIMS if "all" in names or claim.id in names]
+    results = Results()
+    jobs = list(missing(claims, results))
+    print(f"{len(jobs)} runs to do.", flush=True)
+    problems = run_jobs(jobs, results, 60 * minutes) if jobs else []
+    print("\n".join(problems) or "Every row is there.")
+    return 1 if problems else 0
+
+
+def show(root: Path = rows.ROOT) -> int:
+    """Write docs/claims.md, and the tables of README and docs; 1 if a row is missing or stale.
+
+    Claims that need other libraries are named as not run, and do not count as failures.
+    """
+    results = Results(root / "benchmarks/results")
+    (root / "docs/claims.md").write_text(render.page(results), encoding="utf-8")
+    for path in render.documents(root):
+        text = path.read_text(encoding="utf-8")
+        if (made := render.refresh(text, results)) != text:
+            path.write_text(made, encoding="utf-8")
+    print(re.sub(r"(?m)^\|[-|]+\|\n", "", render.summary(results)))
+    gaps = []
+    for claim in CLAIMS:
+        if packages := [name for arm in claim.arms for name in results.of_arm[arm].packages]:
+            print(f"{claim.id} needs {', '.join(dict.fromkeys(packages))}: it is not run with the others.")
+        else:
+            gaps += results.gaps(claim)
+    print("\n".join(gaps) or "No row is missing or stale.")
+    return 1 if gaps else 0
+
+
+def quick() -> int:
+    """Small runs in a folder of their own; 1 if one fails, or a strong relation does not hold on scenes."""
+    few = [
+        replace(one, options={**one.options, **QUICK[one.name]}, data=("scenes",), seeds=(0,))
+        for one in EXPERIMENTS
+        if one.name in QUICK
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        results = Results(Path(folder), experiments=few)
+        claims = [claim for claim in CLAIMS if set(claim.arms) <= set(results.of_arm)]
+        problems = run_jobs(list(missing(claims, results)), results, 600)
+        results = Results(Path(folder), experiments=few)
+        for claim in claims:
+            verdict = results.verdict(claim, "scenes")
+            margins = ", ".join(f"{margin:+.1f}" for margin in verdict.margins)
+            print(f"{claim.id}: {verdict.word} ({margins}). {claim.says}")
+            if claim.id in STRONGEST and verdict.word != HOLDS:
+                problems.append(f"{claim.id} must hold on scenes.")
+    print("\n".join(problems) or "The strongest relations hold.")
+    return 1 if problems else 0
+
+
+def main(arguments: list[str]) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.bench", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("names", nargs="*", metavar="SCRIPT", help="scripts of benchmarks/; all by default")
+    parser.add_argument("--claim", nargs="+", metavar="ID", help="fill the rows of these claims, or of all")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="of --claim: start no run later")
+    parser.add_argument("--claims", action="store_true", help="make docs/claims.md from the rows")
+    parser.add_argument("--quick", action="store_true", help="small runs on scenes, kept nowhere")
+    asked = parser.parse_args(arguments)
+    if asked.quick:
+        return quick()
+    if asked.claims:
+        return show()
+    return fill(asked.claim, asked.minutes) if asked.claim else run_scripts(asked.names)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from seglib.tables import Table, Tabled
 Pixels = NDArray[np.float32]
 Array = NDArray[np.float64]
 
-# Chosen on the training splits of pets, CamVid and scenes; benchmarks/blur.py tests them on the test splits.
+# Chosen on the training splits of pets, CamVid and scenes; claim P4 is on the test splits.
 SIDE = 320  # pixels: longer sides are shrunk to this, so a photograph of 12 megapixels is judged as displayed
 FINE, COARSE = 1.0, 2.0  # pixels: standard deviations of the two blurs; the first also removes noise
 EDGES = 0.02  # of the pixels: the strongest edges, which are examined

@@ -122,7 +122,7 @@ def rounds(
             same folder, an interrupted or killed run resumes; finished rounds are read from it, and measured.
         size: (height, width) of training and of later predictions; see `train`.
         label_scale: size of an image that the net labels, relative to training; see `next_labels`.
-            `benchmarks/weak.py scales` chooses it on validation images.
+            Choose it on validation images.
         seed: of a fresh net, and of every round's training.
         jobs: processes that clean; None for all cores if there are more than 16 images.
         training: arguments of `train`: one of `steps`, `epochs` and `seconds`; `lr`, `batch_size`, ...

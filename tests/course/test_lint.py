@@ -40,6 +40,7 @@ BROKEN = {
     "an exercise nobody knows": ('check("42.2"', 'check("42.8"', "the lesson has no '42.8'"),
     "a prediction nobody knows": ('predict("42.p2"', 'predict("42.p7"', "the lesson has no '42.p7'"),
     "a heading nobody knows": ("# [[42.2]]", "# [[42.7]]", "the lesson has no [[42.7]]"),
+    "a table nobody knows": ("# [[42.2]]", "# [[42.2]]\n#\n# [[table:R99]]", "no table [[table:R99]]"),
     "no quiz": ('quiz("42")', "", "needs a quiz"),
     "no alt": (', alt="A towel."', "", "show_images(...) needs alt="),
     "an empty alt": ('alt="A towel."', 'alt=" "', "show_images(...) needs alt="),

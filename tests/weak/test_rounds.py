@@ -11,6 +11,7 @@ from itertools import islice
 
 import pytest
 import torch
+from tests.weak.test_noise import noise
 
 from seglib.files import TensorFileError
 from seglib.train import train
@@ -19,7 +20,6 @@ from seglib.weak.cleaning import naive
 from seglib.weak.rounds import Round, changed_share, rounds
 from seglib.weak.schemes import pseudo_labels
 from tests.weak.samples import SHORT, Blobs, Discs, TinyNet, train_and_die
-from tests.weak.test_noise import noise
 
 TWO = {"max_rounds": 2, "min_change": 0, **SHORT}
 

@@ -14,6 +14,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 from statistics import median
 
+from benchmarks import render as measured
 from seglib.course import content
 from seglib.course.lesson import Lesson
 from tools.course.render import PLACEHOLDER, met_by
@@ -149,6 +150,9 @@ def known_ids(page: Page) -> Iterator[Problem]:
         for name in PLACEHOLDER.findall(cell.text):
             if name not in ids:
                 yield cell.line, f"the lesson has no [[{name}]]"
+        for name in measured.PLACE.findall(cell.text):
+            if name not in measured.known():
+                yield cell.line, f"there is no table [[table:{name}]]; benchmarks/render.py lists them"
 
 
 def asks_quiz(page: Page) -> Iterator[Problem]:
@@ -258,6 +262,10 @@ def main(root: Path = ROOT) -> int:
             print(sizes(path))
         except ValueError as error:  # a source without a lesson
             problems.append(f"{path.name}:1: {error}")
+    for path in measured.documents(root):
+        for _, name, _ in measured.BLOCK.findall(path.read_text(encoding="utf-8")):
+            if name not in measured.known():
+                problems.append(f"{path.name}: there is no table {name!r}; benchmarks/render.py lists them")
     print("\n".join(problems) or "No problem found.")
     return 1 if problems else 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from benchmarks import render as measured
 from seglib.course.lesson import Exercise, Lesson
 
 PLACEHOLDER = re.compile(r"^\[\[(\d\d[a-z]?\.p?\d+)\]\]$", re.MULTILINE)
@@ -45,10 +46,10 @@ def met_by(lesson: Lesson, objective: str) -> list[str]:
 
 
 def fill(text: str, lesson: Lesson) -> str:
-    """Put exercise headings and prediction questions in the place of `[[02.1]]` and `[[02.p1]]`.
+    """Replace `[[02.1]]`, `[[02.p1]]` and `[[table:R2]]` by the heading, the question and the table.
 
     Raises:
-        ValueError: the lesson has no such exercise or prediction.
+        ValueError: the lesson has no such exercise or prediction, or there is no such table.
     """
 
     def block(match: re.Match[str]) -> str:
@@ -59,7 +60,7 @@ def fill(text: str, lesson: Lesson) -> str:
             return f"**Your guess first.** {lesson.predictions[name].question}"
         raise ValueError(f"the source of {lesson.id} has [[{name}]], but the lesson has no {name}.")
 
-    return PLACEHOLDER.sub(block, text)
+    return measured.fill(PLACEHOLDER.sub(block, text))
 
 
 def heading(name: str, exercise: Exercise) -> str:
