@@ -12,6 +12,7 @@ busy a machine is; where a claim is about time, it is about a ratio of times of 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +27,7 @@ FILE = "benchmarks/experiments.py"
 DATA = ("scenes", "pets", "camvid")
 PHOTOGRAPHS = ("pets", "camvid")
 SIZES = {"scenes": [128, 128], "pets": [128, 128], "camvid": [96, 128]}  # what a net sees
-MIOU, OUTLINE, PIXELS, CLASSES = "mIoU, %", "boundary F1, %", "pixel accuracy, %", "class accuracy, %"
+MIOU, OUTLINE, PIXELS, CLASSES = "mIoU, %", "Boundary IoU, %", "pixel accuracy, %", "class accuracy, %"
 LABEL, LAZY, RARE = "label mIoU, %", "mIoU of all background, %", "IoU of rare classes, %"
 BOX, MASK = 7.0, 79.2  # seconds an object: Papadopoulos et al. 2017, extreme clicking; Lin et al. 2014, COCO
 
@@ -401,9 +402,11 @@ class Results:
             return Verdict(MISSING, [], False)
 
         def value(seed: int) -> Value:
-            return lambda arm, measure=MIOU: (found[arm, seed] or {})["values"][measure]
+            return lambda arm, measure=MIOU: (found[arm, seed] or {})["values"].get(measure, math.nan)
 
         gains = [claim.gains(value(seed)) for seed in seeds]
+        if any(math.isnan(margin) for gain in gains for margin in gain):
+            return Verdict(MISSING, [], False)
         stale = not all(self.is_fresh(row) for row in found.values())
         return Verdict(claim.rule(gains), [min(gain) for gain in gains], stale)
 
