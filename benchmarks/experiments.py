@@ -506,7 +506,7 @@ def minutes(name: str, number: int, indices: Sequence[int]) -> Values:
 
 
 SCHEMES = {"filled boxes": "rectangles", "Box-i": "box-i", "GrabCut+": "grabcut+", "M-and-G+": "m-and-g+",
-           "GrabCut+-i": "grabcut+-i", "BoxSup, one round": "boxsup"}  # fmt: skip
+           "GrabCut+-i": "grabcut+-i", "BoxSup, round 0": "boxsup"}  # fmt: skip
 
 
 def from_boxes(name: str, seed: int, arms: Sequence[str], o: Options) -> Found:

@@ -51,12 +51,12 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     **{
         f"boxes-{name}": (
             ("full supervision", "M-and-G+", "GrabCut+", "GrabCut+-i", "Box-i", "filled boxes",
-             "BoxSup, one round"),
+             "BoxSup, round 0"),
             ("label mIoU, %", "ignored, %", MIOU, OUTLINE), (name,),
         )
         for name in DATA
     },
-    "rounds": (("naive recursion", "the rules", "the rules, from GrabCut+"),
+    "rounds": (("naive recursion", "the rules", "GrabCut+, round 1"),
                ("label mIoU before, %", "label mIoU, %", MIOU), DATA),
     "mixed": (("GrabCut+", "the masks of 1 in 11", "the masks of 1 in 4", "the masks of 1 in 2",
                "boxes, and the masks of 1 in 4", "full supervision"), (MIOU, "labelling, min"), DATA),

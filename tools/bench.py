@@ -154,14 +154,14 @@ def _installed(package: str) -> bool:
         return False
 
 
-def fill(names: Sequence[str], minutes: float) -> int:
-    """Fill the rows of claims; 0 if none is missing afterwards."""
+def fill(names: Sequence[str], data: Sequence[str], minutes: float) -> int:
+    """Fill the rows of claims on some data sets; 0 if none is missing afterwards."""
     if unknown := [name for name in names if name not in BY_ID and name != "all"]:
         print(f"There is no claim {', '.join(unknown)}; there are {', '.join(BY_ID)}, and all.")
         return 2
     claims = [claim for claim in CLAIMS if "all" in names or claim.id in names]
     results = Results()
-    jobs = list(missing(claims, results))
+    jobs = [job for job in missing(claims, results) if job.data in data]
     print(f"{len(jobs)} runs to do.", flush=True)
     problems = run_jobs(jobs, results, 60 * minutes) if jobs else []
     print("\n".join(problems) or "Every row is there.")
@@ -219,6 +219,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("names", nargs="*", metavar="SCRIPT", help="scripts of benchmarks/; all by default")
     parser.add_argument("--claim", nargs="+", metavar="ID", help="fill the rows of these claims, or of all")
+    parser.add_argument("--data", nargs="+", default=DATA, choices=DATA, help="of --claim: data sets")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="of --claim: start no run later")
     parser.add_argument("--claims", action="store_true", help="make docs/claims.md from the rows")
     parser.add_argument("--quick", action="store_true", help="small runs on scenes, kept nowhere")
@@ -227,7 +228,7 @@ def main(arguments: list[str]) -> int:
         return quick()
     if asked.claims:
         return show()
-    return fill(asked.claim, asked.minutes) if asked.claim else run_scripts(asked.names)
+    return fill(asked.claim, asked.data, asked.minutes) if asked.claim else run_scripts(asked.names)
 
 
 if __name__ == "__main__":
