@@ -237,9 +237,10 @@ def blur_score(name: str, seed: int, arms: Sequence[str], o: Options) -> Found:
 
 
 def strides(name: str, seed: int, arms: Sequence[str], o: Options) -> Found:
-    """The truth, sampled on a coarse grid; the seed chooses the images."""
+    """The truth on a coarse grid, by one pixel or by the shares of each cell; the seed chooses the images."""
     test = some(name, "test", o["judged"], seed)
-    return {arm: values(evaluate(OracleStride(int(arm.split()[1])), test)) for arm in arms}
+    oracles = (OracleStride(int(arm.split(",")[0].split()[1]), soft="shares" in arm) for arm in arms)
+    return {arm: values(evaluate(oracle, test)) for arm, oracle in zip(arms, oracles)}
 
 
 def some(name: str, part: str, number: int, seed: int) -> SegmentationDataset:
