@@ -208,4 +208,5 @@ def verdict(found: Results, claim: Claim, data: str, *, margins: bool = False) -
 def documents(root: Path) -> list[Path]:
     """Markdown files that may have tables: README and docs, but not those that are made."""
     made = {root / "docs/claims.md", root / "docs/instructor.md"}
-    return [path for path in (root / "README.md", *sorted((root / "docs").glob("*.md"))) if path not in made]
+    found = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+    return [path for path in found if path.exists() and path not in made]

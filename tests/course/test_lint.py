@@ -106,3 +106,9 @@ def test_the_command_fails_on_a_problem_and_reports_the_size_of_cells(tmp_path, 
     (source / "43_nobody.py").write_text("# %%\n1\n", encoding="utf-8")
     assert lint.main(tmp_path) == 1
     assert "There is no lesson '43_nobody'" in capsys.readouterr().out
+
+
+def test_a_table_of_the_readme_that_does_not_exist(tmp_path, towels, capsys):
+    (tmp_path / "README.md").write_text("<!-- table:R99 -->\n<!-- /table -->\n", encoding="utf-8")
+    assert lint.main(tmp_path) == 1
+    assert "README.md: there is no table 'R99'" in capsys.readouterr().out
