@@ -102,7 +102,7 @@ def statements(text: str, without: frozenset[str] = frozenset()) -> str:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
     for node in ast.walk(ast.parse(text)):
-        span = None
+        span: ast.stmt | None = None
         if isinstance(node, ast.FunctionDef) and node.name in without:
             span = node
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
