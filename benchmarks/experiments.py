@@ -47,7 +47,7 @@ from seglib.regions.svm import LinearSVMs
 from seglib.scenes import Dials, Scenes
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
-from seglib.training.optimise import cosine
+from seglib.training.step import cosine
 from seglib.weak.boxes import load_boxes
 from seglib.weak.cleaning import naive
 from seglib.weak.labels import PseudoLabels, Quality, quality

@@ -39,8 +39,7 @@ from seglib.scenes import Scenes
 from seglib.train import train
 from seglib.train_command import build
 from seglib.training.checkpoint import CheckpointWriter
-from seglib.training.optimise import optimiser
-from seglib.training.step import logits_of
+from seglib.training.step import logits_of, optimiser
 
 
 def bare(net: nn.Module, data: InMemoryDataset, batch_size: int, precision: str) -> Iterator[None]:
@@ -105,7 +104,6 @@ def measured(arguments: argparse.Namespace) -> tuple[dict[str, list[float]], flo
     net = build(arguments.net, len(data.classes), pretrained=arguments.pretrained)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     common = {"batch_size": arguments.batch_size, "precision": arguments.precision, "device": device}
-    common["compiled"] = False  # as the bare step
     ways: dict[str, Iterator[object]] = {
         "bare": bare(copy.deepcopy(net), data, arguments.batch_size, arguments.precision),
         "loop": train(copy.deepcopy(net), data, steps=10**6, **common),
@@ -133,7 +131,6 @@ def checkpoint_seconds(net: nn.Module) -> float:
             begin = time.process_time()
             writer.write({"net": net.state_dict(), "optimiser": moves.state_dict()})
             times.append(time.process_time() - begin)
-        writer.release()
     return statistics.median(times)
 
 

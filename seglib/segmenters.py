@@ -16,9 +16,11 @@ from seglib.data.in_memory import Size, resized
 from seglib.files import TensorFileError
 from seglib.labels import Classes, check_image
 from seglib.train import finish, train
+from seglib.training.checks import check_data
 from seglib.training.step import evaluating
 
 FORMAT = "seglib segmenter 2"
+OWN = ("name", "size", "scale")  # what a file holds of a NetSegmenter, besides its net and classes
 
 
 class NetSegmenter:
@@ -27,7 +29,7 @@ class NetSegmenter:
     Args:
         net: images (N, 3, H, W) uint8 or float in 0..255 -> logits (N, K, H, W).
         classes: K names and colours.
-        name: what a table calls it; by default the name of the net's class.
+        name: what a table calls it; by default the net's `title`, or the name of its class.
         size: (height, width) that an image is scaled to fit into, without distortion, before the net sees it:
             the size of the training images, so that objects are as large as they were there. None leaves
             images as they are.
@@ -47,18 +49,13 @@ class NetSegmenter:
     """
 
     def __init__(
-        self,
-        net: nn.Module,
-        classes: Classes,
-        *,
-        name: str | None = None,
-        size: Size | None = None,
-        scale: float = 1.0,
-    ) -> None:
+        self, net: nn.Module, classes: Classes, *,
+        name: str | None = None, size: Size | None = None, scale: float = 1.0,
+    ) -> None:  # fmt: skip
         _check_num_classes(getattr(net, "num_classes", len(classes)), classes)
         if not 0 < scale < math.inf:
             raise ValueError(f"scale magnifies the image that the net sees; it must be above 0, not {scale}")
-        self.net, self.classes, self.name = net, classes, name or type(net).__name__
+        self.net, self.classes, self.name = net, classes, name or getattr(net, "title", type(net).__name__)
         self.size, self.scale = None if size is None else (int(size[0]), int(size[1])), float(scale)
 
     def predict(self, image: Tensor) -> Tensor:
@@ -83,8 +80,8 @@ class NetSegmenter:
         Returns:
             (K, H, W) float32 that sum to 1 over the classes, on the image's device.
         """
-        probabilities = self._logits(image).float().softmax(dim=0).to(image.device)
-        return probabilities.clone()  # a tensor of inference mode could not be trained on
+        logits = self._logits(image).to(image.device).clone()  # of inference mode, it could not be trained on
+        return logits.float().softmax(dim=0)
 
     def fit(
         self, dataset: SegmentationDataset, val: SegmentationDataset | None = None, **options: Any
@@ -103,7 +100,7 @@ class NetSegmenter:
         Raises:
             ValueError: the data set has other classes, or what `train` raises.
         """
-        check_dataset(dataset, self.classes)
+        check_data(dataset, self.classes)
         finish(train(self.net, dataset, val=val, **{"size": self.size} | options), self.name)
         return self
 
@@ -115,9 +112,8 @@ class NetSegmenter:
         """
         weights = {name: value.cpu() for name, value in self.net.state_dict().items()}
         kind = f"{type(self.net).__module__}.{type(self.net).__qualname__}"
-        settings = getattr(self.net, "settings", {})
-        own = {"name": self.name, "size": self.size, "scale": self.scale}
-        write(path, "net", self.classes, own | {"net": kind, "settings": settings, "weights": weights})
+        content = {name: getattr(self, name) for name in OWN} | {"net": kind, "weights": weights}
+        write(path, "net", self.classes, content | {"settings": getattr(self.net, "settings", {})})
 
     @classmethod
     def load(cls, path: Path | str, net: nn.Module | None = None) -> Self:
@@ -142,8 +138,7 @@ class NetSegmenter:
             files.fill(path, net, content["weights"])
             if not isinstance(content["name"], str):
                 raise TypeError("name")
-            size, scale = content["size"], content["scale"]
-            return cls(net.eval(), classes, name=content["name"], size=size, scale=scale)
+            return cls(net.eval(), classes, **{name: content[name] for name in OWN})
 
     @classmethod
     def build(cls, kind: str, settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module | None:
@@ -183,17 +178,6 @@ class NetSegmenter:
         if factor == 1:
             return image
         return interpolate(image[None].float(), inside, mode="bilinear", antialias=self.scale < 1)[0]
-
-
-def check_dataset(dataset: SegmentationDataset, classes: Classes) -> None:
-    """Raise a ValueError unless a data set has images, and the classes of a segmenter that is to learn."""
-    if not len(dataset):
-        raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to learn from")
-    if dataset.classes.names != classes.names:
-        raise ValueError(
-            f"{dataset.name} {dataset.split} has the classes {', '.join(dataset.classes)}, but this "
-            f"segmenter has {', '.join(classes)}; make one with classes=dataset.classes"
-        )
 
 
 def write(path: Path | str, kind: str, classes: Classes, content: Mapping[str, Any]) -> None:

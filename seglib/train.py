@@ -20,41 +20,22 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size
 from seglib.losses import cross_entropy
 from seglib.progress import tracked
-from seglib.training.optimise import LearningRate, Schedule, poly
 from seglib.training.progress import Step
 from seglib.training.run import Run
-from seglib.training.step import Loss
+from seglib.training.step import LearningRate, Loss, Schedule, poly
 from seglib.training.validation import Validator
 
 
 def train(
-    net: nn.Module,
-    dataset: SegmentationDataset,
-    *,
-    steps: int | None = None,
-    epochs: float | None = None,
-    seconds: float | None = None,
-    val: SegmentationDataset | None = None,
-    val_every: int | None = None,
-    val_every_seconds: float | None = None,
-    size: Size | None = None,
-    batch_size: int = 16,
-    augment: Augmentation | None = Augment(),  # noqa: B008 - it is frozen
-    weights: Weights | None = None,
-    loss: Loss = cross_entropy,
-    lr: LearningRate = 1e-3,
-    optimiser: str = "adamw",
-    weight_decay: float = 0.01,
-    schedule: Schedule = poly,
-    clip: float = 1.0,
-    seed: int = 0,
-    device: str | torch.device | None = None,
-    precision: str = "auto",
-    checkpoint: Path | str | None = None,
-    checkpoint_seconds: float = 15.0,
-    resume: bool = True,
-    compiled: bool | None = None,
-) -> Generator[Step, None, None]:
+    net: nn.Module, dataset: SegmentationDataset, *,
+    steps: int | None = None, epochs: float | None = None, seconds: float | None = None,
+    val: SegmentationDataset | None = None, val_every: int | None = None,
+    size: Size | None = None, batch_size: int = 16, augment: Augmentation | None = Augment(),  # noqa: B008
+    weights: Weights | None = None, loss: Loss = cross_entropy, lr: LearningRate = 1e-3,
+    optimiser: str = "adamw", weight_decay: float = 0.01, schedule: Schedule = poly, seed: int = 0,
+    device: str | torch.device | None = None, precision: str = "auto",
+    checkpoint: Path | str | None = None, checkpoint_seconds: float = 15.0, resume: bool = True,
+) -> Generator[Step, None, None]:  # fmt: skip
     """Train a net step by step. However it ends, the net is usable, and there is a checkpoint if asked for.
 
     To stop, `break` is enough if nothing else holds the generator, as in `for step in train(...)`; otherwise
@@ -71,8 +52,7 @@ def train(
         seconds: how long to train. Decoding counts; pauses, the time before the first `next()`, and decoding
             again after a resume do not. Give exactly one of the three.
         val: images to validate on, at the training size; None for no validation.
-        val_every: steps between two validations; with neither this nor `val_every_seconds` there are ten.
-        val_every_seconds: seconds between two validations.
+        val_every: steps between two validations; None for ten in the whole run.
         size: (height, width) of the images; by default their own, or the profile's if they differ. A data set
             in memory has its own.
         batch_size: images in a step, over all processes.
@@ -80,21 +60,19 @@ def train(
         weights: (N,) how often each image is drawn, relative to the others, see `seglib.data.sampling`; None
             for all of them once an epoch, shuffled.
         loss: (logits, masks) -> scalar; it must ignore void pixels (255).
-        lr: learning rate, or one for each part of the net, see `seglib.training.optimise.optimiser`.
+        lr: learning rate, or one for each part of the net, see `seglib.training.step.optimiser`.
         optimiser: "adamw" or "sgd" (momentum 0.9).
         weight_decay: of everything except biases and norms.
         schedule: fraction of the run that is done, 0..1 -> factor of the learning rate.
-        clip: largest norm of the gradient over all parameters; `float("inf")` turns clipping off.
         seed: decides order, augmentation and dropout.
         device: by default "cuda" if there is a GPU, else "cpu".
-        precision: "float32", "bfloat16", or "auto": the faster one in a few timed steps, if the run is long
-            enough to gain from it; a resumed run keeps what was chosen.
+        precision: "float32", "bfloat16", or "auto": bfloat16 if the processor or GPU has instructions for it
+            and the run has at least 60 steps or ten seconds; a resumed run keeps what was chosen.
         checkpoint: file that holds everything needed to resume, written from time to time. If it exists, the
             run resumes from it; on a CPU, bit for bit as if it had never stopped.
         checkpoint_seconds: how much a killed process loses at most, besides the current step; more only if
             writing takes more than 2 % of it.
         resume: False to start from scratch and overwrite the checkpoint.
-        compiled: whether to use `torch.compile`; None for only where it saves time: in long runs on a GPU.
 
     Returns:
         A generator of Step. If the checkpoint is of a finished run, it has one last step.
@@ -113,7 +91,7 @@ def train(
         >>> [step.number for step in train(net, data, steps=3, batch_size=2)]
         [1, 2, 3]
     """
-    run = Run(**locals())  # its fields are these arguments; it checks them
+    run = Run(**locals())  # checks the arguments
     run.prepare()
     validator = None if val is None else Validator(val, run)
     run.leave()

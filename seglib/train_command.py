@@ -8,8 +8,6 @@ from __future__ import annotations
 import importlib
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,12 +21,8 @@ NETS = re.compile(r"fcn(32|16|8)s-(\w+)|unet-(\w+)")
 
 def train(
     data: Annotated[str, typer.Option(help="A folder, a COCO file, or the name of a data set.")] = "scenes",
-    net: Annotated[
-        str, typer.Option(help="fcn8s-lite0, unet-small, ..., or your.module:function.")
-    ] = "fcn8s-lite0",
-    out: Annotated[
-        Path, typer.Option(help="Folder of the checkpoint; if it has one, training resumes from it.")
-    ] = Path("runs"),
+    net: Annotated[str, typer.Option(help="fcn8s-lite0, unet-small or module:function.")] = "fcn8s-lite0",
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint; a run resumes.")] = Path("runs"),
     steps: Annotated[int | None, typer.Option(help="Stop after this many batches,")] = None,
     epochs: Annotated[float | None, typer.Option(help="or this many passes over the images,")] = None,
     seconds: Annotated[float | None, typer.Option(help="or this many seconds; by default 60.")] = None,
@@ -43,40 +37,26 @@ def train(
     resume: Annotated[bool, typer.Option(help="Resume from the checkpoint in OUT.")] = True,
 ) -> None:
     """Train a net; also `torchrun --nproc-per-node 2 -m seglib train ...`."""
-    from seglib.data.batches import Augment
-
-    options: dict[str, Any] = {
-        "steps": steps, "epochs": epochs,
-        "seconds": 60 if (steps, epochs, seconds) == (None, None, None) else seconds,
-        "size": size, "batch_size": batch_size, "lr": lr, "optimiser": optimiser, "precision": precision,
-        "seed": seed, "augment": Augment() if augment else None, "resume": resume,
-    }  # fmt: skip
-    with _in_one_sentence(out / "checkpoint.pt"):
-        run(data, net, pretrained, out / "checkpoint.pt", options)
-
-
-@contextmanager
-def _in_one_sentence(path: Path) -> Iterator[None]:
-    """Report an error or interrupt in one sentence on stderr, and exit with a status."""
+    options = dict(locals())
+    path = options.pop("out") / "checkpoint.pt"
+    if (steps, epochs, seconds) == (None, None, None):
+        options["seconds"] = 60
     try:
-        yield
-    except (ValueError, OSError, RuntimeError) as error:
-        if type(error) is RuntimeError:  # not a message of ours
-            raise
+        run(path=path, **options)
+    except (ValueError, OSError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        kept = (
-            f"{path} is saved; the same command resumes." if path.exists() else "There is no checkpoint yet."
-        )
-        typer.echo(f"Stopped. {kept}", err=True)
+        kept = f"{path} is saved; the same command resumes" if path.exists() else "there is no checkpoint yet"
+        typer.echo(f"Stopped; {kept}.", err=True)
         raise typer.Exit(130) from None
 
 
-def run(data: str, net: str, pretrained: bool, path: Path, options: dict[str, Any]) -> None:
+def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **options: Any) -> None:
     """Train with a progress bar, report each validation, and print the last scores next to the baseline's."""
     import torch
 
+    from seglib.data.batches import Augment
     from seglib.data.catalog import load
     from seglib.train import train as steps_of
     from seglib.train import with_bar
@@ -87,12 +67,11 @@ def run(data: str, net: str, pretrained: bool, path: Path, options: dict[str, An
         dataset, val = load(data, "train"), load(data, "val")
         torch.manual_seed(options["seed"])
         model = build(net, len(dataset.classes), pretrained)
-        steps = steps_of(model, dataset, val=val, checkpoint=path, device=device, **options)
+        options |= {"augment": Augment() if augment else None, "checkpoint": path, "device": device}
+        steps = steps_of(model, dataset, val=val, **options)
         for step in steps if rank else with_bar(steps, f"training {net}"):
-            if rank == 0 and step.message:
-                typer.echo(step.message, err=True)
-            if rank == 0 and step.scores:
-                typer.echo(str(step), err=True)
+            if rank == 0 and (step.message or step.scores):
+                typer.echo(" ".join([step.message, str(step) if step.scores else ""]).strip(), err=True)
     finally:
         distributed.destroy_processes()
     if rank == 0:
@@ -119,12 +98,10 @@ def build(name: str, num_classes: int, pretrained: bool) -> nn.Module:
         return fcn.FCN(backbone, num_classes, int(stride)) if stride else fcn.UNet(backbone, num_classes)
     module, _, function = name.partition(":")
     try:
-        if not function:
-            raise ImportError
         sys.path.insert(0, "")  # a module in the current folder
         return getattr(importlib.import_module(module), function)(num_classes)
     except (ImportError, AttributeError) as error:
         raise ValueError(
-            f"--net {name}: there is no such net{f' ({error})' if str(error) else ''}; give fcn8s-, fcn16s-, "
-            f"fcn32s- or unet- followed by one of {', '.join(backbones.NAMES)}, or your.module:function"
+            f"--net {name}: there is no such net ({error}); give fcn8s-, fcn16s-, fcn32s- or unet- followed "
+            f"by one of {', '.join(backbones.NAMES)}, or your.module:function"
         ) from None

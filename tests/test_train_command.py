@@ -98,7 +98,7 @@ def test_only_the_last_step_is_kept_in_memory(
 
 
 def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: object) -> None:
+    def stop(**_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(train_command, "run", stop)
@@ -113,7 +113,7 @@ def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: py
     ("more", "words"),
     [
         (["--net", "fcn8s-lite9"], f"no backbone 'lite9'; choose one of {', '.join(NAMES)}"),
-        (["--net", "resnet"], "--net resnet: there is no such net; give fcn8s-, "),
+        (["--net", "resnet"], "there is no such net (No module named 'resnet'); give fcn8s-, "),
         (["--net", "seglib.fcn:nothing"], "has no attribute 'nothing'"),
         (["--data", "nowhere"], "nowhere"),
         (["--seconds", "3"], "exactly one of steps=, epochs= and seconds=; got steps and seconds"),

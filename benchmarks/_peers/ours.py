@@ -10,7 +10,7 @@ from seglib.data.batches import Augment
 from seglib.data.catalog import load
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.train import train as steps_of
-from seglib.training.optimise import cosine
+from seglib.training.step import cosine
 
 AUGMENT = {"pets": Augment(), "camvid": Augment(zoom=(0.9, 2.0))}
 SETTINGS: dict[tuple[str, str], dict[str, Any]] = {

@@ -49,14 +49,15 @@ def small() -> Backbone:
     channels, inputs = (16, 32, 64, 128, 256), 3
     stages: list[nn.Module] = []
     for index, outputs in enumerate(channels):
-        down = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            nn.ReLU(inplace=True),
-        )
+        down = nn.Sequential(*_convolution(inputs, outputs, stride=2), nn.ReLU(inplace=True))
         stages.append(nn.Sequential(down, Residual(outputs)) if index > 1 else down)
         inputs = outputs
     return Backbone("small", stages=stages, channels=channels, mean=(127,) * 3, std=(64,) * 3)
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
+    conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+    return [conv, nn.BatchNorm2d(outputs)]
 
 
 class Residual(nn.Module):
@@ -64,13 +65,8 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels),
-        )
+        first, second = _convolution(channels, channels), _convolution(channels, channels)
+        self.layers = nn.Sequential(*first, nn.ReLU(inplace=True), *second)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) -> the same shape."""
@@ -96,15 +92,11 @@ def _vgg(net: Any) -> Backbone:
         if isinstance(layer, nn.MaxPool2d):
             layer.ceil_mode = True  # odd sides are rounded up, so that no row of pixels is lost
             stages.append([])
+    head = nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier)
     return Backbone(
-        "vgg16_bn",
-        stages=[nn.Sequential(*layers) for layers in stages if layers],
-        channels=(64, 128, 256, 512, 512),
-        mean=_MEAN,
-        std=_STD,
-        classifier=nn.Sequential(net.avgpool, nn.Flatten(), *net.classifier),
-        centred=True,
-    )
+        "vgg16_bn", stages=[nn.Sequential(*layers) for layers in stages if layers],
+        channels=(64, 128, 256, 512, 512), mean=_MEAN, std=_STD, classifier=head, centred=True,
+    )  # fmt: skip
 
 
 def _torchvision(name: str, pretrained: bool) -> Any:
@@ -114,9 +106,8 @@ def _torchvision(name: str, pretrained: bool) -> Any:
     url = get_model_weights(name).IMAGENET1K_V1.url
     instead = "use 'lite0', whose weights came with the installation, or pretrained=False"
     try:
-        state = torch.hub.load_state_dict_from_url(
-            url, map_location="cpu", check_hash=True, weights_only=True
-        )
+        options: dict[str, Any] = {"map_location": "cpu", "check_hash": True, "weights_only": True}
+        state = torch.hub.load_state_dict_from_url(url, **options)
     except OSError as error:  # includes urllib's URLError
         reason = getattr(error, "reason", error)
         raise WeightsError(

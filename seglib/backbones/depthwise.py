@@ -18,10 +18,8 @@ Pair = tuple[int, int]
 
 def applies(x: Tensor) -> bool:
     """Whether a convolution of `x` would run in bfloat16 on a CPU and needs gradients."""
-    if x.device.type != "cpu" or not torch.is_grad_enabled():
-        return False
-    autocast = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
-    return autocast or x.dtype == torch.bfloat16
+    low = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16
+    return low and x.device.type == "cpu" and torch.is_grad_enabled()
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int, padding: Pair) -> Tensor:

@@ -147,6 +147,11 @@ class FCN(nn.Module):
         self.train()
 
     @property
+    def title(self) -> str:
+        """What tables call it, such as "FCN-8s lite0"."""
+        return f"FCN-{self.stride}s {self.backbone.name}"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The arguments that build this net again, before its weights are loaded."""
         settings = {"num_classes": self.num_classes, "stride": self.stride, "learned": self.learned}

@@ -6,17 +6,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from seglib.backbones import load
-from seglib.data.in_memory import Size
 from seglib.fcn.net import FCN
 from seglib.fcn.unet import UNet
-from seglib.labels import Classes
 from seglib.segmenters import NetSegmenter
 
 
 class FCNSegmenter(NetSegmenter):
     """A `NetSegmenter` whose `load` rebuilds an `FCN` or a `UNet` without being handed one.
-
-    Its default name tells stride and backbone.
 
     Example:
         >>> import torch
@@ -24,19 +20,6 @@ class FCNSegmenter(NetSegmenter):
         >>> segmenter.name, segmenter.predict(torch.zeros(3, 1, 2, dtype=torch.uint8))
         ('FCN-8s small', tensor([[0, 0]]))
     """
-
-    def __init__(
-        self,
-        net: nn.Module,
-        classes: Classes,
-        *,
-        name: str | None = None,
-        size: Size | None = None,
-        scale: float = 1.0,
-    ) -> None:
-        kind = f"FCN-{net.stride}s" if isinstance(net, FCN) else type(net).__name__
-        backbone = getattr(getattr(net, "backbone", None), "name", "")
-        super().__init__(net, classes, name=name or f"{kind} {backbone}".strip(), size=size, scale=scale)
 
     @classmethod
     def build(cls, kind: str, settings: Mapping[str, Any], weights: Mapping[str, Tensor]) -> nn.Module | None:

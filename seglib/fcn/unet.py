@@ -51,6 +51,11 @@ class UNet(nn.Module):
         self.train()
 
     @property
+    def title(self) -> str:
+        """What tables call it, such as "UNet lite0"."""
+        return f"{type(self).__name__} {self.backbone.name}"
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The arguments that build this net again, before its weights are loaded."""
         return {"backbone": self.backbone.name, "num_classes": self.num_classes}

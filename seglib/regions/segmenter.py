@@ -20,6 +20,7 @@ from seglib.regions.extractor import RegionExtractor, resize_mask
 from seglib.regions.features import Kind, RegionFeatures, pathways, timed
 from seglib.regions.proposals import Proposals
 from seglib.regions.svm import LinearSVMs, train_svms
+from seglib.training.checks import check_data
 
 STAGES = ("proposals", "crops", "net", "svm", "paste")
 THRESHOLDS = (-math.inf, *(step / 10 for step in range(-15, 16)))
@@ -83,7 +84,7 @@ class RegionSegmenter:
             ValueError: a split is empty or has other classes, or there is no object in `train`.
         """
         for dataset in (train, val):
-            segmenters.check_dataset(dataset, self.classes)
+            check_data(dataset, self.classes)
         examples, _ = (self.extractor.examples(dataset, jobs) for dataset in (train, val))
         self.svms = train_svms(examples, len(self.classes), self.extractor.seed)
         without = self.svms.bias.isinf().nonzero()[:, 0].tolist()

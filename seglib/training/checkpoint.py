@@ -4,12 +4,11 @@ A checkpoint is a file of tensors, numbers and strings (`seglib.files`). It is c
 old file stays until the new one is written.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
@@ -35,7 +34,7 @@ class CheckpointWriter:
     """
 
     #: which writer writes to each path: an older run, closed late, must not overwrite a newer one's file
-    owners: ClassVar[dict[Path, CheckpointWriter]] = {}
+    owners: ClassVar = WeakValueDictionary[Path, "CheckpointWriter"]()
 
     def __init__(self, path: Path, interval: float) -> None:
         self.path, self.interval = path, interval
@@ -65,11 +64,6 @@ class CheckpointWriter:
         self.written = time.monotonic()
         self.interval = max(self.interval, (self.written - begin) / MAX_COST)
         return warning
-
-    def release(self) -> None:
-        """Let other writers write to the path."""
-        if self.owners.get(self.path.resolve()) is self:
-            del self.owners[self.path.resolve()]
 
 
 def load(path: Path) -> dict[str, Any]:

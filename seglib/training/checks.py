@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
 from seglib.files import first_line
+from seglib.labels import Classes
 from seglib.training.step import Loss, evaluating, out_of_memory
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -23,22 +24,18 @@ def check_options(options: Mapping[str, Any]) -> None:
     if len(limits) != 1:
         got = " and ".join(limits) or "none"
         raise ValueError(f"give exactly one of steps=, epochs= and seconds=; got {got}")
-    amount, lr, clip, size = (options[name] for name in (*limits, "lr", "clip", "size"))
-    every, pause = options["val_every"], options["val_every_seconds"]
+    amount, lr, size, every = (options[name] for name in (*limits, "lr", "size", "val_every"))
     rates = lr.values() if isinstance(lr, Mapping) else [lr]
     pair = isinstance(size, (tuple, list)) and len(size) == 2 and all(_is_whole(side, 1) for side in size)
-    rules = {
-        limits[0]: (_is_number(amount) and amount > 0, "a positive, finite number"),
-        "batch_size": (_is_whole(options["batch_size"], 1), "a whole number of at least 1"),
-        "lr": (all(map(_is_number, rates)), "a finite number of at least 0, or a dict of such numbers"),
-        "clip": (isinstance(clip, Real) and float(clip) > 0, "above 0; float('inf') clips nothing"),
-        "size": (size is None or pair, "(height, width), two whole numbers of at least 1"),
-        "seed": (_is_whole(options["seed"], 0), "a whole number of at least 0"),
-        "precision": (options["precision"] in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
-        "val_every": (every is None or _is_whole(every, 1), "a whole number of steps, at least 1, or None"),
-        "val_every_seconds": (pause is None or _is_number(pause), "a number of seconds, or None"),
-    }
-    for name, (right, expected) in rules.items():
+    for name, right, expected in (
+        (limits[0], _is_number(amount) and amount > 0, "a positive, finite number"),
+        ("batch_size", _is_whole(options["batch_size"], 1), "a whole number of at least 1"),
+        ("lr", all(map(_is_number, rates)), "a finite number of at least 0, or a dict of such numbers"),
+        ("size", size is None or pair, "(height, width), two whole numbers of at least 1"),
+        ("seed", _is_whole(options["seed"], 0), "a whole number of at least 0"),
+        ("precision", options["precision"] in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+        ("val_every", every is None or _is_whole(every, 1), "a whole number of steps, at least 1, or None"),
+    ):
         if not right:
             raise ValueError(f"{name}={options[name]!r} must be {expected}")
 
@@ -62,21 +59,26 @@ def checked_device(device: str | torch.device | None) -> torch.device:
     return torch.device(chosen)
 
 
-def check_data(dataset: SegmentationDataset, val: SegmentationDataset | None) -> None:
-    """Check that training and validation have images, and the same classes."""
-    for part in (dataset, val):
-        if part is not None and not isinstance(part, SegmentationDataset):
-            raise ValueError(
-                f"a {type(part).__name__} is not a data set with classes; give a SegmentationDataset, "
-                "such as seglib.data.catalog.load(...)"
-            )
-        if part is not None and not len(part):
-            raise ValueError(f"{part.name} {part.split} has no images; choose another split or folder")
-    if val is not None and val.classes.names != dataset.classes.names:
-        here, there = ", ".join(dataset.classes.names), ", ".join(val.classes.names)
+def check_data(
+    dataset: SegmentationDataset, classes: Classes | None = None, owner: str = "this segmenter"
+) -> None:
+    """Check that something to train or validate on is a data set, has images, and the classes of its owner.
+
+    Raises:
+        ValueError: it is not, or has other classes than `classes`.
+    """
+    if not isinstance(dataset, SegmentationDataset):
         raise ValueError(
-            f"{dataset.name} {dataset.split} has the classes {here}, but {val.name} {val.split} has {there}; "
-            "they must be the same, in the same order"
+            f"a {type(dataset).__name__} is not a data set with classes; give a SegmentationDataset, such as "
+            "seglib.data.catalog.load(...)"
+        )
+    name = f"{dataset.name} {dataset.split}"
+    if not len(dataset):
+        raise ValueError(f"{name} has no images; choose another split or folder")
+    if classes is not None and classes.names != dataset.classes.names:
+        here, there = ", ".join(dataset.classes.names), ", ".join(classes.names)
+        raise ValueError(
+            f"{name} has the classes {here}, but {owner} has {there}; they must be the same, in this order"
         )
 
 
@@ -104,10 +106,7 @@ def check_net(
         what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
         raise ValueError(f"net is {what}; give an instance of a torch.nn.Module")
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if isinstance(dataset, InMemoryDataset):  # its images were checked when they were decoded
-        image, mask = dataset.images[:1].to(device), dataset.masks[:1].to(device)
-    else:
-        image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
+    image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
     name, loss_name = type(net).__name__, getattr(loss, "__name__", type(loss).__name__)
     with _explained(f"{name} cannot take an image {_described(image)}"), evaluating(net), torch.no_grad():
         logits = net(image)

@@ -113,19 +113,16 @@ class Progress:
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors, numbers and strings for `load_state_dict`."""
-        losses, scores = self.history.losses, self.history.scores.items()
+        scores = self.history.scores.items()
         return {name: getattr(self, name) for name in SAVED} | {
-            "losses": torch.tensor(losses, dtype=torch.float64),
+            "losses": torch.tensor(self.history.losses, dtype=torch.float64),
             "scores": [[step, {name: getattr(one, name) for name in SAVED_SCORES}] for step, one in scores],
         }
 
     def load_state_dict(self, state: Mapping[str, Any], classes: Classes) -> None:
         """Continue from a saved state; a precision that was chosen explicitly stays."""
-        precision = self.precision
-        for name in SAVED:
+        for name in SAVED[self.precision != "auto" :]:
             setattr(self, name, state[name])
-        if precision != "auto":
-            self.precision = precision
         self.history.losses[:] = state["losses"].tolist()
         for step, values in state["scores"]:
             self.history.scores[step] = Scores(classes=classes, **values)

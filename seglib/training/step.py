@@ -1,9 +1,9 @@
-"""Parts of a training step: forward pass, running out of memory, delayed interrupts, and losses read late."""
+"""Parts of a training step: precision, optimiser, batch norm, memory, interrupts, and losses read late."""
 
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,8 +13,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 T = TypeVar("T")
 Loss = Callable[[Tensor, Tensor], Tensor]
+Schedule = Callable[[float], float]
+LearningRate = float | Mapping[str, float]
+WARM_UP = 0.05  # the fraction of a run in which the learning rate rises from 0
 RECENT = 5  # batch norm's statistics are those of the last fifth of the steps, see `averaging`
 FLUSH_EVERY = 20  # steps between two readings of the losses on a GPU
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether a GPU or processor has instructions for bfloat16; without them it is up to 100 times slower."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    found: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and bool(found.get("amx_bf16") or found.get("avx512_bf16"))
 
 
 def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
@@ -22,6 +33,122 @@ def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = net(images)
     return logits.float()
+
+
+def poly(done: float) -> float:
+    """Rise for a twentieth of the run, then fall towards 0 almost linearly (DeepLab, 2016: power 0.9).
+
+    Args:
+        done: the fraction of the run that is done, 0..1.
+
+    Returns:
+        The factor of the learning rate, 0..1.
+
+    Example:
+        >>> [round(poly(done), 2) for done in (0.025, 0.05, 0.5, 1)]
+        [0.5, 1.0, 0.56, 0.0]
+    """
+    return min(done / WARM_UP, 1) * _left(done) ** 0.9
+
+
+def cosine(done: float) -> float:
+    """Rise for a twentieth of the run, then fall along half a cosine (Loshchilov and Hutter, 2017).
+
+    Example:
+        >>> [round(cosine(done), 2) for done in (0.025, 0.05, 0.525, 1)]
+        [0.5, 1.0, 0.5, 0.0]
+    """
+    return min(done / WARM_UP, 1) * (1 - math.cos(math.pi * _left(done))) / 2
+
+
+def _left(done: float) -> float:
+    """The fraction that is left of the steps after the warm-up."""
+    return min(1.0, max(0.0, (1 - done) / (1 - WARM_UP)))
+
+
+def optimiser(net: nn.Module, kind: str, lr: LearningRate, weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW or SGD over the trainable parameters of a net; biases and norms have no weight decay.
+
+    Args:
+        net: parameters with `requires_grad=False` are left out.
+        kind: "adamw", or "sgd" with momentum 0.9.
+        lr: the learning rate, or one for each part of the net by the start of its parameters' names:
+            `{"": 1e-3, "backbone.": 1e-4}`; the longest start that fits counts.
+        weight_decay: of matrices and kernels.
+
+    Raises:
+        ValueError: there is no such optimiser, every parameter is frozen, or a learning rate fits nothing.
+
+    Example:
+        >>> [len(group["params"]) for group in optimiser(nn.Conv2d(3, 2, 1), "sgd", 0.1, 1e-4).param_groups]
+        [1, 1]
+    """
+    if kind not in ("adamw", "sgd"):
+        raise ValueError(f"optimiser {kind!r} does not exist; use adamw or sgd")
+    rates = dict(lr) if isinstance(lr, Mapping) else {"": lr}
+    unused, groups = set(rates), dict[tuple[str, bool], list[nn.Parameter]]()
+    for name, parameter in net.named_parameters():
+        fitting = {start for start in rates if name.startswith(start)}
+        if not fitting:
+            raise ValueError(f"no learning rate for {name}: lr has {', '.join(rates)}; add one for ''")
+        unused -= fitting
+        if parameter.requires_grad:
+            groups.setdefault((max(fitting, key=len), parameter.ndim > 1), []).append(parameter)
+    if not groups:
+        raise ValueError("every parameter of the net is frozen (requires_grad=False); unfreeze at least one")
+    if unused:
+        raise ValueError(f"lr has {', '.join(map(repr, sorted(unused)))}, but no parameter starts with it")
+    settings = [
+        {"params": parameters, "lr": rates[part], "base": rates[part], "weight_decay": weight_decay * decays}
+        for (part, decays), parameters in groups.items()
+    ]
+    if kind == "sgd":
+        return torch.optim.SGD(settings, momentum=0.9, fused=True)
+    return torch.optim.AdamW(settings, fused=True)
+
+
+def adjust(optimiser: torch.optim.Optimizer, factor: float) -> float:
+    """Set every learning rate to this multiple of its initial value; returns the largest."""
+    for group in optimiser.param_groups:
+        group["lr"] = group["base"] * factor
+    return max(group["lr"] for group in optimiser.param_groups)
+
+
+@contextmanager
+def averaging(net: nn.Module, number: int) -> Iterator[None]:
+    """Let batch norm's running statistics follow the last fifth of the steps, unless its momentum is higher.
+
+    A momentum of 0.01, as in EfficientNet, leaves 22 % of the initial statistics after 150 steps: a net that
+    is trained from scratch then predicts a single class, though its training loss has fallen. Here the first
+    batch replaces them, and later ones count as about the fourth power of their number, until the weight of
+    a batch has fallen to the layer's own momentum. The momentum is restored afterwards. Layers in evaluation
+    mode, such as frozen ones, keep their statistics.
+
+    Args:
+        net: the net that is trained.
+        number: steps done before this one.
+
+    Reference:
+        Shamir, Zhang, "Stochastic Gradient Descent for Non-smooth Optimization", 2013, section 4:
+        polynomial-decay averaging, there of weights.
+
+    Example:
+        >>> net = nn.BatchNorm1d(1, momentum=0.01)
+        >>> with averaging(net, number=0):
+        ...     _ = net(torch.tensor([[2.0], [4.0]]))
+        >>> net.running_mean, net.momentum
+        (tensor([3.]), 0.01)
+    """
+    norms = [
+        (part, part.momentum) for part in net.modules() if isinstance(part, _BatchNorm) and part.momentum
+    ]
+    for norm, momentum in norms:
+        norm.momentum = max(momentum, RECENT / (number + RECENT))
+    try:
+        yield
+    finally:
+        for norm, momentum in norms:
+            norm.momentum = momentum
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -71,43 +198,6 @@ def evaluating(net: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-@contextmanager
-def averaging(net: nn.Module, number: int) -> Iterator[None]:
-    """Let batch norm's running statistics follow the last fifth of the steps, unless its momentum is higher.
-
-    A momentum of 0.01, as in EfficientNet, leaves 22 % of the initial statistics after 150 steps: a net that
-    is trained from scratch then predicts a single class, though its training loss has fallen. Here the first
-    batch replaces them, and later ones count as about the fourth power of their number, until the weight of
-    a batch has fallen to the layer's own momentum. The momentum is restored afterwards. Layers in evaluation
-    mode, such as frozen ones, keep their statistics.
-
-    Args:
-        net: the net that is trained.
-        number: steps done before this one.
-
-    Reference:
-        Shamir, Zhang, "Stochastic Gradient Descent for Non-smooth Optimization", 2013, section 4:
-        polynomial-decay averaging, there of weights.
-
-    Example:
-        >>> net = nn.BatchNorm1d(1, momentum=0.01)
-        >>> with averaging(net, number=0):
-        ...     _ = net(torch.tensor([[2.0], [4.0]]))
-        >>> net.running_mean, net.momentum
-        (tensor([3.]), 0.01)
-    """
-    norms = [
-        (part, part.momentum) for part in net.modules() if isinstance(part, _BatchNorm) and part.momentum
-    ]
-    for norm, momentum in norms:
-        norm.momentum = max(momentum, RECENT / (number + RECENT))
-    try:
-        yield
-    finally:
-        for norm, momentum in norms:
-            norm.momentum = momentum
 
 
 @contextmanager

@@ -28,29 +28,26 @@ class Validator:
 
     Args:
         dataset: the validation images; decoded once if they fit into memory.
-        run: the training run. Its `val_every` or `val_every_seconds` says when to validate; with neither
-            there are ten validations. The last step always has one.
+        run: the training run. Its `val_every` says when to validate; without it there are ten validations.
+            The last step always has one.
     """
 
     def __init__(self, dataset: SegmentationDataset, run: Run) -> None:
         self.dataset, message = to_device(dataset, run.size, run.device)
         run.messages.append(message)
-        self.run, self.last_seconds = run, run.progress.seconds
+        self.run = run
         self.size = self.dataset.size if isinstance(self.dataset, InMemoryDataset) else run.size
         # Of the last one that was done: in a run limited by steps, one that was interrupted is repeated.
         self.tenth = int(TIMES * run.fraction_done(max(run.progress.history.scores, default=0)))
-        count = min(PREVIEWS, len(dataset))
-        self.shown = [place * len(dataset) // count for place in range(count)]
+        self.shown = sorted({place * len(dataset) // PREVIEWS for place in range(PREVIEWS)})
 
     def due(self) -> bool:
         """Whether this step has a validation."""
         run, progress = self.run, self.run.progress
         if run.finished():
             return progress.number not in progress.history.scores  # it is, if the checkpoint has them
-        if run.val_every is not None:
-            return progress.number % run.val_every == 0
-        if run.val_every_seconds is not None:
-            return progress.seconds - max(self.last_seconds, progress.setup_seconds) >= run.val_every_seconds
+        if run.options.val_every is not None:
+            return bool(progress.number % run.options.val_every == 0)
         return int(TIMES * run.fraction_done(progress.number)) > self.tenth
 
     def validate(self) -> tuple[Scores, Preview]:
@@ -60,9 +57,9 @@ class Validator:
         if run.world_size > 1:  # batch norm's averages: the net that is validated is the one that is saved
             distributed.broadcast_tensors(run.net.buffers())
         counts = torch.zeros(len(classes), len(classes), dtype=torch.int64, device=run.device)
-        indices = [*range(run.rank, len(self.dataset), run.world_size)]
-        starts = range(0, len(indices), run.batch_size)
-        for _, masks, preds in self._predictions([indices[at : at + run.batch_size] for at in starts]):
+        own = torch.arange(len(self.dataset))[run.rank :: run.world_size]
+        parts = [part.tolist() for part in own.split(run.options.batch_size) if len(part)]
+        for _, masks, preds in self._predictions(parts):
             counts += confusion_matrix(preds, masks, len(classes))
         scores = Scores(
             type(run.net).__name__,
@@ -72,7 +69,7 @@ class Validator:
         )  # fmt: skip
         images, masks, preds = next(self._predictions([self.shown]))
         progress.history.scores[progress.number] = scores
-        self.last_seconds, self.tenth = progress.seconds, int(TIMES * run.fraction_done(progress.number))
+        self.tenth = int(TIMES * run.fraction_done(progress.number))
         run.update_clock(after_step=False)
         return scores, Preview(images.cpu(), masks.cpu(), preds.to(torch.uint8).cpu())
 

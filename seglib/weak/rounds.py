@@ -36,7 +36,7 @@ from seglib.weak.labels import PseudoLabels, Quality, pack, quality
 from seglib.weak.schemes import pseudo_labels, source_of
 
 MIN_CHANGE = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
-OWN = {"size", "seed", "val", "val_every", "val_every_seconds", "checkpoint", "resume"}  # set by `rounds`
+OWN = {"size", "seed", "val", "val_every", "checkpoint", "resume"}  # set by `rounds`
 FEW = 16  # images: up to this many are cleaned in this process, since starting others takes seconds
 FORMAT = "seglib rounds 4"
 MakeNet = Callable[[], nn.Module]
@@ -145,7 +145,9 @@ def rounds(
         [0, 1]
     """
     _check(labels, max_rounds, min_change, fixed, label_scale, training)
-    check_data(labels, val)
+    check_data(labels)
+    if val is not None:
+        check_data(val, labels.classes, f"{labels.name} {labels.split}")
     if relabel is None:
         relabel = Rules(tuple(fill_rates(labels).tolist()), background=background_of(labels.classes))
     size = size or common_size(labels.truth)

@@ -92,12 +92,6 @@ def test_one_image_that_is_too_large_is_reported(little_memory: None) -> None:
         on("cuda", Net(), steps=1, loss=greedy)
 
 
-def test_compiled_it_learns_the_same() -> None:
-    plain, compiled = (on("cuda", Net(norm=False), steps=4, compiled=way) for way in (False, True))
-    assert "torch.compile: as requested" in compiled[0].message
-    assert compiled[-1].history.losses == pytest.approx(plain[-1].history.losses, rel=0.01)
-
-
 @pytest.mark.parametrize(("there", "here"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])
 def test_a_checkpoint_moves_between_cpu_and_gpu(there: str, here: str, tmp_path: Path) -> None:
     kept = {"checkpoint": tmp_path / "checkpoint.pt", "steps": 8}

@@ -43,10 +43,11 @@ def test_the_same_seed_gives_the_same_numbers_and_another_does_not() -> None:
 def test_one_step_is_the_optimiser_s_step_on_that_batch() -> None:
     """An oracle: the same step, written out by hand."""
     net, copy, data = Net(norm=False), Net(norm=False), in_memory(Squares(4))
-    options = {"optimiser": "sgd", "schedule": lambda done: 1.0, "clip": math.inf, "lr": 0.02}
+    options = {"optimiser": "sgd", "schedule": lambda done: 1.0, "lr": 0.02}
     (step,) = run(net, data, steps=1, augment=None, **options)
     loss = cross_entropy(copy(data.images), data.masks)  # one batch has all four, in some order
     loss.backward()
+    nn.utils.clip_grad_norm_(copy.parameters(), 1.0)
     with torch.no_grad():
         for parameter in copy.parameters():
             decay = 0.01 * parameter if parameter.ndim > 1 else 0
@@ -177,9 +178,9 @@ def test_decoding_is_no_part_of_the_schedule_and_no_second_part_of_a_resumed_run
 def test_a_coarse_clock_may_stand_still_for_some_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows' ticks last 16 ms; a step of a small net takes 2, so that its speed seems infinite."""
     ticks = itertools.count()
-    monkeypatch.setattr(time, "monotonic", lambda: next(ticks) // 100 / 64)
-    *_, last = run(Net(), steps=None, seconds=0.1)
-    assert last.seconds >= 0.1 and last.number == last.total
+    monkeypatch.setattr(time, "monotonic", lambda: next(ticks) // 20 / 64)
+    *_, last = run(Net(), steps=None, seconds=0.05)
+    assert last.seconds >= 0.05 and last.number == last.total
 
 
 # Memory.
@@ -215,19 +216,15 @@ def test_in_bfloat16_float32_is_advised() -> None:
         run(Net(), loss=nan_from(2), precision="bfloat16")
 
 
-def test_compiled_it_learns_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As torch wraps it, but without the compiler: a compiled net has no truth value."""
-    nets, calls, wrapped = [Net(norm=False), Net(norm=False)], itertools.count(), torch.compile
-
-    def compiled(net: nn.Module) -> object:
-        next(calls)
-        return wrapped(net, backend="eager")
-
-    monkeypatch.setattr(torch, "compile", compiled)
-    for net, choice in zip(nets, (None, True)):
-        steps = run(net, steps=4, compiled=choice)
-    assert "torch.compile: as requested" in steps[0].message and next(calls) == 1
-    assert torch.equal(weights(nets[0]), weights(nets[1]))
+@pytest.mark.parametrize(
+    ("fast", "steps", "chosen"), [(True, 60, "bfloat16"), (True, 59, "float32"), (False, 60, "float32")]
+)
+def test_bfloat16_is_used_in_long_runs_where_the_machine_has_it(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, steps: int, chosen: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": fast})
+    first = begin(Net(), 1, steps=steps, precision="auto")
+    assert first.gi_frame.f_locals["run"].progress.precision == chosen
 
 
 def test_processes_that_find_different_checkpoints_are_refused(
@@ -239,5 +236,5 @@ def test_processes_that_find_different_checkpoints_are_refused(
     monkeypatch.setattr(distributed, "broadcast", lambda value: 7.0)  # the first one is at step 7
     with pytest.raises(ValueError, match=r"processes disagree about the checkpoint .*a\.pt"):
         begin(Net(), 0, checkpoint=tmp_path / "a.pt")
-    with pytest.raises(ValueError, match="batch_size=1 must be at least 2"):
+    with pytest.raises(ValueError, match="batch_size=1 must be 2 or more"):
         begin(Net(), 0, batch_size=1)

@@ -31,9 +31,8 @@ def test_it_counts_as_evaluate_does() -> None:
 
 @pytest.mark.parametrize(
     ("options", "numbers"),
-    [({}, [1, 2, 3, 4, 5, 6, 7]), ({"val_every": 3}, [3, 6, 7]), ({"val_every_seconds": 1e9}, [7]),
-     ({"steps": 30}, [*range(3, 31, 3)])],
-)  # fmt: skip
+    [({}, [1, 2, 3, 4, 5, 6, 7]), ({"val_every": 3}, [3, 6, 7]), ({"steps": 30}, [*range(3, 31, 3)])],
+)
 def test_when_validation_comes(options: dict[str, Any], numbers: list[int]) -> None:
     steps = run(Net(), val=Squares(2, split="val"), **{"steps": 7} | options)
     assert [*steps[-1].history.scores] == numbers == [step.number for step in steps if step.scores]
