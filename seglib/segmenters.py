@@ -55,7 +55,8 @@ class NetSegmenter:
         _check_num_classes(getattr(net, "num_classes", len(classes)), classes)
         if not 0 < scale < math.inf:
             raise ValueError(f"scale magnifies the image that the net sees; it must be above 0, not {scale}")
-        self.net, self.classes, self.name = net, classes, name or getattr(net, "title", type(net).__name__)
+        self.net, self.classes = net, classes
+        self.name = name or str(getattr(net, "title", type(net).__name__))
         self.size, self.scale = None if size is None else (int(size[0]), int(size[1])), float(scale)
 
     def predict(self, image: Tensor) -> Tensor:
@@ -134,7 +135,11 @@ class NetSegmenter:
                 raise TensorFileError(
                     f"{path} is of a net of your own, {content['net']}; pass one like it: load(path, net=...)"
                 )
-            _check_settings(path, net, content["settings"])
+            # Nets of other settings may have weights of the same shapes.
+            here, there = getattr(net, "settings", {}), content["settings"]
+            if other := [name for name in there if name in here and here[name] != there[name]]:
+                was, now = (", ".join(f"{name} {one[name]}" for name in other) for one in (there, here))
+                raise TensorFileError(f"{path} is of another net: {was} in the file and {now} here")
             files.fill(path, net, content["weights"])
             if not isinstance(content["name"], str):
                 raise TypeError("name")
@@ -240,14 +245,6 @@ def read(path: Path | str, kind: str) -> Iterator[tuple[Classes, dict[str, Any]]
         raise TensorFileError(
             f"{path}: a part of the segmenter is missing or damaged ({files.first_line(error)}); save anew"
         ) from None
-
-
-def _check_settings(path: Path | str, net: nn.Module, settings: Mapping[str, Any]) -> None:
-    """TensorFileError if a net is built differently from the saved one, which shapes alone may not show."""
-    here = getattr(net, "settings", {})
-    if changed := [name for name in settings if name in here and here[name] != settings[name]]:
-        was, now = (", ".join(f"{name} {values[name]}" for name in changed) for values in (settings, here))
-        raise TensorFileError(f"{path} is of another net: {was} in the file and {now} here")
 
 
 def _check_num_classes(num_classes: int, classes: Classes) -> None:

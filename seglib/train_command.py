@@ -3,18 +3,13 @@
 The library is imported inside the command: `python -m seglib` has to start where it cannot be imported.
 """
 
-from __future__ import annotations
-
 import importlib
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-
-if TYPE_CHECKING:
-    from torch import nn
 
 NETS = re.compile(r"fcn(32|16|8)s-(\w+)|unet-(\w+)")
 
@@ -80,7 +75,7 @@ def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **opti
             print(scores[-1])
 
 
-def build(name: str, num_classes: int, pretrained: bool) -> nn.Module:
+def build(name: str, num_classes: int, pretrained: bool) -> Any:
     """Build a net by its name: "fcn8s-lite0", "unet-small", or "module:function", called with num_classes.
 
     Raises:

@@ -75,9 +75,9 @@ class Run:
             self.writer = CheckpointWriter(self.path, given.checkpoint_seconds)
         self.settings = {
             "data": f"{name}, {len(self.dataset)} images of {self.size[0]} x {self.size[1]}",
-            "classes": ", ".join(self.dataset.classes.names), "lr": str(given.lr),
-            "loss": str(getattr(given.loss, "__name__", type(given.loss))),
-            **{name: options[name] for name in ("batch_size", "seed", "optimiser", "weight_decay")},
+            "classes": ", ".join(self.dataset.classes.names),
+            **{option: options[option] for option in ("batch_size", "seed", "optimiser", "weight_decay")},
+            "lr": str(given.lr), "loss": str(getattr(given.loss, "__name__", type(given.loss))),
         }  # fmt: skip
         self.progress, self.messages = Progress(given.precision), list[str]()
         losses = self.progress.history.losses
@@ -248,10 +248,11 @@ class Run:
         more = round(left / seconds) if left > 0 and seconds else 0
         total = progress.number + more if self.steps is None else math.ceil(self.steps)
         message, self.messages = " ".join(filter(None, self.messages)), []
+        scores, preview = validation or (None, None)
         speed = self.options.batch_size / seconds if seconds else math.nan
         return Step(
             progress.number, total, progress.seconds, left, speed, self.current_lr, progress.history,
-            *validation, message=message, _loss=loss,
+            scores, preview, message, loss,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:
