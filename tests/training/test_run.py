@@ -236,5 +236,5 @@ def test_processes_that_find_different_checkpoints_are_refused(
     monkeypatch.setattr(distributed, "broadcast", lambda value: 7.0)  # the first one is at step 7
     with pytest.raises(ValueError, match=r"processes disagree about the checkpoint .*a\.pt"):
         begin(Net(), 0, checkpoint=tmp_path / "a.pt")
-    with pytest.raises(ValueError, match="batch_size=1 must be 2 or more"):
+    with pytest.raises(ValueError, match="batch_size=1 must be at least 2"):
         begin(Net(), 0, batch_size=1)
