@@ -106,7 +106,10 @@ def check_net(
         what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
         raise ValueError(f"net is {what}; give an instance of a torch.nn.Module")
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
+    if isinstance(dataset, InMemoryDataset):  # its images were checked when they were decoded
+        image, mask = dataset.images[:1].to(device), dataset.masks[:1].to(device)
+    else:
+        image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
     name, loss_name = type(net).__name__, getattr(loss, "__name__", type(loss).__name__)
     with _explained(f"{name} cannot take an image {_described(image)}"), evaluating(net), torch.no_grad():
         logits = net(image)
