@@ -65,8 +65,8 @@ def iou(boxes: Tensor, others: Tensor) -> Tensor:
         >>> iou(torch.tensor([[0, 0, 2, 2]]), torch.tensor([[1, 0, 3, 2], [2, 0, 4, 2]]))
         tensor([[0.3333, 0.0000]])
     """
-    _check(boxes)
-    _check(others)
+    check(boxes)
+    check(others)
     return box_iou(boxes.double(), others.double()).float()
 
 
@@ -94,7 +94,7 @@ def rasterise(boxes: Tensor, classes: Tensor, size: tuple[int, int], *, backgrou
         tensor([[1, 2, 1, 0],
                 [1, 1, 1, 0]], dtype=torch.uint8)
     """
-    _check(boxes, size)
+    check(boxes, size)
     if len(boxes) != len(classes):
         raise ValueError(f"{len(boxes)} boxes and {len(classes)} classes; each box needs one")
     mask = torch.full(size, background, dtype=torch.uint8, device=boxes.device)
@@ -123,7 +123,7 @@ def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
         tensor([[1, 1, 7, 7],
                 [0, 0, 5, 5]])
     """
-    _check(boxes, size)
+    check(boxes, size)
     if factor <= 0:
         raise ValueError(f"factor {factor} must be above 0; 1 leaves the boxes as they are")
     extent = boxes[:, 2:] - boxes[:, :2]
@@ -135,8 +135,8 @@ def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
     )
 
 
-def _check(boxes: Tensor, size: tuple[int, int] | None = None) -> None:
-    """ValueError for the first box that is not valid."""
+def check(boxes: Tensor, size: tuple[int, int] | None = None) -> None:
+    """Raise a ValueError about the first box without an area or, given (height, width), outside the image."""
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes must be (M, 4), rows of x1 y1 x2 y2, not {tuple(boxes.shape)}")
     for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):

@@ -263,7 +263,7 @@ cheapest = checkpoint("07.3", cheapest)
 
 # %%
 from seglib.boxes import iou
-from seglib.weak.candidates import region_loss
+from seglib.weak.schemes import region_loss
 
 image, box = data[0][0], known[0].boxes[0]
 regions, (x1, y1, x2, y2) = cached_proposals(image), box.tolist()

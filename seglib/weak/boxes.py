@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_area
 
+from seglib.boxes import check as check_boxes
 from seglib.data.annotations import AnnotatedImage, AnnotationSet
 from seglib.data.dataset import SegmentationDataset
-from seglib.labels import VOID, Classes
+from seglib.labels import VOID, Classes, check_image
 
 Size = tuple[int, int]
 NOT, OBJECT, UNSURE = 0, 1, 2  # what a scheme finds in each pixel of a box
@@ -75,6 +76,20 @@ def load_boxes(
     return found
 
 
+Boxes = Sequence[BoxAnnotations]
+
+
+def boxes_for(dataset: SegmentationDataset, boxes: Boxes | None) -> Boxes:
+    """The boxes that were given, or those of the data set; a BoxError unless there is an entry per image."""
+    known = load_boxes(dataset) if boxes is None else boxes
+    if len(known) != len(dataset):
+        raise BoxError(
+            f"{dataset.name} {dataset.split} has {len(dataset)} images, but boxes for {len(known)}; pass "
+            "one BoxAnnotations per image, with (0, 4) boxes for an image without objects"
+        )
+    return known
+
+
 def check(
     given: BoxAnnotations, size: Size, classes: Classes | None = None, where: str = "the image"
 ) -> None:
@@ -87,10 +102,10 @@ def check(
         where: name of the image in the message.
 
     Example:
-        >>> check(BoxAnnotations(torch.tensor([[3, 0, 3, 2]]), torch.tensor([1])), (4, 4), where="cat.jpg")
+        >>> check(BoxAnnotations(torch.tensor([[3, 0, 9, 2]]), torch.tensor([1])), (4, 4), where="cat.jpg")
         Traceback (most recent call last):
             ...
-        seglib.weak.boxes.BoxError: cat.jpg, box 0, (3, 0, 3, 2): it has no area; x1 < x2 and y1 < y2
+        seglib.weak.boxes.BoxError: cat.jpg, box 0, (3, 0, 9, 2), leaves the image of height 4 and width 4
     """
     if not isinstance(given, BoxAnnotations) or not all(isinstance(part, Tensor) for part in given):
         kind = type(given).__name__
@@ -98,15 +113,30 @@ def check(
             f"{where}: pass BoxAnnotations(boxes, classes) of two tensors, not a {kind}: {given!r:.60}"
         )
     boxes, indices = given
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.is_floating_point():
-        got = f"{tuple(boxes.shape)} {boxes.dtype}"
-        raise BoxError(f"{where}: boxes must be (M, 4) whole numbers, rows of x1 y1 x2 y2, not {got}")
+    if boxes.is_floating_point():
+        raise BoxError(f"{where}: boxes must be whole numbers, rows of x1 y1 x2 y2, not {boxes.dtype}")
     if indices.shape != boxes.shape[:1] or indices.is_floating_point():
         got = f"{len(boxes)} boxes and {tuple(indices.shape)} {indices.dtype} classes"
         raise BoxError(f"{where}: {got}; each box needs one class, a whole number")
-    for number, (box, index) in enumerate(zip(boxes.tolist(), indices.tolist())):
-        if fault := _fault(box, index, size, classes):
-            raise BoxError(f"{where}, box {number}, {tuple(box)}: {fault}")
+    try:
+        check_boxes(boxes, size)
+    except ValueError as error:
+        raise BoxError(f"{where}, {error}") from None
+    for number, index in enumerate(indices.tolist()):
+        if classes and (not 0 <= index < len(classes) or index == classes.background):
+            known = f"0..{len(classes) - 1} ({', '.join(classes)})"
+            raise BoxError(
+                f"{where}, box {number}: its class {index} must be an object's, not the background; the "
+                f"classes are {known}"
+            )
+
+
+def checked_image(dataset: SegmentationDataset, index: int, given: BoxAnnotations) -> Tensor:
+    """An image (3, H, W) uint8; a ValueError that names it if it or its boxes are wrong."""
+    image, name = dataset[index][0].as_subclass(Tensor), image_name(dataset, index)
+    check_image(image, name)
+    check(given, (image.shape[1], image.shape[2]), dataset.classes, name)
+    return image
 
 
 def paint(
@@ -158,22 +188,6 @@ def background_of(classes: Classes) -> int:
             f"the classes are {', '.join(classes)}"
         )
     return classes.background
-
-
-def _fault(box: Sequence[int], index: int, size: Size, classes: Classes | None) -> str:
-    """What is wrong with a box or its class, or ""."""
-    x1, y1, x2, y2 = box
-    if x1 > x2 or y1 > y2:
-        return "its corners are swapped; x1 < x2 and y1 < y2"
-    if x1 == x2 or y1 == y2:
-        return "it has no area; x1 < x2 and y1 < y2"
-    if x1 < 0 or y1 < 0 or x2 > size[1] or y2 > size[0]:
-        return f"it leaves the image, which is {size[1]} wide and {size[0]} high"
-    if classes is not None and not 0 <= index < len(classes):
-        return f"there is no class {index}; the classes are 0..{len(classes) - 1} ({', '.join(classes)})"
-    if classes is not None and index == classes.background:
-        return "its class is the background, and boxes are for objects; remove it"
-    return ""
 
 
 def _by_stem(dataset: SegmentationDataset, annotations: AnnotationSet) -> dict[str, AnnotatedImage]:

@@ -22,8 +22,8 @@ from torchvision.ops import box_area
 
 from seglib.labels import VOID
 from seglib.weak.boxes import BoxAnnotations, check
-from seglib.weak.candidates import Propose, candidates
 from seglib.weak.labels import PseudoLabels
+from seglib.weak.schemes import Propose, candidates
 
 RESET = 0.5  # of what a class usually fills of its boxes
 SURE = 0.9  # for rule 3, the probability of a label that rule 1 or 2 has set
@@ -220,8 +220,6 @@ def reset_outliers(
         >>> reset_outliers(mask, one, first, torch.tensor([1.0, 0.3]))[0].tolist()
         [[1, 0, 0, 0]]
     """
-    if threshold < 0:
-        raise ValueError(f"threshold must be at least 0, not {threshold}; 0 never resets a box")
     windows, areas = given.windows(), box_area(given.boxes)
     limits = [threshold * float(fill_rates[index]) for _, index in windows]
     low = [number for number, rate in enumerate(box_fill_rates(mask, given)) if rate < limits[number]]
@@ -229,8 +227,7 @@ def reset_outliers(
     for number in low:
         front = torch.zeros(result.shape, dtype=torch.bool)  # the pixels of smaller boxes' objects stay
         for (window, index), area in zip(windows, areas):
-            if area < areas[number]:
-                front[window] |= mask[window] == index
+            front[window] |= (mask[window] == index) & (area < areas[number])
         window, _ = windows[number]
         result[window] = torch.where(front[window], result[window], first[window])
     return result, low
@@ -266,9 +263,8 @@ def fill_rates(labels: PseudoLabels, *, few: int = 5) -> Tensor:
     for number, given in enumerate(labels.boxes):
         for rate, index in zip(box_fill_rates(labels.mask(number), given), given.classes.tolist()):
             found[index].append(rate)
-    return torch.tensor(
-        [float(torch.tensor(rates).median()) if len(rates) >= few else 1.0 for rates in found]
-    )
+    usual = [torch.tensor(rates).median().item() if len(rates) >= few else 1.0 for rates in found]
+    return torch.tensor(usual)
 
 
 def mean_field(image: Tensor, probabilities: Tensor, *, rounds: int = 5, pixels: int = PIXELS) -> Tensor:
@@ -288,9 +284,6 @@ def mean_field(image: Tensor, probabilities: Tensor, *, rounds: int = 5, pixels:
     Returns:
         (K, H, W) float32 probabilities.
 
-    Raises:
-        ValueError: the sizes differ.
-
     Reference:
         Krähenbühl, Koltun, "Efficient Inference in Fully Connected CRFs with Gaussian Edge Potentials", 2011,
         algorithm 1; kernels normalised symmetrically, as in their code, and its usual parameters.
@@ -302,15 +295,9 @@ def mean_field(image: Tensor, probabilities: Tensor, *, rounds: int = 5, pixels:
         >>> (mean_field(image, torch.cat([1 - one, one]))[1] > 0.5).int()
         tensor([[1, 1, 1, 0, 0, 0]], dtype=torch.int32)
     """
-    height, width = image.shape[1:]
-    if probabilities.shape[1:] != image.shape[1:]:
-        raise ValueError(
-            f"the image is {tuple(image.shape)}, so the probabilities must be (K, {height}, {width}), not "
-            f"{tuple(probabilities.shape)}"
-        )
     unary = probabilities.float().cpu().clamp_min(1e-5).log()
     kernels = [(NEAR_WEIGHT, _near), (FAR_WEIGHT, _alike(image.as_subclass(Tensor).cpu().float(), pixels))]
-    norms = [sums(torch.ones(1, height, width)).rsqrt() for _, sums in kernels]
+    norms = [sums(torch.ones(1, *image.shape[1:])).rsqrt() for _, sums in kernels]
     now = unary.softmax(dim=0)
     for _ in range(rounds):
         messages = [weight * norm * sums(norm * now) for (weight, sums), norm in zip(kernels, norms)]

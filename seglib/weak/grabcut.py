@@ -15,9 +15,7 @@ from torch import Tensor
 from seglib.weak.boxes import NOT, OBJECT, UNSURE, paint
 
 WORK = 12_000  # pixels: the colour models and the first cut are made on an image of at most this size
-SMALLEST = (
-    24  # pixels: with fewer in a box or around it there is no colour model, and the whole box is the object
-)
+SMALLEST = 24  # pixels: with fewer in a box or around it there is no colour model; all of the box is object
 MARGIN = 0.5  # of the image around a box that is used, in widths and heights of the box
 STRENGTH = 50.0  # of the edge term against a negative log-likelihood; GrabCut's own gamma
 ITERATIONS = 5  # of GrabCut
@@ -34,18 +32,15 @@ Marks = NDArray[np.bool_]
 
 
 class Window(NamedTuple):
-    """A piece of an image around a box: `image` (h, w, 3), and the box in it."""
+    """A piece of an image around a box: `image` (h, w, 3), and the rows and columns of the box in it."""
 
     image: Array
-    x1: int
-    y1: int
-    x2: int
-    y2: int
+    place: tuple[slice, slice]
 
     def inside(self) -> Marks:
         """(h, w) bool: the pixels of the box."""
         marks = np.zeros(self.image.shape[:2], bool)
-        marks[self.y1 : self.y2, self.x1 : self.x2] = True
+        marks[self.place] = True
         return marks
 
     def shrunk(self, pixels: int) -> Window:
@@ -57,10 +52,10 @@ class Window(NamedTuple):
         size = max(1, round(width * scale)), max(1, round(height * scale))
         # Pixels are picked, not averaged: a colour model learned without noise does not fit noisy pixels.
         small = cv2.resize(self.image, size, interpolation=cv2.INTER_NEAREST)
-        x, y = size[0] / width, size[1] / height
-        left, top = int(self.x1 * x), int(self.y1 * y)
-        right, bottom = max(left + 1, round(self.x2 * x)), max(top + 1, round(self.y2 * y))
-        return Window(np.asarray(small, np.uint8), left, top, right, bottom)
+        factors = size[1] / height, size[0] / width
+        ends = [(int(one.start * by), round(one.stop * by)) for one, by in zip(self.place, factors)]
+        rows, columns = (slice(start, max(start + 1, stop)) for start, stop in ends)
+        return Window(np.asarray(small, np.uint8), (rows, columns))
 
 
 def grabcut_plus(
@@ -166,8 +161,7 @@ def object_in(image: Array, box: list[int], seed: int, margin: float = MARGIN) -
         (h, w) bool of the box's size.
     """
     window = _around(image, box, margin)
-    place = slice(window.y1, window.y2), slice(window.x1, window.x2)
-    small = window.shrunk(WORK)
+    small, place = window.shrunk(WORK), window.place
     free = small.inside()
     if min(free.sum(), (~free).sum()) < SMALLEST:
         return np.ones(window.image[place].shape[:2], bool)
@@ -190,7 +184,7 @@ def _around(image: Array, box: list[int], margin: float) -> Window:
     across, along = round(margin * (x2 - x1)), round(margin * (y2 - y1))
     left, top = max(0, x1 - across), max(0, y1 - along)
     piece = image[top : y2 + along, left : x2 + across]
-    return Window(piece, x1 - left, y1 - top, x2 - left, y2 - top)
+    return Window(piece, (slice(y1 - top, y2 - top), slice(x1 - left, x2 - left)))
 
 
 def as_array(image: Tensor) -> Array:
@@ -286,11 +280,9 @@ def _colour_models(window: Window, seed: int) -> tuple[NDArray, NDArray]:
     background, foreground = np.zeros((1, 65)), np.zeros((1, 65))
     no_box = (0, 0, 0, 0)  # the marks are used instead
     cv2.setRNGSeed(seed)
-    cv2.grabCut(window.image, marks, no_box, background, foreground, 1, cv2.GC_INIT_WITH_MASK)
-    for _ in range(ITERATIONS - 1):
-        if not (marks == cv2.GC_PR_FGD).any():  # OpenCV would fail; the colours of the last iteration stay
-            break
-        cv2.grabCut(window.image, marks, no_box, background, foreground, 1, cv2.GC_EVAL)
+    for mode in [cv2.GC_INIT_WITH_MASK] + [cv2.GC_EVAL] * (ITERATIONS - 1):
+        if (marks == cv2.GC_PR_FGD).any():  # else OpenCV would fail; the colours of the last iteration stay
+            cv2.grabCut(window.image, marks, no_box, background, foreground, 1, mode)
     return foreground, background
 
 

@@ -24,15 +24,14 @@ from seglib import files
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import common_size
 from seglib.evaluate import Scores, evaluate
-from seglib.files import TensorFileError
 from seglib.machine import cores
 from seglib.progress import tracked
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
 from seglib.training.checks import check_data
-from seglib.weak.boxes import BoxAnnotations, Size, background_of
+from seglib.weak.boxes import Size, background_of
 from seglib.weak.cleaning import Relabel, Rules, fill_rates
-from seglib.weak.labels import PseudoLabels, Quality, pack, quality
+from seglib.weak.labels import PseudoLabels, Quality, quality
 from seglib.weak.schemes import pseudo_labels, source_of
 
 MIN_CHANGE = 0.002  # share of pixels; where a round changes fewer, the next net would see the same labels
@@ -97,7 +96,6 @@ def rounds(
     size: Size | None = None,
     label_scale: float = 1.0,
     seed: int = 0,
-    jobs: int | None = None,
     **training: Any,
 ) -> Iterator[Round]:
     """Train on labels, let the net predict the same images, make new labels of that, and so on.
@@ -124,7 +122,6 @@ def rounds(
         label_scale: size of an image that the net labels, relative to training; see `next_labels`.
             Choose it on validation images.
         seed: of a fresh net, and of every round's training.
-        jobs: processes that clean; None for all cores if there are more than 16 images.
         training: arguments of `train`: one of `steps`, `epochs` and `seconds`; `lr`, `batch_size`, ...
 
     Returns:
@@ -154,45 +151,16 @@ def rounds(
     boxed = None
     if val is not None and val.instances(0) is not None:
         boxed = (labels.make or partial(pseudo_labels, scheme="rectangles"))(val)
-    relabelled = partial(next_labels, relabel=relabel, scale=label_scale, jobs=jobs)
+    relabelled = partial(next_labels, relabel=relabel, scale=label_scale)
     folder = None if folder is None else Path(folder)
     run = _Run(make_net, labels, relabelled, frozenset(fixed), val, boxed, size, seed, training, folder)
     masks = hashlib.blake2b(b"".join(mask.numpy().tobytes() for mask in labels.packed), digest_size=8)
     settings = training | {
         "data": labels, "size": tuple(size), "labels": masks.hexdigest(), "relabel": relabel,
-        "fixed": sorted(fixed), "seed": seed, "label_scale": float(label_scale), "val": val,
+        "fixed": sorted(fixed), "seed": seed, "label_scale": float(label_scale), "val": val, "format": FORMAT,
     }  # fmt: skip
     run.claim_folder({name: _describe(value) for name, value in settings.items()})
-    return _rounds(run, max_rounds, min_change)
-
-
-def _rounds(run: "_Run", max_rounds: int, min_change: float) -> Iterator[Round]:
-    """The loop. Whether a round is the last is known before it is yielded."""
-    labels, number, changed, best = run.first, 0, math.nan, -math.inf
-    while True:
-        done = run.trained(number, labels, changed)
-        what, now = _judged(done)
-        why = f"no more than {max_rounds} were asked for" if number + 1 >= max_rounds else ""
-        if now <= best and done.scores:
-            why = (
-                f"on the validation images {what} {100 * now:.1f} %, not more than {100 * best:.1f} % before"
-            )
-        if not why:
-            before, labels = labels, run.labels_after(done)
-            changed = changed_share(labels, before)
-            if changed < min_change:
-                why = f"{100 * changed:.2f} % of the pixels would change, less than {100 * min_change:g} %"
-        yield replace(done, why=why)
-        if why:
-            return
-        number, best = number + 1, max(best, now)
-
-
-def _judged(done: Round) -> tuple[str, float]:
-    """What rounds are compared by, in words, and its mean IoU; -inf without validation images."""
-    if done.val_label_quality:
-        return "the labels from its net have", done.val_label_quality.filled.mean_iou
-    return "its net has", done.scores.mean_iou if done.scores else -math.inf
+    return run.rounds(max_rounds, min_change)
 
 
 @dataclass
@@ -210,12 +178,37 @@ class _Run:
     training: dict[str, Any]
     folder: Path | None
 
+    def rounds(self, max_rounds: int, min_change: float) -> Iterator[Round]:
+        """The loop. Whether a round is the last is known before it is yielded."""
+        labels, number, changed, best = self.first, 0, math.nan, -math.inf
+        while True:
+            done, why = self.trained(number, labels, changed), ""
+            judged = done.val_label_quality.filled if done.val_label_quality else done.scores
+            now = judged.mean_iou if judged else -math.inf
+            if judged and now <= best:
+                what = "the labels from its net have" if done.val_label_quality else "its net has"
+                points = f"{100 * now:.1f} %, not more than {100 * best:.1f} % before"
+                why = f"on the validation images {what} {points}"
+            elif number + 1 >= max_rounds:
+                why = f"no more than {max_rounds} were asked for"
+            else:
+                before, labels = labels, self.labels_after(done)
+                changed = changed_share(labels, before)
+                if changed < min_change:
+                    why = (
+                        f"{100 * changed:.2f} % of the pixels would change, less than {100 * min_change:g} %"
+                    )
+            yield replace(done, why=why)
+            if why:
+                return
+            number, best = number + 1, max(best, now)
+
     def claim_folder(self, settings: Mapping[str, str]) -> None:
         """Write the settings of these rounds into the folder; a TensorFileError if it holds others."""
-        then = self._kept("rounds.pt", lambda: {"settings": dict(settings)})["settings"]
+        then = self._kept("rounds.pt", lambda: dict(settings))
         if changed := [name for name in settings if settings[name] != then.get(name)]:
             was, now = (", ".join(f"{name} {one.get(name)}" for name in changed) for one in (then, settings))
-            raise TensorFileError(
+            raise files.TensorFileError(
                 f"{self.folder} holds other rounds: they had {was}; these have {now}; use another folder, or "
                 "delete this one to start again"
             )
@@ -236,9 +229,10 @@ class _Run:
         segmenter = NetSegmenter(net, labels.classes, name=f"{labels.scheme}, trained", size=self.size)
         name = f"labels of val, round {number + 1}"
         on_val = self.boxed and self.relabelled(self.boxed, segmenter, name=name, number=number + 1)
-        scores, quality = self.val and evaluate(segmenter, self.val), on_val and _measured(on_val)
+        scores = evaluate(segmenter, self.val) if self.val else None
+        found, found_on_val = _measured(labels), _measured(on_val) if on_val else None
         seconds = time.monotonic() - began
-        return Round(number, labels, segmenter, _measured(labels), scores, quality, changed, seconds)
+        return Round(number, labels, segmenter, found, scores, found_on_val, changed, seconds)
 
     def labels_after(self, done: Round) -> PseudoLabels:
         """The labels of the next round: from the folder, or made and kept."""
@@ -263,13 +257,9 @@ class _Run:
         """The content of a file of the folder, made and written if it is absent; made without a folder."""
         if self.folder is None:
             return make()
-        path = self.folder / name
-        if not path.exists():
-            files.write(path, {"format": FORMAT, **make()})
-        kept = files.read(path)
-        if kept.get("format") != FORMAT:
-            raise TensorFileError(f"{self.folder} is of another version of seglib; use another folder")
-        return kept
+        if not (path := self.folder / name).exists():
+            files.write(path, make())
+        return files.read(path)
 
 
 def next_labels(
@@ -282,9 +272,8 @@ def next_labels(
     initial: PseudoLabels | None = None,
     scale: float = 1.0,
     fixed: Collection[int] = (),
-    jobs: int | None = None,
 ) -> PseudoLabels:
-    """Predict every image, and clean each prediction into a new mask.
+    """Predict every image, and clean each prediction into a new mask, on all cores if there are many.
 
     Args:
         labels: images with boxes; their masks only matter for the images that are fixed.
@@ -296,7 +285,6 @@ def next_labels(
         scale: size of the image that the net sees, relative to its training; 1 in the papers. The best one
             depends on the labels of training, so choose it on validation images.
         fixed: indices of the images whose masks stay, such as those with a true mask.
-        jobs: processes that clean; None for all cores if there are more than 16 images.
 
     Returns:
         The same images and boxes with new masks.
@@ -317,18 +305,15 @@ def next_labels(
         >>> [bool(new.mask(index).any()) for index in range(2)]
         [True, False]
     """
+    first = initial or labels
     asked = NetSegmenter(segmenter.net, segmenter.classes, size=segmenter.size, scale=scale)
     free = [index for index in range(len(labels)) if index not in fixed]
-
-    def clean(image: Tensor, probabilities: Tensor, given: BoxAnnotations, first: Tensor) -> Tensor:
-        return pack(relabel(image, probabilities, given, number, first))
-
     images = ((index, labels.truth[index][0].as_subclass(Tensor)) for index in free)
     tasks = (
-        delayed(clean)(image, asked.probabilities(image), labels.boxes[i], (initial or labels).mask(i))
+        delayed(relabel)(image, asked.probabilities(image), labels.boxes[i], number, first.mask(i))
         for i, image in images
     )
-    work = Parallel(n_jobs=jobs or (cores() if len(free) > FEW else 1), return_as="generator")(tasks)
+    work = Parallel(n_jobs=cores() if len(free) > FEW else 1, return_as="generator")(tasks)
     made = iter(tracked(work, len(free), name))
     masks = (labels.packed[index] if index in fixed else next(made) for index in range(len(labels)))
     return labels.relabelled(masks, name)
@@ -358,12 +343,7 @@ def _describe(value: Any) -> str:
 
 
 def _check(
-    labels: object,
-    max_rounds: int,
-    min_change: float,
-    fixed: Collection[int],
-    scale: float,
-    training: Collection[str],
+    labels: object, max_rounds: int, min_change: float, fixed: Collection[int], scale: float, training: Any
 ) -> None:
     """A ValueError about the first argument that is wrong."""
     if not isinstance(labels, PseudoLabels):

@@ -91,11 +91,7 @@ class NoRegions:
 class Blobs(SegmentationDataset):
     """Bright squares of 6 on dark noise of 16 x 16; their boxes are two pixels too wide on the right.
 
-    Args:
-        count: of images.
-        known: False makes every true mask void, as of images without labels.
-        boxed: False has no instances.
-        split: "train", "val" or "test".
+    With `known=False` every true mask is void, as of images without labels; `boxed=False` has no instances.
     """
 
     def __init__(
@@ -116,7 +112,6 @@ class Blobs(SegmentationDataset):
         return Image((noise + 200 * inside).to(torch.uint8)), Mask(mask)
 
     def instances(self, index: int) -> Instances | None:
-        """The one square."""
         left = 2 + index % 4
         box = torch.tensor([[left, 4, left + 8, 10]])
         return Instances(self._inside(index)[None], torch.tensor([1]), box) if self.boxed else None
@@ -135,7 +130,6 @@ class TinyNet(nn.Module):
         self.look = nn.Conv2d(3, 2, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) -> (N, 2, H, W)."""
         return self.look(images / 255 - 0.5)
 
 

@@ -112,10 +112,6 @@ def test_a_class_without_a_box_is_ruled_out():
 def test_wrong_input_is_refused():
     with pytest.raises(BoxError, match=r"box 0, .* leaves the image"):
         keep_inside(torch.zeros(3, 3), ONE)
-    with pytest.raises(ValueError, match="threshold must be at least 0, not -1"):
-        reset_outliers(torch.zeros(6, 6), ONE, FULL, torch.ones(2), threshold=-1)
-    with pytest.raises(ValueError, match=r"must be \(K, 6, 6\), not \(2, 5, 6\)"):
-        mean_field(IMAGE, torch.ones(2, 5, 6))
 
 
 def slow_mean_field(image: Tensor, probabilities: Tensor, rounds: int) -> Tensor:

@@ -34,10 +34,7 @@ def test_the_truth_is_perfect_and_ignored_pixels_are_counted():
     assert found.ignored == 0.5 and found.labelled.mean_iou == 1 and found.filled.mean_iou < 1
     assert "half" in str(compare({"half": found})) and "all background" in str(found)
     assert "<table" in found._repr_html_()
-
-
-def test_ignored_everywhere_is_background():
-    ignored = torch.full((40, 40), VOID, dtype=torch.uint8)
+    ignored = torch.full((40, 40), VOID, dtype=torch.uint8)  # everywhere: it is background
     found = quality(PseudoLabels(Discs(1), [NOTHING], [ignored], name="none"))
     assert found.ignored == 1 and found.filled.pixel_accuracy == 1  # the last disc is never there
 

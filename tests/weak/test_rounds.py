@@ -14,6 +14,7 @@ import torch
 from tests.weak.test_noise import noise
 
 from seglib.files import TensorFileError
+from seglib.labels import VOID
 from seglib.train import train
 from seglib.weak import rounds as module
 from seglib.weak.cleaning import naive
@@ -96,16 +97,29 @@ def test_continues_while_the_labels_of_validation_improve_although_the_net_does_
     assert "labels from it: mean IoU 100.0 %" in str(second)
 
 
-def test_kept_labels_stay(boxes):
+def test_kept_labels_stay_and_without_truth_there_is_no_quality(boxes):
     mixed, _ = noise.with_masks(boxes, 4, seed=0)
     *_, last = rounds(TinyNet, mixed, relabel=nothing, fixed=[2], **TWO)
     assert torch.equal(last.labels.mask(2), Blobs()[2][1]) and not last.labels.mask(1).any()
-
-
-def test_without_truth_there_is_no_quality():
     labels = pseudo_labels(Blobs(2, known=False), "rectangles")
     (one,) = rounds(TinyNet, labels, max_rounds=1, **SHORT)
     assert one.quality is None and str(one) == "round 0. The last: no more than 1 were asked for"
+
+
+def test_rules_know_the_labels_of_the_first_round_and_those_of_validation_by_the_same_scheme():
+    cores, seen = pseudo_labels(Blobs(), "box-i"), []
+
+    def watch(image, probabilities, one, number, initial):
+        seen.append((number, initial))
+        return probabilities.argmax(0).byte()
+
+    val = Blobs(2, split="val")
+    list(rounds(TinyNet, cores, relabel=watch, val=val, **TWO | {"max_rounds": 3, "steps": 2}))
+    on_val = pseudo_labels(val, "box-i")
+    firsts = [cores.mask(i) for i in range(4)], [on_val.mask(i) for i in range(2)]
+    assert {number for number, _ in seen} >= {1, 2}
+    for _, initial in seen:
+        assert any(torch.equal(initial, mask) for mask in (*firsts[0], *firsts[1])) and VOID in initial
 
 
 def test_resumes_between_rounds(boxes, tmp_path, monkeypatch):
@@ -186,7 +200,7 @@ def test_the_net_labels_at_label_scale_and_trains_at_size(boxes):
             seen.append((self.training, tuple(images.shape[2:])))
             return super().forward(images)
 
-    list(rounds(Watched, boxes, max_rounds=2, min_change=0, label_scale=1.5, size=(32, 32), jobs=1, **SHORT))
+    list(rounds(Watched, boxes, max_rounds=2, min_change=0, label_scale=1.5, size=(32, 32), **SHORT))
     assert {size for training, size in seen if training} == {(32, 32)}
     assert (48, 48) in {size for training, size in seen if not training}
 

@@ -9,18 +9,26 @@ from pathlib import Path
 import joblib
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from seglib.boxes import rasterise
 from seglib.labels import VOID
 from seglib.weak import schemes
 from seglib.weak.boxes import BoxAnnotations, load_boxes
-from seglib.weak.candidates import agreement, candidates
+from seglib.weak.cleaning import BoxSup
 from seglib.weak.grabcut import grabcut_plus, grabcut_votes
 from seglib.weak.labels import PseudoLabels
-from seglib.weak.schemes import inner_rectangles, pseudo_labels, rectangles
-from tests.weak.samples import Discs, NoRegions, TwoRegions, box_of, disc
+from seglib.weak.schemes import (
+    agreement,
+    candidates,
+    inner_rectangles,
+    pseudo_labels,
+    rectangles,
+    region_loss,
+)
+from tests.weak.samples import Discs, NoRegions, TwoRegions, box_of, disc, one_box
 
-ONE = torch.tensor([1])
+ONE, WHOLE = torch.tensor([1]), torch.tensor([[0, 0, 40, 40]])
 ALL = {
     "rectangles": rectangles,
     "box-i": inner_rectangles,
@@ -61,29 +69,27 @@ def test_an_easy_object_is_found_in_a_loose_box(name):
 
 
 @every
-def test_the_same_seed_gives_the_same_mask(make):
-    image, inside = disc()
-    first, second = (make(image, box_of(inside, loose=3), ONE) for _ in range(2))
-    assert torch.equal(first, second)
-
-
-@every
 @pytest.mark.parametrize(
-    "box", [(5, 5, 6, 6), (0, 0, 40, 40), (0, 0, 1, 40), (39, 39, 40, 40), (1, 0, 40, 40)]
+    "box", [(5, 5, 6, 6), (0, 0, 40, 40), (0, 0, 1, 40), (39, 39, 40, 40), (1, 0, 40, 40), (7, 7, 33, 33)]
 )
-def test_tiny_boxes_and_whole_images_get_a_mask(make, box):
+def test_any_box_gets_the_same_mask_twice_and_nothing_outside(make, box):
     image, _ = disc()
-    mask = make(image, torch.tensor([box]), ONE)
-    assert mask.shape == (40, 40) and mask.dtype == torch.uint8
+    mask, again = (make(image, torch.tensor([box]), ONE) for _ in range(2))
+    assert mask.shape == (40, 40) and mask.dtype == torch.uint8 and torch.equal(mask, again)
     x1, y1, x2, y2 = box
     assert set(mask.unique().tolist()) <= {0, 1, VOID}
     mask[y1:y2, x1:x2] = 0
-    assert not mask.any()  # nothing outside the box
+    assert not mask.any()
 
 
 @every
-def test_an_image_of_one_colour_without_regions_gets_a_mask(make):
-    grey = torch.full((3, 40, 40), 120, dtype=torch.uint8)
+def test_odd_images_and_boxes(make):
+    image, _ = disc()
+    nothing = make(image, torch.zeros(0, 4).long(), torch.zeros(0).long(), background=2)
+    assert (nothing == 2).all()  # without boxes
+    with pytest.raises(ValueError, match=r"box 0, \(5, 5, 3, 9\), .* swapped corners"):
+        make(image, torch.tensor([[5, 5, 3, 9]]), ONE)
+    grey = torch.full((3, 40, 40), 120, dtype=torch.uint8)  # of one colour, without regions
     if isinstance(make, partial) and "propose" in make.keywords:
         make = partial(make, propose=NoRegions)
     mask = make(grey, torch.tensor([[5, 5, 30, 30]]), ONE)
@@ -92,17 +98,48 @@ def test_an_image_of_one_colour_without_regions_gets_a_mask(make):
     assert not mask.any()
 
 
-@every
-def test_without_boxes_all_is_background(make):
-    image, _ = disc()
-    mask = make(image, torch.zeros(0, 4).long(), torch.zeros(0).long(), background=2)
-    assert (mask == 2).all()
+def test_boxsup_follows_the_net_and_always_takes_one_region():
+    image, inside = disc()
+    logits = torch.zeros(2, 40, 40)
+    logits[0] = 9.0  # the net says: background everywhere
+    assert (candidates(image, WHOLE, ONE, propose=TwoRegions, logits=logits, best=1) == 1).any()
+    logits = torch.stack([torch.where(inside, -5.0, 5.0), torch.where(inside, 5.0, -5.0)])
+    loose = box_of(inside, loose=4)  # fits both regions in part; the net decides
+    mask = candidates(image, loose, ONE, propose=TwoRegions, logits=logits, best=1)
+    assert torch.equal(mask == 1, inside)
+    with pytest.raises(ValueError, match="best must be at least 1, not 0"):
+        candidates(image, WHOLE, ONE, propose=TwoRegions, best=0)
 
 
-@every
-def test_a_wrong_box_is_named(make):
-    with pytest.raises(ValueError, match=r"box 0, \(5, 5, 3, 9\): its corners are swapped"):
-        make(disc()[0], torch.tensor([[5, 5, 3, 9]]), ONE)
+@pytest.mark.parametrize("sees", ["the disc", "everything"])
+def test_the_update_between_rounds_takes_the_region_that_the_net_sees(sees):
+    image, inside = disc()
+    x1, y1, x2, y2 = box_of(inside, loose=4)[0].tolist()
+    target = inside if sees == "the disc" else torch.ones_like(inside)
+    sure = torch.where(target, 0.99, 0.01)
+    mask = BoxSup(TwoRegions, best=1)(
+        image, torch.stack([1 - sure, sure]), one_box(x1, y1, x2, y2), 1, inside
+    )
+    expected = torch.zeros_like(inside)
+    expected[y1:y2, x1:x2] = target[y1:y2, x1:x2]
+    assert torch.equal(mask == 1, expected)
+
+
+def test_boxsup_draws_from_the_best():
+    image, _ = disc(size=40, radius=18)
+    near_whole = torch.tensor([[1, 1, 39, 39]])
+    drawn = {
+        int(candidates(image, near_whole, ONE, propose=TwoRegions, seed=seed).sum()) for seed in range(20)
+    }
+    assert len(drawn) == 2
+
+
+def test_the_loss_of_a_region_is_the_mean_cross_entropy_over_the_box():
+    rng = torch.Generator().manual_seed(0)
+    pieces, logits = torch.rand(5, 6, 7, generator=rng) < 0.5, torch.randn(3, 6, 7, generator=rng)
+    loss = -logits.log_softmax(0)
+    expected = [cross_entropy(logits[None], 2 * piece[None].long()) for piece in pieces]
+    assert torch.allclose(region_loss(pieces, loss[2], loss[0]), torch.stack(expected))
 
 
 def masks(labels: PseudoLabels) -> list[list]:
@@ -209,9 +246,9 @@ def test_an_image_that_is_something_else_is_named(scheme, spoil):
 def test_an_unknown_scheme_or_setting_is_named():
     with pytest.raises(ValueError, match="there is no scheme 'grabcut'; there are rectangles"):
         pseudo_labels(Discs(2), "grabcut")
-    with pytest.raises(ValueError, match="rectangles has no setting 'seed'"):
+    with pytest.raises(ValueError, match="rectangles: got an unexpected keyword argument 'seed'"):
         pseudo_labels(Discs(2), "rectangles", seed=1)
-    with pytest.raises(ValueError, match="boxsup needs the setting 'propose'"):
+    with pytest.raises(ValueError, match=r"boxsup: missing a required .*'propose'"):
         pseudo_labels(Discs(2), "boxsup")
 
 
