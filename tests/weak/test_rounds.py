@@ -11,7 +11,6 @@ from itertools import islice
 
 import pytest
 import torch
-from tests.weak.test_noise import noise
 
 from seglib.files import TensorFileError
 from seglib.labels import VOID
@@ -98,7 +97,7 @@ def test_continues_while_the_labels_of_validation_improve_although_the_net_does_
 
 
 def test_kept_labels_stay_and_without_truth_there_is_no_quality(boxes):
-    mixed, _ = noise.with_masks(boxes, 4, seed=0)
+    mixed = boxes.relabelled([mask for _, mask in Blobs()], "true masks")
     *_, last = rounds(TinyNet, mixed, relabel=nothing, fixed=[2], **TWO)
     assert torch.equal(last.labels.mask(2), Blobs()[2][1]) and not last.labels.mask(1).any()
     labels = pseudo_labels(Blobs(2, known=False), "rectangles")
