@@ -40,8 +40,8 @@ from seglib.fcn import FCN
 from seglib.labels import VOID, Classes
 from seglib.losses import cross_entropy
 from seglib.regions import RegionFeatures, RegionSegmenter, propose
-from seglib.regions.extractor import resize_mask, shrink_to
-from seglib.regions.recall import oracle_paste, overlap_by_number, recall, true_regions
+from seglib.regions.features import resize_mask, shrink_to
+from seglib.regions.proposals import oracle_paste, overlap_by_number, recall, true_regions
 from seglib.regions.segmenter import paste
 from seglib.regions.svm import LinearSVMs
 from seglib.scenes import Dials, Scenes

@@ -8,20 +8,23 @@ import torch
 from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
-from torch.nn.functional import interpolate, one_hot
+from torch.nn.functional import one_hot, pad
 from torchvision.models import ResNet18_Weights
 from torchvision.utils import draw_bounding_boxes
 
 from seglib.backbones import Backbone
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.draw import edges, show
+from seglib.fcn import FCN, FCNSegmenter
+from seglib.fcn.net import pad_to_stride
 from seglib.labels import VOID, Classes
-from seglib.regions.extractor import RegionExtractor, resize_mask, shrink_to
-from seglib.regions.recall import oracle_paste, true_regions
+from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
+from seglib.regions.proposals import oracle_paste, true_regions
 from seglib.weak.boxes import BoxAnnotations
 
 STRIDE = 32
 LARGEST = 2000  # places that the probe learns from
+NEVER = -1e4  # the score of a class without a place to learn from
 
 #: What the 1000 outputs of an ImageNet classifier stand for.
 WORDS: list[str] = ResNet18_Weights.DEFAULT.meta["categories"]
@@ -127,6 +130,9 @@ def convinced(mask: Tensor, num_classes: int) -> Tensor:
 class BestRegions:
     """Sees the truth: pastes for each object the one region of a segmenter's own that fits it best.
 
+    An object is a connected piece of a class in the mask; one that is hidden in part may be several. Other
+    regions may give a higher mean IoU, see `oracle_paste`.
+
     Args:
         extractor: how that segmenter makes regions of an image.
     """
@@ -146,44 +152,36 @@ class BestRegions:
         return resize_mask(pasted, (mask.shape[0], mask.shape[1])).long()
 
 
-class Probe:
-    """Logistic regression on a classifier's map at stride 32, place by place; the net stays as it is.
+def linear_probe(backbone: Backbone, data: SegmentationDataset, *, seed: int = 0) -> FCNSegmenter:
+    """An FCN-32s of which only the score layer has learned, by logistic regression on places of its map.
+
+    A place learns the class of the pixel it is centred on: `FCN` pads an image to 32 n + 1 pixels, so that
+    place i is centred on pixel 32 i, and enlarges the scores from there. Its features are those of a region:
+    what the classifier computes before its last layer, but without the average over all places.
 
     Args:
-        backbone: in evaluation mode.
-        data: images with masks to learn from; the class of a place is that of the pixel in its middle.
+        backbone: is copied; its cells must not be `centred`.
+        data: images with masks to learn from.
         seed: which places, where there are more than 2000.
     """
-
-    name = "linear probe"
-
-    def __init__(self, backbone: Backbone, data: SegmentationDataset, *, seed: int = 0) -> None:
-        self.backbone, self.num_classes = backbone, len(data.classes)
-        rows, names = zip(*(self._places(*data[index]) for index in range(len(data))))
-        features, truth = torch.cat(rows), torch.cat(names)
-        known = (truth != VOID).nonzero()[:, 0]
-        some = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))[:LARGEST]]
-        self.linear = LogisticRegression(C=0.01, max_iter=500)
-        self.linear.fit(features[some].numpy(), truth[some].numpy())
-
-    def predict(self, image: Tensor) -> Tensor:
-        """(3, H, W) uint8 -> (H, W) int64: scores at each place, enlarged bilinearly, and the best."""
-        features = self._map(image)
-        scores = torch.full((self.num_classes, *features.shape[1:]), -1e4)
-        logits = self.linear.decision_function(features.flatten(1).T.numpy())
-        if logits.ndim == 1:  # two classes: one column, for the second
-            logits = np.stack([-logits, logits], axis=1)
-        scores[self.linear.classes_] = torch.from_numpy(logits).float().T.unflatten(1, features.shape[1:])
-        return interpolate(scores[None], size=image.shape[1:], mode="bilinear")[0].argmax(0)
-
-    def _map(self, image: Tensor) -> Tensor:
+    net, rows, names = FCN(backbone, len(data.classes)).eval(), [], []
+    for index in range(len(data)):
+        image, mask = (tensor.as_subclass(Tensor) for tensor in data[index])
         with torch.inference_mode():
-            return self.backbone(image.as_subclass(Tensor)[None])[STRIDE][0].clone()
-
-    def _places(self, image: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        features = self._map(image)
-        height, width = features.shape[1:]
-        truth = interpolate(
-            mask.as_subclass(Tensor)[None, None].float(), (height, width), mode="nearest-exact"
-        )
-        return features.flatten(1).T, truth.flatten().long()
+            features = net.hidden(net.backbone(pad_to_stride(image[None], backbone.centred))[STRIDE])[0]
+        truth = pad(mask, (0, STRIDE, 0, STRIDE), value=VOID)[::STRIDE, ::STRIDE]
+        rows.append(features.flatten(1).T)
+        names.append(truth[: features.shape[1], : features.shape[2]].flatten().long())
+    features, truth = torch.cat(rows), torch.cat(names)
+    known = (truth != VOID).nonzero()[:, 0]
+    some = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))[:LARGEST]]
+    linear = LogisticRegression(C=0.01, max_iter=500).fit(features[some].numpy(), truth[some].numpy())
+    # of two classes there is one row, for the second; the first has the score 0
+    weights, bias = linear.coef_, linear.intercept_
+    if len(linear.classes_) == 2:
+        weights, bias = np.concatenate([0 * weights, weights]), np.concatenate([0 * bias, bias])
+    score = {"weight": torch.zeros_like(net.score.weight), "bias": torch.full((len(data.classes),), NEVER)}
+    score["weight"][linear.classes_] = torch.from_numpy(weights).float()[:, :, None, None]
+    score["bias"][linear.classes_] = torch.from_numpy(bias).float()
+    net.score.load_state_dict(score)
+    return FCNSegmenter(net, data.classes, name="linear probe")

@@ -6,13 +6,11 @@ Reference:
     as there, but in bins of fixed width, so that it means the same in every image.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, Self, get_args
 
 import cv2
 import numpy as np
@@ -77,12 +75,12 @@ class Regions:
     colour: NDArray[np.float32]
     texture: NDArray[np.float32]
 
-    def with_room(self) -> Regions:
+    def with_room(self) -> Self:
         """A copy with N - 1 more rows, which `merge` fills."""
         columns = self.sizes, self.low, self.high, self.colour, self.texture
         longer = (np.concatenate([column, np.zeros_like(column[1:])]) for column in columns)
         neighbours = [set(near) for near in self.neighbours] + [set() for _ in self.neighbours[1:]]
-        return Regions(self.pixels, neighbours, *longer)
+        return type(self)(self.pixels, neighbours, *longer)
 
 
 def bins_of_pixels(colours: NDArray[np.float32]) -> tuple[Bins, Bins]:
@@ -117,15 +115,10 @@ def describe(labels: NDArray[np.int64], colour: Bins, texture: Bins) -> Regions:
         colour: (H, W, C), the bin of each pixel.
         texture: (H, W, 8 C), likewise.
     """
-    count = int(labels.max()) + 1
-    return Regions(
-        labels.size,
-        _neighbours(labels, count),
-        np.bincount(labels.ravel()).astype(np.float64),
-        *corners(labels, count),
-        _histogram(labels, colour, COLOUR_BINS, count),
-        _histogram(labels, texture, TEXTURE_BINS, count),
-    )
+    count, sizes = int(labels.max()) + 1, np.bincount(labels.ravel()).astype(np.float64)
+    kinds = ((colour, COLOUR_BINS), (texture, TEXTURE_BINS))
+    histograms = (_histogram(labels, places, bins, count) for places, bins in kinds)
+    return Regions(labels.size, _neighbours(labels, count), sizes, *corners(labels, count), *histograms)
 
 
 def _histogram(labels: NDArray[np.int64], places: Bins, bins: int, count: int) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Superpixels: an image cut into a few hundred pieces of uniform colour, which stand for its many pixels."""
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,9 +18,9 @@ Space = Literal["rgb", "lab", "hsv", "chroma", "grey"]
 Channels = NDArray[np.float32]  # (H, W, C), values 0..1
 Cut = Callable[[Channels, float, float, int], NDArray]  # (colours, scale, sigma, min_size) -> (H, W) integers
 
-LAB_MIN = np.array([0, 128, 128], np.float32)
-LAB_RANGE = np.array([100, 255, 255], np.float32)
+LAB_MIN, LAB_RANGE = np.array([[0, 128, 128], [100, 255, 255]], np.float32)  # L 0..100, a and b -127..127
 HSV_RANGE = np.array([360, 1, 1], np.float32)  # hue is in degrees
+SIGMA = 0.8  # pixels: standard deviation of the smoothing before an image is cut
 MAX_MIN_SIZE = 100  # pixels, as in OpenCV's selective search
 
 
@@ -69,20 +69,17 @@ def in_space(image: Tensor, space: Space) -> Channels:
         (2, 4, 1)
     """
     rgb = np.ascontiguousarray(image.permute(1, 2, 0).numpy()).astype(np.float32) / 255
-    if space == "rgb":
-        converted: np.ndarray = rgb
-    elif space == "lab":  # L is 0..100, a and b are -127..127
-        converted = (cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) + LAB_MIN) / LAB_RANGE
-    elif space == "hsv":
-        converted = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV) / HSV_RANGE
-    elif space == "grey":
-        converted = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None]
-    elif space == "chroma":
-        total = rgb.sum(axis=2, keepdims=True)
-        converted = np.concatenate([rgb[..., :2] / np.maximum(total, 1e-6), total / 3], axis=2)
-    else:
-        raise ValueError(f"space must be one of {', '.join(get_args(Space))}; got {space!r}")
-    return converted.astype(np.float32)
+    total = rgb.sum(axis=2, keepdims=True)
+    spaces: dict[str, Callable[[], np.ndarray]] = {
+        "rgb": lambda: rgb,
+        "lab": lambda: (cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB) + LAB_MIN) / LAB_RANGE,
+        "hsv": lambda: cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV) / HSV_RANGE,
+        "chroma": lambda: np.concatenate([rgb[..., :2] / np.maximum(total, 1e-6), total / 3], axis=2),
+        "grey": lambda: cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None],
+    }
+    if space not in spaces:
+        raise ValueError(f"space must be one of {', '.join(spaces)}; got {space!r}")
+    return spaces[space]().astype(np.float32)
 
 
 def felzenszwalb_cut(colours: Channels, scale: float, sigma: float, min_size: int) -> NDArray[np.int64]:
@@ -94,12 +91,7 @@ def felzenszwalb_cut(colours: Channels, scale: float, sigma: float, min_size: in
 
 
 def superpixels(
-    image: Tensor,
-    *,
-    scale: float = 100,
-    space: Space = "lab",
-    sigma: float = 0.8,
-    cut: Cut = felzenszwalb_cut,
+    image: Tensor, *, scale: float = 100, space: Space = "lab", cut: Cut = felzenszwalb_cut
 ) -> Tensor:
     """Cut an image where its colour changes.
 
@@ -111,7 +103,6 @@ def superpixels(
         scale: larger values give larger pieces. Pieces of fewer than `scale / 2` pixels, and never of 100
             pixels or more, join a neighbour, so that small objects survive at every scale.
         space: the colour space in which pixels are compared.
-        sigma: standard deviation in pixels of the smoothing beforehand.
         cut: the algorithm: a function of colours (H, W, C) float32 in 0..1, scale, sigma and the least number
             of pixels, which returns an integer map (H, W).
 
@@ -134,7 +125,7 @@ def superpixels(
         raise ValueError(f"scale must be above 0; larger values give larger superpixels; got {scale}")
     colours = in_space(as_rgb(image), space)
     least = int(min(scale / 2, MAX_MIN_SIZE))
-    return renumber(torch.from_numpy(cut(colours, scale, sigma, least)).long())
+    return renumber(torch.from_numpy(cut(colours, scale, SIGMA, least)).long())
 
 
 def renumber(codes: Tensor) -> Tensor:

@@ -9,14 +9,17 @@ import torch
 from torch import Tensor
 
 from seglib.progress import tracked
-from seglib.regions.extractor import RegionExamples
+from seglib.regions.features import RegionExamples
 
 # of SDS, whose liblinear has -c 1e-3 -w1 2 -B 10
 SOLVER = {"C": 1e-3, "loss": "hinge", "class_weight": {1: 2}, "intercept_scaling": 10.0, "max_iter": 5000}
 NORM = 20.0  # mean length of a feature vector after scaling, for which SDS chose C
 NEGATIVE_IOU = 0.2  # with every object of the class, below which a region is a negative
 POSITIVE_IOU = 0.5  # with an object, above which a region may replace it as a positive
-HARD, EASY = -1.0, -1.2  # the score from which a negative is added, and up to which it is dropped
+HARD, EASY = (
+    -1.0,
+    -1.2,
+)  # the score from which a negative is added (SDS: -1.0001), and up to which it is dropped
 PER_IMAGE = 10  # random negatives of each class to start with
 ROUNDS = 2  # sweeps for hard negatives, before and again after the update of the positives
 MAX_NEGATIVES = 3000  # per class; the highest-scoring ones stay, so memory does not grow with images

@@ -7,7 +7,7 @@ from seglib import boxes
 from seglib.data.dataset import Instances
 from seglib.labels import Classes, numbered
 from seglib.regions import Proposals, hierarchy, propose
-from seglib.regions.extractor import bounded_size, resize_mask
+from seglib.regions.features import bounded_size, resize_mask
 from seglib.regions.grouping import Hierarchy
 from seglib.regions.superpixels import as_rgb, shrink
 

@@ -12,7 +12,7 @@ from seglib.labels import Classes, Color
 from seglib.regions import Proposals
 from seglib.regions.features import crops
 from seglib.regions.grouping import Hierarchy
-from seglib.regions.recall import recall
+from seglib.regions.proposals import recall
 from seglib.regions.segmenter import paint, select_regions
 from seglib.widgets import pack
 from seglib.widgets import proposal_checks as checks

@@ -14,6 +14,16 @@ def merged_by(choose, mix):
     return merge
 
 
+def closest(alike):
+    def merge(histograms, sizes, pairs):
+        one, other = pairs[alike(*histograms[pairs.T]).argmax()].tolist()
+        return (one, other), merge_most_similar(
+            histograms[[one, other]], sizes[[one, other]], torch.tensor([[0, 1]])
+        )[1]
+
+    return merge
+
+
 def any_two(histograms, sizes, pairs):
     common = torch.minimum(histograms[:, None], histograms[None]).sum(2).triu(1)
     one, other = divmod(int(common.argmax()), len(histograms))
@@ -28,7 +38,7 @@ def filled(value):
 
 
 def mined(overlap, score):
-    return lambda scores, overlaps: ((overlaps < overlap) & (scores > score)).nonzero()[:, 0]
+    return lambda scores, overlaps: ((overlaps < overlap) & (scores >= score)).nonzero()[:, 0]
 
 
 def painted(order, above=lambda score, threshold: score > threshold):
@@ -48,6 +58,8 @@ WRONG = {
         "regions that do not touch": (any_two, "do not touch"),
         "plain mean": (merged_by(torch.argmax, lambda rows: rows.mean(0)), "plain mean"),
         "sum": (merged_by(torch.argmax, lambda rows: rows.sum(0)), "sums to 2"),
+        "the nearest": (closest(lambda one, other: -(one - other).norm(dim=1)), "bin by bin"),
+        "the dot product": (closest(lambda one, other: (one * other).sum(1)), "bin by bin"),
         "the histogram only": (lambda h, s, p: merge_most_similar(h, s, p)[1], "two things"),
         "the last pair": (lambda h, s, p: ((2, 3), h[2]), "share most"),
     },
@@ -65,8 +77,10 @@ WRONG = {
         "half-covered ones": (mined(0.5, -1), "clear negative"),
         "above 0 only": (mined(0.2, 0), "those above 0"),
         "easy ones too": (mined(0.2, -9), "teach nothing new"),
-        "both limits": (lambda s, o: ((o <= 0.2) & (s >= -1)).nonzero()[:, 0], "exactly"),
-        "True and False": (lambda s, o: (o < 0.2) & (s > -1), "numbers of the regions"),
+        "the limit of the overlap too": (lambda s, o: ((o <= 0.2) & (s >= -1)).nonzero()[:, 0], ".2 exactly"),
+        "not at exactly -1": (lambda s, o: ((o < 0.2) & (s > -1)).nonzero()[:, 0], "-1 exactly"),
+        "a column": (lambda s, o: ((o < 0.2) & (s >= -1)).nonzero(), "shape"),
+        "True and False": (lambda s, o: (o < 0.2) & (s >= -1), "indices of the regions"),
     },
     "04.4": {
         "best first": (painted(lambda scores: scores.argsort(descending=True)), "region is below"),
@@ -76,6 +90,11 @@ WRONG = {
             "only the region",
         ),
         "as they come": (painted(lambda scores: torch.tensor([1, 2, 0])), "region is below"),
+        "in the order of the list": (painted(lambda scores: torch.arange(len(scores))), "another order"),
+        "never below 0": (
+            painted(torch.argsort, lambda score, threshold: score > max(threshold, 0)),
+            "may be negative",
+        ),
         "a mask each": (lambda masks, classes, *_: masks * classes[:, None, None], "each pixel"),
     },
     "04.5": {

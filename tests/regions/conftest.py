@@ -1,7 +1,5 @@
 """What several tests of regions look at."""
 
-from __future__ import annotations
-
 import pytest
 from torch import Tensor
 

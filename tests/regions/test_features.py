@@ -1,32 +1,36 @@
-"""Crops: where they are taken and what surrounds them. Features: batches and shared boxes change nothing."""
+"""Crops, features of regions, and the features of a data set: kept on disk, and found again by content."""
 
-from __future__ import annotations
+from pathlib import Path
 
-import itertools
-
-import cv2
-import numpy as np
+import joblib
 import pytest
 import torch
 from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
 
-from seglib import backbones
+from seglib import backbones, cache
 from seglib.backbones import Backbone
 from seglib.regions import Proposals, RegionFeatures
 from seglib.regions import features as module
 from seglib.regions.features import (
     CONTEXT,
     KINDS,
+    LONGEST,
     MEAN,
+    RegionExtractor,
     crop,
     crops,
     first_similar,
     masked,
+    resize_mask,
+    shrink_to,
     warp,
     windows,
     without_classifier,
 )
+from seglib.scenes import Scenes
 
+SCENES = Scenes(3, size=(64, 64))
 LABELS = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 2, 2]])
 TWO = Proposals(LABELS, torch.tensor([[1, 0, 1], [0, 1, 0]]).bool(), torch.tensor([0.9, 0.1]))
 
@@ -48,16 +52,12 @@ def some_regions() -> Proposals:
     return Proposals(labels, torch.tensor(members).bool(), torch.zeros(6))
 
 
-def test_a_window_of_the_crops_own_size_is_cut_out_unchanged() -> None:
+def test_a_window_is_cut_out_unchanged_or_averaged_never_sampled() -> None:
     image, window = photo(9, 12), torch.tensor([[3.0, 2, 8, 7]])
     assert torch.equal(warp(image, window, 5)[0], image[:, 2:7, 3:8].float())
-
-
-def test_a_window_twice_as_large_is_averaged_and_not_sampled() -> None:
     image = photo(8, 8)
-    pixels = image.permute(1, 2, 0).numpy().astype(np.float32)
-    theirs = cv2.resize(pixels, (4, 4), interpolation=cv2.INTER_AREA)
-    assert np.allclose(warp(image, torch.tensor([[0.0, 0, 8, 8]]), 4)[0].permute(1, 2, 0), theirs, atol=1e-3)
+    means = torch.nn.functional.avg_pool2d(image.float(), 2)
+    assert torch.allclose(warp(image, torch.tensor([[0.0, 0, 8, 8]]), 4)[0], means, atol=1e-3)
 
 
 def test_the_context_is_16_of_227_pixels_on_each_side_as_in_sds() -> None:
@@ -81,12 +81,18 @@ def test_the_foreground_by_hand() -> None:
     assert bool((alone[1] == 200).all())  # region 1 fills its box
 
 
-def test_both_crops_of_regions() -> None:
-    image = photo(3, 4)
-    full, alone = crops(image, TWO, size=8)
+def test_both_crops_of_regions_also_of_grey_and_of_the_smallest_images() -> None:
+    grey = photo(3, 4)[:1]
+    full, alone = crops(grey.expand(3, -1, -1), TWO, size=8)
     for index, box in enumerate(TWO.boxes):
-        assert torch.equal(full[index], crop(image, box, size=8))
+        assert torch.equal(full[index], crop(grey, box, size=8))
     assert torch.equal(alone, masked(full, LABELS, TWO.members, windows(TWO.boxes)))
+    for size in ((1, 1), (1, 7), (5, 1)):
+        whole = Proposals(torch.zeros(size, dtype=torch.long), torch.ones(1, 1).bool(), torch.zeros(1))
+        full, alone = crops(torch.full((3, *size), 127, dtype=torch.uint8), whole, size=6)
+        assert bool((full == 127).all()) and torch.equal(full, alone)
+    with pytest.raises(ValueError, match="uint8"):
+        crop(torch.rand(3, 6, 6), TWO.boxes[0])
 
 
 def test_a_neighbour_in_the_context_is_not_in_the_foreground() -> None:
@@ -96,22 +102,6 @@ def test_a_neighbour_in_the_context_is_not_in_the_foreground() -> None:
     alone = crops(image, region, size=227)[1][0, 0]
     assert alone[0, 0] == MEAN[0] and alone[113, 15] == MEAN[0] and alone[113, 17] == 200
     assert CONTEXT == 16 / 227
-
-
-@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1)])
-def test_the_smallest_images(size: tuple[int, int]) -> None:
-    image, labels = torch.full((3, *size), 50, dtype=torch.uint8), torch.zeros(size, dtype=torch.long)
-    window = torch.tensor([[0.0, 0, size[1], size[0]]])
-    full = warp(image, window, 6)
-    assert bool((full == 50).all())
-    assert torch.equal(full, masked(full, labels, torch.ones(1, 1).bool(), window))
-
-
-def test_grey_images_are_accepted_and_other_things_refused() -> None:
-    grey, box = photo(6, 6)[:1], torch.tensor([0, 0, 6, 6])
-    assert torch.equal(crop(grey, box, size=4), crop(grey.expand(3, -1, -1), box, size=4))
-    with pytest.raises(ValueError, match="uint8"):
-        crop(torch.rand(3, 6, 6), box)
 
 
 def test_a_feature_is_the_nets_output_for_the_crop() -> None:
@@ -133,36 +123,25 @@ def test_joined_is_full_then_foreground() -> None:
 
 def test_a_foreground_net_of_its_own_sees_only_foregrounds() -> None:
     one, two = small(), small(1)
-    both, regions = RegionFeatures(one, foreground=two, size=32), some_regions()
+    both, regions = RegionFeatures(one.train(), foreground=two, size=32), some_regions()
     for kind, net in (("full", one), ("foreground", two)):
         alone = RegionFeatures(net, size=32).extract(photo(), regions, kind)  # type: ignore[arg-type]
         assert torch.equal(both.extract(photo(), regions, kind), alone)  # type: ignore[arg-type]
+    assert one.training, "the net that was passed stays as it was"
 
 
-def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_change_nothing_and_no_regions_give_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     features, regions = RegionFeatures(small(), size=32), some_regions()
     at_once = features.extract(photo(), regions)
     monkeypatch.setattr(module, "BATCH", 2)
     assert torch.allclose(features.extract(photo(), regions), at_once, atol=1e-5)
-
-
-def test_no_regions_give_no_rows() -> None:
-    nothing = Proposals(torch.zeros(4, 4).long(), torch.zeros(0, 1).bool(), torch.zeros(0))
-    features = RegionFeatures(small(), size=32)
-    width = features.extract(photo(), some_regions()).shape[1]
-    assert features.extract(photo(4, 4), nothing).shape == (0, width)
+    assert features.extract(photo(), regions.subset([])).shape == (0, at_once.shape[1])
 
 
 def test_boxes_that_are_nearly_the_same_share_a_crop() -> None:
     boxes = torch.tensor([[0, 0, 100, 100], [0, 0, 97, 100], [0, 0, 94, 100], [0, 0, 90, 100]])
     # 97 of 100 joins the first; 94 does not, though it is near to 97; 90 of 94 joins that
     assert first_similar(boxes).tolist() == [0, 0, 2, 2]
-
-
-def test_the_net_that_was_passed_stays_as_it_was() -> None:
-    net = small().train()
-    RegionFeatures(net, size=32).extract(photo(), some_regions())
-    assert net.training
 
 
 def test_lite0_gives_the_layer_before_its_classifier() -> None:
@@ -176,13 +155,6 @@ def test_lite0_gives_the_layer_before_its_classifier() -> None:
         assert torch.allclose(last(rows[:, :1280]), logits, atol=1e-3)
 
 
-def test_seconds_are_counted_by_stage(monkeypatch: pytest.MonkeyPatch) -> None:
-    seconds, clock = {"net": 100.0}, itertools.count()
-    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(clock)))
-    RegionFeatures(small(), size=32).extract(photo(), some_regions(), seconds=seconds)
-    assert seconds == {"crops": 2, "net": 102}
-
-
 def test_a_key_changes_with_the_weights_and_the_crops() -> None:
     keys = [RegionFeatures(small(seed), size=size).keys["full"] for seed, size in ((0, 32), (1, 32), (0, 48))]
     assert len(set(keys)) == 3 and keys[0] == RegionFeatures(small(), size=32).keys["full"]
@@ -191,3 +163,141 @@ def test_a_key_changes_with_the_weights_and_the_crops() -> None:
 def test_an_unknown_kind_is_named() -> None:
     with pytest.raises(ValueError, match="full, foreground, joined; got 'both'"):
         RegionFeatures(small(), size=32).extract(photo(), some_regions(), "both")  # type: ignore[arg-type]
+
+
+class Counting(RegionFeatures):
+    """Counts how often the net is run."""
+
+    runs = 0
+
+    def extract(self, *args: object, **more: object) -> Tensor:
+        self.runs += 1
+        return super().extract(*args, **more)  # type: ignore[arg-type]
+
+
+def counting(seed: int = 0, kind: type[Counting] = Counting) -> RegionExtractor:
+    torch.manual_seed(seed)
+    net = backbones.load("small", pretrained=False)
+    return RegionExtractor(kind(net, size=32), number=30)
+
+
+def runs(extractor: RegionExtractor) -> int:
+    return extractor.features.runs  # type: ignore[attr-defined,no-any-return]
+
+
+def test_examples_by_hand(home: Path) -> None:
+    extractor = counting()
+    for index, example in enumerate(extractor.examples(SCENES, jobs=1)):
+        image, proposals, truth, classes, overlaps = extractor.regions(SCENES, index)
+        assert example.first_true == len(proposals) and example.classes.equal(classes)
+        assert example.overlaps.equal(torch.cat([overlaps, torch.eye(len(classes))]))
+        expected = [extractor.features.extract(image, regions) for regions in (proposals, truth)]
+        assert torch.allclose(example.read(), torch.cat(expected), rtol=2**-10, atol=1e-6)  # 11 bits
+        for kind in range(len(SCENES.classes)):
+            of_kind = overlaps[:, classes == kind]
+            best = of_kind.amax(dim=1) if of_kind.numel() else torch.zeros(len(proposals))
+            assert example.overlap_with(kind)[: len(proposals)].equal(best)
+
+
+def test_cached_is_extract_rounded_and_joined_serves_full_and_foreground(home: Path) -> None:
+    extractor, image = counting(), SCENES[0][0]
+    (proposals, features), (again, rounded) = extractor.extract(image), extractor.cached(image)
+    assert again.members.equal(proposals.members)
+    assert torch.allclose(rounded, features, rtol=2**-10, atol=1e-6)
+    done = runs(extractor)
+    for kind in ("full", "foreground", "joined"):
+        RegionExtractor(extractor.features, kind, 30).cached(image)  # type: ignore[arg-type]
+    assert runs(extractor) == done
+
+
+def test_another_image_net_number_or_seed_is_computed_anew(home: Path) -> None:
+    image = SCENES[0][0]
+    for extractor, seen in ((counting(), image), (counting(), SCENES[1][0]), (counting(1), image)):
+        extractor.cached(seen)
+        assert runs(extractor) == 2
+    features = counting().features
+    fewer, other = RegionExtractor(features, number=20), RegionExtractor(features, number=30, seed=1)
+    assert len(fewer.cached(image)[0]) == 20
+    assert not other.cached(image)[0].scores.equal(counting().cached(image)[0].scores)
+
+
+def test_a_second_extractor_finds_everything_also_from_two_threads(home: Path) -> None:
+    first = counting()
+    with joblib.parallel_config(backend="threading"):  # processes take seconds to start
+        rows = [example.read() for example in first.examples(SCENES, jobs=2)]
+    second = counting()
+    assert all(torch.equal(a.read(), b) for a, b in zip(second.examples(SCENES, jobs=1), rows))
+    assert runs(second) == 0
+
+
+def test_the_keys_depend_on_the_code(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[object, tuple[str, ...]] = {}
+
+    def watched(*parts: object, code: tuple[str, ...] = ()) -> str:
+        seen[parts[0]] = code
+        return key(*parts, code=code)
+
+    key = cache.key
+    monkeypatch.setattr(cache, "key", watched)
+    counting().examples(SCENES.subset([0]), jobs=1)
+    assert "seglib.regions" in seen["region proposals"]
+    assert {"seglib.regions", "seglib.backbones"} <= set(seen["region features"])
+
+
+def test_what_the_disk_lost_is_computed_again(home: Path) -> None:
+    extractor = counting()
+    (example,) = extractor.examples(SCENES.subset([1]), jobs=1)
+    before, done = example.read(), runs(extractor)
+    for file in cache.folder().iterdir():
+        file.unlink()
+    assert torch.equal(example.read(), before) and runs(extractor) == 2 * done
+
+
+class Stopping(Counting):
+    """Is interrupted in the second image: each runs the net four times, and this is the sixth run."""
+
+    def extract(self, *args: object, **more: object) -> Tensor:
+        if self.runs == 5:
+            raise KeyboardInterrupt
+        return super().extract(*args, **more)
+
+
+def test_a_run_that_was_stopped_resumes(home: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        counting(kind=Stopping).examples(SCENES, jobs=1)
+    extractor = counting()
+    assert len(extractor.examples(SCENES, jobs=1)) == 3
+    assert runs(extractor) == 3 * 4 - 5  # five were there
+
+
+class Fringed(Scenes):
+    """Images with a bright square, and void around it, as wide as a trimap's."""
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        image, mask = torch.full((3, 48, 56), 90).byte(), torch.zeros(48, 56).byte()
+        image[0, 10:30, 12:36], mask[10:30, 12:36], mask[15:25, 17:31] = 250, 255, 1
+        return Image(image), Mask(mask)
+
+    def instances(self, index: int) -> None:
+        return None
+
+
+def test_void_counts_neither_for_nor_against_a_region(home: Path) -> None:
+    *_, overlaps = counting().regions(Fringed(1), 0)
+    assert overlaps.max() > 0.9  # with the void, the square has more than three times the pixels of its core
+
+
+def test_a_larger_image_is_processed_smaller_with_its_mask_and_objects(home: Path) -> None:
+    large = Scenes(1, size=(200, 2 * LONGEST))
+    image, proposals, truth, _, overlaps = counting().regions(large, 0)
+    assert image.shape == (3, 100, LONGEST) and proposals.labels.shape == truth.labels.shape == (100, LONGEST)
+    assert overlaps.shape == (len(proposals), len(truth)) and overlaps.max() > 0.3
+    whole = large[0][0].as_subclass(Tensor).float()
+    means = torch.nn.functional.avg_pool2d(whole, 2)
+    assert (shrink_to(large[0][0]).float() - means).abs().mean() < 3
+
+
+def test_masks_take_the_nearest_value() -> None:
+    mask = torch.tensor([[1, 1, 255, 255], [1, 1, 255, 255]], dtype=torch.uint8)
+    assert resize_mask(mask, (1, 2)).tolist() == [[1, 255]]
+    assert resize_mask(mask[:1, 1:3].bool()[None], (1, 4)).tolist() == [[[True, True, True, True]]]

@@ -1,7 +1,5 @@
 """Grouping by hand and against a slow loop, and the tree that it makes."""
 
-from __future__ import annotations
-
 import copy
 
 import numpy as np

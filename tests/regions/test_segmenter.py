@@ -1,7 +1,5 @@
 """Which regions stay and which are in front; and the whole pipeline, fitted, judged, saved and loaded."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import math
@@ -21,8 +19,9 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import evaluate
 from seglib.files import TensorFileError
 from seglib.labels import Classes
+from seglib.metrics import confusion_matrix, mean_iou
 from seglib.regions import Proposals, RegionFeatures, RegionSegmenter, features
-from seglib.regions.extractor import resize_mask, shrink_to
+from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
 from seglib.regions.segmenter import STAGES, THRESHOLDS, paste, region_nms, select_regions
 from seglib.regions.svm import LinearSVMs
 
@@ -158,14 +157,6 @@ def test_it_finds_the_squares(kind: str) -> None:
     assert scores.mean_iou > scores.baseline.mean_iou + 0.3 and scores.name == f"regions, {kind}"
 
 
-def mean_iou(preds: list[Tensor], masks: list[Tensor]) -> float:
-    """By counting pixels, over the classes that occur."""
-    pred, mask = (np.concatenate([one.flatten().numpy() for one in some]) for some in (preds, masks))
-    both = [((pred == k) & (mask == k)).sum() for k in range(3)]
-    either = [((pred == k) | (mask == k)).sum() for k in range(3)]
-    return float(np.mean([one / all_of for one, all_of in zip(both, either) if all_of]))
-
-
 @pytest.mark.parametrize("spread", [0.0, 1.5])
 def test_the_threshold_is_the_best_by_brute_force(fitted: RegionSegmenter, spread: float) -> None:
     """With the fitted SVMs, and with some that are wrong at random, so that the threshold matters."""
@@ -174,11 +165,10 @@ def test_the_threshold_is_the_best_by_brute_force(fitted: RegionSegmenter, sprea
     noise = torch.randn(3, generator=torch.Generator().manual_seed(1))
     svms = one.svms = LinearSVMs(fitted.svms.weights, fitted.svms.bias + spread * noise)
     found = [one.extractor.cached(image) for image, _ in val]
-    masks = [mask.as_subclass(Tensor).long() for _, mask in val]
-    means = []
+    masks, means = torch.stack([mask.as_subclass(Tensor) for _, mask in val]), []
     for threshold in THRESHOLDS:
         preds = [paste(regions, svms.scores(rows), threshold=threshold) for regions, rows in found]
-        means.append(mean_iou(preds, masks))
+        means.append(mean_iou(confusion_matrix(torch.stack(preds), masks, 3)))
     assert len(set(means)) > 3
     assert one.best_threshold(val) == THRESHOLDS[int(np.argmax(means))]
     if not spread:
@@ -191,28 +181,12 @@ def test_the_same_seed_gives_the_same_mask(fitted: RegionSegmenter) -> None:
     assert again.threshold == fitted.threshold and torch.equal(again.predict(image), fitted.predict(image))
 
 
-def test_loaded_it_predicts_the_same(fitted: RegionSegmenter, tmp_path: Path) -> None:
-    fitted.save(tmp_path / "regions.pt")
-    loaded = RegionSegmenter.load(tmp_path / "regions.pt")
-    image = Squares(1, "test")[0][0]
+def test_loaded_it_is_the_same_and_other_files_are_refused(fitted: RegionSegmenter, tmp_path: Path) -> None:
+    fitted.save(path := tmp_path / "regions.pt")
+    loaded, image = RegionSegmenter.load(path), Squares(1, "test")[0][0]
     assert torch.equal(loaded.predict(image), fitted.predict(image))
     for part in ("name", "threshold", "fill_class", "classes"):
         assert getattr(loaded, part) == getattr(fitted, part)
-
-
-def test_two_nets_are_saved_as_two(tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    one, other = (backbones.load("small", pretrained=False) for _ in range(2))
-    two = RegionSegmenter(THREE, features=RegionFeatures(one, foreground=other, size=32), number=30)
-    two.fit(Squares(4), Squares(2, "val"), jobs=1).save(tmp_path / "two.pt")
-    features = RegionSegmenter.load(tmp_path / "two.pt").extractor.features
-    for net, saved in ((features.backbone, one), (features.foreground, other)):
-        assert torch.equal(next(net.parameters()), next(saved.parameters()))
-
-
-def test_other_files_are_refused(fitted: RegionSegmenter, tmp_path: Path) -> None:
-    path = tmp_path / "regions.pt"
-    fitted.save(path)
     content = files.read(path)
     for part in ("svms", "nets", "crops", "kind"):
         files.write(path, {name: value for name, value in content.items() if name != part})
@@ -220,6 +194,17 @@ def test_other_files_are_refused(fitted: RegionSegmenter, tmp_path: Path) -> Non
             RegionSegmenter.load(path)
     with pytest.raises(ValueError, match=r"call fit\(train, val\)"):
         segmenter().save(path)
+
+
+def test_two_nets_are_saved_as_two(fitted: RegionSegmenter, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    one, other = (backbones.load("small", pretrained=False) for _ in range(2))
+    two = copy.deepcopy(fitted)
+    two.extractor = RegionExtractor(RegionFeatures(one, foreground=other, size=32), number=30)
+    two.save(tmp_path / "two.pt")
+    features = RegionSegmenter.load(tmp_path / "two.pt").extractor.features
+    for net, saved in ((features.backbone, one), (features.foreground, other)):
+        assert torch.equal(next(net.parameters()), next(saved.parameters()))
 
 
 def test_a_larger_image_is_processed_smaller_and_answered_in_its_size(fitted: RegionSegmenter) -> None:
@@ -233,7 +218,8 @@ def test_a_larger_image_is_processed_smaller_and_answered_in_its_size(fitted: Re
 
 
 def test_seconds_by_stage_are_of_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = segmenter("full").fit(Squares(4), Squares(2, "val"), jobs=1)
+    one = segmenter("full")
+    one.svms = LinearSVMs(torch.zeros(3, 256), torch.zeros(3))
     assert one.seconds_by_stage == dict.fromkeys(STAGES, 0.0)
     clock = itertools.count()
     monkeypatch.setattr(features.time, "perf_counter", lambda: float(next(clock)))  # a second per look
@@ -242,13 +228,10 @@ def test_seconds_by_stage_are_of_one_image(monkeypatch: pytest.MonkeyPatch) -> N
     assert one.seconds_by_stage == dict.fromkeys(STAGES, 1.0)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 9), (40, 40)])
-def test_images_of_one_colour_down_to_one_pixel(fitted: RegionSegmenter, size: tuple[int, int]) -> None:
-    pred = fitted.predict(torch.full((3, *size), 90, dtype=torch.uint8))
-    assert pred.shape == size and pred.dtype == torch.int64 and pred.unique().numel() == 1
-
-
-def test_a_grey_image_is_accepted_and_a_float_one_refused(fitted: RegionSegmenter) -> None:
+def test_images_of_one_colour_down_to_one_pixel_and_grey_ones(fitted: RegionSegmenter) -> None:
+    for size in ((1, 1), (1, 9), (40, 40)):
+        pred = fitted.predict(torch.full((3, *size), 90, dtype=torch.uint8))
+        assert pred.shape == size and pred.dtype == torch.int64 and pred.unique().numel() == 1
     grey = Squares(1)[0][0].as_subclass(Tensor)[:1]
     assert torch.equal(fitted.predict(grey), fitted.predict(grey.expand(3, -1, -1)))
     with pytest.raises(ValueError, match="uint8"):
@@ -266,13 +249,21 @@ def test_without_background_the_most_frequent_class_fills() -> None:
     assert one.fill_class == 0 and one.predict(Squares(1)[0][0]).unique().tolist() == [0]
 
 
-def test_wrong_data_is_refused() -> None:
-    with pytest.raises(ValueError, match="squares train has no images"):
-        segmenter().fit(Squares(0), Squares(2, "val"))
-    with pytest.raises(ValueError, match=r"squares val has the classes paper, .* background, red, blue"):
-        segmenter().fit(Squares(2), OneClass(2, "val"), jobs=1)
-    with pytest.raises(ValueError, match="no object to learn from in 3 training images"):
-        segmenter().fit(Squares(3, kinds=()), Squares(2, "val"), jobs=1)
+@pytest.mark.parametrize(
+    ("train", "val", "words"),
+    [
+        (Squares(0), Squares(2, "val"), "squares train has no images"),
+        (Squares(2), OneClass(2, "val"), r"squares val has the classes paper, .* background, red, blue"),
+        (Squares(3, kinds=()), Squares(2, "val"), "no object to learn from in 3 training images"),
+        (Squares(3), Squares(3, "val", spoil=lambda mask: mask | 255).subset([1]), "every pixel is void"),
+    ],
+)
+def test_wrong_data_is_refused(train: SegmentationDataset, val: SegmentationDataset, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        segmenter("full").fit(train, val, jobs=1)
+
+
+def test_a_wrong_kind_and_a_segmenter_without_svms_are_named() -> None:
     with pytest.raises(ValueError, match=r"no SVMs yet; call fit\(train, val\)"):
         segmenter().predict(Squares(1)[0][0])
     with pytest.raises(ValueError, match="got 'both'"):
@@ -285,9 +276,3 @@ def test_a_wrong_mask_is_named(spoil: Callable[[Tensor], Tensor], split: str) ->
     parts = {"train": Squares(3), "val": Squares(3, "val")} | {split: Squares(3, split, spoil=spoil)}
     with pytest.raises(ValueError, match=f"squares {split}, image 1"):
         segmenter("full").fit(**parts, jobs=1)
-
-
-def test_a_val_split_of_void_chooses_nothing() -> None:
-    val = Squares(3, "val", spoil=lambda mask: torch.full_like(mask, 255)).subset([1])
-    with pytest.raises(ValueError, match="squares val: every pixel is void"):
-        segmenter("full").fit(Squares(3), val, jobs=1)

@@ -1,7 +1,5 @@
 """The SVMs: against scikit-learn, and on hand-made regions that only hard negatives can tell apart."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 
@@ -11,7 +9,7 @@ import torch
 from sklearn.svm import LinearSVC
 
 from seglib.regions import svm as module
-from seglib.regions.extractor import RegionExamples
+from seglib.regions.features import RegionExamples
 from seglib.regions.svm import NEGATIVE_IOU, LinearSVMs, Miner, fit_svm, train_svms
 
 WIDTH = 8
@@ -55,11 +53,6 @@ def test_one_svm_is_scikit_learns_with_the_settings_of_sds() -> None:
     assert np.allclose(ours, theirs.decision_function(positives * 3.0), atol=1e-3)
 
 
-def test_scores_by_hand() -> None:
-    svms = LinearSVMs(torch.tensor([[1.0, 0.0], [2.0, -1.0]]), torch.tensor([0.5, -1.0]))
-    assert svms.scores(torch.tensor([[3.0, 2.0]]))[0].tolist() == [3.5, 3.0]
-
-
 def test_objects_score_above_other_regions() -> None:
     svms = train_svms(images(), 3)
     for image in images(seed=1):
@@ -74,6 +67,14 @@ def test_hard_negatives_leave_fewer_wrong(monkeypatch: pytest.MonkeyPatch) -> No
     before = miner.start()
     after, new = miner.add_hard_negatives(before)
     assert new > 0 and wrong(after, examples) < wrong(before, examples)
+
+
+def test_a_negative_on_the_margin_is_hard_and_one_below_is_not() -> None:
+    rows = torch.tensor([[-1.0], [-1.001], [5.0], [1.0]])
+    overlaps = torch.tensor([[0.0], [0.0], [NEGATIVE_IOU], [1.0]])
+    miner = Miner([RegionExamples(lambda: rows, overlaps, torch.tensor([0]))], 1)
+    miner.add_hard_negatives(LinearSVMs(torch.ones(1, 1), torch.zeros(1)))
+    assert set(miner.negatives[0]) == {(0, 0)}
 
 
 def test_no_region_near_an_object_becomes_a_negative() -> None:
@@ -124,8 +125,10 @@ def test_the_update_takes_the_best_proposal_near_the_object_or_its_true_region()
     assert torch.equal(miner.positives[2][0], none.read()[40])
 
 
-def test_a_class_without_objects_scores_minus_infinity() -> None:
-    svms = train_svms(images(), 5)
+def test_a_class_without_objects_scores_minus_infinity_and_a_seed_fixes_the_rest() -> None:
+    svms = train_svms(images(), 5, seed=3)
+    again = train_svms(images(), 5, seed=3)
+    assert torch.equal(svms.weights, again.weights) and torch.equal(svms.bias, again.bias)
     assert svms.bias[[0, 3, 4]].tolist() == [-math.inf] * 3 and torch.isfinite(svms.bias[[1, 2]]).all()
     assert not svms.scores(images()[0].read()).isnan().any()
 
@@ -134,11 +137,6 @@ def test_without_negatives_everything_scores_one() -> None:
     rows = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0))
     full = RegionExamples(lambda: rows, torch.ones(3, 1), torch.tensor([0]))
     assert train_svms([full], 1).scores(rows).flatten().tolist() == [1.0] * 3
-
-
-def test_the_same_seed_gives_the_same_svms() -> None:
-    one, two = train_svms(images(), 3, seed=3), train_svms(images(), 3, seed=3)
-    assert torch.equal(one.weights, two.weights) and torch.equal(one.bias, two.bias)
 
 
 def test_images_without_objects_are_refused() -> None:

@@ -12,7 +12,7 @@ from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions import Proposals, hierarchy, propose
 from seglib.regions.features import crops
-from seglib.regions.recall import recall
+from seglib.regions.proposals import recall
 from seglib.regions.segmenter import paste
 from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer

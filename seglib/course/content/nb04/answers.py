@@ -17,7 +17,7 @@ def foreground(crop, mask, mean):
 
 
 def hard_negatives(scores, overlaps):
-    return ((overlaps < 0.2) & (scores > -1)).nonzero()[:, 0]
+    return ((overlaps < 0.2) & (scores >= -1)).nonzero()[:, 0]
 
 
 def paste(masks, classes, scores, threshold):

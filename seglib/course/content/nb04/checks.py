@@ -36,6 +36,13 @@ def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> 
         raise Wrong("Your histogram sums to 2. It is of one region now: its bins sum to 1.")
     if not torch.allclose(mixed, torch.tensor([0.0, 0.36, 0.64]), atol=1e-4):
         raise Wrong(f"10 and 40 pixels mix to 0, .36, .64; yours: {_list(mixed)}.")
+    other = torch.tensor([[0, 0.2, 0.7, 0, 0.1], [0, 0.6, 0.2, 0.1, 0.1], [0.2, 0, 0.4, 0.4, 0]])
+    pair = sorted(int(i) for i in fn(other, torch.ones(3), torch.tensor([[0, 1], [1, 2], [0, 2]]))[0])
+    if pair != [0, 1]:
+        raise Wrong(
+            f"Of three other regions, 0 and 1 share .5, 0 and 2 share .4; you merged {pair}. What two "
+            "histograms have in common is the smaller of the two, bin by bin, summed up."
+        )
     return "No pixel was looked at. That is why a whole hierarchy takes a fraction of a second."
 
 
@@ -69,14 +76,17 @@ def check_foreground(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
 
 
 def check_hard_negatives(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """04.3: far from every object, and not yet rejected; the limits themselves do not count."""
+    """04.3: far from every object, and not yet rejected; -1 itself counts, .2 does not."""
     scores = torch.tensor([1.4, 0.3, -0.5, -1.7, 0.8, -0.9, -1.0, 2.0])
     overlaps = torch.tensor([0.9, 0.1, 0.0, 0.05, 0.35, 0.19, 0.1, 0.2])
-    got = sorted(torch.as_tensor(fn(scores, overlaps)).flatten().long().tolist())
+    found = torch.as_tensor(fn(scores, overlaps))
+    got = sorted(found.flatten().long().tolist())
     if set(got) <= {0, 1} and len(got) == len(scores):
-        raise Wrong("Return the numbers of the regions, not a True or False for each.")
+        raise Wrong("Return the indices of the regions, not a True or False for each.")
+    if found.ndim != 1:
+        raise Wrong(f"The indices should have the shape (M,); yours have {tuple(found.shape)}.")
     if got == [1, 2, 3, 5, 6]:
-        raise Wrong("Those are all negatives. The easy ones, scored -1 and below, teach nothing new.")
+        raise Wrong("Those are all negatives. The easy ones, scored below -1, teach nothing new.")
     if 0 in got:
         raise Wrong(
             "Region 0 overlaps an object by .9. As a negative it would teach the SVM to reject the object."
@@ -87,10 +97,12 @@ def check_hard_negatives(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         raise Wrong(
             "You return those above 0, which are wrong. Hinge loss also pushes those between -1 and 0."
         )
-    if 7 in got or 6 in got:
-        raise Wrong("Below .2, and above -1: region 6 scores -1 exactly, region 7 overlaps by .2 exactly.")
-    if got != [1, 2, 5]:
-        raise Wrong(f"Regions 1, 2 and 5 are far from any object and score above -1; you say {got}.")
+    if 7 in got:
+        raise Wrong("Region 7 overlaps an object by .2 exactly. A negative overlaps by less.")
+    if got == [1, 2, 5]:
+        raise Wrong("Region 6 scores -1 exactly. It lies on the margin, and SDS still adds it.")
+    if got != [1, 2, 5, 6]:
+        raise Wrong(f"Regions 1, 2, 5 and 6 are far from any object and score -1 or more; you say {got}.")
     return "Of thousands of regions these few are what the SVM still has to learn."
 
 
@@ -110,6 +122,11 @@ def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
         raise Wrong(f"A row should be 1 1 2 2 0; yours is {_list(got[0].float())}.")
     if torch.as_tensor(fn(masks, classes, scores, 0.5)).tolist() != [[0, 0, 2, 2, 0]] * 2:
         raise Wrong("With the threshold at .5 only the region with .9 is left.")
+    swapped = [1, 0, 2]
+    if fn(masks[swapped], classes[swapped], scores[swapped], 0.0).tolist() != wanted.tolist():
+        raise Wrong("In another order of the regions your mask is another. The lowest score comes first.")
+    if torch.as_tensor(fn(masks, classes, scores, -0.5)).tolist() != [[1, 1, 2, 2, 3]] * 2:
+        raise Wrong("With the threshold at -.5 the region with -.2 is painted too: scores may be negative.")
     return "Painted from the worst to the best, each over what was there: the painter's algorithm."
 
 
