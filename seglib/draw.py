@@ -114,10 +114,8 @@ def overlay(
         weight = weight.masked_fill(mask == classes.background, 0)
     if outline:
         edge = edges(mask)
-        paint, weight = (
-            paint.masked_fill(edge, 255),
-            weight.masked_fill(edge, max(0.9 * (opacity > 0), opacity)),
-        )
+        paint = paint.masked_fill(edge, 255)
+        weight = weight.masked_fill(edge, max(0.9 * (opacity > 0), opacity))
     return torch.lerp(image.float(), paint, weight).round().to(torch.uint8)
 
 
@@ -199,16 +197,8 @@ def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = ""
     colors = Classes.of(*map(str, range(len(values)))).colors
     for index, (name, series) in enumerate(values.items()):
         places = [rows.index(row) + (index - (len(values) - 1) / 2) * thickness for row in series]
-        color = [channel / 255 for channel in colors[index]]
-        drawn = axis.barh(
-            places,
-            list(series.values()),
-            thickness,
-            label=name,
-            color=color,
-            hatch=HATCHES[index % 8],
-            edgecolor="black",
-        )
+        look = {"color": [channel / 255 for channel in colors[index]], "hatch": HATCHES[index % len(HATCHES)]}
+        drawn = axis.barh(places, list(series.values()), thickness, label=name, edgecolor="black", **look)
         axis.bar_label(drawn, fmt=f"%.{digits}f", padding=3, fontsize=9)
     axis.set_yticks(range(len(rows)), rows)
     axis.invert_yaxis()

@@ -240,13 +240,7 @@ class Scores(Tabled):
         )
 
 
-def evaluate(
-    segmenter: Segmenter,
-    dataset: SegmentationDataset,
-    *,
-    boundary: bool = True,
-    present: Present = "union",
-) -> Scores:
+def evaluate(segmenter: Segmenter, dataset: SegmentationDataset, *, boundary: bool = True) -> Scores:
     """Let a segmenter predict every image of a data set and score it; void pixels do not count.
 
     After two seconds a progress bar appears.
@@ -255,10 +249,10 @@ def evaluate(
         segmenter: has `name` and `predict(image)`, see `Segmenter`.
         dataset: images with masks.
         boundary: also measure Boundary IoU, which takes most of the time.
-        present: which classes the means are over, see `seglib.metrics.mean_iou`.
 
     Returns:
-        Scores, which print as a table.
+        Scores, which print as a table. Their means are over the classes in truth or prediction; for another
+        policy, `dataclasses.replace(scores, present="truth")`, see `seglib.metrics.mean_iou`.
 
     Raises:
         ValueError: `segmenter` has no `name` or `predict`, the data set is empty, or a prediction or mask is
@@ -275,7 +269,6 @@ def evaluate(
             f"a {type(segmenter).__name__} has no name and predict(image); wrap a network in a segmenter: "
             "FCNSegmenter(net, classes)"
         )
-    metrics.averaged(torch.zeros(1, 1), present)  # refuse a wrong policy before the work, not after it
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to evaluate")
     num_classes = len(dataset.classes.names)
@@ -298,21 +291,16 @@ def evaluate(
         f"{dataset.name} {dataset.split}",
         dataset.classes,
         confusion,
-        len(dataset),
-        seconds,
-        rims if boundary else None,
-        present=present,
-        sees_truth=_sees_truth(segmenter),
+        images=len(dataset),
+        seconds=seconds,
+        boundary=rims if boundary else None,
+        sees_truth=getattr(segmenter, "sees_truth", False),
     )
-
-
-def _sees_truth(segmenter: Segmenter) -> bool:
-    return bool(getattr(segmenter, "sees_truth", False))
 
 
 def _predict(segmenter: Segmenter, image: Tensor, mask: Tensor) -> tuple[Tensor, float]:
     """The prediction, on the CPU if it is a tensor, and the seconds it took."""
-    given = (image, mask) if _sees_truth(segmenter) else (image,)
+    given = (image, mask) if getattr(segmenter, "sees_truth", False) else (image,)
     start = time.perf_counter()
     with torch.inference_mode():
         pred = segmenter.predict(*given)

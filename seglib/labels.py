@@ -23,38 +23,21 @@ VOID_COLOR: Color = (224, 224, 192)
 
 # Petroff, "Accessible Color Sequences for Data Visualization", 2021; in matplotlib as "petroff10".
 PETROFF10: tuple[Color, ...] = (
-    (63, 144, 218),
-    (255, 169, 14),
-    (189, 31, 1),
-    (148, 164, 162),
-    (131, 45, 182),
-    (169, 107, 89),
-    (231, 99, 0),
-    (185, 172, 112),
-    (113, 117, 129),
-    (146, 218, 221),
-)
+    (63, 144, 218), (255, 169, 14), (189, 31, 1), (148, 164, 162), (131, 45, 182),
+    (169, 107, 89), (231, 99, 0), (185, 172, 112), (113, 117, 129), (146, 218, 221),
+)  # fmt: skip
 
 # How linear RGB looks to eyes that lack one type of cone. Machado, Oliveira, Fernandes, "A
 # Physiologically-based Model for Simulation of Color Vision Deficiency", 2009, table 1, severity 1.0.
-EYES = {
-    "normal": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-    "protanope": [
-        [0.152286, 1.052583, -0.204868],
-        [0.114503, 0.786281, 0.099216],
-        [-0.003882, -0.048116, 1.051998],
-    ],
-    "deuteranope": [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ],
-    "tritanope": [
-        [1.255528, -0.076749, -0.178779],
-        [-0.078411, 0.930809, 0.147602],
-        [0.004733, 0.691367, 0.303900],
-    ],
-}
+# The rows: normal, protanope, deuteranope and tritanope eyes.
+EYES = np.array(
+    [
+        [1, 0, 0, 0, 1, 0, 0, 0, 1],
+        [0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998],
+        [0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881],
+        [1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.303900],
+    ]
+).reshape(4, 3, 3)
 
 
 @dataclass(frozen=True)
@@ -111,9 +94,8 @@ class Classes:
         """The index of the class called `name`; ValueError that lists the names if there is no such class."""
         if name in self.names:
             return self.names.index(name)
-        guess = "".join(
-            f"; did you mean {close!r}?" for close in difflib.get_close_matches(name, self.names, n=1)
-        )
+        close = difflib.get_close_matches(name, self.names, n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
         raise ValueError(f"no class is called {name!r}{guess or ';'} the classes are {', '.join(self.names)}")
 
     def __len__(self) -> int:
@@ -392,7 +374,7 @@ def as_seen(colors: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     values = colors / 255
     linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-    seen = (linear @ np.array([*EYES.values()]).transpose(0, 2, 1)).clip(0, 1)  # (4, M, 3)
+    seen = (linear @ EYES.transpose(0, 2, 1)).clip(0, 1)  # (4, M, 3)
     return np.where(seen <= 0.0031308, 12.92 * seen, 1.055 * seen ** (1 / 2.4) - 0.055)
 
 
@@ -408,8 +390,7 @@ def _extended(count: int) -> tuple[Color, ...]:
     nearest = deltaE_ciede2000(places[:, :, None], taken[:, None]).min(axis=(0, 2))  # (2197,)
     chosen = [*PETROFF10]
     while len(chosen) < count:
-        best = nearest.argmax()
-        red, green, blue = (int(value) for value in grid[best])
+        red, green, blue = map(int, grid[best := nearest.argmax()])
         chosen.append((red, green, blue))
         nearest = np.minimum(nearest, deltaE_ciede2000(places, places[:, best, None]).min(axis=0))
     return tuple(chosen)

@@ -12,14 +12,10 @@ import psutil
 
 GROUP = Path("/sys/fs/cgroup")  # the control group of this process, on Linux
 # Limit, use, and the line of the statistics with the size of the file cache: version 2, then version 1.
+OLD = "memory/memory"
 FILES = [
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-    (
-        "memory/memory.limit_in_bytes",
-        "memory/memory.usage_in_bytes",
-        "memory/memory.stat",
-        "total_inactive_file",
-    ),
+    (f"{OLD}.limit_in_bytes", f"{OLD}.usage_in_bytes", f"{OLD}.stat", "total_inactive_file"),
 ]
 
 

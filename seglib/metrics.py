@@ -88,11 +88,6 @@ def recall(cm: Tensor) -> Tensor:
     return cm.diagonal() / cm.sum(dim=1).double()
 
 
-def precision(cm: Tensor) -> Tensor:
-    """(K,) float64: of the pixels predicted as each class, the share that is right; NaN without any."""
-    return cm.diagonal() / cm.sum(dim=0).double()
-
-
 def mean_accuracy(cm: Tensor) -> float:
     """The mean of `recall` over the classes that occur in the truth."""
     return recall(cm).nanmean().item()
@@ -153,16 +148,12 @@ def policy(cm: Tensor, classes: Classes, present: Present = "union") -> str:
         >>> policy(torch.tensor([[90, 0], [0, 0]]), Classes.of("background", "kelp"))
         'mean over the 1 of 2 classes that occur in truth or prediction; absent: kelp'
     """
-    chosen = averaged(cm, present).tolist()
+    here = averaged(cm, "truth" if present == "truth" else "union").tolist()
+    where = "the truth" if present == "truth" else "truth or prediction"
+    head = f"mean over the {sum(here)} of {len(classes)} classes that occur in {where}; absent"
     if present == "all":
-        chosen, head = (
-            averaged(cm).tolist(),
-            f"mean over all {len(classes.names)} classes; counted as 0 because absent",
-        )
-    else:
-        where = "truth or prediction" if present == "union" else "the truth"
-        head = f"mean over the {sum(chosen)} of {len(classes.names)} classes that occur in {where}; absent"
-    absent = [name for name, here in zip(classes.names, chosen) if not here]
+        head = f"mean over all {len(classes)} classes; counted as 0 because absent"
+    absent = [name for name, occurs in zip(classes, here) if not occurs]
     return f"{head}: {', '.join(absent) or 'none'}"
 
 

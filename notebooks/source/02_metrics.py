@@ -211,7 +211,7 @@ reveal("02.p2", max(fall, key=fall.get))
 # %% [markdown]
 # Now you do the damage. Choose a kind, drag the slider, watch the numbers.
 #
-# 1. Find damage that costs less than 5 points of pixel accuracy and more than 35 points of Boundary IoU.
+# 1. Find damage that costs less than 5 points of pixel accuracy and more than 25 points of Boundary IoU.
 # 2. Find damage that costs Boundary IoU no more than mIoU without background.
 # 3. Which damage would you, as a buyer, mind most? Which number agrees with you?
 
