@@ -187,6 +187,7 @@ def show(root: Path = rows.ROOT) -> int:
         else:
             gaps += results.gaps(claim)
     print("\n".join(gaps) or "No row is missing or stale.")
+    print("Notebooks show these tables after `python bootstrap.py run -m tools.course.build --text`.")
     return 1 if gaps else 0
 
 

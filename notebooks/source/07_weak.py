@@ -614,183 +614,60 @@ if whole > 0:
 # One run is one throw of the dice.
 
 # %% [markdown]
-# **What three seeds say.** `python benchmarks/weak.py schemes full --data pets --steps 150`: 240 images to
-# train on, 100 of the test split to evaluate, all in %. Label mIoU: ignored pixels take the nearest label.
-# (This and the following tables were measured when the boxes of pets left out the void ring, and a reset
-# filled the whole box after smoothing.)
+# **What three seeds say**, on pets. Label mIoU: ignored pixels take the nearest label.
 #
-# | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
-# |---|---|---|---|---|---|
-# | full supervision | | | 90.3 | 17.2 | 100 |
-# | GrabCut+ | 82.2 | 0 | 83.7 | 12.7 | 90.2 ± 2.0 |
-# | M-and-G+ | 76.5 | 28.1 | 83.3 | 14.2 | 89.7 ± 1.1 |
-# | BoxSup, round 0 | 74.4 | 0 | 81.2 | 10.5 | 86.5 ± 3.1 |
-# | GrabCut+-i: votes of many runs | 74.6 | 18.3 | 80.2 | 7.6 | 85.1 ± 4.5 |
-# | Box-i | 70.9 | 43.7 | 71.0 | 2.5 | 71.7 ± 4.3 |
-# | filled boxes | 68.3 | 0 | 63.0 | 8.6 | 59.8 ± 3.3 |
-# | all background | | | 22.3 | 0 | 0 |
+# [[table:boxes-pets]]
 #
-# Full supervision is at its plateau: twice as many steps bring half a point of mIoU.
+# Which scheme reaches most of the gain of full supervision over all background? `docs/claims.md` has these
+# shares, seed by seed (R8).
 
 # %% [markdown]
-# **At which size to predict?** The same nets, on larger images; mIoU in % on the *validation* split: `python
-# benchmarks/weak.py scales --data pets --steps 150`.
+# **And a round.** Labels and nets before and after one round, from filled boxes and from GrabCut+:
 #
-# | times the training size | 0.75 | 1 | 1.25 | 1.5 | 2 |
-# |---|---|---|---|---|---|
-# | trained on masks | 85.1 | 89.8 | 89.7 | 88.4 | 82.9 |
-# | trained on GrabCut+ | 78.2 | 84.2 | 86.1 | 86.5 | 82.4 |
+# [[table:rounds]]
 #
-# Trained on masks, a net is best at its training size. Trained on GrabCut+, it gains two points and more at
-# 1.5 times. A likely reason: GrabCut+ misses parts of the animals, so its net does, and on a larger image it
-# finds more of them.
+# Compare the labels before and after: naive recursion has nothing that ties it to the boxes. A round
+# replaces labels by cleaned predictions, so it pays where these are better than the labels, and not where
+# they are worse. Keep a few true masks to know when to stop: `rounds(..., val=)` stops when they show no
+# improvement.
 
 # %% [markdown]
-# **And a round.** So 1.5 times, for the labels of the next round and for the net that is evaluated; test
-# split, three seeds. Full supervision, at its best size, has 89.9 here. `python benchmarks/weak.py rounds
-# --ways "grabcut+, rules by fill" --data pets --steps 150 --rounds 2 --label-scale 1.5`.
-#
-# | | label mIoU | mIoU at 1 | of the gain | mIoU at 1.5 | of the gain |
-# |---|---|---|---|---|---|
-# | GrabCut+ | 82.2 | 83.0 | 89.9 ± 2.0 | 87.8 | 96.9 ± 1.6 |
-# | GrabCut+, round 1 | 87.5 | 86.0 | 94.2 ± 1.0 | 88.3 | 97.7 ± 0.8 |
+# * **Ratios can flatter.** The papers below have 95 and 97 %, of plain mIoU. By that measure, all
+#   background has something too, so compare gains.
+# * **Ignored pixels are better than wrong ones** where many are wrong. Is Box-i better than filled boxes,
+#   on pets, on streets and in pools?
+# * **mIoU says little about outlines.** Compare the columns of Boundary IoU with full supervision's.
 
 # %% [markdown]
-# * **98 % of the gain, from boxes**, and 94 % where the net predicts at its training size. The papers below
-#   have 95 and 97 %, of plain mIoU; by that measure, all background has 25 %.
-# * **One round paid, a second did not.** With labels predicted at 1, the first brought 1.4 to 4.1 points,
-#   depending on the seed. The second lost 0.6 to 2.0, while its labels were as good (`--rounds 3
-#   --label-scale 1`). So keep a few true masks to know when to stop.
-# * **Ignored pixels are better than wrong ones** where many are wrong: Box-i beat filled boxes in every seed.
-#   Where the labels of a pet are good they are not: M-and-G+ equals GrabCut+, and GrabCut+-i is below it in
-#   every seed.
-# * **mIoU says little about outlines.** Box-i gains most over filled boxes, and has the worst outlines of
-#   all: its net never learned where an object ends. And the round with the rules made labels better in mIoU,
-#   from 82.2 to 87.5, and worse at the outlines, from 27.5 to 24.8.
+# **On streets.** Boxes around the cars, people, cyclists, signs and poles of CamVid, all other classes are
+# background:
+#
+# [[table:boxes-camvid]]
+#
+# A pole is a few pixels wide: its box is nearly its mask, and has too few pixels for a colour model. Is the
+# best scheme the same as on pets?
 
 # %% [markdown]
-# **On streets the order is reversed.** Boxes around the cars, people, cyclists, signs and poles of CamVid:
-# 160 images, nets at 144 x 192, three seeds, 60 of the test split. `python benchmarks/weak.py schemes --data
-# camvid --steps 300 --side 192 --images 160 --judged 60`.
+# **In pools:**
 #
-# | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
-# |---|---|---|---|---|---|
-# | full supervision | | | 39.3 | 18.9 | 100 |
-# | filled boxes | 69.1 | 0 | 40.4 | 17.3 | 105.0 ± 7.0 |
-# | Box-i | 58.1 | 11.0 | 27.9 | 9.1 | 52.7 ± 8.4 |
-# | GrabCut+ | 55.7 | 0 | 19.4 | 3.9 | 17.1 ± 1.9 |
-# | BoxSup, round 0 * | 56.8 | 0 | 27.9 | 8.6 | 54.7 ± 6.4 |
-# | M-and-G+ * | 53.8 | 10.4 | 27.4 | 8.8 | 52.5 ± 9.0 |
-# | GrabCut+-i * | 50.7 | 3.8 | 19.1 | 3.5 | 16.2 ± 1.5 |
-# | all background | | | 15.3 | 0 | 0 |
+# [[table:boxes-scenes]]
 #
-# \* `--precision float32`, on another computer: full supervision has 38.3.
-#
-# A pole is a few pixels wide: its box is nearly its mask, and has too few pixels for a colour model. Filled
-# boxes have the best labels, and their net is the best. Where GrabCut+ is bad, ignoring helps: M-and-G+ is 8
-# points above it. (Full supervision is not at its plateau here, so these shares flatter.)
+# Is the order of the nets that of their labels? Label quality alone does not decide: what is ignored is
+# never learned wrong.
 
 # %% [markdown]
-# **In pools it pays to ignore.** 120 pools, nets at 128 x 128, three seeds, 60 of the test split: `python
-# benchmarks/weak.py schemes --data scenes --steps 200 --side 128 --images 120 --judged 60`.
-#
-# | | label mIoU | ignored | mIoU | Boundary IoU | of the gain |
-# |---|---|---|---|---|---|
-# | full supervision | | | 76.1 | 45.2 | 100 |
-# | M-and-G+ | 69.8 | 25.5 | 72.2 | 32.5 | 94.2 ± 1.9 |
-# | GrabCut+ | 82.6 | 0 | 69.8 | 34.8 | 90.8 ± 3.2 |
-# | GrabCut+-i | 78.4 | 8.0 | 68.1 | 33.9 | 88.2 ± 5.9 |
-# | Box-i | 62.9 | 32.6 | 62.6 | 23.9 | 80.2 ± 1.3 |
-# | filled boxes | 56.9 | 0 | 62.2 | 20.2 | 79.7 ± 2.4 |
-# | BoxSup, round 0 | 74.0 | 0 | 57.1 | 27.4 | 72.2 ± 6.6 |
-# | all background | | | 7.8 | 0 | 0 |
-#
-# M-and-G+ beat GrabCut+ in every seed, although a quarter of its pixels are ignored. On the pixels that it
-# labels it has 96.4 %, and GrabCut+ 82.6. And BoxSup's net is below that of filled boxes, whose labels are
-# far worse: here label quality alone does not decide.
+# **Bad boxes.** A box that cuts into the object costs much: what is outside it is labelled background, as
+# certain. A box that is far too large costs as well: GrabCut+ begins with a colour model of everything in
+# it. And an object without a box is labelled background, all of it.
 
 # %% [markdown]
-# **Rounds from filled boxes**, three seeds: 120 pets, nets at 128 x 128, 60 of the test split. Labels, then
-# nets, mIoU in %: `python benchmarks/weak.py full rounds --data pets --steps 150 --side 128 --images 120
-# --judged 60 --rounds 3`.
+# **Masks and boxes.** Some of the images have their true mask; the others have boxes, or are left out.
+# Minutes at the published prices, 79 seconds a mask and 7 a box: eleven boxes for one mask.
 #
-# | | labels: round 0 | 1 | 2 | nets: round 0 | 1 | 2 |
-# |---|---|---|---|---|---|---|
-# | naive recursion | 66.4 | 64.5 | 62.8 | 64.6 | 63.6 | 61.6 |
-# | the paper's rules, reset at half | 66.4 | 72.3 | 73.8 | 64.6 | 71.4 | 72.9 |
-# | reset by fill | 66.4 | 72.8 | 76.1 | 64.6 | 73.5 | 76.0 |
+# [[table:mixed]]
 #
-# Naive labels got worse in every round of every seed, and its nets drifted apart: 70.7, 50.3 and 63.7 in the
-# end. With the rules every round was better than the one before, in every seed.
-
-# %% [markdown]
-# **When does a round pay?** The same rules, reset by fill, on the pools and streets above, three seeds:
-# `weak.py rounds --ways "rectangles, rules by fill" "grabcut+, rules by fill" --rounds 2`, with the options
-# given there and `--precision float32`.
-#
-# | | labels: round 0 | 1 | nets: round 0 | 1 |
-# |---|---|---|---|---|
-# | pools, from filled boxes | 56.9 | 80.0 | 61.7 ± 1.6 | 70.8 ± 0.6 |
-# | pools, from GrabCut+ | 82.6 | 73.3 | 68.4 ± 1.2 | 63.4 ± 1.2 |
-# | streets, from filled boxes | 69.1 | 68.7 | 39.6 ± 0.5 | 37.7 ± 1.0 |
-#
-# A round replaces the labels by predictions. In pools these are better than filled boxes and worse than
-# GrabCut+; on streets they are a little worse than filled boxes; each in every seed. Keep a few true masks:
-# `rounds(..., val=)` stops when they show no improvement.
-
-# %% [markdown]
-# **Bad boxes**, GrabCut+, three seeds: 120 pets, nets at 128 x 128, mIoU in %. `python benchmarks/weak.py
-# mixed noise --data pets --steps 150 --side 128 --images 120 --judged 60`.
-#
-# | boxes | labels | nets |
-# |---|---|---|
-# | as drawn | 81.8 | 80.1 ± 1.8 |
-# | 1.1 times as wide and high | 81.1 | 80.3 ± 0.5 |
-# | 1.25 times | 67.5 | 69.0 ± 2.8 |
-# | 1.5 times | 55.6 | 53.1 ± 4.3 |
-# | each side moved by up to 5 % | 74.1 | 66.1 ± 3.2 |
-# | by up to 10 % | 70.8 | 61.7 ± 5.1 |
-# | by up to 20 % | 65.7 | 56.4 ± 2.8 |
-# | 10 % missing | 78.0 | 74.1 ± 2.2 |
-# | 30 % missing | 69.6 | 63.0 ± 2.5 |
-# | 10 % of the wrong class | 75.8 | 78.0 ± 0.2 |
-# | 30 % of the wrong class | 64.6 | 68.8 ± 0.4 |
-#
-# A box that cuts into the object costs much: what is outside it is labelled background, as certain. And a
-# wrong class is better than no box: an object without a box is labelled background, all of it.
-
-# %% [markdown]
-# **Masks and boxes**, measured by the same command. Some of the 120 images have their true mask, and the
-# others have boxes, or are left out. Seconds at the published prices, 79 a mask and 7 a box.
-#
-# | masks | with boxes for the rest | seconds | alone | seconds |
-# |---|---|---|---|---|
-# | 0 | 80.1 ± 1.8 | 840 | | |
-# | 6 | 80.4 ± 1.5 | 1273 | 57.1 ± 12.9 | 475 |
-# | 12 | 78.1 ± 1.6 | 1706 | 72.8 ± 4.2 | 950 |
-# | 30 | 80.3 ± 1.8 | 3006 | 76.8 ± 5.9 | 2376 |
-# | 60 | 80.4 ± 0.4 | 5172 | 81.7 ± 0.9 | 4752 |
-# | 120 | | | 84.7 ± 0.9 | 9504 |
-#
-# The 120 boxes, a quarter of an hour, are worth 51 masks, more than an hour. But masks *among* boxes add
-# nothing here: each image counts the same, so the masks are outvoted. With 60 masks it is better to leave the
-# boxes out, in every seed.
-
-# %% [markdown]
-# **Let the masks be seen as often as the boxes**, by repeating them; the number of steps stays the same. All
-# 246 pets of the training split, three seeds: `python benchmarks/weak.py mixed --data pets --steps 150 --side
-# 128 --images 246 --judged 60 --shares 0.1 0.25 --precision float32`.
-#
-# | masks | boxes for the rest | masks seen as often | masks alone |
-# |---|---|---|---|
-# | 0 | 80.0 ± 3.1 | | |
-# | 25 | 81.3 ± 0.9 | 82.0 ± 0.8 | 77.6 ± 2.7 |
-# | 62 | 80.7 ± 2.0 | 82.9 ± 0.8 | 81.8 ± 2.7 |
-# | 246 | | | 86.1 ± 1.0 |
-#
-# So it was the vote: with 62 masks, seeing them as often brings 1.0 to 4.1 points, depending on the seed. And
-# boxes for the rest make the result more stable, if not better in every seed. The 246 boxes alone are worth
-# 46 masks.
+# Compare the boxes of all images with the masks that the same minutes buy, those of 1 in 11. And look at
+# masks *among* boxes: each image counts the same, so a few masks can be outvoted.
 
 # %% [markdown]
 # **What the papers report.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Their
@@ -851,12 +728,11 @@ for name, needed in spent.items():
 
 # %% [markdown]
 # A row of the leaderboard now has four numbers: mIoU, Boundary IoU, seconds of the machine, minutes of
-# people. And it need not be one or the other: `benchmarks/weak.py mixed` gives some images true masks and the
-# others boxes.
+# people. And it need not be one or the other: the table of masks and boxes above has both.
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes.** Let groups compare their own prices: who draws masks fast, who draws boxes badly? Ask what a
-# loose box would cost (`benchmarks/weak.py noise` measures it). Misconception: "boxes are always the better
+# loose box would cost. Misconception: "boxes are always the better
 # choice". They are while there are plenty of images; if there are only ten images, draw masks.
 
 # %% [markdown] tags=["clinic"]

@@ -51,6 +51,22 @@ def test_the_solution(towels):
     assert "](../images/42_question.png)" in everything
 
 
+def test_text_is_written_without_running_and_changed_code_is_refused(project, monkeypatch, capsys):
+    assert build.main([]) == 0
+    path, source = project / "notebooks/solutions/42_towels.ipynb", project / "notebooks/source/42_towels.py"
+    notebook = nbformat.read(path, as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    cell.outputs = [nbformat.v4.new_output("stream", text="seen")]
+    nbformat.write(notebook, path)
+    monkeypatch.setattr(build, "run", None)
+    source.write_text(source.read_text().replace("# ## Towels", "# ## Towels of linen"))
+    assert build.main(["--text"]) == 0
+    made = nbformat.read(path, as_version=4)
+    assert "## Towels of linen" in "".join(texts(made)) and "seen" in path.read_text()
+    source.write_text(source.read_text().replace("number = 7", "number = 8"))
+    assert build.main(["--text"]) == 2 and "code has changed" in capsys.readouterr().out
+
+
 def contents(project):
     return {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
 

@@ -3,7 +3,8 @@
 `notebooks/source/NN_slug.py` becomes `notebooks/NN_slug.ipynb` (the student's, with stubs),
 `notebooks/solutions/NN_slug.ipynb` (executed in the tiny profile), `answers.py` in the lesson's folder and a
 chapter of `docs/instructor.md`. The same source always gives the same bytes: ids come from the cells, and of
-a run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing.
+a run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing;
+`--text` writes everything and runs nothing, for changes of text and of tables.
 """
 
 from __future__ import annotations
@@ -97,8 +98,13 @@ def written(root: Path) -> dict[Path, str]:
     return made | {root / "docs/instructor.md": render.instructor_guide(chapters)}
 
 
-def build(root: Path, only: list[str] | None = None) -> Iterator[str]:
+def build(root: Path, only: list[str] | None = None, *, execute: bool = True) -> Iterator[str]:
     """Write everything that the sources say, and run the solutions, all or some; yields a line for each run.
+
+    Args:
+        root: the project.
+        only: numbers or names of notebooks; None for all.
+        execute: False to keep the outputs of the last run, where only text has changed.
 
     Raises:
         ValueError: a source has no lesson, or a notebook is too large.
@@ -110,6 +116,12 @@ def build(root: Path, only: list[str] | None = None) -> Iterator[str]:
     for path, text in written(root).items():
         if not only or path.suffix != ".ipynb" or path.stem in [each.stem for each in chosen]:
             _write(path, text)
+    if not execute:
+        for path in chosen:
+            file = root / f"notebooks/solutions/{path.stem}.ipynb"
+            made = solution(read_cells(path), content.load(path.stem))
+            _write(file, _dump(_with_outputs(made, nbformat.read(file, as_version=4), path.stem)))
+        return
     ran = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")(
         delayed(_run_solution)(path, root) for path in chosen
     )
@@ -180,6 +192,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--check", action="store_true", help="run and write nothing; fail when a file is stale"
     )
+    parser.add_argument("--text", action="store_true", help="run nothing: only text or tables have changed")
     options = parser.parse_args(arguments)
     if options.check:
         found = stale(ROOT)
@@ -188,7 +201,7 @@ def main(arguments: list[str]) -> int:
             print("Run `make notebooks` (ONLY=02 for one) and commit the result.")
         return 1 if found else 0
     try:
-        for line in build(ROOT, options.only):
+        for line in build(ROOT, options.only, execute=not options.text):
             print(line, flush=True)
     except ValueError as error:
         print(error)
@@ -202,6 +215,16 @@ def _run_solution(path: Path, root: Path) -> float:
     ran = run(solution(read_cells(path), content.load(path.stem)), folder=root / "notebooks/solutions")
     _write(root / f"notebooks/solutions/{path.stem}.ipynb", _dump(ran))
     return time.monotonic() - began
+
+
+def _with_outputs(made: NotebookNode, before: NotebookNode, name: str) -> NotebookNode:
+    """A notebook with the outputs that the same code cells had before."""
+    known = {cell.source: cell for cell in before.cells if cell.cell_type == "code"}
+    for cell in (cell for cell in made.cells if cell.cell_type == "code"):
+        if cell.source not in known:
+            raise ValueError(f"{name}: code has changed; build it without --text:\n{cell.source}")
+        cell.outputs, cell.execution_count = known[cell.source].outputs, known[cell.source].execution_count
+    return made
 
 
 def _answers(root: Path, source: Path) -> Path:
