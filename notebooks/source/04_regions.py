@@ -160,19 +160,14 @@ for number in (10, 100, 1000):
     print(f"{number:4} regions: MABO {mean:.2f}, recall at IoU .5: {100 * found:.0f} %")
 
 # %% [markdown]
-# **More regions, or different ones?** Three ways, on 120 pets and 40 streets of the test splits, by *boxes*,
-# because OpenCV's selective search has no masks: `python benchmarks/proposals.py --data pets --images 120`,
-# and `--data camvid`. Seconds of one core, at 320 x 240 pixels.
+# **Are ours good ones?** Next to OpenCV's selective search, on pets and streets of the test splits, by
+# *boxes*, because OpenCV's have no masks. At the same number means: both lists cut to the length of the
+# shorter one. Seconds of one core.
 #
-# | | seconds | boxes | best overlap, mean over all objects; recall at .7: pets | streets |
-# |---|---|---|---|---|
-# | ours, 4 hierarchies, the first 2000 regions | 0.5, 0.4 | 1230, 1474 | .827, 91 % | .525, 26 % |
-# | ours, 33 hierarchies (`QUALITY` of that benchmark) | 1.4, 1.5 | 4454, 5732 | .887, 99 % | .628, 43 % |
-# | OpenCV's selective search, `Quality` | 1.8, 1.7 | 1732, 2750 | .885, 99 % | .479, 24 % |
+# [[table:searches]]
 #
-# A cat is large and consists of many pieces: it takes many hierarchies to get one that joins them all. A pole
-# is small: it takes small superpixels, and OpenCV's have 100 pixels or more. This notebook uses the first
-# way.
+# A cat is large and consists of many pieces: it takes many hierarchies to get one that joins them all. A
+# pole is small: it takes small superpixels, and OpenCV's have 100 pixels or more.
 
 # %% [markdown] tags=["instructor"]
 # **20 minutes to here.** Ask before the tree: where would you stop? The size of an object is unknown, so one
@@ -325,26 +320,24 @@ reveal("04.p2", names[list(fitted).index(ranked[-1])])
 print(table["joined"])
 
 # %% [markdown]
-# One run, few images: the order may be luck. Here are three seeds: 60 images to train on, 30 to validate, 30
-# of the test list, 150 regions. `python benchmarks/regions.py --images 60 --judged 30 --number 150
-# --precision bfloat16`; mIoU in %. On the right is what the authors of R-CNN reported on VOC 2011 val (their
-# table 5), with CPMC's regions, regression in place of SVMs, and features from fc6 or fc7.
+# One run, few images: the order may be luck. Here are three seeds, next to FCN-8s (notebook 05) from the
+# same images.
 #
-# | | pools | pets | CamVid | fc6, published | fc7, published |
-# |---|---|---|---|---|---|
-# | full | 51.8 ± 1.3 | 43.1 ± 2.7 | 21.8 ± 2.3 | 43.0 | 42.5 |
-# | foreground | 67.4 ± 0.5 | 54.7 ± 0.4 | 25.8 ± 1.2 | 43.7 | 42.1 |
-# | joined | 70.8 ± 1.2 | 53.4 ± 3.0 | 26.4 ± 0.6 | 47.9 | 45.8 |
-# | foreground, fine-tuned on foregrounds | 69.3 ± 9.0 | 60.6 ± 5.9 | 25.7 ± 0.4 | | |
-# | joined, fine-tuned | 70.4 ± 6.4 | 57.6 ± 7.6 | 26.7 ± 0.7 | | |
-# | FCN-8s, the same images (notebook 05) | 81.0 ± 0.3 | 83.7 ± 1.2 | 47.8 ± 1.4 | | |
-# | all of class 0 | 7.9 | 23.4 | 1.6 | | |
+# [[table:regions]]
 #
-# Here the foreground beats the full box in every seed. Published, the two are close: the foreground is ahead
-# with fc6, and behind with fc7, the layer like ours. Joined beats full in every seed. On pools it beats the
-# foreground too, in every seed; on streets it does so once it is fine-tuned, and on pets it does not, unlike
-# in the publication. A likely reason: the animal fills most of the box, good and bad regions share it, and
-# the full crop cannot tell them apart.
+# What the authors of R-CNN reported on VOC 2011 val (their table 5), mIoU in %, with CPMC's regions,
+# regression in place of SVMs, and features from fc6 or fc7:
+#
+# | | fc6 | fc7 |
+# |---|---|---|
+# | full | 43.0 | 42.5 |
+# | foreground | 43.7 | 42.1 |
+# | joined | 47.9 | 45.8 |
+#
+# Published, full and foreground are close: the foreground is ahead with fc6, and behind with fc7, the layer
+# like ours. Is the order the same here, and in every seed? `docs/claims.md` judges it, as R6. Where joined
+# does not win, a likely reason: the object fills most of the box, good and bad regions share it, and the
+# full crop cannot tell them apart.
 
 # %% [markdown]
 # Watch it paste: one region after the other, from the lowest score to the highest. Which class paints over
