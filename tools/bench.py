@@ -135,16 +135,16 @@ def run_jobs(jobs: Sequence[Job], results: Results, limit: float) -> list[str]:
 
 
 def _origin() -> dict[str, Any]:
-    """The commit, marked where files differ from it, and the versions of the libraries."""
-    said = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
-        cwd=rows.ROOT,
-        capture_output=True,
-        text=True,
-    )
+    """The commit, marked where files other than rows differ from it, and the versions of the libraries."""
+
+    def git(*command: str) -> str:
+        return subprocess.run(["git", *command], cwd=rows.ROOT, capture_output=True, text=True).stdout.strip()
+
+    commit = git("rev-parse", "--short", "HEAD")
+    commit += "+" * bool(git("status", "--porcelain", "-uno", "--", ".", ":!benchmarks/results"))
     names = ("torch", "torchvision", "numpy", "scikit-image", "opencv-contrib-python-headless")
     found = {name: version(name) for name in names if _installed(name)}
-    return {"commit": said.stdout.strip(), "versions": {"python": platform.python_version(), **found}}
+    return {"commit": commit, "versions": {"python": platform.python_version(), **found}}
 
 
 def _installed(package: str) -> bool:
