@@ -10,9 +10,11 @@ from typing import Any
 
 import anywidget
 import traitlets
+from IPython.display import display
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "widget.css").read_text(encoding="utf-8")
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 class RefusedError(traitlets.TraitError, ValueError):
@@ -29,7 +31,7 @@ class Shell(anywidget.AnyWidget):
 
     An exception that an observer raises on a change from the browser is shown in the widget and raised again.
     Displayed, a widget carries a copy of itself as HTML, which works without a kernel and without a network,
-    and its description as plain text.
+    and its description as plain text; JupyterLab shows the still image of that copy where the kernel is gone.
 
     Args:
         **traits: the state to begin with, as in `opacity=0.3`.
@@ -90,6 +92,13 @@ class Shell(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/html": self.to_html()}, metadata
 
+    def _ipython_display_(self, **options: Any) -> None:
+        """Two outputs, the copy and the view: of one output JupyterLab shows only the view, alive or not."""
+        data, metadata = self._repr_mimebundle_()
+        view = {VIEW: data.pop(VIEW)}
+        display(data, metadata=metadata, raw=True, **options)
+        display(view, raw=True)
+
 
 def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str, style: str = STYLE) -> str:
     """A widget's module with its state as a piece of HTML; where no script runs, `still` is shown.
@@ -111,7 +120,8 @@ def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str, style: 
         .replace('"STATE"', json.dumps(packed).replace("<", "\\u003c"))
     )
     return (
-        f'<div data-seglib="{name}"><img src="{source}" alt="{html.escape(alt)}"></div>\n'
+        f'<div data-seglib="{name}"><img src="{source}" alt="{html.escape(alt)}">'
+        "<p>A still image. In JupyterLab, run the cell to use the widget.</p></div>\n"
         f"<style>{style}</style>\n"
         f'<script type="module">\n{script.replace("export default", "const widgetModule =")}\n{boot}</script>'
     )

@@ -15,10 +15,12 @@ const model = {
   off: (event, listener) => listeners.removeEventListener(event, listener),
 };
 const place = document.querySelector(`[data-seglib="${"NAME"}"]:not([data-live])`);
-place.dataset.live = "";
-const el = document.createElement("div");
-const giveUp = (error) => {
-  place.append(el); // below the still image: the card shows what went wrong
-  throw error;
-};
-widgetModule.render({ model, el }).then(() => place.replaceChildren(el), giveUp);
+if (!place.closest(".lm-Widget")) { // in JupyterLab the still image waits for the live view
+  place.dataset.live = "";
+  const el = document.createElement("div");
+  const giveUp = (error) => {
+    place.append(el); // below the still image: the card shows what went wrong
+    throw error;
+  };
+  widgetModule.render({ model, el }).then(() => place.replaceChildren(el), giveUp);
+}

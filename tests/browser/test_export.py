@@ -1,18 +1,20 @@
-"""A notebook exported to HTML: no kernel, no network, and the widgets still work."""
+"""Without a kernel: exported to HTML widgets work, in a notebook opened again they are images."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from seglib.scenes import Scenes
 from seglib.widgets import LieDetector, MaskViewer
 from seglib.widgets.shell import Shell
-from tests.browser.lab import ARTEFACTS, checksum, until
+from tests.browser.lab import ARTEFACTS, Lab, checksum, until
+from tests.browser.widget import CELLS
 
 pytestmark = pytest.mark.browser
 
@@ -58,3 +60,29 @@ def test_without_scripts_there_is_a_image_with_its_description(export: Page, tmp
     html = (tmp_path / "export.html").read_text(encoding="utf-8")
     before = html.split('<script type="module">\n// Pixels')[0]
     assert '<div data-seglib="' in before and 'alt="mask: ' in before
+
+
+def test_opened_again_without_its_kernel_a_widget_is_a_still_image_with_words(
+    lab: Lab, context: BrowserContext
+) -> None:
+    tab = context.new_page()
+    cells = [nbformat.v4.new_code_cell(source) for source in CELLS[:2]]
+    notebook = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "reopened.ipynb")
+    card, still, view = map(tab.locator, (".seglib-card", "[data-seglib]", ".jupyter-widgets"))
+    try:
+        notebook.run_all()
+        expect(card).to_be_visible()
+        expect(still).to_be_hidden()
+        tab.keyboard.press("Control+s")
+        tab.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    finally:
+        lab.shut_down(notebook)
+    tab.goto("about:blank")
+    tab.goto(f"{lab.url}/doc/tree/reopened.ipynb?reset&token={lab.token}")
+    view.wait_for(state="attached", timeout=60_000)  # "model not found"
+    expect(view).to_be_hidden()
+    expect(still).to_contain_text("run the cell")
+    expect(still.locator("img")).to_have_attribute("alt", re.compile("^truth: "))
+    expect(card).to_have_count(0)
+    tab.screenshot(path=ARTEFACTS / "reopened.png")
+    tab.close()
