@@ -5,6 +5,7 @@ import html
 import io
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from matplotlib.figure import Figure
@@ -197,8 +198,9 @@ def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = ""
     colors = Classes.of(*map(str, range(len(values)))).colors
     for index, (name, series) in enumerate(values.items()):
         places = [rows.index(row) + (index - (len(values) - 1) / 2) * thickness for row in series]
-        look = {"color": [channel / 255 for channel in colors[index]], "hatch": HATCHES[index % len(HATCHES)]}
-        drawn = axis.barh(places, list(series.values()), thickness, label=name, edgecolor="black", **look)
+        color, hatch = [channel / 255 for channel in colors[index]], HATCHES[index % len(HATCHES)]
+        look = dict[str, Any](label=name, color=color, hatch=hatch, edgecolor="black")
+        drawn = axis.barh(places, list(series.values()), thickness, **look)
         axis.bar_label(drawn, fmt=f"%.{digits}f", padding=3, fontsize=9)
     axis.set_yticks(range(len(rows)), rows)
     axis.invert_yaxis()
