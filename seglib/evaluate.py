@@ -188,8 +188,7 @@ class Scores(Tabled):
         if self.boundary is None:
             return math.nan
         chosen = metrics.averaged(self.confusion, self.present)
-        if self.classes.background is not None:
-            chosen[self.classes.background] = False
+        chosen &= torch.tensor([name != "background" for name in self.classes.names])
         scores = self.boundary_iou.nan_to_num(0) if self.present == "all" else self.boundary_iou
         return scores[chosen].nanmean().item()
 

@@ -150,10 +150,10 @@ def policy(cm: Tensor, classes: Classes, present: Present = "union") -> str:
     """
     here = averaged(cm, "truth" if present == "truth" else "union").tolist()
     where = "the truth" if present == "truth" else "truth or prediction"
-    head = f"mean over the {sum(here)} of {len(classes)} classes that occur in {where}; absent"
+    head = f"mean over the {sum(here)} of {len(here)} classes that occur in {where}; absent"
     if present == "all":
-        head = f"mean over all {len(classes)} classes; counted as 0 because absent"
-    absent = [name for name, occurs in zip(classes, here) if not occurs]
+        head = f"mean over all {len(here)} classes; counted as 0 because absent"
+    absent = [name for name, occurs in zip(classes.names, here) if not occurs]
     return f"{head}: {', '.join(absent) or 'none'}"
 
 
