@@ -108,10 +108,7 @@ def test_only_an_oracle_sees_the_truth():
         (lambda image: torch.zeros(50, 40).long(), r"\(40, 50\): predict returned \(50, 40\)"),
         (lambda image: torch.zeros(1, 40, 50).long(), r"predict returned \(1, 40, 50\)"),
         (lambda image: torch.zeros(40, 50), r"\(40, 50\): pred is torch.float32"),
-        (
-            lambda image: torch.full((40, 50), 4),
-            r"\(40, 50\): pred holds the value 4 .* classes are 0\.\.3",
-        ),
+        (lambda image: torch.full((40, 50), 4), r"\(40, 50\): pred holds the value 4 .* classes are 0\.\.3"),
         (lambda image: torch.full((40, 50), 255), "pred holds 255, which means void"),
         (lambda image: None, "predict returned a NoneType"),
     ],

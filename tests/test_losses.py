@@ -174,15 +174,9 @@ def test_focal_loss_has_a_slope_where_a_pixel_is_certain(gamma: float) -> None:
     ("loss", "words"),
     [
         (lambda logits, mask: focal_loss(logits, mask, -1), "gamma -1 must be at least 0"),
-        (
-            lambda logits, mask: cross_entropy(logits, mask, torch.ones(2)),
-            r"weights \(2,\) must hold one",
-        ),
+        (lambda logits, mask: cross_entropy(logits, mask, torch.ones(2)), r"weights \(2,\) must hold one"),
         (lambda logits, mask: cross_entropy(logits, mask, [1.0, 2.0, 3.0]), "list .* each of the 3 classes"),
-        (
-            lambda logits, mask: cross_entropy(logits.to("meta"), mask),
-            "on meta, the mask on cpu; move one",
-        ),
+        (lambda logits, mask: cross_entropy(logits.to("meta"), mask), "on meta, the mask on cpu; move one"),
     ],
 )
 def test_wrong_gammas_weights_and_devices_get_one_sentence(loss: Callable, words: str) -> None:

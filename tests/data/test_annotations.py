@@ -57,18 +57,10 @@ def test_a_polygon_is_filled() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: fish(3, 0, 1, 1), r"\(3, 0, 1, 1\) of 'fish' has no area or swapped"),
         (lambda: fish(0, 0, math.nan, 1), "not a finite number"),
         (lambda: fish(0, 0, 1, 1, polygons=(((0, 0), (1, 1)),)), "a polygon of 'fish' has 2 corners"),
-        (lambda: fish(0, 0, 1, 1, seconds=math.inf), "inf seconds"),
         (lambda: AnnotatedImage("a", 0, 3), "a .* 0 pixels wide"),
-        (lambda: AnnotatedImage("a", 4, 3, (fish(0, 0, 9, 1),)), r"corner at \(9, 1\)"),
-        (lambda: AnnotationSet(("fish", "fish"), ()), "two classes are called 'fish'"),
-        (lambda: AnnotationSet((), (AnnotatedImage("a", 1, 1),) * 2), "two images are called 'a'"),
-        (
-            lambda: AnnotationSet(("eel",), (AnnotatedImage("a", 4, 3, (fish(0, 0, 1, 1),)),)),
-            "eel, not 'fish'",
-        ),
+        (lambda: AnnotationSet(("eel",), (AnnotatedImage("a", 4, 3, (fish(0, 0, 1, 1),)),)), "not 'fish'"),
         (lambda: AnnotatedImage("a", 4, 3, (fish(0, 0, 1, 1),)).instances(Classes.of("eel")), "'fish'"),
     ],
 )
@@ -98,6 +90,7 @@ COCO_FAULTS = [
     (("annotations", 0, "segmentation", 0, 3), "x", r"annotations\[0\]: \"segmentation\" must be"),
     (("annotations", 0, "seconds"), -1, r"'dog' cannot have taken -1 seconds"),
     (("annotations", 0, "seconds"), "long", r"annotations\[0\]: \"seconds\" must be"),
+    (("annotations", 0, "seconds"), math.inf, "inf seconds|finite"),
     (("annotations", 0, "category_id"), 99, r"belongs to category 99, but"),
     (("images", 1, "file_name"), "000000391895.jpg", r"two images are called '000000391895.jpg'"),
     (("categories", 0, "name"), "cat", r"two classes are called 'cat'"),
@@ -199,11 +192,8 @@ def test_each_drawn_object_is_judged_against_the_one_it_means() -> None:
     assert result.right_class.tolist() == [False, True, False]
     assert result.missed == (2,)
     assert str(result) == "3 drawn: mean IoU 0.50, worst 0.00, 1 with the right class; 1 missed"
-
-
-def test_two_boxes_on_one_object_do_not_both_count() -> None:
-    result = agreement(drawn((1, (0, 0, 4, 4)), (1, (0, 0, 4, 3))), drawn((1, (0, 0, 4, 4))))
-    assert result.iou.tolist() == [1, 0]
+    twice = agreement(drawn((1, (0, 0, 4, 4)), (1, (0, 0, 4, 3))), drawn((1, (0, 0, 4, 4))))
+    assert twice.iou.tolist() == [1, 0]
 
 
 def test_masks_are_compared_by_pixels() -> None:

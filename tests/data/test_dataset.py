@@ -27,12 +27,6 @@ def test_spread_covers_the_whole_split(length: int, n: int) -> None:
     assert not gaps or (min(gaps) >= 1 and max(gaps) - min(gaps) <= 1)
 
 
-def test_spread_refuses_no_samples() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        Scenes(3).spread(0)
-    assert len(Scenes(0).spread(2)) == 0
-
-
 def test_negative_numbers_count_from_the_end(make_folder, in_memory) -> None:
     mask = torch.zeros(20, 30, dtype=torch.uint8)
     folder = load(make_folder([mask.numpy()] * 9))
@@ -57,11 +51,11 @@ def test_samples_objects_and_origins_come_from_the_right_part() -> None:
         assert torch.equal(both.instances(index).masks, source.instances(number).masks)
         assert both.origin(index) == source.origin(number)
         assert both.sample_id(index) == source.sample_id(number)
-
-
-def test_data_sets_with_other_classes_cannot_be_joined() -> None:
     with pytest.raises(ValueError, match="different classes"):
-        Scenes(1) + load("photo")
+        first + load("photo")
+    with pytest.raises(ValueError, match="at least one"):
+        first.spread(0)
+    assert len(Scenes(0).spread(2)) == 0
 
 
 @given(names)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,10 +45,6 @@ def complaint(folder: Path) -> str:
     assert caught.value.__suppress_context__ or not caught.value.__context__
     assert snapshot(folder) == before
     return message
-
-
-def test_the_good_folder_is_read(folder: Path) -> None:
-    assert [mask.tolist() for _, mask in load(folder)] == [MASK.tolist()] * 2
 
 
 def put(folder: Path, which: str, pixels: np.ndarray, suffix: str = "png", **options: object) -> Path:
@@ -149,7 +144,6 @@ def test_a_folder_of_no_known_layout(tmp_path: Path) -> None:
 
 
 def test_a_read_only_disk_can_be_read(read_only: Path) -> None:
-    """Nothing is written next to the images, so a read-only disk is as good as any."""
     before = snapshot(read_only)
     assert load(read_only)[0][1].tolist() == [[0, 1, 2, 0]] * 3 and len(load(read_only).classes) == 3
     assert snapshot(read_only) == before
@@ -179,10 +173,6 @@ def coco(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path
 
     return write
-
-
-def test_the_good_file_is_read(coco: Callable[..., Path]) -> None:
-    assert [int((mask == 1).sum()) for _, mask in load(coco())] == [19 * 19] * 2
 
 
 def image(**fields: object) -> Callable[[dict], object]:
@@ -238,11 +228,4 @@ def test_json_that_breaks_off(coco: Callable[..., Path], content: bytes) -> None
     folder = coco()
     path = folder / "annotations" / "instances_train.json"
     path.write_bytes(content)
-    message = complaint(folder)
-    assert message.startswith(f"{path}: not ")
-
-
-def test_an_image_folder_that_is_missing(coco: Callable[..., Path]) -> None:
-    folder = coco()
-    shutil.rmtree(folder / "images")
-    assert "2 of its images are not in" in complaint(folder)
+    assert complaint(folder).startswith(f"{path}: not ")

@@ -18,7 +18,6 @@ from seglib.data.files import (
     pair,
     read_image,
     read_labels,
-    to_classes,
 )
 from seglib.labels import VOID, Classes
 
@@ -38,6 +37,9 @@ def palette(*color: int) -> Image.Image:
     return image
 
 
+ANIMATED = {"save_all": True, "append_images": [Image.new("L", (4, 3), 200)]}  # the first image counts
+
+
 @pytest.mark.parametrize(
     ("image", "suffix", "options", "expected"),
     [
@@ -53,12 +55,7 @@ def palette(*color: int) -> Image.Image:
         (Image.new("I;16", (4, 3), 65535), "png", {}, (255, 255, 255)),
         (Image.new("I;16", (4, 3), 257 * 100), "tif", {}, (100, 100, 100)),
         (Image.new("I", (4, 3), 257 * 7), "tif", {}, (7, 7, 7)),
-        (
-            Image.new("L", (4, 3), 10),  # of an animation, the first image
-            "gif",
-            {"save_all": True, "append_images": [Image.new("L", (4, 3), 200)]},
-            (10, 10, 10),
-        ),
+        (Image.new("L", (4, 3), 10), "gif", ANIMATED, (10, 10, 10)),
     ],
 )
 def test_every_kind_of_image(
@@ -124,13 +121,12 @@ def test_a_sample_is_image_and_mask(tmp_path: Path) -> None:
     assert isinstance(image, ImageTensor) and image.shape == (3, 3, 4)
     assert isinstance(mask, Mask) and mask.tolist() == MASK.tolist()
     assert (len(dataset), dataset.sample_id(0), dataset.instances(0)) == (1, "a", None)
-    translated = FileDataset("mine", "train", CLASSES, [sample], values={0: VOID, 1: 2, 2: 1})
-    assert translated[0][1].tolist() == [[255, 2, 2, 255], [255, 1, 1, 255], [255] * 4]
-
-
-def test_255_can_be_a_class() -> None:
-    stored = np.array([[0, 255]], np.uint8)
-    assert to_classes(stored, {0: 0, 255: 1}, "m.png").tolist() == [[0, 1]]
+    for values, expected in (
+        ({0: VOID, 1: 2, 2: 1}, [[255, 2, 2, 255], [255, 1, 1, 255], [255] * 4]),
+        ({0: 0, 1: 1, 2: 1, 255: 2}, [[0, 1, 1, 2], [0, 1, 1, 2], [0] * 4]),  # 255 can be a class
+    ):
+        translated = FileDataset("mine", "train", CLASSES, [sample], values=values)
+        assert translated[0][1].tolist() == expected
 
 
 def test_pairs_are_sorted_and_hidden_or_other_files_passed_over(tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ def test_other_sizes_lie_in_the_middle_of_void() -> None:
     assert wide[5:15].all() and tall[:, 5:15].all()
     assert (stacked.images[0][:, ~wide] == GREY).all() and (stacked.images[0][:, wide] == 9).all()
     assert stacked.sample_id(1) == data.sample_id(1) == "image1"
+    assert common_size(sizes((10, 20), (10, 20))) == (10, 20)
+    assert common_size(sizes((10, 20), (11, 20))) == pick_profile().size
+    with pytest.raises(ValueError, match="memory train has no images"):
+        in_memory(sizes())
 
 
 @given(
@@ -61,16 +65,6 @@ def test_any_size_fits_into_any_other(height: int, width: int, size: tuple[int, 
     assert seen.shape == (3, *size) and mask.shape == size and known.any()
     assert (seen[:, known] == 77).all() and (mask[~known] == VOID).all() and (seen[:, ~known] == GREY).all()
     assert known.any(0).all() or known.any(1).all()  # one side is filled
-
-
-def test_the_size_where_nobody_says() -> None:
-    assert common_size(sizes((10, 20), (10, 20))) == (10, 20)
-    assert common_size(sizes((10, 20), (11, 20))) == pick_profile().size
-
-
-def test_no_images() -> None:
-    with pytest.raises(ValueError, match="memory train has no images"):
-        in_memory(sizes())
 
 
 def test_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:

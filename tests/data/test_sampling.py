@@ -41,25 +41,14 @@ def test_class_balanced_by_hand():
         class_balanced(Counts(TWO, torch.tensor([[0, 0, 9]])))
 
 
-def test_class_balanced_is_drawing_a_class_and_then_an_image_of_it(counts):
-    rng = np.random.default_rng(0)
-    holders = [column.nonzero().flatten().numpy() for column in counts.of("images").T]
-    drawn = [rng.choice(holders[rng.integers(3)]) for _ in range(40_000)]
-    rates = torch.from_numpy(np.bincount(drawn, minlength=60) * 60 / 40_000)
-    assert_close(class_balanced(counts), rates, atol=0.15, rtol=0)
-
-
 def test_repeat_factors_by_hand():
     # t = 1/2: sea f = 1 -> 1; fish f = 1/4 -> sqrt 2; weed f = 1/8 -> 2
     assert repeat_factor(COUNTS, 0.5).tolist() == pytest.approx([1.0] * 6 + [2**0.5, 2.0])
     assert repeat_factor(COUNTS, 0.1).tolist() == [1.0] * 8  # all classes are in more than a tenth
     assert torch.equal(repeat_factor(ABSENT, 0.5), repeat_factor(COUNTS, 0.5))
-
-
-@pytest.mark.parametrize("threshold", [0.0, -1.0, 1.5, float("nan")])
-def test_a_threshold_out_of_range_is_refused(threshold):
-    with pytest.raises(ValueError, match="above 0 and at most 1"):
-        repeat_factor(COUNTS, threshold)
+    for threshold in (0.0, -1.0, 1.5, float("nan")):
+        with pytest.raises(ValueError, match="above 0 and at most 1"):
+            repeat_factor(COUNTS, threshold)
 
 
 @pytest.mark.parametrize("weigh", [class_balanced, lambda counts: repeat_factor(counts, 1.0)])
@@ -87,11 +76,8 @@ def test_two_images_by_hand():
     assert_close(done.before, torch.tensor([0.75, 0.25]).double())
     assert done.distance(done.before) == pytest.approx(0.15) and done.distance(done.after) < 1e-3
     assert done.effective_images == pytest.approx(4 / (0.4**2 + 1.6**2), rel=1e-2)
-
-
-def test_larger_images_need_fewer_draws_and_void_none():
-    counts = Counts(TWO, torch.tensor([[100, 0, 0], [0, 400, 0], [0, 0, 9]]))
-    done = reweight(counts, min_effective=0)
+    # larger images need fewer draws, and void none
+    done = reweight(Counts(TWO, torch.tensor([[100, 0, 0], [0, 400, 0], [0, 0, 9]])), min_effective=0)
     assert_close(done.weights, torch.tensor([2.4, 0.6, 0]).double(), atol=1e-3, rtol=1e-3)
 
 
@@ -128,14 +114,11 @@ def test_a_class_that_is_small_everywhere_stays_small():
 
 @pytest.mark.parametrize("target", [[0.5, 0.5], [0.5, 0.6, -0.1], [0.5, 0.2, 0.2], [0.5, 0.5, float("nan")]])
 def test_wrong_arguments_are_refused(counts, target):
-    with pytest.raises(ValueError, match="target must be 3 shares that sum to 1"):
+    with pytest.raises(ValueError, match="3 shares"):
         reweight(counts, target)
-    with pytest.raises(ValueError, match="min_effective must be"):
+    with pytest.raises(ValueError, match="min_effective"):
         reweight(counts, min_effective=2)
-
-
-def test_what_is_nowhere_cannot_be_a_target():
-    counts = Counts(CLASSES, torch.tensor([[5, 5, 0, 0]]))
-    with pytest.raises(ValueError, match="no image contains weed: set its target to 0"):
-        reweight(counts, [0.4, 0.3, 0.3])
-    assert reweight(counts).target.tolist() == [0.5, 0.5, 0]  # by default every class that occurs
+    nowhere = Counts(CLASSES, torch.tensor([[5, 5, 0, 0]]))
+    with pytest.raises(ValueError, match="no image contains weed"):
+        reweight(nowhere, [0.4, 0.3, 0.3])
+    assert reweight(nowhere).target.tolist() == [0.5, 0.5, 0]  # by default every class that occurs

@@ -113,8 +113,7 @@ def test_a_disk_too_small_is_noticed_before_anything_is_made(machine: Machine) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
-    [("disk", "0.9 GB are free"), ("hash", "installer's own message")],
+    ("fault", "said"), [("disk", "0.9 GB are free"), ("hash", "installer's own message")]
 )
 def test_an_installation_that_fails_says_why(machine: Machine, fault: str, said: str) -> None:
     status, output = machine.run(FAULT=fault)

@@ -222,11 +222,7 @@ def test_cached_proposals_are_those_of_propose_and_computed_once(
 
     monkeypatch.setattr(module, "propose", counting)
     assert same(cached_proposals(scene, 50), expected) and not made
-    for other in (
-        {"number": 20},
-        {"number": 50, "seed": 1},
-        {"image": scene.flip(-1), "number": 50},
-    ):
+    for other in ({"number": 20}, {"number": 50, "seed": 1}, {"image": scene.flip(-1), "number": 50}):
         cached_proposals(**{"image": scene, **other})  # type: ignore[arg-type]
     assert len(made) == 3
 

@@ -1,8 +1,7 @@
-"""The parts of a step: losses that are read late, interrupts that wait, learning rates and schedules."""
+"""The parts of a step: interrupts that are ignored, precision, learning rates and schedules."""
 
 from __future__ import annotations
 
-import math
 import signal
 
 import pytest
@@ -10,63 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seglib.training.step import (
-    FLUSH_EVERY,
-    PendingLosses,
-    Schedule,
-    cosine,
-    logits_of,
-    optimiser,
-    poly,
-    uninterrupted,
-)
+from seglib.training.step import Schedule, cosine, logits_of, optimiser, poly, uninterrupted
 from tests.training.nets import Net
-
-
-def pending(at_once: bool) -> PendingLosses:
-    return PendingLosses(at_once, [], lambda value, step: f"{value} at step {step}")
-
-
-def test_a_gpu_is_waited_for_only_from_time_to_time() -> None:
-    losses = pending(at_once=False)
-    for number in range(2 * FLUSH_EVERY + 3):
-        losses.append(torch.tensor(float(number)))
-        assert len(losses.losses) == (number + 1) // FLUSH_EVERY * FLUSH_EVERY
-    losses.flush()
-    assert losses.losses == [float(number) for number in range(2 * FLUSH_EVERY + 3)]
-
-
-def test_a_loss_that_is_found_late_names_its_own_step() -> None:
-    losses = pending(at_once=False)
-    for number in range(FLUSH_EVERY - 1):
-        losses.append(torch.tensor(math.nan if number > 3 else 1.0))
-    with pytest.raises(ValueError, match="nan at step 5"):
-        losses.append(torch.tensor(math.nan))
-    assert losses.losses == [1.0] * 4 and not losses.is_finite  # so that it is not saved
-
-
-def test_on_a_cpu_every_loss_is_read() -> None:
-    losses = pending(at_once=True)
-    losses.append(torch.tensor(1.0))
-    with pytest.raises(ValueError, match="-inf at step 2"):
-        losses.append(torch.tensor(-math.inf))
-
-
-@pytest.mark.usefixtures("ctrl_c")
-def test_one_interrupt_waits_and_a_second_does_not() -> None:
-    done = []
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        signal.raise_signal(signal.SIGINT)
-        done.append(1)
-        signal.raise_signal(signal.SIGINT)
-        done.append(2)
-    assert done == [1]
-    with pytest.raises(KeyboardInterrupt):
-        with uninterrupted():
-            signal.raise_signal(signal.SIGINT)
-            done.append(3)
-        done.append(4)
-    assert done == [1, 3]
 
 
 def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
