@@ -11,6 +11,7 @@ _ROOMS = {
     "Monitor": "monitor",
     "ProposalExplorer": "proposals",
     "RefinementExplorer": "refinement",
+    "linked": "viewer",
 }
 __all__ = list(_ROOMS)
 

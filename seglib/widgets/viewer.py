@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import ipywidgets
 import torch
 import traitlets
 from torch import Tensor
@@ -15,6 +16,7 @@ from seglib.widgets.shell import RefusedError, module
 from seglib.widgets.stage import Stage
 
 MODES = ("overlay", "side by side", "difference")
+LINKED = ("mode", "visible", "outline", "hatch", "opacity", "zoom", "center")
 
 
 class MaskViewer(Stage):
@@ -117,6 +119,53 @@ class MaskViewer(Stage):
                 "a difference needs two label maps: give maps={'truth': ..., 'prediction': ...}"
             )
         return value
+
+
+class LinkedViewers(ipywidgets.HBox):
+    """Viewers in a row; in an exported page each is alive, but they no longer move together."""
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        page = "".join(viewer.to_html() for viewer in self.children)
+        return {**super()._repr_mimebundle_(**kwargs), "text/html": page, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return "\n".join(viewer.description() for viewer in self.children)
+
+
+def linked(*viewers: MaskViewer) -> LinkedViewers:
+    """Viewers of one image next to each other: view, classes, opacity, zoom and place change in all of them.
+
+    The browser keeps them together, without the kernel. Which label map is shown is each viewer's own.
+
+    Args:
+        viewers: two or more, of images of the same size and with the same classes.
+
+    Raises:
+        ValueError: fewer than two, or sizes or classes differ.
+
+    Example:
+        >>> image, mask = torch.zeros(3, 2, 4, dtype=torch.uint8), torch.zeros(2, 4, dtype=torch.long)
+        >>> classes = Classes.of("background", "fish")
+        >>> first, second = (MaskViewer(image, {name: mask}, classes=classes) for name in ("a", "b"))
+        >>> linked(first, second)
+        a: background 100 %
+        b: background 100 %
+    """
+    if len(viewers) < 2:
+        raise ValueError(f"linked needs two viewers or more, not {len(viewers)}")
+    first, *others = viewers
+    for viewer in viewers:
+        shapes, names = zip(*((one._image.shape[1:], one._classes.names) for one in (first, viewer)))
+        if len({*shapes}) > 1 or len({*names}) > 1:
+            raise ValueError(
+                f"linked viewers need images of one size and the same classes; got {tuple(shapes[0])} with "
+                f"{', '.join(names[0])}, and {tuple(shapes[1])} with {', '.join(names[1])}"
+            )
+        viewer.layout.flex, viewer.layout.min_width = "1 1 0", "0"
+    for viewer in others:
+        for trait in LINKED:
+            ipywidgets.jslink((first, trait), (viewer, trait))
+    return LinkedViewers(viewers)
 
 
 def _hide(mask: Tensor, classes: Classes, visible: list[str]) -> tuple[Tensor, Classes]:

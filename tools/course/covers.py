@@ -22,7 +22,8 @@ from seglib.draw import difference, figure_bytes, overlay
 from seglib.evaluate import OracleStride
 from seglib.fcn import convolutionalise
 from seglib.labels import VOID, Classes
-from seglib.regions import hierarchy
+from seglib.regions import hierarchy, propose
+from seglib.regions.recall import oracle_paste
 from seglib.scenes import Scenes
 from seglib.weak.boxes import BoxAnnotations
 from seglib.weak.grabcut import grabcut_plus
@@ -47,6 +48,7 @@ def main() -> None:
         "notebooks/images/04_question.png": cut_up(),
         "notebooks/images/05_question.png": where_is_the_cat(),
         "notebooks/images/07_question.png": boxes_alone(),
+        "notebooks/images/08_question.png": three_errors(),
     }.items():
         save(figure, ROOT / path)
         print(path)
@@ -164,6 +166,18 @@ def boxes_alone() -> Figure:
     }
     shown = {title: overlay(image, label, classes, opacity=0.7) for title, label in labels.items()}
     return panels({"what was drawn": demos.boxed(image, one, classes), **shown})[0]
+
+
+def three_errors() -> Figure:
+    """A pool with its mask, and the typical errors of three families, none of which needed any training."""
+    (image, mask), found, classes = POOLS[FISH], POOLS.instances(FISH), POOLS.classes
+    masks = {
+        "its mask": mask,
+        "from regions": oracle_paste(propose(image, 250), found, void=mask == VOID).long(),
+        "on a coarse grid": OracleStride(16).predict(image, mask),
+        "from boxes": grabcut_plus(image, found.boxes, found.classes),
+    }
+    return panels({title: overlay(image, labels, classes, opacity=0.7) for title, labels in masks.items()})[0]
 
 
 def panels(shown: dict[str, Tensor]) -> tuple[Figure, list[Axes]]:

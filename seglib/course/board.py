@@ -1,0 +1,340 @@
+"""The leaderboard of the course: every segmenter on the same images, with what it costs.
+
+A `Board` is one judge: its images, and the size at which a net sees them, are fixed before a row is added.
+"""
+
+import hashlib
+import json
+import platform
+import weakref
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from seglib.course import store
+from seglib.course.results import BOUNDARY, outline_iou
+from seglib.data.dataset import SegmentationDataset
+from seglib.draw import show
+from seglib.evaluate import Segmenter, evaluate
+from seglib.files import write_text
+from seglib.labels import Classes
+from seglib.metrics import confusion_matrix
+from seglib.segmenters import NetSegmenter
+from seglib.tables import Table, Tabled
+
+FORMAT = "seglib board 1"
+#: Family -> its marker in a chart and its colour, which differ in brightness too.
+FAMILIES = {
+    "baseline": ("X", "#000000"),
+    "regions": ("s", "#0072b2"),
+    "fcn": ("o", "#e69f00"),
+    "weak": ("^", "#009e73"),
+    "own": ("*", "#cc79a7"),
+}
+NAMED = 16  # rows that a chart names; where there are more, its legend has the families
+COSTS = {
+    "image_seconds": "seconds for an image",
+    "train_seconds": "seconds to train",
+    "minutes": "minutes of labelling",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one segmenter scored, and what it cost.
+
+    Attributes:
+        name: of the segmenter.
+        family: "baseline", "regions", "fcn", "weak" or "own".
+        mean_iou: 0..1, over the classes that occur in the true masks.
+        boundary: 0..1, the boundary measure of the objects.
+        rare_iou: 0..1, IoU of the class with the fewest true pixels.
+        train_seconds: of the machine.
+        image_seconds: mean time of `predict`.
+        weights: how many numbers were learned, those of a pre-trained net included.
+        peak_bytes: the most bytes of tensors that were alive at once while one image was predicted.
+        minutes: of human labelling for its training images.
+        origin: where it comes from, in a few words: "notebook 05", "trained here".
+    """
+
+    name: str
+    family: str
+    mean_iou: float
+    boundary: float
+    rare_iou: float
+    train_seconds: float
+    image_seconds: float
+    weights: int
+    peak_bytes: int
+    minutes: float
+    origin: str = ""
+
+    def cells(self) -> list[str]:
+        """The row as the texts of a table."""
+        scores = [f"{100 * share:.1f}" for share in (self.mean_iou, self.boundary, self.rare_iou)]
+        costs = [f"{self.train_seconds:.0f}", f"{self.image_seconds:.3f}", f"{self.weights / 1e6:.2f}"]
+        return [
+            self.name,
+            *scores,
+            *costs,
+            f"{self.peak_bytes / 1e6:.1f}",
+            f"{self.minutes:.1f}",
+            self.origin,
+        ]
+
+
+def columns(rare: str) -> list[str]:
+    """The headings over `Row.cells`; `rare` is the name of the rarest class."""
+    scores = ["mIoU %", "boundary %", f"{rare} %"]
+    costs = ["s to train", "s an image", "M weights", "MB at work", "min to label"]
+    return ["", *scores, *costs, "from"]
+
+
+class Board(Tabled):
+    """Rows of segmenters that predicted the same images.
+
+    Every prediction is scored at the size of the image. A net sees the image scaled to fit into `size`, the
+    same for every net, whatever size it was trained at.
+
+    Args:
+        dataset: images with masks; few, because they are all read at once.
+        size: (height, width) that an image is scaled to fit into before a net sees it.
+        profile: name of the profile; numbers of one profile are never shown as another's.
+        device: on which nets predict.
+
+    Attributes:
+        rows: name -> `Row`, in the order in which they were added; a name that comes again is replaced.
+        preds: name -> its predictions, each (H, W) int64.
+        rare: name of the class with the fewest true pixels, background and absent classes left out.
+
+    Example:
+        >>> from seglib.evaluate import Constant
+        >>> from seglib.scenes import Scenes
+        >>> board = Board(Scenes(2, size=(32, 32)), size=(32, 32))
+        >>> board.add(Constant(0), family="baseline").minutes
+        0.0
+    """
+
+    def __init__(
+        self,
+        dataset: SegmentationDataset,
+        *,
+        size: tuple[int, int],
+        profile: str = "",
+        device: str = "cpu",
+    ) -> None:
+        self.dataset, self.size, self.profile, self.device = dataset, size, profile, device
+        self.rows: dict[str, Row] = {}
+        self.preds: dict[str, list[Tensor]] = {}
+        pixels, digest = torch.zeros(len(dataset.classes), dtype=torch.long), hashlib.sha256()
+        for image, mask in dataset:
+            known = mask.as_subclass(Tensor)[mask < len(dataset.classes)].long()
+            pixels += known.bincount(minlength=len(pixels))
+            digest.update(image.numpy().tobytes() + mask.numpy().tobytes())
+        self.fingerprint = digest.hexdigest()[:12]
+        self._rare = _rarest(pixels, dataset.classes)
+        self.rare = dataset.classes.names[self._rare]
+
+    def add(
+        self,
+        segmenter: Segmenter,
+        *,
+        family: str,
+        name: str | None = None,
+        train_seconds: float = 0.0,
+        minutes: float = 0.0,
+        origin: str = "",
+    ) -> Row:
+        """Let a segmenter predict every image, and add its row.
+
+        Args:
+            segmenter: has `name` and `predict(image)`.
+            family: one of `FAMILIES`.
+            name: of the row; by default the segmenter's.
+            train_seconds: what its training took.
+            minutes: of human labelling for its training images.
+            origin: where it comes from, in a few words.
+
+        Raises:
+            ValueError: no such family, the segmenter is an oracle, or what `evaluate` raises.
+        """
+        if family not in FAMILIES:
+            raise ValueError(f"there is no family {family!r}; choose one of {', '.join(FAMILIES)}")
+        name = name or segmenter.name
+        if getattr(segmenter, "sees_truth", False):
+            raise ValueError(f"{name} sees the truth: it is an oracle, and has no row on a leaderboard")
+        if isinstance(segmenter, NetSegmenter):
+            net = segmenter.net.to(self.device)
+            segmenter = NetSegmenter(net, segmenter.classes, name=name, size=self.size)
+        peak = peak_bytes(segmenter, self.dataset[0][0])  # the first call is also the slow one
+        recorder = _Recorder(segmenter, name)
+        scores = evaluate(recorder, self.dataset, present="truth")
+        self.preds[name] = recorder.preds
+        self.rows[name] = Row(
+            name, family, scores.mean_iou, outline_iou(scores), float(scores.iou[self._rare]),
+            float(train_seconds), scores.seconds_per_image, weights_of(segmenter), peak, float(minutes),
+            origin,
+        )  # fmt: skip
+        return self.rows[name]
+
+    def counts(self, name: str) -> Tensor:
+        """(N, K, K) int64: the confusion matrix of each image for the row `name`."""
+        pairs = zip(self.preds[name], self.dataset)
+        classes = len(self.dataset.classes)
+        return torch.stack([confusion_matrix(pred, mask, classes) for pred, (_, mask) in pairs])
+
+    @property
+    def data(self) -> str:
+        """The images that were judged, in words."""
+        return f"{self.dataset.name} {self.dataset.split}, {len(self.dataset)} images"
+
+    @property
+    def table(self) -> Table:
+        """All rows; the highest mIoU comes first."""
+        rows = sorted(self.rows.values(), key=lambda row: -row.mean_iou)
+        height, width = self.size
+        note = (
+            f"Every mask is scored at the size of its image; every net sees the image within {height} x "
+            f"{width}. mIoU: mean over the classes in the true masks. boundary: {BOUNDARY}. Profile: "
+            f"{self.profile or 'not named'}."
+        )
+        return Table(self.data, columns(self.rare), [row.cells() for row in rows], note=note)
+
+    def write(self, student: str, path: Path | None = None) -> Path:
+        """Save the rows as a file that `python -m seglib board` reads.
+
+        Args:
+            student: a name or a pseudonym; it is shown next to the rows.
+            path: by default next to the student's progress.
+
+        Returns:
+            The file.
+
+        Raises:
+            ValueError: `student` is empty or longer than 60 characters.
+            DiskError: it cannot be written.
+        """
+        if not 0 < len(student.strip()) <= 60:
+            raise ValueError(f"student must have 1 to 60 characters, not {len(student.strip())}")
+        content = {
+            "format": FORMAT, "student": student.strip(), "data": self.data, "fingerprint": self.fingerprint,
+            "rare": self.rare, "profile": self.profile,
+            "machine": f"{platform.system()} {platform.machine()}",
+            "rows": [asdict(row) for row in self.rows.values()],
+        }  # fmt: skip
+        path = path or store.folder().parent / "board.json"
+        write_text(path, json.dumps(content, indent=1))
+        return path
+
+
+class _Recorder:
+    """A segmenter that remembers its predictions."""
+
+    def __init__(self, segmenter: Segmenter, name: str) -> None:
+        self.segmenter, self.name = segmenter, name
+        self.preds: list[Tensor] = []
+
+    def predict(self, image: Tensor) -> Tensor:
+        self.preds.append(self.segmenter.predict(image))
+        return self.preds[-1]
+
+
+def _rarest(pixels: Tensor, classes: Classes) -> int:
+    """The class with the fewest pixels, but some; the background only if there is no other."""
+    there = [index for index in range(len(pixels)) if pixels[index] and index != classes.background]
+    return min(there, key=lambda index: int(pixels[index]), default=classes.background or 0)
+
+
+def weights_of(segmenter: Any) -> int:
+    """How many learned numbers a segmenter consists of: those of its nets, each once, and of its SVMs."""
+    modules = [each for each in vars(segmenter).values() if isinstance(each, torch.nn.Module)]
+    count = 0
+    if extractor := getattr(segmenter, "extractor", None):
+        modules += [extractor.features.backbone, extractor.features.foreground]
+        count = segmenter.svms.weights.numel() + segmenter.svms.bias.numel()
+    return count + sum(
+        {id(weight): weight.numel() for each in modules for weight in each.parameters()}.values()
+    )
+
+
+def peak_bytes(segmenter: Segmenter, image: Tensor) -> int:
+    """The most bytes of tensors that are alive at once during `predict`, its weights not included.
+
+    What NumPy and the inside of a convolution allocate is not seen.
+    """
+    alive = _Alive()
+    with torch.inference_mode(), alive:
+        segmenter.predict(image)
+    return alive.peak
+
+
+class _Alive(TorchDispatchMode):
+    """Adds up the storage of every tensor that an operation returns, until it is freed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self.seen: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor) and (storage := tensor.untyped_storage())._cdata not in self.seen:
+                self.seen.add(storage._cdata)
+                self.now += storage.nbytes()
+                self.peak = max(self.peak, self.now)
+                weakref.finalize(storage, self._freed, storage._cdata, storage.nbytes())
+        return result
+
+    def _freed(self, key: int, size: int) -> None:
+        self.seen.discard(key)
+        self.now -= size
+
+
+def chart(rows: Sequence[Row], across: str, front: Iterable[int] = ()) -> None:
+    """Draw mIoU against a cost, on a log axis, with a line through the rows of the front.
+
+    Args:
+        rows: one marker each, with its number; a row that costs nothing is a dashed line.
+        across: one of `COSTS`.
+        front: indices of the rows that the line goes through.
+    """
+    show(chart_figure(rows, across, front), alt=_chart_words(rows, across, front))
+
+
+def _chart_words(rows: Sequence[Row], across: str, front: Iterable[int]) -> str:
+    values = "; ".join(f"{row.name} {100 * row.mean_iou:.1f} % at {getattr(row, across):.3g}" for row in rows)
+    joined = ", ".join(rows[index].name for index in front) or "none"
+    return f"mIoU against {COSTS[across]}, on a log axis: {values}. On the line: {joined}."
+
+
+def chart_figure(rows: Sequence[Row], across: str, front: Iterable[int] = ()) -> Figure:
+    """The figure that `chart` shows."""
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    axis = figure.subplots()
+    axis.set(xlabel=COSTS[across], ylabel="mIoU (%)", xscale="log")
+    for number, row in enumerate(rows, 1):
+        cost, value, (marker, color) = getattr(row, across), 100 * row.mean_iou, FAMILIES[row.family]
+        label = f"{number}  {row.name}" if len(rows) <= NAMED else row.family
+        if cost <= 0:
+            axis.axhline(value, color=color, linestyle="--", linewidth=1, label=label)
+            continue
+        axis.plot(cost, value, marker, color=color, markersize=9, markeredgecolor="black", label=label)
+        axis.annotate(str(number), (cost, value), (7, 5), textcoords="offset points", fontsize=10)
+    line = sorted(
+        (getattr(rows[k], across), 100 * rows[k].mean_iou) for k in front if getattr(rows[k], across) > 0
+    )
+    if line:
+        axis.plot(*zip(*line), color="black", linewidth=1, drawstyle="steps-post", zorder=1)
+    axis.grid(which="both", axis="x", alpha=0.3)
+    axis.spines[["top", "right"]].set_visible(False)
+    handles = {text: handle for handle, text in zip(*axis.get_legend_handles_labels())}
+    figure.legend(handles.values(), handles, loc="outside right upper", frameon=False, fontsize=9)
+    return figure

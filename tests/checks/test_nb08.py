@@ -1,0 +1,182 @@
+"""Wrong answers to the exercises of notebook 08, and the words each must be told."""
+
+import torch
+from torch.nn.functional import interpolate
+
+from seglib.course.content.nb08.answers import bootstrap, choose, pareto
+from seglib.metrics import confusion_matrix, mean_iou
+
+
+def front_if(dominated):
+    def front(costs, quality):
+        rows = range(len(costs))
+        kept = [i for i in rows if not any(dominated(costs, quality, i, j) for j in rows if j != i)]
+        return sorted(kept, key=lambda i: costs[i])
+
+    return front
+
+
+def mask_of(costs, quality):
+    return [index in pareto(costs, quality) for index in range(len(costs))]
+
+
+def names_of(costs, quality):
+    return [f"row {index}" for index in pareto(costs, quality)]
+
+
+def best_only(costs, quality):
+    return [max(range(len(costs)), key=lambda i: quality[i])]
+
+
+def without_limit(which):
+    def choice(rows, seconds, minutes):
+        limits = {"seconds": seconds, "minutes": minutes} | {which: 1e9}
+        return choose(rows, **limits)
+
+    return choice
+
+
+def strictly(rows, seconds, minutes):
+    below = [row for row in rows if row.image_seconds < seconds and row.minutes < minutes]
+    within = below or rows[:1]
+    return max(within, key=lambda row: row.mean_iou).name
+
+
+def cheapest(rows, seconds, minutes):
+    return min(rows, key=lambda row: row.image_seconds).name
+
+
+def whole_row(rows, seconds, minutes):
+    return next(row for row in rows if row.name == choose(rows, seconds, minutes))
+
+
+def quality_itself(rows, seconds, minutes):
+    return whole_row(rows, seconds, minutes).mean_iou
+
+
+def drawn(draw, score=lambda counts: mean_iou(counts.sum(0)), sign=1):
+    def differences(first, second, draws, rng):
+        found = []
+        for _ in range(draws):
+            one, two = draw(len(first), rng)
+            found.append(sign * (score(first[one]) - score(second[two])))
+        return torch.tensor(found)
+
+    return differences
+
+
+def paired(number, rng):
+    return (torch.randint(number, (number,), generator=rng),) * 2
+
+
+def unpaired(number, rng):
+    return paired(number, rng)[0], paired(number, rng)[0]
+
+
+def without_replacement(number, rng):
+    return (torch.randperm(number, generator=rng),) * 2
+
+
+def few(number, rng):
+    return (torch.randint(number, (number // 3,), generator=rng),) * 2
+
+
+def interval(first, second, draws, rng):
+    return bootstrap(first, second, draws, rng).quantile(torch.tensor([0.025, 0.975]))
+
+
+def per_image(counts):
+    return sum(mean_iou(one) for one in counts) / len(counts)
+
+
+def judged(pred_of, truth_of=lambda mask: mask):
+    def counts(segmenter, image, mask, num_classes):
+        return confusion_matrix(pred_of(segmenter, image, mask), truth_of(mask), num_classes)
+
+    return counts
+
+
+def small(segmenter, image, mask):
+    return segmenter.predict(image[:, ::2, ::2])
+
+
+def full(segmenter, image, mask):
+    return segmenter.predict(image)
+
+
+def doubled(segmenter, image, mask):
+    twice = small(segmenter, image, mask).repeat_interleave(2, 0).repeat_interleave(2, 1)
+    return twice[: mask.shape[0], : mask.shape[1]]
+
+
+def tiled(segmenter, image, mask):
+    return small(segmenter, image, mask).repeat(2, 2)[: mask.shape[0], : mask.shape[1]]
+
+
+def shifted(segmenter, image, mask):
+    return doubled(segmenter, image, mask).roll(1, 1)
+
+
+def blended(segmenter, image, mask):
+    pred = small(segmenter, image, mask)[None, None].float()
+    return interpolate(pred, mask.shape, mode="bilinear")[0, 0].round().long()
+
+
+def coarse(mask):
+    return mask[::2, ::2].repeat_interleave(2, 0).repeat_interleave(2, 1)[: mask.shape[0], : mask.shape[1]]
+
+
+def transposed(segmenter, image, mask, num_classes):
+    return judged(doubled)(segmenter, image, mask, num_classes).T
+
+
+def void_as_background(segmenter, image, mask, num_classes):
+    return judged(doubled)(segmenter, image, torch.where(mask == 255, 0, mask), num_classes)
+
+
+WRONG = {
+    "08.1": {
+        "the best alone": (best_only, "Row 1 is missing"),
+        "dominated by the cheaper": (front_if(lambda c, q, i, j: c[j] < c[i]), "is missing"),
+        "strict in both": (front_if(lambda c, q, i, j: c[j] < c[i] and q[j] > q[i]), "is dominated"),
+        "equal rows drop each other": (
+            front_if(lambda c, q, i, j: c[j] <= c[i] and q[j] >= q[i]), "Equal rows do not dominate",
+        ),
+        "high costs are good": (
+            front_if(lambda c, q, i, j: c[j] >= c[i] and q[j] >= q[i]), "Row 1 is missing",
+        ),
+        "the dearest first": (lambda c, q: pareto(c, q)[::-1], "cheapest comes first"),
+        "as they come": (lambda c, q: sorted(pareto(c, q)), "cheapest comes first"),
+        "true or false": (mask_of, "yours holds True"),
+        "names": (names_of, "indices of the rows"),
+        "from 1": (lambda c, q: [i + 1 for i in pareto(c, q)], "counted from 0"),
+    },
+    "08.2": {
+        "seconds do not count": (without_limit("seconds"), "'slow' needs more seconds"),
+        "minutes do not count": (without_limit("minutes"), "'dear' needs more minutes"),
+        "strictly below": (strictly, "exactly that"),
+        "the fastest": (cheapest, "not the best by mIoU"),
+        "the row": (whole_row, "its name is asked for"),
+        "its mIoU": (quality_itself, "the name of a row"),
+    },
+    "08.3": {
+        "two draws": (drawn(unpaired), "against itself"),
+        "without replacement": (drawn(without_replacement), "Every draw gives the same"),
+        "a third of the images": (drawn(few), "as many images as there are"),
+        "second minus first": (drawn(paired, sign=-1), "first minus second"),
+        "in points": (drawn(paired, sign=100), "that of all images"),
+        "the interval": (interval, "300 differences"),
+        "a mean over images": (drawn(paired, per_image), "that of all images"),
+    },
+    "08.4": {
+        "as the team": (judged(small, lambda mask: mask[::2, ::2]), "you count"),
+        "another camera": (judged(full), "The camera gives it"),
+        "a coarse truth": (judged(doubled, coarse), ""),
+        "tiles": (judged(tiled), "two rows and two columns"),
+        "a column further": (judged(shifted), "beginning at its own"),
+        "blended classes": (judged(blended), "two rows and two columns"),
+        "truth first": (transposed, "prediction first, then truth"),
+        "void as background": (void_as_background, "have a class"),
+        "the mask itself": (lambda *given: small(*given[:3]), "confusion matrix"),
+    },
+}  # fmt: skip
