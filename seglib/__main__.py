@@ -1,4 +1,4 @@
-"""The command line: `python -m seglib doctor`, `data audit`, `train`."""
+"""The command line: `python -m seglib doctor`, `data audit`, `train`, `board`."""
 
 import sys
 from contextlib import suppress
@@ -32,6 +32,34 @@ def doctor(json: bool = typer.Option(False, "--json", help="One line of JSON, fo
     with Console(stderr=True).status("Looking at this machine; importing torch takes some seconds ..."):
         findings = examine()
     raise typer.Exit(not report(findings, as_json=json))
+
+
+@app.command()
+def board(
+    files: Annotated[list[Path], typer.Argument(help="Files that board.write() wrote, one of each student.")],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("board.html"),
+) -> None:
+    """Merge the boards of a class into one table and one page; exit status 1 if a file cannot be used."""
+    from seglib.course import class_board
+    from seglib.files import DiskError, write_text
+
+    sheets, failed = [], False
+    for path in files:
+        try:
+            sheets.append(class_board.read(path))
+        except ValueError as error:
+            typer.echo(str(error), err=True)
+            failed = True
+    for table, _ in class_board.tables(sheets):
+        print(table, end="\n\n")
+    try:
+        if sheets:
+            write_text(out, class_board.page(sheets))
+            print(f"{len(sheets)} of {len(files)} boards are in {out}.")
+    except DiskError as error:
+        typer.echo(str(error), err=True)
+        failed = True
+    raise typer.Exit(1 if failed else 0)
 
 
 @data.command()

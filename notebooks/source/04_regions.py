@@ -340,6 +340,17 @@ print(table["joined"])
 # full crop cannot tell them apart.
 
 # %% [markdown]
+# Notebook 08 compares the families. The joined one is kept for it, with the seconds that it takes.
+
+# %%
+from seglib.course.kept import cold_seconds, keep
+
+keep(
+    lesson, fitted["joined"], data, name="regions, joined", family="regions",
+    seconds=cold_seconds(fitted["joined"], data, 0),
+)  # fmt: skip
+
+# %% [markdown]
 # Watch it paste: one region after the other, from the lowest score to the highest. Which class paints over
 # which?
 

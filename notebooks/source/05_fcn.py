@@ -391,6 +391,20 @@ table["all background"] = evaluate(Constant(0), val)
 leaderboard(table)
 
 # %% [markdown]
+# Notebook 08 compares the families. Three nets are kept for it, with the seconds that they took.
+
+# %%
+from seglib.course.kept import keep
+
+nets = {
+    "FCN-32s": (net, spent),
+    "FCN-8s": (fine, spent + 2 * seconds / 3),
+    "FCN-8s from scratch": (scratch, 5 * seconds / 3),
+}
+for name, (one, took) in nets.items():
+    keep(lesson, FCNSegmenter(one, data.classes), data, name=name, family="fcn", seconds=took)
+
+# %% [markdown]
 # **What three seeds say.** Each net is trained for a few steps on a few images, and evaluated on the test
 # splits:
 #

@@ -357,13 +357,14 @@ from seglib.segmenters import NetSegmenter
 from seglib.train import finish
 
 trained = {"full supervision": NetSegmenter(net, data.classes, size=recipe["size"])}
+took = {}  # seconds
 
 
 def teach(name, labels):
     """The same net, steps, images and seed each time: only the labels differ."""
     torch.manual_seed(lesson.seed)
     fresh = new_net()
-    finish(train(fresh, labels, **recipe), name)
+    took[name] = finish(train(fresh, labels, **recipe), name).seconds
     trained[name] = NetSegmenter(fresh, data.classes, size=recipe["size"])
 
 
@@ -605,6 +606,17 @@ best = max(boxes_only, key=valid.get)
 print(f"chosen on the validation split: {best}")
 if whole > 0:
     reveal("07.p1", 100 * gain(best) / whole)
+
+# %% [markdown]
+# Notebook 08 compares the families. Two nets of a single training run are kept for it.
+
+# %%
+from seglib.course.kept import keep
+
+once = max(took, key=valid.get)
+keep(lesson, trained[once], data, name="FCN-8s from boxes", family="weak", seconds=took[once], labels="box")
+name, seconds = f"FCN-8s, masks of {len(data)}", monitor.step.seconds
+keep(lesson, trained["full supervision"], data, name=name, family="fcn", seconds=seconds)
 
 # %% [markdown]
 # Three things to look for. Is the order of the nets that of their labels? Are ignored pixels better than

@@ -26,6 +26,7 @@ from seglib.evaluate import Segmenter, evaluate
 from seglib.files import write_text
 from seglib.labels import Classes
 from seglib.metrics import confusion_matrix
+from seglib.regions import RegionSegmenter
 from seglib.segmenters import NetSegmenter
 from seglib.tables import Table, Tabled
 
@@ -178,7 +179,7 @@ class Board(Tabled):
         scores = evaluate(recorder, self.dataset, present="truth")
         self.preds[name] = recorder.preds
         self.rows[name] = Row(
-            name, family, scores.mean_iou, outline_iou(scores), float(scores.iou[self._rare]),
+            name, family, scores.mean_iou, outline_iou(scores) / 100, float(scores.iou[self._rare]),
             float(train_seconds), scores.seconds_per_image, weights_of(segmenter), peak, float(minutes),
             origin,
         )  # fmt: skip
@@ -253,15 +254,32 @@ def _rarest(pixels: Tensor, classes: Classes) -> int:
 
 
 def weights_of(segmenter: Any) -> int:
-    """How many learned numbers a segmenter consists of: those of its nets, each once, and of its SVMs."""
-    modules = [each for each in vars(segmenter).values() if isinstance(each, torch.nn.Module)]
-    count = 0
-    if extractor := getattr(segmenter, "extractor", None):
-        modules += [extractor.features.backbone, extractor.features.foreground]
-        count = segmenter.svms.weights.numel() + segmenter.svms.bias.numel()
-    return count + sum(
-        {id(weight): weight.numel() for each in modules for weight in each.parameters()}.values()
-    )
+    """How many learned numbers a segmenter consists of: each weight of its nets once, and its SVMs.
+
+    Nets are found in its attributes, in lists of these, and in the segmenters that it is made of.
+    """
+    weights: dict[int, int] = {}
+    todo, seen = [segmenter], set()
+    while todo:
+        part = todo.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        if isinstance(part, torch.nn.Module):
+            weights |= {id(weight): weight.numel() for weight in part.parameters()}
+        elif isinstance(part, RegionSegmenter):
+            features = part.extractor.features
+            todo += [features.backbone, features.foreground]
+            weights |= {id(part): part.svms.weights.numel() + part.svms.bias.numel() if part.svms else 0}
+        elif isinstance(part, list | tuple):
+            todo += part
+        elif hasattr(part, "predict"):
+            todo += [
+                value
+                for name, value in (vars(type(part)) | getattr(part, "__dict__", {})).items()
+                if name[:2] != "__"
+            ]
+    return sum(weights.values())
 
 
 def peak_bytes(segmenter: Segmenter, image: Tensor) -> int:

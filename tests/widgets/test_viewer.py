@@ -10,6 +10,7 @@ import sys
 import zlib
 from typing import Any
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -188,3 +189,24 @@ def test_the_snapshot_cannot_be_broken_out_of() -> None:
     hostile = "</script><img src=x onerror=alert(1)>"
     html = MaskViewer(IMAGE, {hostile: TRUTH}, classes=CLASSES).to_html()
     assert html.count("</script>") == 1 and "<img src=x" not in html
+
+
+def test_linked_viewers_are_of_one_size_and_share_everything_but_the_label_map() -> None:
+    both = widgets.linked(viewer(), viewer(layer="prediction"))
+    assert [one.layer for one in both.children] == ["truth", "prediction"]
+    links = {
+        (each.source[1], each.target[1])
+        for each in ipywidgets.widget.Widget.widgets.values()
+        if isinstance(each, ipywidgets.widget_link.Link) and each.source[0] is both.children[0]
+    }
+    assert {("zoom", "zoom"), ("center", "center"), ("opacity", "opacity"), ("mode", "mode")} <= links
+    assert not any("layer" in link for link in links)
+    bundle = both._repr_mimebundle_()
+    assert bundle["text/html"].count("data-seglib") == 2 and bundle["text/plain"].startswith("truth: ")
+
+
+def test_viewers_that_do_not_fit_are_not_linked() -> None:
+    other = MaskViewer(IMAGE[:, :4], TRUTH[:4], classes=CLASSES)
+    for others, said in ([other], "one size"), ([viewer(WITHOUT_BACKGROUND)], "same classes"), ([], "two"):
+        with pytest.raises(ValueError, match=said):
+            widgets.linked(viewer(), *others)
