@@ -419,6 +419,15 @@ claims = {
 for claim, holds in claims.items():
     print(f"{'holds here' if holds else 'does NOT hold here':20} {claim}")
 
+# %% [markdown]
+# One run of few images decides little. With more seeds, on three data sets:
+#
+# [[table:R5b]]
+#
+# [[table:A1]]
+#
+# [[table:A6]]
+
 # %% [markdown] tags=["instructor"]
 # **8 minutes.** Compare the ticks of several laptops: which claims hold everywhere? Those are worth more than
 # one laptop's. Then merge the boards: `python -m seglib board FILES...` writes one page. Ask why rows that
