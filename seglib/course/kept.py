@@ -129,8 +129,8 @@ def kept(lesson: Session, data: SegmentationDataset) -> list[Kept]:
 
 
 def _kept(segmenter: NetSegmenter | RegionSegmenter, facts: dict[str, Any]) -> Kept:
-    numbers = {key: float(facts[key]) for key in ("seconds", "objects")}
-    texts = {key: str(facts[key]) for key in ("name", "family", "labels")}
+    numbers: dict[str, Any] = {key: float(facts[key]) for key in ("seconds", "objects")}
+    texts: dict[str, Any] = {key: str(facts[key]) for key in ("name", "family", "labels")}
     return Kept(
         segmenter, origin=f"notebook {facts['number']}", images=int(facts["images"]), **numbers, **texts
     )

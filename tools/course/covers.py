@@ -23,7 +23,7 @@ from seglib.evaluate import OracleStride
 from seglib.fcn import convolutionalise
 from seglib.labels import VOID, Classes
 from seglib.regions import hierarchy, propose
-from seglib.regions.recall import oracle_paste
+from seglib.regions.proposals import oracle_paste
 from seglib.scenes import Scenes
 from seglib.weak.boxes import BoxAnnotations
 from seglib.weak.grabcut import grabcut_plus

@@ -26,7 +26,7 @@ def check_pareto(fn: Callable[[Numbers, Numbers], Sequence[int]]) -> str:
     ]
     for costs, quality in cases:
         got, wanted = fn(costs, quality), pareto(costs, quality)
-        found = got.tolist() if isinstance(got, Tensor) else got
+        found: Any = got.tolist() if isinstance(got, Tensor) else got
         found = list(found) if isinstance(found, list | tuple) else [found]
         if strange := [type(value).__name__ for value in found if type(value) is not int]:
             raise Wrong(
@@ -112,7 +112,8 @@ def check_fair_counts(fn: Callable[[Any, Tensor, Tensor, int], Tensor]) -> str:
     for height, width in ((6, 8), (7, 9)):
         image = torch.randint(0, 3, (3, height, width), generator=rng, dtype=torch.uint8)
         mask = image[1].clone()
-        mask[0, 0], seen = 255, []
+        seen: list[tuple[int, ...]] = []
+        mask[0, 0] = 255
 
         def look(image: Tensor, seen: list[tuple[int, ...]] = seen) -> Tensor:
             seen.append(tuple(image.shape[1:]))
