@@ -8,7 +8,7 @@ import json
 import platform
 import weakref
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,7 @@ class Board(Tabled):
             segmenter = NetSegmenter(net, segmenter.classes, name=name, size=self.size)
         peak = peak_bytes(segmenter, self.dataset[0][0])  # the first call is also the slow one
         recorder = _Recorder(segmenter, name)
-        scores = evaluate(recorder, self.dataset, present="truth")
+        scores = replace(evaluate(recorder, self.dataset), present="truth")
         self.preds[name] = recorder.preds
         self.rows[name] = Row(
             name, family, scores.mean_iou, outline_iou(scores) / 100, float(scores.iou[self._rare]),
