@@ -330,7 +330,7 @@ reveal("08.p2", high - low)
 # of a pair move together: zoom into one.
 
 # %%
-from seglib.widgets import linked
+from seglib.widgets.viewer import linked
 
 
 def pair(index):

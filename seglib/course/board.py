@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -352,6 +353,8 @@ def chart_figure(rows: Sequence[Row], across: str, front: Iterable[int] = ()) ->
     if line:
         axis.plot(*zip(*line), color="black", linewidth=1, drawstyle="steps-post", zorder=1)
     axis.grid(which="both", axis="x", alpha=0.3)
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.xaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1, 0.5)))
     axis.spines[["top", "right"]].set_visible(False)
     handles = {text: handle for handle, text in zip(*axis.get_legend_handles_labels())}
     figure.legend(handles.values(), handles, loc="outside right upper", frameon=False, fontsize=9)

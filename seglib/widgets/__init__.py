@@ -11,7 +11,6 @@ _ROOMS = {
     "Monitor": "monitor",
     "ProposalExplorer": "proposals",
     "RefinementExplorer": "refinement",
-    "linked": "viewer",
 }
 __all__ = list(_ROOMS)
 

@@ -21,7 +21,7 @@ from seglib import draw, widgets
 from seglib.labels import Classes
 from seglib.widgets import MaskViewer
 from seglib.widgets.shell import RefusedError, Shell
-from seglib.widgets.viewer import MODES
+from seglib.widgets.viewer import MODES, linked
 
 CLASSES = Classes.of("background", "fish", "crab")
 WITHOUT_BACKGROUND = Classes.of("sky", "road", "car")
@@ -192,7 +192,7 @@ def test_the_snapshot_cannot_be_broken_out_of() -> None:
 
 
 def test_linked_viewers_are_of_one_size_and_share_everything_but_the_label_map() -> None:
-    both = widgets.linked(viewer(), viewer(layer="prediction"))
+    both = linked(viewer(), viewer(layer="prediction"))
     assert [one.layer for one in both.children] == ["truth", "prediction"]
     links = {
         (each.source[1], each.target[1])
@@ -209,4 +209,4 @@ def test_viewers_that_do_not_fit_are_not_linked() -> None:
     other = MaskViewer(IMAGE[:, :4], TRUTH[:4], classes=CLASSES)
     for others, said in ([other], "one size"), ([viewer(WITHOUT_BACKGROUND)], "same classes"), ([], "two"):
         with pytest.raises(ValueError, match=said):
-            widgets.linked(viewer(), *others)
+            linked(viewer(), *others)
