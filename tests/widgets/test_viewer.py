@@ -191,18 +191,18 @@ def test_the_snapshot_cannot_be_broken_out_of() -> None:
     assert html.count("</script>") == 1 and "<img src=x" not in html
 
 
-def test_linked_viewers_are_of_one_size_and_share_everything_but_the_label_map() -> None:
+def test_linked_viewers_share_everything_but_the_label_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = []
+    monkeypatch.setattr(ipywidgets, "jslink", lambda source, target: links.append((source, target)))
     both = linked(viewer(), viewer(layer="prediction"))
     assert [one.layer for one in both.children] == ["truth", "prediction"]
-    links = {
-        (each.source[1], each.target[1])
-        for each in ipywidgets.widget.Widget.widgets.values()
-        if isinstance(each, ipywidgets.widget_link.Link) and each.source[0] is both.children[0]
-    }
-    assert {("zoom", "zoom"), ("center", "center"), ("opacity", "opacity"), ("mode", "mode")} <= links
-    assert not any("layer" in link for link in links)
+    assert {pair[0][0] for pair in links} == {both.children[0]}
+    assert {pair[1][0] for pair in links} == {both.children[1]}
+    names = {source[1] for source, _ in links}
+    assert {"zoom", "center", "opacity", "mode", "visible"} <= names and "layer" not in names
     bundle = both._repr_mimebundle_()
-    assert bundle["text/html"].count("data-seglib") == 2 and bundle["text/plain"].startswith("truth: ")
+    assert bundle["text/html"].count("<div data-seglib") == 2
+    assert bundle["text/plain"].startswith("truth: ")
 
 
 def test_viewers_that_do_not_fit_are_not_linked() -> None:
