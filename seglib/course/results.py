@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
 
 from torch import Tensor
 
@@ -35,6 +36,41 @@ def leaderboard(table: Mapping[str, Scores], notes: Mapping[str, str] | None = N
         f"{BOUNDARY} (%)": {name: outline_iou(scores) for name, scores in table.items()},
     }
     bars(measures, alt=f"mIoU and {BOUNDARY} as bars: {', '.join(table)}. The text above has the numbers.")
+
+
+def measures(scores: Scores, rare: Tensor) -> dict[str, float]:
+    """Four measures in %: mIoU, mean IoU of the rare classes, class accuracy, pixel accuracy.
+
+    Args:
+        scores: of one segmenter.
+        rare: (K,) bool, which classes are rare; one that neither occurs nor is predicted is left out.
+    """
+    shares = {
+        "mIoU": scores.mean_iou,
+        "rare IoU": float(scores.iou[rare].nanmean()),
+        "class accuracy": scores.mean_accuracy,
+        "pixel accuracy": scores.pixel_accuracy,
+    }
+    return {name: 100 * share for name, share in shares.items()}
+
+
+def league(table: Mapping[str, Sequence[Scores]], rare: Tensor) -> None:
+    """Print the four measures of each recipe, and below them those of the laziest answer.
+
+    Args:
+        table: recipe -> scores of one run or more, all on the same images; of several, mean and standard
+            deviation.
+        rare: (K,) bool, which classes are rare.
+    """
+    rows = {name: [measures(one, rare) for one in runs] for name, runs in table.items()}
+    lazy = next(iter(table.values()))[0].baseline
+    rows[lazy.name] = [measures(lazy, rare)]
+    width = max(map(len, rows))
+    print(" " * width, *(f"{name:>15}" for name in rows[lazy.name]))
+    for name, runs in rows.items():
+        columns = [[run[measure] for run in runs] for measure in runs[0]]
+        cells = (f"{mean(c):.1f}" + (f" ± {stdev(c):.1f}" if c[1:] else "") for c in columns)
+        print(f"{name:{width}}", *(f"{cell:>15}" for cell in cells))
 
 
 def failures(preds: Sequence[Tensor], dataset: SegmentationDataset, name: str, number: int = 4) -> None:

@@ -39,7 +39,7 @@ async function monitor(frame) {
         const [data, list] = [model.get("data"), model.get("validations")];
         const scenes = !film && data.images?.length ? await unpackScenes(data) : null;
         validations = await unpackValidations(list, validations);
-        if (!bars && data.classes) validated.append((bars = barTable(frame, data.classes, [1, 1, 1], null)).element);
+        if (!bars && data.classes) validated.append((bars = barTable(frame, data.classes, list[0].columns.map(() => 1), null)).element);
         if (scenes) film = filmStrip(frame, scenes, () => validations, shown);
         if (scenes) validated.append(film.element);
       } while (again);

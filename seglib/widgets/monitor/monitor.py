@@ -14,7 +14,7 @@ from seglib.machine import is_interactive
 from seglib.train import with_bar
 from seglib.training.progress import Step
 from seglib.widgets.monitor import reading
-from seglib.widgets.monitor.record import Record
+from seglib.widgets.monitor.record import Record, Seen
 from seglib.widgets.monitor.runner import Runner
 from seglib.widgets.shell import STYLE, Shell, module
 
@@ -41,6 +41,7 @@ class Monitor(Shell):
     Args:
         steps: what `seglib.train.train` returns.
         live: whether to use a thread; by default only where a person runs the notebook.
+        seen: the run's loss, if it is a `Seen`: classes then have a column for their share of the batches.
         **state: traits to begin with, as in `view="difference"`.
 
     Attributes:
@@ -78,10 +79,14 @@ class Monitor(Shell):
     now = traitlets.Dict().tag(sync=True)
     validations = traitlets.List(traitlets.Dict()).tag(sync=True)
 
-    def __init__(self, steps: Iterable[Step], *, live: bool | None = None, **state: Any) -> None:
+    def __init__(
+        self, steps: Iterable[Step], *, live: bool | None = None, seen: Seen | None = None, **state: Any
+    ) -> None:
         if not isinstance(steps, Iterable) or isinstance(steps, torch.nn.Module):
             raise _refused(steps)
-        self._record = Record()
+        self._record = Record(seen=seen)
+        if seen:
+            seen.clear()
         self._sent = self._sent_slow = 0.0
         self._shown: str | None = None
         self._live = is_interactive() if live is None else live

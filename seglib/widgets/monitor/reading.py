@@ -116,7 +116,7 @@ def looked_at(record: Record, number: int) -> Validation | None:
 
 
 def columns(validation: Validation) -> list[dict[str, Any]]:
-    """IoU of every class, and its true and its predicted share of the pixels."""
+    """IoU of every class, and its share of the pixels: of the batches if counted, true and predicted."""
     scores = validation.scores
     known = scores.confusion.sum().clamp(min=1)
     true, predicted = (scores.confusion.sum(dim=axis) / known for axis in (1, 0))
@@ -127,6 +127,9 @@ def columns(validation: Validation) -> list[dict[str, Any]]:
         ("True share", true, SHARES, f"The class's share {log}"),
         ("Predicted share", predicted, SHARES, f"What the net takes for the class, as a share {log}"),
     ]
+    if validation.seen is not None:
+        batches = "The class's share of the pixels in the batches until then, on a logarithmic axis"
+        shown.insert(1, ("Batches", validation.seen, SHARES, batches))
     return [
         column(title, values.tolist(), axis, lambda value: percent(value, 1), share_tick, hint)
         for title, values, axis, hint in shown

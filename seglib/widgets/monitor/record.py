@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from seglib.evaluate import Scores
+from seglib.labels import VOID
 from seglib.training.progress import Step
+from seglib.training.step import Loss
 
 Point = tuple[float, float]
 LONGEST = 256  # points of a curve: half as many as a chart has pixels
@@ -54,6 +56,47 @@ class Curve:
         return points
 
 
+class Seen:
+    """A loss that also counts the classes of the masks it is given, batch by batch.
+
+        seen = Seen(cross_entropy)
+        Monitor(train(net, data, val=val, loss=seen, steps=60), seen=seen)
+
+    The counts are of what the net really saw: drawn by weights, cut out and magnified by augmentation.
+
+    Args:
+        loss: (logits, masks) -> scalar, as `train` takes it.
+
+    Attributes:
+        pixels: (256,) int64, how often each value was in a mask since the last `clear`.
+
+    Example:
+        >>> seen = Seen(lambda logits, masks: logits.mean())
+        >>> _ = seen(torch.zeros(1, 2, 1, 3), torch.tensor([[[0, 1, 255]]]))
+        >>> seen.shares(2)
+        tensor([0.5000, 0.5000], dtype=torch.float64)
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        self.__name__ = getattr(loss, "__name__", type(loss).__name__)
+        self.clear()
+
+    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """(N, K, H, W) and (N, H, W) -> the loss, a scalar."""
+        self.pixels += torch.bincount(masks.flatten(), minlength=VOID + 1).cpu()
+        return self.loss(logits, masks)
+
+    def clear(self) -> None:
+        """Count from the beginning: `train` has tried the loss before its first step."""
+        self.pixels = torch.zeros(VOID + 1, dtype=torch.int64)
+
+    def shares(self, num_classes: int) -> Tensor:
+        """(K,) float64: the class's share of all pixels so far, void left out; 0 before the first batch."""
+        pixels = self.pixels[:num_classes].double()
+        return pixels / pixels.sum().clamp(min=1)
+
+
 @dataclass(frozen=True)
 class Validation:
     """One validation.
@@ -63,12 +106,14 @@ class Validation:
         seconds: since the training run began.
         scores: of all validation images.
         preds: (M, h, w) uint8, the predictions for the few images that are shown; None without images.
+        seen: (K,) each class's share of the batches until then; None where they are not counted.
     """
 
     number: int
     seconds: float
     scores: Scores
     preds: Tensor | None
+    seen: Tensor | None = None
 
 
 @dataclass
@@ -82,6 +127,7 @@ class Record:
         validations: at most 24 of them, the first and the last among them.
         images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
         messages: (step, sentence).
+        seen: counts the classes of the batches, or None.
     """
 
     step: Step | None = None
@@ -90,6 +136,7 @@ class Record:
     validations: list[Validation] = field(default_factory=list)
     images: tuple[Tensor, Tensor] | None = None
     messages: list[tuple[int, str]] = field(default_factory=list)
+    seen: Seen | None = None
 
     def take(self, step: Step) -> None:
         """Take one more step; cheap unless it has a validation."""
@@ -107,7 +154,8 @@ class Record:
             if self.images is None:
                 self.images = small(step.preview.images), small(step.preview.masks)
             preds = small(step.preview.preds)
-        self.validations.append(Validation(step.number, step.seconds, step.scores, preds))
+        shares = self.seen.shares(len(step.scores.classes)) if self.seen else None
+        self.validations.append(Validation(step.number, step.seconds, step.scores, preds, shares))
         if len(self.validations) > MOST:
             self.validations = [*self.validations[:-1:2], self.validations[-1]]
 

@@ -1,0 +1,536 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One image, one question
+#
+# ![A tide pool; the same pool with its true mask, in which a seahorse is marked; the mask of a net that was
+# trained without class weights; and the mask of the same net trained with them.](images/06_question.png)
+#
+# Two copies of one net, trained on the same images for the same number of steps. Seahorses have three pixels
+# in a thousand there. In one copy, a pixel of a rare class weighed more.
+#
+# **Which of the two masks would you rather have?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open the answer.
+#
+# <details><summary>What does a class-balanced sampler not balance?</summary>
+#
+# The pixels inside an image. An image with a seahorse is still mostly sand (notebook 03).
+# </details>
+#
+# <details><summary>A net paints seahorses twice as wide as they are. What happens to their recall, and to their
+# IoU?</summary>
+#
+# Recall can only rise. IoU falls: the extra pixels are in the union (notebook 02).
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+
+# %%
+from functools import partial
+
+import torch
+
+from seglib import backbones
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
+from seglib.course.results import league, measures
+from seglib.data import in_memory
+from seglib.data.balance import count
+from seglib.evaluate import evaluate
+from seglib.fcn import FCN
+from seglib.losses import cross_entropy, focal_loss, lovasz_softmax
+from seglib.segmenters import NetSegmenter
+from seglib.train import finish, train
+from seglib.widgets.monitor import Monitor, Seen
+
+lesson = start("06_imbalance")
+
+# %% [markdown] tags=["look"]
+# ## Look at the data
+#
+# Tide pools again. The **rarity dial** says how often a seahorse is drawn, compared with any other animal:
+# here a fifth as often.
+
+# %%
+size = (96, 96)
+number, judged = {"tiny": (24, 24), "laptop": (160, 200), "gpu": (400, 200)}[lesson.profile.name]
+
+
+def pools_at(frequency):
+    """Training and validation pools at one stop of the dial."""
+    parts = {"train": number, "val": judged}
+    return [in_memory(lesson.scenes(part, n, size, frequency=frequency)) for part, n in parts.items()]
+
+
+pools, val = pools_at(0.2)
+counts, classes = count(pools), pools.classes
+counts
+
+# %% [markdown]
+# A class is **rare** here if it has fewer pixels than the median class.
+
+# %%
+rare = counts.shares() < counts.shares().median()
+print([name for name, few in zip(classes, rare) if few])
+
+# %% [markdown] tags=["train"]
+# ## Doing nothing
+#
+# Everything is compared with this run: plain cross-entropy, every image once an epoch. Same images, same
+# number of steps, same seed for all that follows.
+#
+# Only the score layers learn; ImageNet's layers stay as they are (*score layers only* in notebook 05). So a
+# run takes seconds, and we can afford many.
+
+# %%
+steps, batch = {"tiny": (6, 4), "laptop": (60, 8), "gpu": (200, 16)}[lesson.profile.name]
+recipe = {"steps": steps, "batch_size": batch, "lr": 3e-3, "precision": "float32"}
+lite = backbones.load("lite0")
+
+
+def new_net(seed=lesson.seed, num_classes=len(classes)):
+    torch.manual_seed(seed)
+    return FCN(lite, num_classes, stride=8).freeze()
+
+
+# %% [markdown]
+# [[06.p1]]
+
+# %%
+predict("06.p1", ...)
+
+# %% [markdown]
+# `Seen` is the loss, and counts the classes of every batch on the way. Watch the row of the seahorse: its
+# share of the **batches**, its **true share** of the validation images, and its **predicted share**.
+
+# %%
+seen = Seen(cross_entropy)
+net = new_net()
+monitor = Monitor(train(net, pools, val=val, val_every=max(steps // 6, 1), loss=seen, **recipe), seen=seen)
+monitor
+
+# %%
+await monitor.finished()
+
+# %%
+await monitor.finished()  # if that cell was skipped, the net is still being trained
+table = {"nothing": [evaluate(NetSegmenter(net, classes), val, boundary=False)]}
+seahorse = classes.index("seahorse")
+reveal("06.p1", 100 * table["nothing"][0].iou[seahorse].nan_to_num(0))
+
+# %% [markdown]
+# Four measures, in %. **Class accuracy** is the mean over the classes of the share of their pixels that was
+# found. The last line is the laziest answer.
+
+# %%
+league(table, rare)
+
+# %% [markdown] tags=["exercise"]
+# ## Weights
+#
+# [[06.1]]
+#
+# `shares` (K,) are the classes' shares of the pixels; they sum to 1. A class weighs 1 / share ** power: with
+# power 0 all alike, with 1 *inverse frequency*. A class that does not occur weighs 0. Scale all weights by
+# one factor so that the **mean pixel** weighs 1.
+
+
+# %%
+def soften(shares, power):
+    # BEGIN SOLUTION
+    raw = torch.where(shares > 0, shares.clamp(min=1e-12) ** -power, 0)
+    return (raw / (raw * shares).sum()).float()
+    # END SOLUTION
+
+
+# %%
+check("06.1", soften)
+# hint("06.1")
+
+# %%
+soften = checkpoint("06.1", soften)
+
+# %%
+weights = soften(counts.shares(), power=0.5)
+for name, weight in zip(classes, weights.tolist()):
+    print(f"{name:10} {weight:5.2f}")
+
+# %% [markdown]
+# A **recipe** says what to change in `train`, given the counts of the images. Yours is the second.
+
+# %%
+recipes = {
+    "nothing": lambda counts: {},
+    "weights": lambda counts: {"loss": partial(cross_entropy, weights=soften(counts.shares(), power=0.5))},
+}
+
+
+def trial(name, data=pools, judge=val, seed=lesson.seed, **more):
+    """Train a new net by a recipe; the scores."""
+    net = new_net(seed, len(data.classes))
+    changes = recipes[name](count(data)) | more
+    finish(train(net, data, **recipe | {"seed": seed} | changes), name)
+    return evaluate(NetSegmenter(net, data.classes), judge, boundary=False)
+
+
+# %% [markdown]
+# [[06.p2]]
+
+# %%
+predict("06.p2", ...)
+
+# %%
+table["weights"] = [trial("weights")]
+before, after = (measures(table[name][0], rare) for name in ("nothing", "weights"))
+reveal("06.p2", min(before, key=lambda name: after[name] - before[name]))
+
+# %%
+league(table, rare)
+
+# %% [markdown]
+# Compare class accuracy with the IoU of the rare classes. The first counts what was found; the second also
+# counts what was claimed too much. Whoever reports only the first sells weights as a success.
+
+# %% [markdown] tags=["concept"]
+# ## Weights without training
+#
+# What have the weights taught? Take the net that did nothing, and add the logarithm of the weights to its
+# scores. That multiplies the probability of each class by its weight (*logit adjustment*, Menon et al. 2021).
+# Not one step of training.
+
+
+# %%
+class Shifted(NetSegmenter):
+    def predict(self, image):
+        scores = self.probabilities(image).log() + weights.log()[:, None, None]
+        return scores.argmax(0)
+
+
+table["nothing, shifted"] = [evaluate(Shifted(net, classes), val, boundary=False)]
+league(table, rare)
+
+# %% [markdown]
+# How much of what the weights changed did the shift change too? Weights add no information about seahorses.
+# They move the **threshold** above which a net says "seahorse". You can move it afterwards, for nothing, and
+# to where your application needs it.
+
+# %% [markdown] tags=["instructor"]
+# **15 minutes until here.** The shift is the point of this notebook: let pairs explain in one sentence why
+# adding log w to the scores equals multiplying the odds. Misconception: "weights make the net look harder at
+# seahorses". For early finishers: at which power is the mean IoU best? (Choose on validation images.)
+
+# %% [markdown] tags=["exercise"]
+# ## Sampling
+#
+# [[06.2]]
+#
+# LVIS repeats images of rare classes. A class in the share f of all images has the factor
+# max(1, sqrt(threshold / f)); an image has the largest factor of the classes in it. `present` is (N, K) bool:
+# which image contains which class. Return the (N,) factors. A class may occur in no image.
+
+
+# %%
+def repeat_factors(present, threshold):
+    # BEGIN SOLUTION
+    share = present.double().mean(0)
+    factor = (threshold / share.clamp(min=1e-12)).sqrt().clamp(min=1)
+    return (present * factor).amax(1).clamp(min=1)
+    # END SOLUTION
+
+
+# %%
+check("06.2", repeat_factors)
+# hint("06.2")
+
+# %%
+repeat_factors = checkpoint("06.2", repeat_factors)
+
+# %% [markdown]
+# [[06.p3]]
+
+# %%
+predict("06.p3", ...)
+
+# %% [markdown]
+# Watch your sampler. How much does the seahorse's share of the batches grow: as much as its images are
+# repeated?
+
+# %%
+factors = repeat_factors(counts.of("images") > 0, threshold=0.5)
+seen, sampled = Seen(cross_entropy), new_net()
+run = train(sampled, pools, val=val, val_every=max(steps // 6, 1), loss=seen, weights=factors, **recipe)
+monitor = Monitor(run, seen=seen)
+monitor
+
+# %%
+await monitor.finished()
+
+# %%
+await monitor.finished()  # if that cell was skipped, the net is still being trained
+recipes["sampling"] = lambda counts: {"weights": repeat_factors(counts.of("images") > 0, threshold=0.5)}
+table["sampling"] = [evaluate(NetSegmenter(sampled, classes), val, boundary=False)]
+better = [measures(table[name][0], rare)["rare IoU"] for name in ("weights", "sampling")]
+close = abs(better[0] - better[1]) < 1
+reveal("06.p3", "about the same" if close else "weights" if better[0] > better[1] else "sampling")
+
+# %% [markdown]
+# Notebook 03 had a third way: `reweight` draws images so that the shares of the pixels come as near as
+# possible to a target. Let it aim at equal classes.
+
+# %%
+from seglib.data.sampling import reweight
+
+recipes["reweighting"] = lambda counts: {"weights": reweight(counts).weights}
+table["reweighting"] = [trial("reweighting")]
+league(table, rare)
+
+# %% [markdown] tags=["exercise"]
+# ## Losses
+#
+# [[06.3]]
+#
+# A loss can count classes instead of pixels. **Dice** of a class: 2 sum(p t) / (sum p + sum t), with p the
+# probability and t the truth, 0 or 1, summed over all pixels of the batch. The loss is 1 - the mean over the
+# classes that occur in `masks`. `logits` (N, K, H, W), `masks` (N, H, W) with 255 for void: neither p nor t
+# of such a pixel counts.
+
+
+# %%
+def soft_dice(logits, masks):
+    # BEGIN SOLUTION
+    known = masks != 255
+    p = logits.softmax(1).movedim(1, 0)[:, known]  # (K, pixels)
+    t = (masks[known] == torch.arange(len(p), device=p.device)[:, None]).float()
+    dice = 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1)).clamp(min=1e-6)
+    return 1 - dice[t.any(1)].mean()
+    # END SOLUTION
+
+
+# %%
+check("06.3", soft_dice)
+# hint("06.3")
+
+# %%
+soft_dice = checkpoint("06.3", soft_dice)
+
+# %% [markdown]
+# Two more: the **focal** loss counts a pixel less, the surer the net is of it (Lin et al. 2017); **Lovász**
+# is a smooth stand-in for IoU itself (Berman et al. 2018).
+
+# %%
+recipes["your Dice"] = lambda counts: {"loss": soft_dice}
+recipes["focal"] = lambda counts: {"loss": focal_loss}
+recipes["Lovász"] = lambda counts: {"loss": lovasz_softmax}
+for name in ("your Dice", "focal", "Lovász"):
+    table[name] = [trial(name)]
+league(table, rare)
+
+# %% [markdown] tags=["concept"]
+# ## Or train longer
+#
+# The authors of FCN tried to balance the loss on VOC and found it unnecessary. There, three quarters of the
+# pixels are background: mildly unbalanced, as they put it. An object that is in an image is large. And they
+# trained for many epochs.
+#
+# Three times as many steps, and nothing else:
+#
+# [[06.p4]]
+
+# %%
+predict("06.p4", ...)
+
+# %%
+table["nothing, 3 x as long"] = [trial("nothing", steps=3 * steps)]
+longer = measures(table["nothing, 3 x as long"][0], rare)["rare IoU"] - better[0]
+reveal("06.p4", "about the same" if abs(longer) < 1 else "higher" if longer > 0 else "lower")
+
+# %% [markdown]
+# Part of what balancing buys is *speed*: a class that is seldom seen is learned late. A comparison at few
+# steps flatters every remedy. Ours is one, so keep this line next to the others.
+#
+# Now turn the dial. Seahorses as common as any other animal: what do weights bring there?
+
+# %%
+common, common_val = pools_at(1.0)
+for name in ("nothing", "weights"):
+    ious = [trial(name, common, common_val).iou[seahorse], table[name][0].iou[seahorse]]
+    print(f"{name:8} IoU of the seahorse, %: dial at 1: {100 * ious[0]:4.1f}, at 0.2: {100 * ious[1]:4.1f}")
+
+# %% [markdown] tags=["concept"]
+# ## Remove blurred images?
+#
+# Advice that you will hear: blurred images confuse a classifier, so remove them. Here are the same pools, but
+# every third is out of focus. `sharpness` finds them (notebook 03); each animal is where it was.
+
+# %%
+from seglib.data.quality import sharpness
+
+soft = in_memory(lesson.scenes("train", number, size, frequency=0.2, blur=3.0))
+mixed = (pools + soft).subset([number + i if i % 3 == 0 else i for i in range(number)])
+blurred = sharpness(mixed).blurred(1 / 3)
+print(f"{sum(i % 3 == 0 for i in blurred)} of the {len(blurred)} removed images are out of focus")
+
+# %% [markdown]
+# [[06.p5]]
+
+# %%
+predict("06.p5", ...)
+
+# %%
+kept = mixed.subset(sorted(set(range(number)) - set(blurred)))
+sharp = {"all of them": trial("nothing", mixed), "without the blurred": trial("nothing", kept)}
+change = 100 * (sharp["without the blurred"].mean_iou - sharp["all of them"].mean_iou)
+reveal("06.p5", "about the same" if abs(change) < 1 else "better" if change > 0 else "worse")
+
+# %%
+league({name: [scores] for name, scores in sharp.items()}, rare)
+
+# %% [markdown]
+# The steps are the same, so the smaller set is seen more often. A blurred image still says where the animal
+# is, and what it looks like when blurred.
+
+# %% [markdown] tags=["measure"]
+# ## Luck, or real?
+#
+# One seed is one throw of the dice. So each recipe again, with other seeds: other order, other augmentation,
+# same images.
+
+# %%
+seeds = [1] if lesson.profile.name == "tiny" else [1, 2]
+for name in recipes:
+    table[name] = [table[name][0], *(trial(name, seed=seed) for seed in seeds)]
+league(table, rare)
+
+# %% [markdown] tags=["exercise"]
+# [[06.4]]
+#
+# `ours` and `theirs` are lists of scores of two recipes, seed by seed. The same seed draws the same images, so
+# compare **in pairs**. Return "better" or "worse" (ours against theirs) if *every* pair agrees *and* the mean
+# difference is larger than the standard deviation of the differences (that of a sample: divide by n - 1).
+# Else, or with a single pair, return "undecided".
+
+
+# %%
+def verdict(ours, theirs):
+    # BEGIN SOLUTION
+    difference = torch.tensor(ours, dtype=torch.float64) - torch.tensor(theirs, dtype=torch.float64)
+    if len(difference) < 2 or difference.mean().abs() <= difference.std():
+        return "undecided"
+    return "better" if (difference > 0).all() else "worse" if (difference < 0).all() else "undecided"
+    # END SOLUTION
+
+
+# %%
+check("06.4", verdict)
+# hint("06.4")
+
+# %%
+verdict = checkpoint("06.4", verdict)
+
+# %%
+values = {name: [measures(scores, rare) for scores in table[name]] for name in recipes}
+for name in list(recipes)[1:]:
+    pairs = {
+        key: verdict([run[key] for run in values[name]], [run[key] for run in values["nothing"]])
+        for key in values[name][0]
+    }
+    print(f"{name:12}", *(f"{key}: {word:10}" for key, word in pairs.items()))
+
+# %% [markdown]
+# "Undecided" is a result. It says that the difference, if there is one, is too small for this many runs.
+# Choose a recipe for the measure that your application needs, before you look at the table.
+
+# %% [markdown]
+# **On street images.** CamVid's rare classes are signs, poles, cyclists: thin and small, and in most frames.
+# Your recipes, unchanged, if this machine has the images.
+
+# %%
+streets = lesson.photographs("train", "camvid")
+if streets:
+    data = in_memory(streets.spread(number), size=(96, 128))
+    judge = in_memory(lesson.photographs("val", "camvid").spread(judged), size=(96, 128))
+    few = count(data).shares() < count(data).shares().median()
+    league({name: [trial(name, data, judge)] for name in list(recipes)[:5]}, few)
+else:
+    print("There is no CamVid on this machine; data/README.md says where it comes from.")
+
+# %% [markdown] tags=["instructor"]
+# **10 minutes.** Let each pair name the measure that their application needs *before* the table: a survey of
+# seahorses (class accuracy), a map (pixel accuracy), a paper (mIoU). Then ask who changed their mind. Misconception:
+# "not significant" means "no difference". Why does VOC need no balancing? Every class is in hundreds of images there, is large where it is, and
+# training is long.
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[06.5]]
+#
+# Since last week a team's net finds rare animals everywhere. Each part of their code is right by itself. They
+# draw images with `class_balanced`, and these are their class weights:
+
+# %%
+from seglib.data.sampling import class_balanced
+
+draw = class_balanced(counts)
+pixels = counts.pixels[:, : len(classes)].double()  # (images, classes), without void
+
+
+def team_weights(pixels, draw):
+    share = pixels.sum(0) / pixels.sum()
+    return 1 / share
+
+
+# %% [markdown]
+# The weights should give each class the same part of the loss, one tenth. What each has:
+
+# %%
+batches = counts.subset(torch.multinomial(draw, 5000, replacement=True))
+part = batches.shares() * team_weights(pixels, draw)
+for name, value in zip(classes, (part / part.sum()).tolist()):
+    print(f"{name:10} {100 * value:5.1f} %")
+
+# %% [markdown]
+# Find the bug and rewrite the function. `pixels` (N, K), `draw` (N,): how often each image is drawn, relative
+# to the others. Every class occurs. Only the ratios of the weights count.
+
+
+# %%
+def weights_of_drawn(pixels, draw):
+    # BEGIN SOLUTION
+    seen = (draw[:, None] * pixels).sum(0)
+    return seen.sum() / seen
+    # END SOLUTION
+
+
+# %%
+check("06.5", weights_of_drawn)
+# hint("06.5")
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("06")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * J. Long, E. Shelhamer, T. Darrell: *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015,
+#   section 4.3: class balancing was unnecessary.
+# * V. Badrinarayanan, A. Kendall, R. Cipolla: *SegNet*, PAMI 2017, table 1: CamVid with and without
+#   median-frequency weights, class accuracy against pixel accuracy.
+# * A. Menon et al.: *Long-tail learning via logit adjustment*, ICLR 2021.
+# * A. Gupta, P. Dollár, R. Girshick: *LVIS*, CVPR 2019: repeat factors.
+# * F. Milletari, N. Navab, S.-A. Ahmadi: *V-Net*, 3DV 2016: Dice. T.-Y. Lin et al.: *Focal Loss*, ICCV 2017.
+#   M. Berman, A. Rannen Triki, M. Blaschko: *The Lovász-Softmax loss*, CVPR 2018.
+#
+# **Data.** The pools are drawn by `seglib.scenes` from a seed. Street images, where found: CamVid. See
+# `data/README.md`.

@@ -1,0 +1,165 @@
+"""The checks of notebook 06."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from seglib.course.content.nb06.answers import repeat_factors, soft_dice, soften, verdict, weights_of_drawn
+from seglib.course.lesson import Wrong
+
+
+def check_soften(fn: Callable[[Tensor, float], Tensor]) -> str:
+    """06.1: three powers, a class without pixels, and the weight of the mean pixel."""
+    shares = torch.tensor([0.64, 0.2, 0.16, 0.0], dtype=torch.float64)
+    for power in (0.5, 1.0, 0.0):
+        got, wanted = _vector(fn(shares, power), 4), soften(shares, power)
+        if not got.isfinite().all():
+            raise Wrong("The fourth class does not occur, and its weight is not finite. It should be 0.")
+        if got[3]:
+            raise Wrong(f"The fourth class does not occur: weight 0, yours is {got[3]:.3g}.")
+        ratio, mean = got[2] / got[0], float((got.double() * shares).sum())
+        if not torch.isclose(ratio, wanted[2] / wanted[0], rtol=1e-3):
+            turned = torch.isclose(ratio, wanted[0] / wanted[2], rtol=1e-3)
+            raise Wrong(
+                f"Shares .64 and .16, power {power:g}: the second weighs {wanted[2] / wanted[0]:.3g} times "
+                f"the first; yours {ratio:.3g} times." + " Upside down." * bool(turned)
+            )
+        if abs(mean - 1) > 1e-3:
+            by = " Yours is the mean over classes, which have very different numbers of pixels."
+            over_classes = abs(float(got[:3].mean()) - 1) < 1e-3 or abs(float(got.mean()) - 1) < 1e-3
+            raise Wrong(
+                f"The ratios are right. The mean pixel should weigh 1; yours {mean:.3g}." + by * over_classes
+            )
+    return (
+        "The scale does not matter to a weighted mean; it does where a loss divides by the number of pixels."
+    )
+
+
+def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
+    """06.2: classes in 8, 4 and 1 of 8 images, an absent one, and an image without any."""
+    present = torch.zeros(8, 4, dtype=torch.bool)
+    present[:, 0], present[:4, 1], present[0, 2] = True, True, True
+    for threshold in (0.5, 1.0):
+        got, wanted = _vector(fn(present, threshold), 8), repeat_factors(present, threshold).float()
+        if not got.isfinite().all():
+            raise Wrong("A factor is not finite. The fourth class is in no image: it must not matter.")
+        if torch.allclose(got, wanted, rtol=1e-3):
+            continue
+        share = present.double().mean(0)
+        factor = (threshold / share.clamp(min=1e-12)).sqrt().clamp(min=1) * (share > 0)
+        if torch.allclose(got, wanted**2, rtol=1e-3):
+            raise Wrong("The square root is missing: LVIS repeats with care.")
+        if torch.allclose(got, (present * factor).sum(1).float(), rtol=1e-3):
+            raise Wrong("You add the factors of an image's classes up. It has the largest of them.")
+        if (got < 1 - 1e-6).any():
+            raise Wrong(f"A factor is {got.min():.3g}. No image is shown less than once: at least 1.")
+        raise Wrong(
+            f"Threshold {threshold:g}: the first image holds a class that is in 1 of 8 images, so its factor "
+            f"is {wanted[0]:.3g}; yours is {got[0]:.3g}. The last: {wanted[7]:.3g}; yours {got[7]:.3g}."
+        )
+    empty = torch.cat([present, torch.zeros(1, 4, dtype=torch.bool)])
+    if not torch.isclose(_vector(fn(empty, 0.5), 9)[8], torch.tensor(1.0)):
+        raise Wrong("An image without any class has the factor 1.")
+    return "`train(weights=...)` draws by these numbers; only their ratios count."
+
+
+def check_soft_dice(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """06.3: an absent class, void, a batch of two, and a gradient."""
+    rng = torch.Generator().manual_seed(0)
+    logits = (3 * torch.randn(2, 4, 5, 6, generator=rng)).requires_grad_()
+    masks = torch.randint(0, 3, (2, 5, 6), generator=rng).to(torch.uint8)
+    masks[0] = masks[0].clamp(max=1)
+    if not torch.isclose(_scalar(fn(logits, masks)), wanted := soft_dice(logits, masks), atol=1e-4):
+        _explain_dice(_scalar(fn(logits, masks)), logits, masks, wanted)
+    masks[:, :2] = 255
+    got, wanted = _scalar(fn(logits, masks)), soft_dice(logits, masks)
+    if not torch.isclose(got, wanted, atol=1e-4):
+        raise Wrong(
+            f"Without void it is right. With two rows of void it should be {wanted:.3f}; yours {got:.3f}."
+        )
+    if not got.requires_grad:
+        raise Wrong("The number is right, but it has no gradient: nothing could be learned from it.")
+    (gradient,) = torch.autograd.grad(got, logits)
+    if not gradient.any() or not gradient.isfinite().all():
+        raise Wrong("The gradient is 0 or not finite. Is p a probability, not a decision?")
+    return f"Loss {wanted:.3f}. A class of ten pixels now counts as much as the background."
+
+
+def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) -> None:
+    """Why a Dice loss without void differs from the course's."""
+    each = torch.stack([soft_dice(logits[i : i + 1], masks[i : i + 1]) for i in range(2)]).mean()
+    known = {
+        "That is the mean Dice itself. A loss falls when things get better.": 1 - wanted,
+        "Class 3 is in no mask, so it must not count: your mean is over all classes.": 1
+        - (1 - wanted) * 3 / 4,
+        "You take each image by itself. The sums run over the whole batch.": each,
+        "Where is the 2? Dice of a perfect answer is 1.": 1 - (1 - wanted) / 2,
+    }
+    for reason, value in known.items():
+        if torch.isclose(got, value, atol=1e-4):
+            raise Wrong(reason)
+    raise Wrong(
+        f"Two masks, no void: {wanted:.3f}; yours {got:.3f}. p is the softmax over the classes (dimension 1)."
+    )
+
+
+def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
+    """06.4: pairs that agree, that do not, that hardly differ; one pair alone."""
+    theirs, words = [50.0, 40.0, 60.0], ("better", "worse", "undecided")
+    cases = [
+        ([52.0, 41.5, 62.5], "every pair gains about 2 points, though the seeds differ by 20"),
+        ([48.0, 38.5, 57.5], "every pair loses about 2 points"),
+        ([53.0, 39.5, 62.5], "one of three pairs disagrees"),
+        ([50.1, 40.1, 66.0], "one pair gains 6 points, the others next to nothing"),
+        ([49.9, 39.9, 54.0], "one pair loses 6 points, the others next to nothing"),
+    ]
+    for ours, words_of in cases:
+        got, wanted = fn(ours, list(theirs)), verdict(ours, theirs)
+        if got not in words:
+            raise Wrong(f'Return "better", "worse" or "undecided"; yours is {got!r:.40}.')
+        if got != wanted:
+            raise Wrong(f"{ours} against {theirs}: {words_of}: {wanted}. You say {got}.")
+    if fn([52.0], [50.0]) != "undecided":
+        raise Wrong("One pair alone says nothing about the spread: undecided.")
+    return "Three agreeing seeds are weak evidence; they happen by luck once in four, in either direction."
+
+
+def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """06.5: every class has the same part of the loss of what is drawn."""
+    pixels = torch.tensor([[90.0, 10.0, 0.0], [100.0, 0.0, 0.0], [50.0, 0.0, 50.0]], dtype=torch.float64)
+    draw = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
+    got, wanted = _vector(fn(pixels, draw), 3), weights_of_drawn(pixels, draw).float()
+    if not got.isfinite().all() or (got <= 0).any():
+        raise Wrong("A weight is 0, negative or not finite. Every class occurs here.")
+    got, wanted = got / got[0], wanted / wanted[0]
+    if torch.allclose(got, wanted, rtol=1e-3):
+        return "Now each class has the same part of the loss. Count what the net sees, not what is on disk."
+    known = {
+        "These fit the images on the disk, each counted once: the bug itself.": pixels.sum(0),
+        "You count how often an image is drawn twice.": (draw[:, None] ** 2 * pixels).sum(0),
+        "Upside down: an image that is drawn more often must count more.": (pixels / draw[:, None]).sum(0),
+        "You count images that hold the class. Weights act on pixels.": (draw[:, None] * (pixels > 0)).sum(0),
+    }
+    for reason, amounts in known.items():
+        if torch.allclose(got, (amounts[0] / amounts).float(), rtol=1e-3):
+            raise Wrong(reason)
+    raise Wrong(f"Relative to the first class: {_row(wanted)}; yours {_row(got)}.")
+
+
+def _vector(value: object, length: int) -> Tensor:
+    if not isinstance(value, Tensor) or value.shape != (length,):
+        what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise Wrong(f"Return a tensor of shape ({length},); yours: {what}.")
+    return value.float()
+
+
+def _scalar(value: object) -> Tensor:
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise Wrong(f"Return one number, as a tensor; yours: {what}.")
+    return value.float().reshape(())
+
+
+def _row(values: Tensor) -> str:
+    return " ".join(f"{value:.3g}" for value in values.tolist())
