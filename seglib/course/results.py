@@ -66,7 +66,7 @@ def league(table: Mapping[str, Sequence[Scores]], rare: Tensor) -> None:
     lazy = next(iter(table.values()))[0].baseline
     rows[lazy.name] = [measures(lazy, rare)]
     width = max(map(len, rows))
-    print(" " * width, *(f"{name:>15}" for name in rows[lazy.name]))
+    print(" " * width, *(f"{name:>15}" for name in rows[lazy.name][0]))
     for name, runs in rows.items():
         columns = [[run[measure] for run in runs] for measure in runs[0]]
         cells = (f"{mean(c):.1f}" + (f" ± {stdev(c):.1f}" if c[1:] else "") for c in columns)

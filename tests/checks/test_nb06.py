@@ -2,7 +2,13 @@
 
 import torch
 
-from seglib.course.content.nb06.answers import repeat_factors, soft_dice, soften, weights_of_drawn
+from seglib.course.content.nb06.answers import (
+    repeat_factors,
+    soft_dice,
+    soften,
+    verdict,
+    weights_of_drawn,
+)
 
 
 def by_classes(shares, power):
@@ -36,10 +42,7 @@ def each_image(logits, masks):
 
 
 def judged(decide):
-    def verdict(ours, theirs):
-        return decide(torch.tensor(ours), torch.tensor(theirs))
-
-    return verdict
+    return lambda ours, theirs: decide(torch.tensor(ours), torch.tensor(theirs))
 
 
 def word(better, worse):
@@ -59,7 +62,7 @@ def drawn(amounts):
 WRONG = {
     "06.1": {
         "upside down": (lambda shares, power: soften(shares, -power), "Upside down"),
-        "infinite": (lambda shares, power: shares**-power, "not finite"),
+        "infinite": (lambda shares, power: shares**-power, "yours is inf"),
         "an absent class weighs": (
             lambda shares, power: soften(shares, power) + (shares == 0),
             "does not occur: weight 0",
@@ -90,12 +93,12 @@ WRONG = {
     "06.3": {
         "the Dice itself": (dice(result=lambda d: d), "falls when things get better"),
         "absent classes": (dice(absent=True), "Class 3 is in no mask"),
-        "no softmax": (dice(lambda z: z), "p is the softmax"),
-        "sigmoid": (dice(torch.sigmoid), "p is the softmax"),
-        "softmax over the images": (dice(lambda z: z.softmax(0)), "p is the softmax"),
+        "no softmax": (dice(lambda z: z), "a softmax over the classes"),
+        "sigmoid": (dice(torch.sigmoid), "a softmax over the classes"),
+        "softmax over the images": (dice(lambda z: z.softmax(0)), "a softmax over the classes"),
         "decisions": (
             dice(lambda z: torch.nn.functional.one_hot(z.argmax(1), 4).movedim(3, 1).float()),
-            "p is the softmax",
+            "a softmax over the classes",
         ),
         "void counts": (dice(void=True), "two rows of void"),
         "half": (dice(two=1), "Where is the 2?"),
@@ -119,7 +122,7 @@ WRONG = {
         ),
         "true or false": (judged(lambda a, b: bool(a.mean() > b.mean())), 'Return "better"'),
         "one pair is enough": (
-            lambda ours, theirs: "better" if len(ours) == 1 else _right(ours, theirs),
+            lambda ours, theirs: "better" if len(ours) == 1 else verdict(ours, theirs),
             "One pair alone",
         ),
     },
@@ -139,9 +142,3 @@ WRONG = {
         ),
     },
 }
-
-
-def _right(ours, theirs):
-    from seglib.course.content.nb06.answers import verdict
-
-    return verdict(ours, theirs)

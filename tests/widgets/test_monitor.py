@@ -28,7 +28,7 @@ from seglib.train import train
 from seglib.training.progress import Step
 from seglib.widgets import Monitor
 from seglib.widgets.monitor import reading
-from seglib.widgets.monitor.record import LONGEST, MOST, Curve, Record, small
+from seglib.widgets.monitor.record import LONGEST, MOST, Curve, Record, Seen, small
 from tests.training.nets import Net, Squares
 from tests.widgets.trainings import TRUTH, recorded, steps, until
 
@@ -115,6 +115,22 @@ def test_a_class_that_is_nowhere_has_no_iou() -> None:
     iou, true, predicted = reading.columns(validation)
     texts = [column["texts"][1] for column in (iou, true, predicted)]
     assert texts == ["0.0 %", "20.0 %", "0.0 %"] and predicted["lengths"][1] == 0
+
+
+def test_the_classes_of_the_batches_are_counted_on_request() -> None:
+    data, seen = Squares(4), Seen(cross_entropy)
+    one_image = torch.tensor([0.0, 0.0, 1.0, 0.0])
+    options = {"steps": 3, "batch_size": 2, "augment": None, "precision": "float32", "val": data}
+    run = train(Net(), data, loss=seen, weights=one_image, val_every=3, **options)
+    monitor = Monitor(run, seen=seen)
+    pixels = data[2][1].flatten().long().bincount(minlength=256)
+    assert torch.equal(seen.pixels, 6 * pixels)  # not what `train` tried the loss on
+    number = len(data.classes)
+    expected = pixels[:number] / pixels[:number].sum()
+    column = monitor.validations[0]["columns"][1]
+    assert column["title"] == "Batches"
+    assert column["texts"] == [f"{100 * share:.1f} %" for share in expected.tolist()]
+    assert len(Monitor(train(Net(), data, **options), seen=None).validations[0]["columns"]) == 3
 
 
 def test_a_validation_is_looked_at_by_its_step() -> None:

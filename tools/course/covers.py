@@ -6,6 +6,7 @@ They show built-in scenes and Chelsea, scikit-image's cat (CC0). Redraw them whe
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,13 +19,18 @@ from torch.nn.functional import interpolate
 
 from seglib import backbones
 from seglib.course import demos
+from seglib.data import in_memory
+from seglib.data.balance import count, median_frequency
 from seglib.draw import difference, figure_bytes, overlay
 from seglib.evaluate import OracleStride
-from seglib.fcn import convolutionalise
+from seglib.fcn import FCN, convolutionalise
 from seglib.labels import VOID, Classes
+from seglib.losses import cross_entropy
 from seglib.regions import hierarchy, propose
 from seglib.regions.proposals import oracle_paste
-from seglib.scenes import Scenes
+from seglib.scenes import Dials, Scenes
+from seglib.segmenters import NetSegmenter
+from seglib.train import finish, train
 from seglib.weak.boxes import BoxAnnotations
 from seglib.weak.grabcut import grabcut_plus
 from seglib.weak.schemes import rectangles
@@ -47,6 +53,7 @@ def main() -> None:
         "notebooks/images/03_question.png": an_image_each(),
         "notebooks/images/04_question.png": cut_up(),
         "notebooks/images/05_question.png": where_is_the_cat(),
+        "notebooks/images/06_question.png": with_and_without_weights(),
         "notebooks/images/07_question.png": boxes_alone(),
         "notebooks/images/08_question.png": three_errors(),
     }.items():
@@ -153,6 +160,27 @@ def where_is_the_cat() -> Figure:
         large = interpolate(photo[None].float(), scale_factor=2, mode="bilinear")
         where = everywhere(large).softmax(1)[0, demos.CAT_WORDS].sum(0)
     return demos.heat_figure(photo, where)
+
+
+def with_and_without_weights() -> Figure:
+    """A pool with a seahorse, and what a net says that was trained without and with class weights."""
+    few = Dials(frequency=0.2)
+    data = in_memory(Scenes(160, size=(96, 96), dials=few))
+    val = Scenes(200, split="val", size=SIZE, dials=few)
+    rare = count(val).of("pixels")[:, POOLS.classes.index("seahorse")]
+    image, mask = val[int(rare.argmax())]
+    shown = {"a pool": image, "its true mask": overlay(image, mask, POOLS.classes, opacity=0.7)}
+    weights = median_frequency(count(data))
+    for title, loss in {
+        "without weights": cross_entropy,
+        "with weights": partial(cross_entropy, weights=weights),
+    }.items():
+        torch.manual_seed(0)
+        net = FCN(backbones.load("lite0"), len(POOLS.classes), stride=8).freeze()
+        finish(train(net, data, steps=60, batch_size=8, lr=3e-3, loss=loss, precision="float32"), title)
+        pred = NetSegmenter(net, POOLS.classes, size=data.size).predict(image)
+        shown[title] = overlay(image, pred, POOLS.classes, opacity=0.7)
+    return panels(shown)[0]
 
 
 def boxes_alone() -> Figure:

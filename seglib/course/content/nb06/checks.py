@@ -13,10 +13,8 @@ def check_soften(fn: Callable[[Tensor, float], Tensor]) -> str:
     """06.1: three powers, a class without pixels, and the weight of the mean pixel."""
     shares = torch.tensor([0.64, 0.2, 0.16, 0.0], dtype=torch.float64)
     for power in (0.5, 1.0, 0.0):
-        got, wanted = _vector(fn(shares, power), 4), soften(shares, power)
-        if not got.isfinite().all():
-            raise Wrong("The fourth class does not occur, and its weight is not finite. It should be 0.")
-        if got[3]:
+        got, wanted = _tensor(fn(shares, power), 4), soften(shares, power)
+        if got[3] or not got.isfinite().all():
             raise Wrong(f"The fourth class does not occur: weight 0, yours is {got[3]:.3g}.")
         ratio, mean = got[2] / got[0], float((got.double() * shares).sum())
         if not torch.isclose(ratio, wanted[2] / wanted[0], rtol=1e-3):
@@ -27,13 +25,9 @@ def check_soften(fn: Callable[[Tensor, float], Tensor]) -> str:
             )
         if abs(mean - 1) > 1e-3:
             by = " Yours is the mean over classes, which have very different numbers of pixels."
-            over_classes = abs(float(got[:3].mean()) - 1) < 1e-3 or abs(float(got.mean()) - 1) < 1e-3
-            raise Wrong(
-                f"The ratios are right. The mean pixel should weigh 1; yours {mean:.3g}." + by * over_classes
-            )
-    return (
-        "The scale does not matter to a weighted mean; it does where a loss divides by the number of pixels."
-    )
+            near = abs(float(got[:3].mean()) - 1) < 1e-3 or abs(float(got.mean()) - 1) < 1e-3
+            raise Wrong(f"The ratios are right. The mean pixel should weigh 1; yours {mean:.3g}." + by * near)
+    return "A weighted mean does not mind the scale; a loss that divides by the number of pixels does."
 
 
 def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
@@ -41,7 +35,7 @@ def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
     present = torch.zeros(8, 4, dtype=torch.bool)
     present[:, 0], present[:4, 1], present[0, 2] = True, True, True
     for threshold in (0.5, 1.0):
-        got, wanted = _vector(fn(present, threshold), 8), repeat_factors(present, threshold).float()
+        got, wanted = _tensor(fn(present, threshold), 8), repeat_factors(present, threshold).float()
         if not got.isfinite().all():
             raise Wrong("A factor is not finite. The fourth class is in no image: it must not matter.")
         if torch.allclose(got, wanted, rtol=1e-3):
@@ -55,11 +49,11 @@ def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
         if (got < 1 - 1e-6).any():
             raise Wrong(f"A factor is {got.min():.3g}. No image is shown less than once: at least 1.")
         raise Wrong(
-            f"Threshold {threshold:g}: the first image holds a class that is in 1 of 8 images, so its factor "
-            f"is {wanted[0]:.3g}; yours is {got[0]:.3g}. The last: {wanted[7]:.3g}; yours {got[7]:.3g}."
+            f"Threshold {threshold:g}. The first image holds a class that is in 1 of 8 images: "
+            f"{wanted[0]:.3g}; yours {got[0]:.3g}. The last: {wanted[7]:.3g}; yours {got[7]:.3g}."
         )
     empty = torch.cat([present, torch.zeros(1, 4, dtype=torch.bool)])
-    if not torch.isclose(_vector(fn(empty, 0.5), 9)[8], torch.tensor(1.0)):
+    if not torch.isclose(_tensor(fn(empty, 0.5), 9)[8], torch.tensor(1.0)):
         raise Wrong("An image without any class has the factor 1.")
     return "`train(weights=...)` draws by these numbers; only their ratios count."
 
@@ -70,14 +64,12 @@ def check_soft_dice(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     logits = (3 * torch.randn(2, 4, 5, 6, generator=rng)).requires_grad_()
     masks = torch.randint(0, 3, (2, 5, 6), generator=rng).to(torch.uint8)
     masks[0] = masks[0].clamp(max=1)
-    if not torch.isclose(_scalar(fn(logits, masks)), wanted := soft_dice(logits, masks), atol=1e-4):
-        _explain_dice(_scalar(fn(logits, masks)), logits, masks, wanted)
+    if not torch.isclose(_tensor(fn(logits, masks)), wanted := soft_dice(logits, masks), atol=1e-4):
+        _explain_dice(_tensor(fn(logits, masks)), logits, masks, wanted)
     masks[:, :2] = 255
-    got, wanted = _scalar(fn(logits, masks)), soft_dice(logits, masks)
+    got, wanted = _tensor(fn(logits, masks)), soft_dice(logits, masks)
     if not torch.isclose(got, wanted, atol=1e-4):
-        raise Wrong(
-            f"Without void it is right. With two rows of void it should be {wanted:.3f}; yours {got:.3f}."
-        )
+        raise Wrong(f"Without void it is right. With two rows of void: {wanted:.3f}; yours {got:.3f}.")
     if not got.requires_grad:
         raise Wrong("The number is right, but it has no gradient: nothing could be learned from it.")
     (gradient,) = torch.autograd.grad(got, logits)
@@ -91,17 +83,14 @@ def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) ->
     each = torch.stack([soft_dice(logits[i : i + 1], masks[i : i + 1]) for i in range(2)]).mean()
     known = {
         "That is the mean Dice itself. A loss falls when things get better.": 1 - wanted,
-        "Class 3 is in no mask, so it must not count: your mean is over all classes.": 1
-        - (1 - wanted) * 3 / 4,
+        "Class 3 is in no mask, so it must not count.": 1 - (1 - wanted) * 3 / 4,
         "You take each image by itself. The sums run over the whole batch.": each,
         "Where is the 2? Dice of a perfect answer is 1.": 1 - (1 - wanted) / 2,
     }
     for reason, value in known.items():
         if torch.isclose(got, value, atol=1e-4):
             raise Wrong(reason)
-    raise Wrong(
-        f"Two masks, no void: {wanted:.3f}; yours {got:.3f}. p is the softmax over the classes (dimension 1)."
-    )
+    raise Wrong(f"Two masks, no void: {wanted:.3f}; yours {got:.3f}. Is p a softmax over the classes?")
 
 
 def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
@@ -129,7 +118,7 @@ def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     """06.5: every class has the same part of the loss of what is drawn."""
     pixels = torch.tensor([[90.0, 10.0, 0.0], [100.0, 0.0, 0.0], [50.0, 0.0, 50.0]], dtype=torch.float64)
     draw = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
-    got, wanted = _vector(fn(pixels, draw), 3), weights_of_drawn(pixels, draw).float()
+    got, wanted = _tensor(fn(pixels, draw), 3), weights_of_drawn(pixels, draw).float()
     if not got.isfinite().all() or (got <= 0).any():
         raise Wrong("A weight is 0, negative or not finite. Every class occurs here.")
     got, wanted = got / got[0], wanted / wanted[0]
@@ -144,22 +133,12 @@ def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     for reason, amounts in known.items():
         if torch.allclose(got, (amounts[0] / amounts).float(), rtol=1e-3):
             raise Wrong(reason)
-    raise Wrong(f"Relative to the first class: {_row(wanted)}; yours {_row(got)}.")
+    raise Wrong(f"Relative to the first class: {wanted.numpy().round(3)}; yours {got.numpy().round(3)}.")
 
 
-def _vector(value: object, length: int) -> Tensor:
-    if not isinstance(value, Tensor) or value.shape != (length,):
+def _tensor(value: object, *shape: int) -> Tensor:
+    """The value as float; of a single number any shape will do."""
+    if not isinstance(value, Tensor) or (value.shape != shape and (shape or value.numel() != 1)):
         what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise Wrong(f"Return a tensor of shape ({length},); yours: {what}.")
-    return value.float()
-
-
-def _scalar(value: object) -> Tensor:
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise Wrong(f"Return one number, as a tensor; yours: {what}.")
-    return value.float().reshape(())
-
-
-def _row(values: Tensor) -> str:
-    return " ".join(f"{value:.3g}" for value in values.tolist())
+        raise Wrong(f"Return a tensor {f'of shape {shape}' if shape else 'with one number'}; yours: {what}.")
+    return value.float().reshape(shape)
