@@ -3,11 +3,12 @@
 # %% [markdown] tags=["question"]
 # ## One image, one question
 #
-# ![A tide pool; the same pool with its true mask, in which a seahorse is marked; the mask of a net that was
-# trained without class weights; and the mask of the same net trained with them.](images/06_question.png)
+# ![A tide pool; its true mask with a shell, kelp and two seahorses; the mask of a net trained without class
+# weights, which misses most of them; and of the same net trained with weights, which claims far too
+# much.](images/06_question.png)
 #
-# Two copies of one net, trained on the same images for the same number of steps. Seahorses have three pixels
-# in a thousand there. In one copy, a pixel of a rare class weighed more.
+# Two copies of one net, trained on the same images for the same number of steps. In one of them, a pixel of a
+# rare class weighed more in the loss.
 #
 # **Which of the two masks would you rather have?**
 
@@ -23,7 +24,7 @@
 # The pixels inside an image. An image with a seahorse is still mostly sand (notebook 03).
 # </details>
 #
-# <details><summary>A net paints seahorses twice as wide as they are. What happens to their recall, and to their
+# <details><summary>A net paints seahorses twice as wide as they are. What happens to recall and to
 # IoU?</summary>
 #
 # Recall can only rise. IoU falls: the extra pixels are in the union (notebook 02).
@@ -33,17 +34,13 @@
 # ## Set up
 
 # %%
-from functools import partial
-
 import torch
 
-from seglib import backbones
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.results import league, measures
 from seglib.data import in_memory
 from seglib.data.balance import count
 from seglib.evaluate import evaluate
-from seglib.fcn import FCN
 from seglib.losses import cross_entropy, focal_loss, lovasz_softmax
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
@@ -59,7 +56,7 @@ lesson = start("06_imbalance")
 
 # %%
 size = (96, 96)
-number, judged = {"tiny": (24, 24), "laptop": (160, 200), "gpu": (400, 200)}[lesson.profile.name]
+number, judged = {"tiny": (24, 24), "laptop": (160, 100), "gpu": (400, 200)}[lesson.profile.name]
 
 
 def pools_at(frequency):
@@ -89,12 +86,15 @@ print([name for name, few in zip(classes, rare) if few])
 # run takes seconds, and we can afford many.
 
 # %%
-steps, batch = {"tiny": (6, 4), "laptop": (60, 8), "gpu": (200, 16)}[lesson.profile.name]
+from seglib import backbones
+from seglib.fcn import FCN
+
+steps, batch = {"tiny": (4, 4), "laptop": (60, 8), "gpu": (200, 16)}[lesson.profile.name]
 recipe = {"steps": steps, "batch_size": batch, "lr": 3e-3, "precision": "float32"}
 lite = backbones.load("lite0")
 
 
-def new_net(seed=lesson.seed, num_classes=len(classes)):
+def new_net(num_classes, seed=lesson.seed):
     torch.manual_seed(seed)
     return FCN(lite, num_classes, stride=8).freeze()
 
@@ -111,7 +111,7 @@ predict("06.p1", ...)
 
 # %%
 seen = Seen(cross_entropy)
-net = new_net()
+net = new_net(len(classes))
 monitor = Monitor(train(net, pools, val=val, val_every=max(steps // 6, 1), loss=seen, **recipe), seen=seen)
 monitor
 
@@ -165,6 +165,8 @@ for name, weight in zip(classes, weights.tolist()):
 # A **recipe** says what to change in `train`, given the counts of the images. Yours is the second.
 
 # %%
+from functools import partial
+
 recipes = {
     "nothing": lambda counts: {},
     "weights": lambda counts: {"loss": partial(cross_entropy, weights=soften(counts.shares(), power=0.5))},
@@ -173,7 +175,7 @@ recipes = {
 
 def trial(name, data=pools, judge=val, seed=lesson.seed, **more):
     """Train a new net by a recipe; the scores."""
-    net = new_net(seed, len(data.classes))
+    net = new_net(len(data.classes), seed)
     changes = recipes[name](count(data)) | more
     finish(train(net, data, **recipe | {"seed": seed} | changes), name)
     return evaluate(NetSegmenter(net, data.classes), judge, boundary=False)
@@ -263,7 +265,7 @@ predict("06.p3", ...)
 
 # %%
 factors = repeat_factors(counts.of("images") > 0, threshold=0.5)
-seen, sampled = Seen(cross_entropy), new_net()
+seen, sampled = Seen(cross_entropy), new_net(len(classes))
 run = train(sampled, pools, val=val, val_every=max(steps // 6, 1), loss=seen, weights=factors, **recipe)
 monitor = Monitor(run, seen=seen)
 monitor
@@ -298,7 +300,7 @@ league(table, rare)
 # A loss can count classes instead of pixels. **Dice** of a class: 2 sum(p t) / (sum p + sum t), with p the
 # probability and t the truth, 0 or 1, summed over all pixels of the batch. The loss is 1 - the mean over the
 # classes that occur in `masks`. `logits` (N, K, H, W), `masks` (N, H, W) with 255 for void: neither p nor t
-# of such a pixel counts.
+# of such a pixel counts. New tensors belong on `logits.device`.
 
 
 # %%
@@ -393,7 +395,9 @@ league({name: [scores] for name, scores in sharp.items()}, rare)
 
 # %% [markdown]
 # The steps are the same, so the smaller set is seen more often. A blurred image still says where the animal
-# is, and what it looks like when blurred.
+# is, and what it looks like when blurred. Whole nets, on the test splits:
+#
+# [[table:R13]]
 
 # %% [markdown] tags=["measure"]
 # ## Luck, or real?
@@ -410,10 +414,10 @@ league(table, rare)
 # %% [markdown] tags=["exercise"]
 # [[06.4]]
 #
-# `ours` and `theirs` are lists of scores of two recipes, seed by seed. The same seed draws the same images, so
-# compare **in pairs**. Return "better" or "worse" (ours against theirs) if *every* pair agrees *and* the mean
-# difference is larger than the standard deviation of the differences (that of a sample: divide by n - 1).
-# Else, or with a single pair, return "undecided".
+# `ours` and `theirs` are lists of scores of two recipes, seed by seed. Runs of the same seed have much in
+# common, so compare **in pairs**. Return "better" or "worse" (ours against theirs) if *every* pair agrees
+# *and* the mean difference is larger than the standard deviation of the differences (that of a sample: divide
+# by n - 1). Else, or with a single pair, return "undecided".
 
 
 # %%
@@ -445,6 +449,12 @@ for name in list(recipes)[1:]:
 # %% [markdown]
 # "Undecided" is a result. It says that the difference, if there is one, is too small for this many runs.
 # Choose a recipe for the measure that your application needs, before you look at the table.
+#
+# The same question for nets of which all layers learn, on the test splits. Does the order agree with yours?
+#
+# [[table:R11]]
+#
+# [[table:A3]]
 
 # %% [markdown]
 # **On street images.** CamVid's rare classes are signs, poles, cyclists: thin and small, and in most frames.
@@ -462,9 +472,9 @@ else:
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes.** Let each pair name the measure that their application needs *before* the table: a survey of
-# seahorses (class accuracy), a map (pixel accuracy), a paper (mIoU). Then ask who changed their mind. Misconception:
-# "not significant" means "no difference". Why does VOC need no balancing? Every class is in hundreds of images there, is large where it is, and
-# training is long.
+# seahorses (class accuracy), a map (pixel accuracy), a paper (mIoU). Then ask who changed their mind.
+# Misconception: "undecided" means "no difference". Why does VOC need no balancing? Every class is in hundreds
+# of images there and large where it is, and training is long.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic

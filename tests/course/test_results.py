@@ -2,7 +2,7 @@
 
 import torch
 
-from seglib.course.results import failures, leaderboard, outline_iou
+from seglib.course.results import failures, leaderboard, league, measures, outline_iou
 from seglib.evaluate import Constant, OracleStride, evaluate
 from seglib.scenes import Scenes
 
@@ -38,3 +38,20 @@ def test_failures_are_the_worst_first_next_to_their_truth(monkeypatch):
     failures(preds, POOLS, "the net", number=2)
     assert shown["titles"][:2] == ["truth 4", "the net 4"] and len(shown["images"]) == 4
     assert "2 images on which the net does worst" in shown["alt"]
+
+
+def test_a_league_has_four_measures_their_spread_and_the_laziest_answer(capsys):
+    lazy, perfect = evaluate(Constant(0), POOLS), evaluate(OracleStride(1), POOLS)
+    rare = torch.tensor([False] + [True] * (len(POOLS.classes) - 1))
+    assert measures(lazy, rare) == {
+        "mIoU": 100 * lazy.mean_iou,
+        "rare IoU": 0,
+        "class accuracy": 100 * lazy.mean_accuracy,
+        "pixel accuracy": 100 * lazy.pixel_accuracy,
+    }
+    league({"perfect": [perfect], "either": [lazy, perfect]}, rare)
+    head, first, second, last = (line.split("  ") for line in capsys.readouterr().out.splitlines())
+    assert [word.strip() for word in head if word] == list(measures(lazy, rare))
+    assert [word.strip() for word in first if word] == ["perfect", *["100.0"] * 4]
+    assert "50.0 ± 70.7" in [word.strip() for word in second]
+    assert last[0] == "all background" and last[-1].strip() == f"{100 * lazy.pixel_accuracy:.1f}"
