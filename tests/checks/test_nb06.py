@@ -79,7 +79,7 @@ WRONG = {
         "no root": (factors(lambda f: f.amax(1).clamp(min=1), root=False), "square root"),
         "summed": (factors(lambda f: f.sum(1)), "the largest of them"),
         "below 1": (factors(lambda f: f.amax(1), least=0.0), "at least 1"),
-        "the mean": (factors(lambda f: f.mean(1).clamp(min=1)), "the first image"),
+        "the mean": (factors(lambda f: f.mean(1).clamp(min=1)), "The first image"),
         "infinite": (
             lambda present, threshold: (threshold / present.double().mean(0)).sqrt().amax() / present.sum(1),
             "not finite",
