@@ -83,7 +83,8 @@ print([name for name, few in zip(classes, rare) if few])
 # number of steps, same seed for all that follows.
 #
 # Only the score layers learn; ImageNet's layers stay as they are (*score layers only* in notebook 05). So a
-# run takes seconds, and we can afford many.
+# run takes seconds, and we can afford many. (In the tiny profile a run has four steps: everything works, but
+# its numbers mean nothing.)
 
 # %%
 from seglib import backbones
