@@ -104,7 +104,8 @@ def run_jobs(jobs: Sequence[Job], results: Results, limit: float) -> list[str]:
     from benchmarks import experiments
     from benchmarks._machine import capability, processor
 
-    began, problems = time.monotonic(), {}
+    problems: dict[str, None] = {}
+    began = time.monotonic()
     device = f"{processor()} {capability()}, {os.cpu_count()} cores"
     for number, job in enumerate(jobs, 1):
         if why := unable(job):

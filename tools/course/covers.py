@@ -171,10 +171,8 @@ def with_and_without_weights() -> Figure:
     image, mask = val[int(rare.argmax())]
     shown = {"a pool": image, "its true mask": overlay(image, mask, POOLS.classes, opacity=0.7)}
     weights = median_frequency(count(data))
-    for title, loss in {
-        "without weights": cross_entropy,
-        "with weights": partial(cross_entropy, weights=weights),
-    }.items():
+    for title, chosen in {"without weights": None, "with weights": weights}.items():
+        loss = partial(cross_entropy, weights=chosen)
         torch.manual_seed(0)
         net = FCN(backbones.load("lite0"), len(POOLS.classes), stride=8).freeze()
         finish(train(net, data, steps=60, batch_size=8, lr=3e-3, loss=loss, precision="float32"), title)
