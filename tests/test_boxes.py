@@ -29,12 +29,6 @@ def drawn(box: Tensor) -> Tensor:
     return mask
 
 
-def test_one_pixel_is_a_box_of_area_one():
-    mask = torch.zeros(3, 4, dtype=torch.bool)
-    mask[2, 3] = True
-    assert boxes.from_mask(mask).tolist() == [3, 2, 4, 3]
-
-
 def test_a_drawn_box_is_found_again():
     given = random_boxes(20)
     assert torch.equal(boxes.from_masks(torch.stack([drawn(box) for box in given])), given)

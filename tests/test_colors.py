@@ -41,11 +41,6 @@ def test_up_to_ten_classes_background_and_void_stay_apart_for_all_eyes(eyes: str
     assert smallest_distance(eyes, [*classes.colors, classes.void_color]) > 11
 
 
-def test_the_measure_finds_a_palette_that_fails():
-    tab10 = [tuple(round(255 * v) for v in color) for color in matplotlib.color_sequences["tab10"]]
-    assert smallest_distance("protanope", tab10) < 3
-
-
 @pytest.mark.parametrize(("count", "distance"), [(15, 11), (20, 9), (32, 7)])
 def test_more_classes_stay_as_far_apart_as_they_can(count: int, distance: float):
     colors = [palettes.BACKGROUND_COLOR, palettes.VOID_COLOR, *palettes.palette(count)]

@@ -9,9 +9,8 @@ import torch
 from torch import nn
 
 from seglib import backbones
-from seglib.evaluate import evaluate
 from seglib.fcn import FCN, FCNSegmenter, UNet
-from seglib.scenes import CLASSES, Scenes
+from seglib.scenes import CLASSES
 
 
 @pytest.mark.parametrize(
@@ -30,12 +29,6 @@ def test_it_is_named_and_rebuilt_as_it_was(net: nn.Module, name: str, tmp_path: 
     assert loaded.name == name and loaded.classes == CLASSES and not loaded.net.training
     assert type(loaded.net) is type(net)
     assert getattr(loaded.net, "settings", None) == getattr(net, "settings", None)
-
-
-def test_evaluate_takes_it() -> None:
-    segmenter = FCNSegmenter(FCN(backbones.load("small"), len(CLASSES)), CLASSES, name="mine")
-    scores = evaluate(segmenter, Scenes(length=2, size=(40, 50)))
-    assert (scores.name, scores.images) == ("mine", 2)
 
 
 def test_a_frozen_backbone_stays_frozen() -> None:

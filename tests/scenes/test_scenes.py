@@ -104,14 +104,6 @@ def test_an_image_depends_on_seed_split_and_index_only() -> None:
     assert len(different) == len(images)
 
 
-def test_a_data_set_ends() -> None:
-    dataset = Scenes(2, size=(16, 16))
-    assert len(list(dataset)) == len(dataset) == 2
-    for index in (-3, 2):
-        with pytest.raises(IndexError, match=rf"there is no sample {index}"):
-            dataset[index]
-
-
 SIZE = r"must be \(height, width\), whole numbers of at least 16 pixels"
 
 

@@ -1,23 +1,28 @@
-"""train: a generator of steps that learns, stops, measures its time and handles lack of memory."""
+"""train: a generator of steps that learns, validates, stops, measures its time and handles lack of memory."""
 
 from __future__ import annotations
 
 import itertools
 import math
+import signal
 import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from seglib import backbones
 from seglib.data import in_memory
+from seglib.evaluate import evaluate
 from seglib.fcn import FCN
 from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training import distributed
+from seglib.training.step import Schedule, cosine, logits_of, optimiser, poly, uninterrupted
 from tests.training.nets import LONG, Net, Squares, Tight, begin, loss_with, nan_from, run, weights
 
 
@@ -34,7 +39,9 @@ def test_it_learns() -> None:
 
 def test_the_same_seed_gives_the_same_numbers_and_another_does_not() -> None:
     nets = [Net(), Net(), Net()]
-    losses = [[step.loss for step in run(net, steps=5, seed=seed)] for net, seed in zip(nets, (1, 1, 2))]
+    reshaped = loss_with(lambda _, loss, __: loss[None])  # one number in any shape
+    options = ({"seed": 1}, {"seed": 1, "loss": reshaped}, {"seed": 2})
+    losses = [[step.loss for step in run(net, steps=5, **one)] for net, one in zip(nets, options)]
     assert losses[0] == losses[1] and losses[0] != losses[2]
     first, again, other = map(weights, nets)
     assert torch.equal(first, again) and not torch.equal(first, other)
@@ -84,13 +91,6 @@ def test_each_part_has_its_learning_rate_and_what_is_frozen_stays() -> None:
     for one in (net, frozen):
         assert torch.equal(one.stem.weight, before.stem.weight)
         assert not torch.equal(one.head.weight, before.head.weight)
-
-
-def test_a_loss_may_be_a_tensor_of_one_number_in_any_shape() -> None:
-    net, other = Net(), Net()
-    run(net, steps=3, loss=loss_with(lambda _, loss, __: loss[None]))
-    run(other, steps=3)
-    assert torch.equal(weights(net), weights(other))
 
 
 # Time.
@@ -188,7 +188,7 @@ def test_if_memory_runs_out_the_batch_is_split(words: str) -> None:
         run(net, steps=1)
 
 
-def test_another_runtime_error_is_not_hidden() -> None:
+def test_another_runtime_error_is_not_hidden_and_in_bfloat16_float32_is_advised() -> None:
     class Broken(Net):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             if self.training:
@@ -197,9 +197,6 @@ def test_another_runtime_error_is_not_hidden() -> None:
 
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         run(Broken(), steps=1)
-
-
-def test_in_bfloat16_float32_is_advised() -> None:
     with pytest.raises(ValueError, match=r"nan at step 2\. .* bfloat16 \(try precision='float32'\)"):
         run(Net(), loss=nan_from(2), precision="bfloat16")
 
@@ -226,3 +223,72 @@ def test_processes_that_find_different_checkpoints_are_refused(
         begin(Net(), 0, checkpoint=tmp_path / "a.pt")
     with pytest.raises(ValueError, match="batch_size=1 must be at least 2"):
         begin(Net(), 0, batch_size=1)
+
+
+def test_it_counts_as_evaluate_does() -> None:
+    net, val = Net(), Squares(5, split="val")
+    (*_, last) = run(net, steps=8, val=val)
+
+    class Segmenter:
+        name = "net"
+
+        def predict(self, image: Tensor) -> Tensor:
+            return net(image[None]).argmax(dim=1)[0]
+
+    scores = evaluate(Segmenter(), val, boundary=False)
+    assert last.scores is not None and torch.equal(last.scores.confusion, scores.confusion)
+    assert last.preview is not None and last.preview.images.shape == (4, 3, 24, 32)
+    pred = last.preview.preds[1]
+    assert torch.equal(pred, Segmenter().predict(last.preview.images[1]).to(torch.uint8))
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [({}, [1, 2, 3, 4, 5, 6, 7]), ({"val_every": 3}, [3, 6, 7]), ({"steps": 30}, [*range(3, 31, 3)])],
+)
+def test_when_validation_comes(options: dict[str, Any], numbers: list[int]) -> None:
+    steps = run(Net(), val=Squares(2, split="val"), **{"steps": 7} | options)
+    assert [*steps[-1].history.scores] == numbers == [step.number for step in steps if step.scores]
+
+
+def test_images_that_do_not_fit_into_memory_together_are_predicted_in_halves() -> None:
+    net = Tight()
+    net.always = True
+    *_, last = run(net, val=Squares(5, split="val"))
+    assert last.scores is not None and last.scores.confusion.sum() == 5 * 22 * 32
+
+
+def test_an_interrupt_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_bfloat16_is_used_and_gives_float32_logits() -> None:
+    net, images = Net().eval(), torch.randint(0, 256, (1, 3, 8, 8), dtype=torch.uint8)
+    full, half = (logits_of(net, images, kind) for kind in ("float32", "bfloat16"))
+    assert half.dtype == torch.float32 and not torch.equal(full, half)
+    torch.testing.assert_close(half, full, rtol=0.05, atol=0.02)
+
+
+@pytest.mark.parametrize("schedule", [poly, cosine])
+@given(done=st.floats(0, 2))
+def test_a_schedule_rises_then_falls_and_stays_in_0_to_1(schedule: Schedule, done: float) -> None:
+    later = done + 0.01
+    assert 0 <= schedule(done) <= 1
+    assert schedule(later) >= schedule(done) if later <= 0.05 else True
+    assert schedule(later) <= schedule(done) if done >= 0.05 else True
+
+
+def test_norms_and_biases_do_not_decay() -> None:
+    net = Net()
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    groups = optimiser(net, "adamw", {"": 1.0, "head": 2.0, "head.bias": 3.0}, 0.1).param_groups
+    assert {names[id(p)]: (g["lr"], g["weight_decay"]) for g in groups for p in g["params"]} == {
+        "stem.weight": (1, 0.1), "stem.bias": (1, 0), "norm.weight": (1, 0), "norm.bias": (1, 0),
+        "head.weight": (2, 0.1), "head.bias": (3, 0),
+    }  # fmt: skip
