@@ -25,7 +25,7 @@ CODE = """\
 from seglib.scenes import Scenes
 from seglib.widgets import BalanceBoard
 
-BalanceBoard(Scenes(60), axis="log", scheme="median frequency")"""
+BalanceBoard(Scenes(60), scheme="median frequency")"""
 # Two marks in `times` for each key: first change, all at rest. Pixels are read back to have them drawn.
 CLOCK = """control => {
     const card = control.closest(".seglib-card");

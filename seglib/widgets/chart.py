@@ -12,8 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
-DASHES = ("-", "--", ":", "-.")
 BLUE = "#1565c0"
+MARKED = 30  # a line of at most so many points has a dot at each, as in chart.js
 
 
 @dataclass(frozen=True)
@@ -51,32 +51,15 @@ class Chart:
 
     def pack(self) -> dict[str, Any]:
         """The chart as chart.js reads it; points as the bytes of little-endian float32."""
-        lines = [
-            {"name": line.name, "faint": line.faint, "points": line.points.astype("<f4").tobytes()}
-            for line in self.lines
-        ]
+        lines = [vars(line) | {"points": line.points.astype("<f4").tobytes()} for line in self.lines]
         return {**vars(self), "lines": lines}
 
-    def draw(self, axes: Any, at: float | None = None) -> None:
-        """Draw it on matplotlib axes, with a vertical line at the share `at` of its width."""
-        strong = [line for line in self.lines if not line.faint]
+    def draw(self, axes: Any) -> None:
+        """Draw it on matplotlib axes."""
         for line in self.lines:
-            dash = DASHES[0 if line.faint else strong.index(line) % len(DASHES)]
-            mark = "o" if len(line.points) <= 30 and not line.faint else None
-            axes.plot(
-                *line.points.T,
-                dash,
-                color=BLUE,
-                alpha=0.35 if line.faint else 1,
-                linewidth=1 if line.faint else 2,
-                marker=mark,
-                markersize=4,
-                label=line.name,
-            )
-        if at is not None:
-            axes.axvline(at, color="grey", linestyle=":")
-        if len(strong) > 1:
-            axes.legend(fontsize=7)
+            marker = "o" if len(line.points) <= MARKED and not line.faint else None
+            look = {"alpha": 0.35, "linewidth": 1} if line.faint else {"linewidth": 2, "markersize": 4}
+            axes.plot(*line.points.T, color=BLUE, marker=marker, **look)
         axes.set_title(self.title, fontsize=9)
         axes.set(xlim=(0, 1), ylim=(0, 1.05))
         axes.set_xticks([place for place, _ in self.across], [text for _, text in self.across], fontsize=7)
@@ -141,21 +124,15 @@ class Axis:
     ticks: tuple[float, ...]
 
     @classmethod
-    def of(cls, values: Iterable[float], log: bool = False) -> Axis:
-        """From 0, or the power of ten below the smallest value, to the largest, with one or two ticks.
+    def of(cls, values: Iterable[float]) -> Axis:
+        """From 0 to the largest value, or to 1 where there is none above 0, with one or two ticks.
 
         Example:
-            >>> Axis.of([0.0, 62.0]), Axis.of([0.0, 0.002, 0.5], log=True)
-            (Axis(low=0.0, high=62.0, ticks=(50.0,)), Axis(low=0.001, high=0.5, ticks=(0.01, 0.1)))
+            >>> Axis.of([0.0, 62.0])
+            Axis(low=0.0, high=62.0, ticks=(50.0,))
         """
-        known = [value for value in values if value > 0] or [1.0]
-        high = max(known)
-        if not log:
-            return cls(0.0, high, tuple(ticks(high, 2)))
-        last = math.floor(math.log10(high) + 1e-9)
-        first = min(math.ceil(math.log10(min(known)) - 1e-9), last) - 1  # so that the smallest has a bar too
-        stride = max(math.ceil((last - first) / 2), 1)
-        return cls(10.0**first, high, tuple(10.0**power for power in range(last, first, -stride))[::-1])
+        high = max((value for value in values if value > 0), default=1.0)
+        return cls(0.0, high, tuple(ticks(high, 2)))
 
     def length(self, value: float) -> float:
         """The length of a value's bar, 0..1; 0 for NaN.

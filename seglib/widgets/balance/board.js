@@ -10,8 +10,7 @@ async function board(frame) {
     h("div", { class: "seglib-bar" },
       views.blur ? choice(frame, "view", "View", [["classes", "Classes"], ["blur", "Blur"]]) : null,
       h("span", { class: "seglib-quiet seglib-grow" }, data.source),
-      tick(frame, "hatch", "Hatching"),
-      choice(frame, "axis", "Axis", [["linear", "Linear"], ["log", "Log"]])),
+      tick(frame, "hatch", "Hatching")),
     ...Object.values(views).map(({ element }) => element));
   const show = () => {
     const view = views[model.get("view")];
@@ -19,7 +18,7 @@ async function board(frame) {
     view.show();
   };
   const later = frame.everyFrame(show);
-  watch(["view", "axis", "selected", "scheme", "frequency", "cut", "hatch"], later);
+  watch(["view", "selected", "scheme", "frequency", "cut", "hatch"], later);
   frame.onResize(root, later);
   show();
 }
@@ -27,9 +26,8 @@ async function board(frame) {
 function classView(frame, data, scenes) {
   const get = frame.model.get;
   const place = () => data.classes.findIndex(({ name }) => name === get("selected"));
-  const setting = () => data.settings.find(({ stop }) => stop[0] === get("frequency")) ?? data.settings[0];
-  const count = data.settings[0].counted.linear.length + 2;
-  const bars = barTable(frame, data.classes, Array(count).fill(1), bound(frame, "selected"));
+  const setting = () => data.settings.find(({ stop }) => stop[0] === get("frequency"));
+  const bars = barTable(frame, data.classes, data.settings[0].columns.none.map(() => 1), bound(frame, "selected"));
   const status = h("p", { class: "seglib-status", role: "status" });
   const row = thumbRow(frame, "Images with the class", {});
   const dial = data.dial && stopSlider(frame, data.dial, () => data.settings.map(({ stop }) => stop), bound(frame, "frequency")).element;
@@ -40,10 +38,10 @@ function classView(frame, data, scenes) {
     h("div", { class: "seglib-dials" }, dial || null, schemes), bars.element,
     data.note ? h("p", { class: "seglib-quiet" }, data.note) : null, status, row.element);
   const show = () => {
-    const { counted, weighed, words, images } = setting();
-    const [axis, scheme, at] = [get("axis"), get("scheme"), place()];
+    const { columns, words, images } = setting();
+    const [scheme, at] = [get("scheme"), place()];
     write(formula, data.schemes.find(([name]) => name === scheme)[2]);
-    bars.show([...counted[axis], ...weighed[scheme][axis]]);
+    bars.show(columns[scheme]);
     write(status, words[scheme][at]);
     row.show(images[at].map((one) => ({ ...one, scene: scenes[one.thumb], layer: lit(scenes[one.thumb], at) })));
   };
@@ -67,7 +65,7 @@ function blurView(frame, data, scenes) {
     h("p", { class: "seglib-quiet" },
       h("span", { class: "seglib-band", "aria-hidden": "true" }), " what a random cut would take of the class (± two standard deviations); the line is the share of images dropped; ▲ marks a class that loses much more."));
   const show = () => {
-    bars.show(cut().columns[get("axis")]);
+    bars.show(cut().columns);
     write(status, cut().words);
     for (const [key, , row] of rows) row.show(cut()[key].map((one) => ({ ...one, scene: scenes[one.thumb], layer: null })));
     nothing.hidden = cut().goes.length > 0;

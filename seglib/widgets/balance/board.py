@@ -11,13 +11,8 @@ from torch import Tensor
 from seglib.data.balance import Counts
 from seglib.data.dataset import SegmentationDataset
 from seglib.draw import HATCHES, figure_bytes
-from seglib.widgets import pack
-from seglib.widgets.balance import columns
-from seglib.widgets.balance.columns import AXES, share_text
-from seglib.widgets.balance.cuts import Cut, cuts
+from seglib.widgets.balance.frames import frames
 from seglib.widgets.balance.survey import SCHEMES, survey, weigh
-from seglib.widgets.balance.thumbs import thumbs
-from seglib.widgets.chart import significant
 from seglib.widgets.shell import STYLE, RefusedError, Shell, module
 
 if TYPE_CHECKING:
@@ -44,7 +39,6 @@ class BalanceBoard(Shell):
 
     Attributes:
         view: "classes" or "blur".
-        axis: "linear" or "log".
         selected: name of the selected class; at first the rare class of scenes, else the rarest.
         scheme: "none", "inverse frequency", "median frequency", "enet" or "effective number" (of images).
         frequency: of the rare class of scenes, one of the stops of the dial; 1 for other data sets.
@@ -64,7 +58,6 @@ class BalanceBoard(Shell):
     _esm = module(*FILES)
     _css = STYLE + module("parts.css", "balance/balance.css")
     view = traitlets.Enum(("classes", "blur"), "classes").tag(sync=True)
-    axis = traitlets.Enum(AXES, "linear").tag(sync=True)
     selected = traitlets.Unicode().tag(sync=True)
     scheme = traitlets.Enum(tuple(SCHEMES), "none").tag(sync=True)
     frequency = traitlets.Float(1.0).tag(sync=True)
@@ -75,19 +68,16 @@ class BalanceBoard(Shell):
         self, dataset: SegmentationDataset, *, sharpness: Sharpness | bool = False, **state: Any
     ) -> None:
         known = self._survey = survey(dataset, sharpness)
-        self._cuts = cuts(known.sharpness, known.counts) if known.sharpness else []
-        self._thumbs = thumbs(known, self._cuts)
-        begin = {
-            "selected": known.rare or _rarest(known.counts),
-            "frequency": known.settings[known.start].frequency,
-        }
-        super().__init__(data=self._data(), **begin | state)
+        own = next(setting for setting in known.settings if setting.dataset is dataset)
+        begin = {"selected": known.rare or _rarest(known.counts), "frequency": own.frequency}
+        super().__init__(data=frames(known), **begin | state)
 
     @property
     def weights(self) -> Tensor:
         """The weights on show, (K,) float32, as `F.cross_entropy(..., weight=board.weights)` takes them."""
-        setting = self._survey.settings[self._stops("frequency").index(self.frequency)]
-        return weigh(setting.counts, self.scheme)
+        settings = self._survey.settings
+        counts = next(setting.counts for setting in settings if setting.frequency == self.frequency)
+        return weigh(counts, self.scheme)
 
     @property
     def dropped(self) -> list[int]:
@@ -97,10 +87,8 @@ class BalanceBoard(Shell):
 
     def columns(self) -> list[dict[str, Any]]:
         """The columns of bars on show, as `chart.column` makes them."""
-        shown = self._shown()
-        if self.view == "blur":
-            return shown["columns"][self.axis]
-        return [*shown["counted"][self.axis], *shown["weighed"][self.scheme][self.axis]]
+        columns = self._shown()["columns"]
+        return columns if self.view == "blur" else columns[self.scheme]
 
     def words(self) -> str:
         """The sentences below the bars."""
@@ -140,109 +128,25 @@ class BalanceBoard(Shell):
 
     def _shown(self) -> dict[str, Any]:
         """What is sent for the stop that is on show."""
-        if self.view == "blur":
-            return self.data["cuts"][self._stops("cut").index(self.cut)]
-        return self.data["settings"][self._stops("frequency").index(self.frequency)]
-
-    def _stops(self, name: str) -> list[Any]:
-        """The values that a slider can have."""
-        if name == "cut":
-            return [cut.dropped for cut in self._cuts] or [0]
-        return [setting.frequency for setting in self._survey.settings]
+        kind, at = ("cuts", self.cut) if self.view == "blur" else ("settings", self.frequency)
+        return next(one for one in self.data[kind] if one["stop"][0] == at)
 
     @traitlets.validate("selected", "view", "frequency", "cut")
     def _is_there(self, proposal: Any) -> Any:
         """Refuse in one sentence what the board does not have."""
         name, value = proposal.trait.name, proposal.value
+        stops = [one["stop"][0] for one in self.data["cuts" if name == "cut" else "settings"]] or [0]
         try:
             if name == "selected":
                 self._survey.counts.classes.index(value)  # says which classes there are
-            elif name == "view":
-                if value == "blur" and not self._cuts:
-                    raise ValueError(
-                        "the blur of these images is not known; pass sharpness=True to the board"
-                    )
-            elif value not in (stops := self._stops(name)):
+            elif value == "blur" and not self.data["cuts"]:
+                raise ValueError("the blur of these images is not known; pass sharpness=True to the board")
+            elif name in ("frequency", "cut") and value not in stops:
                 there = ", ".join(f"{stop:g}" for stop in stops)
                 raise ValueError(f"{name} must be one of {there}, got {value:g}")
         except ValueError as error:
             raise RefusedError(str(error)) from None
         return value
-
-    def _data(self) -> dict[str, Any]:
-        """Everything that the browser shows, for every state of the controls."""
-        known, counts = self._survey, self._survey.counts
-        number = len(counts)
-        before, lost = _at(columns.counted(known)[:2], known.start), columns.lost(self._cuts)
-        return {
-            "source": f"{known.dataset.name} {known.dataset.split}, {number:,} image{'s' * (number != 1)}",
-            "classes": pack.names_and_colors(counts.classes),
-            "note": "" if counts.objects is not None else "This data set has no instance annotations.",
-            "schemes": [[name, title, formula] for name, (title, formula, _) in SCHEMES.items()],
-            "dial": f"How often a {known.rare} is drawn" if known.rare else "",
-            "settings": [self._packed_setting(place) for place in range(len(known.settings))],
-            "cuts": [
-                self._packed_cut(cut) | {"columns": {axis: [*bars, column] for axis, bars in before.items()}}
-                for cut, column in zip(self._cuts, lost)
-            ],
-            "thumbs": self._thumbs.sheet,
-        }
-
-    def _packed_setting(self, place: int) -> dict[str, Any]:
-        """One stop of the dial: bars and sentences by scheme, and each class's images."""
-        known, setting = self._survey, self._survey.settings[place]
-        pixels = setting.counts.pixels[:, :-1].double()
-        shares = pixels / pixels.sum(dim=1, keepdim=True).clamp(min=1)
-        names = setting.counts.classes.names
-        images = [
-            [
-                self._thumb(place, i, setting.dataset, share_text(shares[i, k].item()), f"{name} ")
-                for i in self._thumbs.shown[place][k]
-            ]
-            for k, name in enumerate(names)
-        ]
-        return {
-            "stop": [setting.frequency, _often(setting.frequency)],
-            "counted": _at(columns.counted(known), place),
-            "weighed": {scheme: _at(columns.weighed(known, scheme), place) for scheme in SCHEMES},
-            "words": {
-                scheme: [columns.class_words(known, place, k, scheme) for k in range(len(names))]
-                for scheme in SCHEMES
-            },
-            "images": images,
-        }
-
-    def _packed_cut(self, cut: Cut) -> dict[str, Any]:
-        """One cut: its place on the slider, its sentence, and the images on both sides."""
-        known = self._survey
-        scores = known.sharpness.scores if known.sharpness else ()
-
-        def crops(indices: tuple[int, ...]) -> list[dict[str, Any]]:
-            return [self._thumb("blur", i, known.dataset, f"blur {significant(scores[i])}") for i in indices]
-
-        blur = f", blur ≥ {significant(cut.threshold)}" if cut.dropped else ""
-        return {
-            "stop": [cut.dropped, f"{cut.dropped:,} of {len(known.counts):,}{blur}"],
-            "words": columns.cut_words(known.counts, cut),
-            "stays": crops(cut.stays),
-            "goes": crops(cut.goes),
-        }
-
-    def _thumb(
-        self, where: int | str, index: int, dataset: SegmentationDataset, caption: str, name: str = ""
-    ) -> dict[str, Any]:
-        title = f"image {dataset.sample_id(index)}: {name}{caption}"
-        return {"thumb": self._thumbs.number[where, index], "caption": caption, "title": title}
-
-
-def _at(quantities: list[columns.Stops], place: int) -> dict[str, list[dict[str, Any]]]:
-    """The columns at one stop, by axis."""
-    return {axis: [quantity[place][axis] for quantity in quantities] for axis in AXES}
-
-
-def _often(frequency: float) -> str:
-    """How often the rare class is drawn, compared with any other."""
-    return "as often as any other" if frequency == 1 else f"{frequency:g} × as often"
 
 
 def _rarest(counts: Counts) -> str:

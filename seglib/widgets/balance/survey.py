@@ -1,4 +1,4 @@
-"""What the board counts before it is shown: classes and weights, at each stop of the dial."""
+"""What the board counts before it is shown: classes and weights at each stop of the dial, cuts for blur."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from seglib.data.balance import Counts, count, effective_number, enet, inverse_frequency, median_frequency
@@ -18,30 +20,28 @@ if TYPE_CHECKING:
 
 STOPS = (0.1, 0.2)  # of the dial, and the data set's own; all images are drawn anew for each
 BETA = 0.99  # of the effective number, which then bends at 100 images
-# Of each scheme the title, the formula, and the function that weighs.
-SCHEMES: dict[str, tuple[str, str, Callable[[Counts], Tensor]]] = {
-    "none": ("None", "Every pixel weighs the same.", lambda counts: (counts.shares() > 0).float()),
-    "inverse frequency": (
-        "Inverse frequency",
-        "w = N / (K n): every class has the same share of the loss.",
-        inverse_frequency,
-    ),
+# Of each scheme the formula, and the function that weighs.
+SCHEMES: dict[str, tuple[str, Callable[[Counts], Tensor]]] = {
+    "none": ("Every pixel weighs the same.", lambda counts: (counts.shares() > 0).float()),
+    "inverse frequency": ("w = N / (K n): every class has the same share of the loss.", inverse_frequency),
     "median frequency": (
-        "Median frequency",
         "w = median(f) / f, where f is the class's share of the images that contain it.",
         median_frequency,
     ),
     "enet": (
-        "ENet",
         "w = 1 / ln(1.02 + p): bounded: from 1.4 for a class that fills all images to 50 for a rare one.",
         enet,
     ),
     "effective number": (
-        "Effective number",
         f"w ~ (1 − β) / (1 − βⁿ) with n images and β = {BETA}: beyond n = 1 / (1 − β), more add little.",
         lambda counts: effective_number(counts, BETA),
     ),
 }
+TITLES = {name: name.capitalize() for name in SCHEMES} | {"enet": "ENet"}
+CUTS = 20  # cuts in addition to "nothing", up to half of the images
+SIDE = 3  # images that are shown on each side of a cut
+MUCH = 1.5  # times as much as images are dropped is "much more"
+DOUBT = 2.0  # standard deviations of a cut at random
 
 
 @dataclass(frozen=True)
@@ -65,29 +65,17 @@ class Survey:
 
     Attributes:
         settings: at least one.
-        start: which of them is the data set that was given.
-        sharpness: the blur of every image of that one, or None.
+        dataset: the data set that was given.
+        counts: what is in it.
+        rare: the class that the dial makes rarer, where there is a dial.
+        sharpness: the blur of every image of the data set, or None.
     """
 
     settings: tuple[Setting, ...]
-    start: int
+    dataset: SegmentationDataset
+    counts: Counts
+    rare: str | None = None
     sharpness: Sharpness | None = None
-
-    @property
-    def dataset(self) -> SegmentationDataset:
-        """The data set that was given."""
-        return self.settings[self.start].dataset
-
-    @property
-    def counts(self) -> Counts:
-        """The counts of the data set that was given."""
-        return self.settings[self.start].counts
-
-    @property
-    def rare(self) -> str | None:
-        """The class that the dial makes rarer, where there is a dial."""
-        source = self.dataset
-        return source.dials.rare if isinstance(source, Scenes) else None
 
 
 def survey(dataset: SegmentationDataset, sharpness: Sharpness | bool = False) -> Survey:
@@ -103,14 +91,17 @@ def survey(dataset: SegmentationDataset, sharpness: Sharpness | bool = False) ->
     if not isinstance(dataset, SegmentationDataset):
         raise ValueError(f"the board shows a data set, as load() gives, not a {type(dataset).__name__}")
     judged = _judged(dataset, sharpness) if sharpness is not False else None
+    counts = count(dataset)
     if not isinstance(dataset, Scenes):
-        return Survey((Setting(1.0, dataset, count(dataset)),), 0, judged)
-    own, settings = dataset.dials.frequency, []
-    for stop in sorted({own, *STOPS}):
+        return Survey((Setting(1.0, dataset, counts),), dataset, counts, None, judged)
+    dials = dataset.dials
+    settings = [Setting(dials.frequency, dataset, counts)]
+    for stop in {*STOPS} - {dials.frequency}:
         where = (dataset.length, dataset.split, dataset.size, dataset.seed)
-        drawn = dataset if stop == own else Scenes(*where, replace(dataset.dials, frequency=stop))
+        drawn = Scenes(*where, replace(dials, frequency=stop))
         settings.append(Setting(stop, drawn, count(drawn)))
-    return Survey(tuple(settings), [setting.dataset for setting in settings].index(dataset), judged)
+    settings.sort(key=lambda setting: setting.frequency)
+    return Survey(tuple(settings), dataset, counts, dials.rare, judged)
 
 
 def _judged(dataset: SegmentationDataset, given: Sharpness | bool) -> Sharpness:
@@ -140,10 +131,88 @@ def weigh(counts: Counts, scheme: str) -> Tensor:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a class is absent: the board shows it
-        return SCHEMES[scheme][2](counts)
+        return SCHEMES[scheme][1](counts)
 
 
 def loss_shares(counts: Counts, weights: Tensor) -> Tensor:
     """(K,) float64: the share that each class has of a weighted mean if every pixel has the same loss."""
     parts = counts.shares() * weights.double()
     return parts / parts.sum()
+
+
+# What happens to the classes when the most blurred images are dropped.
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What one cut drops.
+
+    Attributes:
+        dropped: how many images are dropped.
+        threshold: the blur of the sharpest of them; NaN for no images.
+        stays: the images just below the cut, rising in blur; at most three.
+        goes: the images just above it, rising in blur; at most three.
+        part: the share of all images that is dropped, 0..1.
+        lost: (K,) the share of each class's pixels that is dropped; NaN for a class that does not occur.
+        chance: (K, 2) what a cut of as many images at random takes of each class: the mean, minus and plus
+            two standard deviations (which may be below 0 or above 1).
+        much: (K,) bool: more is lost than that, and more than 1.5 times `part`.
+    """
+
+    dropped: int
+    threshold: float
+    stays: tuple[int, ...]
+    goes: tuple[int, ...]
+    part: float
+    lost: Tensor
+    chance: Tensor
+    much: Tensor
+
+
+def cuts(sharpness: Sharpness, counts: Counts) -> list[Cut]:
+    """Cuts from nothing to half of the judged images, the most blurred first.
+
+    Args:
+        sharpness: of the data set; images that it could not judge stay.
+        counts: of the same data set.
+
+    Raises:
+        ValueError: fewer than two images could be judged.
+    """
+    order = sharpness.blurred(1.0)
+    if len(order) < 2:
+        raise ValueError(
+            f"the blur of {len(order)} of {len(counts)} images could be judged; a cut needs two or more"
+        )
+    numbers = sorted({round(number) for number in np.linspace(0, len(order) // 2, CUTS + 1)})
+    return [_cut(sharpness, counts, order, number) for number in numbers]
+
+
+def _cut(sharpness: Sharpness, counts: Counts, order: list[int], dropped: int) -> Cut:
+    pixels = counts.pixels[:, :-1].double()
+    parts = pixels / pixels.sum(dim=0)  # (N, K), NaN for a class that does not occur
+    lost = parts[order[:dropped]].sum(dim=0).where(pixels.sum(dim=0) > 0, torch.nan)
+    chance = _chance(parts[order], dropped)
+    part = dropped / len(counts)
+    threshold = float(sharpness.scores[order[dropped - 1]]) if dropped else float("nan")
+    stays, goes = order[dropped : dropped + SIDE], order[max(dropped - SIDE, 0) : dropped]
+    much = (lost > chance[:, 1]) & (lost > MUCH * part)
+    return Cut(dropped, threshold, tuple(stays[::-1]), tuple(goes[::-1]), part, lost, chance, much)
+
+
+def _chance(parts: Tensor, dropped: int) -> Tensor:
+    """(K, 2): mean -/+ 2 standard deviations of what `dropped` of these M images hold, drawn at random.
+
+    The sum of a sample without replacement has the mean f q and the variance f (1 - f) M / (M - 1) (sum p^2 -
+    q^2 / M), with f = dropped / M and q = sum p (Cochran, Sampling Techniques, 1977, chapter 2).
+
+    Args:
+        parts: (M, K) the share of each class's pixels that each image holds.
+        dropped: how many images are drawn.
+    """
+    number = len(parts)
+    drawn, whole = dropped / number, parts.sum(dim=0)
+    spread = (parts.square().sum(dim=0) - whole.square() / number).clamp(min=0)
+    deviation = (drawn * (1 - drawn) * number / (number - 1) * spread).sqrt()
+    mean = drawn * whole
+    return torch.stack([mean - DOUBT * deviation, mean + DOUBT * deviation], dim=1)
