@@ -50,6 +50,7 @@ class Stage {
     const caption = h("figcaption");
     const figure = h("figure", {}, h("div", { class: "seglib-canvas" }, canvas, mark), caption);
     this.listenToPointer(canvas);
+    this.listenToWheel(canvas);
     this.frame.on(canvas, "keydown", (event) => this.press(event));
     return { canvas, mark, caption, figure };
   }
@@ -142,7 +143,7 @@ class Stage {
   }
 
   listenToPointer(canvas) {
-    const on = (type, listener, options) => this.frame.on(canvas, type, listener, options);
+    const on = (type, listener) => this.frame.on(canvas, type, listener);
     let grip = null; // the image point that is being dragged
     let pointing = false;
     on("pointerdown", (event) => {
@@ -162,13 +163,16 @@ class Stage {
       if (pointing) this.pointAt(null); // a cursor that the keyboard put there stays
       pointing = false;
     });
-    // A page that scrolls must not stick to an image: the wheel zooms with Ctrl, or once the image has the focus.
+  }
+
+  // A page that scrolls must not stick to an image: the wheel zooms with Ctrl, or once the image has the focus.
+  listenToWheel(canvas) {
     const zoom = (event) => {
       if (!event.ctrlKey && document.activeElement !== canvas) return;
       event.preventDefault();
       this.zoomBy(wheelZoom(event), this.spot(event));
     };
-    on("wheel", zoom, { passive: false });
+    this.frame.on(canvas, "wheel", zoom, { passive: false });
   }
 
   spot(event) {
@@ -176,16 +180,20 @@ class Stage {
     return [(event.offsetX - left) / scale, (event.offsetY - top) / scale];
   }
 
-  press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const keys = {
+  // What each key does, the arrows apart.
+  keys() {
+    return {
       "+": () => this.zoomBy(1.5),
       "=": () => this.zoomBy(1.5),
       "-": () => this.zoomBy(1 / 1.5),
       0: () => this.showAll(),
       Escape: () => this.pointAt(null),
     };
-    const act = event.key in ARROWS ? () => this.step(ARROWS[event.key], event.shiftKey ? 10 : 1) : keys[event.key];
+  }
+
+  press(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const act = event.key in ARROWS ? () => this.step(ARROWS[event.key], event.shiftKey ? 10 : 1) : this.keys(event)[event.key];
     if (!act) return;
     event.preventDefault();
     event.stopPropagation();

@@ -8,8 +8,13 @@ const after = (place, step, count) => (place < 0 ? (step > 0 ? 0 : count - 1) : 
 
 // A shape that is being drawn: points go in, a finished shape comes out.
 class Drawing {
-  constructor(kind, { width, height }) {
-    Object.assign(this, { kind, width, height, tool: "drag", points: [], problem: "" });
+  constructor(kind, { width, height }, tool = "drag") {
+    Object.assign(this, { kind, width, height, tool, points: [], problem: "" });
+    this.round = kind === "boxes" ? Math.round : tenth;
+  }
+
+  get extreme() {
+    return this.kind === "boxes" && this.tool === "extreme";
   }
 
   get started() {
@@ -17,10 +22,8 @@ class Drawing {
   }
 
   // Where a point at `[x, y]` really falls: on a pixel for extreme points, else between pixels.
-  place([x, y]) {
-    const extreme = this.kind === "boxes" && this.tool === "extreme";
-    const last = extreme ? 1 : 0;
-    const round = extreme ? Math.floor : this.kind === "boxes" ? Math.round : tenth;
+  place([x, y], extreme = this.extreme) {
+    const [round, last] = extreme ? [Math.floor, 1] : [this.round, 0];
     return [within(round(x), 0, this.width - last), within(round(y), 0, this.height - last)];
   }
 
@@ -35,8 +38,8 @@ class Drawing {
       return null;
     }
     this.points.push(point);
-    if (this.points.length < (this.tool === "extreme" ? EXTREMES : 2)) return null;
-    return this.finished(boxAround(this.points, this.tool === "extreme" ? 1 : 0), "The box has no area: set its other corner elsewhere.");
+    if (this.points.length < (this.extreme ? EXTREMES : 2)) return null;
+    return this.finished(boxAround(this.points, this.extreme ? 1 : 0), "The box has no area: set its other corner elsewhere.");
   }
 
   // Enter or a double click closes a polygon.
@@ -47,8 +50,7 @@ class Drawing {
   }
 
   finished(shape, problem) {
-    const [[x1, y1], [x2, y2]] = boxAround(shape, 0);
-    if (x1 < x2 && y1 < y2) {
+    if (hasArea(shape)) {
       this.points = [];
       return shape;
     }
@@ -61,27 +63,24 @@ class Drawing {
 // The objects drawn on one image, with undo and redo. Objects are replaced, never changed.
 class History {
   constructor(objects, changed) {
-    Object.assign(this, { objects, changed, past: [], future: [] });
+    Object.assign(this, { states: [objects], at: 0, changed });
+  }
+
+  get objects() {
+    return this.states[this.at];
   }
 
   put(objects) {
-    this.past.push(this.objects);
-    this.future = [];
-    this.objects = objects;
-    this.changed();
+    this.states = [...this.states.slice(0, this.at + 1), objects];
+    this.step(1);
   }
 
-  add = (object) => this.put([...this.objects, object]);
   replace = (index, object) => this.put(this.objects.with(index, object));
-  remove = (index) => this.put(this.objects.toSpliced(index, 1));
-  undo = () => this.step(this.past, this.future);
-  redo = () => this.step(this.future, this.past);
 
-  // One step from one stack to the other; false where there is none.
-  step(from, to) {
-    if (!from.length) return false;
-    to.push(this.objects);
-    this.objects = from.pop();
+  // One step back or forth; false where there is none.
+  step(by) {
+    if (!this.states[this.at + by]) return false;
+    this.at += by;
     this.changed();
     return true;
   }
@@ -92,14 +91,14 @@ class AnnotationState {
   // `kind` is "boxes" or "polygons"; `classes` are { name, color, ink }; `say(text)` shows a sentence; `changed()` is
   // called after every action.
   constructor({ kind, classes, clocks, say, changed }) {
-    Object.assign(this, { kind, classes, clocks, say, changed, label: 0, tool: "drag", title: "" });
+    Object.assign(this, { kind, classes, clocks, say, changed, label: 0, title: "" });
     this.noun = kind === "boxes" ? "box" : "polygon";
     this.open({ width: 1, height: 1, title: "" }, new History([], () => {}));
   }
 
   open({ width, height, title }, history) {
     Object.assign(this, { size: { width, height }, title, history, selected: -1, corner: -1, held: null });
-    this.drawing = Object.assign(new Drawing(this.kind, this.size), { tool: this.tool });
+    this.drawing = new Drawing(this.kind, this.size, this.drawing?.tool);
   }
 
   // The selected object.
@@ -108,8 +107,7 @@ class AnnotationState {
   }
 
   useTool(tool) {
-    Object.assign(this, { tool });
-    Object.assign(this.drawing, { tool, points: [], problem: "" });
+    this.drawing = new Drawing(this.kind, this.size, tool);
   }
 
   // A point of a new object.
@@ -122,7 +120,7 @@ class AnnotationState {
 
   // The button was released after a drag: the opposite corner of a box.
   lift(spot, reach) {
-    if (this.kind === "boxes" && this.tool === "drag" && this.drawing.started) this.point(spot, reach);
+    if (this.kind === "boxes" && !this.drawing.extreme && this.drawing.started) this.point(spot, reach);
   }
 
   close() {
@@ -133,7 +131,7 @@ class AnnotationState {
   take(points) {
     if (points) {
       const seconds = tenth(this.clocks.finish());
-      this.history.add({ label: this.label, points, seconds });
+      this.history.put([...this.history.objects, { label: this.label, points, seconds }]);
       this.announce(`${this.titled(this.history.objects.length - 1)}: ${this.extent(points)}, ${seconds.toFixed(1)} s.`);
     } else this.announce(this.drawing.problem || this.progress());
   }
@@ -141,7 +139,7 @@ class AnnotationState {
   progress() {
     const count = this.drawing.points.length;
     if (this.kind === "polygons") return `Corner ${count}${count > 2 ? "; the first corner, Enter or a double click closes" : ""}.`;
-    return this.tool === "extreme" ? `${count} of 4: topmost, leftmost, lowest and rightmost point, in any order.` : "First corner; now the opposite one.";
+    return this.drawing.extreme ? `${count} of 4: topmost, leftmost, lowest and rightmost point, in any order.` : "First corner; now the opposite one.";
   }
 
   // Backspace: removes the last point, or undoes the last change.
@@ -152,22 +150,22 @@ class AnnotationState {
     this.announce(this.drawing.started ? this.progress() : "Nothing is started.");
   }
 
-  undo = () => this.step(() => this.history.undo(), "Undone", "Nothing to undo.");
-  redo = () => this.step(() => this.history.redo(), "Redone", "Nothing to redo.");
+  undo = () => this.step(-1, "Undone", "Nothing to undo.");
+  redo = () => this.step(1, "Redone", "Nothing to redo.");
 
-  step(step, done, nothing) {
+  step(by, done, nothing) {
     if (this.drawing.started) return this.back();
     this.select(-1);
     this.held = null;
-    this.announce(step() ? `${done}: ${this.count()}.` : nothing);
+    this.announce(this.history.step(by) ? `${done}: ${this.count()}.` : nothing);
   }
 
   // Escape: cancels what is dragged, else what is begun, else deselects.
   cancel() {
     if (this.held || this.drawing.started) this.clocks.finish();
-    if (this.held) this.held = null;
-    else if (this.drawing.started) this.drawing.points = [];
     else this.select(-1);
+    this.held = null;
+    this.drawing.points = [];
     this.announce("Cancelled.");
   }
 
@@ -193,14 +191,12 @@ class AnnotationState {
     return true;
   }
 
-  moveTo([x, y]) {
+  moveTo(spot) {
     const { from, points, corner } = this.held;
-    const whole = ([dx, dy]) => (this.kind === "boxes" ? [Math.round(dx), Math.round(dy)] : [dx, dy]);
-    const put = this.kind === "boxes" ? Math.round : tenth;
-    const place = [within(put(x), 0, this.size.width), within(put(y), 0, this.size.height)];
-    const shape = corner < 0 ? moveShape(points, whole([x - from[0], y - from[1]]), this.size) : moveHandle(this.kind, points, corner, place);
-    const [[x1, y1], [x2, y2]] = boxAround(shape, 0);
-    if (x1 < x2 && y1 < y2) this.held.shape = shape;
+    const shape = corner < 0
+      ? moveShape(points, spot.map((value, axis) => this.drawing.round(value - from[axis])), this.size)
+      : moveHandle(this.kind, points, corner, this.drawing.place(spot, false));
+    if (hasArea(shape)) this.held.shape = shape;
     this.changed();
   }
 
@@ -220,7 +216,7 @@ class AnnotationState {
     const { points } = this.object;
     const spare = this.kind === "polygons" && this.corner >= 0 && points.length > 3;
     if (spare) this.history.replace(this.selected, { ...this.object, points: points.toSpliced(this.corner, 1) });
-    else this.history.remove(this.selected);
+    else this.history.put(this.history.objects.toSpliced(this.selected, 1));
     this.select(spare ? this.selected : -1);
     this.held = null;
     this.announce(spare ? "Corner deleted." : `Deleted: ${this.count()}.`);

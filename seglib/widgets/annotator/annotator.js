@@ -26,7 +26,8 @@ async function annotator(frame) {
   const canvas = new DrawingCanvas(frame, state, side);
   parts.push(face, picker, list, { show: canvas.paint });
 
-  const open = async (index) => {
+  const open = async () => {
+    const index = model.get("index");
     sync.leave();
     state.say(`Loading ${names[index]}…`);
     const scene = await gallery.image(index);
@@ -36,8 +37,7 @@ async function annotator(frame) {
     state.announce("");
     if (index + 1 < names.length) gallery.image(index + 1);
   };
-  const turn = () => open(model.get("index")).catch(frame.guard((error) => { throw error; }));
-  watch(["index"], turn);
+  watch(["index"], () => open().catch(frame.guard((error) => { throw error; })));
   watch(["work"], () => sync.refresh() && state.changed());
   frame.follow(["tool"], () => state.useTool(model.get("tool")));
 
@@ -54,7 +54,7 @@ async function annotator(frame) {
       zoomButtons(frame, canvas)),
     canvas.element);
   canvas.words.after(savedLine(frame));
-  await turn();
+  await open();
 }
 
 // Which image this is, with a button on either side.
@@ -98,7 +98,7 @@ function listenToAbsence(frame, leave) {
 // Images come from the kernel one at a time: the trait `requested` asks for one, `fetched` brings it.
 class Gallery {
   constructor(frame) {
-    Object.assign(this, { frame, cached: new Map(), waiting: [] });
+    Object.assign(this, { frame, cached: new Map(), waiting: new Map() });
     frame.watch(["fetched"], () => this.arrived());
     frame.watch(["error"], () => this.giveUp());
   }
@@ -107,31 +107,29 @@ class Gallery {
   image(index) {
     if (!this.cached.has(index)) {
       if (this.cached.size >= CACHED) this.cached.delete(this.cached.keys().next().value);
-      this.cached.set(index, new Promise((resolve) => this.waiting.push({ index, resolve })));
+      this.cached.set(index, new Promise((resolve) => this.waiting.set(index, resolve)));
       if (!this.arrived()) this.ask(index);
     }
     return this.cached.get(index);
   }
 
-  ask(index) {
-    this.frame.set("requested", [index, Date.now()]); // the time makes every request a new value
-  }
+  ask = (index) => this.frame.set("requested", [index, Date.now()]); // the time makes every request a new value
 
   // Takes what came, if it was asked for.
   arrived() {
     const { index, image, width, height } = this.frame.model.get("fetched");
-    const place = this.waiting.findIndex((one) => one.index === index);
-    if (place < 0) return false;
-    const [{ resolve }] = this.waiting.splice(place, 1);
+    const resolve = this.waiting.get(index);
+    if (!this.waiting.delete(index)) return false;
     resolve(createImageBitmap(new Blob([image])).then((bitmap) => ({ image: bitmap, width, height })));
-    if (this.waiting.length) this.ask(this.waiting[0].index);
+    if (this.waiting.size) this.ask(this.waiting.keys().next().value);
     return true;
   }
 
   // An image that could not be read will not come; it may be asked for again.
   giveUp() {
     if (!this.frame.model.get("error")) return;
-    for (const { index } of this.waiting.splice(0)) this.cached.delete(index);
+    for (const index of this.waiting.keys()) this.cached.delete(index);
+    this.waiting.clear();
   }
 }
 
@@ -142,22 +140,20 @@ class Sync {
     Object.assign(this, { frame, state, index: -1, histories: new Map(), written: null });
   }
 
-  get work() {
-    return this.frame.model.get("work");
-  }
+  work = () => this.frame.model.get("work");
 
   // Shows the image `index`, with its undo steps if it was open before.
   open(index, scene) {
-    if (!this.histories.has(index)) this.histories.set(index, new History(this.work[index].objects, () => this.write()));
+    if (!this.histories.has(index)) this.histories.set(index, new History(this.work()[index].objects, () => this.write()));
     this.index = index;
-    this.state.clocks.open(this.work[index].seconds);
+    this.state.clocks.open(this.work()[index].seconds);
     this.state.open(scene, this.histories.get(index));
   }
 
   write() {
     if (this.index < 0) return;
-    const seconds = tenth(this.state.clocks.image.seconds);
-    this.written = this.work.with(this.index, { objects: this.state.history.objects, seconds });
+    const seconds = tenth(this.state.clocks.image.seconds());
+    this.written = this.work().with(this.index, { objects: this.state.history.objects, seconds });
     this.frame.set("change", Date.now()); // Python answers with the same number once it has saved
     this.frame.set("work", this.written);
   }
@@ -166,13 +162,13 @@ class Sync {
   leave() {
     if (this.index < 0) return;
     this.state.clocks.pause("away");
-    if (tenth(this.state.clocks.image.seconds) !== this.work[this.index].seconds) this.write();
+    if (tenth(this.state.clocks.image.seconds()) !== this.work()[this.index].seconds) this.write();
   }
 
   // Python or another view has changed the work: the histories begin anew. False if the change was our own, also where a
   // front end sends it back as a copy.
   refresh() {
-    if (this.index < 0 || this.work === this.written || JSON.stringify(this.work) === JSON.stringify(this.written)) return false;
+    if (this.index < 0 || this.work() === this.written || JSON.stringify(this.work()) === JSON.stringify(this.written)) return false;
     this.histories.clear();
     this.open(this.index, { ...this.state.size, title: this.state.title });
     return true;
@@ -180,14 +176,14 @@ class Sync {
 }
 
 // How much is saved, in Python's words; and a warning where Python has not answered for a while.
-function savedLine({ model, watch, follow, guard, onClose }) {
+function savedLine({ model, follow, every }) {
   const line = h("p", { class: "seglib-saved seglib-quiet", role: "status" });
-  let timer;
-  const show = () => write(line, model.get("status"));
-  const warn = () => model.get("saved_change") === model.get("change") || write(line, LATE);
-  watch(["change"], () => (clearTimeout(timer), (timer = setTimeout(guard(warn), PATIENCE))));
+  const show = () => {
+    const late = model.get("saved_change") !== model.get("change") && Date.now() - model.get("change") > PATIENCE;
+    write(line, late ? LATE : model.get("status"));
+  };
   follow(["saved_change", "status"], show);
-  onClose(() => clearTimeout(timer));
+  every(1000, show);
   return line;
 }
 

@@ -3,36 +3,20 @@
 const IDLE = 10; // seconds without any movement after which the clocks pause
 
 class Clock {
+  last = null; // when something moved last; null while it is stopped
+
   // `now()` gives seconds; `spent` is what was counted before.
   constructor(now, spent = 0) {
-    Object.assign(this, { now, spent, last: null });
+    Object.assign(this, { now, spent });
   }
 
-  get running() {
-    return this.last !== null;
-  }
+  passed = () => (this.last === null ? 0 : this.now() - this.last);
+  idle = () => this.passed() >= IDLE;
+  seconds = () => this.spent + Math.min(this.passed(), IDLE); // what passes without a movement counts up to IDLE
 
-  get idle() {
-    return this.running && this.now() - this.last >= IDLE;
-  }
-
-  get seconds() {
-    return this.spent + (this.running ? Math.min(this.now() - this.last, IDLE) : 0);
-  }
-
-  // Something moved: what has passed since the last movement counts, but never more than IDLE.
-  touch() {
-    if (this.running) Object.assign(this, { spent: this.seconds, last: this.now() });
-  }
-
-  start() {
-    this.touch();
-    this.last ??= this.now();
-  }
-
-  stop() {
-    Object.assign(this, { spent: this.seconds, last: null });
-  }
+  start = () => Object.assign(this, { spent: this.seconds(), last: this.now() });
+  stop = () => Object.assign(this, { spent: this.seconds(), last: null });
+  touch = () => this.last === null || this.start();
 }
 
 // One clock for the object that is drawn and one for the image. `pausedBecause` says why neither runs: "ready" before
@@ -58,7 +42,7 @@ class Clocks {
   finish() {
     this.object.stop();
     this.drawing = false;
-    return this.object.seconds;
+    return this.object.seconds();
   }
 
   touch() {
@@ -75,7 +59,7 @@ class Clocks {
 
   // "paused" lasts until the clocks are resumed; being away does not replace it.
   pause(why) {
-    if (this.pausedBecause === "ready" || this.pausedBecause === "paused") return;
+    if (["ready", "paused"].includes(this.pausedBecause)) return;
     this.object.stop();
     this.image.stop();
     this.pausedBecause = why;

@@ -40,13 +40,8 @@ class DrawingCanvas extends Stage {
     this.paintNow();
   }
 
-  get unit() {
-    return this.place().scale;
-  }
-
-  get reach() {
-    return REACH / this.unit;
-  }
+  unit = () => this.place().scale;
+  reach = () => REACH / this.unit();
 
   paintNow() {
     const { canvas, scene } = this;
@@ -62,7 +57,8 @@ class DrawingCanvas extends Stage {
     const shapes = history.objects.map((object, index) => ({ ...this.state.appearance(object, index), selected: index === selected }));
     for (const shape of shapes.toSorted((a, b) => a.selected - b.selected)) paintShape(context, shape, at);
     this.tags = shapes.map((shape) => paintTag(context, shape, at)); // above all shapes, or the later ones hide them
-    for (const { selected, kind, points, corner } of shapes) if (selected) paintKnobs(context, handles(kind, points).map(at), corner);
+    const chosen = shapes[selected];
+    if (chosen) handles(kind, chosen.points).map(at).forEach((corner, index) => paintKnob(context, corner, index === chosen.corner ? 7 : 4.5));
     const spot = this.cursor ?? this.pointer;
     if (spot && (kind === "boxes" || this.cursor)) paintCross(context, at(spot), canvas, Boolean(this.cursor));
     if (drawing.started) paintDrawing(context, drawing, at, spot && at(drawing.place(spot)));
@@ -71,18 +67,18 @@ class DrawingCanvas extends Stage {
 
   listenToPointer(canvas) {
     let held = null; // { from: where the pointer went down, act: "pan" | "move" | "draw" }
-    const on = (type, listener, options) =>
-      this.frame.on(canvas, type, (event) => event.isPrimary === false || listener(event), options); // a second finger
+    const on = (type, listener) =>
+      this.frame.on(canvas, type, (event) => event.isPrimary === false || listener(event)); // a second finger
     on("pointerdown", (event) => {
       if (!this.scene.image || event.button > 1) return;
       canvas.setPointerCapture(event.pointerId);
       this.cursor = null;
       this.pointer = this.spot(event);
       const pan = event.button === 1 || event.shiftKey;
-      const act = pan ? "pan" : this.state.grab(this.pointer, this.reach, this.tagAt(event)) ? "move" : "draw";
+      const act = pan ? "pan" : this.state.grab(this.pointer, this.reach(), this.tagAt(event)) ? "move" : "draw";
       held = { act, from: this.pointer, moved: false };
       if (pan) event.preventDefault();
-      if (act === "draw") this.state.point(this.pointer, this.reach);
+      if (act === "draw") this.state.point(this.pointer, this.reach());
     });
     on("pointermove", (event) => {
       const spot = (this.pointer = this.spot(event));
@@ -93,7 +89,7 @@ class DrawingCanvas extends Stage {
     });
     on("pointerup", (event) => {
       if (held?.act === "move") this.state.drop();
-      if (held?.act === "draw" && held.moved) this.state.lift(this.spot(event), this.reach);
+      if (held?.act === "draw" && held.moved) this.state.lift(this.spot(event), this.reach());
       held = null;
     });
     on("pointercancel", () => {
@@ -102,12 +98,6 @@ class DrawingCanvas extends Stage {
     });
     on("pointerleave", () => ((this.pointer = null), this.paint()));
     on("dblclick", () => this.state.close());
-    const zoom = (event) => {
-      if (!event.ctrlKey && document.activeElement !== canvas) return;
-      event.preventDefault();
-      this.zoomBy(wheelZoom(event), this.spot(event));
-    };
-    on("wheel", zoom, { passive: false });
   }
 
   // The number of the object whose tag is under the pointer, the topmost first; -1 for none.
@@ -116,7 +106,7 @@ class DrawingCanvas extends Stage {
   }
 
   dragTo(held, [x, y]) {
-    held.moved ||= distance(held.from, [x, y]) * this.unit > DRAG;
+    held.moved ||= distance(held.from, [x, y]) * this.unit() > DRAG;
     if (held.act === "pan") {
       const [cx, cy] = this.center();
       this.set("center", [cx + held.from[0] - x, cy + held.from[1] - y]);
@@ -125,36 +115,30 @@ class DrawingCanvas extends Stage {
   }
 
   press(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.scene.image) return;
+    this.state.clocks.touch();
+    if (this.scene.image) super.press(event);
+  }
+
+  keys(event) {
     const { state } = this;
-    const act = ARROWS[event.key]
-      ? () => this.walk(ARROWS[event.key], event.shiftKey ? 10 : 1)
-      : {
-          "+": () => this.zoomBy(1.5),
-          "=": () => this.zoomBy(1.5),
-          "-": () => this.zoomBy(1 / 1.5),
-          0: () => this.showAll(),
-          Enter: () => this.setPoint(event),
-          " ": () => this.setPoint(event),
-          Backspace: () => state.back(),
-          Delete: () => state.remove(),
-          Escape: () => state.cancel(),
-          v: () => this.crossTo(state.nextHandle(1)),
-          V: () => this.crossTo(state.nextHandle(-1)),
-          m: () => this.cursor && (state.held ? state.drop() : state.grab(this.cursor, this.reach)),
-        }[event.key];
-    if (!act) return;
-    event.preventDefault();
-    event.stopPropagation();
-    state.clocks.touch();
-    act();
-    this.paint();
+    const cross = (point) => point && this.moveTo(point);
+    return {
+      ...super.keys(event),
+      Enter: () => this.setPoint(event),
+      " ": () => this.setPoint(event),
+      Backspace: () => state.back(),
+      Delete: () => state.remove(),
+      Escape: () => state.cancel(),
+      v: () => cross(state.nextHandle(1)),
+      V: () => cross(state.nextHandle(-1)),
+      m: () => this.cursor && (state.held ? state.drop() : state.grab(this.cursor, this.reach())),
+    };
   }
 
   // The cross starts where the pointer is.
-  walk(way, pixels) {
+  step(way, pixels) {
     this.cursor ??= this.pointer?.map(Math.round);
-    this.step(way, pixels);
+    super.step(way, pixels);
   }
 
   // Enter closes a polygon that the mouse draws; for the keyboard it is where it began, or Enter twice in one place.
@@ -173,9 +157,6 @@ class DrawingCanvas extends Stage {
     this.cursor = [within(Math.round(x), 0, width), within(Math.round(y), 0, height)];
     if (this.state.held) this.state.moveTo(this.cursor);
     this.state.say(`x ${this.cursor[0]}, y ${this.cursor[1]}`);
-  }
-
-  crossTo(point) {
-    if (point) this.moveTo(point);
+    this.paint();
   }
 }

@@ -10,6 +10,8 @@ function boxAround(points, inside) {
   return [[Math.min(...xs), Math.min(...ys)], [Math.max(...xs) + inside, Math.max(...ys) + inside]];
 }
 
+const hasArea = (points) => boxAround(points, 0).reduce(([x1, y1], [x2, y2]) => x1 < x2 && y1 < y2);
+
 // The corners that can be moved: those of a polygon, or all four of a box.
 const handles = (kind, points) => (kind === "polygons" ? points : [points[0], [points[1][0], points[0][1]], points[1], [points[0][0], points[1][1]]]);
 
@@ -56,13 +58,11 @@ const line = (context, points, closed) => {
 
 // Dark below, the colour above: seen on any image.
 function stroke(context, color, width, dash = []) {
-  context.lineJoin = "round";
-  context.setLineDash([]);
-  Object.assign(context, { strokeStyle: "rgb(0 0 0 / .6)", lineWidth: width + 2 });
-  context.stroke();
-  context.setLineDash(dash);
-  Object.assign(context, { strokeStyle: color, lineWidth: width });
-  context.stroke();
+  for (const [strokeStyle, lineWidth, pattern] of [["rgb(0 0 0 / .6)", width + 2, []], [color, width, dash]]) {
+    context.setLineDash(pattern);
+    Object.assign(context, { strokeStyle, lineWidth, lineJoin: "round" });
+    context.stroke();
+  }
   context.setLineDash([]);
 }
 
@@ -87,8 +87,7 @@ function paintTag(context, { points, kind, color, text, ink }, at) {
   return place;
 }
 
-const paintKnobs = (context, corners, chosen) => corners.forEach((spot, index) => paintKnob(context, spot, index === chosen ? 7 : 4.5));
-
+// A corner that can be dragged.
 function paintKnob(context, [x, y], radius) {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);

@@ -16,10 +16,10 @@ function clockFace(frame, { clocks, noun }, stopped) {
   });
   const show = () => {
     const why = clocks.pausedBecause;
-    write(object, clockWords(clocks.object.seconds));
+    write(object, clockWords(clocks.object.seconds()));
     write(whose, clocks.drawing || why === "ready" ? `this ${noun}` : `last ${noun}`);
-    write(image, `${clockWords(clocks.image.seconds)} on this image`);
-    write(reason, clocks.image.idle ? "paused: move to resume" : why || clocks.drawing ? REASONS[why] : "");
+    write(image, `${clockWords(clocks.image.seconds())} on this image`);
+    write(reason, clocks.image.idle() ? "paused: move to resume" : why || clocks.drawing ? REASONS[why] : "");
     const act = why === "paused" ? "Resume" : "Pause";
     rename(toggle, act, `${act} the clock`);
     toggle.hidden = why === "ready";
