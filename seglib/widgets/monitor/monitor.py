@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import traitlets
+from IPython.display import update_display
 from matplotlib.figure import Figure
 
 from seglib import draw
@@ -132,29 +133,25 @@ class Monitor(Shell):
         """Both curves above, the few images with their predictions below; a PNG."""
         record = self._record
         at = reading.looked_at(record, self.validation)
-        preds = at.preds if at and record.images else None
-        rows = 1 if preds is None else 2
+        rows = 2 if at and at.preds is not None else 1
         figure = Figure(figsize=(9, 2.6 * rows), layout="constrained")
         parts = figure.subfigures(rows, 1, squeeze=False)[:, 0]
         for panel, chart in zip(parts[0].subplots(1, 2), (reading.loss_chart, reading.score_chart)):
             chart(record, self.status).draw(panel)
-        if at and record.images and preds is not None:
+        if at and at.preds is not None:
             parts[1].suptitle(f"Predictions after step {at.number:,}", fontsize=10)
-            panels = parts[1].subplots(1, len(preds), squeeze=False)[0]
-            for panel, image, mask, pred in zip(panels, *record.images, preds):
+            panels = parts[1].subplots(1, len(at.preds), squeeze=False)[0]
+            for panel, image, mask, pred in zip(panels, *record.images, at.preds):
                 over = draw.overlay(image, pred, at.scores.classes)
                 panel.imshow(over.permute(1, 2, 0).numpy())
                 panel.set_title(f"{percent(reading.right_share(pred, mask))} right", fontsize=9)
                 panel.set_axis_off()
         return draw.figure_bytes(figure, dpi=80)
 
-    def _ipython_display_(self) -> None:
+    def _ipython_display_(self, **options: Any) -> None:
         """Display it so that the copy for places without a kernel can be replaced at the end."""
-        from IPython.display import display
-
-        data, metadata = self._repr_mimebundle_()
-        self._shown = self._shown or f"monitor-{self.model_id}"
-        display(data, metadata=metadata, raw=True, display_id=self._shown)
+        self._shown = f"monitor-{self.model_id}"
+        super()._ipython_display_(display_id=self._shown, **options)
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """A button was pressed."""
@@ -182,10 +179,8 @@ class Monitor(Shell):
         self._sent_slow = 0.0
         self._show(status)
         if self._shown and status not in ("training", "paused"):
-            from IPython.display import update_display
-
-            data, metadata = self._repr_mimebundle_()
-            update_display(data, metadata=metadata, raw=True, display_id=self._shown)
+            copy = {"text/html": self.to_html(), "text/plain": self.description()}
+            update_display(copy, raw=True, display_id=self._shown)
 
     def _show(self, status: str) -> None:
         """Bring the browser up to date; the status first, which is true even if the rest cannot be drawn."""

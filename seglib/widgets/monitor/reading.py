@@ -20,18 +20,18 @@ SHARES = Axis(0.001, 1.0, (0.01, 0.1, 1.0))  # logarithmic, so that rare classes
 def loss_chart(record: Record, status: str) -> Chart:
     """The loss of each step, from 0 to its largest smoothed value."""
     curve = record.losses.points()
-    steps, losses = [step for step, _ in curve], [loss for _, loss in curve]
+    losses = [loss for _, loss in curve]
     means = smooth(losses, min(SPAN, 1 + len(curve) / 20))
     right = last_step(record, status)
     top = 1.08 * max(means, default=1.0)
     high = top if top > 0 else 1.0  # a loss function may be negative
     last = f"{means[-1]:.3f}" if means else "–"
-    across = [step / right for step in steps]
-    lines = [Line("each step", points(across, [loss / high for loss in losses]), faint=True)] if means else []
-    lines.append(Line("smoothed", points(across, [mean / high for mean in means])))
+    across = [step / right for step, _ in curve]
+    each = Line("each step", points(across, [loss / high for loss in losses]), faint=True)
+    smoothed = Line("smoothed", points(across, [mean / high for mean in means]))
     words = f"{means[0]:.3f} at first, {last} now, smoothed." if means else "no step yet."
     up = [(tick / high, f"{tick:g}") for tick in [0.0, *ticks(high)]]
-    return Chart(f"Loss {last}", tuple(lines), _across(right), up, words)
+    return Chart(f"Loss {last}", (each, smoothed), _across(right), up, words)
 
 
 def score_chart(record: Record, status: str) -> Chart:
@@ -145,13 +145,13 @@ def right_share(pred: Tensor, mask: Tensor) -> float:
 def validation_words(validation: Validation) -> str:
     """One validation in a sentence: mean IoU, the best and the worst class."""
     scores = validation.scores
-    ious = {name: iou for name, iou in zip(scores.classes, scores.iou.tolist()) if not math.isnan(iou)}
+    known = [(iou, name) for name, iou in zip(scores.classes, scores.iou.tolist()) if not math.isnan(iou)]
     mean = percent(scores.mean_iou, 1)
     head = f"After step {validation.number:,} ({duration(validation.seconds)}): mean IoU {mean}"
-    best, worst = max(ious, key=ious.__getitem__, default=""), min(ious, key=ious.__getitem__, default="")
-    if best == worst:
+    (low, worst), (high, best) = min(known, default=(0, "")), max(known, default=(0, ""))
+    if low == high:
         return f"{head}."
-    return f"{head}, best {best} ({percent(ious[best], 1)}), worst {worst} ({percent(ious[worst], 1)})."
+    return f"{head}, best {best} ({percent(high, 1)}), worst {worst} ({percent(low, 1)})."
 
 
 def progress(record: Record, status: str) -> str:
@@ -172,12 +172,7 @@ def description(record: Record, status: str) -> str:
         lines += [f"Loss: {loss_chart(record, status).words}", f"Mean IoU: {score_words(record.scores)}"]
     if record.validations:
         lines.append(validation_words(record.validations[-1]))
-    return "\n".join([*lines, *messages(record)])
-
-
-def messages(record: Record) -> list[str]:
-    """What the run reported, with the step."""
-    return [f"Step {at:,}: {text}" for at, text in record.messages]
+    return "\n".join([*lines, *record.messages])
 
 
 def duration(seconds: float) -> str:
@@ -207,7 +202,7 @@ def now(record: Record, status: str, failure: str) -> dict[str, Any]:
         "tiles": tiles(record),
         "done": round(record.step.done if record.step else 0.0, 4),
         "failure": failure,
-        "messages": messages(record)[-20:],
+        "messages": record.messages[-20:],
         "charts": [loss_chart(record, status).pack(), score_chart(record, status).pack()],
         "right": last_step(record, status),
     }
@@ -219,20 +214,19 @@ def fixed(record: Record) -> dict[str, Any]:
     return {
         "classes": pack.names_and_colors(classes),
         "void": classes.void_color,
-        "images": [pack.thumbnail(image, mask) for image, mask in zip(*record.images or ((), ()))],
+        "images": [pack.thumbnail(image, mask) for image, mask in zip(*record.images)],
     }
 
 
 def packed(validation: Validation, record: Record) -> dict[str, Any]:
     """A validation: bars and words of every class, and the label maps of the few images."""
-    frames = []
-    if validation.preds is not None and record.images is not None:
-        for pred, mask in zip(validation.preds, record.images[1]):
-            frames.append({"labels": pack.deflate(pred), "right": percent(right_share(pred, mask))})
+    shown = [] if validation.preds is None else zip(validation.preds, record.images[1])
     return {
         "number": validation.number,
         "title": f"{validation.number:,}, mean IoU {percent(validation.scores.mean_iou, 1)}",
         "words": validation_words(validation),
         "columns": columns(validation),
-        "frames": frames,
+        "frames": [
+            {"labels": pack.deflate(pred), "right": percent(right_share(pred, mask))} for pred, mask in shown
+        ],
     }

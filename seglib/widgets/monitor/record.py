@@ -125,8 +125,8 @@ class Record:
         losses: the loss of each step's batch.
         scores: (step, mean IoU) of every validation, also those before an interruption.
         validations: at most 24 of them, the first and the last among them.
-        images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8.
-        messages: (step, sentence).
+        images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8; () without.
+        messages: what the run reported, each with its step.
         seen: counts the classes of the batches, or None.
     """
 
@@ -134,15 +134,15 @@ class Record:
     losses: Curve = field(default_factory=Curve)
     scores: list[Point] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
-    images: tuple[Tensor, Tensor] | None = None
-    messages: list[tuple[int, str]] = field(default_factory=list)
+    images: tuple[Tensor, ...] = ()
+    messages: list[str] = field(default_factory=list)
     seen: Seen | None = None
 
     def take(self, step: Step) -> None:
         """Take one more step; cheap unless it has a validation."""
         self.step = step
         if step.message:
-            self.messages.append((step.number, step.message))
+            self.messages.append(f"Step {step.number:,}: {step.message}")
         if step.scores is None:
             return
         if not self.scores:  # what was before an interruption
@@ -151,8 +151,7 @@ class Record:
         self.scores.append((step.number, step.scores.mean_iou))
         preds = None
         if step.preview is not None:
-            if self.images is None:
-                self.images = small(step.preview.images), small(step.preview.masks)
+            self.images = self.images or (small(step.preview.images), small(step.preview.masks))
             preds = small(step.preview.preds)
         shares = self.seen.shares(len(step.scores.classes)) if self.seen else None
         self.validations.append(Validation(step.number, step.seconds, step.scores, preds, shares))
