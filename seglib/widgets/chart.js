@@ -59,7 +59,7 @@ function chart({ wide = 340, high = 96 } = {}) {
     pin.style.display = at === null ? "none" : "";
     if (at !== null) pin.setAttribute("transform", `translate(${across(at)} 0)`);
     const under = at === null ? [] : shown.filter(({ faint }) => !faint).flatMap(({ points, kind }) => points.filter(([x]) => Math.abs(x - at) < 1e-4).map((point) => [kind, point]));
-    dots.replaceChildren(...under.map(([kind, [x, y]]) => svg("circle", { class: `seglib-dot ${kind}`, cx: across(x), cy: up(y), r: 3.5 })));
+    dots.replaceChildren(...under.map(([kind, [x, y]]) => svg("circle", { class: `seglib-line ${kind} seglib-dot`, cx: across(x), cy: up(y), r: 3.5 })));
   };
   return { element, show };
 }

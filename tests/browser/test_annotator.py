@@ -106,16 +106,12 @@ def test_a_box_is_drawn_from_any_corner_and_stays_on_the_image(page: Page) -> No
     desk.drag((30, 45), (10, 20))
     desk.drag((70, 50), (95, 70))
     desk.click((50.4, 5.4), (60.6, 10.6))  # without dragging: both corners clicked
-    assert desk.shapes() == [[[10, 20], [30, 45]], [[70, 50], [80, 60]], [[50, 5], [61, 11]]]
-
-
-def test_a_click_is_no_box(page: Page) -> None:
-    desk = Desk(page)
     desk.click((10, 20), (10, 20))
-    assert desk.shapes() == []
     expect(desk.words).to_contain_text("The box has no area")
-    desk.click((15, 25))
-    assert desk.shapes() == [[[10, 20], [15, 25]]]
+    boxes = [[[10, 20], [30, 45]], [[70, 50], [80, 60]], [[50, 5], [61, 11]]]
+    assert desk.shapes() == boxes
+    desk.click((15, 25))  # the other corner of the last
+    assert desk.shapes() == [*boxes, [[10, 20], [15, 25]]]
 
 
 def test_four_extreme_points_make_the_box_of_the_pixels_clicked(page: Page) -> None:
@@ -146,7 +142,7 @@ def test_a_polygon_is_clicked_and_closed(page: Page, how: str) -> None:
     assert desk.pixel(25, 10) == BLUE
 
 
-def test_a_point_is_taken_back_and_an_object_let_go(page: Page) -> None:
+def test_a_point_is_taken_back_and_an_object_cancelled(page: Page) -> None:
     desk = Desk(page, "polygons")
     desk.click((10, 10), (40, 10), (60, 50))
     desk.press("Backspace")
@@ -269,9 +265,12 @@ def test_zoomed_and_moved_a_point_is_where_it_is_seen(page: Page) -> None:
     assert desk.shapes() == [[[round(left), 30], [round(left + 10), 40]]]
 
 
-def test_what_python_sets_is_seen(page: Page) -> None:
+def test_what_python_sets_is_seen_and_its_copy_of_the_work_keeps_the_steps_back(page: Page) -> None:
     desk = Desk(page)
     desk.drag((10, 20), (30, 45))
+    page.evaluate("put('work', structuredClone(model.get('work')))")
+    desk.button("Undo").click()
+    assert desk.shapes() == []
     page.evaluate(
         """put("work", model.get("work").with(0, {
             objects: [{ label: 1, points: [[5, 5], [9, 9]], seconds: null }], seconds: 3 }))"""
@@ -280,14 +279,6 @@ def test_what_python_sets_is_seen(page: Page) -> None:
     assert desk.pixel(7, 9) == ORANGE
     page.evaluate("put('error', 'ValueError: the disk is full')")
     expect(page.get_by_role("alert")).to_have_text("ValueError: the disk is full")
-
-
-def test_a_front_end_that_sends_the_work_back_as_a_copy_keeps_the_steps_back(page: Page) -> None:
-    desk = Desk(page)
-    desk.drag((10, 20), (30, 45))
-    page.evaluate("put('work', structuredClone(model.get('work')))")
-    desk.button("Undo").click()
-    assert desk.shapes() == []
 
 
 def test_a_kernel_that_does_not_answer_is_told(page: Page) -> None:
@@ -352,13 +343,14 @@ class Timed(Desk):
         for text in texts:
             expect(self.face).to_contain_text(text)
 
-    @property
-    def seconds(self) -> tuple[list[float], float]:
-        """Of each object of the first image, and of the image."""
-        return [one["seconds"] for one in self.work[0]["objects"]], self.work[0]["seconds"]
+    def counted(self, *objects: float, image: float) -> None:
+        """Seconds of each object of the first image, and of the image."""
+        work = self.work[0]
+        seconds = [*(one["seconds"] for one in work["objects"]), work["seconds"]]
+        assert seconds == pytest.approx([*objects, image], abs=0.05)
 
 
-def test_it_starts_with_the_first_click_and_stops_with_the_last(page: Page) -> None:
+def test_it_starts_with_the_first_click_and_stops_with_the_last_or_when_nobody_moves(page: Page) -> None:
     desk = Timed(page)
     desk.wait(60)
     desk.shows("0:00", "this box", "starts with your first click", "0:00 on this image")
@@ -366,27 +358,17 @@ def test_it_starts_with_the_first_click_and_stops_with_the_last(page: Page) -> N
     desk.wait(7)
     desk.shows("0:07", "this box", "running")
     desk.click((20, 20))
-    (first,), image = desk.seconds
-    assert first == image == pytest.approx(7.3, abs=0.05)
+    desk.counted(7.3, image=7.3)
     desk.wait(5)
     desk.shows("0:07", "last box", "0:12 on this image")
     desk.click((30, 10))
-    desk.wait(3)
-    desk.click((40, 20))
-    assert desk.seconds[0] == pytest.approx([7.3, 3.0], abs=0.05)
-    assert desk.seconds[1] == pytest.approx(7.3 + 5.3 + 3.0, abs=0.05)
-
-
-def test_it_stands_when_nobody_moves(page: Page) -> None:
-    desk = Timed(page)
-    desk.click((10, 10))
     desk.wait(500)
     desk.shows("0:10", "paused: move to resume")
     page.mouse.move(*desk.at(15, 15))
     desk.shows("0:10", "running")
     desk.wait(2)
-    desk.click((20, 20))
-    assert desk.seconds[0] == pytest.approx([12.3], abs=0.05)
+    desk.click((40, 20))
+    desk.counted(7.3, 12.3, image=7.3 + 5.3 + 12.3)
 
 
 def test_the_button_pauses_and_drawing_goes_on(page: Page) -> None:
@@ -402,7 +384,7 @@ def test_the_button_pauses_and_drawing_goes_on(page: Page) -> None:
     desk.button("Pause the clock").click()
     desk.wait(30)
     desk.click((20, 20))
-    assert desk.seconds == ([pytest.approx(6, abs=0.05)], pytest.approx(6, abs=0.05))
+    desk.counted(6, image=6)
     desk.shows("last box")
     desk.wait(2)
     desk.shows("0:08 on this image")
@@ -413,19 +395,19 @@ def test_it_stands_while_the_student_is_away_and_what_it_counted_is_kept(page: P
     desk.click((10, 10))
     desk.wait(4)
     page.evaluate("window.dispatchEvent(new Event('blur'))")
-    assert desk.seconds == ([], pytest.approx(4, abs=0.05))
+    desk.counted(image=4)
     desk.wait(300)
     desk.shows("0:04", "paused while you are away")
     page.mouse.move(*desk.at(15, 15))
     desk.wait(1)
     desk.click((20, 20))
-    assert desk.seconds == ([pytest.approx(5, abs=0.05)], pytest.approx(5, abs=0.05))
+    desk.counted(5, image=5)
     desk.wait(3)
     page.evaluate("document.activeElement.blur()")  # as when another cell is clicked
-    assert desk.seconds[1] == pytest.approx(8, abs=0.05)
+    desk.counted(5, image=8)
 
 
-def test_correcting_an_object_costs_its_own_time(page: Page) -> None:
+def test_every_image_has_its_time_and_corrections_add_to_that_of_their_object(page: Page) -> None:
     desk = Timed(page)
     desk.click((10, 20))
     desk.wait(5)
@@ -435,15 +417,7 @@ def test_correcting_an_object_costs_its_own_time(page: Page) -> None:
     desk.wait(2)
     desk.press("ArrowLeft", "m")
     assert desk.shapes() == [[[9, 20], [30, 45]]]
-    assert desk.seconds[0] == pytest.approx([7], abs=0.05)
-
-
-def test_every_image_has_its_time_and_keeps_it(page: Page) -> None:
-    desk = Timed(page)
-    desk.click((10, 20))
-    desk.wait(5)
-    desk.click((30, 45))
-    desk.wait(2)
+    desk.counted(7, image=7)
     desk.press("n")
     desk.wait(40)
     desk.shows("starts with your first click", "0:00 on this image")
@@ -454,4 +428,4 @@ def test_every_image_has_its_time_and_keeps_it(page: Page) -> None:
     desk.wait(1)
     desk.press("Escape")  # what is begun and given up costs time, too
     page.evaluate("window.dispatchEvent(new Event('blur'))")
-    assert desk.seconds == ([pytest.approx(5, abs=0.05)], pytest.approx(8, abs=0.05))
+    desk.counted(7, image=8)

@@ -23,6 +23,7 @@ CLASSES = Classes.of("background", "fish", "crab")
 GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)
 BOX = {"label": 0, "points": [[10, 20], [30, 50]], "seconds": 6.5}
 OTHER = {"label": 1, "points": [[40, 5], [80, 25]], "seconds": 5.5}
+PART = [(1, 1), (3, 1), (3, 3)]
 TRIANGLE = {"label": 1, "points": [[10, 10], [40, 10], [40, 40.5]], "seconds": 30.0}
 
 
@@ -50,12 +51,9 @@ def test_what_the_browser_sends_can_be_worked_with() -> None:
     assert widget.seconds_per_object == 10
     assert [image.file_name for image in widget.annotations] == ["image 2"]
     assert widget.status == "2 boxes; not saved in a file"
-
-
-def test_nothing_drawn_is_no_error() -> None:
-    widget = annotator()
-    assert math.isnan(widget.seconds_per_object) and len(widget.annotations) == 0
-    assert widget.image(0).masks().shape == (0, 60, 80)
+    nothing = annotator()
+    assert math.isnan(nothing.seconds_per_object) and len(nothing.annotations) == 0
+    assert nothing.image(0).masks().shape == (0, 60, 80)
 
 
 def test_polygons_are_filled_and_compared() -> None:
@@ -96,22 +94,20 @@ def test_the_same_path_goes_on_where_the_work_was_left(
     assert annotator(path, kind=kind).work[0] == {"objects": [], "seconds": 13}
 
 
-def test_the_file_is_coco_json_that_others_read(tmp_path: Path) -> None:
-    widget = annotator(tmp_path / "drawn.json")
-    draw(widget, 0, BOX)
-    content = json.loads((tmp_path / "drawn.json").read_text())
-    assert content["images"] == [{"id": 1, "file_name": "image 1", "width": 80, "height": 60, "seconds": 20}]
-    assert content["annotations"][0]["bbox"] == [10, 20, 20, 30]
-    assert content["annotations"][0]["seconds"] == 6.5
-    assert [category["name"] for category in content["categories"]] == ["fish", "crab"]
-
-
-def test_images_that_are_not_shown_stay_in_the_file(tmp_path: Path) -> None:
+def test_the_file_is_coco_json_and_keeps_images_that_are_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "drawn.json"
     kept = AnnotatedImage("elsewhere.png", 9, 9, (Annotation("crab", (1, 1, 2, 2), seconds=4),), 5)
     write_coco(path, AnnotationSet(("crab",), (kept,)))
     draw(annotator(path), 0, BOX)
     assert kept in read_coco(path).images and len(read_coco(path)) == 2
+    content = json.loads(path.read_text())
+    size = {"file_name": "image 1", "width": 80, "height": 60, "seconds": 20}
+    assert content["images"][1] == {"id": 2} | size
+    assert (content["annotations"][1]["bbox"], content["annotations"][1]["seconds"]) == (
+        [10, 20, 20, 30],
+        6.5,
+    )
+    assert [category["name"] for category in content["categories"]] == ["fish", "crab"]
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:
@@ -133,46 +129,32 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("one", "size", "message"),
+    ("one", "size", "kind", "message"),
     [
         (
             Annotation("eel", (1, 1, 2, 2)),
             (80, 60),
-            "has the class 'eel', but the classes that can be drawn are fish, crab",
+            "boxes",
+            "class 'eel', .* can be drawn are fish, crab",
         ),
-        (Annotation.outline("fish", [(1, 1), (3, 1), (3, 3)]), (80, 60), "drawn.json holds polygons"),
-        (
-            Annotation("fish", (1, 1, 2, 2)),
-            (60, 80),
-            "image 1 is 80 x 60 pixels, but was annotated as .* 60 x 80",
-        ),
+        (Annotation.outline("fish", PART), (80, 60), "boxes", "drawn.json holds polygons"),
+        (Annotation("fish", (1, 1, 2, 2)), (60, 80), "boxes", "image 1 is 80 x 60 pixels, .* 60 x 80"),
+        (Annotation.outline("fish", PART, PART), (80, 60), "polygons", "an object 'fish' has 2 parts;"),
+        (None, (80, 60), "boxes", r"drawn\.json: not JSON"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_and_stays(
-    tmp_path: Path, one: Annotation, size: tuple[int, int], message: str
+    tmp_path: Path, one: Annotation | None, size: tuple[int, int], kind: str, message: str
 ) -> None:
     path = tmp_path / "drawn.json"
-    write_coco(path, AnnotationSet((one.name,), (AnnotatedImage("image 1", *size, (one,)),)))
+    if one:
+        write_coco(path, AnnotationSet((one.name,), (AnnotatedImage("image 1", *size, (one,)),)))
+    else:
+        path.write_text('{"images": [')
     before = path.read_bytes()
     with pytest.raises(ValueError, match=message):
-        annotator(path, index=0)
+        annotator(path, index=0, kind=kind)
     assert path.read_bytes() == before
-
-
-def test_a_broken_file_is_told_and_stays(tmp_path: Path) -> None:
-    path = tmp_path / "drawn.json"
-    path.write_text('{"images": [')
-    with pytest.raises(ValueError, match=r"drawn\.json: not JSON"):
-        annotator(path)
-    assert path.read_text() == '{"images": ['
-
-
-def test_objects_of_several_parts_cannot_be_edited(tmp_path: Path) -> None:
-    path = tmp_path / "drawn.json"
-    parts = Annotation.outline("fish", [(1, 1), (3, 1), (3, 3)], [(5, 5), (7, 5), (7, 7)])
-    write_coco(path, AnnotationSet(("fish",), (AnnotatedImage("image 1", 80, 60, (parts,)),)))
-    with pytest.raises(ValueError, match="image 1: an object 'fish' has 2 parts;"):
-        annotator(path, kind="polygons")
 
 
 def test_a_full_disk_is_told_and_the_next_object_saves_both(
@@ -195,21 +177,20 @@ def test_a_full_disk_is_told_and_the_next_object_saves_both(
 
 
 @pytest.mark.parametrize(
-    ("entry", "message"),
+    ("label", "points", "message"),
     [
-        ({"label": 7, "points": [[1, 1], [2, 2]], "seconds": 1}, "an object has the label 7; there are 0..1"),
-        ({"label": 0, "points": [[1, 1], [1, 2]], "seconds": 1}, "has no area"),
-        (
-            {"label": 0, "points": [[1, 1], [99, 2]], "seconds": 1},
-            r"a corner at \(99, 2\), outside of image 1",
-        ),
+        (7, [[1, 1], [2, 2]], "an object has the label 7; there are 0..1"),
+        (0, [[1, 1], [1, 2]], "has no area"),
+        (0, [[1, 1], [99, 2]], r"a corner at \(99, 2\), outside of image 1"),
     ],
 )
-def test_nonsense_from_the_browser_is_refused(tmp_path: Path, entry: dict[str, Any], message: str) -> None:
+def test_nonsense_from_the_browser_is_refused(
+    tmp_path: Path, label: int, points: list[list[int]], message: str
+) -> None:
     widget = annotator(tmp_path / "drawn.json")
     draw(widget, 0, BOX)
     with pytest.raises(ValueError, match=message):
-        draw(widget, 0, BOX, entry)
+        draw(widget, 0, BOX, {"label": label, "points": points, "seconds": 1})
     assert "ValueError" in widget.error
     assert len(read_coco(tmp_path / "drawn.json")[0].annotations) == 1
 
@@ -241,11 +222,7 @@ def test_a_large_image_travels_small_and_is_drawn_on_in_its_own_pixels() -> None
     ("images", "arguments", "message"),
     [
         ([], {}, "there is no image to annotate"),
-        (
-            [GREY.float()],
-            {},
-            r"image 1 must be a tensor \(3, H, W\) uint8 .*, not \(3, 60, 80\) float32",
-        ),
+        ([GREY.float()], {}, r"image 1 must be a tensor .*, not \(3, 60, 80\) float32"),
         ([GREY, "a.png"], {}, "partly files and partly tensors"),
         ([GREY], {"kind": "masks"}, "kind must be 'boxes' or 'polygons', not 'masks'"),
         ([GREY], {"classes": Classes.of("background")}, "nothing to draw: the only class is the background"),
@@ -268,7 +245,7 @@ def test_without_a_kernel_an_image_shows_what_was_drawn_in_its_colours() -> None
     for color in CLASSES.colors[1:]:
         assert ((pixels - torch.tensor(color)).abs().amax(2) < 3).sum() > 300
     page = widget.to_html()
-    assert page.startswith('<img src="data:image/png;base64,') and "<script" not in page
+    assert page.startswith('<div data-seglib="annotator"><img src="data:image/png;') and "<script" not in page
     assert "image 1: fish, crab, in 20 s" in page and "image 3: fish" in repr(widget)
 
 

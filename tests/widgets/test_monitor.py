@@ -23,7 +23,6 @@ import traitlets
 from nbclient import NotebookClient
 from PIL import Image
 
-from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training.progress import Step
 from seglib.widgets import Monitor
@@ -89,12 +88,17 @@ def test_every_state_of_every_length_can_be_shown() -> None:
         assert 0 <= sent["done"] <= 1
 
 
-def test_the_curve_is_the_losses() -> None:
+def test_the_curve_is_the_losses_and_a_loss_below_zero_can_be_drawn() -> None:
     record = recorded(4, every=0)
     chart, right = reading.loss_chart(record, "finished"), reading.last_step(record, "finished")
     high = 0.5 / next(at for at, text in chart.up if text == "0.5")
     assert [x * right for x, _ in chart.lines[0].points] == pytest.approx([1, 2, 3, 4])
     assert [y * high for _, y in chart.lines[0].points] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
+    below = Record(step=record.step)
+    below.losses.add([-100.0, -99.0])
+    assert [line.points[:, 1].tolist() for line in reading.loss_chart(below, "finished").lines] == [
+        [0, 0]
+    ] * 2
 
 
 def test_bars_are_those_of_the_confusion_matrix() -> None:
@@ -112,9 +116,9 @@ def test_bars_are_those_of_the_confusion_matrix() -> None:
 
 def test_a_class_that_is_nowhere_has_no_iou() -> None:
     (validation,) = recorded(2, pred=torch.zeros(2, 3, dtype=torch.uint8)).validations
-    iou, true, predicted = reading.columns(validation)
-    texts = [column["texts"][1] for column in (iou, true, predicted)]
-    assert texts == ["0.0 %", "20.0 %", "0.0 %"] and predicted["lengths"][1] == 0
+    columns = reading.columns(validation)
+    assert [column["texts"][1] for column in columns] == ["0.0 %", "20.0 %", "0.0 %"]
+    assert columns[2]["lengths"][1] == 0
 
 
 def test_the_classes_of_the_batches_are_counted_on_request() -> None:
@@ -171,9 +175,8 @@ def test_it_has_a_copy_without_a_kernel_and_a_description() -> None:
 
 def test_without_validation_there_are_curves_only() -> None:
     monitor = Monitor(steps(3, every=0))
-    assert monitor.data == {} and monitor.validations == []
+    assert monitor.data == {} and monitor.validations == [] and "no validation yet" in repr(monitor)
     assert Image.open(io.BytesIO(monitor.still())).size == (720, 208)
-    assert "no validation yet" in repr(monitor)
 
 
 # Its thread: pause, resume, stop and errors.
@@ -189,16 +192,10 @@ def failing(count: int, error: Exception) -> Iterator[Step]:
     raise error
 
 
-def test_without_a_front_end_it_runs_here_and_raises_here() -> None:
-    seen = []
-
-    def run() -> Iterator[Step]:
-        seen.append(threading.current_thread())
-        yield from failing(2, RuntimeError("no luck"))
-
-    with pytest.raises(RuntimeError, match="no luck"):
-        Monitor(run())
-    assert seen == [threading.main_thread()]
+def gated(count: int, begin: threading.Event, **settings: Any) -> Iterator[Step]:
+    """Steps that wait for `begin`."""
+    begin.wait(10)
+    yield from steps(count, **settings)
 
 
 def test_pause_resume_and_stop_leave_a_usable_net() -> None:
@@ -223,13 +220,7 @@ def test_pause_resume_and_stop_leave_a_usable_net() -> None:
 
 
 def test_a_stop_before_the_first_step_leaves_one_and_a_step_that_is_not_there_is_explained() -> None:
-    begin = threading.Event()
-
-    def run() -> Iterator[Step]:
-        begin.wait(10)
-        yield from steps(100)
-
-    monitor = Monitor(run(), live=True)
+    monitor = Monitor(gated(100, begin := threading.Event()), live=True)
     with pytest.raises(RuntimeError, match=r"no step yet; .*finished"):
         monitor.step.number  # noqa: B018
     monitor.request = "stop"
@@ -244,35 +235,20 @@ def test_an_error_in_the_thread_is_shown_and_raised_each_time_it_is_asked_for() 
         with pytest.raises(ValueError, match="nan at step 3"):
             wait(monitor)
     assert monitor.status == "failed" and monitor.now["failure"] == "ValueError: the loss is nan at step 3"
+    monitor = Monitor([1, 2], live=True)  # type: ignore[list-item]
+    with pytest.raises(ValueError, match=r"the steps that train.* not a int"):
+        wait(monitor)
 
 
 def test_an_error_in_showing_the_end_is_raised_and_the_card_no_longer_says_training(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def broken(*_: Any) -> Any:
-        raise ZeroDivisionError("a chart without height")
-
-    monitor = Monitor(steps(10, seconds=0.02), live=True)
-    monkeypatch.setattr("seglib.widgets.monitor.reading.now", broken)
-    with pytest.raises(ZeroDivisionError, match="a chart without height"):
+    monitor = Monitor(gated(10, begin := threading.Event()), live=True)
+    monkeypatch.setattr("seglib.widgets.monitor.reading.now", lambda *_: 1 / 0)
+    begin.set()
+    with pytest.raises(ZeroDivisionError):
         wait(monitor)
     assert monitor.status in ("finished", "failed")
-
-
-def test_a_loss_below_zero_can_be_drawn() -> None:
-    def below(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        return cross_entropy(logits, masks) - 100
-
-    monitor = Monitor(train(Net(), Squares(), steps=3, loss=below, device="cpu"), live=True)
-    wait(monitor)
-    assert monitor.status == "finished" and monitor.step.loss < 0
-
-
-def test_what_gives_no_steps_is_refused_before_it_is_drawn() -> None:
-    monitor = Monitor([1, 2], live=True)  # type: ignore[list-item]
-    with pytest.raises(ValueError, match=r"the steps that train.* not a int"):
-        wait(monitor)
-    assert monitor.status == "failed" and "not a int" in monitor.now["failure"]
 
 
 def test_a_run_that_is_over_is_not_remembered_for_the_end_of_the_process(
@@ -285,34 +261,27 @@ def test_a_run_that_is_over_is_not_remembered_for_the_end_of_the_process(
     until(lambda: not asked)
 
 
-def test_waiting_lets_others_work() -> None:
-    async def both() -> int:
-        monitor = Monitor(steps(10, seconds=0.03), live=True)
-        waiting, turns = asyncio.ensure_future(monitor.finished()), 0
-        while not waiting.done():
-            await asyncio.sleep(0.01)
-            turns += 1
-        return turns
-
-    assert asyncio.run(both()) > 5
-
-
-def test_interrupting_the_wait_stops_the_run() -> None:
-    async def interrupted() -> Monitor:
-        monitor = Monitor(steps(1000, seconds=0.01), live=True)
+def test_others_work_while_one_waits_and_an_interrupt_stops_the_run() -> None:
+    async def both() -> list[str]:
+        begin = threading.Event()
+        monitor = Monitor(gated(3, begin), live=True)
         waiting = asyncio.ensure_future(monitor.finished())
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0)
+        begin.set()  # is not reached where waiting blocks
+        await waiting
+        endless = Monitor(steps(10**7, every=0), live=True)
+        waiting = asyncio.ensure_future(endless.finished())
+        await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-        return monitor
+        return [monitor.status, endless.status]
 
-    assert asyncio.run(interrupted()).status == "stopped"
+    assert asyncio.run(both()) == ["finished", "stopped"]
 
 
 def test_a_new_run_stops_an_older_one() -> None:
-    older = Monitor(steps(10_000, seconds=0.01), live=True)
-    newer = Monitor(steps(3, seconds=0.01), live=True)
+    older, newer = Monitor(steps(10**7, every=0), live=True), Monitor(steps(3), live=True)
     wait(newer)
     assert older.status == "stopped" and newer.status == "finished"
 
@@ -323,8 +292,7 @@ def test_it_sends_at_most_once_a_second_and_images_every_other(monkeypatch: pyte
     begin = threading.Event()
 
     def run() -> Iterator[Step]:
-        begin.wait(10)
-        for step in steps(500, every=5):
+        for step in gated(500, begin, every=5):
             now[0] += 0.0125  # 6.25 seconds in all
             yield step
 
@@ -355,10 +323,11 @@ def test_a_notebook_that_is_run_by_a_program_trains_in_the_cell() -> None:
         "from seglib.widgets import Monitor\nfrom tests.widgets.trainings import steps\n"
         "monitor = Monitor(steps(3))\nmonitor",
         "assert monitor.status == 'finished'\nawait monitor.finished()",
-        "def failing():\n    yield from steps(3)\n    raise RuntimeError('no luck')\nMonitor(failing())",
+        "import threading\ndef failing():\n    yield from steps(3)\n"
+        "    raise RuntimeError(f'no luck in {threading.current_thread().name}')\nMonitor(failing())",
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=120, allow_errors=True).execute()
     (shown,), waited, (failed,) = (cell.outputs for cell in notebook.cells)
     assert "Finished: 3 steps" in shown.data["text/html"] and waited == []
-    assert failed.output_type == "error" and "no luck" in failed.evalue
+    assert failed.output_type == "error" and failed.evalue == "no luck in MainThread"

@@ -19,11 +19,10 @@ CLASSES = Classes.of("background", "square", "edge")
 TRUTH = torch.tensor([[0, 0, 1], [2, 2, 255]], dtype=torch.uint8)
 
 
-def steps(count: int, every: int = 2, seconds: float = 0.0, pred: Tensor | None = None) -> Iterator[Step]:
+def steps(count: int, every: int = 2, pred: Tensor | None = None) -> Iterator[Step]:
     """A training that only says it was one: loss 1/n, a validation every so many steps."""
     history = History()
     for number in range(1, count + 1):
-        time.sleep(seconds)
         history.losses.append(1 / number)
         scores = preview = None
         if every and number % every == 0:
@@ -33,18 +32,8 @@ def steps(count: int, every: int = 2, seconds: float = 0.0, pred: Tensor | None 
             history.scores[number] = scores
             preview = Preview(torch.zeros(1, 3, 2, 3, dtype=torch.uint8), TRUTH[None], guess[None])
         message = "Out of memory." if number == 3 else ""
-        yield Step(
-            number,
-            count,
-            0.5 * number,
-            0.5 * (count - number),
-            40.0,
-            0.001,
-            history,
-            scores,
-            preview,
-            message,
-        )
+        times = 0.5 * number, 0.5 * (count - number)
+        yield Step(number, count, *times, 40.0, 0.001, history, scores, preview, message)
 
 
 def recorded(*args: Any, **settings: Any) -> Record:

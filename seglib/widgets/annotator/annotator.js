@@ -177,7 +177,7 @@ class Sync {
 
 // How much is saved, in Python's words; and a warning where Python has not answered for a while.
 function savedLine({ model, follow, every }) {
-  const line = h("p", { class: "seglib-saved seglib-quiet", role: "status" });
+  const line = h("p", { class: "seglib-saved seglib-says seglib-quiet", role: "status" });
   const show = () => {
     const late = model.get("saved_change") !== model.get("change") && Date.now() - model.get("change") > PATIENCE;
     write(line, late ? LATE : model.get("status"));

@@ -157,7 +157,10 @@ class Annotator(Shell):
     def to_html(self) -> str:
         """The same as HTML: without a kernel nothing can be drawn."""
         source = f"data:image/png;base64,{base64.b64encode(self.still()).decode()}"
-        return f'<img src="{source}" alt="{html.escape(self.description())}" style="max-width: 100%">'
+        image = f'<img src="{source}" alt="{html.escape(self.description())}" style="max-width: 100%">'
+        return (
+            f'<div data-seglib="annotator">{image}</div>'  # JupyterLab shows it where there is no live view
+        )
 
     @traitlets.validate("index")
     def _index_exists(self, proposal: Any) -> int:

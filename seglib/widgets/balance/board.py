@@ -33,8 +33,8 @@ class BalanceBoard(Shell):
 
     Args:
         dataset: any data set that `load` opens.
-        sharpness: its `seglib.data.quality.Sharpness`, or True to measure it; without it there is no cut. One
-            with scores of your own, such as minus the variance of the Laplacian, shows what they would drop.
+        sharpness: its `seglib.data.quality.sharpness(dataset)`; without it there is no cut. With scores of
+            your own, such as minus the variance of the Laplacian, shows what they would drop.
         **state: traits to begin with, as in `scheme="enet"`.
 
     Attributes:
@@ -65,7 +65,7 @@ class BalanceBoard(Shell):
     hatch = traitlets.Bool(True).tag(sync=True)
 
     def __init__(
-        self, dataset: SegmentationDataset, *, sharpness: Sharpness | bool = False, **state: Any
+        self, dataset: SegmentationDataset, *, sharpness: Sharpness | None = None, **state: Any
     ) -> None:
         known = self._survey = survey(dataset, sharpness)
         own = next(setting for setting in known.settings if setting.dataset is dataset)
@@ -140,7 +140,7 @@ class BalanceBoard(Shell):
             if name == "selected":
                 self._survey.counts.classes.index(value)  # says which classes there are
             elif value == "blur" and not self.data["cuts"]:
-                raise ValueError("the blur of these images is not known; pass sharpness=True to the board")
+                raise ValueError("the blur of these images is not known; pass sharpness=sharpness(dataset)")
             elif name in ("frequency", "cut") and value not in stops:
                 there = ", ".join(f"{stop:g}" for stop in stops)
                 raise ValueError(f"{name} must be one of {there}, got {value:g}")

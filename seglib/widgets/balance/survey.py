@@ -78,22 +78,23 @@ class Survey:
     sharpness: Sharpness | None = None
 
 
-def survey(dataset: SegmentationDataset, sharpness: Sharpness | bool = False) -> Survey:
+def survey(dataset: SegmentationDataset, sharpness: Sharpness | None = None) -> Survey:
     """Count a data set; scenes also with the rare class drawn less and more often.
 
     Args:
         dataset: any data set.
-        sharpness: its `Sharpness`; True measures it, False does without.
+        sharpness: its `Sharpness`, if there are to be cuts for blur.
 
     Raises:
         ValueError: not a data set, an empty one, or the sharpness of another one.
     """
     if not isinstance(dataset, SegmentationDataset):
         raise ValueError(f"the board shows a data set, as load() gives, not a {type(dataset).__name__}")
-    judged = _judged(dataset, sharpness) if sharpness is not False else None
+    if sharpness is not None:
+        _check(dataset, sharpness)
     counts = count(dataset)
     if not isinstance(dataset, Scenes):
-        return Survey((Setting(1.0, dataset, counts),), dataset, counts, None, judged)
+        return Survey((Setting(1.0, dataset, counts),), dataset, counts, None, sharpness)
     dials = dataset.dials
     settings = [Setting(dials.frequency, dataset, counts)]
     for stop in {*STOPS} - {dials.frequency}:
@@ -101,23 +102,19 @@ def survey(dataset: SegmentationDataset, sharpness: Sharpness | bool = False) ->
         drawn = Scenes(*where, replace(dials, frequency=stop))
         settings.append(Setting(stop, drawn, count(drawn)))
     settings.sort(key=lambda setting: setting.frequency)
-    return Survey(tuple(settings), dataset, counts, dials.rare, judged)
+    return Survey(tuple(settings), dataset, counts, dials.rare, sharpness)
 
 
-def _judged(dataset: SegmentationDataset, given: Sharpness | bool) -> Sharpness:
-    """The sharpness of the data set, measured if it was not given."""
-    from seglib.data.quality import Sharpness, sharpness
+def _check(dataset: SegmentationDataset, given: Sharpness) -> None:
+    from seglib.data.quality import Sharpness
 
-    if given is True:
-        return sharpness(dataset)
     if not isinstance(given, Sharpness):
-        raise ValueError(f"sharpness must be True or what sharpness() gives, not a {type(given).__name__}")
+        raise ValueError(f"sharpness must be what sharpness(dataset) gives, not a {type(given).__name__}")
     if len(given.scores) != len(dataset):
         raise ValueError(
             f"the sharpness is of {len(given.scores)} images, the data set has {len(dataset)};"
             " measure it on the same data set"
         )
-    return given
 
 
 def weigh(counts: Counts, scheme: str) -> Tensor:

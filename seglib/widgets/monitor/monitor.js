@@ -12,8 +12,8 @@ async function monitor(frame) {
   let [validations, bars, film] = [[], null, null];
   const shown = () => {
     const step = model.get("validation");
-    if (step < 0) return validations.at(-1);
-    return validations.reduce((best, one) => (Math.abs(one.number - step) < Math.abs(best.number - step) ? one : best), validations[0]);
+    const off = ({ number }) => Math.abs(number - step);
+    return step < 0 ? validations.at(-1) : validations.reduce((best, one) => (off(one) < off(best) ? one : best));
   };
 
   const showNow = () => {
@@ -29,25 +29,16 @@ async function monitor(frame) {
     bars.show(shown().columns);
     film?.show();
   });
-  let [reading, again] = [false, false];
-  const read = async () => { // one at a time: images take a while to unpack
-    if (reading) return void (again = true);
-    reading = true;
-    try {
-      do {
-        again = false;
-        const [data, list] = [model.get("data"), model.get("validations")];
-        const scenes = !film && data.images?.length ? await unpackScenes(data) : null;
-        validations = await unpackValidations(list, validations);
-        if (!bars && data.classes) validated.append((bars = barTable(frame, data.classes, list[0].columns.map(() => 1), null)).element);
-        if (scenes) film = filmStrip(frame, scenes, () => validations, shown);
-        if (scenes) validated.append(film.element);
-      } while (again);
-    } finally {
-      reading = false;
-    }
+  const unpackAll = async () => {
+    const [data, list] = [model.get("data"), model.get("validations")];
+    const scenes = !film && data.images?.length ? await unpackScenes(data) : null;
+    validations = await unpackValidations(list, validations);
+    if (!bars && list.length) validated.append((bars = barTable(frame, data.classes, list[0].columns.map(() => 1), null)).element);
+    if (scenes) validated.append((film = filmStrip(frame, scenes, () => validations, shown)).element);
     showAll();
   };
+  let unpacked = Promise.resolve();
+  const read = () => (unpacked = unpacked.catch(() => {}).then(unpackAll)); // one at a time: images take a while to unpack
 
   root.classList.add("seglib-monitor");
   root.append(head(frame), facts(frame), h("div", { class: "seglib-charts" }, charts.map(({ element }) => element)), validated, messages(frame));
@@ -70,7 +61,7 @@ function head(frame) {
     model.send({ request: wanted });
   };
   const pill = h("span", { class: "seglib-pill", role: "status" });
-  const progress = h("span", { class: "seglib-quiet seglib-grow seglib-progress" });
+  const progress = h("span", { class: "seglib-quiet seglib-grow" });
   const bar = h("progress", { max: 1, "aria-label": "Training" });
   const pause = button(frame, "Pause the training", "Pause", () => ask(request() === "pause" ? "train" : "pause"));
   const stop = button(frame, "Stop the training", "Stop", () => ask("stop"));
@@ -114,17 +105,11 @@ function silence({ model, watch, every }) {
 function facts(frame) {
   const list = h("div", { class: "seglib-facts" });
   const failure = h("p", { class: "seglib-alert", role: "alert", hidden: true });
-  const values = new Map();
-  const value = (name) => {
-    if (!values.has(name)) {
-      values.set(name, h("span", { class: "seglib-fact" }));
-      list.append(h("div", {}, h("span", { class: "seglib-fact-name" }, name), values.get(name)));
-    }
-    return values.get(name);
-  };
+  const tile = () => h("div", {}, h("span", { class: "seglib-fact-name" }), h("span", { class: "seglib-fact" }));
   const show = () => {
     const now = frame.model.get("now");
-    now.tiles.forEach(([name, text]) => write(value(name), text));
+    while (list.children.length < now.tiles.length) list.append(tile());
+    now.tiles.forEach((texts, k) => texts.forEach((text, part) => write(list.children[k].children[part], text)));
     write(failure, now.failure);
     failure.hidden = !now.failure;
   };

@@ -125,7 +125,7 @@ class Record:
         losses: the loss of each step's batch.
         scores: (step, mean IoU) of every validation, also those before an interruption.
         validations: at most 24 of them, the first and the last among them.
-        images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8; () without.
+        images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8, or ().
         messages: what the run reported, each with its step.
         seen: counts the classes of the batches, or None.
     """
