@@ -62,8 +62,7 @@ function barCell() {
     over.hidden = !bands;
     track.toggleAttribute("data-band", Boolean(bands));
     track.style.setProperty("--grid", ticks.map(([at]) => `linear-gradient(var(--line) 0 0) ${100 * at}% 0 / 1px 100% no-repeat`).join() || "none");
-    if (!bands) return;
-    const places = { from: bands[row][0], to: bands[row][1], part };
+    const places = bands ? { from: bands[row][0], to: bands[row][1], part } : {};
     for (const [name, at] of Object.entries(places)) track.style.setProperty(`--${name}`, `${100 * at}%`);
   };
   return { element: h("div", { role: "cell" }, number, track), bar, fill };

@@ -106,9 +106,7 @@ class AnnotationState {
     return this.history.objects[this.selected];
   }
 
-  useTool(tool) {
-    this.drawing = new Drawing(this.kind, this.size, tool);
-  }
+  useTool = (tool) => (this.drawing = new Drawing(this.kind, this.size, tool));
 
   // A point of a new object.
   point(spot, reach) {

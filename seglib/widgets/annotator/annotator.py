@@ -14,6 +14,7 @@ from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, ag
 from seglib.data.dataset import Instances
 from seglib.draw import figure_bytes
 from seglib.labels import Classes, Color
+from seglib.widgets import pack
 from seglib.widgets.annotator.drawn_file import KINDS, DrawnFile, Entry, entry_of, image_of
 from seglib.widgets.annotator.gallery import Images, gallery
 from seglib.widgets.shell import STYLE, Shell, module
@@ -156,11 +157,9 @@ class Annotator(Shell):
 
     def to_html(self) -> str:
         """The same as HTML: without a kernel nothing can be drawn."""
-        source = f"data:image/png;base64,{base64.b64encode(self.still()).decode()}"
-        image = f'<img src="{source}" alt="{html.escape(self.description())}" style="max-width: 100%">'
-        return (
-            f'<div data-seglib="annotator">{image}</div>'  # JupyterLab shows it where there is no live view
-        )
+        source, alt = base64.b64encode(self.still()).decode(), html.escape(self.description())
+        # JupyterLab hides what has this attribute where there is a live view
+        return f'<div data-seglib="annotator"><img src="data:image/png;base64,{source}" alt="{alt}"></div>'
 
     @traitlets.validate("index")
     def _index_exists(self, proposal: Any) -> int:
@@ -171,9 +170,8 @@ class Annotator(Shell):
     @traitlets.validate("work")
     def _work_fits(self, proposal: Any) -> list[Entry]:
         if len(proposal.value) != len(self.gallery.names):
-            raise ValueError(
-                f"work has {len(proposal.value)} entries, and there are {len(self.gallery.names)} images"
-            )
+            entries, images = len(proposal.value), len(self.gallery.names)
+            raise ValueError(f"work has {entries} entries, and there are {images} images")
         for index, entry in enumerate(proposal.value):
             if entry["objects"]:
                 self._image(index, entry)
@@ -181,10 +179,8 @@ class Annotator(Shell):
 
     def _data(self) -> dict[str, Any]:
         """What does not change: the kind, the images' names, the classes."""
-        colors = [self.classes.colors[self.classes.index(name)] for name in self.names]
-        classes = [
-            {"name": name, "color": color, "ink": _ink(color)} for name, color in zip(self.names, colors)
-        ]
+        shown = pack.names_and_colors(self.classes)
+        classes = [one | {"ink": _ink(one["color"])} for one in shown if one["name"] in self.names]
         return {"kind": self.kind, "names": self.gallery.names, "classes": classes}
 
     def _image(self, index: int, entry: Entry) -> AnnotatedImage:

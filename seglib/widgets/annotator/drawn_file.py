@@ -116,13 +116,11 @@ class DrawnFile:
                 f"{self.path}: the file has the class '{foreign[0]}', but the classes that can be drawn are "
                 f"{', '.join(self.names)}; give all its classes, or another path"
             )
-        other = KINDS[1 - KINDS.index(self.kind)]
-        if any(
-            bool(one.polygons) != (self.kind == "polygons") for image in found for one in image.annotations
-        ):
+        drawn = {KINDS[bool(one.polygons)] for image in found for one in image.annotations}
+        if other := [kind for kind in drawn if kind != self.kind]:
             raise ValueError(
-                f"{self.path} holds {other}, but this annotator draws {self.kind}; give another path, or "
-                f"kind='{other}'"
+                f"{self.path} holds {other[0]}, but this annotator draws {self.kind}; give another path, or "
+                f"kind='{other[0]}'"
             )
         return found
 

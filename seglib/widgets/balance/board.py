@@ -113,14 +113,12 @@ class BalanceBoard(Shell):
         panels = figure.subplots(1, len(shown), sharey=True)
         colors = [[channel / 255 for channel in color] for color in classes.colors]
         places = range(len(classes))
+        hatches = [HATCHES[place % len(HATCHES)] for place in places]
         for panel, column in zip(panels, shown):
-            bars = panel.barh(places, column["lengths"], color=colors, edgecolor="grey", height=0.7)
-            for place, bar in enumerate(bars):
-                bar.set_hatch(HATCHES[place % len(HATCHES)])
+            bars = panel.barh(places, column["lengths"], 0.7, color=colors, edgecolor="grey", hatch=hatches)
             panel.bar_label(bars, column["texts"], padding=3, fontsize=8)
             panel.set_title(column["title"], fontsize=9)
-            panel.set_xlim(0, 1.6)  # room for the numbers
-            panel.set_xticks([])
+            panel.set(xlim=(0, 1.6), xticks=[])  # room for the numbers
             panel.spines[["top", "right", "bottom"]].set_visible(False)
         panels[0].set_yticks(places, list(classes), fontsize=9)
         panels[0].invert_yaxis()

@@ -70,8 +70,8 @@ def _examples(
     shares = pixels / pixels.sum(dim=1, keepdim=True).clamp(min=1)
 
     def thumb(index: int, k: int, name: str) -> dict[str, Any]:
-        share = share_text(shares[index, k].item())
-        return _thumb(setting.dataset, index, number[at, index], share, f"{name} ")
+        title = f"image {setting.dataset.sample_id(index)}: {name} "
+        return _thumb(number[at, index], share_text(shares[index, k].item()), title)
 
     names = setting.counts.classes
     return [[thumb(i, k, name) for i in images] for k, (name, images) in enumerate(zip(names, shown))]
@@ -82,8 +82,9 @@ def _packed_cut(survey: Survey, cut: Cut, number: Places) -> dict[str, Any]:
     scores = survey.sharpness.scores if survey.sharpness else ()
 
     def crops(indices: tuple[int, ...]) -> list[dict[str, Any]]:
-        where = survey.dataset
-        return [_thumb(where, i, number["blur", i], f"blur {significant(scores[i])}") for i in indices]
+        titles = [f"image {survey.dataset.sample_id(i)}: " for i in indices]
+        blurs = [f"blur {significant(scores[i])}" for i in indices]
+        return [_thumb(number["blur", i], *words) for i, *words in zip(indices, blurs, titles)]
 
     blur = f", blur ≥ {significant(cut.threshold)}" if cut.dropped else ""
     return {
@@ -94,14 +95,8 @@ def _packed_cut(survey: Survey, cut: Cut, number: Places) -> dict[str, Any]:
     }
 
 
-def _thumb(
-    dataset: SegmentationDataset, index: int, place: int, caption: str, name: str = ""
-) -> dict[str, Any]:
-    return {
-        "thumb": place,
-        "caption": caption,
-        "title": f"image {dataset.sample_id(index)}: {name}{caption}",
-    }
+def _thumb(place: int, caption: str, title: str) -> dict[str, Any]:
+    return {"thumb": place, "caption": caption, "title": f"{title}{caption}"}
 
 
 # Bars. At all stops of the dial they share an axis, so that a bar that shrinks is seen to shrink.

@@ -75,15 +75,11 @@ function head(frame) {
     rename(pause, act, `${act} the training`);
     pause.hidden = stop.hidden = over || !model.send; // without a kernel nothing can answer
     pause.disabled = stop.disabled = wanted === "stop";
-  };
-  const tell = () => {
-    const now = model.get("now");
-    write(progress, now.progress);
-    bar.value = now.done;
+    write(progress, model.get("now").progress);
+    bar.value = model.get("now").done;
   };
   watch(["request"], () => ((asked = null), show()));
-  follow(["status"], show);
-  follow(["now"], tell);
+  follow(["status", "now"], show);
   return h("div", {}, h("div", { class: "seglib-bar" }, pill, progress, pause, stop), bar, silence(frame));
 }
 
