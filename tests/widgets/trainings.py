@@ -28,7 +28,7 @@ def steps(count: int, every: int = 2, pred: Tensor | None = None) -> Iterator[St
         if every and number % every == 0:
             guess = TRUTH.clamp(max=2) if pred is None else pred
             matrix = confusion_matrix(guess, TRUTH, 3)
-            scores = Scores("net", "val", CLASSES, matrix, None, None, images=1, seconds=0.1)
+            scores = Scores("net", "val", CLASSES, matrix, images=1, seconds=0.1)
             history.scores[number] = scores
             preview = Preview(torch.zeros(1, 3, 2, 3, dtype=torch.uint8), TRUTH[None], guess[None])
         message = "Out of memory." if number == 3 else ""

@@ -31,7 +31,7 @@ async function monitor(frame) {
   });
   const unpackAll = async () => {
     const [data, list] = [model.get("data"), model.get("validations")];
-    const scenes = !film && data.images?.length ? await unpackScenes(data) : null;
+    const scenes = !film && list.length && data.images.length ? await unpackScenes(data) : null;
     validations = await unpackValidations(list, validations);
     if (!bars && list.length) validated.append((bars = barTable(frame, data.classes, list[0].columns.map(() => 1), null)).element);
     if (scenes) validated.append((film = filmStrip(frame, scenes, () => validations, shown)).element);
