@@ -23,6 +23,7 @@ import traitlets
 from nbclient import NotebookClient
 from PIL import Image
 
+from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training.progress import Step
 from seglib.widgets import Monitor
