@@ -329,6 +329,6 @@ def test_a_notebook_that_is_run_by_a_program_trains_in_the_cell() -> None:
     ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=120, allow_errors=True).execute()
-    (shown,), waited, (failed,) = (cell.outputs for cell in notebook.cells)
+    (shown, _), waited, (failed,) = (cell.outputs for cell in notebook.cells)  # a copy and the view
     assert "Finished: 3 steps" in shown.data["text/html"] and waited == []
     assert failed.output_type == "error" and failed.evalue == "no luck in MainThread"
