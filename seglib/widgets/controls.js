@@ -110,9 +110,8 @@ function opacitySlider(card) {
 // A tick box.
 function tick(card, trait, label) {
   const input = h("input", { type: "checkbox" });
-  const show = () => (input.checked = card.model.get(trait));
   card.on(input, "change", () => card.set(trait, input.checked));
-  card.follow([trait], show);
+  card.follow([trait], () => (input.checked = card.model.get(trait)));
   return h("label", { class: "seglib-tick" }, input, h("span", {}, label));
 }
 

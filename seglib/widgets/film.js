@@ -164,8 +164,6 @@ function viewSide(frame, film, show, view) {
   const chosen = () => show.at();
   const go = (at) => show.go({ at: within(at, 0, show.reel().stops.length - 1) });
   const slider = view.slider ? stopSlider(frame, view.slider, () => show.reel().stops.map((text, k) => [k, text]), { chosen, choose: go }) : null;
-  const [back, backLabel, on, onLabel] = view.steps;
-  const steps = back && h("div", { class: "seglib-bar" }, button(frame, backLabel, back, () => go(chosen() - 1)), button(frame, onLabel, on, () => go(chosen() + 1)));
   const holder = view.list ? h("div") : null;
   let [listed, list] = [null, null];
   const stopList = () => {
@@ -180,7 +178,7 @@ function viewSide(frame, film, show, view) {
   };
   const numbers = view.table ? numberTable(view) : null;
   const element = h("div", { class: "seglib-group" },
-    view.reels[0].rows.length ? null : reels?.element, drawn?.element, slider?.element, steps,
+    view.reels[0].rows.length ? null : reels?.element, drawn?.element, slider?.element,
     view.reels[0].rows.length ? reels?.element : null, holder, view.below ? null : numbers?.element,
     view.note ? h("p", { class: "seglib-quiet" }, view.note) : null);
   const refresh = () => {

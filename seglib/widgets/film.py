@@ -21,8 +21,7 @@ from seglib import draw
 from seglib.labels import VOID, Classes, Color
 from seglib.widgets import pack
 from seglib.widgets.chart import Chart
-from seglib.widgets.shell import STYLE, RefusedError, module
-from seglib.widgets.stage import Stage
+from seglib.widgets.shell import STYLE, RefusedError, Stage, module
 
 FILES = ("paint.js", "controls.js", "list.js", "chart.js", "thumbs.js", "stage.js", "legend.js", "film.js")
 Box = tuple[int, int, int, int, bool]  # x1 y1 x2 y2, end-exclusive, and whether its line is wide
@@ -182,7 +181,6 @@ class View:
         reels: at least one.
         choice: the label of the choice of reels.
         slider: the label of the slider; "" for none.
-        steps: texts and labels of two buttons that go a stop back and on: (text, label, text, label).
         list: the label of a list of the stops; "" for none.
         list_heads: above the columns of that list.
         heads: above the columns of the table.
@@ -196,7 +194,6 @@ class View:
     reels: tuple[Reel, ...]
     choice: str = ""
     slider: str = ""
-    steps: tuple[str, ...] = ()
     list: str = ""
     list_heads: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
@@ -312,7 +309,10 @@ class Film(Stage):
 
     def description(self) -> str:
         """The film in words, and what is on show."""
-        return "\n".join([*self._facts, f"On show, {self.view}: {self.frame.words}"])
+        reel, numbers = self._views[self.view].reels[self.reel], self.frame.numbers
+        shown = ", ".join(filter(None, (self.view, reel.name, reel.stops[self.at])))
+        rows = [", ".join(f"{row.name} {row.texts[0]}" for row in numbers)] if numbers else []
+        return "\n".join([*self._facts, f"On show, {shown}: {self.frame.words}", *rows])
 
     def still(self) -> bytes:
         """The panels on show, side by side, as a PNG or JPEG."""

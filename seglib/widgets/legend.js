@@ -33,14 +33,12 @@ function classRow(frame, entry) {
   const swatch = h("canvas", SWATCH);
   const input = h("input", { type: "checkbox", disabled: clear });
   const label = h("label", { class: "seglib-key" }, input, swatch, h("span", {}, name));
-  const mark = () => (input.checked = model.get("visible").includes(name));
-  const paint = () => clear || paintClass(swatch, entry, model.get("hatch"));
   frame.on(input, "change", () => {
     const others = model.get("visible").filter((other) => other !== name);
     frame.set("visible", input.checked ? [...others, name] : others);
   });
-  frame.follow(["visible"], mark);
-  frame.follow(["hatch"], paint);
+  frame.follow(["visible"], () => (input.checked = model.get("visible").includes(name)));
+  frame.follow(["hatch"], () => clear || paintClass(swatch, entry, model.get("hatch")));
   return (maps) => row("rowheader", label, ...maps.map(({ shares }) => shareWords(shares[place])));
 }
 

@@ -39,13 +39,12 @@ class LieDetector(Film):
     """A true mask, a lie that is told about it, and five scores of the result.
 
     Every lie in every size is made and scored once, here: dragging needs no kernel, in exported HTML neither.
+    Objects shrink and grow into the class "background", or else into the largest class of the mask.
 
     Args:
         image: (3, H, W) uint8.
         mask: (H, W) class indices, or 255 for void: the truth.
         classes: names and colours.
-        background: the class that objects shrink and grow into; by default the one called "background", or
-            else the largest class of the mask.
         **state: traits to begin with, as in `reel=2` (the lies in their order: erode, dilate, shift, blur,
             drop, swap) or `at=3` (the fourth step; the first is the truth).
 
@@ -64,16 +63,13 @@ class LieDetector(Film):
 
     _esm = script("Metric lie detector")
 
-    def __init__(
-        self, image: Tensor, mask: Tensor, classes: Classes, *, background: int | None = None, **state: Any
-    ) -> None:
+    def __init__(self, image: Tensor, mask: Tensor, classes: Classes, **state: Any) -> None:
         pack.check(image, {"truth": mask}, classes)
         stride = 1
         while max(mask.shape) > stride * LARGEST:
             stride *= 2
         image, mask = (whole[..., ::stride, ::stride].contiguous() for whole in (image, mask))
-        if background is None:
-            background = classes.background
+        background = classes.background
         if background is None:
             background = int(shares(mask, classes)[:-1].argmax())
         palette = Palette.of(classes)
@@ -98,13 +94,6 @@ class LieDetector(Film):
         ]
         view = View("lies", tuple(reels), "Lie", "How much", table="Scores", heads=("Score", "%", "Change"))
         super().__init__(image, [view], [f"truth: {describe(mask, classes)}"], **state)
-
-    def description(self) -> str:
-        """The truth, the lie and its scores in words."""
-        scores = ", ".join(f"{row.name} {row.texts[0]} %" for row in self.frame.numbers)
-        reel = self._views[self.view].reels[self.reel]
-        lie = f"{reel.name}, {reel.stops[self.at]}" if self.at else "no lie"
-        return f"{self._facts[0]}\n{lie}: {scores}"
 
 
 def _rows(scores: dict[str, float], honest: dict[str, float]) -> tuple[Row, ...]:
@@ -266,20 +255,10 @@ def _dilate(labels: np.ndarray, radius: int, background: int) -> np.ndarray:
     return np.where(ndimage.distance_transform_edt(free) <= radius, _nearest(labels, free), labels)
 
 
-def _shift(labels: np.ndarray, pixels: int, background: int) -> np.ndarray:
-    return labels[:, np.maximum(np.arange(labels.shape[1]) - pixels, 0)]  # the left edge repeats
-
-
 def _blur(labels: np.ndarray, sigma: int, background: int) -> np.ndarray:
-    if not sigma:
-        return labels
     present = np.unique(labels)
     soft = [ndimage.gaussian_filter((labels == index).astype(np.float32), sigma) for index in present]
     return present[np.argmax(soft, axis=0)]
-
-
-def _drop(labels: np.ndarray, index: int, background: int) -> np.ndarray:
-    return np.where(labels == index, np.uint8(background), labels)
 
 
 def _swap(labels: np.ndarray, pair: tuple[int, int], background: int) -> np.ndarray:
@@ -287,6 +266,13 @@ def _swap(labels: np.ndarray, pair: tuple[int, int], background: int) -> np.ndar
     return np.select([labels == first, labels == second], [np.uint8(second), np.uint8(first)], labels)
 
 
-_CORRUPTIONS: dict[str, Callable[..., np.ndarray]] = dict(
-    zip(LIES, (_erode, _dilate, _shift, _blur, _drop, _swap))
-)
+_CORRUPTIONS: dict[str, Callable[[np.ndarray, Any, int], np.ndarray]] = {
+    "erode": _erode,
+    "dilate": _dilate,
+    "shift": lambda labels, by, _: labels[
+        :, np.maximum(np.arange(labels.shape[1]) - by, 0)
+    ],  # repeats the edge
+    "blur": _blur,
+    "drop": lambda labels, index, background: np.where(labels == index, np.uint8(background), labels),
+    "swap": _swap,
+}

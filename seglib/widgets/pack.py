@@ -35,11 +35,11 @@ def check(image: Tensor, maps: Mapping[str, Tensor], classes: Classes) -> None:
         check_mask(mask, len(classes), f"the label map {name!r}")
 
 
-def instance_ids(instances: Instances | Tensor, size: Sequence[int]) -> Tensor:
+def instance_ids(instances: Instances, size: Sequence[int]) -> Tensor:
     """Number the objects of an image.
 
     Args:
-        instances: the objects, or their map (H, W) already, 0 where there is none.
+        instances: the objects.
         size: (height, width) of the image.
 
     Returns:
@@ -48,14 +48,11 @@ def instance_ids(instances: Instances | Tensor, size: Sequence[int]) -> Tensor:
     Raises:
         ValueError: the objects' masks have another size.
     """
-    if isinstance(instances, Instances):
-        numbers = torch.arange(1, len(instances) + 1)[:, None, None]
-        ids = (instances.masks.cpu() * numbers).amax(0) if len(instances) else torch.zeros(size)
-    else:
-        ids = instances.cpu()
+    numbers = torch.arange(1, len(instances) + 1)[:, None, None]
+    ids = (instances.masks.cpu() * numbers).amax(0) if instances else torch.zeros(size).long()
     if tuple(ids.shape) != tuple(size):
         raise ValueError(f"the instances have the size {tuple(ids.shape)}, the image {tuple(size)}")
-    return ids.long()
+    return ids
 
 
 def encode(image: Tensor) -> bytes:

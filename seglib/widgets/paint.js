@@ -10,17 +10,14 @@ async function unpack(data) {
   entries.push({ name: "void", color: data.void, value: VOID, place: entries.length });
   const names = new Map(entries.map(({ name, value }) => [value, name]));
   return {
-    width: data.width,
-    height: data.height,
+    ...data,
     entries,
     image: await createImageBitmap(new Blob([data.image])),
-    maps: await Promise.all(data.maps.map(unpackLabels)),
+    maps: await Promise.all(data.maps.map(async (map) => ({ ...map, labels: new Uint8Array(await inflate(map.labels)) }))),
     instances: data.instances && new Uint16Array(await inflate(data.instances)),
     name: (value) => names.get(value),
   };
 }
-
-const unpackLabels = async (map) => ({ ...map, labels: new Uint8Array(await inflate(map.labels)) });
 
 async function inflate(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));

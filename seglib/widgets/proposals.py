@@ -7,20 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seglib import boxes
 from seglib.data.dataset import Instances
-from seglib.labels import Classes, Color
-from seglib.regions import Proposals
-from seglib.regions.features import crops
+from seglib.labels import Classes, Color, numbered
+from seglib.regions import Proposals, hierarchy
+from seglib.regions.features import bounded_size, crops, resize_mask
 from seglib.regions.grouping import Hierarchy
 from seglib.regions.proposals import recall
 from seglib.regions.segmenter import paint, select_regions
+from seglib.regions.superpixels import as_rgb, shrink
 from seglib.widgets import pack
-from seglib.widgets import proposal_checks as checks
 from seglib.widgets.chart import Chart, Line, points
 from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
 ORANGE, BLUE = (230, 159, 0), (86, 180, 233)  # Okabe and Ito's
 HALF, MORE = 0.5, 0.7  # overlaps from which on an object counts as found
+MEAN = "best overlap, mean over all objects"  # not MABO, the mean over the classes
+FINE = 50  # scale of the superpixels that the grouping begins with; that of the proposals
 EVERY = 100  # the last hundred merges can be seen one by one
 STEPS = 80  # of the slider before these
 FIRST = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80)  # then the same times ten
@@ -36,14 +39,14 @@ class ProposalExplorer(Film):
     Everything is computed once, here: the browser needs no kernel, in exported HTML neither.
 
     Args:
-        image: (3, H, W) uint8, or a larger copy of the image that the proposals were made of.
-        proposals: its regions, best first; by default `propose(image)`.
+        image: (3, H, W) uint8 that the proposals were made of, or a larger copy of it.
+        proposals: its regions, best first.
         instances: its objects; without them there is no overlap and no recall.
-        classes: names and colours; required by `scores`.
+        classes: names and colours.
         hierarchy: the grouping of the first view; by default `hierarchy(image, scale=50)`.
         scores: (R, K) the score that the SVM of each class gives each region; without them nothing is pasted.
         threshold: a region is pasted if it scores more than this; an SVM's own limit is 0.
-        fill_class: the class of pixels in no pasted region, by default "background".
+        fill_class: the class of pixels in no pasted region.
         side: side of the crops that go into the net, in pixels.
         **state: traits to begin with, as in `view="paste"`: `view`, `reel` (the object), `at` (the stop of
             the slider).
@@ -53,13 +56,13 @@ class ProposalExplorer(Film):
 
     Example:
         >>> import torch
+        >>> from seglib.regions import propose
         >>> image = torch.zeros(3, 40, 60, dtype=torch.uint8)
         >>> image[:, 10:30, 20:40] = 255
-        >>> fish = (image[:1] > 0)
-        >>> objects = Instances(fish, torch.tensor([1]), torch.tensor([[20, 10, 40, 30]]))
+        >>> fish = Instances(image[:1] > 0, torch.tensor([1]), torch.tensor([[20, 10, 40, 30]]))
         >>> classes = Classes.of("background", "fish")
-        >>> explorer = ProposalExplorer(image, instances=objects, classes=classes, view="proposals")
-        >>> explorer.frame.words[-30:]
+        >>> shown = ProposalExplorer(image, propose(image), fish, classes=classes, view="proposals")
+        >>> shown.frame.words[-30:]
         'fits fish best: overlap 1.000.'
     """
 
@@ -68,35 +71,86 @@ class ProposalExplorer(Film):
     def __init__(
         self,
         image: Tensor,
-        proposals: Proposals | None = None,
+        proposals: Proposals,
         instances: Instances | None = None,
-        classes: Classes | None = None,
+        *,
+        classes: Classes,
         hierarchy: Hierarchy | None = None,
         scores: Tensor | None = None,
-        *,
         threshold: float = 0.0,
-        fill_class: int | None = None,
+        fill_class: int = 0,
         side: int = 96,
         **state: Any,
     ) -> None:
-        image, proposals, objects, tree = checks.fitted(image, proposals, instances, hierarchy)
-        names = checks.object_names(objects, classes)
-        known = checks.region_scores(scores, len(proposals), classes)
-        if fill_class is None:
-            fill_class = 0 if classes is None else classes.background or 0
-        scene = _Scene(image, proposals, objects, names, classes, known, side)
+        image, objects, tree = _fitted(image, proposals, instances, hierarchy)
+        if scores is not None:
+            scores = _region_scores(scores, len(proposals), classes)
+        scene = _Scene(image, proposals, objects, _object_names(objects, classes), classes, scores, side)
         views = [_grouping(image, tree), _proposals(scene)]
-        if known is not None:
-            views.append(_paste(scene, select_regions(proposals, known, threshold=threshold), fill_class))
-        height, width = image.shape[1:]
+        if scores is not None:
+            selected = select_regions(proposals, scores, threshold=threshold)
+            views.append(_paste(scene, scores, selected, fill_class))
         facts = [
-            f"Proposals of an image, {width} x {height} pixels: {len(proposals):,} regions; "
+            f"Proposals of an image, {image.shape[2]} x {image.shape[1]} pixels: {len(proposals):,} regions; "
             f"grouping begins with {len(tree.merges) + 1:,} superpixels."
         ]
-        if names:
+        if scene.names:
             best = ", ".join(f"{row.rows[-1].name} {row.rows[-1].texts[0]}" for row in views[1].reels[:-1])
             facts += [f"Recall, {scene.recall_chart.words}.", f"Best overlap: {best}."]
         super().__init__(image, views, facts, **state)
+
+
+def _fitted(
+    image: Tensor, proposals: Proposals, instances: Instances | None, tree: Hierarchy | None
+) -> tuple[Tensor, Instances, Hierarchy]:
+    """Image, objects and grouping in the size of the proposals; objects without pixels are left out."""
+    image = as_rgb(image)
+    full, size = tuple(image.shape[1:]), (proposals.labels.shape[0], proposals.labels.shape[1])
+    if not len(proposals):
+        raise ValueError("there are no regions in the proposals; propose(image) makes some")
+    if size != bounded_size(full, max(size)):
+        raise ValueError(
+            f"the proposals have the size {size} (H, W), the image {full}; give the image that they were "
+            "made of, or a larger copy of it"
+        )
+    if tree is not None and tree.labels.shape != size:
+        raise ValueError(
+            f"the proposals have the size {size}, the hierarchy {tuple(tree.labels.shape)}; "
+            "make both of the same image"
+        )
+    masks, kinds = torch.zeros(0, *size).bool(), torch.zeros(0).long()
+    if instances:
+        masks, kinds = instances.masks.cpu(), instances.classes.cpu()
+        if tuple(masks.shape[1:]) not in (full, size):
+            raise ValueError(f"the instances have the size {tuple(masks.shape[1:])}, the image {full}")
+        masks = resize_mask(masks, size)
+    seen = masks.flatten(1).any(dim=1)
+    shown = shrink(image, size).contiguous()
+    objects = Instances(masks[seen], kinds[seen], boxes.from_masks(masks[seen]))
+    return shown, objects, tree or hierarchy(shown, scale=FINE)
+
+
+def _object_names(objects: Instances, classes: Classes) -> tuple[str, ...]:
+    """A name for each object: its class, with a number where there are several of it."""
+    for index in objects.classes.tolist():
+        if not 0 <= index < len(classes):
+            raise ValueError(
+                f"an object has class {index}; the classes are 0..{len(classes) - 1} ({', '.join(classes)})"
+            )
+    return numbered([classes.names[index] for index in objects.classes.tolist()])
+
+
+def _region_scores(scores: Tensor, regions: int, classes: Classes) -> Tensor:
+    """(R, K) float32, minus infinity in the column of the background, which no region belongs to."""
+    if tuple(scores.shape) != (regions, len(classes)):
+        raise ValueError(
+            f"scores must be (R, K) = ({regions}, {len(classes)}), a row for each region and a column for "
+            f"each class; not {tuple(scores.shape)}"
+        )
+    found = scores.detach().cpu().float().clone()
+    if classes.background is not None:
+        found[:, classes.background] = -torch.inf
+    return found.nan_to_num(nan=-torch.inf, posinf=torch.finfo().max, neginf=-torch.inf)
 
 
 def stops_down(superpixels: int) -> list[int]:
@@ -132,34 +186,31 @@ def _grouping(image: Tensor, tree: Hierarchy) -> View:
     pieces = tree.sums(torch.ones(total, dtype=torch.long))
     sums = [tree.sums(flat.bincount(channel.double(), minlength=total)) for channel in image.flatten(1)]
     colors = (torch.stack(sums) / areas).round().int().T.tolist()
-    entries: dict[int, tuple[str, Color]] = {
-        0: ("merges next with the blue one", ORANGE),
-        1: ("merges next with the orange one", BLUE),
-    }
-    for region, (area, count, color) in enumerate(zip(areas.tolist(), pieces.tolist(), colors)):
-        entries[region + 2] = (f"{area:,} pixels, {count:,} superpixel{'s' * (count > 1)}", tuple(color))
-    palette = Palette(entries, hatched=(0, 1), key=(0, 1))
+    pair: list[tuple[str, Color]] = [
+        ("merges next with the blue one", ORANGE),
+        ("merges next with the orange one", BLUE),
+    ]
+    regions = (
+        (f"{area:,} pixels, {count:,} superpixel{'s' * (count > 1)}", tuple(color))
+        for area, count, color in zip(areas.tolist(), pieces.tolist(), colors)
+    )
+    palette = Palette(dict(enumerate([*pair, *regions])), hatched=(0, 1), key=(0, 1))
     counts = stops_down(total)
     node, frames = torch.arange(total), []
-    for left in range(total, 0, -1):
+    for left, merge in zip(range(total, 0, -1), [*tree.merges.tolist(), []]):
         if left in counts:
             values = node + 2
+            for place, part in enumerate(merge):
+                values = values.masked_fill(node == part, place)
+            begin = f"{left:,} superpixels" if left == total else f"{left:,} of {total:,} regions are left"
             words = "One region is left: the whole image."
-            if left > 1:
-                for place, part in enumerate(tree.merges[total - left].tolist()):
-                    values = values.masked_fill(node == part, place)
-                begin = (
-                    f"{left:,} superpixels" if left == total else f"{left:,} of {total:,} regions are left"
-                )
+            if merge:
                 similar = f"similarity {tree.similarities[total - left]:.2f}"
                 words = f"{begin}. The two with stripes merge next: {similar}."
             frames.append(Frame(words, (Panel("region", Labels(tree.labels, values), palette),)))
-        if left > 1:
-            one, other = tree.merges[total - left].tolist()
-            node = torch.where((node == one) | (node == other), total + total - left, node)
+        node = node.masked_fill(torch.isin(node, torch.tensor(merge, dtype=torch.long)), 2 * total - left)
     reel = Reel("", tuple(f"{left:,}" for left in counts), tuple(frames))
-    steps = ("Back", "Undo the last merge", "Merge", "Merge the two with stripes")
-    return View("grouping", (reel,), slider="Regions left", steps=steps)
+    return View("grouping", (reel,), slider="Regions left")
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +221,7 @@ class _Scene:
     proposals: Proposals
     objects: Instances
     names: tuple[str, ...]
-    classes: Classes | None
+    classes: Classes
     scores: Tensor | None
     side: int
 
@@ -223,7 +274,7 @@ class _Scene:
 
     def bars(self, region: int) -> tuple[Row, ...]:
         """The score of each class's SVM, on an axis that is the same for all regions."""
-        if self.scores is None or self.classes is None:
+        if self.scores is None:
             return ()
         ends = self.scores.double().nan_to_num(neginf=0)
         low, high = ends.min().clamp(max=0), ends.max().clamp(min=0)
@@ -242,7 +293,7 @@ class _Scene:
         lines = {
             f"found at {HALF}": [recall(row, HALF) for row in overlaps],
             f"found at {MORE}": [recall(row, MORE) for row in overlaps],
-            "average best overlap": overlaps.mean(dim=1).tolist(),
+            MEAN: overlaps.mean(dim=1).tolist(),
         }
         end = ", ".join(f"{name} {100 * values[-1]:.0f} %" for name, values in lines.items())
         places = torch.linspace(0, 1, len(self.numbers)).tolist()
@@ -257,6 +308,7 @@ class _Scene:
         )
 
 
+TABLE: dict[str, Any] = {"heads": ("Class", "SVM score"), "table": "SVM scores", "below": True}
 BOTH, ONLY_REGION, ONLY_OBJECT, NEITHER, OTHER = range(5)
 OVERLAP = Palette(
     {
@@ -292,8 +344,7 @@ def _proposals(scene: _Scene) -> View:
 
     reels = []
     for index, (name, kind) in enumerate(zip(scene.names, scene.objects.classes.tolist())):
-        color = scene.classes.colors[kind] if scene.classes else (128, 128, 128)
-        found = overlaps[:, index].tolist()
+        color, found = scene.classes.colors[kind], overlaps[:, index].tolist()
         rows = (Row(name, (f"{one:.3f}",), (0, round(one, 4)), color, (HALF,)) for one in found)
         reels.append(reel(index, name, tuple(rows)))
     return View(
@@ -302,9 +353,7 @@ def _proposals(scene: _Scene) -> View:
         choice="Object",
         slider="Proposals examined",
         note="The line on each bar is an overlap of 0.5." if scene.names else "",
-        heads=("Class", "SVM score"),
-        table="SVM scores",
-        below=True,
+        **TABLE,
         targets=scene.object_panel.labels.base if scene.names else None,
     )
 
@@ -332,67 +381,54 @@ def _region_words(scene: _Scene, index: int, stop: int, region: int) -> str:
     words = (
         f"The first {number:,} of {len(scene.proposals):,} proposals find {found[0]} of {len(row)} "
         f"object{'s' * (len(row) > 1)} at an overlap of {HALF}, {found[1]} at {MORE}; "
-        f"average best overlap {float(row.mean()):.3f}."
+        f"{MEAN} {float(row.mean()):.3f}."
     )
     if not row[index]:
         return f"{words} None of the first {number:,} touches {name}."
     return f"{words} Of these, region {region + 1:,} fits {name} best: overlap {float(row[index]):.3f}."
 
 
-def _paste(scene: _Scene, selected: Tensor, fill_class: int) -> View:
+def _paste(scene: _Scene, scores: Tensor, selected: Tensor, fill_class: int) -> View:
     """The mask after each region that is pasted, the lowest score first; a box around the last one."""
-    assert scene.classes is not None and scene.scores is not None  # scores need classes, and bring this view
-    palette = Palette.of(scene.classes, key=tuple(scene.scores[selected].argmax(dim=1).unique().tolist()))
+    palette = Palette.of(scene.classes, key=tuple(scores[selected].argmax(dim=1).unique().tolist()))
     looks = scene.looks(selected.unique())
     pieces = Proposals(
         torch.arange(scene.proposals.members.shape[1])[None], scene.proposals.members, scene.proposals.scores
     )
     frames = []
     for count in range(len(selected) + 1):
-        values = paint(pieces, scene.scores, selected[:count], fill_class)[0].byte()
+        values = paint(pieces, scores, selected[:count], fill_class)[0].byte()
         panel = Panel("pasted", Labels(scene.proposals.labels, values), palette)
-        words, row = _paste_words(scene, selected, count, fill_class)
+        words, row = _paste_words(scene, scores, selected[:count], len(selected), fill_class)
         region = int(selected[count - 1]) if count else -1
         box = (*scene.proposals.boxes[region].tolist(), True)
         shown = (box,) if count else ()
         frames.append(Frame(words, (panel,), scene.reads(panel), row, boxes=shown, **looks.get(region, {})))
     stops = tuple(f"{count} of {len(selected)}" for count in range(len(selected) + 1))
     reel = Reel("", stops, tuple(frames), begin=len(selected))
-    return View(
-        "paste",
-        (reel,),
-        slider="Regions pasted",
-        list="Paste order",
-        heads=("Class", "SVM score"),
-        table="SVM scores",
-        below=True,
-    )
+    return View("paste", (reel,), slider="Regions pasted", list="Paste order", **TABLE)
 
 
-def _paste_words(scene: _Scene, selected: Tensor, count: int, fill_class: int) -> tuple[str, Row | None]:
-    """What the last of `count` pasted regions is, and what it covers; and its line in the list."""
-    assert scene.classes is not None and scene.scores is not None
-    if not len(selected):
+def _paste_words(
+    scene: _Scene, scores: Tensor, pasted: Tensor, total: int, fill_class: int
+) -> tuple[str, Row | None]:
+    """What the last of the pasted regions is, and what it covers; and its line in the list."""
+    if not total:
         return "No region scores more than the threshold, so nothing is pasted.", None
-    if not count:
-        many = len(selected) > 1
-        waits = f"{len(selected)} regions wait, the lowest score first" if many else "one region waits"
+    if not len(pasted):
+        waits = f"{total} regions wait, the lowest score first" if total > 1 else "one region waits"
         return f"Nothing is pasted yet; {waits}.", None
-    region = int(selected[count - 1])
-    index = int(scene.scores[region].argmax())
-    name, score = scene.classes.names[index], _score_text(float(scene.scores[region, index]))
-    row = Row(name, (score,), None, scene.classes.colors[index])
-    words = (
-        f"{count} of {len(selected)}: {name}, score {score}, {int(scene.proposals.areas[region]):,} pixels"
-    )
-    before = paint(scene.proposals, scene.scores, selected[: count - 1], fill_class)
-    below = before[scene.proposals.masks([region])[0]].bincount(minlength=len(scene.classes)).tolist()
-    covered = [
-        f"{pixels:,} of {scene.classes.names[kind]}"
-        for kind, pixels in enumerate(below)
-        if pixels and kind not in (index, fill_class)
-    ]
-    return (f"{words}; it covers {', '.join(covered)}." if covered else f"{words}."), row
+    region, names = int(pasted[-1]), scene.classes.names
+    index = int(scores[region].argmax())
+    score = _score_text(float(scores[region, index]))
+    area = int(scene.proposals.areas[region])
+    words = f"{len(pasted)} of {total}: {names[index]}, score {score}, {area:,} pixels"
+    before = paint(scene.proposals, scores, pasted[:-1], fill_class)
+    below = before[scene.proposals.masks([region])[0]].bincount(minlength=len(names)).tolist()
+    below[index] = below[fill_class] = 0
+    if covered := ", ".join(f"{pixels:,} of {names[kind]}" for kind, pixels in enumerate(below) if pixels):
+        words += f"; it covers {covered}"
+    return f"{words}.", Row(names[index], (score,), None, scene.classes.colors[index])
 
 
 def _score_text(score: float) -> str:

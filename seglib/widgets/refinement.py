@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 
 from seglib.labels import VOID, Classes, describe, numbered, percent
-from seglib.weak.boxes import BoxAnnotations, back_to_front, background_of
-from seglib.weak.cleaning import Rules, box_fill_rates, reset_outliers
+from seglib.weak.boxes import BoxAnnotations, back_to_front, background_of, check
+from seglib.weak.cleaning import RESET, Rules, box_fill_rates, reset_outliers
 from seglib.weak.labels import Quality, image_quality
-from seglib.widgets import refinement_checks as checks
+from seglib.weak.schemes import rectangles
+from seglib.widgets import pack
 from seglib.widgets.chart import Chart, Line, points
 from seglib.widgets.film import Box, Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
 DIAL = 100  # stops of the dial between 0 and 1
-MOST = 12  # numbers of rounds below the chart
+NEAR = 0.01  # how far from 1 the sum of probabilities may be: half precision rounds
+NAIVE = "rectangles"  # the scheme that needs nothing but the boxes
 
 
 class Rule(NamedTuple):
@@ -62,12 +64,10 @@ class RefinementExplorer(Film):
         classes: names and colours; one is called "background".
         schemes: labels (H, W) by name, 255 where they are ignored; by default the naive rectangles.
         rounds: for each round the probabilities (K, H, W) of its net, of which the rules make the label of
-            the next round; without rounds there are only schemes.
-        first: the scheme that round 0 was trained on, whose label a box is reset to; by default the first.
+            the next round; without rounds there are only schemes. Round 0 was trained on the first scheme,
+            whose label a box is reset to.
         fill_rates: (K,) the share of its box that each class usually fills, see
             `seglib.weak.cleaning.fill_rates`; by default 1, the paper's rule.
-        threshold: the share of the usual below which a box was reset in the rounds.
-        smoothing: whether the rules smooth.
         qualities: of the labels of whole rounds, as `Round.quality`, from round 0 on.
         **state: traits to begin with, as in `view="rules"`: `view`, `reel` (the round, in "rules" and
             "reset"), `at` (the scheme, round, rule or stop of the dial).
@@ -98,18 +98,27 @@ class RefinementExplorer(Film):
         *,
         schemes: Mapping[str, Tensor] = {},
         rounds: Sequence[Tensor] = (),
-        first: str | None = None,
         fill_rates: Tensor | Sequence[float] | None = None,
-        threshold: float = 0.5,
-        smoothing: bool = True,
         qualities: Sequence[Quality | None] = (),
         **state: Any,
     ) -> None:
-        image, truth, boxes, labels = checks.fitted(image, truth, boxes, classes, schemes)
-        first = next(iter(labels)) if first is None else first
-        nets, rates = checks.probabilities(rounds, classes, truth.shape), checks.rates_of(fill_rates, classes)
-        checks.check_rest(first, labels, threshold, qualities, len(nets) + 1)
-        rules = Rules(tuple(rates.tolist()), float(threshold), smoothing, background_of(classes))
+        if not isinstance(schemes, Mapping):
+            raise ValueError('schemes must be labels by name, as in schemes={"grabcut+": label}')
+        pack.check(image, {"truth": truth} | {f"scheme {name}": schemes[name] for name in schemes}, classes)
+        check(boxes, (image.shape[1], image.shape[2]), classes)
+        image, truth = image.as_subclass(Tensor).cpu(), _plain(truth)
+        boxes = BoxAnnotations(boxes.boxes.cpu(), boxes.classes.cpu())
+        background = background_of(classes)
+        labels = {name: _plain(label) for name, label in schemes.items()}
+        labels = labels or {NAIVE: rectangles(image, *boxes, background=background)}
+        nets, rates = _probabilities(rounds, classes, truth.shape), _rates(fill_rates, classes)
+        if len(qualities) > len(nets) + 1 or not all(isinstance(one, Quality | None) for one in qualities):
+            raise ValueError(
+                f"qualities must be at most {len(nets) + 1}, each a Quality, as round.quality, or None: of "
+                f"the labels of round 0 and of those after each round; not {qualities!r:.60}"
+            )
+        first = next(iter(labels))
+        rules = Rules(rates, background=background)
         scene = _Scene(image, truth, boxes, classes, labels[first], rules)
         judged = {name: scene.judge(label) for name, label in labels.items()}
         views = [_schemes(scene, judged)]
@@ -120,27 +129,68 @@ class RefinementExplorer(Film):
         if nets:
             steps = [_Step(scene, net) for net in nets]
             shots = [judged[first], *(list(step.chain.values())[-1] for step in steps)]
-            views += [_rounds(scene, first, shots, qualities), *_rules(scene, steps)]
-            chart = views[1].reels[0].chart
-            facts.append(f"By round: {chart.words if chart else ''}.")
+            chart = _round_chart(shots, qualities)
+            views += [_rounds(scene, first, shots, chart), *_rules(scene, steps)]
+            facts.append(f"By round: {chart.words}.")
         super().__init__(image, views, facts, **state)
 
 
-@dataclass(frozen=True, eq=False)
-class _Shot:
-    """A label (H, W) uint8, 255 for ignored, and how good it is; None where nothing of the truth is known."""
+def _plain(label: Tensor) -> Tensor:
+    """A checked label (H, W) as a plain uint8 tensor on the CPU."""
+    return label.as_subclass(Tensor).cpu().to(torch.uint8)
+
+
+def _probabilities(rounds: Sequence[Tensor], classes: Classes, size: Sequence[int]) -> list[Tensor]:
+    """The probabilities of the nets, one (K, H, W) float32 a round; a ValueError says what is wrong."""
+    wanted = (len(classes), *size)
+    for number, one in enumerate(rounds):
+        if fault := _fault(one, wanted):
+            raise ValueError(
+                f"rounds[{number}] must be the probabilities of {len(classes)} classes "
+                f"({', '.join(classes)}), floating point {wanted} (K, H, W); {fault}"
+            )
+    return [one.as_subclass(Tensor).cpu().float() for one in rounds]
+
+
+def _fault(one: Tensor, wanted: tuple[int, ...]) -> str:
+    """What is wrong with the probabilities (K, H, W) of a net; "" if nothing is."""
+    if not isinstance(one, Tensor) or not one.is_floating_point():
+        return f"not {one.dtype if isinstance(one, Tensor) else type(one).__name__}"
+    if one.shape != wanted:
+        return f"not {tuple(one.shape)}"
+    wrong = ~((one.float().sum(dim=0) - 1).abs() <= NEAR) | (one < 0).any(dim=0)  # NaN is wrong too
+    if not wrong.any():
+        return ""
+    y, x = wrong.nonzero()[0].tolist()
+    values = ", ".join(f"{value:.2f}" for value in one[:, y, x].tolist())
+    return f"at (x, y) = ({x}, {y}) they are {values}, not 0..1 with the sum 1; give logits.softmax(dim=0)"
+
+
+def _rates(fill_rates: Tensor | Sequence[float] | None, classes: Classes) -> tuple[float, ...]:
+    """The share of its box that each of the K classes fills; all 1, the paper's rule, by default."""
+    rates = torch.ones(len(classes)) if fill_rates is None else torch.as_tensor(fill_rates).cpu().float()
+    if rates.shape != (len(classes),) or not bool(((rates >= 0) & (rates <= 1)).all()):
+        raise ValueError(
+            f"fill_rates must be {len(classes)} shares 0..1, what each class ({', '.join(classes)}) fills of "
+            f"its box, as fill_rates(labels) gives; not {[round(one, 3) for one in rates.flatten().tolist()]}"
+        )
+    return tuple(rates.tolist())
+
+
+def _measures(quality: Quality | None) -> tuple[float, float, float, float]:
+    """MIoU, Boundary IoU, what is ignored, mIoU of the rest, 0..1; NaN where they are unknown."""
+    if quality is None:
+        return (torch.nan,) * 4
+    scores = quality.filled
+    return scores.mean_iou, scores.mean_boundary_iou, quality.ignored, quality.labelled.mean_iou
+
+
+class _Shot(NamedTuple):
+    """A label (H, W) uint8, 255 for ignored, with its measures and words."""
 
     label: Tensor
-    quality: Quality | None
+    measures: tuple[float, float, float, float]
     words: str
-
-    @property
-    def measures(self) -> tuple[float, float, float, float]:
-        """MIoU, Boundary IoU, what is ignored, mIoU of the rest, 0..1; NaN where they are unknown."""
-        if self.quality is None:
-            return (torch.nan,) * 4
-        scores = self.quality.filled
-        return scores.mean_iou, scores.mean_boundary_iou, self.quality.ignored, self.quality.labelled.mean_iou
 
     @property
     def cells(self) -> tuple[str, ...]:
@@ -150,10 +200,7 @@ class _Shot:
     @property
     def said(self) -> str:
         """The first two measures in words."""
-        if self.quality is None:
-            return "not scored, the truth is void"
-        iou, rim, *_ = self.measures
-        return f"mIoU {percent(iou, 1)}, Boundary IoU {percent(rim, 1)}"
+        return f"mIoU {percent(self.measures[0], 1)}, Boundary IoU {percent(self.measures[1], 1)}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +238,9 @@ class _Scene:
 
     def judge(self, label: Tensor) -> _Shot:
         """A label with its measures and words."""
-        known = bool((self.truth != VOID).any())
         words = describe(label, self.classes)
         words = "ignored".join(words.rsplit("void", 1)) if (label == VOID).any() else words
-        return _Shot(label, image_quality(label, self.truth, self.classes) if known else None, words)
+        return _Shot(label, _measures(image_quality(label, self.truth, self.classes)), words)
 
     def panel(self, title: str, shot: _Shot) -> Panel:
         """A label; where it is ignored it is not compared with the truth."""
@@ -207,10 +253,8 @@ def _schemes(scene: _Scene, judged: Mapping[str, _Shot]) -> View:
     """Each label that was made from the boxes alone, next to the truth."""
     frames = []
     for name, shot in judged.items():
-        words = f"{name}: {shot.said}."
-        if not scene.names:
-            words = f"There is no box. {words}"
-        if shot.quality is not None and shot.quality.ignored:
+        words = f"{'' if scene.names else 'There is no box. '}{name}: {shot.said}."
+        if shot.measures[2]:
             words += (
                 f" {shot.cells[2]} % of the pixels are ignored, and scored as the nearest label says; "
                 f"without them mIoU is {shot.cells[3]} %."
@@ -222,7 +266,7 @@ def _schemes(scene: _Scene, judged: Mapping[str, _Shot]) -> View:
     return View("schemes", (Reel("", tuple(judged), tuple(frames)),), list="Scheme", list_heads=heads)
 
 
-def _rounds(scene: _Scene, first: str, shots: Sequence[_Shot], qualities: Sequence[Quality | None]) -> View:
+def _rounds(scene: _Scene, first: str, shots: Sequence[_Shot], chart: Chart) -> View:
     """The label that each round trains on, next to the truth."""
     frames = []
     for number, shot in enumerate(shots):
@@ -236,27 +280,23 @@ def _rounds(scene: _Scene, first: str, shots: Sequence[_Shot], qualities: Sequen
         panels = (scene.true, scene.panel(f"label of round {number}", shot))
         caption = f"round {number}\nmIoU {shot.cells[0]} %"
         frames.append(Frame(words, panels, boxes=scene.lines(), caption=caption))
-    last = len(shots) - 1
-    chart = _round_chart([shot.measures for shot in shots], qualities)
-    reel = Reel("", tuple(f"{n} of {last}" for n in range(len(shots))), tuple(frames), chart=chart, begin=1)
-    return View("rounds", (reel,), slider="Round")
+    stops = tuple(f"{number} of {len(shots) - 1}" for number in range(len(shots)))
+    return View("rounds", (Reel("", stops, tuple(frames), chart=chart, begin=1),), slider="Round")
 
 
-def _round_chart(here: Sequence[tuple[float, ...]], qualities: Sequence[Quality | None]) -> Chart:
+def _round_chart(shots: Sequence[_Shot], qualities: Sequence[Quality | None]) -> Chart:
     """Label mIoU and Boundary IoU at each round, and those of the whole data set where they are known."""
-    places = torch.linspace(0, 1, len(here)).tolist()
-    whole = [_Shot(torch.empty(0), one, "").measures for one in qualities]
+    places = torch.linspace(0, 1, len(shots)).tolist()
     lines, words = [], []
+    here, whole = [shot.measures for shot in shots], [_measures(one) for one in qualities]
     for where, found in (("this image", here), ("all images", whole)):
-        for place, name in enumerate(("mIoU", "Boundary IoU") if any(f[0] == f[0] for f in found) else ()):
+        for place, name in enumerate(("mIoU", "Boundary IoU") if found else ()):
             heights = [measures[place] for measures in found]
             lines.append(Line(f"{name}, {where}", points(places[: len(heights)], heights)))
             words.append(f"{name}, {where} {', '.join(percent(height, 1) for height in heights)}")
-    every = -(-len(here) // MOST)
-    across = [(places[number], f"{number}") for number in range(0, len(here), every)]
+    across = [(place, f"{number}") for number, place in enumerate(places)]
     up = ((0.5, "50 %"), (1.0, "100 %"))
-    said = "; ".join(words) or "not scored, the truth is void"
-    return Chart("Labels by round", tuple(lines), across, up, said)
+    return Chart("Labels by round", tuple(lines), across, up, "; ".join(words))
 
 
 class _Step:
@@ -267,33 +307,24 @@ class _Step:
         self.scene, self.chain = scene, {name: scene.judge(label) for name, label in made.items()}
         self.fills = box_fill_rates(made["inside"], scene.boxes)
 
-    def reset(self, threshold: float) -> tuple[int, ...]:
-        """Numbers of the boxes that are reset; compared as `reset_outliers` does."""
-        kinds = self.scene.boxes.classes.tolist()
-        limits = [threshold * self.scene.rules.fill_rates[kind] for kind in kinds]
-        return tuple(box for box, fill in enumerate(self.fills) if fill < limits[box])
-
-    def until_reset(self, threshold: float) -> dict[str, _Shot]:
-        """The labels up to the reset, with another threshold."""
+    def reset(self, threshold: float) -> tuple[Tensor, tuple[int, ...]]:
+        """The label after the reset, and the numbers of the boxes that are reset."""
         inside, rates = self.chain["inside"].label, torch.tensor(self.scene.rules.fill_rates)
-        given = self.scene.boxes, self.scene.first, rates
-        label, _ = reset_outliers(inside, *given, threshold=threshold)
-        names = list(self.chain)[: list(self.chain).index("reset")]
-        return {name: self.chain[name] for name in names} | {"reset": self.scene.judge(label)}
+        label, low = reset_outliers(inside, self.scene.boxes, self.scene.first, rates, threshold=threshold)
+        return label, tuple(low)
 
-    def frames(self, number: int, chain: Mapping[str, _Shot], threshold: float) -> Iterator[Frame]:
+    def frames(self, number: int, chain: Mapping[str, _Shot], low: tuple[int, ...]) -> Iterator[Frame]:
         """A frame for each label: the rules that changed its pixels, and the label itself."""
         changed = torch.zeros(self.scene.truth.shape, dtype=torch.uint8)
         for before, name in zip([None, *chain], chain):
-            shot, rule, reset = chain[name], RULES[name], self.reset(threshold) if name == "reset" else ()
+            shot, rule, reset = chain[name], RULES[name], low if name == "reset" else ()
             words, count = f"The net of round {number} says: {shot.said}.", ""
             if before:
                 differs = chain[before].label != shot.label
                 changed = torch.where(differs, list(RULES).index(name), changed).byte()
                 words, count = self.words(chain, before, name, reset), f"{int(differs.sum()):,}"
             marks = Panel("which rule changed a pixel last", Labels(changed), CHANGED, words)
-            title = f"after {rule.name.lower()}" if before else "the net's answer"
-            shown = self.scene.panel(title, shot)
+            shown = self.scene.panel(f"after {rule.name.lower()}" if before else "the net's answer", shot)
             net = self.scene.panel("net", chain["net"])
             yield Frame(
                 words,
@@ -304,35 +335,34 @@ class _Step:
                 caption=f"{rule.name.lower()}\nmIoU {shot.cells[0]} %",
             )
 
-    def words(self, chain: Mapping[str, _Shot], before: str, name: str, reset: tuple[int, ...]) -> str:
+    def words(self, chain: Mapping[str, _Shot], before: str, name: str, low: tuple[int, ...]) -> str:
         """What one rule does to the label that comes to it."""
-        old, new, does = chain[before], chain[name], RULES[name].does
+        (old, *_), (new, *_), truth = chain[before], chain[name], self.scene.truth
+        changed, words = old != new, RULES[name].does
         if name == "reset":
-            does = f"{does} {_count_reset(len(reset), len(self.scene.names))}"
-        changed, truth = old.label != new.label, self.scene.truth
-        count = int(changed.sum())
-        words = f"{does} That changes {f'{count:,}' if count else 'no'} pixel{'s' * (count > 1)}"
-        if count and old.quality is not None:
+            words += f" Boxes reset: {len(low)} of {len(self.scene.names)}."
+        words += f" Pixels changed: {int(changed.sum()):,}"
+        if changed.any():
             judged = changed & (truth != VOID)
-            right, wrong = (int((judged & (shot.label == truth)).sum()) for shot in (new, old))
-            words += f": {_become(right, 'right')}, {_become(wrong, 'wrong')}"
+            right, wrong = (int((judged & (label == truth)).sum()) for label in (new, old))
+            words += f"; now right: {right:,}, now wrong: {wrong:,}"
         later = list(chain.values())[list(chain).index(name) :]
-        again = [one.label != other.label for one, other in pairwise(later)]
-        twice = int((changed & torch.stack(again).any(dim=0)).sum()) if again else 0
-        return words + (f"; a later rule changes {twice:,} of them again." if twice else ".")
+        again = sum((one.label != other.label for one, other in pairwise(later)), torch.tensor(False))
+        twice = int((changed & (again > 0)).sum())
+        return f"{words}; changed again by a later rule: {twice:,}." if twice else f"{words}."
 
-    def rows(self, threshold: float) -> tuple[Row, ...]:
+    def rows(self, threshold: float, low: tuple[int, ...]) -> tuple[Row, ...]:
         """How much of each box is filled, what is usual (solid), and below what it is reset (dashed)."""
-        reset, kinds = self.reset(threshold), self.scene.boxes.classes.tolist()
+        kinds = self.scene.boxes.classes.tolist()
         usual = [self.scene.rules.fill_rates[kind] for kind in kinds]
         return tuple(
             Row(
                 name,
-                (f"{100 * fill:.0f} %, usual {100 * share:.0f} %", "reset" if box in reset else "kept"),
+                (f"{100 * fill:.0f} %, usual {100 * share:.0f} %", "reset" if box in low else "kept"),
                 (0, round(fill, 4)),
                 self.scene.classes.colors[kind],
                 (round(share, 4), round(share * threshold, 4)),
-                strong=box in reset,
+                strong=box in low,
             )
             for box, (name, fill, share, kind) in enumerate(zip(self.scene.names, self.fills, usual, kinds))
         )
@@ -340,23 +370,24 @@ class _Step:
 
 def _rules(scene: _Scene, steps: Sequence[_Step]) -> tuple[View, View]:
     """Round by round what every rule does, and what the reset does at every stop of its dial."""
-    used = scene.rules.threshold
-    stops = sorted({*(step / DIAL for step in range(DIAL + 1)), used})
-    begin = stops.index(used)
-    note = f" The nets of later rounds learned with a threshold of {used:g}; only this step is done again."
+    stops = [step / DIAL for step in range(DIAL + 1)]
+    begin = stops.index(RESET)
+    note = f" The nets of later rounds learned with a threshold of {RESET:g}; only this step is done again."
     rules, dials = [], []
     for number, step in enumerate(steps):
         name = f"round {number} to {number + 1}"
-        frames = tuple(step.frames(number, step.chain, used))
+        frames = tuple(step.frames(number, step.chain, step.reset(RESET)[1]))
         names = tuple(RULES[name].name for name in step.chain)
         rules.append(Reel(name, names, frames, begin=len(frames) - 1))
         shown, ends = [], dict[tuple[int, ...], Frame]()  # the boxes that are reset -> the frame
+        until = {name: step.chain[name] for name in ("net", "possible", "inside")}
         for place, threshold in enumerate(stops):
-            if (reset := step.reset(threshold)) not in ends:
-                *_, ends[reset] = step.frames(number, step.until_reset(threshold), threshold)
-            end = ends[reset]
-            words = end.words + note * (place != begin)
-            shown.append(Frame(words, end.panels, end.reads, numbers=step.rows(threshold), boxes=end.boxes))
+            label, low = step.reset(threshold)
+            if low not in ends:
+                *_, ends[low] = step.frames(number, until | {"reset": scene.judge(label)}, low)
+            end = ends[low]
+            words, table = end.words + note * (place != begin), step.rows(threshold, low)
+            shown.append(Frame(words, end.panels, end.reads, numbers=table, boxes=end.boxes))
         texts = tuple(f"{100 * threshold:.0f} % of what is usual" for threshold in stops)
         dials.append(Reel(name, texts, tuple(shown), begin=begin))
     heads = ("Rule", "pixels changed", "mIoU %", "Boundary IoU %")
@@ -370,17 +401,3 @@ def _rules(scene: _Scene, steps: Sequence[_Step]) -> tuple[View, View]:
         note="The solid line is what the class usually fills; a box is reset below the dashed one.",
     )
     return View("rules", tuple(rules), choice="Step", list="Rule", list_heads=heads), dial
-
-
-def _count_reset(reset: int, total: int) -> str:
-    """How many boxes are reset."""
-    if total < 2:
-        kind = "reset" if reset else "kept"
-        return f"The only box is {kind}." if total else "There is no box."
-    if reset in (0, total):
-        return f"All {total} boxes are {'reset' if reset else 'kept'}."
-    return f"{reset} of {total} boxes {'are' if reset > 1 else 'is'} reset."
-
-
-def _become(count: int, what: str) -> str:
-    return f"{count:,} become{'s' * (count == 1)} {what}" if count else f"none becomes {what}"

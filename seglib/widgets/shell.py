@@ -26,6 +26,11 @@ def module(*names: str) -> str:
     return "\n".join((_HERE / name).read_text(encoding="utf-8") for name in names)
 
 
+def _base64(value: bytes) -> dict[str, str]:
+    """Bytes as JSON; anything else that JSON cannot hold is a TypeError."""
+    return {"base64": base64.b64encode(value).decode()}
+
+
 class Shell(anywidget.AnyWidget):
     """What all widgets share. The state is in traits; the browser paints, and never waits for Python.
 
@@ -44,6 +49,7 @@ class Shell(anywidget.AnyWidget):
     """
 
     _css = STYLE
+    _shown: str | None = None  # the id of the copy's output, for a widget that replaces it later
     error = traitlets.Unicode("").tag(sync=True)
     # What there is to show; sent once. Everything else that is synced is state.
     data = traitlets.Dict().tag(sync=True)
@@ -80,10 +86,25 @@ class Shell(anywidget.AnyWidget):
         raise NotImplementedError
 
     def to_html(self) -> str:
-        """The widget as a piece of HTML: it works, in its present state, without kernel and network."""
+        """The widget as a piece of HTML: it works, in its present state, without kernel and network.
+
+        Where no script runs, and in JupyterLab, it is a still image.
+        """
         names = [name for name in self.traits(sync=True) if name not in anywidget.AnyWidget.class_traits()]
         state = {name: getattr(self, name) for name in names if not name.startswith("_")}
-        return snapshot(str(self._esm), state, self.still(), self.description(), str(self._css))
+        packed = json.dumps(state, default=_base64, separators=(",", ":"))  # bytes arrive as bytes
+        script, still = str(self._esm).replace("export default", "const widgetModule ="), self.still()
+        kind = "png" if still.startswith(b"\x89PNG") else "jpeg"
+        source = f"data:image/{kind};base64,{_base64(still)['base64']}"
+        name = hashlib.sha256((script + packed).encode()).hexdigest()[:12]
+        boot = module("snapshot.js").replace('"NAME"', json.dumps(name))
+        boot = boot.replace('"STATE"', json.dumps(packed).replace("<", "\\u003c"))
+        return (
+            f'<div data-seglib="{name}"><img src="{source}" alt="{html.escape(self.description())}">'
+            "<p>A still image. In JupyterLab, run the cell to use the widget.</p></div>\n"
+            f"<style>{self._css}</style>\n"
+            f'<script type="module">\n{script}\n{boot}</script>'
+        )
 
     def __repr__(self) -> str:
         return self.description()
@@ -92,43 +113,28 @@ class Shell(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/html": self.to_html()}, metadata
 
-    def _ipython_display_(self, **options: Any) -> None:
+    def _ipython_display_(self) -> None:
         """Two outputs, the copy and the view: of one output JupyterLab shows only the view, alive or not."""
         data, metadata = self._repr_mimebundle_()
         view = {VIEW: data.pop(VIEW)}
-        display(data, metadata=metadata, raw=True, **options)
+        display(data, metadata=metadata, raw=True, display_id=self._shown)
         display(view, raw=True)
 
 
-def snapshot(script: str, state: dict[str, Any], still: bytes, alt: str, style: str = STYLE) -> str:
-    """A widget's module with its state as a piece of HTML; where no script runs, `still` is shown.
+class Stage(Shell):
+    """An image that can be zoomed, dragged and read out: the Python half of stage.js.
 
-    Args:
-        script: the module, which declares `export default`.
-        state: the values of the model's traits; bytes anywhere in it arrive as bytes.
-        still: a PNG or JPEG.
-        alt: the widget in words.
-        style: its style sheet.
+    Attributes:
+        opacity: of the classes' colours, 0..1.
+        zoom: 1 shows all of the image, 32 is the maximum.
+        center: [x, y] in image pixels, what zooming keeps in the middle.
+        height: the height of the image in CSS pixels, at most.
     """
-    packed = json.dumps(state, default=_bytes, separators=(",", ":"))
-    kind = "png" if still.startswith(b"\x89PNG") else "jpeg"
-    source = f"data:image/{kind};base64,{base64.b64encode(still).decode()}"
-    name = hashlib.sha256((script + packed).encode()).hexdigest()[:12]
-    boot = (
-        module("snapshot.js")
-        .replace('"NAME"', json.dumps(name))
-        .replace('"STATE"', json.dumps(packed).replace("<", "\\u003c"))
-    )
-    return (
-        f'<div data-seglib="{name}"><img src="{source}" alt="{html.escape(alt)}">'
-        "<p>A still image. In JupyterLab, run the cell to use the widget.</p></div>\n"
-        f"<style>{style}</style>\n"
-        f'<script type="module">\n{script.replace("export default", "const widgetModule =")}\n{boot}</script>'
-    )
 
+    opacity = traitlets.Float(0.5, min=0, max=1).tag(sync=True)
+    zoom = traitlets.Float(1.0, min=1, max=32).tag(sync=True)
+    center = traitlets.List(traitlets.Float(), minlen=2, maxlen=2).tag(sync=True)
+    height = traitlets.Int(480, min=100).tag(sync=True)
 
-def _bytes(value: Any) -> dict[str, str]:
-    """Bytes as JSON; anything else that JSON cannot hold is a programming error."""
-    if isinstance(value, bytes):
-        return {"base64": base64.b64encode(value).decode()}
-    raise TypeError(f"a snapshot cannot hold a {type(value).__name__}")
+    def __init__(self, *, data: dict[str, Any], **state: Any) -> None:
+        super().__init__(data=data, **{"center": [data["width"] / 2, data["height"] / 2]} | state)

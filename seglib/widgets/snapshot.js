@@ -3,13 +3,9 @@
 const remembered = JSON.parse("STATE", (_, value) =>
   value?.base64 === undefined ? value : Uint8Array.from(atob(value.base64), (letter) => letter.charCodeAt(0)));
 const listeners = new EventTarget();
-const known = new Map(); // listener -> the function the event target holds
 const model = {
   get: (trait) => remembered[trait],
-  set(trait, value) {
-    remembered[trait] = value;
-    listeners.dispatchEvent(new Event(`change:${trait}`));
-  },
+  set: (trait, value) => ((remembered[trait] = value), listeners.dispatchEvent(new Event(`change:${trait}`))),
   save_changes() {},
   on: (event, listener) => listeners.addEventListener(event, listener),
   off: (event, listener) => listeners.removeEventListener(event, listener),

@@ -38,12 +38,11 @@ async function viewer(frame) {
     opacitySlider(frame),
     h("div", { class: "seglib-bar" }, tick(frame, "outline", "Outline"), tick(frame, "hatch", "Hatching")));
   const layer = several ? choice(frame, "layer", "Labels", maps.map(({ name }) => [name, name])) : null;
-  const offer = () => {
+  frame.follow(["mode"], () => {
     const mode = model.get("mode");
     paintControls.hidden = mode === "difference";
     if (layer) layer.hidden = mode === "side by side" || (mode === "difference" && maps.length === 2);
-  };
-  frame.follow(["mode"], offer);
+  });
 
   const side = h("div", { class: "seglib-side" }, paintControls, legend(frame, scene, shown));
   const stage = new Stage(frame, scene, { shown, readOut, side, panels: Math.max(2, maps.length) });

@@ -12,8 +12,7 @@ from seglib import draw
 from seglib.data.dataset import Instances
 from seglib.labels import VOID, Classes, describe
 from seglib.widgets import pack
-from seglib.widgets.shell import RefusedError, module
-from seglib.widgets.stage import Stage
+from seglib.widgets.shell import RefusedError, Stage, module
 
 MODES = ("overlay", "side by side", "difference")
 LINKED = ("mode", "visible", "outline", "hatch", "opacity", "zoom", "center")
@@ -30,7 +29,7 @@ class MaskViewer(Stage):
         image: (3, H, W) uint8.
         maps: one label map (H, W), class indices or 255; or several by name, the truth first.
         classes: names and colours.
-        instances: the objects of the image, or their map (H, W), 0 for none; their numbers are read out.
+        instances: the objects of the image; their numbers are read out.
         **state: traits to begin with, as in `opacity=0.3`.
 
     Attributes:
@@ -63,7 +62,7 @@ class MaskViewer(Stage):
         maps: Tensor | Mapping[str, Tensor],
         *,
         classes: Classes,
-        instances: Instances | Tensor | None = None,
+        instances: Instances | None = None,
         **state: Any,
     ) -> None:
         if not isinstance(maps, Mapping):

@@ -5,34 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from seglib.widgets import RefinementExplorer
 from tests.browser.explorer import agree, fits_and_has_names, opened, press
-from tests.browser.lab import ARTEFACTS, Lab, until, watch
-from tests.browser.widget import Widget
+from tests.browser.lab import ARTEFACTS, until
 from tests.widgets.refinements import scene
 
 pytestmark = pytest.mark.browser
 
 BEGIN = {"view": "schemes", "reel": 0, "at": 0, "opacity": 0.5, "hatch": False, "difference": False}
-CELLS = [
-    """\
-import torch
-from seglib.scenes import Scenes
-from seglib.weak.boxes import load_boxes
-from seglib.widgets import RefinementExplorer
-
-pools = Scenes(length=1, size=(48, 48))
-image, mask = pools[0]
-answer = torch.nn.functional.one_hot(mask.clamp(max=9).long().roll(9, 1), 10).permute(2, 0, 1).float()
-boxes = load_boxes(pools)[0]""",
-    """\
-explorer = RefinementExplorer(image, mask, boxes, pools.classes, rounds=[answer], view="reset")
-explorer""",
-]
 
 
 @pytest.fixture(scope="module")
@@ -171,28 +154,3 @@ def test_exported_it_works_without_a_kernel(page: Page, twin: RefinementExplorer
     agree(card, twin)
     press(card.get_by_label("Reset below"), "End")
     agree(card, twin, at=100)
-
-
-def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(lab: Lab, context: BrowserContext) -> None:
-    errors: list[str] = []
-    tab = context.new_page()
-    watch(tab, errors)
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    notebook = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "refinement.ipynb")
-    try:
-        notebook.run_all()
-        shown = Widget(notebook, "Refinement explorer")
-        dial = shown.card.get_by_label("Reset below")
-        shown.press(dial, "Home")
-        until(lambda: shown.python("explorer.at") == 0, "Python reads the dial", 10)
-        assert shown.python("{row.texts[1] for row in explorer.frame.numbers} == {'kept'}")
-        shown.press(dial, "End")
-        until(lambda: shown.python("explorer.at") == 100, "Python reads the dial", 10)
-        expect(shown.card.locator(".seglib-says")).to_have_text(shown.python("explorer.frame.words"))
-        shown.execute("explorer.view = 'rules'")
-        expect(shown.card.locator(".seglib-says")).to_have_text(shown.python("explorer.frame.words"))
-        shown.card.screenshot(path=ARTEFACTS / "refinement-lab.png")
-        assert not errors, errors
-    finally:
-        tab.close()
-        lab.shut_down(notebook)

@@ -60,7 +60,7 @@ def widgets() -> dict[str, Shell]:
         "viewer": MaskViewer(image, {"truth": mask, "prediction": mask.roll(3, 1)}, classes=pools.classes),
         "lies": LieDetector(image, mask, pools.classes),
         "proposals": ProposalExplorer(
-            image, proposals, objects, pools.classes, scores=scores, view="proposals"
+            image, proposals, objects, classes=pools.classes, scores=scores, view="proposals"
         ),
         "refinement": RefinementExplorer(**scene(), view="rules"),
         "annotator": Annotator([image], classes=pools.classes),

@@ -36,7 +36,7 @@ ROUNDS = [soft(NET, torch.where(NET == 1, 0, 1)), soft(TRUTH % VOID, torch.full(
 
 def given(**changes: Any) -> dict[str, Any]:
     known = {"image": IMAGE, "truth": TRUTH, "boxes": ONE, "classes": CLASSES}
-    more = {"schemes": {"rectangles": RECTANGLE, "unsure": UNSURE}, "rounds": ROUNDS, "smoothing": False}
+    more = {"schemes": {"rectangles": RECTANGLE, "unsure": UNSURE}, "rounds": ROUNDS}
     return {**known, **more, **changes}
 
 

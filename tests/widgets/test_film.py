@@ -121,7 +121,7 @@ def test_a_browser_that_sends_nonsense_is_told_and_nothing_changes() -> None:
 def test_displayed_it_carries_words_and_a_copy_that_needs_nothing() -> None:
     shown = film()
     bundle, _ = shown._repr_mimebundle_()
-    assert bundle["text/plain"] == repr(shown) == "A film.\nOn show, first: It is."
+    assert bundle["text/plain"] == repr(shown) == "A film.\nOn show, first, long, 2: It is."
     html = bundle["text/html"]
     assert html.count("</script>") == 1
     assert not re.findall(r"https?://(?!www.w3.org)|//cdn|src=\"(?!data:)", html)

@@ -53,7 +53,9 @@ def test_a_shorter_lie_starts_at_the_truth(detector: LieDetector) -> None:
 
 def test_the_words_say_which_score_notices(detector: LieDetector) -> None:
     detector.reel, detector.at = list(LIES).index("shift"), 3
-    assert repr(detector).splitlines()[1].startswith("Shift, 3 px: pixel accuracy ")
+    _, lie, scores = repr(detector).splitlines()
+    assert lie.startswith("On show, lies, Shift, 3 px: The whole mask slides to the right. ")
+    assert scores.startswith("pixel accuracy ")
     assert "Boundary IoU notices most (−" in detector.frame.words
 
 
