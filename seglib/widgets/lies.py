@@ -255,10 +255,18 @@ def _dilate(labels: np.ndarray, radius: int, background: int) -> np.ndarray:
     return np.where(ndimage.distance_transform_edt(free) <= radius, _nearest(labels, free), labels)
 
 
+def _shift(labels: np.ndarray, pixels: int, background: int) -> np.ndarray:
+    return labels[:, np.maximum(np.arange(labels.shape[1]) - pixels, 0)]  # the left edge repeats
+
+
 def _blur(labels: np.ndarray, sigma: int, background: int) -> np.ndarray:
     present = np.unique(labels)
     soft = [ndimage.gaussian_filter((labels == index).astype(np.float32), sigma) for index in present]
     return present[np.argmax(soft, axis=0)]
+
+
+def _drop(labels: np.ndarray, index: int, background: int) -> np.ndarray:
+    return np.where(labels == index, np.uint8(background), labels)
 
 
 def _swap(labels: np.ndarray, pair: tuple[int, int], background: int) -> np.ndarray:
@@ -266,13 +274,6 @@ def _swap(labels: np.ndarray, pair: tuple[int, int], background: int) -> np.ndar
     return np.select([labels == first, labels == second], [np.uint8(second), np.uint8(first)], labels)
 
 
-_CORRUPTIONS: dict[str, Callable[[np.ndarray, Any, int], np.ndarray]] = {
-    "erode": _erode,
-    "dilate": _dilate,
-    "shift": lambda labels, by, _: labels[
-        :, np.maximum(np.arange(labels.shape[1]) - by, 0)
-    ],  # repeats the edge
-    "blur": _blur,
-    "drop": lambda labels, index, background: np.where(labels == index, np.uint8(background), labels),
-    "swap": _swap,
-}
+_CORRUPTIONS: dict[str, Callable[..., np.ndarray]] = dict(
+    zip(LIES, (_erode, _dilate, _shift, _blur, _drop, _swap))
+)
