@@ -31,6 +31,13 @@ def _base64(value: bytes) -> dict[str, str]:
     return {"base64": base64.b64encode(value).decode()}
 
 
+def display_both(data: dict[str, Any], metadata: dict[str, Any], display_id: str | None = None) -> None:
+    """Two outputs, the copy and the view: of one output JupyterLab shows only the view, alive or not."""
+    view = {VIEW: data.pop(VIEW)}
+    display(data, raw=True, display_id=display_id)
+    display(view, metadata=metadata, raw=True)
+
+
 class Shell(anywidget.AnyWidget):
     """What all widgets share. The state is in traits; the browser paints, and never waits for Python.
 
@@ -114,11 +121,7 @@ class Shell(anywidget.AnyWidget):
         return {**data, "text/html": self.to_html()}, metadata
 
     def _ipython_display_(self) -> None:
-        """Two outputs, the copy and the view: of one output JupyterLab shows only the view, alive or not."""
-        data, metadata = self._repr_mimebundle_()
-        view = {VIEW: data.pop(VIEW)}
-        display(data, metadata=metadata, raw=True, display_id=self._shown)
-        display(view, raw=True)
+        display_both(*self._repr_mimebundle_(), self._shown)
 
 
 class Stage(Shell):

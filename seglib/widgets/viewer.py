@@ -12,7 +12,7 @@ from seglib import draw
 from seglib.data.dataset import Instances
 from seglib.labels import VOID, Classes, describe
 from seglib.widgets import pack
-from seglib.widgets.shell import RefusedError, Stage, module
+from seglib.widgets.shell import RefusedError, Stage, display_both, module
 
 MODES = ("overlay", "side by side", "difference")
 LINKED = ("mode", "visible", "outline", "hatch", "opacity", "zoom", "center")
@@ -126,6 +126,9 @@ class LinkedViewers(ipywidgets.HBox):
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         page = "".join(viewer.to_html() for viewer in self.children)
         return {**super()._repr_mimebundle_(**kwargs), "text/html": page, "text/plain": repr(self)}
+
+    def _ipython_display_(self) -> None:
+        display_both(self._repr_mimebundle_(), {})
 
     def __repr__(self) -> str:
         return "\n".join(viewer.description() for viewer in self.children)
