@@ -56,7 +56,7 @@ class Shell(anywidget.AnyWidget):
     """
 
     _css = STYLE
-    _shown: str | None = None  # the id of the copy's output, for a widget that replaces it later
+    _copy_id: str | None = None  # the id of the copy's output, for a widget that replaces it later
     error = traitlets.Unicode("").tag(sync=True)
     # What there is to show; sent once. Everything else that is synced is state.
     data = traitlets.Dict().tag(sync=True)
@@ -121,7 +121,7 @@ class Shell(anywidget.AnyWidget):
         return {**data, "text/html": self.to_html()}, metadata
 
     def _ipython_display_(self) -> None:
-        display_both(*self._repr_mimebundle_(), self._shown)
+        display_both(*self._repr_mimebundle_(), self._copy_id)
 
 
 class Stage(Shell):
