@@ -56,7 +56,6 @@ class Shell(anywidget.AnyWidget):
     """
 
     _css = STYLE
-    _copy_id: str | None = None  # the id of the copy's output, for a widget that replaces it later
     error = traitlets.Unicode("").tag(sync=True)
     # What there is to show; sent once. Everything else that is synced is state.
     data = traitlets.Dict().tag(sync=True)
@@ -120,8 +119,8 @@ class Shell(anywidget.AnyWidget):
         data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         return {**data, "text/html": self.to_html()}, metadata
 
-    def _ipython_display_(self) -> None:
-        display_both(*self._repr_mimebundle_(), self._copy_id)
+    def _ipython_display_(self, **options: Any) -> None:
+        display_both(*self._repr_mimebundle_(), **options)
 
 
 class Stage(Shell):
