@@ -56,6 +56,8 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
         )
         for name in DATA
     },
+    "labels": (("M-and-G+", "GrabCut+", "GrabCut+-i", "Box-i", "filled boxes", "BoxSup, round 0"),
+               ("label mIoU, %", "ignored, %"), DATA),
     "rounds": (("naive recursion", "the rules", "GrabCut+, round 1"),
                ("label mIoU before, %", "label mIoU, %", MIOU), DATA),
     "mixed": (("GrabCut+", "the masks of 1 in 11", "the masks of 1 in 4", "the masks of 1 in 2",

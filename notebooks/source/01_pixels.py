@@ -324,7 +324,7 @@ in_words = ", ".join(f"{name} {rate:.0f}" for name, rate in fill_rate.items())
 bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in percent: {in_words}.")
 
 # %% [markdown]
-# Train on filled boxes and you teach a net that sand is starfish. Notebook 07 recovers the masks from the
+# Train on filled boxes and you teach a net that sand is starfish. Notebook 07a recovers the masks from the
 # boxes. Notebook 03 measures your own time for both.
 
 # %% [markdown] tags=["instructor"]

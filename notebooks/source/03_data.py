@@ -401,7 +401,7 @@ print(cost)
 reveal("03.p4", cost.boxes_per_mask)
 
 # %% [markdown]
-# Is a mask worth that many boxes? Notebook 07 answers with trained nets. First: how good are yours? If you
+# Is a mask worth that many boxes? Notebook 07c answers with trained nets. First: how good are yours? If you
 # drew on the first pool, this cell compares them with the truth.
 
 # %%

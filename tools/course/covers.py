@@ -32,6 +32,7 @@ from seglib.scenes import Dials, Scenes
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
 from seglib.weak.boxes import BoxAnnotations
+from seglib.weak.cleaning import keep_inside, mean_field
 from seglib.weak.grabcut import grabcut_plus
 from seglib.weak.schemes import rectangles
 
@@ -54,7 +55,9 @@ def main() -> None:
         "notebooks/images/04_question.png": cut_up(),
         "notebooks/images/05_question.png": where_is_the_cat(),
         "notebooks/images/06_question.png": with_and_without_weights(),
-        "notebooks/images/07_question.png": boxes_alone(),
+        "notebooks/images/07a_question.png": boxes_alone(),
+        "notebooks/images/07b_question.png": smoothed_boxes(),
+        "notebooks/images/07c_question.png": eleven_boxes(),
         "notebooks/images/08_question.png": three_errors(),
     }.items():
         save(figure, ROOT / path)
@@ -192,6 +195,30 @@ def boxes_alone() -> Figure:
     }
     shown = {title: overlay(image, label, classes, opacity=0.7) for title, label in labels.items()}
     return panels({"what was drawn": demos.boxed(image, one, classes), **shown})[0]
+
+
+def smoothed_boxes() -> Figure:
+    """A pool with filled boxes, the same labels along the edges of the image, and its mask."""
+    (image, mask), found, classes = POOLS[FISH], POOLS.instances(FISH), POOLS.classes
+    one = BoxAnnotations(found.boxes, found.classes)
+    filled = rectangles(image, *one)
+    sure = torch.where(filled == torch.arange(len(classes))[:, None, None], 0.55, 0.45 / len(classes))
+    labels = {
+        "the boxes, filled": filled,
+        "along edges and colours": keep_inside(mean_field(image, sure / sure.sum(0)).argmax(0), one),
+        "what nobody drew": mask,
+    }
+    return panels({name: overlay(image, one, classes, opacity=0.7) for name, one in labels.items()})[0]
+
+
+def eleven_boxes() -> Figure:
+    """Twelve pools: eleven with their boxes, and one with its mask, which takes as many minutes."""
+    figure = Figure(figsize=(7.2, 2.5), layout="constrained")
+    for number, axis in enumerate(figure.subplots(2, 6).ravel()):
+        (image, mask), found, classes = POOLS[number], POOLS.instances(number), POOLS.classes
+        drawn = demos.boxed(image, BoxAnnotations(found.boxes, found.classes), classes)
+        panel(axis, drawn if number < 11 else overlay(image, mask, classes, opacity=0.8), "")
+    return figure
 
 
 def three_errors() -> Figure:

@@ -1,11 +1,11 @@
-"""Wrong answers to the exercises of notebook 07, and the words each must be told."""
+"""Wrong answers to the exercises of notebook 07a, and the words each must be told."""
 
 import math
 
 import torch
 from torch.nn.functional import cross_entropy
 
-from seglib.course.content.nb07.answers import box_loss, cheapest, core, paint_boxes, reset
+from seglib.course.content.nb07a.answers import box_loss, core, paint_boxes
 from seglib.weak.schemes import inner_rectangles, rectangles
 
 
@@ -44,43 +44,6 @@ def corner(box, share):
     return box[0], box[1], box[0] + x2 - x1, box[1] + y2 - y1
 
 
-def chosen(costs, none=lambda nothing: 3 * nothing):
-    def choose(fits, losses, nothing):
-        each = costs(fits, losses)
-        number = int(each.argmin())
-        return number, float(each[number]), none(nothing)
-
-    return choose
-
-
-def both(fits, losses):
-    return 1 - fits + 3 * losses
-
-
-def reset_if(too_little, label=lambda initial, index: initial):
-    def rule(mask, initial, box, index, usual, threshold):
-        x1, y1, x2, y2 = box
-        mask, label_then = mask.clone(), label(initial, index)
-        if too_little((mask[y1:y2, x1:x2] == index).double(), usual, threshold):
-            mask[y1:y2, x1:x2] = label_then[y1:y2, x1:x2]
-        return mask
-
-    return rule
-
-
-def as_asked(box, usual, threshold):
-    return box.mean() < threshold * usual
-
-
-def only_background(mask, *given):
-    return torch.where(mask == 0, reset(mask, *given), mask)
-
-
-def cut_out(mask, initial, box, *given):
-    x1, y1, x2, y2 = box
-    return reset(mask, initial, box, *given)[y1:y2, x1:x2]
-
-
 def void_as_background(logits, masks):
     masks = masks.long()
     return cross_entropy(logits, torch.where(masks == 255, 0, masks))
@@ -92,7 +55,7 @@ def the_bug_itself(logits, masks):
 
 
 WRONG = {
-    "07.1": {
+    "07a.1": {
         "the larger in front": (painted(lambda areas: areas.argsort().tolist()), "has vanished"),
         "as they come": (painted(lambda areas: range(len(areas))), "smaller one is in front"),
         "one pixel short": (
@@ -106,51 +69,14 @@ WRONG = {
         "numbers in place of classes": (numbered, "Only 0 and the classes"),
         "width first": (lambda boxes, classes, size: paint_boxes(boxes, classes, size).T, "I expect"),
     },
-    "07.2": {
+    "07a.2": {
         "20 % of each side": (of_the_side, "of each side. Of the area that is 5 %"),
         "one side only": (one_side_only, "both sides"),
         "in the corner": (corner, "middle"),
         "the whole box": (lambda box, share: box, "you keep 100 %"),
         "its area": (lambda box, share: math.prod(box), "four numbers"),
     },
-    "07.3": {
-        "the best fit": (chosen(lambda fits, losses: 1 - fits), "the net disagrees"),
-        "the least loss": (chosen(lambda fits, losses: losses), "another box"),
-        "the dearest": (chosen(lambda fits, losses: -both(fits, losses)), "the net disagrees"),
-        "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
-        "once": (chosen(both, lambda nothing: nothing), "three times"),
-        "the number alone": (lambda *given: cheapest(*given)[0], "three things"),
-        "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
-    },
-    "07.4": {
-        "half of the box, always": (
-            reset_if(lambda box, usual, threshold: box.mean() < threshold),
-            "lose a thin shape",
-        ),
-        "always": (reset_if(lambda *_: True), "lose a thin shape"),
-        "never": (reset_if(lambda *_: False), "must be reset"),
-        "the other way round": (
-            reset_if(lambda box, usual, threshold: box.mean() > threshold * usual),
-            "Yours stays",
-        ),
-        "pixels in place of a share": (
-            reset_if(lambda box, usual, threshold: box.sum() < threshold * usual),
-            "must be reset",
-        ),
-        "below the usual": (reset_if(lambda box, usual, threshold: box.mean() < usual), "lose a thin shape"),
-        "the full box": (
-            reset_if(as_asked, lambda initial, index: torch.full_like(initial, index)),
-            "You fill",
-        ),
-        "what is ignored becomes background": (
-            reset_if(as_asked, lambda initial, index: torch.where(initial == 255, 0, initial)),
-            "255 too",
-        ),
-        "all of the image": (lambda mask, initial, *_: initial, "outside the box"),
-        "only what was background": (only_background, "whatever was there"),
-        "the box alone": (cut_out, "whole mask"),
-    },
-    "07.5": {
+    "07a.3": {
         "the bug itself": (the_bug_itself, "never wrong"),
         "void is background": (void_as_background, "Now void is background"),
         "the sum": (

@@ -1,6 +1,6 @@
 # ruff: noqa
 # mypy: ignore-errors
-"""The course's own answers, taken from notebooks/source/07_weak.py by `make notebooks`. Edit them there."""
+"""The course's own answers, taken from notebooks/source/07a_labels.py by `make notebooks`. Edit them there."""
 
 from torch import nn
 import math
@@ -21,21 +21,6 @@ def core(box, share):
     cut = (1 - math.sqrt(share)) / 2  # of each side, at both ends
     across, along = cut * (x2 - x1), cut * (y2 - y1)
     return round(x1 + across), round(y1 + along), round(x2 - across), round(y2 - along)
-
-
-def cheapest(fits, losses, nothing):
-    costs = (1 - fits) + 3 * losses
-    number = int(costs.argmin())
-    return number, float(costs[number]), 3 * nothing
-
-
-def reset(mask, initial, box, index, fill_rate, threshold):
-    x1, y1, x2, y2 = box
-    mask = mask.clone()
-    inside = mask[y1:y2, x1:x2]
-    if (inside == index).float().mean() < threshold * fill_rate:
-        inside[:] = initial[y1:y2, x1:x2]
-    return mask
 
 
 def box_loss(logits, masks):

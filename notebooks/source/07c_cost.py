@@ -1,0 +1,359 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One image, one question
+#
+# ![Twelve tide pools. Around the animals of eleven, boxes are drawn; the twelfth has a mask of each of its
+# animals.](images/07c_question.png)
+#
+# A mask of an object takes 79 seconds, a box 7, by published measurements. So the boxes of eleven pools
+# cost as much as the masks of one with as many animals.
+#
+# **Which would you draw?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open the answer.
+#
+# <details><summary>Full supervision has an mIoU of 80 %, all background 40 %, a net from boxes 70 %.
+# How far did boxes get?</summary>
+#
+# 30 of 40 points: 75 % of the gain (notebook 07b).
+# </details>
+#
+# <details><summary>Where do your own seconds for a box and for a mask come from?</summary>
+#
+# From notebook 03, where you drew both against the clock. Without it, published ones are used.
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+
+# %%
+import torch
+
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
+from seglib.course.budget import budget
+from seglib.course.demos import boxed
+from seglib.course.results import leaderboard
+from seglib.draw import overlay, show, show_images
+from seglib.evaluate import Constant, evaluate
+from seglib.weak.boxes import load_boxes
+from seglib.weak.schemes import pseudo_labels
+
+lesson = start("07c_cost")
+
+# %% [markdown] tags=["look"]
+# ## Look at the data
+#
+# Pets if this machine has them, else pools. For each image both are known, its boxes and its mask, so that
+# any mixture can be tried.
+
+# %%
+many, few = {"tiny": (8, 5), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
+parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
+data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
+known = load_boxes(data)
+image, mask = data[0]
+show_images(
+    [boxed(image, known[0], data.classes), overlay(image, mask, data.classes)],
+    titles=["boxes", "masks"],
+    alt="The first image of the data set, with boxes around its objects, and with their masks.",
+)
+
+# %%
+cost = budget()
+print(cost)
+objects = [len(one.boxes) for one in known]
+print(f"{len(data)} images with {sum(objects)} objects")
+
+# %% [markdown]
+# Prices differ from task to task. A box by two corners takes longer than by four clicks on the object's
+# extreme points, which is where the 7 seconds come from. A mask of a car is quicker than one of a tree. And
+# somebody has to check all of them. Measure your own on your own images, as in notebook 03.
+
+# %% [markdown] tags=["concept"]
+# ## What labels cost
+#
+# It need not be one or the other: some images may have masks, the others boxes.
+
+# %% [markdown] tags=["exercise"]
+# [[07c.1]]
+#
+# `objects` is the number of objects in each image, `masked` the indices of the images that get masks. All
+# others get boxes. Return the **minutes** for all of them.
+
+
+# %%
+def labelling_minutes(objects, masked, box_seconds, mask_seconds):
+    # BEGIN SOLUTION
+    seconds = 0
+    for index, count in enumerate(objects):
+        seconds += count * (mask_seconds if index in masked else box_seconds)
+    return seconds / 60
+    # END SOLUTION
+
+
+# %%
+check("07c.1", labelling_minutes)
+# hint("07c.1")
+
+# %%
+labelling_minutes = checkpoint("07c.1", labelling_minutes)
+
+# %%
+everything = range(len(data))
+quarter = everything[::4]
+for name, masked in (("boxes", []), ("masks of a quarter, boxes", quarter), ("masks", everything)):
+    print(f"{name:26} {labelling_minutes(objects, masked, cost.box, cost.mask):6.1f} min")
+
+# %% [markdown] tags=["train"]
+# ## The same minutes
+#
+# The same net, steps and seed each time: only the labels differ. Boxes become GrabCut+'s labels. If you
+# chose another scheme in notebook 07b, write it here.
+#
+# In the tiny profile a training run has ten steps. They show that everything works, but the numbers mean
+# nothing.
+
+# %%
+scheme = "grabcut+"
+labels = pseudo_labels(data, scheme)
+steps, batch = {"tiny": (10, 4), "laptop": (80, 8), "gpu": (400, 16)}[lesson.profile.name]
+recipe = {"steps": steps, "size": (128, 128), "batch_size": batch, "lr": 1e-3, "seed": lesson.seed}
+valid, tested, spent = {}, {}, {}
+
+# %%
+from seglib import backbones
+from seglib.fcn import FCN
+from seglib.segmenters import NetSegmenter
+from seglib.train import finish, train
+
+
+def teach(name, dataset, minutes):
+    """Train on labels that took so many minutes; measure on the validation and the test split."""
+    torch.manual_seed(lesson.seed)
+    net = FCN(backbones.load("lite0"), len(data.classes), stride=8)
+    finish(train(net, dataset, **recipe), name)
+    segmenter = NetSegmenter(net, data.classes, size=recipe["size"])
+    valid[name] = evaluate(segmenter, val, boundary=False).mean_iou
+    tested[name], spent[name] = evaluate(segmenter, test), minutes
+
+
+# %% [markdown]
+# Boxes for all images; or, in about the same minutes, masks for a few of them.
+#
+# [[07c.p1]]
+
+# %%
+predict("07c.p1", ...)
+
+# %%
+every = max(1, round(cost.boxes_per_mask))
+masked = everything[::every]
+own = [objects[i] for i in masked]
+teach("boxes", labels, labelling_minutes(objects, [], cost.box, cost.mask))
+alone = f"masks of 1 in {every}"
+teach(alone, data.subset(masked), labelling_minutes(own, range(len(own)), cost.box, cost.mask))
+
+# %%
+ahead = 100 * (tested["boxes"].mean_iou - tested[alone].mean_iou)
+reveal("07c.p1", "about the same" if abs(ahead) < 1 else "boxes" if ahead > 0 else "masks")
+
+# %% [markdown] tags=["instructor"]
+# **20 minutes to here.** Let groups compare their own prices: who draws masks fast, who draws boxes badly?
+# Ask what a loose box would cost. Misconception: "boxes are always the better choice". They are while there
+# are plenty of images; if there are only ten images, draw masks.
+
+# %% [markdown] tags=["train"]
+# ## Masks among boxes
+#
+# And with more minutes? Masks for a quarter of the images; with nothing for the others, or with boxes.
+#
+# [[07c.p2]]
+
+# %%
+predict("07c.p2", ...)
+
+# %%
+mixed = labels.relabelled(
+    (data[i][1] if i in quarter else labels.mask(i) for i in everything), "masks of a quarter"
+)
+teach("boxes, masks of 1 in 4", mixed, labelling_minutes(objects, quarter, cost.box, cost.mask))
+own = [objects[i] for i in quarter]
+teach("masks of 1 in 4", data.subset(quarter), labelling_minutes(own, range(len(own)), cost.box, cost.mask))
+
+# %%
+ahead = 100 * (tested["boxes, masks of 1 in 4"].mean_iou - tested["boxes"].mean_iou)
+reveal("07c.p2", "about the same" if abs(ahead) < 1 else "better" if ahead > 0 else "worse")
+
+# %%
+teach("masks", data, labelling_minutes(objects, everything, cost.box, cost.mask))
+
+# %% [markdown] tags=["measure"]
+# ## Quality per minute
+
+# %%
+lazy = evaluate(Constant(0), test)
+leaderboard(tested | {"all background": lazy}, {name: f"{spent[name]:6.1f} min" for name in spent})
+
+# %% [markdown]
+# Every point is a net. The line begins at all background, which costs nothing, and rises only where more
+# minutes bought more.
+
+# %%
+from matplotlib.figure import Figure
+
+figure = Figure(figsize=(7, 3.4), layout="constrained")
+axis, best = figure.subplots(), 100 * lazy.mean_iou
+points = [(0, best)]
+for name in sorted(spent, key=spent.get):
+    score = 100 * tested[name].mean_iou
+    axis.plot(spent[name], score, "o", label=name)
+    if score > best:
+        best = score
+        points.append((spent[name], best))
+axis.step(*zip(*points), where="post", color="0.6", zorder=0)
+axis.set(xlabel="minutes of labelling", ylabel="mIoU of the test split, %")
+axis.legend(fontsize=8)
+show(figure, alt="mIoU against minutes of labelling, a point for each net; the text above has the numbers.")
+
+# %% [markdown]
+# A student, a hospital and a car maker have different budgets. Which labels are best for which?
+
+# %% [markdown] tags=["exercise"]
+# [[07c.2]]
+#
+# `minutes` and `quality` are dicts by name. Return the name with the highest quality that takes at most
+# `limit` minutes; of two that are as good, the one that takes less time; "nothing" if none is within the
+# limit.
+
+
+# %%
+def affordable(minutes, quality, limit):
+    # BEGIN SOLUTION
+    within = [name for name in minutes if minutes[name] <= limit]
+    return max(within, key=lambda name: (quality[name], -minutes[name]), default="nothing")
+    # END SOLUTION
+
+
+# %%
+check("07c.2", affordable)
+# hint("07c.2")
+
+# %%
+affordable = checkpoint("07c.2", affordable)
+
+# %% [markdown]
+# The choice is made on the validation split, so that the test split can still say what it is worth.
+
+# %%
+for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["masks"]):
+    name = affordable(spent, valid, limit)
+    worth = f"{name}, mIoU {100 * tested[name].mean_iou:.1f} % on the test split" if name in tested else name
+    print(f"{limit:6.1f} min: {worth}")
+
+# %% [markdown]
+# One run is one throw of the dice, and near labels may change places with the next seed. **What three seeds
+# say**, at the published prices:
+#
+# [[table:mixed]]
+#
+# Compare the boxes of all images with the masks that the same minutes buy, those of 1 in 11. And look at
+# masks
+# *among* boxes: each image counts the same, so a few masks can be outvoted. `docs/claims.md` has the verdicts
+# (A6, A7).
+
+# %% [markdown]
+# **What the papers report.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Before you
+# believe the last column, do the bug clinic.
+#
+# | | from boxes | full supervision | ratio |
+# |---|---|---|---|
+# | BoxSup (Dai et al. 2015) | 62.0 | 63.8 | 97.2 |
+# | Box-i (Khoreva et al. 2017) | 62.7 | 69.1 | 90.7 |
+# | M-and-G+ (Khoreva et al. 2017) | 65.7 | 69.1 | 95.1 |
+
+# %% [markdown] tags=["concept"]
+# ## Since then
+#
+# * **Less than a box.** An image label says that there is a cat, and not where. Notebook 05's heat map of a
+#   classifier is nearly a **class activation map** (Zhou et al. 2016): a score for each place, from a net
+#   that has only learned image labels. It is high on the face and low on the tail, so it is grown to the
+#   edges of the image (Kolesnikov and Lampert 2016). **Points**, a click on each object, and **scribbles**, a
+#   stroke through it, take seconds (Bearman et al. 2016; Lin et al. 2016). So few labelled pixels teach little;
+#   the rest comes from a prior of what looks like an object, or from a graph of similar superpixels.
+# * **Prompted nets.** The Segment Anything Model, **SAM** (Kirillov et al. 2023), has learned from 11 million
+#   images with a billion masks, nearly all of which it drew itself, in rounds. It takes points or boxes as a
+#   prompt and answers with a mask. So GrabCut+ has a successor: prompt with each box, and give the mask the
+#   box's class. The rest remains: boxes overlap, labels must be measured, and a net that is small and fast
+#   is still trained on them.
+# * **The price changes, the question does not.** If a mask is a prompt and a correction, it costs little more
+#   than a box. Put your own seconds into `labelling_minutes`, and read the curve again.
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[07c.3]]
+#
+# A report says: "Our net from boxes reaches nearly all of full supervision." It was computed like this. Try
+# it with a net that cannot do anything:
+
+
+# %%
+def team_share(net, full):
+    return net / full
+
+
+# %%
+full = tested["masks"].mean_iou
+for name, score in (("boxes", tested["boxes"].mean_iou), ("all background", lazy.mean_iou)):
+    print(f"{name:15} {100 * team_share(score, full):3.0f} % of full supervision")
+
+# %% [markdown]
+# Rewrite the share so that all background, `lazy`, has 0 and full supervision has 1. If full supervision is
+# no better than all background, there is no gain to have a share of: return 0.
+
+
+# %%
+def share_of_gain(net, full, lazy):
+    # BEGIN SOLUTION
+    return (net - lazy) / (full - lazy) if full > lazy else 0.0
+    # END SOLUTION
+
+
+# %%
+check("07c.3", share_of_gain)
+# hint("07c.3")
+
+# %%
+share_of_gain = checkpoint("07c.3", share_of_gain)
+for name, scores in tested.items():
+    share = share_of_gain(scores.mean_iou, full, lazy.mean_iou)
+    print(f"{name:24} {100 * share:4.0f} % of the gain")
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("07c")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * D. Papadopoulos, J. Uijlings, F. Keller, V. Ferrari: *Extreme clicking for efficient object annotation*,
+#   ICCV 2017: a box in 7 s. T.-Y. Lin et al.: *Microsoft COCO*, ECCV 2014: a mask in 79 s.
+# * B. Zhou, A. Khosla, A. Lapedriza, A. Oliva, A. Torralba: *Learning Deep Features for Discriminative
+#   Localization*, CVPR 2016. A. Kolesnikov, C. Lampert: *Seed, Expand and Constrain*, ECCV 2016.
+# * A. Bearman, O. Russakovsky, V. Ferrari, L. Fei-Fei: *What's the Point: Semantic Segmentation with Point
+#   Supervision*, ECCV 2016: points, strokes and masks by the clock.
+# * D. Lin, J. Dai, J. Jia, K. He, J. Sun: *ScribbleSup*, CVPR 2016.
+# * A. Kirillov et al.: *Segment Anything*, ICCV 2023.
+#
+# **Data.** Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found, boxes from its trimaps; else pools drawn by
+# `seglib.scenes`. Weights: EfficientNet-Lite0 on ImageNet (Apache 2.0). See `data/README.md`.

@@ -1,0 +1,90 @@
+"""The checks of notebook 07b."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from seglib.course.content.nb07b.answers import inside, reset
+from seglib.course.lesson import Wrong
+
+Costs = tuple[int, float, float]
+
+
+def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
+    """07b.1: the least sum of both terms; and what it would cost to choose nothing."""
+    fits, losses = torch.tensor([0.9, 0.7, 0.3, 0.8]), torch.tensor([0.4, 0.1, 0.05, 0.1])
+    result = fn(fits, losses, 0.01)
+    if not isinstance(result, tuple | list) or len(result) != 3:
+        raise Wrong("Return three things: the index of the candidate, its cost, and the cost of none.")
+    number, cost, none = int(result[0]), float(result[1]), float(result[2])
+    if number == 0:
+        raise Wrong("Candidate 0 fits the box best, but the net disagrees: 1 - .9 + 3 x .4 = 1.3.")
+    if number == 2:
+        raise Wrong("Candidate 2 has the lowest loss, but another box: 1 - .3 + 3 x .05 = .85.")
+    if number != 3:
+        raise Wrong(f"Candidate 3 costs least, 1 - .8 + 3 x .1 = .5; you chose {number}.")
+    if abs(cost - 0.5) > 1e-4:
+        raise Wrong(f"Candidate 3 costs 1 - .8 + 3 x .1 = .5; you say {cost:.3g}.")
+    if abs(none - 0.03) < 1e-4:
+        return "Choosing none is cheaper than the best candidate. So in BoxSup a box must have a candidate."
+    if abs(none - 1.03) < 1e-4:
+        raise Wrong("E_o is a sum over what was chosen. If nothing was chosen, there is nothing to add up.")
+    raise Wrong(
+        f"With no candidate E_o is an empty sum, and E_r counts three times: .03; you say {none:.3g}."
+    )
+
+
+def check_reset(fn: Callable[[Tensor, Tensor, Sequence[int], int, float, float], Tensor]) -> str:
+    """07b.2: too little means relative to the fill rate; the first label comes back, in the box alone."""
+    mask, initial = torch.zeros(6, 8, dtype=torch.uint8), torch.zeros(6, 8, dtype=torch.uint8)
+    mask[1:3, 2:5], mask[5, 6:], mask[2, 1] = 1, 1, 2  # 6 of the 20 pixels of the box are of class 1
+    initial[1:5, 1:6], initial[2:4, 2:5], initial[:, 7] = 255, 1, 2  # a core; the rest of the box is ignored
+    box = (1, 1, 6, 5)
+    for fill_rate in (0.9, 0.5, 0.6):
+        given = mask, initial, box, 1, fill_rate, 0.5
+        got, wanted = torch.as_tensor(fn(*given)), reset(*given)
+        if got.shape != mask.shape:
+            raise Wrong(f"The whole mask comes back, (6, 8); yours is {tuple(got.shape)}.")
+        if got.tolist() == wanted.tolist():
+            continue
+        case = f"The box is filled by .3, the fill rate is {fill_rate:g}, the threshold 0.5"
+        outside = torch.ones_like(mask, dtype=torch.bool)
+        outside[1:5, 1:6] = False
+        if (got[outside] != mask[outside]).any():
+            raise Wrong("Something outside the box has changed. The rule is about this box only.")
+        if torch.equal(got.long(), mask.long()):
+            raise Wrong(f"{case}: .3 is less than {fill_rate / 2:.2g}, so it must be reset. Yours stays.")
+        if torch.equal(wanted.long(), mask.long()):
+            raise Wrong(
+                f"{case}: .3 is not less than {fill_rate / 2:.2g}. You reset it and lose a thin shape."
+            )
+        if (got[1:5, 1:6] == 1).all():
+            raise Wrong("You fill the box. Its label of the first round comes back, which may say less.")
+        raise Wrong("Every pixel of the box becomes that of `initial`, whatever was there, and 255 too.")
+    return "A star fills a third of its box. With a fixed half its perfect mask would be lost every round."
+
+
+def check_inside(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
+    """07b.3: a pixel stays in the boxes of its own class, and nothing is added."""
+    mask = torch.tensor([[1, 1, 2, 2, 0], [1, 2, 2, 1, 2], [0, 1, 1, 2, 2]]).to(torch.uint8)
+    boxes, classes = torch.tensor([[0, 0, 3, 2], [2, 0, 5, 2], [1, 1, 3, 3]]), torch.tensor([1, 2, 1])
+    got, wanted = torch.as_tensor(fn(mask, boxes, classes)), inside(mask, boxes, classes)
+    if got.shape != mask.shape:
+        raise Wrong(f"The whole mask comes back, {tuple(mask.shape)}; yours is {tuple(got.shape)}.")
+    if got.tolist() == wanted.tolist():
+        return "Now a cat in a dog's box alone is background again. Rules must be tried on two classes."
+    if got[2, 4] != 0:
+        raise Wrong("The pixel in the last row and column is in no box at all, and stays. It is background.")
+    if got[1, 1] == 2 or got[1, 3] == 1:
+        raise Wrong("A pixel of class 2 in boxes of class 1 alone has stayed: it is in no box of its class.")
+    if got[0, 4] != 0:
+        raise Wrong("Background in a box was given the box's class. The rule only takes pixels away.")
+    if got[0, 0] == 1 and got[0, 2] == 2 and got[2, 1] != 1:
+        raise Wrong("In the last row, a pixel of class 1 in a box of class 1 is gone. x2 and y2 are outside.")
+    raise Wrong(
+        "Where boxes overlap, a pixel stays if one of them is of its class: do not overwrite what an earlier "
+        "box has kept."
+    )

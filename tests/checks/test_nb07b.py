@@ -1,0 +1,129 @@
+"""Wrong answers to the exercises of notebook 07b, and the words each must be told."""
+
+import torch
+
+from seglib.course.content.nb07b.answers import cheapest, inside, reset
+from seglib.weak.boxes import BoxAnnotations
+from seglib.weak.cleaning import keep_inside, reset_outliers
+
+
+def chosen(costs, none=lambda nothing: 3 * nothing):
+    def choose(fits, losses, nothing):
+        each = costs(fits, losses)
+        number = int(each.argmin())
+        return number, float(each[number]), none(nothing)
+
+    return choose
+
+
+def both(fits, losses):
+    return 1 - fits + 3 * losses
+
+
+def reset_if(too_little, label=lambda initial, index: initial):
+    def rule(mask, initial, box, index, usual, threshold):
+        x1, y1, x2, y2 = box
+        mask, label_then = mask.clone(), label(initial, index)
+        if too_little((mask[y1:y2, x1:x2] == index).double(), usual, threshold):
+            mask[y1:y2, x1:x2] = label_then[y1:y2, x1:x2]
+        return mask
+
+    return rule
+
+
+def as_asked(box, usual, threshold):
+    return box.mean() < threshold * usual
+
+
+def only_background(mask, *given):
+    return torch.where(mask == 0, reset(mask, *given), mask)
+
+
+def cut_out(mask, initial, box, *given):
+    x1, y1, x2, y2 = box
+    return reset(mask, initial, box, *given)[y1:y2, x1:x2]
+
+
+def in_any_box(mask, boxes, classes):
+    return torch.where(inside(torch.ones_like(mask), boxes, torch.ones_like(classes)) == 1, mask, 0)
+
+
+def overwritten(mask, boxes, classes):
+    kept = torch.zeros_like(mask)
+    for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes.tolist()):
+        here = mask[y1:y2, x1:x2]
+        kept[y1:y2, x1:x2] = torch.where(here == index, here, 0)
+    return kept
+
+
+def filled(mask, boxes, classes):
+    kept = inside(mask, boxes, classes)
+    for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes.tolist()):
+        here = kept[y1:y2, x1:x2]
+        here[here == 0] = index
+    return kept
+
+
+def short(mask, boxes, classes):
+    return inside(mask, boxes - torch.tensor([0, 0, 1, 1]), classes)
+
+
+WRONG = {
+    "07b.1": {
+        "the best fit": (chosen(lambda fits, losses: 1 - fits), "the net disagrees"),
+        "the least loss": (chosen(lambda fits, losses: losses), "another box"),
+        "the dearest": (chosen(lambda fits, losses: -both(fits, losses)), "the net disagrees"),
+        "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
+        "once": (chosen(both, lambda nothing: nothing), "three times"),
+        "the number alone": (lambda *given: cheapest(*given)[0], "three things"),
+        "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
+    },
+    "07b.2": {
+        "half of the box, always": (
+            reset_if(lambda box, usual, threshold: box.mean() < threshold),
+            "lose a thin shape",
+        ),
+        "always": (reset_if(lambda *_: True), "lose a thin shape"),
+        "never": (reset_if(lambda *_: False), "must be reset"),
+        "the other way round": (
+            reset_if(lambda box, usual, threshold: box.mean() > threshold * usual),
+            "Yours stays",
+        ),
+        "pixels in place of a share": (
+            reset_if(lambda box, usual, threshold: box.sum() < threshold * usual),
+            "must be reset",
+        ),
+        "below the usual": (reset_if(lambda box, usual, threshold: box.mean() < usual), "lose a thin shape"),
+        "the full box": (
+            reset_if(as_asked, lambda initial, index: torch.full_like(initial, index)),
+            "You fill",
+        ),
+        "what is ignored becomes background": (
+            reset_if(as_asked, lambda initial, index: torch.where(initial == 255, 0, initial)),
+            "255 too",
+        ),
+        "all of the image": (lambda mask, initial, *_: initial, "outside the box"),
+        "only what was background": (only_background, "whatever was there"),
+        "the box alone": (cut_out, "whole mask"),
+    },
+    "07b.3": {
+        "the bug itself": (in_any_box, "class 2 in boxes of class 1"),
+        "everything stays": (lambda mask, boxes, classes: mask, "in no box at all"),
+        "the last box wins": (overwritten, "do not overwrite"),
+        "the box is filled": (filled, "only takes pixels away"),
+        "one pixel short": (short, "x2 and y2 are outside"),
+        "the first box alone": (lambda mask, boxes, classes: inside(mask, boxes[:1], classes), "overlap"),
+        "cut out": (lambda mask, boxes, classes: inside(mask, boxes, classes)[:2], "whole mask"),
+    },
+}
+
+
+def test_rules_are_the_library_s():
+    mask = torch.tensor([[1, 1, 2, 2, 0], [1, 2, 2, 1, 2], [0, 1, 1, 2, 2]]).to(torch.uint8)
+    given = BoxAnnotations(torch.tensor([[0, 0, 3, 2], [2, 0, 5, 2]]), torch.tensor([1, 2]))
+    assert torch.equal(inside(mask, *given), keep_inside(mask, given))
+    first = torch.full_like(mask, 2)
+    one, rates = BoxAnnotations(given.boxes[:1], given.classes[:1]), torch.tensor([1, 0.9, 0.9])
+    for threshold in (0.5, 0.7):
+        wanted, _ = reset_outliers(mask, one, first, rates, threshold=threshold)
+        assert torch.equal(reset(mask, first, one.boxes[0].tolist(), 1, 0.9, threshold), wanted)

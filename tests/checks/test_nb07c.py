@@ -1,0 +1,79 @@
+"""Wrong answers to the exercises of notebook 07c, and the words each must be told."""
+
+from seglib.course.content.nb07c.answers import affordable, labelling_minutes, share_of_gain
+
+
+def seconds(*given):
+    return 60 * labelling_minutes(*given)
+
+
+def images(objects, *given):
+    return labelling_minutes([1] * len(objects), *given)
+
+
+def box_and_mask(objects, masked, box, mask):
+    return labelling_minutes(objects, masked, box, box + mask)
+
+
+def masks_alone(objects, masked, box, mask):
+    return labelling_minutes(objects, masked, 0, mask)
+
+
+def swapped(objects, masked, box, mask):
+    return labelling_minutes(objects, masked, mask, box)
+
+
+def best(minutes, quality, limit):
+    return max(quality, key=quality.get)
+
+
+def chosen(key, fits=lambda minutes, limit: minutes <= limit):
+    def choose(minutes, quality, limit):
+        within = [name for name in minutes if fits(minutes[name], limit)]
+        return max(within, key=lambda name: key(minutes[name], quality[name]), default="nothing")
+
+    return choose
+
+
+def never_nothing(minutes, quality, limit):
+    name = affordable(minutes, quality, limit)
+    return name if name in minutes else min(minutes, key=minutes.get)
+
+
+def its_quality(minutes, quality, limit):
+    return quality.get(affordable(minutes, quality, limit), 0)
+
+
+WRONG = {
+    "07c.1": {
+        "seconds": (seconds, "Minutes are asked for"),
+        "images in place of objects": (images, "Each object of an image"),
+        "a box for every mask": (box_and_mask, "paid for a box too"),
+        "the masks alone": (masks_alone, "The other images have boxes"),
+        "swapped": (swapped, "yours is"),
+    },
+    "07c.2": {
+        "the best of all": (best, "more than there is"),
+        "the cheapest": (chosen(lambda minutes, quality: -minutes), "is not the best"),
+        "most points a minute": (chosen(lambda minutes, quality: quality / minutes), "is not the best"),
+        "the most expensive": (chosen(lambda minutes, quality: minutes), "takes less time"),
+        "the first of two": (chosen(lambda minutes, quality: quality), "takes less time"),
+        "strictly below": (
+            chosen(lambda minutes, quality: (quality, -minutes), lambda minutes, limit: minutes < limit),
+            "may be used up",
+        ),
+        "always one": (never_nothing, "return 'nothing'"),
+        "its quality": (its_quality, "return the name"),
+    },
+    "07c.3": {
+        "the bug itself": (lambda net, full, lazy: net / full, "still the ratio"),
+        "from two zeros": (lambda net, full, lazy: (net - lazy) / full, "full supervision from 0"),
+        "the gain": (lambda net, full, lazy: net - lazy, "that is the gain itself"),
+        "what is missing": (lambda net, full, lazy: 1 - share_of_gain(net, full, lazy), "the share is"),
+        "no case for no gain": (
+            lambda net, full, lazy: (net - lazy) / (full - lazy or 1),
+            "nothing was gained",
+        ),
+        "never below 0": (lambda *given: max(0, share_of_gain(*given)), "the share is -0.25"),
+    },
+}
