@@ -284,8 +284,8 @@ for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["mas
 #   classifier is nearly a **class activation map** (Zhou et al. 2016): a score for each place, from a net
 #   that has only learned image labels. It is high on the face and low on the tail, so it is grown to the
 #   edges of the image (Kolesnikov and Lampert 2016). **Points**, a click on each object, and **scribbles**, a
-#   stroke through it, take seconds (Bearman et al. 2016; Lin et al. 2016). So few labelled pixels teach little;
-#   the rest comes from a prior of what looks like an object, or from a graph of similar superpixels.
+#   stroke through it, take seconds (Bearman et al. 2016; Lin et al. 2016). So few labelled pixels teach
+#   little; the rest comes from a prior of what looks like an object, or from a graph of similar superpixels.
 # * **Prompted nets.** The Segment Anything Model, **SAM** (Kirillov et al. 2023), has learned from 11 million
 #   images with a billion masks, nearly all of which it drew itself, in rounds. It takes points or boxes as a
 #   prompt and answers with a mask. So GrabCut+ has a successor: prompt with each box, and give the mask the

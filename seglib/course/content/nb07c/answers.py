@@ -12,8 +12,8 @@ def labelling_minutes(objects, masked, box_seconds, mask_seconds):
 
 def affordable(minutes, quality, limit):
     within = [name for name in minutes if minutes[name] <= limit]
-    return max(within, key=lambda name: (quality[name], -minutes[name]), default=None)
+    return max(within, key=lambda name: (quality[name], -minutes[name]), default="nothing")
 
 
 def share_of_gain(net, full, lazy):
-    return (net - lazy) / (full - lazy) if full > lazy else None
+    return (net - lazy) / (full - lazy) if full > lazy else 0.0
