@@ -56,9 +56,6 @@ def test_arrays_come_back_as_they_were(array):
     assert found["it"].dtype == array.dtype and np.array_equal(found["it"], array)
     assert found["it"].flags.writeable and found["more"].tolist() == [1, 1, 1]
     assert cache.load("b") is None
-
-
-def test_python_objects_are_refused():
     with pytest.raises(TypeError, match="Python objects"):
         cache.save("a", {"it": np.array([{}])})
 

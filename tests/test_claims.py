@@ -130,6 +130,8 @@ def fake_runs(monkeypatch, tmp_path):
 
 
 def test_filling_resumes_and_names_what_was_not_run(fake_runs, capsys):
+    assert bench.main(["--claim", "R2", "--minutes", "-1"]) == 1 and fake_runs == []  # no time is left
+    assert "run this again to resume" in capsys.readouterr().out
     assert bench.main(["--claim", "R2"]) == 1  # one run failed, the others are kept
     said = capsys.readouterr().out
     assert "MemoryError: no memory" in said and "skips on pets was not run: pets is not on" in said
@@ -142,11 +144,6 @@ def test_filling_resumes_and_names_what_was_not_run(fake_runs, capsys):
     assert row["values"] == {MIOU: 72.0} and row["options"]["steps"] == 60
     assert {"commit", "versions", "device", "seconds", "code"} <= set(row)
     assert bench.main(["--claim", "R99"]) == 2 and "There is no claim R99" in capsys.readouterr().out
-
-
-def test_no_run_starts_after_the_given_minutes(fake_runs, capsys):
-    assert bench.main(["--claim", "R2", "--minutes", "-1"]) == 1 and fake_runs == []
-    assert "run this again to resume" in capsys.readouterr().out
 
 
 def test_libraries_that_are_not_installed_are_not_run(monkeypatch, tmp_path, capsys):

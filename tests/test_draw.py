@@ -142,26 +142,20 @@ def test_the_same_figure_is_the_same_bytes(shown: list, image: Tensor):
     assert shown[0] == shown[1]
 
 
-def test_images_are_all_drawn(shown: list):
+def test_images_are_all_drawn(shown: list, image: Tensor):
     colors = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (200, 0, 200)]
     images = [torch.tensor(color, dtype=torch.uint8)[:, None, None].expand(3, 10, 12) for color in colors]
     show_images(images, titles=list("abcde"), columns=3, alt="five colours")
     drawn = {tuple(pixel) for pixel in pixels(shown[0][0]).reshape(-1, 3)[::7].tolist()}
     assert set(colors) <= drawn
-
-
-def test_grey_images_masks_and_sizes_mix(shown: list, image: Tensor):
-    show_images([image, image[0], image[0] > 99, image[:, :9]], alt="four images")
-    assert len(shown) == 1
+    show_images([image, image[0], image[0] > 99, image[:, :9]], alt="grey images, masks and sizes mix")
+    assert len(shown) == 2
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (
-            lambda: show_images([torch.zeros(3, 4, 4).byte()], titles=["a", "b"], alt="x"),
-            "1 images and 2 titles",
-        ),
+        (lambda: show_images([torch.zeros(3, 4, 4).byte()], titles=["a", "b"], alt="x"), "2 titles"),
         (lambda: show_images([], alt="x"), "0 images"),
         (lambda: bars({}, alt="x"), "there are no bars to show"),
         (lambda: show(Figure(), alt=""), "somebody who cannot see it"),

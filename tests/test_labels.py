@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seglib.labels import VOID, Classes, describe, from_color, percent, position, shares, to_color
+from seglib.labels import Classes, describe, from_color, percent, position, shares, to_color
 
 PETS = Classes.of("background", "cat", "dog")
 #                        3 x 4 pixels: two of cat in the lower left, one of dog, one void
@@ -17,12 +17,8 @@ MASK = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 2], [1, 1, 0, 255]], dtype=torch.ui
 
 
 def test_classes_have_a_length_names_and_indices():
-    assert (len(PETS), list(PETS), PETS.index("dog"), PETS.background) == (
-        3,
-        ["background", "cat", "dog"],
-        2,
-        0,
-    )
+    assert (len(PETS), PETS.index("dog"), PETS.background) == (3, 2, 0)
+    assert list(PETS) == ["background", "cat", "dog"]
     assert Classes.of("sky", "road").background is None
     assert Classes.of("background", "cat", "dog") == PETS and hash(PETS) == hash(Classes.of(*PETS))
 
@@ -74,22 +70,13 @@ def test_colours_lead_back_to_the_mask(values: list[int]):
     assert back.dtype == torch.uint8 and back.tolist() == mask.tolist()
 
 
-def test_void_is_never_read_as_background():
-    void = torch.tensor(PETS.void_color, dtype=torch.uint8)[:, None, None]
-    assert from_color(void, PETS).tolist() == [[VOID]]
-
-
 def test_an_unknown_colour_is_named_with_its_place():
     image = to_color(MASK, PETS)
     image[:, 1, 2] = image[:, 2, 0] = torch.tensor([1, 2, 3], dtype=torch.uint8)
     image[:, 2, 1] = 9  # a second unknown colour, later
-    with pytest.raises(ValueError, match=r"\(1, 2, 3\) at \(x, y\) = \(2, 1\), 2 pixels of it") as error:
+    with pytest.raises(ValueError, match=r"^.*\(1, 2, 3\) at \(x, y\) = \(2, 1\), 2 pixels of it.*$"):
         from_color(image, PETS)
-    assert "\n" not in str(error.value)
-
-
-def test_a_colour_above_all_known_ones_is_unknown():
-    with pytest.raises(ValueError, match=r"\(255, 255, 255\) at \(x, y\) = \(0, 0\)"):
+    with pytest.raises(ValueError, match=r"\(255, 255, 255\) at \(x, y\) = \(0, 0\)"):  # above all known ones
         from_color(torch.full((3, 1, 1), 255, dtype=torch.uint8), PETS)
 
 
@@ -97,10 +84,6 @@ def test_a_colour_above_all_known_ones_is_unknown():
 def test_only_a_colour_image_can_be_read(image: torch.Tensor):
     with pytest.raises(ValueError, match=r"a colour mask must be a tensor \(3, H, W\) uint8"):
         from_color(image, PETS)
-
-
-def test_shares_count_void_last():
-    assert shares(MASK, PETS).tolist() == pytest.approx([8 / 12, 2 / 12, 1 / 12, 1 / 12])
 
 
 @pytest.mark.parametrize(

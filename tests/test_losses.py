@@ -12,7 +12,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import sigmoid_focal_loss
 
-from seglib.labels import check_mask
 from seglib.losses import cross_entropy, dice_loss, focal_loss, lovasz_softmax
 
 LOSSES = [cross_entropy, dice_loss, focal_loss, lovasz_softmax]
@@ -154,12 +153,6 @@ def test_one_large_score_gives_no_nan(loss: Callable) -> None:
 def test_bad_input_gets_one_sentence(loss: Callable, mask: Tensor, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         loss(batch()[0], mask)
-
-
-def test_check_mask_lets_good_masks_pass() -> None:
-    check_mask(torch.tensor([0, 1, 255], dtype=torch.uint8), num_classes=2)
-    with pytest.raises(ValueError, match="value 2 in 1 pixel, but"):
-        check_mask(torch.tensor([0, 2], dtype=torch.uint8), num_classes=2)
 
 
 @pytest.mark.parametrize("gamma", [0, 0.1, 0.5, 1, 2])

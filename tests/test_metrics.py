@@ -46,14 +46,19 @@ def test_the_dtype_does_not_matter(dtype: torch.dtype):
     assert torch.equal(confusion_matrix(pred.to(dtype), mask.to(dtype), 5), expected)
 
 
-@pytest.mark.parametrize("num_classes", [1, 2, 21, 127, 128, 200, 255])
-def test_a_naive_double_loop_agrees(num_classes: int):
-    pred, mask = random_pair(1, num_classes)
+def naive(pred: Tensor, mask: Tensor, num_classes: int) -> list[list[int]]:
+    """The matrix in a loop over pixels."""
     expected = np.zeros((num_classes, num_classes), int)
     for guess, true in zip(pred.flatten().tolist(), mask.flatten().tolist()):
         if true != 255:
             expected[true, guess] += 1
-    assert confusion_matrix(pred, mask, num_classes).tolist() == expected.tolist()
+    return expected.tolist()
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 21, 127, 128, 200, 255])
+def test_a_loop_over_pixels_agrees(num_classes: int):
+    pred, mask = random_pair(1, num_classes)
+    assert confusion_matrix(pred, mask, num_classes).tolist() == naive(pred, mask, num_classes)
 
 
 def test_scikit_learn_agrees():
@@ -118,15 +123,6 @@ def test_nothing_to_score_is_nan_not_a_number():
         assert math.isnan(getattr(metrics, score)(empty)), score
 
 
-def test_dice_and_iou_tell_the_same_of_each_class_but_not_of_means():
-    pred, mask = random_pair(4, 5)
-    cm = confusion_matrix(pred, mask, 5)
-    iou = metrics.iou(cm)
-    assert metrics.dice(cm).tolist() == pytest.approx((2 * iou / (1 + iou)).tolist())
-    mean = metrics.mean_iou(BY_HAND)
-    assert metrics.dice(BY_HAND).mean() < 2 * mean / (1 + mean) - 0.05
-
-
 def test_many_pixels_are_counted_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch):
     pred, mask = random_pair(5, 9)
     whole = confusion_matrix(pred, mask, 9)
@@ -161,10 +157,6 @@ def test_wrong_input_is_one_clear_sentence(pred: Tensor, mask: Tensor, num_class
     assert "\n" not in str(error.value)
 
 
-def test_one_process_keeps_its_counts():
-    assert metrics.all_reduce(BY_HAND) is BY_HAND
-
-
 ONE_OF_TWO = """
 import sys, torch
 from seglib.metrics import all_reduce
@@ -181,7 +173,8 @@ def test_two_processes_sum_their_counts(tmp_path: Path):
     address = (tmp_path / "meet").as_uri()
     both = [subprocess.Popen([*arguments, str(rank), address], stdout=-1, text=True) for rank in (0, 1)]
     outputs = [process.communicate(timeout=200)[0] for process in both]
-    # Each has the sum, and its own counts are left alone.
+    # Each has the sum, and its own counts are left alone; one process keeps its counts.
+    assert metrics.all_reduce(BY_HAND) is BY_HAND
     assert outputs == ["[[3, 0], [6, 9]] [[1, 0], [2, 3]]\n", "[[3, 0], [6, 9]] [[2, 0], [4, 6]]\n"]
 
 
@@ -194,37 +187,12 @@ def pixels(num_classes: int) -> st.SearchStrategy[tuple[Tensor, Tensor]]:
     return st.lists(pair, min_size=1, max_size=60).map(lambda pairs: torch.tensor(pairs).T.unbind())
 
 
-@given(pixels(4))
-@CALM
-def test_the_matrix_sums_to_the_counted_pixels(pair: tuple[Tensor, Tensor]):
-    pred, mask = pair
-    cm = confusion_matrix(pred, mask, 4)
-    assert cm.sum() == (mask != 255).sum()
-    assert cm.sum(dim=1).tolist() == [(mask == index).sum() for index in range(4)]
-
-
-@given(pixels(4), pixels(4))
-@CALM
-def test_matrices_add_up(first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]):
-    both = (torch.cat(halves) for halves in zip(first, second))
-    parts = confusion_matrix(*first, 4) + confusion_matrix(*second, 4)
-    assert torch.equal(confusion_matrix(*both, 4), parts)
-
-
-@given(pixels(4))
-@CALM
-def test_swapping_truth_and_prediction_transposes(pair: tuple[Tensor, Tensor]):
-    pred, mask = (values[pair[1] != 255] for values in pair)
-    assert torch.equal(confusion_matrix(mask, pred, 4), confusion_matrix(pred, mask, 4).T)
-    assert torch.equal(confusion_matrix(mask, mask, 4), torch.bincount(mask, minlength=4).diag())
-
-
 @given(pixels(4), st.integers(0, 255))
 @CALM
-def test_what_is_predicted_at_void_does_not_matter(pair: tuple[Tensor, Tensor], anything: int):
+def test_a_loop_over_any_pixels_agrees(pair: tuple[Tensor, Tensor], anything: int):
     pred, mask = pair
     changed = torch.where(mask == 255, anything, pred)
-    assert torch.equal(confusion_matrix(changed, mask, 4), confusion_matrix(pred, mask, 4))
+    assert confusion_matrix(changed, mask, 4).tolist() == naive(pred, mask, 4)
 
 
 @given(pixels(4), st.integers(-(2**63), 2**63 - 1).filter(lambda value: not 0 <= value < 4), st.booleans())

@@ -63,7 +63,7 @@ def test_it_trains_prints_the_table_and_resumes(folder: Path, tmp_path: Path) ->
     assert "step 8 of 8, loss " in ran.stderr and "mean IoU" in ran.stderr
     again = command(*options(folder, tmp_path, "--steps", "12"))
     assert again.exit_code == 0 and "Resumed after step 8" in again.stderr and "12 steps" in again.stdout
-    anew = command(*options(folder, tmp_path, "--no-resume"))
+    anew = command(*options(folder, tmp_path, "--no-resume", "--net", "fcn16s-small", "--steps", "1"))
     assert anew.exit_code == 0 and "Resumed" not in anew.output
 
 
@@ -130,11 +130,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("LOCAL_RANK", "1")
     with pytest.raises(ValueError, match=r"process 2 of this machine has no GPU of its own, there are 1"):
         distributed.init_processes()
-
-
-def test_nets_by_name() -> None:
-    net = train_command.build("fcn16s-small", 5, pretrained=False)
-    assert net(torch.zeros(1, 3, 33, 40, dtype=torch.uint8)).shape == (1, 5, 33, 40)
 
 
 def together(*arguments: str) -> subprocess.CompletedProcess[str]:

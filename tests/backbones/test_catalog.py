@@ -38,7 +38,7 @@ def test_offline_says_what_to_use_instead_and_the_others_still_load(cache: Path)
     assert backbones.load("resnet18", pretrained=False).name == "resnet18"
 
 
-def test_weights_that_were_downloaded_once_need_no_network(cache: Path) -> None:
+def test_downloaded_weights_need_no_network_and_a_damaged_file_is_named(cache: Path) -> None:
     torch.manual_seed(3)
     net = resnet18(weights=None).eval()
     torch.save(net.state_dict(), cache / FILE)
@@ -47,10 +47,6 @@ def test_weights_that_were_downloaded_once_need_no_network(cache: Path) -> None:
     with torch.no_grad():
         expected = net((images / 255 - mean[:, None, None]) / std[:, None, None])
         torch.testing.assert_close(backbones.load("resnet18").classify(images), expected)
-
-
-def test_a_damaged_file_is_named(cache: Path) -> None:
-    torch.save(resnet18(weights=None).state_dict(), cache / FILE)
     whole = (cache / FILE).read_bytes()
     (cache / FILE).write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WeightsError, match=f"damaged; delete .*{FILE}"):

@@ -72,6 +72,10 @@ def test_by_hand(pair):
     assert counts.void == 2 / 24
     assert counts.pixels_around.tolist() == [22, 22, 12]  # weed is in the second image only; void is out
     assert counts.subset([1, 1]).total().tolist() == [12, 4, 8]
+    text = str(counts)
+    assert "2 images, 3 classes" in text and "Void is 8.3 % of all pixels" in text
+    assert "weed       4  18.2       1   50.0" in text.splitlines()[-2]
+    assert "<table>" in counts._repr_html_()
 
 
 def test_objects_are_counted_where_they_are_known_and_never_guessed(in_memory, pair):
@@ -80,13 +84,6 @@ def test_objects_are_counted_where_they_are_known_and_never_guessed(in_memory, p
         count(pair).total("objects")
     one = Instances(torch.ones(3, 3, 4).bool(), torch.tensor([1, 2, 1]), torch.zeros(3, 4).long())
     assert count(in_memory(NAMES, [FIRST], instances=[one])).objects.tolist() == [[0, 2, 1]]
-
-
-def test_the_table_says_what_void_is(pair):
-    text = str(count(pair))
-    assert "2 images, 3 classes" in text and "Void is 8.3 % of all pixels" in text
-    assert "weed       4  18.2       1   50.0" in text.splitlines()[-2]
-    assert "<table>" in count(pair)._repr_html_()
 
 
 def test_wrong_units_and_shapes_and_empty_data_sets_are_refused(in_memory, pair):

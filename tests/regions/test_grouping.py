@@ -118,9 +118,6 @@ def test_strategies_share_superpixels_and_nothing_else(scene: Tensor) -> None:
     lab, size, hsv = hierarchies(scene, strategies)
     assert lab.labels is size.labels is not hsv.labels
     assert size.merges.equal(hierarchy(scene, scale=40, cues=("size",)).merges)
-
-
-def test_wrong_settings_are_named(scene: Tensor) -> None:
     with pytest.raises(ValueError, match=r"cues must be .* of colour, texture, size, fill; got .'shape'"):
         hierarchy(scene, cues=("shape",))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"got \(\)"):

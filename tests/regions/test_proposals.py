@@ -53,6 +53,9 @@ def test_by_hand() -> None:
     assert proposals.masks([2]).int().tolist() == [[[0, 0, 0, 0], [0, 1, 1, 0], [1, 1, 1, 1]]]
     mask = torch.tensor([[1, 1, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]).bool()
     assert proposals.overlaps(mask).tolist() == pytest.approx([2 / 4, 3 / 6, 0])
+    for wrong in (torch.zeros(3, 5).bool(), torch.zeros(3, 4), torch.zeros(3, 4).byte()):
+        with pytest.raises(ValueError, match=r"bool \(3, 4\)"):
+            proposals.overlaps(wrong)
 
 
 def test_everything_equals_the_same_made_from_masks() -> None:
@@ -128,12 +131,6 @@ def test_what_does_not_fit_is_refused(labels: Tensor, members: Tensor, scores: T
         Proposals(labels, members, scores)
 
 
-@pytest.mark.parametrize("mask", [torch.zeros(3, 5).bool(), torch.zeros(3, 4), torch.zeros(3, 4).byte()])
-def test_masks_of_another_size_or_type_are_refused(mask: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"masks must be bool \(3, 4\) each"):
-        small().overlaps(mask)
-
-
 def test_all_nodes_of_all_trees_are_proposed_once(scene: Tensor) -> None:
     strategies = (Strategy("lab", 30), Strategy("hsv", 30), Strategy("lab", 30, ("size", "fill")))
     proposals = propose(scene, 10**6, strategies=strategies)
@@ -164,6 +161,12 @@ def test_fewer_are_the_first_of_more_and_another_seed_orders_differently(scene: 
     assert not many.masks([0, 1, 2, 3]).equal(other.masks([0, 1, 2, 3]))
     everything = [drawn(propose(scene, seed=seed).masks()) for seed in (0, 1)]
     assert everything[0] == everything[1]
+    with pytest.raises(ValueError, match="number must be at least 1"):
+        propose(scene, 0)
+    with pytest.raises(ValueError, match="uint8"):
+        propose(scene.float() / 255)
+    grey = scene[0]
+    assert all(same(propose(image), propose(grey.expand(3, -1, -1))) for image in (grey, grey[None]))
 
 
 def test_objects_are_found_in_scenes() -> None:
@@ -182,11 +185,6 @@ def test_one_colour_is_one_region(size: tuple[int, int]) -> None:
     assert proposals.boxes.tolist() == [[0, 0, size[1], size[0]]]
 
 
-def test_a_grey_image_is_the_coloured_one_of_the_same_brightness(scene: Tensor) -> None:
-    grey = scene[0]
-    assert all(same(propose(image), propose(grey.expand(3, -1, -1))) for image in (grey, grey[None]))
-
-
 def test_noise_of_a_thousand_superpixels_gives_as_many_regions_as_were_asked_for() -> None:
     noise = torch.randint(256, (3, 80, 80), generator=torch.Generator().manual_seed(0)).byte()
     proposals = propose(noise, 500, strategies=(Strategy("rgb", 4), Strategy("hsv", 4, ("size",))))
@@ -200,13 +198,6 @@ def test_a_large_image_is_searched_small_and_answered_large() -> None:
     proposals = propose(image)
     assert proposals.labels.shape == (1200, 1600)
     assert proposals.overlaps(image[0] == 255).max() > 0.98
-
-
-def test_what_cannot_be_searched_is_refused(scene: Tensor) -> None:
-    with pytest.raises(ValueError, match="number must be at least 1"):
-        propose(scene, 0)
-    with pytest.raises(ValueError, match="uint8"):
-        propose(scene.float() / 255)
 
 
 def test_cached_proposals_are_those_of_propose_and_computed_once(
@@ -255,11 +246,11 @@ def test_components_by_hand() -> None:
     regions, classes = true_regions(MASK)
     assert regions.labels.tolist() == [[1, 1, 0, 2], [1, 1, 0, 2], [3, 3, 0, 0]]
     assert classes.tolist() == [1, 1, 2] and regions.boxes.tolist()[1] == [3, 0, 4, 2]
-
-
-def test_without_a_background_every_class_has_regions() -> None:
-    regions, classes = true_regions(MASK, background=None)
-    assert sorted(classes.tolist()) == [0, 1, 1, 2] and int(regions.areas.sum()) == 10  # two pixels are void
+    regions, classes = true_regions(MASK, background=None)  # every class has regions; two pixels are void
+    assert sorted(classes.tolist()) == [0, 1, 1, 2] and int(regions.areas.sum()) == 10
+    for value in (0, 255):
+        regions, classes = true_regions(torch.full((3, 4), value, dtype=torch.uint8))
+        assert len(regions) == 0 and classes.shape == (0,) and classes.dtype == torch.int64
 
 
 def test_known_objects_that_touch_stay_apart() -> None:
@@ -277,12 +268,6 @@ def test_hidden_objects_and_specks_are_left_out() -> None:
     assert true_regions(mask)[0].areas.tolist() == [5]
 
 
-@pytest.mark.parametrize("value", [0, 255])
-def test_a_mask_without_objects_has_no_regions(value: int) -> None:
-    regions, classes = true_regions(torch.full((3, 4), value, dtype=torch.uint8))
-    assert len(regions) == 0 and classes.shape == (0,) and classes.dtype == torch.int64
-
-
 def test_more_proposals_are_never_worse() -> None:
     curve = overlap_by_number(PROPOSALS.overlaps_many(torch.stack([LEFT, CORNER])))
     assert curve[:, 0].tolist() == [1, 1, 1]
@@ -291,23 +276,24 @@ def test_more_proposals_are_never_worse() -> None:
     assert overlap_by_number(PROPOSALS.overlaps_many(CORNER[None], void))[-1].item() == 1
 
 
-def test_recall_by_hand() -> None:
+def test_recall_and_mabo_by_hand() -> None:
     best = torch.tensor([0.5, 0.69, 0.7, 1.0])
     assert [recall(best, at) for at in (0.5, 0.7, 1)] == [1, 0.5, 0.25]
     with pytest.raises(ValueError, match="best is empty"):
         recall(torch.zeros(0))
     with pytest.raises(ValueError, match=r"0..1; got 50"):
         recall(best, 50)
-
-
-def test_mabo_weighs_classes_alike_and_not_objects() -> None:
+    # mABO weighs classes alike, and not objects
     best, classes = torch.tensor([0.2, 0.4, 0.6, 1.0]), torch.tensor([3, 3, 3, 1])
     assert mabo(best, classes) == pytest.approx((0.4 + 1) / 2)
 
 
-def test_the_oracle_pastes_the_best_region_of_each_object() -> None:
+def test_the_oracle_pastes_the_best_region_of_each_object_and_else_background() -> None:
     objects = instances(torch.stack([LEFT, CORNER]), [2, 1])
     assert oracle_paste(PROPOSALS, objects).tolist() == [[2, 1, 1], [2, 1, 1]]
+    assert not oracle_paste(PROPOSALS, instances(torch.zeros(0, 2, 3).bool(), [])).any()
+    for none in ([2], []):  # no overlap, no proposals
+        assert not oracle_paste(PROPOSALS.subset(none), instances(LEFT[None], [2])).any()
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
@@ -317,10 +303,3 @@ def test_the_better_fit_is_in_front(order: list[int]) -> None:
     objects = instances(torch.stack([CORNER, right])[order], [[1, 5][place] for place in order])
     pasted = oracle_paste(PROPOSALS.subset([2]), objects, background=9)
     assert pasted.tolist() == [[9, 1, 1], [9, 1, 1]]
-
-
-def test_without_objects_overlap_or_proposals_the_oracle_pastes_background() -> None:
-    assert not oracle_paste(PROPOSALS, instances(torch.zeros(0, 2, 3).bool(), [])).any()
-    left = instances(LEFT[None], [2])
-    assert not oracle_paste(PROPOSALS.subset([2]), left).any()
-    assert not oracle_paste(PROPOSALS.subset([]), left).any()

@@ -77,17 +77,6 @@ def test_a_negative_on_the_margin_is_hard_and_one_below_is_not() -> None:
     assert set(miner.negatives[0]) == {(0, 0)}
 
 
-def test_no_region_near_an_object_becomes_a_negative() -> None:
-    examples = images(6)
-    miner = Miner(examples, 3)
-    miner.start()
-    for kind in (1, 2):
-        for image, row in miner.negatives[kind]:
-            assert examples[image].overlap_with(kind)[row] < NEGATIVE_IOU
-    other = {row for image, row in miner.negatives[2] if int(examples[image].classes) == 1}
-    assert 40 in other  # the true regions of class 1 are negatives of class 2, always
-
-
 def test_memory_is_bounded_and_the_hardest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     examples = images()
     miner = Miner(examples, 3)
@@ -111,8 +100,10 @@ def test_the_first_negatives_do_not_grow_with_the_images(monkeypatch: pytest.Mon
         miner = Miner(images(number), 3)
         miner.start()
         others = number // 2  # objects of the other class: always negatives
-        for known in miner.negatives.values():
+        for kind, known in miner.negatives.items():
             assert per_image * number <= len(known) <= per_image * number + others
+            assert all(miner.images[one].overlap_with(kind)[row] < NEGATIVE_IOU for one, row in known)
+            assert 40 in {row for one, row in known if int(miner.images[one].classes) != kind}
 
 
 def test_the_update_takes_the_best_proposal_near_the_object_or_its_true_region() -> None:
@@ -131,15 +122,9 @@ def test_a_class_without_objects_scores_minus_infinity_and_a_seed_fixes_the_rest
     assert torch.equal(svms.weights, again.weights) and torch.equal(svms.bias, again.bias)
     assert svms.bias[[0, 3, 4]].tolist() == [-math.inf] * 3 and torch.isfinite(svms.bias[[1, 2]]).all()
     assert not svms.scores(images()[0].read()).isnan().any()
-
-
-def test_without_negatives_everything_scores_one() -> None:
-    rows = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0))
-    full = RegionExamples(lambda: rows, torch.ones(3, 1), torch.tensor([0]))
-    assert train_svms([full], 1).scores(rows).flatten().tolist() == [1.0] * 3
-
-
-def test_images_without_objects_are_refused() -> None:
     empty = RegionExamples(lambda: torch.zeros(4, WIDTH), torch.zeros(4, 0), torch.zeros(0, dtype=torch.long))
     with pytest.raises(ValueError, match=r"no object to learn from in 2 "):
         train_svms([empty, empty], 3)
+    rows = torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0))
+    full = RegionExamples(lambda: rows, torch.ones(3, 1), torch.tensor([0]))  # without negatives, all score 1
+    assert train_svms([full], 1).scores(rows).flatten().tolist() == [1.0] * 3

@@ -67,14 +67,6 @@ def test_parts_and_precision_are_kept_but_a_chosen_precision_is_used(path: Path)
     assert stored(path)["precision"] == "float32"
 
 
-def test_a_finished_run_says_so(path: Path) -> None:
-    net, options = Net(seed=3), {"checkpoint": path, "val": VAL}
-    *_, last = run(Net(), **options)
-    (step,) = run(net, **options)
-    assert step.number == step.total == 20 and "already complete" in step.message and step.seconds_left == 0
-    assert step.history.scores[20].mean_iou == last.scores.mean_iou and not net.training
-
-
 def test_numpy_s_numbers_are_saved_as_python_s(path: Path) -> None:
     rates = np.logspace(-4, -2, 3)
     options = {"lr": rates[1], "seed": np.int64(3), "schedule": lambda done: np.cos(done)}
@@ -315,9 +307,12 @@ def test_an_interrupted_validation_is_repeated(path: Path, monkeypatch: pytest.M
     first, *_, last = run(Net(), val=VAL, checkpoint=path)
     assert first.number == 3 and first.scores is not None and last.scores is not None
     torch.save(stored(path) | {"scores": []}, path)  # as if the last one had been interrupted
-    (over,) = run(Net(), val=VAL, checkpoint=path)
-    assert "already complete" in over.message and over.scores is not None
+    (over,) = run(net := Net(), val=VAL, checkpoint=path)
+    assert "already complete" in over.message and over.scores is not None and not net.training
+    assert over.number == over.total == 20 and over.seconds_left == 0
     assert over.scores.mean_iou == last.scores.mean_iou and [*over.history.scores] == [20]
+    (again,) = run(Net(), val=VAL, checkpoint=path)  # now the scores are in the file
+    assert again.history.scores[20].mean_iou == last.scores.mean_iou
 
 
 def cliff(step: int) -> Any:

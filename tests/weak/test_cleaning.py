@@ -16,8 +16,6 @@ from seglib.weak.schemes import inner_rectangles, pseudo_labels, rectangles
 from tests.weak.samples import NOTHING, Discs, disc, one_box
 
 ONE = one_box(1, 1, 5, 5)
-
-
 IMAGE = torch.zeros(3, 6, 6, dtype=torch.uint8)
 FULL = rectangles(IMAGE, *ONE)
 
@@ -29,6 +27,8 @@ def test_outside_the_boxes_of_its_class_a_pixel_is_background():
     assert kept.sum() == 15 + VOID and kept[2, 2] == 0 and kept[0, 0] == VOID
     two = BoxAnnotations(torch.tensor([[0, 0, 3, 1], [3, 0, 6, 1]]), torch.tensor([1, 2]))
     assert keep_inside(torch.tensor([[1, 2, 1, 2, 1, 2]]), two).tolist() == [[1, 0, 1, 2, 0, 2]]
+    with pytest.raises(BoxError, match=r"box 0, .* leaves the image"):
+        keep_inside(torch.zeros(3, 3), ONE)
 
 
 def test_a_lost_box_is_reset_to_its_label_of_the_first_round():
@@ -87,10 +87,7 @@ def test_the_rules_come_in_their_order_and_make_a_ragged_prediction_a_disc():
     cut = one_box(10, 10, 31, 28)  # three rows short: smoothing would find them, but nothing leaves a box
     masks = rules.after_each(image, torch.stack([1 - sure, sure]), cut, rectangles(image, *cut))
     assert not masks["smooth"][28:].any() and (masks["smooth"][:28] == 1).sum() > 200
-
-
-def test_smoothing_follows_the_reset():
-    image, inside = disc()
+    # smoothing follows the reset
     loose = one_box(6, 6, 35, 35)
     lost = torch.stack([torch.full((40, 40), 0.9), torch.full((40, 40), 0.1)])
     masks = Rules((1.0, 1.0)).after_each(image, lost, loose, rectangles(image, *loose))
@@ -107,11 +104,6 @@ def test_a_class_without_a_box_is_ruled_out():
     assert torch.equal(mask == 1, inside) and mask.max() == 1
     everywhere = Rules((1.0, 1.0, 1.0))(image, probabilities, NOTHING, 1, torch.zeros(40, 40))
     assert not everywhere.any()
-
-
-def test_wrong_input_is_refused():
-    with pytest.raises(BoxError, match=r"box 0, .* leaves the image"):
-        keep_inside(torch.zeros(3, 3), ONE)
 
 
 def slow_mean_field(image: Tensor, probabilities: Tensor, rounds: int) -> Tensor:

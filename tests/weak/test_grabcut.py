@@ -60,13 +60,10 @@ def test_the_likelihood_of_a_colour_is_that_of_a_mixture_of_gaussians():
     assert near.sum() > 5 and np.allclose(found[near], -np.log(density[near]))
 
 
-def test_a_large_image_is_cut_at_full_size():
+def test_a_large_image_is_cut_at_full_size_and_votes_leave_the_disagreement_out():
     image, inside = disc(size=400, radius=100)
     mask = grabcut_plus(image, box_of(inside, loose=10), ONE)
     assert ((mask == 1) != inside).sum() < 60  # the outline is 630 pixels long
-
-
-def test_votes_leave_the_disagreement_out_and_are_right_about_the_rest():
     image, inside = disc()
     mask = grabcut_votes(image, box_of(inside, loose=2), ONE, runs=5)
     known = mask != VOID

@@ -22,7 +22,7 @@ def test_quality_is_the_confusion_matrix_of_masks_and_truth():
     assert torch.equal(found.labelled.confusion, found.filled.confusion)
 
 
-def test_the_truth_is_perfect_and_ignored_pixels_are_counted():
+def test_the_truth_is_perfect_and_ignored_pixels_are_counted_and_a_subset_is_one():
     discs = Discs(3)
     truth = [discs[index][1] for index in range(3)]
     perfect = quality(PseudoLabels(discs, load_boxes(discs), truth, name="truth"))
@@ -37,10 +37,7 @@ def test_the_truth_is_perfect_and_ignored_pixels_are_counted():
     ignored = torch.full((40, 40), VOID, dtype=torch.uint8)  # everywhere: it is background
     found = quality(PseudoLabels(Discs(1), [NOTHING], [ignored], name="none"))
     assert found.ignored == 1 and found.filled.pixel_accuracy == 1  # the last disc is never there
-
-
-def test_a_subset_keeps_masks_and_boxes_together():
     labels = pseudo_labels(Discs(5), "rectangles")
-    some = labels.spread(3)
+    some = labels.spread(3)  # keeps masks and boxes together
     assert [some.sample_id(i) for i in range(3)] == ["disc0", "disc2", "disc4"]
     assert torch.equal(some.mask(1), labels.mask(2)) and some.boxes[1] is labels.boxes[2]

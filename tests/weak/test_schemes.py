@@ -40,12 +40,6 @@ ALL = {
 every = pytest.mark.parametrize("make", ALL.values(), ids=ALL)
 
 
-def test_rectangles_are_those_of_the_box_module():
-    boxes = torch.tensor([[1, 1, 6, 7], [0, 0, 8, 8], [4, 4, 8, 8]])
-    classes = torch.tensor([3, 1, 2])
-    assert torch.equal(rectangles(torch.zeros(3, 9, 9), boxes, classes), rasterise(boxes, classes, (9, 9)))
-
-
 def test_the_core_of_box_i_is_a_fifth_of_the_area_not_of_each_side():
     mask = inner_rectangles(torch.zeros(3, 100, 200), torch.tensor([[20, 10, 180, 90]]), ONE)
     assert (mask == 1).sum().item() / (160 * 80) == pytest.approx(0.2, abs=0.01)
@@ -53,12 +47,11 @@ def test_the_core_of_box_i_is_a_fifth_of_the_area_not_of_each_side():
     assert (mask[:10] == 0).all()
     with pytest.raises(ValueError, match=r"share must be 0\.\.1, not 20"):
         inner_rectangles(torch.zeros(3, 9, 9), torch.tensor([[0, 0, 4, 4]]), ONE, share=20)
-
-
-def test_in_box_i_the_smaller_box_hides_the_core_of_the_larger():
-    boxes = torch.tensor([[9, 9, 12, 12], [0, 0, 20, 20]])
-    mask = inner_rectangles(torch.zeros(3, 20, 20), boxes, torch.tensor([2, 1]))
-    assert mask[10, 10] == 2 and mask[9, 9] == VOID and mask[13, 13] == 1
+    boxes, classes = torch.tensor([[9, 9, 12, 12], [0, 0, 20, 20]]), torch.tensor([2, 1])
+    mask = inner_rectangles(torch.zeros(3, 20, 20), boxes, classes)
+    assert mask[10, 10] == 2 and mask[9, 9] == VOID and mask[13, 13] == 1  # the smaller box lies in front
+    plain = rectangles(torch.zeros(3, 20, 20), boxes, classes)
+    assert torch.equal(plain, rasterise(boxes, classes, (20, 20)))
 
 
 @pytest.mark.parametrize("name", ["grabcut+", "m-and-g+", "boxsup"])
@@ -109,6 +102,9 @@ def test_boxsup_follows_the_net_and_always_takes_one_region():
     assert torch.equal(mask == 1, inside)
     with pytest.raises(ValueError, match="best must be at least 1, not 0"):
         candidates(image, WHOLE, ONE, propose=TwoRegions, best=0)
+    near_whole, large = torch.tensor([[1, 1, 39, 39]]), disc(size=40, radius=18)[0]
+    drawn = [candidates(large, near_whole, ONE, propose=TwoRegions, seed=seed).sum() for seed in range(20)]
+    assert len({*map(int, drawn)}) == 2  # one of the best is drawn
 
 
 @pytest.mark.parametrize("sees", ["the disc", "everything"])
@@ -117,21 +113,11 @@ def test_the_update_between_rounds_takes_the_region_that_the_net_sees(sees):
     x1, y1, x2, y2 = box_of(inside, loose=4)[0].tolist()
     target = inside if sees == "the disc" else torch.ones_like(inside)
     sure = torch.where(target, 0.99, 0.01)
-    mask = BoxSup(TwoRegions, best=1)(
-        image, torch.stack([1 - sure, sure]), one_box(x1, y1, x2, y2), 1, inside
-    )
+    update, box = BoxSup(TwoRegions, best=1), one_box(x1, y1, x2, y2)
+    mask = update(image, torch.stack([1 - sure, sure]), box, 1, inside)
     expected = torch.zeros_like(inside)
     expected[y1:y2, x1:x2] = target[y1:y2, x1:x2]
     assert torch.equal(mask == 1, expected)
-
-
-def test_boxsup_draws_from_the_best():
-    image, _ = disc(size=40, radius=18)
-    near_whole = torch.tensor([[1, 1, 39, 39]])
-    drawn = {
-        int(candidates(image, near_whole, ONE, propose=TwoRegions, seed=seed).sum()) for seed in range(20)
-    }
-    assert len(drawn) == 2
 
 
 def test_the_loss_of_a_region_is_the_mean_cross_entropy_over_the_box():
