@@ -16,6 +16,7 @@ class FCNSegmenter(NetSegmenter):
 
     Example:
         >>> import torch
+        >>> from seglib.labels import Classes
         >>> segmenter = FCNSegmenter(FCN(load("small"), 2, stride=8), Classes.of("background", "fish"))
         >>> segmenter.name, segmenter.predict(torch.zeros(3, 1, 2, dtype=torch.uint8))
         ('FCN-8s small', tensor([[0, 0]]))
