@@ -304,7 +304,7 @@ predict("04.p2", ...)
 from seglib.regions import RegionFeatures, RegionSegmenter
 from seglib.regions.features import shrink_to
 
-number, side = {"tiny": (100, 64), "laptop": (120, 96), "gpu": (500, 128)}[lesson.profile.name]
+number, side = {"tiny": (60, 64), "laptop": (120, 96), "gpu": (500, 128)}[lesson.profile.name]
 features = RegionFeatures(size=side)
 fitted, table = {}, {}
 for kind in ("full", "foreground", "joined"):
