@@ -13,11 +13,13 @@ async function unpack(data) {
     ...data,
     entries,
     image: await createImageBitmap(new Blob([data.image])),
-    maps: await Promise.all(data.maps.map(async (map) => ({ ...map, labels: new Uint8Array(await inflate(map.labels)) }))),
+    maps: await Promise.all(data.maps.map(unpackLabels)),
     instances: data.instances && new Uint16Array(await inflate(data.instances)),
     name: (value) => names.get(value),
   };
 }
+
+const unpackLabels = async (map) => ({ ...map, labels: new Uint8Array(await inflate(map.labels)) });
 
 async function inflate(bytes) {
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
