@@ -94,7 +94,7 @@ def test_the_rounds_by_slider_and_in_the_film_strip(card: Locator, twin: Refinem
 
 def test_the_rules_by_key_one_after_the_other(card: Locator, twin: RefinementExplorer) -> None:
     last = turn(card, twin, "rules")
-    press(card.get_by_role("radio", name=re.compile("^Reset, ")), "Home", "ArrowDown")
+    press(card.get_by_role("radio", name=re.compile("^Smooth")), "Home", "ArrowDown")
     for stop in range(last + 1):
         agree(card, twin, at=stop)
         card.page.keyboard.press("ArrowDown")
