@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from seglib.course import store
-from seglib.course.results import BOUNDARY, outline_iou
+from seglib.course.results import BOUNDARY
 from seglib.data.dataset import SegmentationDataset
 from seglib.draw import show
 from seglib.evaluate import Segmenter, evaluate
@@ -180,7 +180,7 @@ class Board(Tabled):
         scores = replace(evaluate(recorder, self.dataset), present="truth")
         self.preds[name] = recorder.preds
         self.rows[name] = Row(
-            name, family, scores.mean_iou, outline_iou(scores) / 100, float(scores.iou[self._rare]),
+            name, family, scores.mean_iou, scores.mean_boundary_iou, float(scores.iou[self._rare]),
             float(train_seconds), scores.seconds_per_image, weights_of(segmenter), peak, float(minutes),
             origin,
         )  # fmt: skip
