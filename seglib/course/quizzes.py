@@ -82,7 +82,7 @@ class Quiz(Shell):
         """The questions with the reasons to unfold: what an exported page shows, without kernel or script."""
         body = "".join(f"<li>{_unfolding(item)}</li>" for item in self.data["items"])
         label = escape(f"Quiz {self._lesson.number}")
-        return f'<section class="seglib-quiz" aria-label="{label}"><ol>{body}</ol></section>'
+        return f'<section data-seglib class="seglib-quiz" aria-label="{label}"><ol>{body}</ol></section>'
 
 
 def _unfolding(item: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ def test_answering_by_keyboard(opened: Notebook, quiz: Page) -> None:
     expect(first.get_by_role("status")).to_contain_text("Right.")
     expect(quiz.get_by_text("1 of 3 right")).to_be_visible()
     until(lambda: opened.python("asked.chosen") == {"00.q1": 1}, "Python knows the choice", 5)
-    quiz.locator(".jp-OutputArea-output").first.screenshot(path=str(ARTEFACTS / "quiz.png"))
+    quiz.locator(".seglib-card").screenshot(path=str(ARTEFACTS / "quiz.png"))
 
 
 def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: Page) -> None:
@@ -71,3 +71,8 @@ def test_an_error_while_recording_reaches_the_student(opened: Notebook, quiz: Pa
     first.get_by_role("button").click()
     expect(quiz.get_by_role("alert").first).to_contain_text("ZeroDivisionError")
     opened.execute("store.update = kept")
+
+
+def test_the_copy_that_needs_no_kernel_is_not_shown_with_it(quiz: Page) -> None:
+    """It unfolds every reason: a student would see the answers above the questions."""
+    expect(quiz.get_by_text("4 of 8").filter(visible=True)).to_have_count(1)
