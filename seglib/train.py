@@ -22,7 +22,7 @@ from seglib.losses import cross_entropy
 from seglib.progress import tracked
 from seglib.training.progress import Step
 from seglib.training.run import Run
-from seglib.training.step import LearningRate, Loss, Schedule, poly
+from seglib.training.step import LearningRate, Loss, Schedule, TrainStep, poly
 from seglib.training.validation import Validator
 
 
@@ -35,6 +35,7 @@ def train(
     optimiser: str = "adamw", weight_decay: float = 0.01, schedule: Schedule = poly, seed: int = 0,
     device: str | torch.device | None = None, precision: str = "auto",
     checkpoint: Path | str | None = None, checkpoint_seconds: float = 15.0, resume: bool = True,
+    step: TrainStep | None = None,
 ) -> Generator[Step, None, None]:  # fmt: skip
     """Train a net step by step. However it ends, the net is usable, and there is a checkpoint if asked for.
 
@@ -73,6 +74,11 @@ def train(
         checkpoint_seconds: how much a killed process loses at most, besides the current step; more only if
             writing takes more than 2 % of it.
         resume: False to start from scratch and overwrite the checkpoint.
+        step: your own step, (net, images, masks, optimiser) -> loss, in place of the library's: it computes
+            the loss of a batch, images (N, 3, H, W) uint8 and masks (N, H, W) uint8, calls `backward()` and
+            `optimiser.step()`, and returns the loss before the update: a number, or a tensor of one. The
+            rest stays: precision, seed, learning rate, the limit on the gradient. A batch is not split where
+            memory is short, and only one process can train.
 
     Returns:
         A generator of Step. If the checkpoint is of a finished run, it has one last step.

@@ -1,7 +1,7 @@
 """Checks of the arguments of `train`, so that errors are reported before the first step."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
@@ -13,7 +13,8 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
 from seglib.files import first_line
 from seglib.labels import Classes
-from seglib.training.step import Loss, evaluating, out_of_memory
+from seglib.losses import cross_entropy
+from seglib.training.step import Loss, TrainStep, evaluating, out_of_memory
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 
@@ -38,6 +39,23 @@ def check_options(options: Mapping[str, Any]) -> None:
     ):
         if not right:
             raise ValueError(f"{name}={options[name]!r} must be {expected}")
+
+
+def check_step(given: TrainStep | None, loss: Loss, world_size: int) -> None:
+    """Check that a step of the caller's own stands alone: it computes its loss, in one process."""
+    if given is None:
+        return
+    if not callable(given):
+        raise ValueError(f"step={given!r:.60} must be a function (net, images, masks, optimiser) -> loss")
+    if loss is not cross_entropy:
+        raise ValueError("give loss= or step=, not both: a step computes its own loss")
+    if world_size > 1:
+        raise ValueError(f"step= works in one process; here are {world_size}. Leave it out to use them all")
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """The name of a function, or the kind of anything else."""
+    return str(getattr(function, "__name__", type(function)))
 
 
 def _is_number(value: Any) -> bool:

@@ -6,6 +6,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +67,7 @@ class Run:
         self.rank, self.world_size = 0, 1
         if dist.is_available() and dist.is_initialized():
             self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
+        checks.check_step(given.step, given.loss, self.world_size)
         if given.batch_size < self.world_size:
             raise ValueError(
                 f"batch_size={given.batch_size} must be at least {self.world_size}, one per process"
@@ -77,12 +79,13 @@ class Run:
             "data": f"{name}, {len(self.dataset)} images of {self.size[0]} x {self.size[1]}",
             "classes": ", ".join(self.dataset.classes.names),
             **{option: options[option] for option in ("batch_size", "seed", "optimiser", "weight_decay")},
-            "lr": str(given.lr), "loss": str(getattr(given.loss, "__name__", type(given.loss))),
+            "lr": str(given.lr), "loss": checks.name_of(given.step or given.loss),
         }  # fmt: skip
         self.progress, self.messages = Progress(given.precision), list[str]()
         losses = self.progress.history.losses
         self.pending = step.PendingLosses(self.device.type == "cpu", losses, self._diverged)
         self.current_lr, self.started, self.step_complete = 0.0, False, True
+        self.gradient: Tensor | None = None  # its length, from the moment at which the optimiser is called
         self.resumed: dict[str, Any] | None = None  # the state to resume from, until the first step
         self.step_seconds: deque[float] = deque(maxlen=step.FLUSH_EVERY)
 
@@ -172,29 +175,69 @@ class Run:
             factor = self.options.schedule(last * self.fraction_done(self.progress.number + 1))
             self.current_lr = step.adjust(self.stepper, factor)
             images = images.contiguous(memory_format=torch.channels_last)
-            with step.averaging(self.net, self.progress.number):
-                while (loss := step.if_it_fits(partial(self._gradients, images, masks))) is None:
-                    self._split(len(images))
-            if self.world_size > 1:
-                loss = distributed.all_reduce_gradients(self.net, loss)
-            trained = [parameter for group in self.stepper.param_groups for parameter in group["params"]]
-            length = nn.utils.clip_grad_norm_(trained, MAX_NORM)
-            # On a CPU, a loss or gradient that is not finite stops the run here and spoils no weights.
-            self.pending.append(torch.where(length.isfinite(), loss, torch.nan))
-            self.stepper.step()
+            with step.averaging(self.net, self.progress.number), self._clipping():
+                if self.options.step is None:
+                    loss = self._own_step(images, masks)
+                else:
+                    loss = self._given_step(images, masks)
+            if self.gradient is None:
+                raise ValueError("step= did not call optimiser.step(), so nothing was learned; call it")
+            self.pending.append(torch.where(self.gradient.isfinite(), loss, torch.nan))
             self.progress.number += 1
             self.step_complete = True
         return loss
 
-    def _gradients(self, images: Tensor, masks: Tensor) -> Tensor:
-        """Compute this process's gradients, part by part to save memory, and return its part of the loss.
+    def _own_step(self, images: Tensor, masks: Tensor) -> Tensor:
+        """What a step does where the caller gave none: the loss of the whole batch before the update."""
+        while (loss := step.if_it_fits(partial(self._gradients, images, masks))) is None:
+            self._split(len(images))
+        if self.world_size > 1:
+            loss = distributed.all_reduce_gradients(self.net, loss)
+        self.stepper.step()
+        return loss
 
-        The global random state, which dropout uses, is seeded for each step and restored.
+    def _given_step(self, images: Tensor, masks: Tensor) -> Tensor:
+        """The caller's own step, with the same precision and the same random numbers as ours."""
+        with self._seeded(), step.computing_in(self.net, self.progress.precision):
+            loss = step.if_it_fits(lambda: (self.options.step(self.net, images, masks, self.stepper),))
+        if loss is None:  # a step of one's own cannot be split: it may have updated the net already
+            raise ValueError("out of memory in the step that was given (step=...); use a smaller batch_size")
+        try:
+            return torch.as_tensor(loss[0], dtype=torch.float32, device=self.device).detach().reshape(())
+        except (TypeError, ValueError, RuntimeError):
+            raise ValueError(f"step= must return the loss, one number; it returned {loss[0]!r:.60}") from None
+
+    @contextmanager
+    def _clipping(self) -> Iterator[None]:
+        """Whoever calls the optimiser within the block: a gradient that is too long is shortened first.
+
+        On a CPU, one that is not finite stops the run here and spoils no weights.
         """
+
+        def before_update(*_: Any) -> None:
+            trained = [parameter for group in self.stepper.param_groups for parameter in group["params"]]
+            self.gradient = nn.utils.clip_grad_norm_(trained, MAX_NORM)
+            if self.pending.at_once and not self.gradient.isfinite():
+                self.pending.append(torch.tensor(torch.nan))
+
+        self.gradient, hook = None, self.stepper.register_step_pre_hook(before_update)
+        try:
+            yield
+        finally:
+            hook.remove()
+
+    @contextmanager
+    def _seeded(self) -> Iterator[None]:
+        """The global random state, which dropout uses: seeded for each step, and restored."""
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(mixed(self.options.seed, self.progress.number, self.rank, 2))
+            yield
+
+    def _gradients(self, images: Tensor, masks: Tensor) -> Tensor:
+        """Compute this process's gradients, part by part to save memory, and return its part of the loss."""
         given, progress, total = self.options, self.progress, torch.zeros((), device=self.device)
         self.stepper.zero_grad(set_to_none=True)
-        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(mixed(given.seed, progress.number, self.rank, 2))
+        with self._seeded():
             for part, truth in zip(*(whole.chunk(progress.micro_batches) for whole in (images, masks))):
                 loss = given.loss(step.logits_of(self.net, part, progress.precision), truth)
                 loss = loss * (len(part) / given.batch_size)

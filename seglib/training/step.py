@@ -13,6 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 T = TypeVar("T")
 Loss = Callable[[Tensor, Tensor], Tensor]
+#: net, images, masks, optimiser -> the loss before the update
+TrainStep = Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimizer], float | Tensor]
 Schedule = Callable[[float], float]
 LearningRate = float | Mapping[str, float]
 WARM_UP = 0.05  # the fraction of a run in which the learning rate rises from 0
@@ -33,6 +35,26 @@ def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = net(images)
     return logits.float()
+
+
+@contextmanager
+def computing_in(net: nn.Module, precision: str) -> Iterator[None]:
+    """Within the block, `net(images)` gives what `logits_of(net, images, precision)` gives.
+
+    Only the forward pass is in that precision: not a loss or a backward pass that the block computes.
+    """
+    forward = net.forward
+
+    def computed(images: Tensor) -> Tensor:
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            logits: Tensor = forward(images)
+        return logits.float()
+
+    net.forward = computed
+    try:
+        yield
+    finally:
+        del net.forward  # the class's own is seen again
 
 
 def poly(done: float) -> float:

@@ -23,7 +23,7 @@ from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training import distributed
 from seglib.training.step import Schedule, cosine, logits_of, optimiser, poly, uninterrupted
-from tests.training.nets import LONG, Net, Squares, Tight, begin, loss_with, nan_from, run, weights
+from tests.training.nets import LONG, SHORT, Net, Squares, Tight, begin, loss_with, nan_from, run, weights
 
 
 def test_it_learns() -> None:
@@ -61,6 +61,65 @@ def test_one_step_is_the_optimiser_s_step_on_that_batch() -> None:
             parameter -= 0.02 * (parameter.grad + decay)
     assert step.loss == pytest.approx(loss.item()) and step.learning_rate == 0.02
     torch.testing.assert_close(weights(net), weights(copy))
+
+
+def six_lines(net: Any, images: Tensor, masks: Tensor, optimiser: torch.optim.Optimizer) -> float:
+    """The step of notebook 05b."""
+    net.train()
+    loss = nn.functional.cross_entropy(net(images), masks.long(), ignore_index=255)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_of_one_s_own_gives_the_same_losses_as_the_library_s(precision: str) -> None:
+    options = {"steps": 8, "lr": 0.05, "precision": precision, "val": Squares(2, split="val")}
+    ours, theirs = Net(), Net()
+    expected, steps = run(ours, **options), run(theirs, step=six_lines, **options)
+    assert [s.learning_rate for s in steps] == [s.learning_rate for s in expected]
+    assert [s.loss for s in steps] == pytest.approx([s.loss for s in expected], rel=1e-4)
+    assert steps[-1].scores is not None and steps[-1].history.losses[-1] == steps[-1].loss
+    torch.testing.assert_close(weights(theirs), weights(ours), rtol=1e-3, atol=1e-3)
+    assert "forward" not in vars(theirs)
+
+
+def test_a_step_of_one_s_own_resumes(tmp_path: Any) -> None:
+    options = {"steps": 6, "step": six_lines, "checkpoint": tmp_path / "a.pt"}
+    whole, halved = Net(), Net()
+    run(whole, **options | {"checkpoint": None})
+    next(steps := train(halved, Squares(), **SHORT | options))
+    steps.close()
+    assert next(s.number for s in run(halved, **options)) == 2
+    assert torch.equal(weights(whole), weights(halved))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"step": lambda net, images, masks, optimiser: 1.0}, "did not call optimiser.step"),
+        ({"step": lambda *given: six_lines(*given) and None}, "must return the loss, one number"),
+        ({"step": "six lines"}, "must be a function"),
+        ({"step": six_lines, "loss": nan_from(1)}, "give loss= or step=, not both"),
+    ],
+)
+def test_a_step_that_cannot_be_used_is_said(options: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        run(Net(), **options)
+
+
+def test_a_step_whose_gradient_is_not_finite_spoils_no_weights() -> None:
+    net, before = Net(norm=False), weights(Net(norm=False))
+
+    def step(net: Any, images: Tensor, masks: Tensor, optimiser: Any) -> float:
+        (net(images).sum() * math.nan).backward()
+        optimiser.step()
+        return 0.0
+
+    with pytest.raises(ValueError, match="nan at step 1"):
+        run(net, step=step)
+    assert torch.equal(weights(net), before)
 
 
 def test_the_statistics_of_batch_norm_are_those_of_the_data_after_a_short_run() -> None:
