@@ -8,9 +8,9 @@ import json
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from torch import Tensor
 
 from seglib import boxes
 from seglib.data import coco
+from seglib.data.coco import Entry
 from seglib.data.dataset import Instances
 from seglib.files import naming, write_text
 from seglib.labels import Classes
@@ -201,14 +202,15 @@ def read_coco(path: Path) -> AnnotationSet:
     objects: dict[Any, list[Annotation]] = {entry["id"]: [] for entry in content.images}
     runs = 0
     for number, entry in enumerate(content.annotations):
-        if isinstance(entry.get("segmentation"), dict):
+        if not _has_outline(entry):
             runs += 1
             continue
         with naming(f"{path}: annotations[{number}]"):
             objects[entry["image_id"]].append(_annotation(entry, names[entry["category_id"]]))
     if runs:
         what = f"{runs} objects stored as run lengths, which have no outline"
-        warnings.warn(f"{path}: left out {what}; `load` reads them as masks", stacklevel=2)
+        advice = "`load` reads them as masks, and what writes onto this file keeps them"
+        warnings.warn(f"{path}: left out {what}; {advice}", stacklevel=2)
     images = []
     for number, entry in enumerate(content.images):
         with naming(f"{path}: images[{number}]"):
@@ -218,7 +220,7 @@ def read_coco(path: Path) -> AnnotationSet:
         return AnnotationSet(tuple(names.values()), tuple(images))
 
 
-def _annotation(entry: dict[str, Any], name: str) -> Annotation:
+def _annotation(entry: Entry, name: str) -> Annotation:
     parts = entry.get("segmentation") or []
     parts = parts if isinstance(parts, list) else [parts]  # an error below
     flat = [coco.finite_numbers(part, "segmentation", range(6, 10**6, 2)) for part in parts]
@@ -229,42 +231,107 @@ def _annotation(entry: dict[str, Any], name: str) -> Annotation:
     return Annotation(name, (x, y, x + width, y + height), polygons, _seconds(entry))
 
 
-def _seconds(entry: dict[str, Any]) -> float | None:
+def _seconds(entry: Entry) -> float | None:
     seconds = entry.get("seconds")
     if seconds is not None and not coco.is_finite(seconds):
         raise ValueError(f'"seconds" must be a finite number, got {seconds!r:.60}')
     return seconds
 
 
-def write_coco(path: Path, annotations: AnnotationSet) -> None:
+def write_coco(path: Path, annotations: AnnotationSet, *, onto: Entry | None = None) -> None:
     """Write a COCO file; ids count from 1, an object without an outline has an empty "segmentation".
+
+    Args:
+        path: the file.
+        annotations: what it shall hold.
+        onto: the content of a COCO file that this one continues; it is changed. Of it, only the boxes and
+            outlines of the images in `annotations` change. Everything else stays: ids, other images, objects
+            stored as run lengths, fields that only other tools know. An object whose shape or class has
+            changed is recognised by its place among the objects of its image.
 
     Raises:
         DiskError: the file cannot be written; an older file of that name is unchanged.
     """
-    category = {name: id_ for id_, name in enumerate(annotations.names, 1)}
-    images: list[dict[str, Any]] = []
-    objects: list[dict[str, Any]] = []
-    for id_, image in enumerate(annotations, 1):
-        size = {"width": image.width, "height": image.height}
-        images.append({"id": id_, "file_name": image.file_name, **size} | _timed(image))
-        for one in image.annotations:
-            ids = {"id": len(objects) + 1, "image_id": id_, "category_id": category[one.name]}
-            objects.append(ids | _shape(one) | _timed(one))
-    categories = [{"id": id_, "name": name} for name, id_ in category.items()]
-    content = {"images": images, "annotations": objects, "categories": categories}
+    content = {"images": [], "annotations": [], "categories": []} | dict(onto or {})
+    _add_names(content["categories"], "name", annotations.names, lambda name: {})
+    sizes = {one.file_name: {"width": one.width, "height": one.height} for one in annotations}
+    _add_names(content["images"], "file_name", sizes, sizes.__getitem__)
+    categories = {entry["name"]: entry["id"] for entry in content["categories"]}
+    image_of = {entry["file_name"]: entry for entry in content["images"]}
+    before: dict[Any, list[Entry]] = {entry["id"]: [] for entry in content["images"]}
+    for entry in filter(_has_outline, content["annotations"]):
+        before[entry["image_id"]].append(entry)
+    replaced: dict[int, Entry | None] = {}  # address of an entry -> the one in its place; None: deleted
+    ids, added = _new_ids(content["annotations"]), []
+    for image in annotations:
+        entry = image_of[image.file_name]
+        entry |= _timed(entry, image.seconds or None)
+        there = before[entry["id"]]
+        replaced |= {id(old): None for old in there}
+        for one, old in zip(image.annotations, _continued(image.annotations, there, categories)):
+            place = {"image_id": entry["id"], "category_id": categories[one.name]}
+            if old is None:
+                new = {"id": next(ids)} | place | _shape(one) | {"iscrowd": 0}
+                added.append(new | _timed(new, one.seconds))
+            else:
+                moved = {} if _key(one, categories) == _entry_key(old) else place | _shape(one)
+                replaced[id(old)] = old | moved | _timed(old, one.seconds)
+    kept = [replaced.get(id(entry), entry) for entry in content["annotations"]]
+    content["annotations"] = [entry for entry in kept if entry is not None] + added
     write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
 
 
-def _shape(one: Annotation) -> dict[str, Any]:
+def _add_names(entries: list[Entry], field: str, names: Iterable[str], more: Callable[[str], Entry]) -> None:
+    """An entry, with an id that no other has, for every name that has none."""
+    there = {entry[field] for entry in entries}
+    for name, id_ in zip([name for name in names if name not in there], _new_ids(entries)):
+        entries.append({"id": id_, field: name} | more(name))
+
+
+def _new_ids(entries: Sequence[Entry]) -> Iterator[int]:
+    """Ids that no entry has."""
+    return count(1 + max((one["id"] for one in entries if isinstance(one.get("id"), int)), default=0))
+
+
+def _has_outline(entry: Entry) -> bool:
+    """Whether `read_coco` reads this object."""
+    return not isinstance(entry.get("segmentation"), dict)
+
+
+def _key(one: Annotation, category: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What makes an object the same: its class, and its outline or, without one, its box."""
+    return category[one.name], one.polygons or one.box
+
+
+def _entry_key(entry: Entry) -> tuple[Any, ...]:
+    return _key(_annotation(entry, ""), {"": entry["category_id"]})
+
+
+def _continued(
+    drawn: Sequence[Annotation], there: Sequence[Entry], category: Mapping[str, Any]
+) -> list[Entry | None]:
+    """For each drawn object the entry that it continues: an equal one, else what was at its place."""
+    equal: dict[tuple[Any, ...], list[Entry]] = {}
+    for entry in reversed(there):
+        equal.setdefault(_entry_key(entry), []).append(entry)
+    found = [known.pop() if (known := equal.get(_key(one, category))) else None for one in drawn]
+    taken = {id(entry) for entry in found}
+    for number, entry in enumerate(there[: len(drawn)]):
+        if found[number] is None and id(entry) not in taken:
+            found[number] = entry
+    return found
+
+
+def _shape(one: Annotation) -> Entry:
     x1, y1, x2, y2 = one.box
     area = sum(map(_area, one.polygons)) if one.polygons else (x2 - x1) * (y2 - y1)
     segmentation = [[*chain(*polygon)] for polygon in one.polygons]
-    return {"bbox": [x1, y1, x2 - x1, y2 - y1], "segmentation": segmentation, "area": area, "iscrowd": 0}
+    return {"bbox": [x1, y1, x2 - x1, y2 - y1], "segmentation": segmentation, "area": area}
 
 
-def _timed(timed: Annotation | AnnotatedImage) -> dict[str, float]:
-    return {} if timed.seconds is None else {"seconds": timed.seconds}
+def _timed(entry: Entry, seconds: float | None) -> Entry:
+    """The field for a time that was measured and is not there yet."""
+    return {} if seconds is None or entry.get("seconds") == seconds else {"seconds": seconds}
 
 
 def _area(polygon: tuple[Point, ...]) -> float:

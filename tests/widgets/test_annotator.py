@@ -107,7 +107,52 @@ def test_the_file_is_coco_json_and_keeps_images_that_are_not_shown(tmp_path: Pat
         [10, 20, 20, 30],
         6.5,
     )
-    assert [category["name"] for category in content["categories"]] == ["fish", "crab"]
+    assert [category["name"] for category in content["categories"]] == ["crab", "fish"]
+
+
+SERVICE = {
+    "info": {"description": "as a labelling service exports it", "version": "1.0"},
+    "licenses": [{"id": 1, "name": "CC BY 4.0", "url": ""}],
+    "categories": [
+        {"id": 7, "name": "crab", "supercategory": "animal", "keypoints": ["eye"]},
+        {"id": 3, "name": "fish", "supercategory": "animal"},
+        {"id": 0, "name": "animals-1", "supercategory": "none"},
+    ],
+    "images": [
+        {"id": "a7", "license": 1, "file_name": "image 1", "height": 60, "width": 80, "flickr_url": ""},
+        {"id": 12, "file_name": "elsewhere.jpg", "height": 30, "width": 40, "date_captured": "2013"},
+    ],
+    "annotations": [
+        {"id": 90, "image_id": "a7", "category_id": 7, "bbox": [0, 0, 2, 60], "area": 120, "iscrowd": 1,
+         "segmentation": {"counts": [0, 120, 4680], "size": [60, 80]}},
+        {"id": 91, "image_id": "a7", "category_id": 7, "bbox": [10, 5, 20, 15.5], "area": 155, "iscrowd": 1,
+         "segmentation": [[10, 5, 30, 5, 30, 20.5]], "attributes": {"occluded": True}, "score": 0.25},
+        {"id": 33, "image_id": 12, "category_id": 3, "bbox": [0, 0, 4, 3], "area": 6, "iscrowd": 0,
+         "segmentation": [[0, 0, 4, 0, 4, 3], [5, 5, 9, 5, 9, 8]], "attributes": {"occluded": False}},
+        {"id": 92, "image_id": "a7", "category_id": 3, "bbox": [40, 5, 8, 8], "area": 32,
+         "segmentation": [[40, 5, 48, 5, 48, 13]], "track": 5},
+    ],
+    "videos": [],
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*run lengths")
+def test_what_another_tool_wrote_is_carried_along_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "drawn.json"
+    path.write_text(json.dumps(SERVICE))
+    widget = annotator(path, kind="polygons")
+    (crab, fish), _ = widget.work[0]["objects"], widget.work[1]
+    draw(widget, 0, crab, fish, TRIANGLE)
+    now = json.loads(path.read_text())
+    new = now["annotations"].pop()
+    assert (new["id"], new["image_id"], new["category_id"]) == (93, "a7", 7)
+    assert now["images"][0].pop("seconds") == 20 and now == SERVICE
+    draw(widget, 0, {**crab, "points": [[10, 5], [30, 5], [30, 25]]}, TRIANGLE)  # one moved, one deleted
+    now = json.loads(path.read_text())
+    moved = {"bbox": [10, 5, 20, 20], "segmentation": [[10, 5, 30, 5, 30, 25]], "area": 200}
+    assert now["annotations"][1] == {**SERVICE["annotations"][1], **moved}
+    assert [one["id"] for one in now["annotations"]] == [90, 91, 33, 93]
+    assert annotator(path, kind="polygons").work[0]["objects"] == widget.work[0]["objects"]
 
 
 def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What is drawn, as the browser sends it, as annotations, and in the file that keeps it."""
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import count
@@ -62,8 +63,9 @@ def image_of(
 class DrawnFile:
     """Boxes or polygons in a COCO JSON file, which exists as soon as something has been saved.
 
-    Images in the file that are not being annotated stay in it. If another program has changed the file since
-    it was read, it is not overwritten: the work goes to a new file next to it.
+    Everything else in the file stays as it is: other images, ids, objects stored as run lengths, fields that
+    only other tools know. If another program has changed the file since it was read, it is not overwritten:
+    the work goes to a new file next to it.
 
     Args:
         path: the file; it is read if it is there.
@@ -93,11 +95,12 @@ class DrawnFile:
         """
         self.images |= {image.file_name: image for image in images}
         drawn = AnnotationSet(self.names, tuple(self.images.values()))
+        onto = None if self.content is None else json.loads(self.content)
         if _bytes(self.path) == self.content:
-            write_coco(self.path, drawn)
+            write_coco(self.path, drawn, onto=onto)
             self.content = _bytes(self.path)
             return
-        write_coco(self.copy, drawn)
+        write_coco(self.copy, drawn, onto=onto)
         raise ValueError(
             f"{self.path} was changed by another annotator or program after it was opened here. What is "
             f"drawn here is kept in {self.copy}; to continue with the file as it is now, run this cell again"
@@ -111,7 +114,8 @@ class DrawnFile:
 
     def _read(self) -> AnnotationSet:
         found = read_coco(self.path)
-        if foreign := [name for name in found.names if name not in self.names]:
+        used = {one.name for image in found for one in image.annotations}
+        if foreign := [name for name in found.names if name in used and name not in self.names]:
             raise ValueError(
                 f"{self.path}: the file has the class '{foreign[0]}', but the classes that can be drawn are "
                 f"{', '.join(self.names)}; give all its classes, or another path"
