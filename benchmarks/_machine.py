@@ -25,6 +25,12 @@ def processor() -> str:
     return " ".join([platform.machine(), *(f"{name} {value}" for name, value in dict(facts).items())])
 
 
+def accelerated() -> str:
+    """The processor, the cores that this process may use, and the GPU if there is one."""
+    gpu = [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    return ", ".join([f"{processor()} {capability()}", f"{cores()} cores", *gpu])
+
+
 def machine(*more: str) -> str:
     """Cores, threads, versions, and `more`."""
     parts = (

@@ -58,6 +58,7 @@ class Experiment:
         data: data sets, the most important first.
         seeds: one run for each.
         packages: what must be installed beyond the project; without them nothing is run.
+        alone: whether it measures time, so that nothing else may run meanwhile.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Experiment:
     data: tuple[str, ...] = DATA
     seeds: tuple[int, ...] = (0, 1, 2)
     packages: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -80,21 +82,22 @@ class Experiment:
 
 STRIDES = ("stride 4", "stride 8", "stride 16", "stride 32")
 SHARES = tuple(f"{one}, class shares" for one in STRIDES)
-FIT = {"images": 160, "judged": 40, "steps": 80}
-FEW = {"images": 80, "judged": 40, "steps": 80}
+FIT = {"images": 160, "judged": 40, "steps": 240}
+FEW = {"images": 80, "judged": 40, "steps": 240}
 EXPERIMENTS = [
-    Experiment("skips", (("FCN-32s", "FCN-16s", "FCN-8s", "FCN-32s, as long"),), LEARN, FIT | {"steps": 60}),
+    Experiment("skips", (("FCN-32s", "FCN-16s", "FCN-8s", "FCN-32s, as long"),), LEARN, FIT | {"steps": 180}),
     Experiment(
         "starts",
         (("FCN-8s at once",), ("the same, score layers only",), ("the same, from scratch",)), LEARN, FIT,
     ),
     Experiment(
         "region_kinds", (("full", "foreground", "joined", "FCN-8s on the same images"),),
-        (*LEARN, *REGIONS), {"images": 30, "judged": 24, "number": 100, "crop": 64, "steps": 80},
+        (*LEARN, *REGIONS), {"images": 30, "judged": 24, "number": 100, "crop": 64, "steps": 240},
     ),
     Experiment("ceilings", (("all proposals", "as many as are scored"),), REGIONS, {"judged": 30,
         "number": 100}),
-    Experiment("times", (("one image",),), (*LEARN, *REGIONS), {"judged": 1, "number": 250, "crop": 96}),
+    Experiment("times", (("one image",),), (*LEARN, *REGIONS),
+               {"judged": 1, "number": 250, "crop": 96}, alone=True),
     Experiment(
         "imbalance",
         (("no weights",), ("median-frequency weights",), ("class-balanced sampling",)), (*LEARN, *BALANCE),
@@ -122,15 +125,17 @@ EXPERIMENTS = [
     Experiment("blurred", (("a third of them blurred",), ("the most blurred third removed",)),
                (*LEARN, "seglib/data/quality.py"), FIT | {"sigma": 3}),
     Experiment("more_images", (("a quarter of the images",),), LEARN, FIT),
-    Experiment("score_layer", (("FCN-32s, score layer only",),), LEARN, FIT | {"steps": 60}),
+    Experiment("score_layer", (("FCN-32s, score layer only",),), LEARN, FIT | {"steps": 180}),
     Experiment("blur_score", (("our score", "variance of the Laplacian"),), (*IMAGES,
         "seglib/data/quality.py"),
                {"judged": 60}),
-    Experiment("searches", (("ours, FAST", "OpenCV, Quality"),), REGIONS, {"judged": 20}, data=PHOTOGRAPHS),
-    Experiment("goals", (("FCN-8s in the given time",),), LEARN, data=PHOTOGRAPHS),
+    Experiment("searches", (("ours, FAST", "OpenCV, Quality"),), REGIONS, {"judged": 20}, data=PHOTOGRAPHS,
+               alone=True),
+    Experiment("goals", (("FCN-8s in the given time",),), LEARN, data=PHOTOGRAPHS, alone=True),
     Experiment(
         "peers", (("FCN-8s, 60 s",), ("smp FPN + Lightning, 180 s",)),
         LEARN, data=PHOTOGRAPHS, packages=("segmentation-models-pytorch", "lightning", "albumentations"),
+        alone=True,
     ),
 ]  # fmt: skip
 

@@ -21,7 +21,6 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from scipy.ndimage import label
 from scipy.stats import rankdata
 from torch import Tensor, nn
 from torchvision.tv_tensors import Image, Mask
@@ -42,6 +41,7 @@ from seglib.losses import cross_entropy
 from seglib.regions import RegionFeatures, RegionSegmenter, propose
 from seglib.regions.features import resize_mask, shrink_to
 from seglib.regions.proposals import oracle_paste, overlap_by_number, recall, true_regions
+from seglib.regions.proposals import pieces as numbered_pieces
 from seglib.regions.segmenter import paste
 from seglib.regions.svm import LinearSVMs
 from seglib.scenes import Dials, Scenes
@@ -420,8 +420,8 @@ def opencv_boxes(image: Tensor, seed: int) -> Tensor:
 
 def pieces(mask: Tensor, smallest: int) -> list[Tensor]:
     """The 8-connected pieces of a mask that have at least `smallest` pixels."""
-    numbers, count = label(mask.numpy(), np.ones((3, 3)))
-    found = [torch.from_numpy(numbers == number) for number in range(1, count + 1)]
+    numbers = numbered_pieces(mask)
+    found = [numbers == number for number in range(1, int(numbers.max()) + 1)]
     return [piece for piece in found if piece.sum() >= smallest]
 
 

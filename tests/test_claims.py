@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,7 @@ def test_filling_resumes_and_names_what_was_not_run(fake_runs, capsys):
     bench.main(["--claim", "R2"])
     assert len(fake_runs) == 4
     row = bench.Results().row("FCN-8s", "scenes", 2)
-    assert row["values"] == {MIOU: 72.0} and row["options"]["steps"] == 60
+    assert row["values"] == {MIOU: 72.0} and row["options"]["steps"] == 180
     assert {"commit", "versions", "device", "seconds", "code"} <= set(row)
     assert bench.main(["--claim", "R99"]) == 2 and "There is no claim R99" in capsys.readouterr().out
 
@@ -219,3 +220,14 @@ def test_pieces_of_a_class_are_objects():
     assert torch.equal(objects.masks.any(0), mask == 1) and (objects.masks.flatten(1).sum(1) >= 50).all()
     corner = torch.tensor([[True, False], [False, True]])
     assert len(experiments.pieces(corner, 1)) == 1  # as everywhere: pixels that touch at a corner are one
+
+
+def test_runs_side_by_side_leave_out_those_that_measure_time(tmp_path):
+    alone = claims.Experiment("times", (("one image",),), claims.IMAGES, data=("scenes",), alone=True)
+    few = [replace(Results(tmp_path).experiments["touching"], options={"judged": 2}), alone]
+    results = Results(tmp_path, experiments=few)
+    jobs = list(bench.missing([BY_ID["A5"], BY_ID["R5"]], results))
+    problems = bench.run_jobs(jobs, results, 600, workers=2)
+    assert problems == ["times measures time: run it alone, without --workers"]
+    made = rows.read(results.file("touching"))
+    assert set(made) == {("the true masks", "scenes", seed) for seed in range(3)}

@@ -7,12 +7,13 @@
     python -m tools.bench --quick               at most 10 minutes: do the strongest relations hold on scenes?
 
 Filling resumes: a row is kept as soon as its run ends. `--minutes 30` starts no run after 30 minutes.
+`--workers 8` does runs side by side, in processes with a thread each, on the GPU if there is one; those that
+measure time are left out then.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import re
 import subprocess
@@ -24,6 +25,8 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from joblib import Parallel, delayed
 
 from benchmarks import render, rows
 from benchmarks.claims import BY_ID, CLAIMS, DATA, EXPERIMENTS, HOLDS, Claim, Experiment, Results
@@ -99,30 +102,64 @@ def unable(job: Job) -> str:
     return f"{', '.join(lacking)} are not installed: see benchmarks/peers.py" if lacking else ""
 
 
-def run_jobs(jobs: Sequence[Job], results: Results, limit: float) -> list[str]:
-    """Do runs and append their rows; returns what was not run, or failed, and why."""
-    from benchmarks import experiments
-    from benchmarks._machine import capability, processor
+def run_jobs(jobs: Sequence[Job], results: Results, limit: float, workers: int = 1) -> list[str]:
+    """Do runs and append their rows; returns what was not run, or failed, and why.
 
+    Args:
+        jobs: the runs.
+        results: where rows go, and the code that they rest on.
+        limit: seconds after which no run is started.
+        workers: processes; with more than one, runs that measure time are left out.
+    """
+    possible: list[Job] = []
     problems: dict[str, None] = {}
-    began = time.monotonic()
-    device = f"{processor()} {capability()}, {os.cpu_count()} cores"
-    for number, job in enumerate(jobs, 1):
-        if why := unable(job):
+    for job in jobs:
+        if workers > 1 and job.experiment.alone:
+            problems[f"{job.experiment.name} measures time: run it alone, without --workers"] = None
+        elif why := unable(job):
             problems[f"{job.experiment.name} on {job.data} was not run: {why}"] = None
+        else:
+            possible.append(job)
+    end, total = time.time() + limit, len(possible)
+    if workers == 1:
+        said = (_run([job], results, end) for job in possible)
+    else:  # the seeds of a run in one process, which keeps their data; masks from boxes take longest
+        chunks: dict[Any, list[Job]] = {(job.experiment.name, job.data, job.group): [] for job in possible}
+        for job in possible:
+            chunks[job.experiment.name, job.data, job.group].append(job)
+        longest = sorted(chunks.values(), key=lambda chunk: "seglib/weak" not in chunk[0].experiment.code)
+        pool = Parallel(n_jobs=workers, return_as="generator_unordered")
+        said = pool(delayed(_run)(chunk, results, end) for chunk in longest)
+    done, began = 0, time.monotonic()
+    for lines in said:
+        for line, problem in lines:
+            done += 1
+            print(f"{done}/{total} {line} ({(time.monotonic() - began) / 60:.0f} min)", flush=True)
+            problems |= {problem: None} if problem else {}
+    return list(problems)
+
+
+def _run(jobs: Sequence[Job], results: Results, end: float) -> list[tuple[str, str]]:
+    """Do runs one after the other; for each a line about it, and the problem if there was one."""
+    from benchmarks import experiments
+    from benchmarks._machine import accelerated
+
+    said = []
+    for job in jobs:
+        if time.time() > end:
+            said.append(
+                (f"{job}: not begun", "Time was over before some runs began; run this again to resume")
+            )
             continue
-        if time.monotonic() - began > limit:
-            problems[f"{len(jobs) - number + 1} runs are left; run this again to resume"] = None
-            break
         start, options = time.monotonic(), job.experiment.options_for(job.data)
         try:
             found = getattr(experiments, job.experiment.name)(job.data, job.seed, job.group, options)
         except Exception as error:  # the next claims do not depend on it
-            problems[f"{job} failed: {type(error).__name__}: {error}"] = None
-            print(f"{number}/{len(jobs)} {job} FAILED: {type(error).__name__}: {error}", flush=True)
+            problem = f"{job} failed: {type(error).__name__}: {error}"
+            said.append((problem, problem))
             continue
         seconds = round(time.monotonic() - start, 1)
-        common = {"options": options, "seconds": seconds, "device": device, **_origin()}
+        common = {"options": options, "seconds": seconds, "device": accelerated(), **_origin()}
         common["code"] = results.code[job.experiment.name]
         about = {"experiment": job.experiment.name, "data": job.data, "seed": job.seed}
         values = {arm: {name: round(value, 5) for name, value in found[arm].items() if value == value}
@@ -130,16 +167,19 @@ def run_jobs(jobs: Sequence[Job], results: Results, limit: float) -> list[str]:
         lines = [{**about, "arm": arm, "values": values[arm], **common} for arm in job.group]
         rows.append(results.file(job.experiment.name), lines)
         scores = ", ".join(f"{arm} {next(iter(each.values())):.1f}" for arm, each in values.items())
-        print(f"{number}/{len(jobs)} {job.experiment.name}, {job.data}, seed {job.seed}: {scores}"
-              f" ({seconds:.0f} s; {(time.monotonic() - began) / 60:.0f} min)", flush=True)  # fmt: skip
-    return list(problems)
+        said.append((f"{job.experiment.name}, {job.data}, seed {job.seed}: {scores} ({seconds:.0f} s)", ""))
+    return said
 
 
 def _origin() -> dict[str, Any]:
     """The commit, marked where files other than rows differ from it, and the versions of the libraries."""
 
     def git(*command: str) -> str:
-        return subprocess.run(["git", *command], cwd=rows.ROOT, capture_output=True, text=True).stdout.strip()
+        try:
+            ran = subprocess.run(["git", *command], cwd=rows.ROOT, capture_output=True, text=True)
+        except FileNotFoundError:  # a machine without git
+            return ""
+        return ran.stdout.strip()
 
     commit = git("rev-parse", "--short", "HEAD")
     commit += "+" * bool(git("status", "--porcelain", "-uno", "--", ".", ":!benchmarks/results"))
@@ -155,7 +195,7 @@ def _installed(package: str) -> bool:
         return False
 
 
-def fill(names: Sequence[str], data: Sequence[str], minutes: float) -> int:
+def fill(names: Sequence[str], data: Sequence[str], minutes: float, workers: int = 1) -> int:
     """Fill the rows of claims on some data sets; 0 if none is missing afterwards."""
     if unknown := [name for name in names if name not in BY_ID and name != "all"]:
         print(f"There is no claim {', '.join(unknown)}; there are {', '.join(BY_ID)}, and all.")
@@ -164,7 +204,7 @@ def fill(names: Sequence[str], data: Sequence[str], minutes: float) -> int:
     results = Results()
     jobs = [job for job in missing(claims, results) if job.data in data]
     print(f"{len(jobs)} runs to do.", flush=True)
-    problems = run_jobs(jobs, results, 60 * minutes) if jobs else []
+    problems = run_jobs(jobs, results, 60 * minutes, workers) if jobs else []
     print("\n".join(problems) or "Every row is there.")
     return 1 if problems else 0
 
@@ -223,6 +263,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--claim", nargs="+", metavar="ID", help="fill the rows of these claims, or of all")
     parser.add_argument("--data", nargs="+", default=DATA, choices=DATA, help="of --claim: data sets")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="of --claim: start no run later")
+    parser.add_argument("--workers", type=int, default=1, help="of --claim: runs at the same time")
     parser.add_argument("--claims", action="store_true", help="make docs/claims.md from the rows")
     parser.add_argument("--quick", action="store_true", help="small runs on scenes, kept nowhere")
     asked = parser.parse_args(arguments)
@@ -230,7 +271,11 @@ def main(arguments: list[str]) -> int:
         return quick()
     if asked.claims:
         return show()
-    return fill(asked.claim, asked.data, asked.minutes) if asked.claim else run_scripts(asked.names)
+    return (
+        fill(asked.claim, asked.data, asked.minutes, asked.workers)
+        if asked.claim
+        else run_scripts(asked.names)
+    )
 
 
 if __name__ == "__main__":
