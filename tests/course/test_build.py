@@ -31,7 +31,7 @@ def texts(notebook):
 def test_the_student_s_notebook(towels):
     notebook = build.student(read_cells(TOWELS), towels)
     cells = texts(notebook)
-    assert cells[0].startswith("# 42 · Towels\n\n**5 minutes.** Needs: Nothing.")
+    assert cells[0].startswith("# 42 · Towels\n\n**12 minutes.** Needs: Nothing.")
     assert "## By the end you can\n\n* double a number (42.a)\n* name a number (42.b)" in cells[2]
     assert 'def double(numbers):\n    """Double every number."""\n    ...  # your code here' in cells
     assert "number = ...  # your code here" in cells
@@ -94,7 +94,7 @@ def test_the_notebook_holds_nothing_that_changes_by_itself(project):
 def test_the_instructor_s_guide(project):
     build.main([])
     guide = (project / "docs/instructor.md").read_text(encoding="utf-8")
-    assert "## 42 · Towels\n\n5 minutes, of which 4 are exercises." in guide
+    assert "## 42 · Towels\n\n12 minutes, of which 4 are exercises." in guide
     assert "| 42.1 | Double | 3 |" in guide and "### Towels\n\nBring a towel." in guide
 
 

@@ -17,7 +17,7 @@ def test_texts_over_several_lines_are_folded(towels):
 
 
 FAULTS = {
-    "no TOML": ("minutes = 5", "minutes = ", "Invalid value"),
+    "no TOML": ("minutes = 12", "minutes = ", "Invalid value"),
     "a field is missing": ('needs = "Nothing."', "", "the lesson: 'needs' is missing"),
     "a table is missing": ("[objectives]", "[goals]", "'objectives' is missing"),
     "a misspelt field": ("difficulty = 3", "dificulty = 3", "exercise 42.2: there is no 'dificulty'"),

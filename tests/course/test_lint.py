@@ -87,6 +87,9 @@ LESSONS = {
         {"objectives": [Objective(f"42.{k}", "x") for k in "abd"]},
         "meets objective 42.c",
     ),
+    "a card that is too short": ({"minutes": 9}, "the card says 9 minutes, the estimate is 12"),
+    "a card that is too long": ({"minutes": 15}, "the card says 15 minutes, the estimate is 12"),
+    "longer than a lesson": ({"minutes": 76}, "split the notebook"),
     "a quiz of nothing": ({"quiz": []}, "needs a quiz with questions"),
 }
 

@@ -16,7 +16,7 @@ def test_the_card_says_what_there_is(towels, alone, capsys):
     said = capsys.readouterr().out
     assert said.startswith("▸ 42 Towels\nYour machine: ")
     assert "Profile: tiny (SEGLIB_PROFILE says so). Device: cpu. Seed: 0." in said
-    assert "at most 10 s; plan about 5 minutes" in said
+    assert "at most 10 s; plan about 12 minutes" in said
     assert "built-in scenes and one photograph" in said
     assert "Begin with exercise 42.1, Double." in said
     assert (session.profile.name, session.seed) == ("tiny", 0)

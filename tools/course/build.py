@@ -4,7 +4,9 @@
 `notebooks/solutions/NN_slug.ipynb` (executed in the tiny profile), `answers.py` in the lesson's folder and a
 chapter of `docs/instructor.md`. The same source always gives the same bytes: ids come from the cells, and of
 a run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing;
-`--text` writes everything and runs nothing, for changes of text and of tables.
+`--text` writes everything and runs nothing, for changes of text and of tables. `--measure` runs solutions in
+the laptop profile and writes only how long a student waits for each section. Every build prints how many
+minutes the notebook takes a student.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from seglib.course import content
 from seglib.course.lesson import Lesson
 from seglib.files import write_text
 from seglib.machine import cores
-from tools.course import render
+from tools.course import minutes, render
 from tools.course.source import Cell, answers, read_cells, solved, stub
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +42,6 @@ METADATA = {
 }
 CHECKED = "nbval-check-output"
 SECONDS_PER_CELL = 300
-GENERATED = {"card": render.card, "objectives": render.objectives, "recap": render.recap}
 
 
 def sources(root: Path, only: list[str] | None = None) -> list[Path]:
@@ -61,13 +62,16 @@ def sources(root: Path, only: list[str] | None = None) -> list[Path]:
 def student(cells: list[Cell], lesson: Lesson) -> NotebookNode:
     """The notebook a student opens: stubs for solutions, no instructor's notes."""
     kept = [cell for cell in cells if not cell.tags & {"instructor", "solution-only"}]
-    return _notebook([_node(cell, stub(_text(cell, lesson))) for cell in kept])
+    return _notebook([_node(cell, stub(render.whole(cell.text, cell.tags, lesson))) for cell in kept])
 
 
 def solution(cells: list[Cell], lesson: Lesson) -> NotebookNode:
     """The solved notebook, not yet executed; images lie one folder up from it."""
     kept = [cell for cell in cells if "instructor" not in cell.tags]
-    texts = [solved(_text(cell, lesson)).replace("](images/", "](../images/") for cell in kept]
+    texts = [
+        solved(render.whole(cell.text, cell.tags, lesson)).replace("](images/", "](../images/")
+        for cell in kept
+    ]
     return _notebook([_node(cell, text) for cell, text in zip(kept, texts)])
 
 
@@ -99,7 +103,7 @@ def written(root: Path) -> dict[Path, str]:
 
 
 def build(root: Path, only: list[str] | None = None, *, execute: bool = True) -> Iterator[str]:
-    """Write everything that the sources say, and run the solutions, all or some; yields a line for each run.
+    """Write everything that the sources say, and run the solutions, all or some; yields lines to print.
 
     Args:
         root: the project.
@@ -121,6 +125,7 @@ def build(root: Path, only: list[str] | None = None, *, execute: bool = True) ->
             file = root / f"notebooks/solutions/{path.stem}.ipynb"
             made = solution(read_cells(path), content.load(path.stem))
             _write(file, _dump(_with_outputs(made, nbformat.read(file, as_version=4), path.stem)))
+            yield from minutes.report(path)
         return
     ran = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")(
         delayed(_run_solution)(path, root) for path in chosen
@@ -128,16 +133,43 @@ def build(root: Path, only: list[str] | None = None, *, execute: bool = True) ->
     for path, seconds in zip(chosen, ran):
         budget = content.load(path.stem).budgets["tiny"].seconds
         yield f"{path.stem}: ran in {seconds:.0f} s of {budget} s" + " (over budget)" * (seconds > budget)
+        yield from minutes.report(path)
+
+
+def measure(root: Path, only: list[str] | None = None) -> Iterator[str]:
+    """Run solutions one by one in the laptop profile, and note the waits; yields lines to print."""
+    for path in sources(root, only):
+        notebook = solution(read_cells(path), content.load(path.stem))
+        minutes.record(path, executed(notebook, root / "notebooks/solutions", profile="laptop"))
+        yield from minutes.report(path)
 
 
 def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Execute every cell, strictly; outputs stay where the cell is tagged `nbval-check-output`.
+    """Execute every cell; outputs stay where the cell is tagged `nbval-check-output`.
+
+    Args:
+        notebook: changed in place, and returned.
+        folder: where the cells run.
+
+    Raises:
+        CellExecutionError: a cell raised, or a check did not say "right".
+    """
+    executed(notebook, folder)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            _strip(cell)
+    return notebook
+
+
+def executed(notebook: NotebookNode, folder: Path, profile: str = "tiny") -> NotebookNode:
+    """Execute every cell, strictly, and keep all that comes out, and when.
 
     The run has a progress folder of its own and no real data sets, so that every machine gets the same.
 
     Args:
         notebook: changed in place, and returned.
         folder: where the cells run.
+        profile: how much work is done.
 
     Raises:
         CellExecutionError: a cell raised, or a check did not say "right".
@@ -152,12 +184,9 @@ def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
         store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],
     )
-    own = {"SEGLIB_PROFILE": "tiny", "SEGLIB_STRICT": "1", "SEGLIB_DATA": "none", "OMP_NUM_THREADS": "1"}
+    own = {"SEGLIB_PROFILE": profile, "SEGLIB_STRICT": "1", "SEGLIB_DATA": "none", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryDirectory() as home:
         client.execute(env={**os.environ, **own, "SEGLIB_HOME": home})
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            _strip(cell)
     return notebook
 
 
@@ -193,6 +222,7 @@ def main(arguments: list[str]) -> int:
         "--check", action="store_true", help="run and write nothing; fail when a file is stale"
     )
     parser.add_argument("--text", action="store_true", help="run nothing: only text or tables have changed")
+    parser.add_argument("--measure", action="store_true", help="only measure the waits of the laptop profile")
     options = parser.parse_args(arguments)
     if options.check:
         found = stale(ROOT)
@@ -200,8 +230,13 @@ def main(arguments: list[str]) -> int:
         if found:
             print("Run `make notebooks` (ONLY=02 for one) and commit the result.")
         return 1 if found else 0
+    make = (
+        measure(ROOT, options.only)
+        if options.measure
+        else build(ROOT, options.only, execute=not options.text)
+    )
     try:
-        for line in build(ROOT, options.only, execute=not options.text):
+        for line in make:
             print(line, flush=True)
     except ValueError as error:
         print(error)
@@ -240,11 +275,6 @@ def _strip(cell: NotebookNode) -> None:
     for output in cell.outputs:
         for kind in [kind for kind in output.get("data", {}) if not kind.startswith("text/")]:
             del output["data"][kind]
-
-
-def _text(cell: Cell, lesson: Lesson) -> str:
-    generated = [make(lesson) for tag, make in GENERATED.items() if tag in cell.tags]
-    return render.fill("\n\n".join(filter(None, [*generated, cell.text])), lesson)
 
 
 def _node(cell: Cell, text: str) -> NotebookNode:

@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from statistics import median
 from benchmarks import render as measured
 from seglib.course import content
 from seglib.course.lesson import Lesson
+from tools.course import minutes
 from tools.course.render import PLACEHOLDER, met_by
 from tools.course.source import Cell, read_cells, solved, stub
 
@@ -34,6 +36,7 @@ LONGEST_CELL = 15  # lines
 LONGEST_TEXT = 250  # words
 PROFILES = ("tiny", "laptop", "gpu")
 TINY_SECONDS = 90
+LONGEST = {"09": 90}  # minutes of a notebook; 75 for all others
 IMAGES = ("show", "show_images", "bars", "draw.show", "draw.show_images", "draw.bars")
 #: What no cell may import, and what no line of code may be: pattern -> why not.
 IMPORTS = {  # no pyplot: its state breaks in callbacks
@@ -186,6 +189,15 @@ def budgets(page: Page) -> Iterator[Problem]:
             yield 1, f"the tiny profile may take {TINY_SECONDS} s; this notebook declares {budget.seconds}"
 
 
+def times(page: Page) -> Iterator[Problem]:
+    """The card's minutes are near the estimate, and no notebook is longer than a lesson."""
+    with suppress(ValueError):  # a heading or a table that is not there: another rule says so
+        if wrong := minutes.problem(page.cells, page.lesson):
+            yield 1, wrong
+    if page.lesson.minutes > LONGEST.get(page.lesson.number, 75):
+        yield 1, f"the card says {page.lesson.minutes} minutes: split the notebook"
+
+
 def lengths(page: Page) -> Iterator[Problem]:
     """A code cell has at most 15 lines, a text cell at most 250 words."""
     for cell in page.cells:
@@ -224,8 +236,8 @@ def code_lines(text: str) -> int:
 
 
 RULES: tuple[Rule, ...] = (
-    sections, setup, objectives, exercises, predictions, known_ids, asks_quiz, images, budgets, lengths,
-    imports,
+    sections, setup, objectives, exercises, predictions, known_ids, asks_quiz, images, budgets, times,
+    lengths, imports,
 )  # fmt: skip
 
 

@@ -39,10 +39,19 @@ def recap(lesson: Lesson) -> str:
     return f"## Recap\n\nYou can now\n\n{lines}"
 
 
+GENERATED = {"card": card, "objectives": objectives, "recap": recap}  # what the cell of a tag begins with
+
+
 def met_by(lesson: Lesson, objective: str) -> list[str]:
     """The exercises and quiz questions that meet an objective: ["exercise 02.1", "quiz 3"]."""
     exercises = [f"exercise {name}" for name, e in lesson.exercises.items() if objective in e.meets]
     return exercises + [f"quiz {k}" for k, item in enumerate(lesson.quiz, 1) if objective in item.meets]
+
+
+def whole(text: str, tags: frozenset[str], lesson: Lesson) -> str:
+    """The text of a cell as a student sees it, with what its tags and its places stand for."""
+    generated = [make(lesson) for tag, make in GENERATED.items() if tag in tags]
+    return fill("\n\n".join(filter(None, [*generated, text])), lesson)
 
 
 def fill(text: str, lesson: Lesson) -> str:
