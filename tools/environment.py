@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,7 +21,9 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STATE = VENV / "seglib-setup.json"  # {"key": what is installed, "" while installing; "backend": torch build}
-VERSIONS = VENV / "versions.txt"
+OTHERS = VENV / "others.lock"  # the lock without PyTorch, for a build of it that the lock does not have
+PAIR = ("torch", "torchvision")
+OF_CUDA = ("nvidia-", "cuda-", "triton")  # beginnings of the names of packages that only PyTorch needs
 
 NETWORK = (
     "The package index could not be reached. Check the connection and run the same command again:\n"
@@ -42,10 +44,12 @@ class Request:
     Attributes:
         backend: the torch build, as `uv pip install --torch-backend` knows it; "" is the one in the lock.
         newest: the newest version of everything, to find out early what breaks.
+        why: the reason for a build that nobody asked for.
     """
 
     backend: str = ""
     newest: bool = False
+    why: str = field(default="", repr=False)
 
     @property
     def gigabytes(self) -> float:
@@ -55,18 +59,22 @@ class Request:
     def commands(self, uv: str) -> list[list[str]]:
         """The commands that fill the environment: the packages, then the course itself, editable.
 
-        Another torch build has other files than the lock, hence other hashes, and needs no nvidia packages:
-        then the lock only fixes the versions. Modules are compiled here, on every core: else Python does it
-        while a student waits for the first cell, and each time anew where it may not write.
+        Another torch build has other files than the lock, hence other hashes: then the lock only says the
+        versions of torch and torchvision, and everything else has its hashes checked. Modules are compiled
+        here, on every core: else Python does it while a student waits for the first cell, and each time anew
+        where it may not write.
         """
         command = [uv, "pip", "install", "--python", str(PYTHON)]
         course = [*command, "--no-deps", "--no-build-isolation", "--editable", "."]
         install = [*command, "--compile-bytecode"]
-        if not (self.backend or self.newest):
-            return [[*install, "--require-hashes", "-r", LOCK.name], course]
         torch = ["--torch-backend", self.backend] if self.backend else []
-        versions = ["--upgrade"] if self.newest else ["--constraints", str(VERSIONS)]
-        return [[*install, *torch, *versions, "-r", "pyproject.toml", "--extra", "dev"], course]
+        if self.newest:
+            return [[*install, *torch, "--upgrade", "-r", "pyproject.toml", "--extra", "dev"], course]
+        if not self.backend:
+            return [[*install, "--require-hashes", "-r", LOCK.name], course]
+        pair = [lines[0].rstrip(" \\") for name, lines in locked().items() if name in PAIR]
+        others = [*install, "--require-hashes", "--no-deps", "-r", str(OTHERS)]
+        return [others, [*install, *torch, *pair], course]
 
     @property
     def key(self) -> str:
@@ -77,10 +85,30 @@ class Request:
 
 
 def requested() -> Request:
-    """What to install, by the variables; without TORCH_BACKEND the installed torch build stays."""
-    state = recall()
-    backend = os.environ.get("TORCH_BACKEND") or (state["backend"] if state.get("key") else "")
-    return Request(backend, newest=os.environ.get("SEGLIB_VERSIONS") == "newest")
+    """What to install: by the variables, else as it was installed, else what fits the machine."""
+    state, asked = recall(), os.environ.get("TORCH_BACKEND")
+    newest = os.environ.get("SEGLIB_VERSIONS") == "newest"
+    if asked or state.get("key"):
+        return Request(asked or state["backend"], newest)
+    backend, why = suited()
+    return Request(backend, newest, why)
+
+
+def suited() -> tuple[str, str]:
+    """The torch build for this machine, and why.
+
+    What the lock names has CUDA on Linux, which takes 7 GB, and none on Windows and macOS.
+    """
+    try:
+        command = [shutil.which("nvidia-smi") or "", "--list-gpus"]
+        nvidia = "GPU" in subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        nvidia = False
+    if sys.platform == "win32" and nvidia:
+        return "auto", "PyTorch with CUDA, because there is an NVIDIA GPU"
+    if sys.platform == "linux" and not nvidia:
+        return "cpu", "PyTorch without CUDA, because no NVIDIA GPU was found"
+    return "", "PyTorch as the lock names it" + ", with CUDA, because there is an NVIDIA GPU" * nvidia
 
 
 def setup() -> None:
@@ -93,8 +121,20 @@ def setup() -> None:
     if usable and state.get("key") == request.key:
         return
     say(f"Setting up the course in .venv: about {request.gigabytes:g} GB, usually 2 to 15 minutes.")
-    if request.gigabytes > 3:
-        say("Most of it is PyTorch for NVIDIA GPUs; TORCH_BACKEND=cpu does without it and needs 2.5 GB.")
+    if request.why:
+        say(f"{request.why}. TORCH_BACKEND=cpu, or auto, asks for another build.")
+    check_space(request)
+    if not usable or state.get("key") == "" or state.get("backend", request.backend) != request.backend:
+        create(request)
+    elif state:
+        remember("", request)
+    request = install(request)
+    remember(request.key, request)
+    say("Set up.")
+
+
+def check_space(request: Request) -> None:
+    """Stop where the disk is too full."""
     place, free = free_space()
     if free < request.gigabytes and os.environ.get("SEGLIB_DISK_CHECK") != "off":
         sys.exit(
@@ -102,13 +142,6 @@ def setup() -> None:
             "Free some space, or set TORCH_BACKEND=cpu (2.5 GB). If uv's cache already holds the\n"
             "packages, SEGLIB_DISK_CHECK=off continues without this check."
         )
-    if not usable or state.get("key") == "" or state.get("backend", request.backend) != request.backend:
-        create(request)
-    elif state:
-        remember("", request)
-    install(request)
-    remember(request.key, request)
-    say("Set up.")
 
 
 def recall() -> dict[str, str]:
@@ -159,17 +192,61 @@ def create(request: Request) -> None:
         )
 
 
-def install(request: Request) -> None:
-    """Fill the environment, with the installer's own progress on the screen; if it fails, say why."""
-    lines = LOCK.read_text(encoding="utf-8").splitlines()
-    VERSIONS.write_text("".join(line.rstrip("\\ ") + "\n" for line in lines if line[:1].isalnum()))
-    for command in request.commands(find_uv()):
+def install(request: Request) -> Request:
+    """Fill the environment, with the installer's own progress on the screen; if it fails, say why.
+
+    Returns:
+        What was installed: the build that the lock names where the index of the one that fits is not reached.
+    """
+    uv = find_uv()
+    if request.why and request.backend and not reached(uv, request.backend):
+        say("The index of PyTorch's own builds is not reached: PyTorch as the lock names it is installed.")
+        request = Request("", request.newest)
+        check_space(request)
+    kept = [lines for name, lines in locked().items() if not name.startswith((*OF_CUDA, *PAIR[1:]))
+            and name != PAIR[0]]  # fmt: skip
+    OTHERS.write_text("".join(line + "\n" for lines in kept for line in lines), encoding="utf-8")
+    for command in request.commands(uv):
         if subprocess.call(command, cwd=ROOT, env=variables()):
-            sys.exit("\n" + why_it_stopped(command, request))
+            sys.exit("\n" + why_it_stopped(request, uv))
     settings = VENV / "share/jupyter/lab/settings/overrides.json"  # no question about news in a class room
     settings.parent.mkdir(parents=True, exist_ok=True)
     news = {"fetchNews": "false", "checkForUpdates": False}
     settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": news}))
+    return request
+
+
+def locked() -> dict[str, list[str]]:
+    """The lock's lines, for each package; there may be two versions of one, for different machines."""
+    found: dict[str, list[str]] = {}
+    for line in LOCK.read_text(encoding="utf-8").splitlines():
+        if line[:1].isalnum():
+            name = line.split("==")[0]
+        if line[:1].isalnum() or line.startswith(" "):
+            found.setdefault(name, []).append(line)
+    return found
+
+
+def reached(uv: str, backend: str) -> bool:
+    """Whether the package index, or that of a torch build, answers within a minute."""
+    probe = [
+        uv,
+        "pip",
+        "install",
+        "--python",
+        str(PYTHON),
+        "--dry-run",
+        "--reinstall",
+        "--refresh",
+        "--no-deps",
+    ]
+    probe += ["--torch-backend", backend, "torch"] if backend else ["uv"]
+    try:
+        return not subprocess.run(
+            probe, cwd=ROOT, env=variables(), capture_output=True, timeout=60
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return False
 
 
 def find_uv() -> str:
@@ -177,11 +254,8 @@ def find_uv() -> str:
     inside = BIN / ("uv.exe" if os.name == "nt" else "uv")
     found = uv_on_path() or (str(inside) if inside.exists() else "")
     if not found:
-        lines = LOCK.read_text(encoding="utf-8").splitlines()
-        first = next(number for number, line in enumerate(lines) if line.startswith("uv=="))
-        last = next((n for n in range(first + 1, len(lines)) if not lines[n].startswith(" ")), len(lines))
         pinned = VENV / "uv.txt"
-        pinned.write_text("\n".join(lines[first:last]) + "\n")
+        pinned.write_text("\n".join(locked()["uv"]) + "\n")
         options = ["--quiet", "--require-hashes", "--no-deps", "-r", str(pinned)]
         if subprocess.call([str(PYTHON), "-m", "pip", "install", *options], env=variables()):
             sys.exit("\n" + NETWORK)
@@ -205,16 +279,12 @@ def free_space() -> tuple[Path, float]:
     return min(((place, shutil.disk_usage(place).free / 1e9) for place in there), key=lambda pair: pair[1])
 
 
-def why_it_stopped(command: list[str], request: Request) -> str:
+def why_it_stopped(request: Request, uv: str) -> str:
     """The likely reason, as far as the disk and one small request to the package index can tell."""
     place, free = free_space()
     if free < 2:  # the installer cleans up after a failure, so a full disk is no longer quite full
         return f"The disk is full: {request.gigabytes:g} GB are needed, {free:.1f} GB are free at {place}."
-    torch = ["--torch-backend", request.backend, "torch"]  # torch builds have an index of their own
-    probe = [*command[:5], "--dry-run", "--reinstall", "--refresh", "--no-deps"]
-    probe += torch if request.backend else ["uv"]
-    reachable = subprocess.run(probe, cwd=ROOT, env=variables(), capture_output=True).returncode == 0
-    return AGAIN if reachable else NETWORK
+    return AGAIN if reached(uv, request.backend) else NETWORK
 
 
 def variables() -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -36,6 +37,8 @@ if what == "hang":
         sys.exit(130)
 if what == "disk":
     (here / "full").touch()
+if what == "index" and "--torch-backend" in sys.argv:
+    sys.exit(1)
 sys.exit(2 if what in ("disk", "hash") and "--dry-run" not in sys.argv else 0)
 """
 
@@ -72,6 +75,12 @@ class Machine:
         """Put a uv on PATH that installs nothing and writes down what it was asked for."""
         script = self.folder / "bin" / "uv"
         script.write_text(FAKE_UV.format(python=sys.executable, folder=str(self.folder)))
+        script.chmod(0o755)
+
+    def put_gpu(self) -> None:
+        """Put an nvidia-smi on PATH that has a GPU."""
+        script = self.folder / "bin" / "nvidia-smi"
+        script.write_text("#!/bin/sh\necho 'GPU 0: a card'\n")
         script.chmod(0o755)
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
@@ -116,6 +125,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for uv an
 def machine(tmp_path: Path) -> Machine:
     made = Machine(tmp_path)
     made.put_uv()
+    made.put_gpu()
     return made
 
 
@@ -171,16 +181,47 @@ def test_an_environment_made_by_somebody_else_is_kept(machine: Machine) -> None:
     assert (venv / "theirs").exists()
 
 
-def test_torch_backend_fixes_versions_and_is_remembered(machine: Machine) -> None:
+def test_another_torch_build_keeps_versions_and_all_other_hashes_and_is_remembered(machine: Machine) -> None:
     machine.run()
     machine.calls()
     machine.run(TORCH_BACKEND="cpu")
-    packages, _ = machine.calls()
-    assert "--torch-backend cpu --constraints" in packages and "--require-hashes" not in packages
-    versions = (machine.checkout / ".venv" / "versions.txt").read_text()
-    assert "sha256" not in versions and "\ntorch==" in versions and "\\" not in versions
+    others, pair, _ = machine.calls()
+    assert "--require-hashes --no-deps" in others and "--torch-backend" not in others
+    assert re.search(r"--torch-backend cpu torch==[\d.]+ torchvision==[\d.]+$", pair)
+    lock = (machine.checkout / ".venv" / "others.lock").read_text()
+    assert "\ntorchmetrics==" in lock and "\nnumpy==" in lock and lock.count("sha256") > 1000
+    assert not re.search(r"^(torch|torchvision|nvidia-\w+|triton|cuda-\w+)==", lock, re.MULTILINE)
     machine.run()
     assert machine.calls() == [], "without the variable the cpu build stays"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the lock's PyTorch has no CUDA")
+def test_without_a_gpu_the_small_build_is_taken_where_its_index_is_reached(machine: Machine) -> None:
+    (machine.folder / "bin" / "nvidia-smi").unlink()
+    machine.variables["PATH"] = f"{machine.folder / 'bin'}{os.pathsep}/bin"  # none of this machine's own
+    assert "--torch-backend cpu" in machine.run("plan")[1]
+    status, output = machine.run(FAULT="index")
+    assert (
+        status == 0
+        and "no NVIDIA GPU was found" in output
+        and "is not reached: PyTorch as the lock" in output
+    )
+    assert "--require-hashes -r requirements.lock" in machine.calls()[-2]
+    shutil.rmtree(machine.checkout / ".venv")
+    status, output = machine.run()
+    assert status == 0 and "about 2.5 GB" in output and "not reached" not in output
+    assert "--torch-backend cpu torch==" in machine.calls()[-2]
+    machine.put_gpu()
+    assert machine.run()[0] == 0 and machine.calls() == [], "the choice is remembered"
+
+
+def test_windows_with_an_nvidia_gpu_gets_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = subprocess.CompletedProcess([], 0, "GPU 0: a card\n", "")
+    monkeypatch.setattr(environment.subprocess, "run", lambda *given, **options: listed)
+    monkeypatch.setattr(environment.sys, "platform", "win32")
+    assert environment.suited()[0] == "auto"
+    monkeypatch.setattr(environment.sys, "platform", "linux")
+    assert environment.suited()[0] == ""
 
 
 def test_a_torch_backend_that_failed_is_not_remembered(machine: Machine) -> None:
