@@ -7,7 +7,8 @@
     python bootstrap.py plan       print what the set-up would run, and run nothing
 
 `make` calls this file; on Windows call it yourself: `py bootstrap.py lab`. The packages are those of
-requirements.lock, with their hashes checked. TORCH_BACKEND=cpu takes PyTorch without CUDA; by default it is what fits the machine.
+requirements.lock, with their hashes checked. TORCH_BACKEND=cpu takes PyTorch without CUDA; by default the
+build is the one that fits the machine.
 Only the standard library, and in this file only syntax that Python 3.7 still reads: an old Python gets a
 sentence, not a traceback.
 """
