@@ -42,7 +42,7 @@ from seglib.regions import RegionFeatures, RegionSegmenter, propose
 from seglib.regions.features import resize_mask, shrink_to
 from seglib.regions.proposals import oracle_paste, overlap_by_number, recall, true_regions
 from seglib.regions.proposals import pieces as numbered_pieces
-from seglib.regions.segmenter import paste
+from seglib.regions.segmenter import paste_regions
 from seglib.regions.svm import LinearSVMs
 from seglib.scenes import Dials, Scenes
 from seglib.segmenters import NetSegmenter
@@ -270,7 +270,7 @@ class FromCache:
         """(3, H, W) -> (H, W)."""
         mine = self.segmenter
         proposals, features = mine.extractor.cached(image)
-        mask = paste(
+        mask = paste_regions(
             proposals, mine.svms.scores(features), threshold=mine.threshold, fill_class=mine.fill_class
         )
         return resize_mask(mask, (image.shape[1], image.shape[2]))

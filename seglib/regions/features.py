@@ -4,7 +4,9 @@ And the way from an image, or from each image of a data set, to regions with fea
 """
 
 import copy
+import inspect
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +31,7 @@ from seglib.regions.superpixels import as_rgb, shrink
 Color = tuple[float, ...]  # red, green, blue; 0..255
 Kind = Literal["full", "foreground", "joined"]
 Seconds = dict[str, float]  # by stage
+MaskOut = Callable[[Tensor, Tensor, Tensor], Tensor]  # crop, mask, mean -> crop; see `foreground_crop`
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CONTEXT = 16 / 227  # of the crop, on each side: what SDS shows around the box
 MEAN = (127.0, 127.0, 127.0)  # lite0 normalises this colour to zeros
@@ -103,7 +106,28 @@ def warp(image: Tensor, window: Tensor, size: int, fill: Color = MEAN) -> Tensor
     return roi_align(shifted[None], [window], size, sampling_ratio=-1, aligned=True) + colour
 
 
-def masked(full: Tensor, labels: Tensor, members: Tensor, window: Tensor, fill: Color = MEAN) -> Tensor:
+def foreground_crop(crop: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
+    """A crop in which only a region is left.
+
+    Args:
+        crop: (3, h, w) float.
+        mask: (h, w) bool, True within the region.
+        mean: (3,) float, the colour around it.
+
+    Returns:
+        (3, h, w) float, a new tensor.
+
+    Example:
+        >>> foreground_crop(torch.ones(3, 1, 2), torch.tensor([[True, False]]), torch.tensor([5.0, 6, 7]))[1]
+        tensor([[1., 6.]])
+    """
+    return torch.where(mask, crop, mean[:, None, None])
+
+
+def masked(
+    full: Tensor, labels: Tensor, members: Tensor, window: Tensor, fill: Color = MEAN,
+    mask_out: MaskOut = foreground_crop,
+) -> Tensor:  # fmt: skip
     """Crops of which only the pixels of a region are left, by the nearest pixel of the image.
 
     Args:
@@ -112,6 +136,7 @@ def masked(full: Tensor, labels: Tensor, members: Tensor, window: Tensor, fill: 
         members: (R, S) bool, the superpixels of each region.
         window: (R, 4), where each crop was taken.
         fill: the colour outside the region and the image.
+        mask_out: makes one crop of each, as `foreground_crop` does.
 
     Returns:
         (R, 3, s, s).
@@ -124,7 +149,9 @@ def masked(full: Tensor, labels: Tensor, members: Tensor, window: Tensor, fill: 
     belongs = members.gather(1, near.flatten(1)).view_as(near)  # (R, s, s)
     rows_in, columns_in = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
     shown = belongs & rows_in[:, :, None] & columns_in[:, None]
-    return torch.where(shown[:, None], full, full.new_tensor(fill)[:, None, None])
+    mean = full.new_tensor(fill)
+    alone = [mask_out(crop, inside, mean) for crop, inside in zip(full, shown)]
+    return torch.stack(alone).to(full) if alone else full
 
 
 class RegionFeatures:
@@ -136,6 +163,8 @@ class RegionFeatures:
         foreground: a net of its own for foregrounds, such as one that was fine-tuned on them.
         size: side of the crops in pixels. Time grows with its square.
         precision: "bfloat16" takes about half the time on processors that support it, and more on others.
+        mask_out: what to use in place of `foreground_crop`, such as a student's own. Its features are kept
+            on disk under its source text.
 
     Reference:
         Girshick, Donahue, Darrell, Malik, "Rich Feature Hierarchies", 2014, section 5 (full, fg, full + fg);
@@ -152,8 +181,9 @@ class RegionFeatures:
 
     def __init__(
         self, backbone: Backbone | None = None, *, foreground: Backbone | None = None, size: int = 96,
-        precision: Literal["float32", "bfloat16"] = "float32",
+        precision: Literal["float32", "bfloat16"] = "float32", mask_out: MaskOut = foreground_crop,
     ) -> None:  # fmt: skip
+        self.mask_out, self._way = mask_out, "" if mask_out is foreground_crop else _source(mask_out)
         self.backbone = prepared(backbone or backbones.load("lite0"))
         self.foreground = self.backbone if foreground is None else prepared(foreground)
         self.size, self.precision = size, precision
@@ -189,7 +219,8 @@ class RegionFeatures:
                 window = windows(proposals.boxes[some])
                 images = warp(image, window, self.size, self.fill)
                 if pathway == "foreground":
-                    images = masked(images, proposals.labels, proposals.members[some], window, self.fill)
+                    pieces = proposals.members[some]
+                    images = masked(images, proposals.labels, pieces, window, self.fill, self.mask_out)
             with timed(seconds, "net"):
                 batches.append(self._vectors(net, images))
         return torch.cat(batches)[place]
@@ -212,8 +243,8 @@ class RegionFeatures:
     def keys(self) -> dict[Kind, str]:
         """For "full" and "foreground", a key that changes with the weights and everything else."""
         return {
-            pathway: cache.key(pathway, self.size, self.precision, net.name, net.state_dict())
-            for pathway, net in zip(KINDS, (self.backbone, self.foreground))
+            pathway: cache.key(pathway, self.size, self.precision, net.name, net.state_dict(), way)
+            for pathway, net, way in zip(KINDS, (self.backbone, self.foreground), ("", self._way))
         }
 
 
@@ -226,6 +257,14 @@ def pathways(kind: Kind) -> tuple[Kind, ...]:
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {kind!r}")
     return KINDS[:2] if kind == "joined" else (kind,)
+
+
+def _source(function: MaskOut) -> str:
+    """The text of a function; where Python does not have it, a name that is never used again."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return uuid.uuid4().hex
 
 
 def without_classifier(net: Backbone) -> nn.Sequential:

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -18,11 +19,41 @@ from seglib.metrics import confusion_matrix, mean_iou
 from seglib.progress import tracked
 from seglib.regions.features import Kind, RegionExtractor, RegionFeatures, pathways, resize_mask, timed
 from seglib.regions.proposals import Proposals
-from seglib.regions.svm import LinearSVMs, train_svms
+from seglib.regions.svm import HardNegatives, LinearSVMs, hard_negatives, train_svms
 from seglib.training.checks import check_data
 
 STAGES = ("proposals", "crops", "net", "svm", "paste")
 THRESHOLDS = (-math.inf, *(step / 10 for step in range(-15, 16)))
+
+Paste = Callable[[Tensor, Tensor, Tensor, float], Tensor]  # masks, classes, scores, threshold; see `paste`
+
+
+def paste(masks: Tensor, classes: Tensor, scores: Tensor, threshold: float) -> Tensor:
+    """Paint regions in ascending order of score, so that the best is in front.
+
+    Args:
+        masks: (M, H, W) bool.
+        classes: (M,) int64, the class of each.
+        scores: (M,) float32.
+        threshold: regions whose score is not above it are not painted.
+
+    Returns:
+        (H, W) int64, 0 where nothing was painted.
+
+    Reference:
+        Carreira et al., "Semantic Segmentation with Second-Order Pooling", 2012; R-CNN and SDS paste with its
+        code. They raise the threshold until an image has two segments on average.
+
+    Example:
+        >>> masks = torch.tensor([[[1, 1, 0]], [[0, 1, 1]]]).bool()
+        >>> paste(masks, torch.tensor([5, 6]), torch.tensor([0.9, 0.5]), 0.0)
+        tensor([[5, 5, 6]])
+    """
+    painted = torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)
+    for region in scores.argsort(stable=True).tolist():
+        if scores[region] > threshold:
+            painted[masks[region]] = classes[region]
+    return painted
 
 
 class RegionSegmenter:
@@ -34,6 +65,8 @@ class RegionSegmenter:
         kind: "full" box, "foreground" of the region, or "joined".
         number: regions of an image at most; time grows with it.
         seed: of the proposals' ranking and the SVMs' first negatives.
+        hard_negatives, paste: what to use in place of the library's, such as a student's own. `save` keeps
+            neither them nor the `mask_out` of `features`: what `load` returns has the library's.
 
     Attributes:
         name: what a table calls it.
@@ -53,8 +86,10 @@ class RegionSegmenter:
 
     def __init__(
         self, classes: Classes, *, features: RegionFeatures | None = None, kind: Kind = "joined",
-        number: int = 250, seed: int = 0,
+        number: int = 250, seed: int = 0, hard_negatives: HardNegatives = hard_negatives,
+        paste: Paste = paste,
     ) -> None:  # fmt: skip
+        self.hard_negatives, self.paste = hard_negatives, paste
         pathways(kind)  # raises if there is no such kind
         self.classes, self.name = classes, f"regions, {kind}"
         self.extractor = RegionExtractor(features or RegionFeatures(), kind, number, seed)
@@ -82,7 +117,7 @@ class RegionSegmenter:
         for dataset in (train, val):
             check_data(dataset, self.classes)
         examples, _ = (self.extractor.examples(dataset, jobs) for dataset in (train, val))
-        self.svms = train_svms(examples, len(self.classes), self.extractor.seed)
+        self.svms = train_svms(examples, len(self.classes), self.extractor.seed, self.hard_negatives)
         without = self.svms.bias.isinf().nonzero()[:, 0].tolist()
         absent = [self.classes.names[index] for index in without if index != self.classes.background]
         if absent:
@@ -114,8 +149,9 @@ class RegionSegmenter:
             scores = svms.scores(features)
             selected = select_regions(proposals, scores)  # those above a threshold are the last of these
             for place, threshold in enumerate(THRESHOLDS):
-                above = selected[scores[selected].amax(dim=1) > threshold]
-                pred = resize_mask(paint(proposals, scores, above, self.fill_class), truth.shape)
+                above = selected[scores[selected].amax(dim=1) > threshold]  # fewer, so that it is quick
+                pred = paint(proposals, scores, above, self.fill_class, threshold=threshold, paste=self.paste)
+                pred = resize_mask(pred, truth.shape)
                 confusions[place] += confusion_matrix(pred, truth, num_classes)
         if not confusions.any():
             raise ValueError(f"{val.name} {val.split}: every pixel is void, so no threshold is the best")
@@ -153,7 +189,8 @@ class RegionSegmenter:
         """
         proposals, scores = self.score(image, seconds=self._seconds)
         with timed(self._seconds, "paste"):
-            mask = paste(proposals, scores, threshold=self.threshold, fill_class=self.fill_class)
+            selected, limit = select_regions(proposals, scores, threshold=self.threshold), self.threshold
+            mask = paint(proposals, scores, selected, self.fill_class, threshold=limit, paste=self.paste)
             mask = resize_mask(mask, image.shape[-2:])
         self._images += 1
         return mask
@@ -261,38 +298,44 @@ def select_regions(proposals: Proposals, scores: Tensor, *, threshold: float = -
     return chosen[best[chosen].argsort(stable=True)]
 
 
-def paint(proposals: Proposals, scores: Tensor, selected: Tensor, fill_class: int = 0) -> Tensor:
-    """(H, W) int64: the regions `selected`, each in its best class, later ones in front."""
-    classes = torch.full(proposals.members.shape[1:], fill_class, device=proposals.labels.device)
-    for index in selected.tolist():
-        classes[proposals.members[index]] = int(scores[index].argmax())
-    return classes[proposals.labels]
-
-
-def paste(
-    proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf, fill_class: int = 0
-) -> Tensor:
-    """Select regions and paint them in ascending order of score, so that the best is in front.
+def paint(
+    proposals: Proposals, scores: Tensor, selected: Tensor, fill_class: int = 0, *,
+    threshold: float = -math.inf, paste: Paste = paste,
+) -> Tensor:  # fmt: skip
+    """The regions `selected`, each in its best class, the best in front.
 
     Args:
         proposals: R regions.
         scores: (R, K) of each class.
-        threshold: the score above which a region is painted; chosen on the validation split, never on test.
+        selected: (P,) int64 indices, lowest score first.
         fill_class: the class of pixels in no painted region.
+        threshold: the score above which a region is painted; chosen on the validation split, never on test.
+        paste: paints. It gets superpixels in place of pixels, (P, 1, S) of them: the same, and much faster.
 
     Returns:
         (H, W) int64 class indices.
+    """
+    best, classes = scores[selected].to(proposals.members.device).max(dim=1)
+    pieces = proposals.members[selected][:, None]
+    painted = paste(pieces, classes + 1, best, threshold)[
+        0
+    ].long()  # a class may be 0, as what is not painted
+    return torch.where(painted == 0, fill_class, painted - 1)[proposals.labels]
 
-    Reference:
-        Carreira et al., "Semantic Segmentation with Second-Order Pooling", 2012; R-CNN and SDS paste with its
-        code. They raise the threshold until an image has two segments on average.
+
+def paste_regions(
+    proposals: Proposals, scores: Tensor, *, threshold: float = -math.inf, fill_class: int = 0
+) -> Tensor:
+    """Select regions and paint them: what `RegionSegmenter.predict` does with their scores.
+
+    Args and returns as for `paint`.
 
     Example:
         >>> labels = torch.tensor([[0, 0, 1, 2]])
         >>> members = torch.tensor([[1, 1, 0], [0, 1, 1]]).bool()
         >>> proposals = Proposals(labels, members, torch.zeros(2))
         >>> scores = torch.tensor([[-math.inf, 0.9, 0.1], [-math.inf, 0.2, 0.5]])
-        >>> paste(proposals, scores), paste(proposals, scores, threshold=0.6)
+        >>> paste_regions(proposals, scores), paste_regions(proposals, scores, threshold=0.6)
         (tensor([[1, 1, 1, 2]]), tensor([[1, 1, 1, 0]]))
     """
     return paint(proposals, scores, select_regions(proposals, scores, threshold=threshold), fill_class)

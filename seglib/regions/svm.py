@@ -1,7 +1,7 @@
 """Linear SVMs on region features, one per class, trained on the few of very many regions that are hard."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ HARD, EASY = (
 PER_IMAGE = 10  # random negatives of each class to start with
 ROUNDS = 2  # sweeps for hard negatives, before and again after the update of the positives
 MAX_NEGATIVES = 3000  # per class; the highest-scoring ones stay, so memory does not grow with images
+
+HardNegatives = Callable[[Tensor, Tensor], Tensor]  # scores, overlaps -> indices; see `hard_negatives`
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,27 @@ def fit_svm(
     return torch.from_numpy(svm.coef_[0]).float() * scale, float(svm.intercept_[0])
 
 
-def train_svms(images: Sequence[RegionExamples], num_classes: int, seed: int = 0) -> LinearSVMs:
+def hard_negatives(scores: Tensor, overlaps: Tensor) -> Tensor:
+    """The regions that one class's SVM should reject and does not, or not clearly.
+
+    Args:
+        scores: (R,) float32 of that SVM.
+        overlaps: (R,) float32, 0..1: the best IoU of each region with an object of the class.
+
+    Returns:
+        (H,) int64 indices.
+
+    Example:
+        >>> hard_negatives(torch.tensor([0.5, 2.0, -3.0]), torch.tensor([0.1, 0.9, 0.1]))
+        tensor([0])
+    """
+    return ((overlaps < NEGATIVE_IOU) & (scores >= HARD)).nonzero()[:, 0]
+
+
+def train_svms(
+    images: Sequence[RegionExamples], num_classes: int, seed: int = 0,
+    hard_negatives: HardNegatives = hard_negatives,
+) -> LinearSVMs:  # fmt: skip
     """Train one SVM per class against the rest, as SDS does; with progress bars.
 
     Positives are the true regions of the class, later the best region near each. Negatives are regions that
@@ -77,6 +99,7 @@ def train_svms(images: Sequence[RegionExamples], num_classes: int, seed: int = 0
         images: the regions of the training images.
         num_classes: K; a class without objects, such as background, scores minus infinity.
         seed: of the first negatives and of the solver.
+        hard_negatives: chooses which regions of an image to add.
 
     Raises:
         ValueError: there is no object in any image.
@@ -85,7 +108,7 @@ def train_svms(images: Sequence[RegionExamples], num_classes: int, seed: int = 0
         Hariharan et al., "Simultaneous Detection and Segmentation", 2014, section 3.3, and `train_svms.m`.
         They train again after every 2000 new negatives within a sweep; here a sweep ends first.
     """
-    miner = Miner(images, num_classes, seed)
+    miner = Miner(images, num_classes, seed, hard_negatives)
     svms = miner.start()
     for update in (False, True):
         if update:
@@ -106,8 +129,12 @@ class Miner:
         negatives: {class: {(image, region): (D,) features}}, for the same classes.
     """
 
-    def __init__(self, images: Sequence[RegionExamples], num_classes: int, seed: int = 0) -> None:
+    def __init__(
+        self, images: Sequence[RegionExamples], num_classes: int, seed: int = 0,
+        hard_negatives: HardNegatives = hard_negatives,
+    ) -> None:  # fmt: skip
         self.images, self.num_classes, self.seed = images, num_classes, seed
+        self.hard_negatives = hard_negatives
         present = sorted({index for image in images for index in image.classes.tolist()})
         if not present:
             raise ValueError(
@@ -141,8 +168,8 @@ class Miner:
         for number, image, features in self._read("hard negatives"):
             scores = svms.scores(features)
             for index in self.positives:
-                hard = (image.overlap_with(index) < NEGATIVE_IOU) & (scores[:, index] >= HARD)
-                self._add(index, number, hard.nonzero()[:, 0].tolist(), features)
+                hard = self.hard_negatives(scores[:, index], image.overlap_with(index))
+                self._add(index, number, hard.tolist(), features)
             if number % 50 == 49:
                 self._drop_easy(svms)
         self._drop_easy(svms)

@@ -5,6 +5,7 @@ import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,9 @@ from seglib.files import TensorFileError
 from seglib.labels import Classes
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.regions import Proposals, RegionFeatures, RegionSegmenter, features
-from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
-from seglib.regions.segmenter import STAGES, THRESHOLDS, paste, region_nms, select_regions
-from seglib.regions.svm import LinearSVMs
+from seglib.regions.features import RegionExtractor, foreground_crop, resize_mask, shrink_to
+from seglib.regions.segmenter import STAGES, THRESHOLDS, paste, paste_regions, region_nms, select_regions
+from seglib.regions.svm import LinearSVMs, hard_negatives
 
 NEVER = -math.inf
 LABELS = torch.tensor([[0, 0, 1, 2], [3, 3, 1, 2], [3, 3, 3, 3]])
@@ -69,21 +70,21 @@ def test_a_lower_threshold_only_adds_regions_below() -> None:
 
 def test_the_best_region_is_in_front() -> None:
     regions = proposals([1, 1, 1, 0], [0, 1, 0, 0])
-    over = paste(regions, torch.tensor([[NEVER, 0.5, 0.1], [NEVER, 0.2, 0.9]]))
-    under = paste(regions, torch.tensor([[NEVER, 0.9, 0.1], [NEVER, 0.2, 0.5]]))
+    over = paste_regions(regions, torch.tensor([[NEVER, 0.5, 0.1], [NEVER, 0.2, 0.9]]))
+    under = paste_regions(regions, torch.tensor([[NEVER, 0.9, 0.1], [NEVER, 0.2, 0.5]]))
     assert over.tolist() == [[1, 1, 2, 1], [0, 0, 2, 1], [0, 0, 0, 0]]
     assert under.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
 
 
 def test_without_a_region_above_the_threshold_everything_is_the_fill_class() -> None:
     regions, scores = proposals([1, 1, 1, 0]), torch.tensor([[NEVER, 0.5]])
-    assert paste(regions, scores, threshold=0.5, fill_class=7).unique().tolist() == [7]
-    assert paste(regions, scores, threshold=0.4, fill_class=7).unique().tolist() == [1, 7]
-    assert paste(regions, torch.tensor([[NEVER, NEVER]])).unique().tolist() == [0]
-    assert paste(regions.subset([]), torch.zeros(0, 2), fill_class=1).unique().tolist() == [1]
+    assert paste_regions(regions, scores, threshold=0.5, fill_class=7).unique().tolist() == [7]
+    assert paste_regions(regions, scores, threshold=0.4, fill_class=7).unique().tolist() == [1, 7]
+    assert paste_regions(regions, torch.tensor([[NEVER, NEVER]])).unique().tolist() == [0]
+    assert paste_regions(regions.subset([]), torch.zeros(0, 2), fill_class=1).unique().tolist() == [1]
     for other in (torch.zeros(3, 2), torch.zeros(1)):
         with pytest.raises(ValueError, match=r"scores must be \(1, K\)"):
-            paste(regions, other)
+            paste_regions(regions, other)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: torch finds no CUDA")
@@ -91,7 +92,7 @@ def test_without_a_region_above_the_threshold_everything_is_the_fill_class() -> 
 def test_pasting_works_on_any_device(devices: tuple[str, str]) -> None:
     here, scores = proposals([1, 1, 1, 0], [0, 1, 0, 0]), torch.tensor([[NEVER, 0.5, 0.1], [NEVER, 0.2, 0.9]])
     there = Proposals(*(part.to(devices[0]) for part in (here.labels, here.members, here.scores)))
-    assert paste(there, scores.to(devices[1])).cpu().equal(paste(here, scores))
+    assert paste_regions(there, scores.to(devices[1])).cpu().equal(paste_regions(here, scores))
 
 
 class Squares(SegmentationDataset):
@@ -164,7 +165,7 @@ def test_the_threshold_is_the_best_by_brute_force(fitted: RegionSegmenter, sprea
     found = [one.extractor.cached(image) for image, _ in val]
     masks, means = torch.stack([mask.as_subclass(Tensor) for _, mask in val]), []
     for threshold in THRESHOLDS:
-        preds = [paste(regions, svms.scores(rows), threshold=threshold) for regions, rows in found]
+        preds = [paste_regions(regions, svms.scores(rows), threshold=threshold) for regions, rows in found]
         means.append(mean_iou(confusion_matrix(torch.stack(preds), masks, 3)))
     assert len(set(means)) > 3
     assert one.best_threshold(val) == THRESHOLDS[int(np.argmax(means))]
@@ -176,6 +177,33 @@ def test_the_same_seed_gives_the_same_mask(fitted: RegionSegmenter) -> None:
     again = segmenter().fit(Squares(12), Squares(6, "val"), jobs=1)
     image = Squares(1, "test")[0][0]
     assert again.threshold == fitted.threshold and torch.equal(again.predict(image), fitted.predict(image))
+
+
+def test_functions_of_a_student_run_in_place_of_the_librarys(fitted: RegionSegmenter) -> None:
+    """Each is called, also where the library's features are on the disk, and decides what comes out."""
+    called = set()
+
+    def noted(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def own(*args: Any) -> Tensor:
+            called.add(function.__name__)
+            return function(*args)
+
+        return own
+
+    torch.manual_seed(0)
+    net, image = backbones.load("small", pretrained=False), Squares(1, "test")[0][0]
+    features = RegionFeatures(net, size=32, mask_out=noted(foreground_crop))
+    own = {"hard_negatives": noted(hard_negatives), "paste": noted(paste)}
+    one = RegionSegmenter(THREE, features=features, number=30, **own).fit(
+        Squares(12), Squares(6, "val"), jobs=1
+    )
+    assert called == {"foreground_crop", "hard_negatives", "paste"}
+    assert one.threshold == fitted.threshold and torch.equal(one.predict(image), fitted.predict(image))
+    one.paste = lambda masks, *_: torch.full(masks.shape[1:], 2)  # class 1: 0 stays free for "not painted"
+    assert one.predict(image).unique().tolist() == [1]
+    blank = RegionFeatures(net, size=32, mask_out=lambda crop, *_: torch.zeros_like(crop))
+    rows = blank.extract(image, fitted.extractor.cached(image)[0], "foreground")
+    assert torch.equal(rows, rows[:1].expand_as(rows))
 
 
 def test_loaded_it_is_the_same_and_other_files_are_refused(fitted: RegionSegmenter, tmp_path: Path) -> None:

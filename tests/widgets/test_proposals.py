@@ -13,7 +13,7 @@ from seglib.labels import Classes
 from seglib.regions import Proposals, hierarchy, propose
 from seglib.regions.features import crops
 from seglib.regions.proposals import recall
-from seglib.regions.segmenter import paste
+from seglib.regions.segmenter import paste_regions
 from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
 from seglib.widgets.film import Frame
@@ -124,7 +124,7 @@ def test_the_paste_is_the_librarys_step_by_step() -> None:
         "2 of 3: fish, score +0.75, 64 pixels.",
         "3 of 3: crab, score +1.50, 16 pixels.",
     ]
-    assert torch.equal(shown[-1].panels[0].labels.pixels, paste(PROPOSALS, SCORES, threshold=0))
+    assert torch.equal(shown[-1].panels[0].labels.pixels, paste_regions(PROPOSALS, SCORES, threshold=0))
     assert [frame.row and frame.row.texts for frame in shown] == [None, ("+0.40",), ("+0.75",), ("+1.50",)]
     assert shown[0].boxes == () and shown[2].boxes == ((8, 0, 16, 8, True),)
 
@@ -139,7 +139,7 @@ def test_what_a_paste_covers_is_told() -> None:
 @pytest.mark.parametrize("threshold", [-5.0, 0.45, 9.0])
 def test_the_threshold_is_that_of_paste(threshold: float) -> None:
     last = frames("paste", threshold=threshold)[-1]
-    assert torch.equal(last.panels[0].labels.pixels, paste(PROPOSALS, SCORES, threshold=threshold))
+    assert torch.equal(last.panels[0].labels.pixels, paste_regions(PROPOSALS, SCORES, threshold=threshold))
     assert ("so nothing is pasted" in last.words) == (threshold == 9)
 
 
@@ -147,7 +147,7 @@ def test_the_background_is_never_pasted_whatever_it_scores() -> None:
     scores = SCORES.clone()
     scores[:, 0] = 7
     pasted = frames("paste", scores=scores)[-1].panels[0].labels.pixels
-    assert torch.equal(pasted, paste(PROPOSALS, SCORES, threshold=0))
+    assert torch.equal(pasted, paste_regions(PROPOSALS, SCORES, threshold=0))
 
 
 def test_scores_of_the_region_on_show() -> None:
