@@ -207,7 +207,7 @@ check("04.2", foreground)
 foreground = checkpoint("04.2", foreground)
 
 # %%
-from seglib.regions.features import MEAN, crop
+from seglib.regions.crops import MEAN, crop
 
 index = int(proposals.overlaps(largest).argmax())
 region, box = proposals.masks([index])[0], proposals.boxes[index]

@@ -11,7 +11,8 @@ from seglib import boxes
 from seglib.data.dataset import Instances
 from seglib.labels import Classes, Color, numbered
 from seglib.regions import Proposals, hierarchy
-from seglib.regions.features import bounded_size, crops, resize_mask
+from seglib.regions.crops import crops
+from seglib.regions.features import bounded_size, resize_mask
 from seglib.regions.grouping import Hierarchy
 from seglib.regions.proposals import recall
 from seglib.regions.segmenter import paint, select_regions

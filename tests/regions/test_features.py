@@ -12,19 +12,14 @@ from seglib import backbones, cache
 from seglib.backbones import Backbone
 from seglib.regions import Proposals, RegionFeatures
 from seglib.regions import features as module
+from seglib.regions.crops import MEAN, crop, crops, masked, warp, windows
 from seglib.regions.features import (
     KINDS,
     LONGEST,
-    MEAN,
     RegionExtractor,
-    crop,
-    crops,
     first_similar,
-    masked,
     resize_mask,
     shrink_to,
-    warp,
-    windows,
     without_classifier,
 )
 from seglib.scenes import Scenes

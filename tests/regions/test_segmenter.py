@@ -22,7 +22,8 @@ from seglib.files import TensorFileError
 from seglib.labels import Classes
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.regions import Proposals, RegionFeatures, RegionSegmenter, features
-from seglib.regions.features import RegionExtractor, foreground_crop, resize_mask, shrink_to
+from seglib.regions.crops import foreground_crop
+from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
 from seglib.regions.segmenter import STAGES, THRESHOLDS, paste, paste_regions, region_nms, select_regions
 from seglib.regions.svm import LinearSVMs, hard_negatives
 

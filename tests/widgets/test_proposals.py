@@ -11,7 +11,7 @@ import torch
 from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions import Proposals, hierarchy, propose
-from seglib.regions.features import crops
+from seglib.regions.crops import crops
 from seglib.regions.proposals import recall
 from seglib.regions.segmenter import paste_regions
 from seglib.scenes import Scenes
