@@ -36,7 +36,7 @@
 import torch
 
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
-from seglib.course.budget import budget, price
+from seglib.course.budget import price
 from seglib.course.samples import album, slope
 from seglib.data.balance import count
 from seglib.data.quality import laplacian_variance
@@ -369,8 +369,8 @@ check("03.4", drop)
 # how many objects there are and roughly where. A **semantic mask** says which pixels, not how many objects.
 # An **instance mask** says both.
 #
-# Measure the price yourself. Draw boxes around the animals of two pools. The time of an animal runs from its
-# first point to its last. Mistakes can be undone, and every box is saved at once.
+# Measure the price yourself. Draw boxes around the animals of three pools. The time of an animal runs from
+# its first point to its last. Mistakes can be undone, and every box is saved at once.
 #
 # [[03.p4]]
 
@@ -378,24 +378,22 @@ check("03.4", drop)
 predict("03.p4", ...)
 
 # %%
-boxes = Annotator(pools.subset([1, 12]), classes=classes, kind="boxes", path="drawn/boxes.json")
+boxes = Annotator(pools.subset([1, 12, 5]), classes=classes, kind="boxes", path="drawn/boxes.json")
 boxes
 
 # %% [markdown]
 # Now the same animals as **polygons**: click along the outline.
 
 # %%
-polygons = Annotator(pools.subset([1, 12]), classes=classes, kind="polygons", path="drawn/polygons.json")
+polygons = Annotator(pools.subset([1, 12, 5]), classes=classes, kind="polygons", path="drawn/polygons.json")
 polygons
 
 # %% [markdown]
-# Your seconds become a budget. The notebooks on weak supervision will use it. Until you have drawn both, the
-# published seconds are used.
+# Your seconds become a budget. The notebooks on weak supervision will use it. They count from ten boxes and
+# ten polygons on, drawn so that they agree with the truth; until then the published seconds are used.
 
 # %%
-drawn_both = boxes.seconds_per_object > 0 and polygons.seconds_per_object > 0
-cost = price(boxes.seconds_per_object, polygons.seconds_per_object) if drawn_both else budget()
-print(cost)
+cost = price(boxes, polygons)
 
 # %%
 reveal("03.p4", cost.boxes_per_mask)

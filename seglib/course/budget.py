@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from seglib.course import store
 from seglib.course.say import say
 from seglib.files import write_text
+from seglib.widgets.annotator.annotator import Annotator
 
 LONGEST = 3600  # seconds for one object; more is a mistake
+LEAST = 10  # boxes and polygons from which on they make a price
+AGREES = 0.7  # the least mean IoU with the true objects
 
 
 @dataclass(frozen=True)
@@ -58,27 +62,42 @@ PUBLISHED = Price(
 )
 
 
-def price(box_seconds: float, mask_seconds: float) -> Price:
-    """Save the student's own seconds for a box and for a mask, and say what they buy.
+def price(boxes: Annotator, polygons: Annotator) -> Price:
+    """What a box and a mask cost you, saved for later; the published price if too little was drawn.
+
+    A handful of hasty strokes is no price: it needs at least ten boxes and ten polygons, whose mean IoU with
+    the true objects is at least 0.7.
 
     Args:
-        box_seconds: mean seconds for a box, as `Annotator.seconds_per_object` gives them.
-        mask_seconds: mean seconds for a polygon.
+        boxes: the `Annotator` of the boxes.
+        polygons: that of the polygons.
 
     Raises:
-        ValueError: one of them is not between 0 and 3600, or nothing was drawn (NaN).
-        DiskError: they cannot be saved.
+        DiskError: the price cannot be saved.
     """
-    for what, seconds in (("box", box_seconds), ("polygon", mask_seconds)):
-        if math.isnan(seconds):
-            raise ValueError(f"no {what} has been drawn yet; draw at least one, then run this again")
-        if not 0 < seconds <= LONGEST:
-            raise ValueError(f"seconds for a {what} must be above 0 and at most {LONGEST}, got {seconds:g}")
-    own = {"box": float(box_seconds), "mask": float(mask_seconds)}
-    write_text(_file(), json.dumps(own))
+    drawn = {"box": boxes, "mask": polygons}
+    seconds = {name: float(one.seconds_per_object) for name, one in drawn.items()}
+    if reason := _why_not("boxes", boxes) or _why_not("polygons", polygons):
+        say("The published price is used.", f"{reason} {budget()}")
+        return budget()
+    write_text(_file(), json.dumps(seconds | {"objects": LEAST}))
     result = budget()
     say("What your labels cost.", str(result))
     return result
+
+
+def _why_not(what: str, drawn: Annotator) -> str:
+    """Why the time of what was drawn is not a price; empty if it is one."""
+    number = sum(len(image.annotations) for image in drawn.annotations.images)
+    if number < LEAST:
+        return f"You have drawn {number} {what}; your own seconds count from {LEAST} on."
+    found = torch.cat([drawn.agreement(index).iou for index in range(len(drawn.work))])
+    if (mean := float(found.mean())) < AGREES:
+        overlap = f"overlap the true ones by {mean:.2f} (mean IoU)"
+        return f"Your {what} {overlap}; your seconds count from {AGREES} on."
+    if not 0 < drawn.seconds_per_object <= LONGEST:
+        return f"Your {what} took {drawn.seconds_per_object:g} s each, which cannot be."
+    return ""
 
 
 def budget() -> Price:
@@ -86,9 +105,10 @@ def budget() -> Price:
     try:
         kept = json.loads(_file().read_bytes())
         own = Price(float(kept["box"]), float(kept["mask"]), "your own boxes and polygons in notebook 03")
+        enough = kept["objects"] >= LEAST  # of files of earlier versions nobody knows
     except (OSError, ValueError, TypeError, KeyError):
         return PUBLISHED  # missing or damaged: the cell that saves them can be run again
-    return own if 0 < own.box <= LONGEST and 0 < own.mask <= LONGEST else PUBLISHED
+    return own if enough and 0 < own.box <= LONGEST and 0 < own.mask <= LONGEST else PUBLISHED
 
 
 def _file() -> Path:

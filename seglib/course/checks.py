@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import inspect
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from seglib.course import content, store
-from seglib.course.guard import guarded, in_short, is_stub, keeps_stub_line, own_line
-from seglib.course.lesson import Wrong
+from seglib.course.guard import (
+    Guarded,
+    as_asked,
+    converting,
+    copied,
+    in_short,
+    in_words,
+    is_stub,
+    keeps_stub_line,
+)
+from seglib.course.lesson import Exercise, Wrong
 from seglib.course.say import box, code_block, say, show_bundle
 
-TITLES = {"right": "Right.", "wrong": "Not right yet.", "not attempted": "Not attempted yet."}
+TITLES = {
+    "right": "Right.",
+    "wrong": "Not right yet.",
+    "not attempted": "Not attempted yet.",
+    "not judged": "The check itself failed.",
+}
 _last: dict[str, tuple[Any, CheckResult]] = {}  # what `check` judged last, for the `checkpoint` below it
 
 
@@ -22,13 +36,15 @@ class CheckResult:
 
     Attributes:
         exercise: "02.1".
-        state: "right", "wrong" or "not attempted".
+        state: "right", "wrong", "not attempted", or "not judged" where the check itself failed.
         message: one or two sentences.
+        answer: what was judged, with results of the type that was asked for; what `checkpoint` hands on.
     """
 
     exercise: str
     state: str
     message: str
+    answer: Any = field(default=None, repr=False, compare=False)
 
     def __bool__(self) -> bool:
         """Whether the answer is right."""
@@ -59,6 +75,8 @@ def check(exercise: str, answer: Any = ...) -> CheckResult:
     else:
         _last[exercise] = answer, result
         store.update(exercise.partition(".")[0], lambda record: _count(record, result))
+    if result and (twin := content.exercise(exercise).twin):
+        result = replace(result, message=f"{result.message} The library's own: `seglib.{twin}`.".lstrip())
     stuck = f'\nStuck? `hint("{result.exercise}")`' if result.state == "wrong" else ""
     say(f"{result.exercise}: {TITLES[result.state]}", result.message + stuck, kind=result.state)
     if os.environ.get("SEGLIB_STRICT") == "1" and not result:
@@ -77,22 +95,43 @@ def judge(exercise: str, answer: Any) -> CheckResult:
         advice = "Write your answer in the cell above and run both cells."
         return CheckResult(exercise, "not attempted", advice)
     try:
-        learned = asked.check(guarded(answer, mutates=asked.mutates))
+        return CheckResult(exercise, *_learned(asked, answer))
     except Wrong as wrong:
-        reason = str(wrong).strip().removeprefix("because ")
-        reason = reason[:1].upper() + reason[1:]
-    except Exception as error:  # the check cannot work with what the answer returned
-        reason = f"{in_short(error)}{own_line(error)}. Is that the type and shape asked for?"
-    else:
-        return CheckResult(exercise, "right", learned or "")
+        reason = str(wrong).strip()
     if keeps_stub_line(answer):
         advice = f"The line `...  # your code here` is still there. Without your code: {reason}"
         return CheckResult(exercise, "not attempted", advice)
     return CheckResult(exercise, "wrong", reason)
 
 
+def _learned(asked: Exercise, answer: Any) -> tuple[str, str, Any]:
+    """State and message of an answer that is not wrong, and the answer as it is handed on.
+
+    Raises:
+        Wrong: it is wrong.
+    """
+    if not callable(asked.reference):
+        given: Any = as_asked(copied(answer), asked.reference, "This should be")
+    elif callable(answer):
+        given = Guarded(answer, asked.reference, mutates=asked.mutates)
+    else:
+        raise Wrong(f"A function is asked for; this is {in_words(answer)}.")
+    try:
+        learned = asked.check(given)
+    except Wrong:
+        raise
+    except Exception as error:  # what the answer does is reported as Wrong; so it was the check
+        last = given.last if isinstance(given, Guarded) else f"the answer was {in_words(given)}"
+        return "not judged", f"{in_short(error)}, which is not your mistake. Last, {last}.", None
+    if isinstance(given, Guarded):
+        return "right", learned or "", converting(answer, asked.reference) if given.converted else answer
+    return "right", learned or "", as_asked(answer, asked.reference, "This should be")
+
+
 def checkpoint(exercise: str, answer: Any = ...) -> Any:
     """The student's own answer if its check passes, else the course's, so that the cells below can run.
+
+    What the check converted, say a list to a tensor, is converted in the cells below as well.
 
     Args:
         exercise: its id, "02.1".
@@ -103,7 +142,7 @@ def checkpoint(exercise: str, answer: Any = ...) -> Any:
         result = judge(exercise, answer)
     if result:
         say(f"{exercise}: continuing with your own answer.", kind="right")
-        return answer
+        return result.answer
     say(f"{exercise}: continuing with the course's answer.", "Yours is used as soon as its check passes.")
     return content.exercise(exercise).reference
 
@@ -129,7 +168,7 @@ def hint(exercise: str) -> None:
         store.update(number, lambda record: record["hints"].update({exercise: {"shown": shown + 1}}))
         say(f"{exercise}: hint {shown + 1} of {len(asked.hints)}.", asked.hints[shown])
     elif tried.get("attempts"):
-        _show_solution(f"{exercise}: one answer. Read it, close it, write your own:", asked.reference)
+        _show_solution(f"{exercise}: one answer. Read it, then write your own:", asked.reference)
     else:
         again = f'The solution comes after an attempt: run `check("{exercise}", ...)` on a try of your own.'
         say(f"{exercise}: that was the last hint.", f"{asked.hints[-1]}\n{again}")
@@ -150,5 +189,5 @@ def _show_solution(title: str, reference: Any) -> None:
 
 def _count(record: store.Record, result: CheckResult) -> None:
     entry = record["checks"].setdefault(result.exercise, {"attempts": 0, "right": False})
-    entry["attempts"] += result.state != "not attempted"
+    entry["attempts"] += result.state in ("right", "wrong")
     entry["right"] = entry["right"] or bool(result)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from seglib.course.kinds import OtherKindError, kind, like
 from seglib.course.lesson import Wrong
 
 
@@ -49,45 +50,91 @@ def keeps_stub_line(answer: Any) -> bool:
     return any(isinstance(line, ast.Constant) and line.value is ... for line in lines)
 
 
-def guarded(answer: Any, *, mutates: bool = False) -> Any:
-    """A function that calls `answer` with copies and reports what goes wrong as `Wrong`.
+class Guarded:
+    """A function that calls `answer` with copies, reports what goes wrong as `Wrong`, and returns its kind.
 
-    Anything but a plain function is copied, if it can be, and returned. An endless loop is not stopped: the
-    student does that with Kernel > Interrupt, which passes through here.
+    What comes out has the type, dtype and shape that `reference` returns for the same input, so neither a
+    check nor a cell below meets anything else. An endless loop is not stopped: the student does that with
+    Kernel > Interrupt, which passes through here.
 
     Args:
-        answer: the student's function or value.
+        answer: the student's function.
+        reference: the course's.
         mutates: whether the function may change its arguments (and return nothing).
+
+    Attributes:
+        converted: whether anything had to be converted.
+        last: the last call in words, for the message of a check that fails itself.
     """
-    if not inspect.isfunction(answer):
-        return _copied(answer)
+
+    def __init__(self, answer: Any, reference: Any, *, mutates: bool = False) -> None:
+        self.answer, self.reference, self.mutates = answer, reference, mutates
+        self.name = getattr(answer, "__name__", type(answer).__name__)
+        self.converted, self.last = False, "it has not been called"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What `answer` returns for these arguments.
+
+        Raises:
+            Wrong: it raised, changed its arguments, or returned another type or shape.
+        """
+        inputs = _inputs_in_words(self.answer, args, kwargs)  # before the call: it may change them
+        expected = _expected(self.reference, args, kwargs)
+        given = (args, kwargs) if self.mutates else copied((args, kwargs))
+        result = _report(self.answer, *given, inputs)
+        self.last = f"the input was {inputs}, the answer {in_words(result)}"
+        after = [*given[0], *given[1].values()]
+        if not self.mutates and not all(map(_same, [*args, *kwargs.values()], after)):
+            raise Wrong(
+                f"`{self.name}` changes the array it is given, which its caller still needs. "
+                "Work on a copy, or make a new array."
+            )
+        if result is None and expected is not None:
+            raise Wrong(f"`{self.name}` returned nothing (None). Does every path end in a `return`?")
+        converted = as_asked(result, expected, f"`{self.name}` should return", f"\nThe input was {inputs}.")
+        self.converted = self.converted or converted is not result
+        return converted
+
+
+def converting(answer: Any, reference: Any) -> Any:
+    """`answer`, whose results have the type, dtype and shape of those of `reference` for the same input.
+
+    It raises `Wrong`, one sentence, where they cannot be converted. So whatever a cell does with a result of
+    `reference`, it can do with one that is equal and came out of here.
+    """
 
     @functools.wraps(answer)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if mutates:
-            return _report(answer, args, kwargs)
-        given = _copied((args, kwargs))
-        result = _report(answer, *given)
-        after = [*given[0], *given[1].values()]
-        if not all(map(_same, [*args, *kwargs.values()], after)):
-            raise Wrong(
-                f"`{answer.__name__}` changes the array it is given, which its caller still needs. "
-                "Work on a copy, or make a new array."
-            )
-        if result is None:
-            raise Wrong(f"`{answer.__name__}` returned nothing (None). Does every path end in a `return`?")
-        return result
+        expected = _expected(reference, args, kwargs)
+        return as_asked(answer(*args, **kwargs), expected, "Your answer should return")
 
     return call
 
 
-def _report(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def as_asked(value: Any, model: Any, asked: str, where: str = "") -> Any:
+    """`value` as the type of `model`, or `Wrong` with both types in words."""
+    try:
+        return like(value, model)
+    except OtherKindError:
+        words = in_words(value)
+        short = f": {words}" if len(words) <= 60 and not words.startswith(("a ", "an ")) else ""
+        raise Wrong(f"{asked} {kind(model)}; yours is {kind(value)}{short}.{where}") from None
+
+
+def _expected(reference: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What the course's answer returns for copies of the arguments; torch's random numbers stay in place."""
+    args, kwargs = copied((args, kwargs))
+    with torch.random.fork_rng(devices=[]):
+        return reference(*args, **kwargs)
+
+
+def _report(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], inputs: str) -> Any:
     """Call the function; an exception becomes one sentence with the student's own line and the input."""
-    inputs = _inputs_in_words(function, args, kwargs)  # before the call: it may change them
     try:
         return function(*args, **kwargs)
     except (Exception, SystemExit) as error:
-        where = own_line(error, function.__code__.co_filename)
+        code = getattr(function, "__code__", None)
+        where = own_line(error, code.co_filename if code else "")
         raise Wrong(f"{in_short(error)}{where}\nThe input was {inputs}.") from error
 
 
@@ -121,17 +168,27 @@ def in_words(value: Any) -> str:
     """
     if isinstance(value, torch.Tensor | np.ndarray):
         if 0 < np.prod(value.shape) <= 24:
-            return str(value.tolist())
+            return str(_rounded(value.tolist()))
         kind = "tensor" if isinstance(value, torch.Tensor) else "array"
         return f"a {str(value.dtype).removeprefix('torch.')} {kind} of shape {tuple(value.shape)}"
-    text = repr(value)
+    if type(value) in (list, tuple) and any(isinstance(part, torch.Tensor | np.ndarray) for part in value):
+        text = ", ".join(map(in_words, value)).join("()" if isinstance(value, tuple) else "[]")
+    else:
+        text = " ".join(repr(value).split())
     return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers in nested lists with four digits."""
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _inputs_in_words(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     try:
         named: dict[Any, Any] = inspect.signature(function).bind(*args, **kwargs).arguments
-    except TypeError:  # a wrong number of arguments: the call itself will say so
+    except (TypeError, ValueError):  # a wrong number of arguments, no signature: the call itself will say so
         named = dict(enumerate(args)) | kwargs
     return ", ".join(f"{name} = {in_words(value)}" for name, value in named.items()) or "nothing"
 
@@ -145,7 +202,8 @@ def _same(old: Any, new: Any) -> bool:
     return old.shape == new.shape and bool(((old == new) | ((old != old) & (new != new))).all())
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
+    """A deep copy, or the value itself where it cannot be copied."""
     try:
         return deepcopy(value)
     except Exception:  # a generator, a module, an open file cannot be copied

@@ -7,6 +7,7 @@ cannot drift apart. Ids begin with the notebook's number: objectives are letters
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,9 +35,10 @@ class Exercise:
     Attributes:
         title: a few words.
         minutes: how long it takes a student.
-        check: called with the student's function (or value). Raises `Wrong("because ...")`, or returns None,
+        check: called with the student's function (or value). Raises `Wrong("...")`, or returns None,
             or returns one sentence worth knowing now that it is right. A function arrives wrapped: its
-            arguments are copied, an argument it changed or an exception it raised is reported as `Wrong`.
+            arguments are copied, an argument it changed or an exception it raised is reported as `Wrong`,
+            and what it returns has the type, dtype and shape of what `reference` returns for them.
             Draw inputs from a seeded generator. Compare with numbers worked out in the check or with
             `reference`; a check may not depend on what the student ran before.
         reference: the answer: what `checkpoint` hands out, and what the last hint shows.
@@ -44,6 +46,7 @@ class Exercise:
         meets: ids of the objectives that this exercise shows to be met.
         difficulty: 1 easy, 2 needs thought, 3 hard.
         mutates: True where changing the argument is what the exercise asks for.
+        twin: where the library does the same, "metrics.confusion_matrix"; shown when the answer is right.
     """
 
     title: str
@@ -54,29 +57,48 @@ class Exercise:
     meets: Sequence[str]
     difficulty: int = 1
     mutates: bool = False
+    twin: str = ""
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A question asked before a cell is run. Either `unit` and a range, or `choices`.
+    """A question asked before a cell is run. Either `unit` and a kind, or `choices`.
 
     Attributes:
         question: ends with a question mark.
         unit: what the number is: "%", "pixels", "seconds".
+        kind: by what a guess is judged. "share", a part of a whole in %, from 0 to 100: by the factor of the
+            share and of the rest. "count", a whole number, and "ratio": by the factor. "difference", also of
+            scores: by how many `spread` it is off. A share by default where the unit is "%", else a ratio.
+        spread: of a difference: by how much two runs of the experiment may differ.
         low: the smallest answer that makes sense.
-        high: the largest; low to high is also the scale on which a miss is called near or far.
+        high: the largest; 100 by default where the unit is "%", else no bound.
+        naive: what the misconception answers. A guess that is as close to it as to the result is never near.
         choices: the possible answers, where it is not a number.
     """
 
     question: str
     unit: str = ""
+    kind: str = ""
+    spread: float = 0.0
     low: float = 0.0
-    high: float = 100.0
+    high: float = math.inf
+    naive: float = math.nan
     choices: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if bool(self.unit) == bool(self.choices):
             raise ValueError(f"Prediction {self.question!r} needs a unit or choices, and not both.")
+        if self.unit and not self.kind:
+            object.__setattr__(self, "kind", "share" if self.unit == "%" else "ratio")
+        if self.unit == "%" and self.high == math.inf:
+            object.__setattr__(self, "high", 100.0)
+        known = ("share", "count", "ratio", "difference") if self.unit else ("",)
+        if self.kind not in known or (self.kind == "difference") != (self.spread > 0):
+            raise ValueError(
+                f"Prediction {self.question!r}: the kind of a number is one of share, count, ratio and "
+                "difference, and a difference has a spread above 0."
+            )
 
 
 @dataclass(frozen=True)

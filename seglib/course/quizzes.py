@@ -48,7 +48,13 @@ class Quiz(Shell):
             | {"reasons": [inline(reason) for reason in item.reasons]}
             for name, item in self._questions.items()
         ]
-        super().__init__(data={"number": lesson.number, "items": items})
+        record = store.read(lesson.number)["quiz"]
+        self._restored = {
+            name: item.answer if record[name].get("right") else record[name].get("first", 0)
+            for name, item in self._questions.items()
+            if name in record and record[name].get("first") in range(len(item.choices))
+        }
+        super().__init__(data={"number": lesson.number, "items": items}, chosen=self._restored)
 
     @traitlets.validate("chosen")
     def _known_choices(self, proposal: Any) -> dict[str, int]:
@@ -63,6 +69,8 @@ class Quiz(Shell):
     @traitlets.observe("chosen")
     def _record(self, change: Any) -> None:
         """The first choice is kept; right once is right for good."""
+        if change["new"] == self._restored:  # what an earlier run has recorded, shown again
+            return
         old = change["old"] if isinstance(change["old"], dict) else {}
 
         def count(record: store.Record) -> None:

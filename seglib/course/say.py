@@ -10,6 +10,7 @@ KINDS = {
     "right": ("✓", "#2a7f62"),
     "wrong": ("✗", "#b3541e"),
     "not attempted": ("○", "#777777"),
+    "not judged": ("▸", "#3b6fb6"),
     "note": ("▸", "#3b6fb6"),
 }
 

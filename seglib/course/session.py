@@ -22,25 +22,41 @@ from seglib.machine import Profile, cores, memory_gb, pick_profile
 from seglib.scenes import Dials, Scenes
 
 SEED = 0
-HEAD = ("notebook", "exercises", "quiz", "guesses")
+HEAD = ("notebook", "exercises", "quiz at first try", "guesses")
 
 
-def start(lesson: str) -> Session:
+def start(lesson: str, *, again: bool = False) -> Session:
     """Begin or resume a notebook: seed everything, and show the machine, the data and where you left off.
 
     Args:
         lesson: the notebook's id, "02_metrics".
+        again: forget what was solved, guessed and answered in this notebook, and begin anew. The file with it
+            is renamed, not deleted.
 
     Raises:
         ValueError: there is no such lesson, or SEGLIB_PROFILE is not one of the three.
+        DiskError: the progress file cannot be renamed.
     """
     session = Session(content.load(lesson), pick_profile())
+    if again:
+        _begin_anew(session.lesson)
     if session.profile.threads and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(session.profile.threads)
     torch.manual_seed(SEED)
     random.seed(SEED)
     say(f"{session.lesson.number} {session.lesson.title}\n", "\n".join(card(session)))
     return session
+
+
+def _begin_anew(lesson: Lesson) -> None:
+    """Clear the progress of one notebook and say what is gone and where the old file is."""
+    _, *counts = row(lesson, store.read(lesson.number))
+    aside = store.clear(lesson.number)
+    if aside is None:
+        return
+    cleared = ", ".join(map(" ".join, zip(HEAD[1:], counts)))
+    advice = "Remove `again=True` before you run this cell once more."
+    say(f"{lesson.number}: cleared: {cleared}.", f"The old progress is kept as `{aside}`. {advice}")
 
 
 @dataclass
@@ -140,8 +156,12 @@ def progress() -> None:
 
 
 def row(lesson: Lesson, record: store.Record) -> list[str]:
-    """Title, and "2 of 4" for exercises, quiz and guesses; what the lesson no longer has is not counted."""
-    quiz = [name for name in lesson.questions if record["quiz"].get(name, {}).get("right")]
+    """Title, and "2 of 4" for exercises, quiz and guesses; what the lesson no longer has is not counted.
+
+    Of the quiz, what was right at the first try counts: by clicking through the choices all become right.
+    """
+    first = {name: record["quiz"].get(name, {}).get("first") for name in lesson.questions}
+    quiz = [name for name, item in lesson.questions.items() if first[name] == item.answer]
     guessed = [name for name in lesson.predictions if "guess" in record["predictions"].get(name, {})]
     return [
         f"{lesson.number} {lesson.title}",

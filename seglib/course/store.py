@@ -17,7 +17,7 @@ import platformdirs
 from filelock import FileLock
 
 from seglib.course.say import say
-from seglib.files import write_text
+from seglib.files import write_text, writing
 
 #: What one file holds: section -> id -> field -> the types it may have. Anything else is a damaged file.
 SHAPE: dict[str, dict[str, tuple[type, ...]]] = {
@@ -76,6 +76,30 @@ def update(number: str, change: Callable[[Record], None]) -> Record:
     return deepcopy(record)
 
 
+def clear(number: str) -> Path | None:
+    """Begin notebook `number` anew: its file is renamed, and the new name returned; None if there was none.
+
+    Raises:
+        DiskError: it cannot be renamed; nothing has changed then.
+    """
+    path, before = _files(number)
+    _unsaved.pop(number, None)
+    with writing(path):
+        if not path.exists() and not before.exists():
+            return None
+        with FileLock(folder() / f"{number}.lock", timeout=10):
+            aside = _unused(path, "earlier")
+            (path if path.exists() else before).replace(aside)
+            before.unlink(missing_ok=True)
+    return aside
+
+
+def _unused(path: Path, word: str) -> Path:
+    """A name next to `path` that no file has: 02.earlier.json, 02.earlier1.json ..."""
+    names = (path.with_suffix(f".{word}{n or ''}.json") for n in range(10_000))
+    return next(name for name in names if not name.exists())
+
+
 def empty() -> Record:
     """A record of nothing done yet."""
     return {section: {} for section in SHAPE}
@@ -97,8 +121,7 @@ def _load(number: str, repair: bool = False) -> Record:
             RecursionError,
         ):  # AttributeError: a number where a table should be
             if repair:
-                names = (path.with_suffix(f".broken{n or ''}.json") for n in range(10_000))
-                aside = path.rename(next(name for name in names if not name.exists()))
+                aside = path.rename(_unused(path, "broken"))
                 advice = f"It is kept as `{aside}`; the one before it is used if there is one."
                 say("A progress file could not be read.", advice, kind="wrong")
         except FileNotFoundError:

@@ -3,6 +3,7 @@
 The wrong answers of lesson NN are in `WRONG` of `test_nbNN.py`.
 """
 
+import importlib
 import inspect
 import runpy
 from pathlib import Path
@@ -54,6 +55,12 @@ NONSENSE = {
 def test_the_course_s_answer_is_right(exercise):
     reference = content.exercise(exercise).reference
     assert judge(exercise, reference).state == "right", judge(exercise, reference).message
+
+
+@pytest.mark.parametrize("exercise", [name for name in EXERCISES if content.exercise(name).twin])
+def test_the_room_of_the_library_that_does_the_same_is_there(exercise):
+    module, _, name = f"seglib.{content.exercise(exercise).twin}".rpartition(".")
+    assert hasattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

@@ -64,7 +64,6 @@ WRONG = {
         "Dice first": (swapped, "order"),
         "absent class = 1": (absent_is_one, "NaN"),
         "recall in place of IoU": (recall_is_iou, "wrongly claimed"),
-        "one of two": (lambda cm: iou_and_dice(cm)[0], "two things"),
     },
     "02.3": {
         "mean over images": (mean_over_images, "one score per image"),

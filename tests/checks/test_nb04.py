@@ -60,7 +60,6 @@ WRONG = {
         "sum": (merged_by(torch.argmax, lambda rows: rows.sum(0)), "sums to 2"),
         "the nearest": (closest(lambda one, other: -(one - other).norm(dim=1)), "bin by bin"),
         "the dot product": (closest(lambda one, other: (one * other).sum(1)), "bin by bin"),
-        "the histogram only": (lambda h, s, p: merge_most_similar(h, s, p)[1], "two things"),
         "the last pair": (lambda h, s, p: ((2, 3), h[2]), "share most"),
     },
     "04.2": {
@@ -69,7 +68,6 @@ WRONG = {
         "inside out": (lambda crop, mask, mean: foreground(crop, ~mask, mean), "Inverted"),
         "the crop's own mean": (filled(lambda crop, mean: crop.mean((1, 2))[:, None, None]), "mean of this"),
         "the full crop": (lambda crop, mask, mean: crop, "full crop"),
-        "cut to the pixels": (lambda crop, mask, mean: crop[:, mask], "keeps its shape"),
         "darker inside": (lambda crop, mask, mean: foreground(crop / 2, mask, mean), "stay as they are"),
     },
     "04.3": {
@@ -80,7 +78,6 @@ WRONG = {
         "the limit of the overlap too": (lambda s, o: ((o <= 0.2) & (s >= -1)).nonzero()[:, 0], ".2 exactly"),
         "not at exactly -1": (lambda s, o: ((o < 0.2) & (s > -1)).nonzero()[:, 0], "-1 exactly"),
         "a column": (lambda s, o: ((o < 0.2) & (s >= -1)).nonzero(), "shape"),
-        "True and False": (lambda s, o: (o < 0.2) & (s >= -1), "indices of the regions"),
     },
     "04.4": {
         "best first": (painted(lambda scores: scores.argsort(descending=True)), "region is below"),
@@ -95,7 +92,6 @@ WRONG = {
             painted(torch.argsort, lambda score, threshold: score > max(threshold, 0)),
             "may be negative",
         ),
-        "a mask each": (lambda masks, classes, *_: masks * classes[:, None, None], "each pixel"),
     },
     "04.5": {
         "as they are": (lambda rects: rects, "Unchanged"),

@@ -73,7 +73,6 @@ WRONG = {
         ),
         "the mean class weighs 1": (by_classes, "the mean over classes"),
         "always inverse": (lambda shares, power: soften(shares, 1.0), "power 0.5"),
-        "a list": (lambda shares, power: soften(shares, power).tolist(), "yours: list"),
     },
     "06.2": {
         "no root": (factors(lambda f: f.amax(1).clamp(min=1), root=False), "square root"),
@@ -104,7 +103,7 @@ WRONG = {
         "half": (dice(two=1), "Where is the 2?"),
         "image by image": (each_image, "each image by itself"),
         "no gradient": (lambda logits, masks: soft_dice(logits.detach(), masks), "no gradient"),
-        "a number of Python": (lambda logits, masks: soft_dice(logits, masks).item(), "yours: float"),
+        "a number of Python": (lambda logits, masks: soft_dice(logits, masks).item(), "no gradient"),
     },
     "06.4": {
         "the mean alone": (
@@ -120,7 +119,6 @@ WRONG = {
             judged(lambda a, b: word(len(a) > 1 and (a > b).all() and (a - b).mean() > (a - b).std(), False)),
             "loses about 2 points",
         ),
-        "true or false": (judged(lambda a, b: bool(a.mean() > b.mean())), 'Return "better"'),
         "one pair is enough": (
             lambda ours, theirs: "better" if len(ours) == 1 else verdict(ours, theirs),
             "One pair alone",

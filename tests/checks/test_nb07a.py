@@ -1,7 +1,5 @@
 """Wrong answers to the exercises of notebook 07a, and the words each must be told."""
 
-import math
-
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -67,14 +65,12 @@ WRONG = {
             "y is rows",
         ),
         "numbers in place of classes": (numbered, "Only 0 and the classes"),
-        "width first": (lambda boxes, classes, size: paint_boxes(boxes, classes, size).T, "I expect"),
     },
     "07a.2": {
         "20 % of each side": (of_the_side, "of each side. Of the area that is 5 %"),
         "one side only": (one_side_only, "both sides"),
         "in the corner": (corner, "middle"),
         "the whole box": (lambda box, share: box, "you keep 100 %"),
-        "its area": (lambda box, share: math.prod(box), "four numbers"),
     },
     "07a.3": {
         "the bug itself": (the_bug_itself, "never wrong"),
@@ -82,10 +78,6 @@ WRONG = {
         "the sum": (
             lambda logits, masks: cross_entropy(logits, masks.long(), ignore_index=255, reduction="sum"),
             "the sum over",
-        ),
-        "a loss for each pixel": (
-            lambda logits, masks: cross_entropy(logits, masks.long(), ignore_index=255, reduction="none"),
-            "One number",
         ),
         "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels count"),
     },

@@ -2,7 +2,7 @@
 
 import torch
 
-from seglib.course.content.nb07b.answers import cheapest, inside, reset
+from seglib.course.content.nb07b.answers import inside, reset
 from seglib.weak.boxes import BoxAnnotations
 from seglib.weak.cleaning import keep_inside, reset_outliers
 
@@ -39,11 +39,6 @@ def only_background(mask, *given):
     return torch.where(mask == 0, reset(mask, *given), mask)
 
 
-def cut_out(mask, initial, box, *given):
-    x1, y1, x2, y2 = box
-    return reset(mask, initial, box, *given)[y1:y2, x1:x2]
-
-
 def in_any_box(mask, boxes, classes):
     return torch.where(inside(torch.ones_like(mask), boxes, torch.ones_like(classes)) == 1, mask, 0)
 
@@ -75,7 +70,6 @@ WRONG = {
         "the dearest": (chosen(lambda fits, losses: -both(fits, losses)), "the net disagrees"),
         "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
         "once": (chosen(both, lambda nothing: nothing), "three times"),
-        "the number alone": (lambda *given: cheapest(*given)[0], "three things"),
         "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
     },
     "07b.2": {
@@ -104,7 +98,6 @@ WRONG = {
         ),
         "all of the image": (lambda mask, initial, *_: initial, "outside the box"),
         "only what was background": (only_background, "whatever was there"),
-        "the box alone": (cut_out, "whole mask"),
     },
     "07b.3": {
         "the bug itself": (in_any_box, "class 2 in boxes of class 1"),
@@ -113,7 +106,6 @@ WRONG = {
         "the box is filled": (filled, "only takes pixels away"),
         "one pixel short": (short, "x2 and y2 are outside"),
         "the first box alone": (lambda mask, boxes, classes: inside(mask, boxes[:1], classes), "overlap"),
-        "cut out": (lambda mask, boxes, classes: inside(mask, boxes, classes)[:2], "whole mask"),
     },
 }
 

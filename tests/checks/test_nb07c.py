@@ -40,10 +40,6 @@ def never_nothing(minutes, quality, limit):
     return name if name in minutes else min(minutes, key=minutes.get)
 
 
-def its_quality(minutes, quality, limit):
-    return quality.get(affordable(minutes, quality, limit), 0)
-
-
 WRONG = {
     "07c.1": {
         "seconds": (seconds, "Minutes are asked for"),
@@ -63,7 +59,6 @@ WRONG = {
             "may be used up",
         ),
         "always one": (never_nothing, "return 'nothing'"),
-        "its quality": (its_quality, "return the name"),
     },
     "07c.3": {
         "the bug itself": (lambda net, full, lazy: net / full, "still the ratio"),

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import interpolate
 
-from seglib.course.content.nb08.answers import bootstrap, choose, pareto
+from seglib.course.content.nb08.answers import choose, pareto
 from seglib.metrics import confusion_matrix, mean_iou
 
 
@@ -14,14 +14,6 @@ def front_if(dominated):
         return sorted(kept, key=lambda i: costs[i])
 
     return front
-
-
-def mask_of(costs, quality):
-    return [index in pareto(costs, quality) for index in range(len(costs))]
-
-
-def names_of(costs, quality):
-    return [f"row {index}" for index in pareto(costs, quality)]
 
 
 def best_only(costs, quality):
@@ -44,14 +36,6 @@ def strictly(rows, seconds, minutes):
 
 def cheapest(rows, seconds, minutes):
     return min(rows, key=lambda row: row.image_seconds).name
-
-
-def whole_row(rows, seconds, minutes):
-    return next(row for row in rows if row.name == choose(rows, seconds, minutes))
-
-
-def quality_itself(rows, seconds, minutes):
-    return whole_row(rows, seconds, minutes).mean_iou
 
 
 def drawn(draw, score=lambda counts: mean_iou(counts.sum(0)), sign=1):
@@ -79,10 +63,6 @@ def without_replacement(number, rng):
 
 def few(number, rng):
     return (torch.randint(number, (number // 3,), generator=rng),) * 2
-
-
-def interval(first, second, draws, rng):
-    return bootstrap(first, second, draws, rng).quantile(torch.tensor([0.025, 0.975]))
 
 
 def per_image(counts):
@@ -147,10 +127,6 @@ WRONG = {
         ),
         "the dearest first": (lambda c, q: pareto(c, q)[::-1], "cheapest comes first"),
         "as they come": (lambda c, q: sorted(pareto(c, q)), "cheapest comes first"),
-        "true or false": (mask_of, "yours holds a bool"),
-        "names": (names_of, "yours holds a str"),
-        "a generator": (lambda c, q: (i for i in pareto(c, q)), "yours holds a generator"),
-        "floats": (lambda c, q: [float(i) for i in pareto(c, q)], "yours holds a float"),
         "from 1": (lambda c, q: [i + 1 for i in pareto(c, q)], "counted from 0"),
     },
     "08.2": {
@@ -158,8 +134,6 @@ WRONG = {
         "minutes do not count": (without_limit("minutes"), "'dear' needs more minutes"),
         "strictly below": (strictly, "exactly that"),
         "the fastest": (cheapest, "not the name of the best row"),
-        "the row": (whole_row, "its name is asked for"),
-        "its mIoU": (quality_itself, "not the name of the best row"),
     },
     "08.3": {
         "two draws": (drawn(unpaired), "against itself"),
@@ -167,8 +141,6 @@ WRONG = {
         "a third of the images": (drawn(few), "as many images as there are"),
         "second minus first": (drawn(paired, sign=-1), "first minus second"),
         "in points": (drawn(paired, sign=100), "that of all images"),
-        "the interval": (interval, "300 differences"),
-        "a list": (lambda *given: bootstrap(*given).tolist(), "yours is a list"),
         "a mean over images": (drawn(paired, per_image), "that of all images"),
     },
     "08.4": {
@@ -180,7 +152,5 @@ WRONG = {
         "blended classes": (judged(blended), "two rows and two columns"),
         "truth first": (transposed, "prediction first, then truth"),
         "void as background": (void_as_background, "have a class"),
-        "a list": (lambda *given: judged(doubled)(*given).tolist(), "yours is a list"),
-        "the mask itself": (lambda *given: small(*given[:3]), "confusion matrix"),
     },
 }  # fmt: skip

@@ -14,15 +14,15 @@ from seglib.course.lesson import Wrong
 def check_double(fn):
     got = fn([1, 2])
     if len(got) != 2:
-        raise Wrong(f"because two numbers went in and {len(got)} came out.")
+        raise Wrong(f"Two numbers went in and {len(got)} came out.")
     if got != [2, 4]:
-        raise Wrong("because 1, 2 should become 2, 4.")
+        raise Wrong("1, 2 should become 2, 4.")
     return "Ten times ten is still a hundred."
 
 
 def check_number(value):
     if value != 7:
-        raise Wrong("because it is another number.")
+        raise Wrong("It is another number.")
 """
 
 

@@ -6,7 +6,8 @@ import torch
 
 from seglib.course import check, checkpoint, content, hint, store
 from seglib.course.checks import NotRightError, judge, solution_source
-from seglib.course.guard import guarded, in_words, is_stub, own_line
+from seglib.course.guard import Guarded, in_words, is_stub, own_line
+from seglib.course.kinds import OtherKindError, like
 from seglib.course.lesson import Exercise, Wrong
 
 
@@ -74,12 +75,12 @@ def test_the_line_is_the_students_even_when_torch_raised(towels):
         (lambda numbers: exit(), "SystemExit"),
         (lambda numbers: 1 / 0, "ZeroDivisionError"),
         (lambda numbers: divides(numbers, numbers), "TypeError"),
-        (lambda numbers: 5, "has no len"),
+        (lambda numbers: 5, "should return a list (each a whole number); yours is a whole number: 5."),
         (lambda numbers: None if numbers else 1, "returned nothing"),
-        ("a string", "not callable"),
-        (3.0, "not callable"),
-        (torch, "not callable"),
-        ((number for number in [1]), "not callable"),
+        ("a string", "A function is asked for; this is 'a string'."),
+        (3.0, "A function is asked for; this is 3.0."),
+        (torch, "A function is asked for"),
+        ((number for number in [1]), "A function is asked for"),
         (type("Strange", (), {"__call__": lambda self, numbers: {}[1]})(), "KeyError"),
     ],
 )
@@ -104,6 +105,10 @@ def test_endless_recursion_is_told(towels):
     assert "RecursionError" in check("42.1", again).message
 
 
+def double(array):
+    return array * 2
+
+
 def clears(array):
     array[0] = 0
     return array
@@ -122,23 +127,23 @@ ARRAYS = [
 def test_a_changed_argument_is_noticed_and_harmless(array):
     before = array.clone() if isinstance(array, torch.Tensor) else array.copy()
     with pytest.raises(Wrong, match="changes the array"):
-        guarded(clears)(array)
+        Guarded(clears, lambda array: array)(array)
     assert str(array) == str(before)
 
 
 @pytest.mark.parametrize("array", [*ARRAYS, torch.ones(3, requires_grad=True)], ids=str)
 def test_an_unchanged_argument_is_fine(array):
-    assert len(guarded(lambda array: array * 2)(array)) == len(array)
+    assert len(Guarded(double, double)(array)) == len(array)
 
 
 def test_a_resized_argument_is_a_changed_one():
     with pytest.raises(Wrong, match="changes the array"):
-        guarded(lambda array: array.unsqueeze_(0))(torch.ones(3))
+        Guarded(lambda array: array.unsqueeze_(0), lambda array: array)(torch.ones(3))
 
 
 def test_an_exercise_may_ask_for_the_change():
     array = torch.ones(3)
-    guarded(clears, mutates=True)(array)
+    Guarded(clears, clears, mutates=True)(array)
     assert array.tolist() == [0, 1, 1]
 
 
@@ -181,6 +186,82 @@ def test_checkpoint_hands_out_what_is_right(towels, capsys):
         assert "the course's answer" in capsys.readouterr().out
     assert checkpoint("42.2", 8) == 7
     assert attempts() == 0
+
+
+@pytest.mark.parametrize(
+    "mine", [tuple, np.array, torch.tensor, lambda numbers: [np.int64(n) for n in numbers]], ids=str
+)
+def test_what_check_converts_checkpoint_hands_on_converted(towels, mine):
+    double = checkpoint("42.1", lambda numbers: mine([2.0 * number for number in numbers]))
+    assert repr(double([1, 2, 4])) == "[2, 4, 8]"
+    number = checkpoint("42.2", np.float32(7))
+    assert repr(number) == "7"
+
+
+def test_a_check_that_fails_itself_says_so_and_blames_nobody(towels, monkeypatch, capsys):
+    asked = towels.exercises["42.1"]
+    broken = Exercise("", 1, lambda fn: fn([3]) and {}["gone"], asked.reference, ["?"], [])
+    monkeypatch.setitem(towels.exercises, "42.1", broken)
+    result = check("42.1", lambda numbers: [6])
+    assert result.state == "not judged" and not result and attempts() == 0
+    said = "42.1: The check itself failed. It stopped with KeyError ('gone'), which is not your mistake."
+    assert f"{said} Last, the input was numbers = [3], the answer [6]." in capsys.readouterr().out
+
+
+MAP = torch.zeros(1, 2, dtype=torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("value", "model", "expected"),
+    [
+        ([[1.0, 2.0]], MAP, "tensor([[1, 2]], dtype=torch.uint8)"),
+        (torch.tensor([[1.0, 255.0]]), MAP, "tensor([[  1, 255]], dtype=torch.uint8)"),
+        (np.array([[1, 2]]), MAP, "tensor([[1, 2]], dtype=torch.uint8)"),
+        ([torch.tensor([1, 2])], MAP, "tensor([[1, 2]], dtype=torch.uint8)"),
+        (torch.tensor([[256, 0]]), MAP, None),
+        ([[-1, 0]], MAP, None),
+        ([[0.5, 0]], MAP, None),
+        ([[torch.nan, 0]], MAP, None),
+        ([[True, False]], MAP, None),
+        ([1, 2], MAP, None),
+        ([[1], [1, 2]], MAP, None),
+        (MAP, MAP.bool(), None),
+        ([1, 2], torch.zeros(2), "tensor([1., 2.])"),
+        ([1, 2], torch.zeros(3), None),
+        ([1, 2], torch.zeros(3).long(), "tensor([1, 2])"),
+        (torch.ones(1), torch.zeros(()), "tensor(1.)"),
+        (2.5, torch.zeros(()), "tensor(2.5000)"),
+        (torch.tensor([3.0]), 1, "3"),
+        (np.float32(0.5), 1.0, "0.5"),
+        (2, 1.0, "2.0"),
+        (2.5, 1, None),
+        (True, 1, None),
+        (1, True, None),
+        (torch.tensor(True), False, "True"),
+        ([torch.tensor(1), 2], (0, 0), "(1, 2)"),
+        ([1, 2, 3], (0, 0), None),
+        ("ab", (0, 0), None),
+        ("ab", [0], None),
+        (["a"], {"b"}, "{'a'}"),
+        ("a", {"b"}, None),
+        (None, 1, None),
+        ("1", 1, None),
+    ],
+    ids=str,
+)
+def test_nothing_is_converted_that_changes_by_it(value, model, expected):
+    if expected is None:
+        with pytest.raises(OtherKindError):
+            like(value, model)
+        return
+    found = like(value, model)
+    assert repr(found) == expected
+    assert like(found, model) is found
+
+
+def test_a_gradient_survives_the_conversion():
+    weights = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    assert like([weights.sum(), weights.mean()], torch.zeros(2)).requires_grad
 
 
 def test_a_checkpoint_does_not_judge_again_what_check_has_just_judged(towels, monkeypatch):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -6,8 +8,17 @@ from seglib.course.lesson import Prediction
 from seglib.course.predictions import calibration, compare, parse_guess
 
 SHARE = Prediction("How much?", unit="%")
-FISH = Prediction("How many?", unit="fish", low=0, high=20)
+RARE = Prediction("How much is rare?", unit="%", naive=10)
+FISH = Prediction("How many?", unit="fish", kind="count", high=20)
+TIMES = Prediction("How many times?", unit="times", low=1)
+GAIN = Prediction("How many points more?", unit="points", kind="difference", spread=2, low=-50, high=50)
 COLOR = Prediction("Which?", choices=("Red", "Green", "Blue"))
+
+
+@pytest.fixture(autouse=True)
+def a_laptop(monkeypatch):
+    """In the tiny profile nothing is judged."""
+    monkeypatch.setenv("SEGLIB_PROFILE", "laptop")
 
 
 def kept(name="42.p1"):
@@ -41,7 +52,7 @@ def test_after_the_result_the_first_guess_stays(towels, capsys):
     predict("42.p1", 60)
     reveal("42.p1", 96)
     predict("42.p1", 96)
-    assert "first guess stays: 60 %" in capsys.readouterr().out
+    assert "first guess stays: 60 %. You have seen the result. To guess anew" in capsys.readouterr().out
     assert kept()["guess"] == 60
     reveal("42.p1", 95)
     assert kept() == {"guess": 60.0, "value": 95.0}
@@ -64,12 +75,58 @@ def test_a_choice_by_letter_or_in_words(guess, choice):
 
 
 @pytest.mark.parametrize(
-    "guess", ["many", -1, 101, float("nan"), float("inf"), True, [1], None, torch.zeros(3)]
+    ("guess", "number"),
+    [
+        ((12, 5), 12.5),
+        (("12,5",), 12.5),
+        (("30 %",), 30),
+        (("30%",), 30),
+        ((" 7 ",), 7),
+        (("0.3 %",), 0.3),
+        ((torch.tensor(4),), 4),
+        ((0,), 0),
+        ((1,), 1),
+        (("1e1",), 10),
+    ],
+)
+def test_a_number_is_read_as_people_write_it(guess, number):
+    assert parse_guess(SHARE, *guess) == number
+
+
+@pytest.mark.parametrize(
+    ("asked", "guess", "said"),
+    [
+        (SHARE, (0.3,), 'if you mean 30 %, write 30. If it is 0.3 %, write "0.3 %" with its quotes.'),
+        (SHARE, ("0,3",), "if you mean 30 %, write 30."),
+        (FISH, (7.5,), "This is a number of fish: write a whole number. You wrote 7.5."),
+        (TIMES, ("1,000",), "a number (times), 1 or more. You wrote '1,000'."),
+        (TIMES, (1, 000), "You wrote '1,0'."),
+        (TIMES, (1, 2, 3), "You wrote '1,2,3'."),
+        (TIMES, ("30 %",), "You wrote '30 %'."),
+        (COLOR, (12, 5), '"a" Red, "b" Green, "c" Blue. You wrote \'12,5\'.'),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_asked(asked, guess, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_guess(asked, *guess)
+
+
+@pytest.mark.parametrize(
+    "guess", ["many", -1, 101, float("nan"), float("inf"), True, [1], None, torch.zeros(3), "", "%"]
 )
 def test_what_is_no_number_in_range_is_told_how(towels, capsys, guess):
     predict("42.p1", guess)
     assert "write a number in %, 0 to 100" in capsys.readouterr().out
     assert kept() is None
+
+
+def test_the_tiny_profile_judges_nothing_and_spoils_no_guess(towels, monkeypatch, capsys):
+    monkeypatch.setenv("SEGLIB_PROFILE", "tiny")
+    predict("42.p1", 60)
+    reveal("42.p1", 96)
+    said = capsys.readouterr().out
+    assert "it is 96 %. In the tiny profile no guess is judged" in said and "points" not in said
+    assert kept() == {"guess": 60.0}
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, torch.tensor(torch.nan)])
@@ -100,10 +157,26 @@ def test_a_result_that_is_no_choice_is_the_author_s_mistake(towels):
 @pytest.mark.parametrize(
     ("asked", "guess", "value", "said", "kind"),
     [
-        (SHARE, 94.0, 96.0, "close enough", "right"),
-        (SHARE, 86.0, 96.0, "10 points too low. Near.", "note"),
-        (SHARE, 96.0, 30.0, "66 points too high.", "wrong"),
-        (FISH, 9.0, 4.0, "5 fish too high.", "wrong"),
+        (SHARE, 95.5, 96.0, "close enough", "right"),
+        (SHARE, 94.0, 96.0, "2 points too low. Near.", "note"),
+        (SHARE, 86.0, 96.0, "10 points too low. Ask", "wrong"),  # 4 % are left, not 14 %
+        (SHARE, 96.0, 30.0, "3.2 times too high. Ask", "wrong"),
+        (SHARE, 0.0, 7.4, "7.4 points too low. Ask", "wrong"),
+        (SHARE, 12.0, 7.4, "4.6 points too high. Ask", "wrong"),
+        (RARE, 10.0, 0.86, "11.6 times too high. Ask", "wrong"),
+        (RARE, 1.0, 0.86, "close enough", "right"),
+        (RARE, 10.0, 8.0, "2 points too high. Ask", "wrong"),  # near, but the naive answer
+        (RARE, 10.0, 10.0, "close enough", "right"),
+        (TIMES, 303.0, 153.0, "150 times too high. Ask", "wrong"),
+        (TIMES, 100.0, 153.0, "53 times too low. Near.", "note"),
+        (TIMES, 3.2, 153.0, "47.8 times too low. Ask", "wrong"),
+        (FISH, 4.0, 5.0, "1 fish too low. Near.", "note"),
+        (FISH, 9.0, 4.0, "2.25 times too high. Ask", "wrong"),
+        (FISH, 0.0, 0.0, "close enough", "right"),
+        (FISH, 1.0, 0.0, "1 fish too high. Ask", "wrong"),
+        (GAIN, -1.0, 0.5, "close enough", "right"),
+        (GAIN, 4.0, 0.5, "3.5 points too high. Near.", "note"),
+        (GAIN, 5.0, -5.0, "10 points too high. Ask", "wrong"),
         (FISH, None, 4.0, "did not guess", "note"),
         (COLOR, "Red", "Red", "That was your guess", "right"),
         (COLOR, "Red", "Blue", "You guessed: Red", "wrong"),
@@ -115,10 +188,26 @@ def test_comparing(asked, guess, value, said, kind):
     assert said in text and found == kind
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"unit": "points", "kind": "difference"},
+        {"unit": "%", "spread": 2.0},
+        {"unit": "%", "kind": "choice"},
+        {"choices": ("a", "b"), "kind": "share"},
+        {"choices": ("a", "b"), "unit": "%"},
+        {},
+    ],
+)
+def test_a_prediction_of_no_kind_is_the_author_s_mistake(given):
+    with pytest.raises(ValueError, match=r"^Prediction 'How\?'"):
+        Prediction("How?", **given)
+
+
 def test_calibration_over_the_course():
     pairs = [
         (SHARE, {"guess": 60.0, "value": 90.0}),
-        (SHARE, {"guess": 50.0, "value": 40.0}),
+        (SHARE, {"guess": 50.0, "value": 45.0}),
         (FISH, {"guess": 10.0, "value": 6.0}),
         (FISH, {"guess": 10.0}),
         (SHARE, {"guess": 1.0, "value": 1.0, "late": True}),
@@ -126,12 +215,12 @@ def test_calibration_over_the_course():
         (COLOR, {"guess": "Red", "value": "Blue"}),
     ]
     assert calibration(pairs) == (
-        "Your guesses: 1 of 2 choices right; numbers typically 20% of the scale away, 2 of 3 too high."
+        "Your guesses: 1 of 2 choices right; 1 of 3 numbers right or near, 2 too high."
     )
 
 
 def test_progress_counts_what_there_is(towels, capsys):
     predict("42.p1", 60)
     progress()
-    table = "42 Towels: exercises 0 of 2, quiz 0 of 2, guesses 1 of 2\nNo guesses yet.\n"
+    table = "42 Towels: exercises 0 of 2, quiz at first try 0 of 2, guesses 1 of 2\nNo guesses yet.\n"
     assert capsys.readouterr().out.endswith(table)

@@ -1,7 +1,7 @@
 import pytest
 from traitlets import TraitError
 
-from seglib.course import quiz, store
+from seglib.course import progress, quiz, store
 
 pytest.importorskip("anywidget")
 
@@ -18,6 +18,17 @@ def test_the_first_choice_is_kept_and_right_once_is_right(towels):
     asked.chosen = {"42.q1": 0, "42.q2": 2}
     assert record()["42.q1"] == {"first": 0, "tries": 3, "right": True}
     assert record()["42.q2"] == {"first": 2, "tries": 1, "right": False}
+
+
+def test_what_was_answered_comes_back_and_is_not_counted_again(towels, capsys):
+    quiz("42").chosen = {"42.q1": 0, "42.q2": 0}
+    quiz("42").chosen = {"42.q1": 1, "42.q2": 0}
+    before = record()
+    again = quiz("42")
+    assert again.chosen == {"42.q1": 1, "42.q2": 0} and repr(again) == "Quiz 42: 2 questions, 2 right."
+    assert record() == before and before["42.q1"]["tries"] == 2
+    progress()  # clicking through the choices is not knowing
+    assert "quiz at first try 1 of 2" in capsys.readouterr().out
 
 
 def test_the_text_is_stable_and_tells_the_score(towels):

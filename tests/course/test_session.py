@@ -1,7 +1,9 @@
+import json
+
 import pytest
 import torch
 
-from seglib.course import check, predict, start
+from seglib.course import check, predict, start, store
 from seglib.data import catalog
 
 
@@ -29,6 +31,23 @@ def test_the_card_says_where_you_left_off(towels, alone, capsys):
     check("42.2", 7)
     start("42_towels")
     assert "You have solved every exercise here." in capsys.readouterr().out
+
+
+def test_a_notebook_can_be_begun_again(towels, alone, home, capsys):
+    start("42_towels", again=True)
+    assert "cleared" not in capsys.readouterr().out
+    for _ in range(2):
+        check("42.2", 7)
+        predict("42.p1", 60)
+    start("42_towels", again=True)
+    said = capsys.readouterr().out
+    assert "42: cleared: exercises 1 of 2, quiz at first try 0 of 2, guesses 1 of 2." in said
+    assert "42.earlier.json`. Remove `again=True`" in said and "Begin with exercise 42.1" in said
+    assert store.read("42") == store.empty()
+    check("42.2", 7)
+    start("42_towels", again=True)
+    kept = [json.loads(path.read_text()) for path in sorted(home.glob("progress/42*.json"))]
+    assert len(kept) == 2 and all(one["checks"]["42.2"]["right"] for one in kept)
 
 
 @pytest.mark.parametrize("name", ["99_sharks", "42_shells", "", None, 3])
