@@ -325,8 +325,8 @@ BalanceBoard(streets, sharpness=judged, view="blur")
 # looks for what is usually wrong: sizes that differ, values that are not a class, masks that are all void,
 # the same image in two splits, boxes that miss their objects.
 #
-# "Wrong" must be fixed. "Look" means that a program cannot decide. Here is a delivery of 24 training and 8
-# validation pools.
+# "Wrong" is certain and must be fixed. "Suspicious" is usually a fault, but only a person can decide: look.
+# "Unusual" may be right; know it. Here is a delivery of 24 training and 8 validation pools.
 
 # %%
 from seglib.course.samples import delivery

@@ -7,6 +7,8 @@ So files and shapes are checked here first.
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,13 +97,19 @@ class Coco(SegmentationDataset):
         return instances_of(numbers == objects[:, None, None], classes[objects])
 
     def stated_boxes(self, index: int) -> list[tuple[str, Tensor, Tensor]]:
-        """The file's own boxes, which masks and instances do not depend on, each with its whole shape."""
+        """The file's own boxes, which masks and instances do not depend on, each with its whole shape.
+
+        A box that is that of its polygons' corners is left out: they may fill fewer pixels, or leave the
+        image, and the box is right.
+        """
         found = []
         for one in self.objects[index]:
             if not one.get("iscrowd") and one.get("bbox"):
                 with naming(self._place(one)):
                     x, y, width, height = finite_numbers(one["bbox"], "bbox", (4,))
                 box = torch.tensor([x, y, x + width, y + height], dtype=torch.float64)
+                if _follows_outline(box, one.get("segmentation")):
+                    continue
                 name = self.classes.names[self.class_of[one["category_id"]]]
                 found.append((f"{name} (annotation {one.get('id')})", box, self._shape(index, one)))
         return found
@@ -270,6 +278,18 @@ def segmentation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.
     return pycoco.decode(pycoco.merge(pycoco.frPyObjects(segmentation, height, width))).astype(bool)
 
 
+def _follows_outline(box: Tensor, segmentation: Any) -> bool:
+    """Whether a box x1 y1 x2 y2 is that of all corners of the polygons, give or take a pixel."""
+    parts = segmentation if isinstance(segmentation, list) else []
+    if not parts or not all(isinstance(part, list) and len(part) > 1 for part in parts):
+        return False
+    corners = [[value for part in parts for value in part[axis::2]] for axis in (0, 1)]
+    if not all(map(is_finite, chain(*corners))):
+        return False
+    extent = [choose(values) for choose in (min, max) for values in corners]
+    return bool(((box - torch.tensor(extent, dtype=torch.float64)).abs() <= 1).all())
+
+
 def _check_polygon(polygon: Any, height: int, width: int) -> None:
     """Three corners or more, all of them on the image or within one image's size of it."""
     if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
@@ -281,7 +301,9 @@ def _check_polygon(polygon: Any, height: int, width: int) -> None:
 
 def is_finite(value: Any) -> bool:
     """Whether a value from a JSON file is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    with suppress(OverflowError):  # a whole number of hundreds of digits
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return False
 
 
 def finite_numbers(values: Any, field: str, lengths: Sequence[int]) -> list[float]:

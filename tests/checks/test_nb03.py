@@ -92,6 +92,6 @@ def test_the_audit_finds_every_planted_fault_and_the_odd_pool(tmp_path):
     found = audit(delivery(tmp_path))
     told = {part.partition("/")[2] for finding in found.findings for part in finding.sample.split(" = ")}
     assert told - {""} == {*drop, EMPTY, "check_06"}
-    checks = "sizes differ, no such class, all void, leak, background only, blank image, class missing"
+    checks = "sizes differ, no such class, all void, near leak, background only, blank image, class missing"
     assert {finding.check for finding in found.findings} == set(checks.split(", "))
     assert audit(delivery(tmp_path)).findings == found.findings  # written anew, the same
