@@ -1,4 +1,4 @@
-"""The command line: `python -m seglib doctor`, `data audit`, `train`, `board`."""
+"""The command line: `python -m seglib doctor`, `data audit`, `train`, `predict`, `board`."""
 
 import sys
 from contextlib import suppress
@@ -16,7 +16,7 @@ except ModuleNotFoundError:
         "In the project's folder, `make doctor` sets everything up and uses the right Python."
     )
 
-from seglib import train_command
+from seglib import predict_command, train_command
 from seglib.doctor import examine, report
 
 ABOUT = "Learn semantic segmentation by building it."
@@ -24,6 +24,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=ABOUT)
 data = typer.Typer(no_args_is_help=True, help="Check data sets.")
 app.add_typer(data, name="data")
 app.command()(train_command.train)
+app.command()(predict_command.predict)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 from seglib import files
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import Size, resized
+from seglib.export import write_onnx
 from seglib.files import TensorFileError
 from seglib.labels import Classes, check_image
 from seglib.train import finish, train
@@ -115,6 +116,10 @@ class NetSegmenter:
         kind = f"{type(self.net).__module__}.{type(self.net).__qualname__}"
         content = {name: getattr(self, name) for name in OWN} | {"net": kind, "weights": weights}
         write(path, "net", self.classes, content | {"settings": getattr(self.net, "settings", {})})
+
+    def export(self, path: Path | str) -> None:
+        """Write the net as ONNX for programs without PyTorch; arguments and errors as for `write_onnx`."""
+        write_onnx(path, self.net, self.classes, self.size, self.scale)
 
     @classmethod
     def load(cls, path: Path | str, net: nn.Module | None = None) -> Self:

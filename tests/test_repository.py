@@ -124,11 +124,11 @@ def test_files_and_functions_can_be_read_at_once() -> None:
 FLOORS = [
     ["labels", "tables", "files", "machine", "progress"],
     ["data", "scenes", "backbones", "metrics", "losses", "boxes", "draw", "cache"],
-    ["train", "training", "evaluate", "segmenters"],
+    ["train", "training", "evaluate", "export", "segmenters"],
     ["regions", "fcn", "weak"],
     ["widgets"],
     ["course"],
-    ["__main__", "doctor", "train_command"],
+    ["__main__", "doctor", "train_command", "predict_command"],
 ]
 
 

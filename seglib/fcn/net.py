@@ -76,7 +76,8 @@ class Upsample(nn.ConvTranspose2d):
     def forward(self, scores: Tensor, output_size: list[int] | None = None) -> Tensor:
         """(N, K, h, w) -> float32 (N, K, (h - 1) * factor + 1, ...), if centred (N, K, h * factor, ...)."""
         with torch.autocast(scores.device.type, enabled=False):
-            if self.learned or output_size is not None:
+            # The two products below need the size as a number, which a file for all sizes does not have.
+            if self.learned or output_size is not None or torch.onnx.is_in_onnx_export():
                 return super().forward(scores.float(), output_size)
             height, width = scores.shape[2:]
             return self._along(height).T @ scores.float() @ self._along(width)
@@ -166,11 +167,17 @@ class FCN(nn.Module):
         Returns:
             (N, K, H, W) float32 logits.
         """
-        features = self.backbone(pad_to_stride(images, self.backbone.centred))
+        scores = self.score_padded(pad_to_stride(images, self.backbone.centred))
+        return scores[..., : images.shape[2], : images.shape[3]]
+
+    def score_padded(self, images: Tensor) -> Tensor:
+        """Score images whose sides are those that `pad_to_stride` gives; arguments as for `forward`."""
+        features = self.backbone(images)
         scores = self.score(self.hidden(features[32]))  # (N, K, h, w) at stride 32
         for stride, skip in self.skips.items():
             scores = self.doubles[stride](scores) + skip(features[int(stride)])
-        return self.enlarge(scores)[..., : images.shape[2], : images.shape[3]]
+        enlarged: Tensor = self.enlarge(scores)
+        return enlarged
 
     def add_skip(self) -> Self:
         """Go from 32s to 16s or from 16s to 8s; everything learned so far stays.

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seglib.backbones import Backbone
-from seglib.fcn.net import check_backbone, checked_classes, pad_to_stride, without_classifier
+from seglib.fcn.net import bilinear_kernel, check_backbone, checked_classes, pad_to_stride, without_classifier
 
 WIDTHS = {16: 128, 8: 64, 4: 32, 2: 16}  # stride on the way up: channels of the joined map
 
@@ -69,13 +69,17 @@ class UNet(nn.Module):
         Returns:
             (N, K, H, W) float32 logits.
         """
-        padded = pad_to_stride(images, self.backbone.centred)
-        features = self.backbone(padded)
+        scores = self.score_padded(pad_to_stride(images, self.backbone.centred))
+        return scores[..., : images.shape[2], : images.shape[3]]
+
+    def score_padded(self, images: Tensor) -> Tensor:
+        """Score images whose sides are those that `pad_to_stride` gives; arguments as for `forward`."""
+        features = self.backbone(images)
         x = features[32]
         for stride, join in self.joins.items():
             finer = features[int(stride)]
             x = join(torch.cat([self._upsampled(x, finer), finer], dim=1))
-        return self._upsampled(self.score(x).float(), padded)[..., : images.shape[2], : images.shape[3]]
+        return self._upsampled(self.score(x).float(), images)
 
     def freeze(self, frozen: bool = True) -> Self:
         """Train only the decoder; with False, train everything again."""
@@ -84,7 +88,18 @@ class UNet(nn.Module):
 
     def _upsampled(self, x: Tensor, like: Tensor) -> Tensor:
         """`x` in the size of `like`, bilinearly, with the cells where `Upsample` puts them."""
+        if torch.onnx.is_in_onnx_export():  # a file for images of any size cannot hold this one's
+            return self._doubled(x)
         return F.interpolate(x, like.shape[2:], mode="bilinear", align_corners=not self.backbone.centred)
+
+    def _doubled(self, x: Tensor) -> Tensor:
+        """The same by a factor of 2, with layers that OpenCV knows and computes right."""
+        channels, centred = int(x.shape[1]), self.backbone.centred
+        kernel = bilinear_kernel(4 if centred else 3).expand(channels, 1, -1, -1)
+        doubled, ones = (
+            F.conv_transpose2d(map, kernel, stride=2, padding=1, groups=channels) for map in (x, 0 * x + 1)
+        )
+        return doubled / ones if centred else doubled  # at the border a part of the kernel is outside
 
 
 def _mix(inputs: int, outputs: int) -> nn.Sequential:
