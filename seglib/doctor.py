@@ -33,8 +33,9 @@ ONE_PAIR = (
     f"Install both from one place. {SET_UP} With TORCH_BACKEND=cpu set, it is the pair without CUDA. "
     "In an environment of your own: `uv pip install --reinstall --torch-backend=auto torch torchvision`."
 )
-HELP = {  # for a check that failed
+HELP = {  # for a check that the course cannot do without
     "GPU": "Restart the machine. If it happens again, SEGLIB_PROFILE=laptop runs the course on the CPU.",
+    "libraries": f"Two copies of OpenMP end Python: install every package from one place. {SET_UP}",
     **dict.fromkeys(("torch", "widgets"), SET_UP),
 }
 LABEXTENSIONS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
@@ -145,14 +146,47 @@ def gpu() -> Finding:
     import torch
 
     if accelerator() == "cuda":
-        free, total = (size / 1e9 for size in torch.cuda.mem_get_info())
-        return Finding("GPU", "ok", f"{torch.cuda.get_device_name()}, {free:.1f} of {total:.1f} GB free")
+        name, free, total = torch.cuda.get_device_name(), *(each / 1e9 for each in torch.cuda.mem_get_info())
+        if problem := computes_wrongly("cuda"):
+            do = "`TORCH_BACKEND=auto make lab` installs what fits; SEGLIB_PROFILE=laptop takes the CPU."
+            return Finding("GPU", "wrong", f"{name}: {problem}", do)
+        return Finding("GPU", "ok", f"{name}, {free:.1f} of {total:.1f} GB free, computes as the CPU does")
     if torch.backends.mps.is_available():
         return Finding("GPU", "ok", "an Apple GPU, which the course does not use; none is needed")
     if shutil.which("nvidia-smi"):
         do = "Optional: `TORCH_BACKEND=auto make lab` installs the build that fits; or the driver is too old."
         return Finding("GPU", "note", "there is an NVIDIA driver, but torch cannot use the GPU", do)
     return Finding("GPU", "ok", "none, and none is needed")
+
+
+def computes_wrongly(device: str) -> str:
+    """What is wrong with a small convolution there, compared with the CPU; "" if nothing is.
+
+    A card for which this build of torch has no code is listed as any other, until the first kernel is run.
+    """
+    import torch
+
+    image = torch.arange(192.0).reshape(1, 3, 8, 8) / 192
+    weight = torch.linspace(-1, 1, 54).reshape(2, 3, 3, 3)
+    try:
+        there = torch.nn.functional.conv2d(image.to(device), weight.to(device)).cpu()
+    except RuntimeError as error:
+        return f"torch cannot compute on it ({str(error).splitlines()[0]})"
+    here = torch.nn.functional.conv2d(image, weight)
+    return "" if torch.allclose(there, here, atol=1e-2) else "it gives other results than the CPU"
+
+
+def libraries() -> Finding:
+    """Whether torch, scikit-learn and OpenCV work in one process; last, since a clash ends the process."""
+    import cv2
+    import numpy as np
+    import torch
+    from sklearn.cluster import KMeans
+
+    points = torch.rand(2000, 64) @ torch.rand(64, 4)
+    cv2.GaussianBlur(np.zeros((256, 256), np.uint8), (5, 5), 0)
+    KMeans(2, n_init=1, random_state=0).fit(points.numpy())
+    return Finding("libraries", "ok", "torch, scikit-learn and OpenCV in one process")
 
 
 def widgets() -> Finding:
@@ -216,13 +250,21 @@ def course() -> Finding:
     lessons = [content.load(number) for number in content.numbers()]
     yours = f"{len(lessons)} notebooks, {sum(one.minutes for one in lessons)} minutes of your time"
     waiting = max(1, round(sum(one.budgets[profile.name].seconds for one in lessons) / 60))
-    says = f"profile {profile.name} ({profile.why}): {yours}"
-    return Finding("course", "ok", f"{says}, at most {waiting} minutes of it waiting for this machine")
+    says = (
+        f"profile {profile.name} ({profile.why}): {yours}, at most {waiting} of it waiting for this machine"
+    )
+    free = free_memory()
+    large = [one.number for one in lessons if one.budgets[profile.name].megabytes * 1e6 > free]
+    if large:
+        fit = f"; {free / 1e9:.1f} GB of memory are free, which is too little for {', '.join(large)}"
+        return Finding("course", "note", says + fit, "Close other programs, or set SEGLIB_PROFILE=tiny.")
+    return Finding("course", "ok", f"{says}; every notebook fits the free memory")
 
 
 #: The checks of the child process; all need the first one.
 CHECKS: dict[str, Callable[[], Finding]] = {
     "torch": torch_pair, "GPU": gpu, "widgets": widgets, "writing": writing, "data": data, "course": course,
+    "libraries": libraries,
 }  # fmt: skip
 
 
@@ -243,12 +285,25 @@ def examine(timeout: float = 300) -> list[Finding]:
     found += [failed(name, f"could not be checked: {end}") for name in [*CHECKS][len(found) :]]
     if found[0].verdict == "wrong":  # one cause, one message
         found[1:] = [Finding(one.name, "note", "not checked: torch comes first") for one in found[1:]]
-    return [python(), packages(), computer(), disk(), *found]
+    return [python(), packages(), looked("computer", computer), looked("disk", disk), *found]
+
+
+def looked(name: str, check: Callable[[], Finding]) -> Finding:
+    """The finding of a check; whatever stops it, the report shows it."""
+    try:
+        return check()
+    except BaseException as error:
+        return failed(name, f"{type(error).__name__}: {error}")
 
 
 def failed(name: str, why: str) -> Finding:
-    """The finding of a check that raised an error, or was not reached."""
-    return Finding(name, "wrong", why, HELP.get(name, "Fix the problems above first."))
+    """The finding of a check that raised an error, or was not reached.
+
+    It is wrong where the course needs what was checked; else nothing is known, and the course may work.
+    """
+    if name in HELP:
+        return Finding(name, "wrong", why, HELP[name])
+    return Finding(name, "note", f"not known: {why}")
 
 
 def report(findings: Sequence[Finding], *, as_json: bool = False) -> bool:
@@ -282,8 +337,4 @@ def report(findings: Sequence[Finding], *, as_json: bool = False) -> bool:
 
 if __name__ == "__main__":
     for name, check in CHECKS.items():
-        try:
-            found = check()
-        except BaseException as error:  # whatever it is, the report shows it
-            found = failed(name, f"{type(error).__name__}: {error}")
-        print(json.dumps(asdict(found)), flush=True)
+        print(json.dumps(asdict(looked(name, check))), flush=True)

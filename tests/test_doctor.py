@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from seglib import doctor as checks
 from seglib.doctor import Finding, report
@@ -42,7 +43,7 @@ def test_a_working_machine_is_ready_without_data_sets_too():
     ran = doctor("--json", SEGLIB_PROFILE="tiny", SEGLIB_DATA="none")
     found = findings(ran)
     assert ran.returncode == 0 and json.loads(ran.stdout)["ready"], found
-    for name in ("Python", "packages", "torch", "widgets", "writing", "course"):
+    for name in ("Python", "packages", "torch", "widgets", "writing", "libraries"):
         assert found[name]["verdict"] == "ok", name
     says = found["course"]["says"]
     assert "profile tiny" in says and "minutes of your time, at most" in says
@@ -143,11 +144,53 @@ def test_no_gpu_is_needed_but_one_that_torch_cannot_use_is_noted(monkeypatch, dr
     assert finding.verdict == verdict and ("TORCH_BACKEND=auto" in finding.do) == bool(driver)
 
 
-def test_a_gpu(monkeypatch):
+@pytest.mark.parametrize(
+    ("computed", "says"),
+    [
+        (lambda right: right, ""),
+        (lambda right: right + 0.1, "it gives other results than the CPU"),
+        (None, "torch cannot compute on it (no kernel image is available)"),
+    ],
+)
+def test_a_gpu_computes_before_it_is_called_ok(monkeypatch, computed, says):
+    """The CPU plays the GPU: the first convolution is the one on the device."""
+    real, calls = torch.nn.functional.conv2d, []
+
+    def conv2d(*given):
+        calls.append(given)
+        if len(calls) > 1:
+            return real(*given)
+        if computed is None:
+            raise RuntimeError("no kernel image is available\nand more")
+        return computed(real(*given))
+
+    monkeypatch.setattr("torch.nn.functional.conv2d", conv2d)
+    assert checks.computes_wrongly("cpu") == says
+    calls.clear()
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (7.5e9, 8e9))
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "A card")
-    assert checks.gpu() == Finding("GPU", "ok", "A card, 7.5 of 8.0 GB free")
+    monkeypatch.setattr(torch.Tensor, "to", lambda tensor, device: tensor)
+    finding = checks.gpu()
+    ok = Finding("GPU", "ok", "A card, 7.5 of 8.0 GB free, computes as the CPU does")
+    assert finding.verdict == "wrong" and says in finding.says if says else finding == ok
+
+
+def test_two_copies_of_openmp_are_wrong_and_other_failed_looks_are_not_known(tmp_path, monkeypatch):
+    clash = "import os\nos.write(2, b'OMP: Error #15: already initialized')\nos.abort()\n"
+    monkeypatch.setenv("PYTHONPATH", modules(tmp_path, sklearn=clash))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: 1 / 0)
+    monkeypatch.setattr(checks, "free_memory", lambda: 8e9)
+    found = {finding.name: finding for finding in checks.examine()}
+    assert found["libraries"].verdict == "wrong" and "OMP: Error #15" in found["libraries"].says
+    assert found["disk"].verdict == "note" and "not known: ZeroDivisionError" in found["disk"].says
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(64e9, "ok"), (1e9, "note")])
+def test_notebooks_that_the_free_memory_is_too_small_for_are_named(monkeypatch, free, verdict):
+    monkeypatch.setattr(checks, "free_memory", lambda: free)
+    finding = checks.course()
+    assert finding.verdict == verdict and ("too little for 00" in finding.says) == (verdict == "note")
 
 
 def test_notes_do_not_make_a_machine_unready(capsys):
