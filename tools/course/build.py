@@ -4,9 +4,9 @@
 `notebooks/solutions/NN_slug.ipynb` (executed in the tiny profile), `answers.py` in the lesson's folder and a
 chapter of `docs/instructor.md`. The same source always gives the same bytes: ids come from the cells, and of
 a run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing;
-`--text` writes everything and runs nothing, for changes of text and of tables. `--measure` runs solutions in
-the laptop profile and writes only how long a student waits for each section. Every build prints how many
-minutes the notebook takes a student.
+`--text` writes everything and runs nothing, for changes of text and of tables. `--measure laptop` (or gpu)
+runs solutions in another profile, prints seconds and memory, and writes only how long a student waits for
+each section on a laptop. Every build prints how many minutes the notebook takes a student.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ METADATA = {
 }
 CHECKED = "nbval-check-output"
 SECONDS_PER_CELL = 300
+PEAK = (  # in KB on Linux, in bytes on macOS
+    "import resource, sys\n"
+    "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform == 'darwin' else 1)"
+)
 
 
 def sources(root: Path, only: list[str] | None = None) -> list[Path]:
@@ -130,46 +134,64 @@ def build(root: Path, only: list[str] | None = None, *, execute: bool = True) ->
     ran = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")(
         delayed(_run_solution)(path, root) for path in chosen
     )
-    for path, seconds in zip(chosen, ran):
-        budget = content.load(path.stem).budgets["tiny"].seconds
-        yield f"{path.stem}: ran in {seconds:.0f} s of {budget} s" + " (over budget)" * (seconds > budget)
+    for path, (seconds, megabytes) in zip(chosen, ran):
+        yield cost(path, "tiny", seconds, megabytes)
         yield from minutes.report(path)
 
 
-def measure(root: Path, only: list[str] | None = None) -> Iterator[str]:
-    """Run solutions one by one in the laptop profile, and note the waits; yields lines to print."""
+def measure(root: Path, only: list[str], profile: str) -> Iterator[str]:
+    """Run solutions one by one in another profile, and note a laptop's waits; yields lines to print."""
     for path in sources(root, only):
-        notebook = solution(read_cells(path), content.load(path.stem))
-        minutes.record(path, executed(notebook, root / "notebooks/solutions", profile="laptop"))
-        yield from minutes.report(path)
+        notebook, began = solution(read_cells(path), content.load(path.stem)), time.monotonic()
+        megabytes = executed(notebook, root / "notebooks/solutions", profile)
+        yield cost(path, profile, time.monotonic() - began, megabytes)
+        if profile == "laptop":
+            minutes.record(path, notebook)
+            yield from minutes.report(path)
 
 
-def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
-    """Execute every cell; outputs stay where the cell is tagged `nbval-check-output`.
+def cost(path: Path, profile: str, seconds: float, megabytes: float) -> str:
+    """What a run took of its budget, in a line."""
+    budget = content.load(path.stem).budgets[profile]
+    over = " (over budget)" * (seconds > budget.seconds or megabytes > budget.megabytes)
+    return (
+        f"{path.stem}: {seconds:.0f} s of {budget.seconds} s, "
+        f"{megabytes:.0f} MB of {budget.megabytes} MB{over}, profile {profile}"
+    )
+
+
+def run(notebook: NotebookNode, folder: Path) -> float:
+    """Execute every cell, strictly; outputs stay where the cell is tagged `nbval-check-output`.
 
     Args:
-        notebook: changed in place, and returned.
+        notebook: changed in place.
         folder: where the cells run.
+
+    Returns:
+        The most memory that the kernel had, in megabytes.
 
     Raises:
         CellExecutionError: a cell raised, or a check did not say "right".
     """
-    executed(notebook, folder)
+    megabytes = executed(notebook, folder)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             _strip(cell)
-    return notebook
+    return megabytes
 
 
-def executed(notebook: NotebookNode, folder: Path, profile: str = "tiny") -> NotebookNode:
+def executed(notebook: NotebookNode, folder: Path, profile: str = "tiny") -> float:
     """Execute every cell, strictly, and keep all that comes out, and when.
 
     The run has a progress folder of its own and no real data sets, so that every machine gets the same.
 
     Args:
-        notebook: changed in place, and returned.
+        notebook: changed in place.
         folder: where the cells run.
         profile: how much work is done.
+
+    Returns:
+        The most memory that the kernel had, in megabytes.
 
     Raises:
         CellExecutionError: a cell raised, or a check did not say "right".
@@ -184,10 +206,13 @@ def executed(notebook: NotebookNode, folder: Path, profile: str = "tiny") -> Not
         store_widget_state=False,
         extra_arguments=["--log-level=ERROR"],
     )
-    own = {"SEGLIB_PROFILE": profile, "SEGLIB_STRICT": "1", "SEGLIB_DATA": "none", "OMP_NUM_THREADS": "1"}
+    own = {"SEGLIB_PROFILE": profile, "SEGLIB_STRICT": "1", "SEGLIB_DATA": "none"}
+    if profile == "tiny":
+        own["OMP_NUM_THREADS"] = "1"
+    notebook.cells.append(v4.new_code_cell(PEAK, id="peak"))
     with tempfile.TemporaryDirectory() as home:
         client.execute(env={**os.environ, **own, "SEGLIB_HOME": home})
-    return notebook
+    return int(notebook.cells.pop().outputs[0].data["text/plain"]) / 1000
 
 
 def stale(root: Path) -> list[str]:
@@ -222,7 +247,9 @@ def main(arguments: list[str]) -> int:
         "--check", action="store_true", help="run and write nothing; fail when a file is stale"
     )
     parser.add_argument("--text", action="store_true", help="run nothing: only text or tables have changed")
-    parser.add_argument("--measure", action="store_true", help="only measure the waits of the laptop profile")
+    parser.add_argument(
+        "--measure", choices=("laptop", "gpu"), help="only run in this profile, and say the cost"
+    )
     options = parser.parse_args(arguments)
     if options.check:
         found = stale(ROOT)
@@ -231,7 +258,7 @@ def main(arguments: list[str]) -> int:
             print("Run `make notebooks` (ONLY=02 for one) and commit the result.")
         return 1 if found else 0
     make = (
-        measure(ROOT, options.only)
+        measure(ROOT, options.only, options.measure)
         if options.measure
         else build(ROOT, options.only, execute=not options.text)
     )
@@ -244,12 +271,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run_solution(path: Path, root: Path) -> float:
-    """Write the executed solution of one source; returns the seconds it took."""
+def _run_solution(path: Path, root: Path) -> tuple[float, float]:
+    """Write the executed solution of one source; returns the seconds and the megabytes that it took."""
     began = time.monotonic()
-    ran = run(solution(read_cells(path), content.load(path.stem)), folder=root / "notebooks/solutions")
-    _write(root / f"notebooks/solutions/{path.stem}.ipynb", _dump(ran))
-    return time.monotonic() - began
+    notebook = solution(read_cells(path), content.load(path.stem))
+    megabytes = run(notebook, folder=root / "notebooks/solutions")
+    _write(root / f"notebooks/solutions/{path.stem}.ipynb", _dump(notebook))
+    return time.monotonic() - began, megabytes
 
 
 def _with_outputs(made: NotebookNode, before: NotebookNode, name: str) -> NotebookNode:
