@@ -19,7 +19,7 @@ def project(tmp_path, towels, monkeypatch):
     source = tmp_path / "project/notebooks/source"
     source.mkdir(parents=True)
     shutil.copy(TOWELS, source / "42_towels.py")
-    monkeypatch.setattr(build, "run", lambda notebook, folder: notebook)
+    monkeypatch.setattr(build, "run", lambda notebook, folder: 300.0)
     monkeypatch.setattr(build, "ROOT", tmp_path / "project")
     return tmp_path / "project"
 

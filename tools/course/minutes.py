@@ -7,8 +7,9 @@ The estimate is made from the source and the lesson. Nothing is run for it:
 * an exercise: the minutes in its entry of `lesson.toml`, writing and failed checks included;
 * a guess: a minute to make it and to compare; a quiz question: half a minute in addition to its words;
 * an image: a quarter of a minute; a widget: the minutes of its tasks, in `WIDGETS`;
-* waits: seconds measured in the laptop profile, from `waits.json`, which `tools.course.build 02 --measure laptop`
-  fills by running the solved notebook. One that was never measured waits as long as its laptop budget allows.
+* waits: seconds measured in the laptop profile, from `waits.json`, which the build fills (`02 --measure
+  laptop`) by running the solved notebook. One that was never measured waits as long as its laptop budget
+  allows.
 
 The speeds were chosen once, so that the estimates of 00 to 04 come close to what it took a tester who worked
 through them with a watch: 25, 65, 75, 105 and 90 minutes. `make lint` demands that the minutes on a card are
