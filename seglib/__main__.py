@@ -1,5 +1,6 @@
 """The command line: `python -m seglib doctor`, `data audit`, `train`, `predict`, `board`."""
 
+import io
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -20,11 +21,19 @@ from seglib import predict_command, train_command
 from seglib.doctor import examine, report
 
 ABOUT = "Learn semantic segmentation by building it."
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=ABOUT)
+app = typer.Typer(add_completion=False, no_args_is_help=True)
 data = typer.Typer(no_args_is_help=True, help="Check data sets.")
 app.add_typer(data, name="data")
 app.command()(train_command.train)
 app.command()(predict_command.predict)
+
+
+@app.callback(help=ABOUT)
+def every_command() -> None:
+    """Redirected on Windows, output has a code page: letters that it lacks are replaced, no work is lost."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 @app.command()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+_LOST = _FULL | {errno.EIO}  # of `fsync`: the bytes did not reach the disk
 
 
 class DiskError(OSError):
@@ -67,10 +68,23 @@ def write_whole(path: Path, write_to: Callable[[BinaryIO], object]) -> None:
             with part.open("wb") as file:
                 write_to(file)
                 file.flush()
-                os.fsync(file.fileno())
+                flush_to_disk(file)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def flush_to_disk(file: IO[Any]) -> None:
+    """`os.fsync` where the disk offers it: some network shares and FUSE mounts refuse, and that is no error.
+
+    Raises:
+        OSError: what was written did not reach the disk.
+    """
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in _LOST:
+            raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,9 @@ NETS = re.compile(r"fcn(32|16|8)s-(\w+)|unet-(\w+)")
 def train(
     data: Annotated[str, typer.Option(help="A folder, a COCO file, or the name of a data set.")] = "scenes",
     net: Annotated[str, typer.Option(help="fcn8s-lite0, unet-small or module:function.")] = "fcn8s-lite0",
-    out: Annotated[Path, typer.Option(help="Folder of the checkpoint; a run resumes.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="Folder of the net and its checkpoint; a run resumes.")] = Path(
+        "runs"
+    ),
     steps: Annotated[int | None, typer.Option(help="Stop after this many batches,")] = None,
     epochs: Annotated[float | None, typer.Option(help="or this many passes over the images,")] = None,
     seconds: Annotated[float | None, typer.Option(help="or this many seconds; by default 60.")] = None,
@@ -48,15 +50,21 @@ def train(
 
 
 def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **options: Any) -> None:
-    """Train with a progress bar, report each validation, and print the last scores next to the baseline's."""
+    """Train with a progress bar, report each validation, and print the last scores next to the baseline's.
+
+    However it ends, `segmenter.pt` next to the checkpoint holds what was learned: the net, its classes, and
+    the size at which it learned. `FCNSegmenter.load` opens it.
+    """
     import torch
 
     from seglib.data.batches import Augment
     from seglib.data.catalog import load
+    from seglib.fcn import FCNSegmenter
     from seglib.train import train as steps_of
     from seglib.train import with_bar
     from seglib.training import distributed
 
+    step = None
     try:
         device, rank = distributed.init_processes()
         dataset, val = load(data, "train"), load(data, "val")
@@ -67,10 +75,16 @@ def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **opti
         for step in steps if rank else with_bar(steps, f"training {net}"):
             if rank == 0 and (step.message or step.scores):
                 typer.echo(" ".join([step.message, str(step) if step.scores else ""]).strip(), err=True)
+    except ValueError:  # the loss was NaN, perhaps: then the weights may be spoilt
+        step = None
+        raise
     finally:
+        if step and rank == 0:
+            FCNSegmenter(model, dataset.classes, size=step.size).save(path.with_name("segmenter.pt"))
         distributed.destroy_processes()
     if rank == 0:
-        print(f"{step.number} steps in {step.seconds:.0f} s; the checkpoint is {path}")
+        where = f"{path.with_name('segmenter.pt')}, with its checkpoint next to it"
+        print(f"{step.number} steps in {step.seconds:.0f} s; the net is {where}")
         if scores := [*step.history.scores.values()]:  # none where fewer steps are requested than were done
             print(scores[-1])
 

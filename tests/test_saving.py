@@ -8,6 +8,7 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -189,6 +190,21 @@ def test_something_else_gets_one_sentence(form: Format, tmp_path: Path) -> None:
     if form is not FORMATS["checkpoint"]:  # there, it is where a new training run begins
         with pytest.raises(FileNotFoundError, match="no such file"):
             form.load(tmp_path / "none.pt")
+
+
+def test_a_disk_that_refuses_to_flush_keeps_the_file_and_one_that_loses_bytes_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Network shares and FUSE mounts answer EINVAL, ENOTSUP or EPERM to fsync; EIO is a loss."""
+    path = tmp_path / "a.txt"
+    for code in (errno.EINVAL, errno.ENOTSUP, errno.EPERM):
+        monkeypatch.setattr(os, "fsync", mock.Mock(side_effect=OSError(code, "refused")))
+        files.write_text(path, str(code))
+        assert path.read_text() == str(code)
+    monkeypatch.setattr(os, "fsync", mock.Mock(side_effect=OSError(errno.EIO, "lost")))
+    with pytest.raises(OSError, match="lost"):
+        files.write_text(path, "new")
+    assert path.read_text() == str(errno.EPERM) and [*tmp_path.iterdir()] == [path]
 
 
 @every

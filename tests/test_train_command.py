@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,8 +19,10 @@ from seglib import train as train_module
 from seglib import train_command
 from seglib.__main__ import app
 from seglib.backbones import NAMES
+from seglib.fcn import FCNSegmenter
 from seglib.labels import VOID
 from seglib.metrics import confusion_matrix
+from seglib.segmenters import NetSegmenter
 from seglib.training import distributed
 from tests.training.nets import Net, Squares
 
@@ -58,13 +62,18 @@ def command(*arguments: str) -> Result:
 def test_it_trains_prints_the_table_and_resumes(folder: Path, tmp_path: Path) -> None:
     ran = command(*options(folder, tmp_path))
     assert ran.exit_code == 0, ran.output
-    assert ran.stdout.startswith("8 steps in ") and str(tmp_path / "checkpoint.pt") in ran.stdout
+    assert ran.stdout.startswith("8 steps in ") and str(tmp_path / "segmenter.pt") in ran.stdout
     assert "5 images" in ran.stdout and "all background" in ran.stdout and "IoU of square" in ran.stdout
     assert "step 8 of 8, loss " in ran.stderr and "mean IoU" in ran.stderr
     again = command(*options(folder, tmp_path, "--steps", "12"))
     assert again.exit_code == 0 and "Resumed after step 8" in again.stderr and "12 steps" in again.stdout
-    anew = command(*options(folder, tmp_path, "--no-resume", "--net", "fcn16s-small", "--steps", "1"))
+    more = ("--no-resume", "--net", "fcn16s-small", "--steps", "1", "--size", "16", "20")
+    anew = command(*options(folder, tmp_path, *more))
     assert anew.exit_code == 0 and "Resumed" not in anew.output
+    segmenter = FCNSegmenter.load(tmp_path / "segmenter.pt")
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["net"]
+    assert segmenter.size == (16, 20) and segmenter.classes.names == ("background", "square", "edge")
+    assert all(torch.equal(value, state[name]) for name, value in segmenter.net.state_dict().items())
 
 
 def test_what_was_interrupted_and_is_complete_by_now_says_so(folder: Path, tmp_path: Path) -> None:
@@ -95,6 +104,32 @@ def test_only_the_last_step_is_kept_in_memory(
     monkeypatch.setattr(train_module, "train", watched)
     assert command(*options(folder, tmp_path)).exit_code == 0
     assert len(alive) == 8 and most <= 2
+
+
+def test_ctrl_c_leaves_a_net_that_predicts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_steps(*args: object, **kind: object) -> Any:
+        steps = original(*args, **kind)
+        yield next(steps)
+        yield next(steps)
+        raise KeyboardInterrupt
+
+    original = train_module.train
+    monkeypatch.setattr(train_module, "train", two_steps)
+    assert command(*options(folder, tmp_path)).exit_code == 130
+    assert NetSegmenter.load(tmp_path / "segmenter.pt", Net(3, norm=False)).size == (24, 32)
+
+
+def test_a_code_page_that_lacks_a_letter_loses_no_report(folder: Path, tmp_path: Path) -> None:
+    """Redirected output on Windows; folder and class have letters that its Western code page lacks."""
+    data = shutil.copytree(folder, tmp_path / "ζώα")
+    (data / "classes.txt").write_text("background\nψάρι\nedge\n", "utf-8")
+    environ = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "seglib", *options(data, tmp_path, "--steps", "1")]
+    ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, timeout=180)
+    said = ran.stdout.decode("cp1252")
+    assert ran.returncode == 0 and "IoU of ????" in said, said + ran.stderr.decode("cp1252")
 
 
 def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

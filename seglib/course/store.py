@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,8 @@ def update(number: str, change: Callable[[Record], None]) -> Record:
             if path.exists():
                 path.replace(before)  # killed between this and the next line: `before` is read
             write_text(path, json.dumps(record, indent=1, sort_keys=True))
-            path.chmod(0o600)  # private even in a folder that is not
+            with suppress(OSError):  # some disks have no permissions
+                path.chmod(0o600)  # private even in a folder that is not
         _unsaved.pop(number, None)
     except OSError as error:
         if record is None:

@@ -4,8 +4,9 @@ Batch number 700 is the same whether or not batch 699 was asked for before it. S
 killed resumes exactly, without any state of a generator or a loader being saved.
 """
 
-import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count as count_up
 from itertools import islice
@@ -20,6 +21,7 @@ from seglib.labels import VOID
 from seglib.machine import cores
 
 RANDOMS = 8  # random numbers for each image of a batch
+BATCHES_AHEAD = 2  # that threads decode while the net learns
 Device = str | torch.device
 Span = tuple[slice, slice]  # along one side: which pixels of the image are seen, and where they are put
 LUMA = torch.tensor([0.299, 0.587, 0.114])  # brightness of red, green and blue, ITU-R BT.601
@@ -38,9 +40,9 @@ def batches(
     replacement. A batch may begin in one epoch and end in the next.
 
     Args:
-        dataset: an `InMemoryDataset`, which is only indexed; anything else is decoded by worker processes.
+        dataset: an `InMemoryDataset`, which is only indexed; anything else is decoded by threads, when used.
         batch_size: N, over all processes together.
-        size: (height, width) of images that workers decode; an `InMemoryDataset` has its own.
+        size: (height, width) of images that are decoded then; an `InMemoryDataset` has its own.
         seed: with the number of the batch, decides everything.
         start: how many batches to skip, at no cost.
         augment: takes images, masks and (N, 8) random numbers in 0..1; for example `Augment()`.
@@ -117,24 +119,24 @@ def gather(
         return
     if size is None:
         raise ValueError("size is missing: images that are not in memory must be brought to one size")
-    workers = max(1, cores() - 1)
-    loader = torch.utils.data.DataLoader(_Samples(dataset, size), batch_sampler=chosen, num_workers=workers)
+    # Threads: processes could not read a data set whose class is defined in a notebook, and need shared
+    # memory, of which containers have little. Decoders let other threads run meanwhile.
+    pool, ahead = ThreadPoolExecutor(max(1, cores() - 1)), deque[list[Future[tuple[Tensor, Tensor]]]]()
     try:
-        for images, masks in loader:
-            yield images.to(device), masks.to(device)
-    except ValueError as error:  # its text is the worker's traceback, whose last line is "module.Type: text"
-        raise ValueError(re.sub(r"^[\w.]+: ", "", str(error).strip().split("\n")[-1])) from None
+        for indices in chosen:
+            ahead.append([pool.submit(sample, dataset, index, size) for index in indices])
+            if len(ahead) > BATCHES_AHEAD:
+                yield _stacked(ahead.popleft(), device)
+        while ahead:
+            yield _stacked(ahead.popleft(), device)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-class _Samples(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
-    """What a worker process reads: checked samples, all of one size."""
-
-    def __init__(self, dataset: SegmentationDataset, size: Size) -> None:
-        self.dataset, self.size = dataset, size
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        torch.set_num_threads(1)  # the workers share the cores
-        return sample(self.dataset, index, self.size)
+def _stacked(samples: list[Future[tuple[Tensor, Tensor]]], device: Device) -> tuple[Tensor, Tensor]:
+    """A batch of samples on the device; raises what reading one of them raised."""
+    images, masks = zip(*(one.result() for one in samples))
+    return torch.stack(images).to(device), torch.stack(masks).to(device)
 
 
 def random(*seeds: int) -> torch.Generator:

@@ -4,7 +4,6 @@ data/README.md says how each hash was found and what each licence allows.
 """
 
 import hashlib
-import os
 import shutil
 import tarfile
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from seglib.files import DiskError, writing
+from seglib.files import DiskError, flush_to_disk, writing
 from seglib.progress import tracked
 
 BLOCK = 1 << 20
@@ -205,7 +204,7 @@ def _transfer(url: str, remote: Remote, part: Path) -> None:
             for _ in tracked(written, 1, f"downloading {part.stem}, {size}", lambda done: done / expected):
                 pass
             file.flush()
-            os.fsync(file.fileno())
+            flush_to_disk(file)
     if _size(part) < remote.size:
         raise OSError(f"the connection broke after {_size(part)} of {remote.size} bytes")
 

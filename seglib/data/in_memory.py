@@ -181,7 +181,7 @@ def to_device(
         return in_memory(dataset, size, device), ""
     if device.type != "cpu" and need <= free_bytes(torch.device("cpu")) / 2:
         return in_memory(dataset, size), f"{name}, too much for {device}: it stays in main memory."
-    return dataset, f"{name}, more than half of the free memory: worker processes decode it when used."
+    return dataset, f"{name}, more than half of the free memory: its images are decoded when used."
 
 
 def free_bytes(device: torch.device) -> float:

@@ -58,6 +58,7 @@ class Step:
         scores: of the validation images, at the steps that have a validation, else None.
         preview: a few validation images with their predictions, where there are scores.
         message: something the user should know, a sentence, usually "".
+        size: (height, width) of the images that the net sees.
     """
 
     number: int
@@ -71,6 +72,7 @@ class Step:
     preview: Preview | None = field(default=None, repr=False)
     message: str = ""
     _loss: Tensor | None = field(default=None, repr=False)
+    size: tuple[int, int] | None = None
 
     @property
     def loss(self) -> float:

@@ -295,7 +295,7 @@ class Run:
         speed = self.options.batch_size / seconds if seconds else math.nan
         return Step(
             progress.number, total, progress.seconds, left, speed, self.current_lr, progress.history,
-            scores, preview, message, loss,
+            scores, preview, message, loss, self.size,
         )  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:

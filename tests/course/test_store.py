@@ -44,6 +44,17 @@ def test_what_is_written_is_read(home):
     assert store.read("43") == store.empty()
 
 
+def test_a_disk_without_permissions_keeps_the_record(home, monkeypatch, capsys):
+    def refused(path, mode):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refused)
+    store.update("02", lambda record: record.update(checks={"02.1": {"attempts": 1}}))
+    monkeypatch.undo()
+    monkeypatch.setenv("SEGLIB_HOME", str(home))
+    assert store.read("02")["checks"] == {"02.1": {"attempts": 1}} and capsys.readouterr().out == ""
+
+
 def test_only_the_student_can_read_it(home):
     store.update("42", attempt)
     if os.name == "posix":

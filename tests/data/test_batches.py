@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_decoded_by_workers_and_that_is_said(monkeypatch: p
     assert isinstance(to_device(Squares(5), (24, 32), torch.device("cpu"))[0], InMemoryDataset)
     monkeypatch.setattr(MODULE, "free_bytes", lambda device: 2 * need - 1)
     said = [step.message for step in train(tight, Squares(5), val=Squares(2, split="val"), **settings)]  # type: ignore[arg-type]
-    assert "takes 0.0 GB, more than half of the free memory: worker processes decode it" in said[0]
+    assert "takes 0.0 GB, more than half of the free memory: its images are decoded when used" in said[0]
     assert torch.equal(weights(roomy), weights(tight))
 
 
