@@ -47,6 +47,9 @@ lesson = start("00_start")
 # %% [markdown]
 # That is your machine. You cannot break anything here: *Kernel > Restart Kernel* starts afresh, and what you
 # have solved stays solved. It is saved in a file on your own disk; nothing is sent anywhere.
+#
+# After a restart, and when you come back tomorrow, Python has forgotten all names. Click into the cell where
+# you stopped and choose *Run > Run All Above Selected Cell*.
 
 # %% [markdown] tags=["instructor"]
 # **3 minutes.** Before the day: everybody runs `python -m seglib doctor` in a terminal; it reports what is
@@ -62,17 +65,10 @@ lesson = start("00_start")
 
 # %%
 pools = lesson.scenes("train", length=200, size=(160, 160))
-crab = pools.classes.index("crab")
 image, mask = pools[34]
-MaskViewer(image, {"truth": mask}, classes=pools.classes)
+show_images([image], alt="A tide pool: a red crab with six legs and two claws, an urchin, bluish stones.")
 
 # %% [markdown]
-# Drag *Opacity* left and right. Point at a claw. Click on the image and turn the mouse wheel until you see
-# single pixels. Everything also works with the keyboard: Tab takes you from one control to the next.
-
-# %% [markdown] tags=["concept"]
-# ## Guess first
-#
 # Before a cell that might surprise you, you are asked for a guess. Your guess is recorded on your own disk
 # only. People who guess first remember more, *especially when they are wrong*.
 #
@@ -84,8 +80,41 @@ MaskViewer(image, {"truth": mask}, classes=pools.classes)
 predict("00.p1", ...)
 
 # %%
+crab = pools.classes.index("crab")
 truth = mask == crab
 reveal("00.p1", 100 * truth.float().mean())
+
+# %% [markdown]
+# Most people guess too much: we see the crab and forget the stones. Here is the answer in colour.
+
+# %%
+MaskViewer(image, {"truth": mask}, classes=pools.classes)
+
+# %% [markdown]
+# Drag *Opacity* left and right. Point at a claw. Click on the image and turn the mouse wheel until you see
+# single pixels. Everything also works with the keyboard: Tab takes you from one control to the next.
+
+# %% [markdown] tags=["concept"]
+# ## Numbers in rows and columns
+#
+# An image is a **tensor**: a block of numbers in order.
+
+# %% tags=["nbval-check-output"]
+print(tuple(image.shape), image.dtype)
+
+# %% [markdown]
+# Three layers (red, green, blue), each with 160 rows and 160 columns. `uint8` is the kind of number, the
+# **dtype**: whole numbers from 0 to 255. An index in square brackets picks: first the layer, then the row,
+# then the column. A colon alone means all of them.
+
+# %% tags=["nbval-check-output"]
+print("one pixel, row 100, column 95:", image[:, 100, 95].tolist())
+
+# %% [markdown]
+# `a:b` is a **slice**: it begins at a and ends *before* b. Two rows and four columns of the red layer:
+
+# %% tags=["nbval-check-output"]
+print(image[0, 100:102, 94:98].tolist())
 
 # %% [markdown] tags=["concept"]
 # ## A mask
@@ -99,8 +128,8 @@ print(mask[y, ::10].tolist())
 print({name: index for index, name in enumerate(pools.classes)}, "and 255 where it is unclear")
 
 # %% [markdown]
-# `mask == crab` asks one question of each number, and the answer is a mask of True and False. Drawn with
-# characters:
+# `mask == crab` asks of each number whether it is that of crab. The answer is a mask of True and False, of
+# dtype `bool`. Drawn with characters:
 
 # %%
 for row in truth[::6, ::3]:
@@ -150,28 +179,28 @@ print(paint((4, 6), (1, 0, 5, 2)).int())
 # ## How good is it?
 #
 # Put your mask over the true one. Count the pixels in *both*. Count the pixels in *either*. Divide. This is
-# **intersection over union**, IoU: 1 for a perfect mask, 0 for a complete miss.
+# **intersection over union**, IoU: 1 for a perfect mask, 0 for a complete miss. Pixels with 255 are unclear,
+# so they count neither for you nor against you.
 
 
 # %%
-def iou(mine, truth):
+def iou(mine, mask):
+    truth, mine = mask == crab, mine & (mask != 255)
     return float((mine & truth).sum() / (mine | truth).sum())
 
 
 # %% [markdown]
 # Move the box over the crab: change the four numbers, run the cell, look, change them again. How high a score
-# can you get?
+# can you get? *Difference* in the viewer shows what is right, what is wrong, and where.
 
 # %%
 box = (40, 60, 120, 110)  # x1 y1 x2 y2
 mine = paint((160, 160), box)
-print(f"IoU {iou(mine, truth):.2f}")
+print(f"IoU {iou(mine, mask):.2f}")
 MaskViewer(image, {"truth": truth * crab, "my box": mine * crab}, classes=pools.classes, layer="my box")
 
 # %% [markdown]
-# Press *Difference* in the viewer: what is right, what is wrong, and where.
-#
-# A crab is not a rectangle, so no box can be perfect.
+# A crab is not a rectangle, so no box can be perfect. Now take the smallest box that holds *all* of the crab.
 #
 # [[00.p2]]
 
@@ -180,9 +209,13 @@ predict("00.p2", ...)
 
 # %%
 tight = tuple(from_mask(truth).tolist())
-reveal("00.p2", 100 * iou(paint((160, 160), tight), truth))
+reveal("00.p2", 100 * iou(paint((160, 160), tight), mask))
 
 # %% [markdown]
+# Was your own box better? It can be: a box that cuts off the claws loses a few pixels of crab and gets rid of
+# many that are not crab. The tightest box misses nothing, so "either" is the whole box, and its IoU is simply
+# the share of the box that is crab.
+#
 # Drawing a box around a thing is quick. Much of what is in the box is not the thing. Half of this course is
 # about that trade-off.
 
@@ -225,39 +258,55 @@ check("00.2", reddish)
 
 # %%
 reddish = checkpoint("00.2", reddish)
-by_box = iou(paint((160, 160), tight), truth)
-print(f"IoU by colour {iou(reddish(image), truth):.2f}, by the tightest box {by_box:.2f}")
+by_box = iou(paint((160, 160), tight), mask)
+print(f"IoU by colour {iou(reddish(image), mask):.2f}, by the tightest box {by_box:.2f}")
 show_images([image, white(reddish(image))], alt="The pool; in white, now, hardly anything but the crab.")
 
+# %% [markdown] tags=["instructor"]
+# **4 minutes.** Misconception: "int is slower, so uint8 is better". Ask what 100 - 200 *should* be. For early
+# finishers: what is the highest IoU that the union of *two* boxes can reach?
+
 # %% [markdown]
-# One line of code, and better than any box. Before you celebrate: here are more pools with a crab in them.
+# One line of code, and better than any box. Before you celebrate, try to break it. These pools have a crab:
 
 # %%
-crabs = [(iou(reddish(image), mask == crab), image) for image, mask in pools if (mask == crab).any()]
-crabs.sort(key=lambda pair: pair[0])
-print(f"{len(crabs)} crabs. IoU by colour: best {crabs[-1][0]:.2f}, middle {crabs[len(crabs) // 2][0]:.2f}")
-worst = [image for _, image in crabs[:4]]
-four = worst + [white(reddish(image)) for image in worst]
-show_images(
-    four, columns=4, alt="Four pools with crabs where colour fails: sand or other animals are just as red."
-)
+with_crab = [number for number, (_, mask) in enumerate(pools) if (mask == crab).any()]
+print(with_crab)
 
 # %% [markdown]
-# And on a photograph?
+# [[00.3]]
+#
+# Find one in which your `reddish` fails: its IoU is below 0.3. Change the number, run, look. After two or
+# three you will see *why* it fails, and then you can tell in advance. Any such pool is right.
+
+# %%
+# BEGIN SOLUTION number = 34
+number = 56
+# END SOLUTION
+pool, its_mask = pools[number]
+print(f"IoU by colour {iou(reddish(pool), its_mask):.2f}")
+show_images([pool, white(reddish(pool))], alt="The pool with your number; in white, what is reddish in it.")
+
+# %%
+check("00.3", number)
+# hint("00.3")
+
+# %% [markdown]
+# And over all of them? And on a photograph?
+
+# %%
+scores = sorted(iou(reddish(pools[number][0]), pools[number][1]) for number in with_crab)
+print(f"{len(scores)} crabs. Best {scores[-1]:.2f}, middle {scores[len(scores) // 2]:.2f}")
 
 # %%
 photos = lesson.photographs("val") or lesson.photo
 photo, _ = photos[0]
 show_images(
-    [photo, white(reddish(photo))], alt="A photograph; in white, everything in it that is more red than blue."
+    [photo, white(reddish(photo))], alt="A photograph; in white, where red is more than 60 above blue."
 )
 
 # %% [markdown]
-# Red is not a crab. That is why there is a course.
-
-# %% [markdown] tags=["instructor"]
-# **4 minutes.** Misconception: "int is slower, so uint8 is better". Ask what 100 - 200 *should* be. For early
-# finishers: what is the highest IoU that the union of *two* boxes can reach?
+# What is red is not always a crab, and a crab is not always red. That is why there is a course.
 
 # %% [markdown] tags=["recap"]
 

@@ -35,7 +35,7 @@ WRONG = {
     "00.1": {
         "x for y": (turned, "transposed"),
         "the end included": (end_included, "too large"),
-        "width and height": (width_and_height, "too large"),
+        "width and height": (width_and_height, "not how wide"),
         "nothing painted": (lambda size, box: torch.zeros(size, dtype=torch.bool), "you made none"),
         "inside out": (lambda size, box: ~paint(size, box), "inverted"),
         "numbers for truth values": (lambda size, box: paint(size, box).int(), "bool tensor"),
@@ -48,10 +48,18 @@ WRONG = {
             lambda image: (image[0].int() - image[2].int()).abs() > 60,
             "more blue than red",
         ),
+        "from 70": (lambda image: image[0].int() - image[2].int() > 70, "61 more red"),
         "int8 in place of uint8": (lambda x: x[0].to(torch.int8) - x[2].to(torch.int8) > 60, "red"),
         "an int too late": (lambda image: (image[0] - image[2]).int() > 60, "uint8"),
         "no threshold": (lambda image: image[0] > image[2], "60 was asked for"),
         "at least 60": (lambda image: image[0].int() - image[2].int() >= 60, "more than 60"),
         "green for blue": (lambda image: image[0].int() - image[1].int() > 60, "far more red"),
+        "the sum wraps": (lambda image: image[0] > image[2] + 60, "a sum above 255"),
+    },
+    "00.3": {
+        "a pool where colour works": (34, "reaches an IoU of 0.90"),
+        "a pool without a crab": (0, "no crab in pool 0"),
+        "a pool that is not there": (200, "0 to 199"),
+        "counted from the end": (-1, "0 to 199"),
     },
 }

@@ -15,3 +15,6 @@ def paint(size, box):
 def reddish(image):
     red, blue = image[0].int(), image[2].int()
     return red - blue > 60
+
+
+number = 56
