@@ -67,7 +67,8 @@ def by_chance(parts: list[FileDataset]) -> None:
         )
         for split, chosen in by_name(samples).items()
     }
-    pairs = [finding.sample.split(" = ") for finding in audit(division).of("leak")]
+    report = audit(division)
+    pairs = [finding.sample.split(" = ") for finding in report.of("leak") + report.of("near leak")]
     twins = {second for first, second in pairs if first.startswith("train/") and second.startswith("test/")}
     sizes = " / ".join(str(len(part)) for part in division.values())
     print(f"  divided by chance: {sizes}, {len(pairs)} pairs across splits,", end=" ")
@@ -84,7 +85,7 @@ def main() -> None:
             split: load(name, split) for split in ("train", "val", "test") if name != "voc" or split != "test"
         }
         found_in = audit(parts)
-        across = found_in.of("leak")
+        across = found_in.of("leak") + found_in.of("near leak")
         print(f"{name}\n  across splits: {len(across)} pairs", *across[:20], sep="\n    ")
         for split in parts:
             pairs = [*found_in.of("twice"), *found_in.of("nearly twice")]

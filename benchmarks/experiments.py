@@ -107,8 +107,10 @@ def judged(net: nn.Module, test: SegmentationDataset, o: Options) -> Values:
 
 def values(scores: Scores) -> Values:
     """The measures of a table."""
+    background = scores.classes.background
+    lazy = scores.baseline if background is None else scores.constant(background)
     found = {MIOU: scores.mean_iou, OUTLINE: scores.mean_boundary_iou, PIXELS: scores.pixel_accuracy,
-             CLASSES: scores.mean_accuracy, LAZY: scores.baseline.mean_iou}  # fmt: skip
+             CLASSES: scores.mean_accuracy, LAZY: lazy.mean_iou}  # fmt: skip
     found |= {f"IoU of {name}, %": iou for name, iou in zip(scores.classes.names, scores.iou.tolist())}
     return {name: 100 * value for name, value in found.items()}
 

@@ -186,14 +186,23 @@ def test_the_policy_reaches_every_mean():
     assert union.policy.endswith("absent: none") and truth.policy.endswith("absent: kelp")
 
 
-def test_the_baseline_is_what_background_everywhere_scores():
+def test_the_baseline_is_what_the_commonest_class_everywhere_scores():
     baseline = SCORES.baseline
     assert baseline.confusion.tolist() == [[90, 0, 0, 0], [10, 0, 0, 0], [5, 0, 0, 0], [0, 0, 0, 0]]
     assert (baseline.name, baseline.pixel_accuracy) == ("all background", pytest.approx(90 / 105))
     assert baseline.mean_iou == pytest.approx(90 / 105 / 3)
     street = Classes.of("road", "car", "pole", "sky")
     street = replace(SCORES, classes=street, confusion=SCORES.confusion.flip(0, 1))
-    assert street.baseline.name == "all sky"  # no background here: the most frequent class
+    assert street.baseline.name == "all sky"
+    crowded = replace(SCORES, confusion=SCORES.confusion.roll(1, 0).roll(1, 1))  # background is rare
+    assert crowded.baseline.name == "all square" and crowded.constant(0).name == "all background"
+    lazy = [crowded.constant(index) for index in range(4)]
+    assert crowded.baseline.mean_iou == max(one.mean_iou for one in lazy)
+    assert crowded.baseline.pixel_accuracy == max(one.pixel_accuracy for one in lazy)
+    halves = replace(
+        SCORES, confusion=torch.tensor([[5, 0], [0, 5]]), classes=Classes.of("background", "sea")
+    )
+    assert halves.baseline.name == "all background"
 
 
 def test_the_table_says_what_was_measured_and_what_was_averaged():

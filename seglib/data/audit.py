@@ -125,7 +125,7 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
     6 of 64 bits in both of two hashes, of the low frequencies (pHash) and of the brightness steps along each
     row (dHash). A mirrored, turned or cropped copy is not found; frames of a video that hardly changes are.
     Keep one image of each pair, or both in the same split; otherwise the test score measures memorisation.
-    Of an image that has more than ten copies, ten are listed.
+    Of an image that has more than fifty copies, fifty are listed.
 
     Args:
         data: one data set, or split -> data set. Images in two splits are found only if several are given.

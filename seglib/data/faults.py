@@ -63,7 +63,7 @@ FEW = 5  # images in a split that is not for training
 # 6 at most; halved, enlarged or squashed to a square, by 4. Among 600 pets the nearest two that are not the
 # same photograph differ by 10.
 NEAR = 6
-COPIES = 10  # so many are listed of one image
+COPIES = 50  # so many are listed of one image: a thousand equal ones would make half a million pairs
 # Masks number objects if nearly every number is one connected blob: of at least so many, in numbered classes.
 NUMBERS, ONE_BLOB = 10, 0.95
 
