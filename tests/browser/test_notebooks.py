@@ -49,8 +49,9 @@ def move_slider(page: Page, card: Locator) -> None:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem, indirect=True)
-def test_run_all_and_move_every_slider(notebook: Notebook, request: pytest.FixtureRequest) -> None:
+def test_run_all_and_move_every_slider(notebook: Notebook, lab: Lab, request: pytest.FixtureRequest) -> None:
     page, name = notebook.page, request.node.callspec.id
+    saved = lab.folder / f"{name}.ipynb"
     notebook.run_all(300)
     page.wait_for_timeout(500)
     for index, card in enumerate(page.locator(BLENDED).all()):
@@ -58,3 +59,7 @@ def test_run_all_and_move_every_slider(notebook: Notebook, request: pytest.Fixtu
         card.scroll_into_view_if_needed()
         move_slider(page, card)
         card.screenshot(path=ARTEFACTS / f"{name}-{index}.png")
+    page.keyboard.press("Escape")  # out of a widget, whose keys are its own
+    page.keyboard.press("Control+s")
+    until(lambda: '"execution_count": 2,' in saved.read_text("utf-8"), "the notebook is saved as it ran", 20)
+    assert saved.stat().st_size < 2_000_000, "what a student sends by mail"

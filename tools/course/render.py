@@ -80,6 +80,23 @@ def heading(name: str, exercise: Exercise) -> str:
     )
 
 
+def machines(lessons: list[Lesson]) -> str:
+    """The memory and the time that each notebook may take, by profile, and which run in 2 GB."""
+    profiles = list(lessons[0].budgets)
+    head = "".join(f" {name} |" for name in profiles)
+    lines = [
+        f"| {lesson.id} |"
+        + "".join(f" {b.megabytes / 1000:.1f} GB, {b.seconds} s |" for b in lesson.budgets.values())
+        for lesson in lessons
+    ]
+    small = [one.number for one in lessons if min(b.megabytes for b in one.budgets.values()) <= 2000]
+    return (
+        "## What a machine needs\n\nMemory of the kernel and waiting time, at most, by profile. The build "
+        f"measures the tiny one. In 2 GB run: {', '.join(small)}.\n\n"
+        f"| notebook |{head}\n|---|{'---|' * len(profiles)}\n" + "\n".join(lines) + "\n"
+    )
+
+
 def instructor_guide(chapters: list[tuple[Lesson, list[str]]]) -> str:
     """`docs/instructor.md`: for each lesson its timing and the notes of its `instructor` cells.
 
@@ -88,7 +105,8 @@ def instructor_guide(chapters: list[tuple[Lesson, list[str]]]) -> str:
     """
     parts = [
         "# Instructor guide\n\n"
-        "Made by `make notebooks` from the cells tagged `instructor` in `notebooks/source/`.\n"
+        "Made by `make notebooks` from the cells tagged `instructor` in `notebooks/source/`.\n",
+        machines([lesson for lesson, _ in chapters]),
     ]
     for lesson, notes in chapters:
         working = sum(exercise.minutes for exercise in lesson.exercises.values())
