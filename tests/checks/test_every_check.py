@@ -5,6 +5,7 @@ The wrong answers of lesson NN are in `WRONG` of `test_nbNN.py`.
 
 import importlib
 import inspect
+import re
 import runpy
 from pathlib import Path
 
@@ -81,6 +82,8 @@ def test_a_wrong_answer_is_told_why_and_the_same_twice(exercise, answer, said):
     assert judge(exercise, answer) == result
     assert result.state == "wrong"
     assert said in result.message
+    assert not re.search(r"(?<![.])[.?!,;:][.?!;](?![.])", result.message), "two marks"
+    assert not result.message[0].islower(), "begins with a capital letter"
     for line in solution_source(content.exercise(exercise).reference).splitlines():
         assert len(line.strip()) < 20 or line.strip() not in result.message, "gives the answer away"
 

@@ -52,6 +52,6 @@ WRONG = {
     "01.4": {
         "the textbook's: void is background": (void_is_background, "background"),
         "void is one more class": (void_is_a_class, "255"),
-        "red channel only": (red_channel_only, "three channels"),
+        "red channel only": (red_channel_only, "you say"),
     },
 }

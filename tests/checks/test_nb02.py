@@ -7,7 +7,7 @@ from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_
 
 def uint8_overflow(pred, mask, num_classes):
     valid = mask != 255
-    pair = (mask[valid] * num_classes + pred[valid]).to(torch.uint8) % num_classes
+    pair = mask[valid] * num_classes + pred[valid]
     return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
@@ -55,7 +55,7 @@ WRONG = {
     "02.1": {
         "rows and columns swapped": (lambda pred, mask, k: confusion(pred, mask, k).T, "swapped"),
         "void counted as background": (lambda p, m, k: confusion(p, torch.where(m == 255, 0, m), k), "255"),
-        "pairs numbered in uint8": (uint8_overflow, "wrong cell"),
+        "pairs numbered in uint8": (uint8_overflow, "Does every number you make fit?"),
         "no minlength, no reshape": (no_minlength, "shape"),
         "only the errors": (forgets_the_diagonal, "You counted"),
     },

@@ -117,7 +117,7 @@ WRONG = {
         ),
         "never worse": (
             judged(lambda a, b: word(len(a) > 1 and (a > b).all() and (a - b).mean() > (a - b).std(), False)),
-            "loses about 2 points",
+            "the other way round: every pair gains about 2 points",
         ),
         "one pair is enough": (
             lambda ours, theirs: "better" if len(ours) == 1 else verdict(ours, theirs),

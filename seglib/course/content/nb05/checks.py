@@ -60,7 +60,7 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
             raise Wrong(f"Return a tensor; yours is {type(kernel).__name__}.")
         kernel = kernel.float()
         if kernel.shape != wanted.shape:
-            raise Wrong(f"size {size}: the kernel has shape ({size}, {size}); yours {tuple(kernel.shape)}.")
+            raise Wrong(f"Size {size}: the kernel has shape ({size}, {size}); yours {tuple(kernel.shape)}.")
         if torch.allclose(kernel, wanted, atol=1e-5):
             continue
         if torch.allclose(kernel, wanted / wanted.sum(), atol=1e-5):
@@ -76,7 +76,7 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
         if torch.allclose(kernel / kernel.amax(), torch.minimum(roof[:, None], roof), atol=1e-4):
             raise Wrong("A pyramid, but with flat sides: the smaller roof. The two roofs are multiplied.")
         raise Wrong(
-            f"size {size}: the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
+            f"Size {size}: the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
             "How far is each place from the middle?"
         )
     return "A pyramid. In the paper FCN starts from it and trains it; ours keeps it."

@@ -13,7 +13,7 @@ def check_soften(fn: Callable[[Tensor, float], Tensor]) -> str:
     """06.1: three powers, a class without pixels, and the weight of the mean pixel."""
     shares = torch.tensor([0.64, 0.2, 0.16, 0.0], dtype=torch.float64)
     for power in (0.5, 1.0, 0.0):
-        got, wanted = _tensor(fn(shares, power), 4), soften(shares, power)
+        got, wanted = fn(shares, power), soften(shares, power)
         if got[3] or not got.isfinite().all():
             raise Wrong(f"The fourth class does not occur: weight 0, yours is {got[3]:.3g}.")
         ratio, mean = got[2] / got[0], float((got.double() * shares).sum())
@@ -35,7 +35,7 @@ def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
     present = torch.zeros(8, 4, dtype=torch.bool)
     present[:, 0], present[:4, 1], present[0, 2] = True, True, True
     for threshold in (0.5, 1.0):
-        got, wanted = _tensor(fn(present, threshold), 8), repeat_factors(present, threshold).float()
+        got, wanted = fn(present, threshold), repeat_factors(present, threshold)
         if not got.isfinite().all():
             raise Wrong("A factor is not finite. The fourth class is in no image: it must not matter.")
         if torch.allclose(got, wanted, rtol=1e-3):
@@ -44,7 +44,7 @@ def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
         factor = (threshold / share.clamp(min=1e-12)).sqrt().clamp(min=1) * (share > 0)
         if torch.allclose(got, wanted**2, rtol=1e-3):
             raise Wrong("The square root is missing: LVIS repeats with care.")
-        if torch.allclose(got, (present * factor).sum(1).float(), rtol=1e-3):
+        if torch.allclose(got, (present * factor).sum(1), rtol=1e-3):
             raise Wrong("You add the factors of an image's classes up. It has the largest of them.")
         if (got < 1 - 1e-6).any():
             raise Wrong(f"A factor is {got.min():.3g}. No image is shown less than once: at least 1.")
@@ -53,7 +53,7 @@ def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
             f"{wanted[0]:.3g}; yours {got[0]:.3g}. The last: {wanted[7]:.3g}; yours {got[7]:.3g}."
         )
     empty = torch.cat([present, torch.zeros(1, 4, dtype=torch.bool)])
-    if not torch.isclose(_tensor(fn(empty, 0.5), 9)[8], torch.tensor(1.0)):
+    if not torch.isclose(fn(empty, 0.5)[8], torch.ones(()).double()):
         raise Wrong("An image without any class has the factor 1.")
     return "`train(weights=...)` draws by these numbers; only their ratios count."
 
@@ -64,10 +64,10 @@ def check_soft_dice(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     logits = (3 * torch.randn(2, 4, 5, 6, generator=rng)).requires_grad_()
     masks = torch.randint(0, 3, (2, 5, 6), generator=rng).to(torch.uint8)
     masks[0] = masks[0].clamp(max=1)
-    if not torch.isclose(_tensor(fn(logits, masks)), wanted := soft_dice(logits, masks), atol=1e-4):
-        _explain_dice(_tensor(fn(logits, masks)), logits, masks, wanted)
+    if not torch.isclose(got := fn(logits, masks), wanted := soft_dice(logits, masks), atol=1e-4):
+        _explain_dice(got, logits, masks, wanted)
     masks[:, :2] = 255
-    got, wanted = _tensor(fn(logits, masks)), soft_dice(logits, masks)
+    got, wanted = fn(logits, masks), soft_dice(logits, masks)
     if not torch.isclose(got, wanted, atol=1e-4):
         raise Wrong(f"Without void it is right. With two rows of void: {wanted:.3f}; yours {got:.3f}.")
     if not got.requires_grad:
@@ -94,21 +94,27 @@ def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) ->
 
 
 def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
-    """06.4: pairs that agree, that do not, that hardly differ; one pair alone."""
-    theirs, words = [50.0, 40.0, 60.0], ("better", "worse", "undecided")
+    """06.4: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
+    theirs, words = [50.0, 40.0, 60.0, 55.0, 45.0], ("better", "worse", "undecided")
     cases = [
-        ([52.0, 41.5, 62.5], "every pair gains about 2 points, though the seeds differ by 20"),
-        ([48.0, 38.5, 57.5], "every pair loses about 2 points"),
-        ([53.0, 39.5, 62.5], "one of three pairs disagrees"),
-        ([50.1, 40.1, 66.0], "one pair gains 6 points, the others next to nothing"),
-        ([49.9, 39.9, 54.0], "one pair loses 6 points, the others next to nothing"),
+        ([2.0, 1.5, 2.5], "every pair gains about 2 points, though the seeds differ by 20"),
+        ([3.0, -0.5, 2.5], "one of three pairs disagrees"),
+        ([0.1, 0.1, 6.0], "one pair gains 6 points, the others next to nothing"),
+        ([4.0, 4.0, 4.0, -0.5], "one of four pairs disagrees"),
+        ([4.0, 4.0, 4.0, 0.0], "one of four pairs is equal"),
+        ([1.5, 0.5, 1.5], "every pair agrees, and the mean is twice the spread"),
+        ([2.0, 2.5], "two pairs that agree are enough"),
+        ([1.0, 2.0, 3.0, 3.0, 11.0], "the mean difference, 4, is not larger than its spread, 4"),
     ]
-    for ours, words_of in cases:
-        got, wanted = fn(ours, list(theirs)), verdict(ours, theirs)
+    turned = [([-value for value in case], f"the other way round: {why}") for case, why in cases]
+    for difference, words_of in (*cases, *turned):
+        paired = theirs[: len(difference)]
+        ours = [a + b for a, b in zip(paired, difference)]
+        got, wanted = fn(ours, list(paired)), verdict(ours, paired)
         if got not in words:
             raise Wrong(f'Return "better", "worse" or "undecided"; yours is {got!r:.40}.')
         if got != wanted:
-            raise Wrong(f"{ours} against {theirs}: {words_of}: {wanted}. You say {got}.")
+            raise Wrong(f"{ours} against {paired}, {words_of}: {wanted}. You say {got}.")
     if fn([52.0], [50.0]) != "undecided":
         raise Wrong("One pair alone says nothing about the spread: undecided.")
     return "Three agreeing seeds are weak evidence; they happen by luck once in four, in either direction."
@@ -118,7 +124,7 @@ def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     """06.5: every class has the same part of the loss of what is drawn."""
     pixels = torch.tensor([[90.0, 10.0, 0.0], [100.0, 0.0, 0.0], [50.0, 0.0, 50.0]], dtype=torch.float64)
     draw = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
-    got, wanted = _tensor(fn(pixels, draw), 3), weights_of_drawn(pixels, draw).float()
+    got, wanted = fn(pixels, draw), weights_of_drawn(pixels, draw)
     if not got.isfinite().all() or (got <= 0).any():
         raise Wrong("A weight is 0, negative or not finite. Every class occurs here.")
     got, wanted = got / got[0], wanted / wanted[0]
@@ -131,14 +137,6 @@ def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         "You count images that hold the class. Weights act on pixels.": (draw[:, None] * (pixels > 0)).sum(0),
     }
     for reason, amounts in known.items():
-        if torch.allclose(got, (amounts[0] / amounts).float(), rtol=1e-3):
+        if torch.allclose(got, amounts[0] / amounts, rtol=1e-3):
             raise Wrong(reason)
     raise Wrong(f"Relative to the first class: {wanted.numpy().round(3)}; yours {got.numpy().round(3)}.")
-
-
-def _tensor(value: object, *shape: int) -> Tensor:
-    """The value as float; of a single number any shape will do."""
-    if not isinstance(value, Tensor) or (value.shape != shape and (shape or value.numel() != 1)):
-        what = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
-        raise Wrong(f"Return a tensor {f'of shape {shape}' if shape else 'with one number'}; yours: {what}.")
-    return value.float().reshape(shape)

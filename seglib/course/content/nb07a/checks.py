@@ -19,9 +19,7 @@ def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -
     boxes, classes = torch.tensor([[2, 1, 4, 2], [1, 0, 6, 3], [5, 2, 8, 4]]), torch.tensor([3, 1, 2])
     wanted = paint_boxes(boxes, classes, (4, 9))
     for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1]):
-        got = torch.as_tensor(fn(boxes[order], classes[order], (4, 9)))
-        if got.shape != wanted.shape:
-            raise Wrong(f"For size (4, 9) I expect a mask of (4, 9); yours is {tuple(got.shape)}.")
+        got = fn(boxes[order], classes[order], (4, 9))
         if got.tolist() == wanted.tolist():
             continue
         if not set(got.unique().tolist()) <= {0, 1, 2, 3}:
@@ -41,15 +39,32 @@ def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -
                 "Where the boxes of 15 and of 6 pixels overlap, the smaller one is in front: class 2."
             )
         raise Wrong("The pixels are not where the boxes are. Each row of boxes is x1 y1 x2 y2.")
+    _check_order(fn)
     return "If the larger box were in front, the smaller one would be hidden. This way both are visible."
+
+
+def _check_order(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -> None:
+    """Pairs of boxes of which the smaller is now wider, now higher, now nearer to the corner."""
+    for first, second in (
+        ((0, 2, 8, 4), (2, 0, 5, 6)),  # 16 wide and low, 18 narrow and high
+        ((2, 0, 4, 8), (0, 3, 6, 6)),  # 16 narrow and high, 18 wide and low
+        ((5, 5, 8, 9), (1, 4, 7, 7)),  # 12 far from the corner, 18 near
+        ((4, 5, 9, 8), (3, 1, 6, 7)),  # 15 far, 18 near
+        ((1, 0, 4, 3), (0, 2, 8, 4)),  # 9 near, 16 wide
+        ((0, 1, 3, 4), (2, 0, 4, 8)),  # 9 near, 16 high
+    ):
+        given = torch.tensor([first, second]), torch.tensor([1, 2]), (9, 9)
+        if not torch.equal(fn(*given), paint_boxes(*given)):
+            small, large = ((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (first, second))
+            raise Wrong(f"{first} has {small} pixels and {second} has {large}: the first is in front.")
 
 
 def check_core(fn: Callable[[Sequence[int], float], Box]) -> str:
     """07a.2: the share is of the area; the middle stays the middle."""
     for box, share in (((10, 20, 50, 40), 0.25), ((0, 0, 200, 100), 0.2), ((3, 5, 33, 95), 1.0)):
-        got = [float(value) for value in torch.as_tensor(fn(box, share)).flatten().tolist()]
-        if len(got) != 4:
-            raise Wrong(f"Return four numbers: x1, y1, x2, y2. Yours: {len(got)}.")
+        got = fn(box, share)
+        if got[2] <= got[0] or got[3] <= got[1]:
+            raise Wrong(f"Of the box {box} you keep {got}, which is empty.")
         wide, high, whole = got[2] - got[0], got[3] - got[1], (box[2] - box[0]) * (box[3] - box[1])
         found, wanted = wide * high / whole, core(box, share)
         if all(abs(mine - theirs) <= 1 for mine, theirs in zip(got, wanted)):
@@ -69,11 +84,7 @@ def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     rng = torch.Generator().manual_seed(5)
     masks = torch.tensor([[[0, 0, 0, 1, 255], [0, 2, 2, 1, 255]]]).to(torch.uint8)
     logits = torch.randn(1, 3, 2, 5, generator=rng)
-    got, wanted = torch.as_tensor(fn(logits, masks)).float(), box_loss(logits, masks)
-    if got.numel() != 1:
-        raise Wrong(
-            f"One number for the batch: the mean over its pixels. Yours has shape {tuple(got.shape)}."
-        )
+    got, wanted = fn(logits, masks), box_loss(logits, masks)
     value, long = float(got), masks.long()
     if abs(value - float(wanted)) < 1e-4:
         return "Now 'animal everywhere' is as expensive as it is wrong."

@@ -15,7 +15,7 @@ def check_labelling_minutes(fn: Callable[[Sequence[int], Collection[int], float,
     objects = [2, 0, 3, 2]
     for masked in ([2], [], [0, 1, 2, 3]):
         given = objects, masked, 6.0, 60.0
-        got, wanted = float(fn(*given)), labelling_minutes(*given)
+        got, wanted = fn(*given), labelling_minutes(*given)
         if abs(got - wanted) < 1e-6:
             continue
         case = f"Objects {objects}, masks in the images {masked}, 6 s a box and 60 s a mask"
@@ -37,7 +37,7 @@ def check_affordable(fn: Callable[[Numbers, Numbers, float], str]) -> str:
     """07c.2: the best within the budget; of two as good, the cheaper; or 'nothing'."""
     minutes = {"few masks": 10.0, "boxes": 12.0, "more boxes": 30.0, "masks": 130.0}
     quality = {"few masks": 60.0, "boxes": 70.0, "more boxes": 70.0, "masks": 80.0}
-    words = "few masks 10 min 60 %, boxes 12 min 70 %, more boxes 30 min 70 %, masks 130 min 80 %"
+    words = "Offers: few masks 10 min 60 %, boxes 12 min 70 %, more boxes 30 min 70 %, masks 130 min 80 %"
     for limit in (20.0, 12.0, 60.0, 200.0, 5.0):
         for order in (1, -1):
             offers = dict([*minutes.items()][::order]), dict([*quality.items()][::order])
@@ -62,16 +62,16 @@ def check_share_of_gain(fn: Callable[[float, float, float], float]) -> str:
     """07c.3: both are counted from all background; without a gain there is no share of it."""
     for net, full, lazy in ((0.7, 0.8, 0.4), (0.4, 0.8, 0.4), (0.3, 0.8, 0.4), (0.5, 0.6, 0.0)):
         got, wanted = fn(net, full, lazy), share_of_gain(net, full, lazy)
-        if abs(float(got) - wanted) < 1e-6:
+        if abs(got - wanted) < 1e-6:
             continue
         case = f"A net with {net:g}, full supervision {full:g}, all background {lazy:g}"
-        if abs(float(got) - net / full) < 1e-6:
+        if abs(got - net / full) < 1e-6:
             raise Wrong(f"{case}: yours is {net / full:.3g}, still the ratio of the plain mIoUs.")
-        if abs(float(got) - (net - lazy) / full) < 1e-6:
+        if abs(got - (net - lazy) / full) < 1e-6:
             raise Wrong(f"{case}: you count the net from all background, and full supervision from 0.")
-        if abs(float(got) - (net - lazy)) < 1e-6:
+        if abs(got - (net - lazy)) < 1e-6:
             raise Wrong(f"{case}: that is the gain itself. Which share of the largest one is it?")
-        raise Wrong(f"{case}: the share is {wanted:.3g}; yours is {float(got):.3g}.")
+        raise Wrong(f"{case}: the share is {wanted:.3g}; yours is {got:.3g}.")
     for full in (0.4, 0.3):
         if fn(0.5, full, 0.4) != 0:
             raise Wrong(f"Full supervision {full:g}, all background 0.4: nothing was gained, so return 0.")
