@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 
 from seglib import files
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.in_memory import Size, resized
+from seglib.data.in_memory import InMemoryDataset, Size, resized
 from seglib.export import write_onnx
 from seglib.files import TensorFileError
 from seglib.labels import Classes, check_image
@@ -94,7 +94,8 @@ class NetSegmenter:
             dataset: images with masks, of the same classes.
             val: validation images, scored now and then; None for none.
             options: further arguments of `seglib.train.train`: one of `steps`, `epochs` and `seconds`, `lr`
-                and so on. `size` is the segmenter's own unless given.
+                and so on. `size` is the segmenter's own unless given. Where the images were scaled for
+                training, the segmenter keeps their size: later images are shown to the net at that scale.
 
         Returns:
             The segmenter itself.
@@ -103,7 +104,10 @@ class NetSegmenter:
             ValueError: the data set has other classes, or what `train` raises.
         """
         check_data(dataset, self.classes)
-        finish(train(self.net, dataset, val=val, **{"size": self.size} | options), self.name)
+        last = finish(train(self.net, dataset, val=val, **{"size": self.size} | options), self.name)
+        in_files = not isinstance(dataset, InMemoryDataset)
+        if self.size is None and in_files and last.size != tuple(dataset[0][1].shape):
+            self.size = last.size
         return self
 
     def save(self, path: Path | str) -> None:

@@ -30,7 +30,7 @@ def train(
     net: nn.Module, dataset: SegmentationDataset, *,
     steps: int | None = None, epochs: float | None = None, seconds: float | None = None,
     val: SegmentationDataset | None = None, val_every: int | None = None,
-    size: Size | None = None, batch_size: int = 16, augment: Augmentation | None = Augment(),  # noqa: B008
+    size: Size | None = None, batch_size: int | None = None, augment: Augmentation | None = Augment(),  # noqa: B008
     weights: Weights | None = None, loss: Loss = cross_entropy, lr: LearningRate = 1e-3,
     optimiser: str = "adamw", weight_decay: float = 0.01, schedule: Schedule = poly, seed: int = 0,
     device: str | torch.device | None = None, precision: str = "auto",
@@ -54,9 +54,11 @@ def train(
             again after a resume do not. Give exactly one of the three.
         val: images to validate on, at the training size; None for no validation.
         val_every: steps between two validations; None for ten in the whole run.
-        size: (height, width) of the images; by default their own, or the profile's if they differ. A data set
-            in memory has its own.
-        batch_size: images in a step, over all processes.
+        size: (height, width) of the images; by default their own, or the profile's if they differ or are
+            much larger, and smaller still where memory or `seconds` ask for it. A data set in memory has its
+            own.
+        batch_size: images in a step, over all processes; by default 16, or fewer if they are large. What was
+            chosen is logged before the first step, and a resumed run keeps it.
         augment: changes a batch, see `Augment`; None for no augmentation.
         weights: (N,) how often each image is drawn, relative to the others, see `seglib.data.sampling`; None
             for all of them once an epoch, shuffled.
@@ -84,7 +86,8 @@ def train(
         A generator of Step. If the checkpoint is of a finished run, it has one last step.
 
     Raises:
-        ValueError: an argument, an image, a mask, the net or the checkpoint is not what it must be; later,
+        ValueError: an argument, an image, a mask, the net or the checkpoint is not what it must be, or a step
+            of the size that was asked for does not fit into memory (the message says what does); later,
             the loss or its gradient is NaN or infinite, or not even one image fits into memory.
 
     Example:

@@ -23,8 +23,8 @@ def train(
     steps: Annotated[int | None, typer.Option(help="Stop after this many batches,")] = None,
     epochs: Annotated[float | None, typer.Option(help="or this many passes over the images,")] = None,
     seconds: Annotated[float | None, typer.Option(help="or this many seconds; by default 60.")] = None,
-    size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width of the images.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Images in a step, over all processes.")] = 16,
+    size: Annotated[tuple[int, int] | None, typer.Option(help="Height, width; by default what fits.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in a step; by default what fits.")] = None,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
     optimiser: Annotated[str, typer.Option(help="adamw or sgd.")] = "adamw",
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
@@ -55,6 +55,8 @@ def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **opti
     However it ends, `segmenter.pt` next to the checkpoint holds what was learned: the net, its classes, and
     the size at which it learned. `FCNSegmenter.load` opens it.
     """
+    import logging
+
     import torch
 
     from seglib.data.batches import Augment
@@ -64,7 +66,9 @@ def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **opti
     from seglib.train import with_bar
     from seglib.training import distributed
 
-    step = None
+    step, log, said = None, logging.getLogger("seglib"), logging.StreamHandler()
+    log.addHandler(said)
+    log.setLevel(logging.INFO)
     try:
         device, rank = distributed.init_processes()
         dataset, val = load(data, "train"), load(data, "val")
@@ -79,10 +83,11 @@ def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **opti
         step = None
         raise
     finally:
+        log.removeHandler(said)
         if step and rank == 0:
             FCNSegmenter(model, dataset.classes, size=step.size).save(path.with_name("segmenter.pt"))
         distributed.destroy_processes()
-    if rank == 0:
+    if step and rank == 0:
         where = f"{path.with_name('segmenter.pt')}, with its checkpoint next to it"
         print(f"{step.number} steps in {step.seconds:.0f} s; the net is {where}")
         if scores := [*step.history.scores.values()]:  # none where fewer steps are requested than were done

@@ -93,6 +93,9 @@ def test_fit_trains_at_the_segmenters_size_and_gives_itself():
     segmenter = NetSegmenter(Watched(), data.classes, size=(8, 8))
     assert segmenter.fit(data, data, steps=2, batch_size=2, device="cpu") is segmenter
     assert set(seen) == {(8, 8)} and not segmenter.net.training
+    scaled = NetSegmenter(Layers(), data.classes).fit(data, steps=1, size=(8, 8), device="cpu")
+    own = NetSegmenter(Layers(), data.classes).fit(data, steps=1, device="cpu")
+    assert scaled.size == (8, 8) and own.size is None  # the scale at which it learned is kept
     with pytest.raises(ValueError, match="has the classes background, blob, but this segmenter has"):
         NetSegmenter(Layers(), TWO).fit(data, steps=1)
 

@@ -15,6 +15,7 @@ from seglib.labels import VOID, check_image, check_mask
 from seglib.machine import cores, free_memory, pick_profile
 from seglib.progress import tracked
 
+LARGE = 2  # times the pixels of the profile's own images: larger ones are scaled down
 GREY = 128  # what the image holds outside of the original; the mask is void there
 Size = tuple[int, int]  # (height, width)
 
@@ -91,9 +92,30 @@ def in_memory(
 
 
 def common_size(dataset: SegmentationDataset) -> Size:
-    """The size of the first 8 images if it is the same for all, else that of this machine's profile."""
+    """The size of the first 8 images if it is the same for all, else that of this machine's profile.
+
+    Large images are scaled down, to about twice the pixels of the profile's: those of a camera would take
+    more time and memory than most machines have. Who wants them larger gives a size.
+    """
     sizes = {tuple(dataset[index][1].shape) for index in range(min(len(dataset), 8))}
-    return sizes.pop() if len(sizes) == 1 else pick_profile().size
+    height, width = pick_profile().size
+    if len(sizes) > 1:
+        return height, width
+    (own,), most = sizes, LARGE * height * width
+    return own if own[0] * own[1] <= most else scaled(own, most)
+
+
+def scaled(size: Size, pixels: float) -> Size:
+    """A size of nearly the same shape, with at most `pixels` in all; sides are multiples of 32.
+
+    Example:
+        >>> scaled((966, 1296), 51200), scaled((4000, 500), 51200)
+        ((192, 256), (512, 64))
+    """
+    height, width = size
+    sides = [(32 * n, 32 * max(1, round(n * width / height))) for n in range(1, int(pixels) // 1024 + 1)]
+    fitting = [(high, wide) for high, wide in sides if high * wide <= pixels] or [(32, 32)]
+    return max(fitting, key=lambda one: (min(one[0] / height, one[1] / width), -one[0] * one[1]))
 
 
 def sample(dataset: SegmentationDataset, index: int, size: Size) -> tuple[Tensor, Tensor]:
@@ -187,5 +209,6 @@ def to_device(
 def free_bytes(device: torch.device) -> float:
     """Free memory of the device; processes of torchrun on one machine share its main memory."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
     return free_memory() / int(os.environ.get("LOCAL_WORLD_SIZE", 1))

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
@@ -26,11 +27,12 @@ def check_options(options: Mapping[str, Any]) -> None:
         got = " and ".join(limits) or "none"
         raise ValueError(f"give exactly one of steps=, epochs= and seconds=; got {got}")
     amount, lr, size, every = (options[name] for name in (*limits, "lr", "size", "val_every"))
+    batch = options["batch_size"]
     rates = lr.values() if isinstance(lr, Mapping) else [lr]
     pair = isinstance(size, (tuple, list)) and len(size) == 2 and all(_is_whole(side, 1) for side in size)
     for name, right, expected in (
         (limits[0], _is_number(amount) and amount > 0, "a positive, finite number"),
-        ("batch_size", _is_whole(options["batch_size"], 1), "a whole number of at least 1"),
+        ("batch_size", batch is None or _is_whole(batch, 1), "a whole number of at least 1"),
         ("lr", all(map(_is_number, rates)), "a finite number of at least 0, or a dict of such numbers"),
         ("size", size is None or pair, "(height, width), two whole numbers of at least 1"),
         ("seed", _is_whole(options["seed"], 0), "a whole number of at least 0"),
@@ -112,13 +114,13 @@ def checked_size(dataset: SegmentationDataset, size: Size | None) -> Size:
 
 
 def check_net(
-    net: nn.Module, loss: Loss, dataset: SegmentationDataset, size: Size, device: torch.device
+    net: nn.Module, loss: Loss, dataset: SegmentationDataset, size: Size, device: torch.device, images: int
 ) -> None:
-    """Move a net to the device, and run it and the loss on one image.
+    """Move a net to the device, and run it and the loss on one image; `images` will go through it in a step.
 
     Raises:
-        ValueError: the net fails or does not return float logits (1, K, H, W), or the loss fails or does not
-            return a scalar.
+        ValueError: the net fails or does not return float logits (1, K, H, W), the loss fails or does not
+            return a scalar, or batch norm would see a single value per channel.
     """
     if not isinstance(net, nn.Module):
         what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
@@ -129,8 +131,17 @@ def check_net(
     else:
         image, mask = (part[None].to(device) for part in sample(dataset, 0, size))
     name, loss_name = type(net).__name__, getattr(loss, "__name__", type(loss).__name__)
-    with _explained(f"{name} cannot take an image {_described(image)}"), evaluating(net), torch.no_grad():
+    with (
+        _explained(f"{name} cannot take an image {_described(image)}"),
+        evaluating(net),
+        _norms_seen(net) as values,
+    ):
         logits = net(image)
+    if single := [norm for norm, count in values.items() if count * images == 1]:
+        raise ValueError(
+            f"{name}: with one image of {size[0]} x {size[1]} in a step, the batch norm {single[0]} sees a "
+            "single value per channel, which has no variance; use batch_size=2 or more, or larger images"
+        )
     names = dataset.classes.names
     shape = (1, len(names), *image.shape[2:])
     if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.shape != shape:
@@ -144,6 +155,30 @@ def check_net(
         value = loss(logits.float(), mask)
     if not isinstance(value, Tensor) or value.numel() != 1:
         raise ValueError(f"the loss {loss_name} returns {_described(value)}; it must return a scalar tensor")
+
+
+@contextmanager
+def _norms_seen(net: nn.Module) -> Iterator[dict[str, int]]:
+    """The batch norms that will train, with the values per channel that each sees in evaluation mode."""
+    net.train()  # what is frozen stays in evaluation mode
+    parts = {name: part for name, part in net.named_modules() if isinstance(part, _BatchNorm)}
+    norms = {name: norm for name, norm in parts.items() if norm.training}
+    net.eval()
+    values: dict[str, int] = {}
+
+    def look(name: str, inputs: tuple[Any, ...]) -> None:
+        values[name] = inputs[0].numel() // inputs[0].shape[1]
+
+    hooks = [
+        norm.register_forward_pre_hook(lambda _, inputs, name=name: look(name, inputs))
+        for name, norm in norms.items()
+    ]
+    try:
+        with torch.no_grad():
+            yield values
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _described(value: Any) -> str:

@@ -17,8 +17,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from seglib.data.batches import batches, checked_weights, mixed
-from seglib.data.in_memory import to_device
-from seglib.training import checkpoint, checks, distributed, step
+from seglib.data.in_memory import InMemoryDataset, to_device
+from seglib.training import checkpoint, checks, distributed, sizing, step
 from seglib.training.checkpoint import CheckpointWriter
 from seglib.training.progress import Progress, Step
 
@@ -59,40 +59,61 @@ class Run:
             checks.check_data(given.val, self.dataset.classes, name)
         if given.weights is not None:
             given.weights = checked_weights(given.weights, len(self.dataset))
-        self.size = checks.checked_size(self.dataset, given.size)
-        checks.check_net(self.net, given.loss, self.dataset, self.size, self.device)
-        self.stepper = step.optimiser(self.net, given.optimiser, given.lr, given.weight_decay)
-        if given.epochs is not None:
-            self.steps = math.ceil(given.epochs * len(self.dataset) / given.batch_size)
         self.rank, self.world_size = 0, 1
         if dist.is_available() and dist.is_initialized():
             self.rank, self.world_size = dist.get_rank(), dist.get_world_size()
         checks.check_step(given.step, given.loss, self.world_size)
-        if given.batch_size < self.world_size:
-            raise ValueError(
-                f"batch_size={given.batch_size} must be at least {self.world_size}, one per process"
-            )
         self.path, self.writer = Path(given.checkpoint) if given.checkpoint else None, None
+        found = self.path if self.path and given.resume and self.path.exists() else None
+        self.resumed = checkpoint.load(found) if found else None  # the state, until the first step
+        self.progress, self.messages = Progress(given.precision), list[str]()
+        self._plan()
+        self.stepper = step.optimiser(self.net, given.optimiser, given.lr, given.weight_decay)
+        if given.epochs is not None:
+            self.steps = math.ceil(given.epochs * len(self.dataset) / given.batch_size)
         if self.path and self.rank == 0:
             self.writer = CheckpointWriter(self.path, given.checkpoint_seconds)
         self.settings = {
             "data": f"{name}, {len(self.dataset)} images of {self.size[0]} x {self.size[1]}",
             "classes": ", ".join(self.dataset.classes.names),
-            **{option: options[option] for option in ("batch_size", "seed", "optimiser", "weight_decay")},
+            **{name: getattr(given, name) for name in ("batch_size", "seed", "optimiser", "weight_decay")},
             "lr": str(given.lr), "loss": checks.name_of(given.step or given.loss),
         }  # fmt: skip
-        self.progress, self.messages = Progress(given.precision), list[str]()
         losses = self.progress.history.losses
         self.pending = step.PendingLosses(self.device.type == "cpu", losses, self._diverged)
         self.current_lr, self.started, self.step_complete = 0.0, False, True
         self.gradient: Tensor | None = None  # its length, from the moment at which the optimiser is called
-        self.resumed: dict[str, Any] | None = None  # the state to resume from, until the first step
         self.step_seconds: deque[float] = deque(maxlen=step.FLUSH_EVERY)
 
+    def _plan(self) -> None:
+        """Choose size, batch and precision, and say them; those of a checkpoint stay. Then try the net."""
+        given, saved = self.options, self.resumed or {}
+        if given.size is None and not isinstance(self.dataset, InMemoryDataset):
+            given.size = saved.get("size")
+        given.batch_size = given.batch_size or saved.get("settings", {}).get("batch_size")
+        precision = given.precision
+        if precision == "auto":
+            passes = (given.epochs or math.inf) * len(self.dataset) / (given.batch_size or sizing.BATCH)
+            long = min(given.steps or passes, 6 * (given.seconds or math.inf)) >= LONG
+            fast = self.same_everywhere(long and step.has_bfloat16(self.device))
+            precision = saved.get("precision", "bfloat16" if fast else "float32")
+        if (given.batch_size or self.world_size) < self.world_size:
+            raise ValueError(
+                f"batch_size={given.batch_size} must be at least {self.world_size}, one per process"
+            )
+        size = checks.checked_size(self.dataset, given.size)
+        plan = sizing.plan(given, size, self.device, precision, self.world_size)
+        height, width, batch = (int(self.same_everywhere(one)) for one in (*plan.size, plan.batch_size))
+        self.size, given.batch_size = (height, width), batch
+        share = batch // self.world_size
+        checks.check_net(self.net, given.loss, self.dataset, self.size, self.device, share)
+        if self.rank == 0:
+            plan.say(precision)
+        self.progress.precision = precision
+
     def prepare(self) -> None:
-        """Load the checkpoint, if there is one, and the data, and choose the precision."""
-        path = self.path if self.options.resume else None
-        state = checkpoint.load(path) if path and path.exists() else None
+        """Load the checkpoint, if there is one, and the data."""
+        path, state = self.path, self.resumed
         number = state["number"] if state else -1
         if self.same_everywhere(number) != number:
             raise ValueError(
@@ -103,15 +124,10 @@ class Run:
             checkpoint.restore(path, state, self.net, self.stepper, self.settings)
             self.progress.load_state_dict(state, self.dataset.classes)
             self.messages.append(f"Resumed after step {self.progress.number}, from {path}.")
-            self.resumed = state
         if self.world_size > 1:
             distributed.broadcast_tensors([*self.net.parameters(), *self.net.buffers()])
         self.dataset, message = to_device(self.dataset, self.size, self.device)
         self.messages.append(message)
-        if self.progress.precision == "auto":
-            long = min(self.steps or math.inf, 6 * (self.options.seconds or math.inf)) >= LONG
-            fast = self.same_everywhere(long and step.has_bfloat16(self.device))
-            self.progress.precision = "bfloat16" if fast else "float32"
 
     def start(self) -> None:
         """Get ready for the first step. How long the caller has waited until now does not count."""
@@ -300,7 +316,7 @@ class Run:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume: tensors, numbers and strings."""
-        parts = {"net": self.net.state_dict(), "optimiser": self.stepper.state_dict()}
+        parts = {"net": self.net.state_dict(), "optimiser": self.stepper.state_dict(), "size": [*self.size]}
         return parts | {"settings": self.settings} | self.progress.state_dict()
 
     def save_if_due(self) -> None:
