@@ -320,7 +320,7 @@ reveal("04.p2", names[list(fitted).index(ranked[-1])])
 print(table["joined"])
 
 # %% [markdown]
-# One run, few images: the order may be luck. Here are three seeds, next to FCN-8s (notebook 05) from the
+# One run, few images: the order may be luck. Here are three seeds, next to FCN-8s (notebook 05b) from the
 # same images.
 #
 # [[table:regions]]
@@ -390,7 +390,7 @@ bars(
 )
 
 # %% [markdown]
-# The net processes every pixel again and again: twice for each region that contains it. In notebook 05 it
+# The net processes every pixel again and again: twice for each region that contains it. In notebook 05a it
 # does so once.
 
 # %% [markdown] tags=["concept"]

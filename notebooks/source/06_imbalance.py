@@ -82,7 +82,7 @@ print([name for name, few in zip(classes, rare) if few])
 # Everything is compared with this run: plain cross-entropy, every image once an epoch. Same images, same
 # number of steps, same seed for all that follows.
 #
-# Only the score layers learn; ImageNet's layers stay as they are (*score layers only* in notebook 05). So a
+# Only the score layers learn; ImageNet's layers stay as they are (*score layers only* in notebook 05b). So a
 # run takes seconds, and we can afford many. (In the tiny profile a run has four steps: everything works, but
 # its numbers mean nothing.)
 

@@ -20,7 +20,7 @@
 #
 # <details><summary>A mask holds 255 at some pixels. What do they teach a net?</summary>
 #
-# Nothing. The loss leaves them out (notebook 05). In this notebook we write 255 where *we* are not sure.
+# Nothing. The loss leaves them out (notebook 05b). In this notebook we write 255 where *we* are not sure.
 # </details>
 #
 # <details><summary>Average best overlap of region proposals: what does it measure?</summary>

@@ -28,7 +28,7 @@
 # <details><summary>A curve of validation mIoU is flat. Why does it matter for a comparison?</summary>
 #
 # Nets that have hardly learned are all alike. Compare when the best of them has reached its plateau
-# (notebook 05).
+# (notebook 05b).
 # </details>
 
 # %% [markdown] tags=["setup"]

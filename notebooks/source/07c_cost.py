@@ -280,7 +280,7 @@ for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["mas
 # %% [markdown] tags=["concept"]
 # ## Since then
 #
-# * **Less than a box.** An image label says that there is a cat, and not where. Notebook 05's heat map of a
+# * **Less than a box.** An image label says that there is a cat, and not where. Notebook 05a's heat map of a
 #   classifier is nearly a **class activation map** (Zhou et al. 2016): a score for each place, from a net
 #   that has only learned image labels. It is high on the face and low on the tail, so it is grown to the
 #   edges of the image (Kolesnikov and Lampert 2016). **Points**, a click on each object, and **scribbles**, a

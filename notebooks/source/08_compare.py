@@ -87,7 +87,7 @@ print(price)
 # %% [markdown] tags=["train"]
 # ## The rows
 #
-# What you trained in notebooks 04, 05 and 07b was kept and comes back. What is missing is trained here; the
+# What you trained in notebooks 04, 05b and 07b was kept and comes back. What is missing is trained here; the
 # last column says which is which.
 #
 # [[08.p1]]
@@ -122,7 +122,7 @@ if "regions, joined" not in segmenters:
     segmenters[regions.name] = regions
 
 # %% [markdown]
-# **Nets** (notebooks 05 and 07b): the same steps, images and seed. Only the stride or the labels differ.
+# **Nets** (notebooks 05b and 07b): the same steps, images and seed. Only the stride or the labels differ.
 
 # %%
 from seglib.fcn import FCN
@@ -499,7 +499,7 @@ quiz("08")
 # * R. Schwartz, J. Dodge, N. Smith, O. Etzioni: *Green AI*, Communications of the ACM 63, 2020: report the
 #   cost next to the quality.
 # * J. Long and others 2015, B. Hariharan and others 2014, A. Khoreva and others 2017: the papers behind the
-#   rows, in notebooks 05, 04 and 07b.
+#   rows, in notebooks 04, 05b and 07b.
 #
 # **Data.** Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools drawn by `seglib.scenes`. Weights:
 # EfficientNet-Lite0 on ImageNet (Apache 2.0). See `data/README.md`.

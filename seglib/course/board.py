@@ -63,7 +63,7 @@ class Row:
         weights: how many numbers were learned, those of a pre-trained net included.
         peak_bytes: the most bytes of tensors that were alive at once while one image was predicted.
         minutes: of human labelling for its training images.
-        origin: where it comes from, in a few words: "notebook 05", "trained here".
+        origin: where it comes from, in a few words: "notebook 05b", "trained here".
     """
 
     name: str

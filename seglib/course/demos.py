@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import skimage.data
 import torch
 from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
-from torch.nn.functional import one_hot, pad
+from torch.nn.functional import interpolate, one_hot, pad
 from torchvision.models import ResNet18_Weights
 from torchvision.utils import draw_bounding_boxes
 
@@ -16,7 +18,7 @@ from seglib.backbones import Backbone
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.draw import edges, show
 from seglib.fcn import FCN, FCNSegmenter
-from seglib.fcn.net import pad_to_stride
+from seglib.fcn.net import GREY, pad_to_stride
 from seglib.labels import VOID, Classes
 from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
 from seglib.regions.proposals import oracle_paste, true_regions
@@ -31,8 +33,6 @@ WORDS: list[str] = ResNet18_Weights.DEFAULT.meta["categories"]
 CAT_WORDS = [
     WORDS.index(word) for word in ("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat")
 ]
-STEP = 16  # pixels of the photograph from one window to the next
-MARGIN = (112 - STEP) // 2  # from the edge of the photograph to where the first window is drawn
 
 
 def cat() -> Tensor:
@@ -40,40 +40,52 @@ def cat() -> Tensor:
     return torch.from_numpy(skimage.data.chelsea().copy()).permute(2, 0, 1)
 
 
-def heat_figure(photo: Tensor, where: Tensor) -> Figure:
-    """The photograph, and next to it the same under a map of probabilities.
+def cup_and_cat() -> Tensor:
+    """A cup of coffee and Chelsea, next to each other, (3, 300, 901) uint8; both photographs are CC0."""
+    coffee = torch.from_numpy(skimage.data.coffee().copy()).permute(2, 0, 1)  # by Rachel Michetti
+    small = interpolate(coffee[None].float(), size=(300, 450), mode="bilinear", antialias=True)[0]
+    return torch.cat([small.round().byte(), cat()], 2)
+
+
+def on_grey(photo: Tensor) -> Tensor:
+    """A photograph in the middle of grey, so that the windows of a classifier also fit around its edge.
 
     Args:
         photo: (3, H, W) uint8.
-        where: (h, w) in 0..1, for windows of 112 pixels of the photograph (224 of one twice as large). The
-            first is at the corner, and each next one 16 pixels further.
+
+    Returns:
+        (1, 3, 32 m + 1, 32 n + 1) float32. After the surgery, the map of a classifier for 224 x 224 pixels
+        whose cells are not `centred` has the place (r, c) on the pixel (32 r, 32 c) of the photograph.
     """
-    figure = Figure(figsize=(9, 3.1), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    (height, width), (bottom, end) = photo.shape[1:], (MARGIN + STEP * places for places in where.shape)
-    # A place is drawn where the middle of its window is.
-    seen = right.imshow(
-        where.numpy(), extent=(MARGIN, end, bottom, MARGIN), cmap="cividis", alpha=0.72, vmin=0, vmax=1,
-        interpolation="nearest", zorder=1,
-    )  # fmt: skip
-    for axis in (left, right):
-        axis.imshow(photo.permute(1, 2, 0).numpy(), extent=(0, width, height, 0), zorder=0)
-        axis.set(xlim=(0, width), ylim=(height, 0))
+    around = 3 * STRIDE  # a window is a mean over 7 x 7 cells
+    bottom, right = (around - (side - 1) % STRIDE for side in photo.shape[1:])
+    return pad(photo[None].float(), (around, right, around, bottom), value=GREY)
+
+
+def heat(photo: Tensor, maps: Mapping[str, Tensor]) -> None:
+    """Show a photograph under maps of probabilities, one below the other.
+
+    Args:
+        photo: (3, H, W) uint8.
+        maps: what it is the probability of -> (h, w) in 0..1; the place (r, c) is centred on the pixel
+            (32 r, 32 c).
+    """
+    figure, (height, width) = Figure(figsize=(8, 2.5 * len(maps)), layout="constrained"), photo.shape[1:]
+    axes, alt = figure.subplots(len(maps), 1, squeeze=False)[:, 0], []
+    for axis, (name, where) in zip(axes, maps.items()):
+        bottom, right = (STRIDE * places - STRIDE // 2 for places in where.shape)
+        axis.imshow(photo.permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
+        seen = axis.imshow(
+            where.numpy(), extent=(-STRIDE // 2, right, bottom, -STRIDE // 2), cmap="cividis", alpha=0.72,
+            vmin=0, vmax=1, interpolation="nearest",
+        )  # fmt: skip
+        axis.set(xlim=(0, width), ylim=(height, 0), title=f"probability of a {name}, {where.shape[0]} x "
+                 f"{where.shape[1]} places")  # fmt: skip
         axis.set_axis_off()
-    left.set_title("the photograph")
-    right.set_title(f"probability of a cat at {where.shape[0]} x {where.shape[1]} places")
-    figure.colorbar(seen, ax=right, shrink=0.85)
-    return figure
-
-
-def heat(photo: Tensor, where: Tensor) -> None:
-    """Show `heat_figure` with its description."""
-    row, column = divmod(int(where.argmax()), where.shape[1])
-    alt = (
-        f"Probability of a cat at {where.shape[0]} x {where.shape[1]} places: from {float(where.min()):.2f} "
-        f"to {float(where.max()):.2f}, highest in row {row + 1}, column {column + 1}."
-    )
-    show(heat_figure(photo, where), alt=alt)
+        row, column = divmod(int(where.argmax()), where.shape[1])
+        alt.append(f"{name}: up to {float(where.max()):.2f}, in row {row}, column {column}")
+    figure.colorbar(seen, ax=axes, shrink=0.85)
+    show(figure, alt=f"The photograph under a map of probabilities. {'; '.join(alt)}.")
 
 
 def mosaic(image: Tensor, labels: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class Kept:
         segmenter: ready to predict.
         name: what its notebook called it.
         family: "regions", "fcn" or "weak".
-        origin: "notebook 05".
+        origin: "notebook 05b".
         seconds: that its training took.
         images: how many it learned from.
         objects: in these images.

@@ -221,7 +221,7 @@ def test_a_student_has_a_name(student):
 
 
 def session(profile="tiny"):
-    return SimpleNamespace(lesson=content.load("05"), profile=SimpleNamespace(name=profile))
+    return SimpleNamespace(lesson=content.load("05b"), profile=SimpleNamespace(name=profile))
 
 
 def small_net():
@@ -239,7 +239,7 @@ def stored(home):
 
 def test_a_kept_net_comes_back_with_what_it_cost(stored):
     (one,) = kept(session(), POOLS)
-    assert (one.name, one.family, one.origin, one.seconds) == ("FCN-8s, mine", "fcn", "notebook 05", 12)
+    assert (one.name, one.family, one.origin, one.seconds) == ("FCN-8s, mine", "fcn", "notebook 05b", 12)
     assert (one.images, one.objects) == (3, sum(len(POOLS.instances(i)) for i in range(3)))
     assert one.minutes(PRICE) == one.objects
     assert torch.equal(one.segmenter.predict(POOLS[0][0]), stored.predict(POOLS[0][0]))

@@ -23,7 +23,7 @@ from seglib.data import in_memory
 from seglib.data.balance import count, median_frequency
 from seglib.draw import difference, figure_bytes, overlay
 from seglib.evaluate import OracleStride
-from seglib.fcn import FCN, convolutionalise
+from seglib.fcn import FCN
 from seglib.labels import VOID, Classes
 from seglib.losses import cross_entropy
 from seglib.regions import hierarchy, propose
@@ -53,7 +53,8 @@ def main() -> None:
         "notebooks/images/02_question.png": seahorse_finder(),
         "notebooks/images/03_question.png": an_image_each(),
         "notebooks/images/04_question.png": cut_up(),
-        "notebooks/images/05_question.png": where_is_the_cat(),
+        "notebooks/images/05a_question.png": what_is_it(),
+        "notebooks/images/05b_question.png": on_three_grids(),
         "notebooks/images/06_question.png": with_and_without_weights(),
         "notebooks/images/07a_question.png": boxes_alone(),
         "notebooks/images/07b_question.png": smoothed_boxes(),
@@ -155,14 +156,33 @@ def cut_up() -> Figure:
     return panels({"a photograph": cat, **mosaics})[0]
 
 
-def where_is_the_cat() -> Figure:
-    """Chelsea the cat, and where a classifier that never saw a mask finds a cat."""
-    photo = demos.cat()
-    everywhere = convolutionalise(backbones.load("lite0").eval().as_classifier(), (3, 224, 224)).eval()
+def what_is_it() -> Figure:
+    """A photograph of a cup and a cat, and the words that a classifier finds most likely for it."""
+    photo, lite = demos.cup_and_cat(), backbones.load("lite0").eval()
     with torch.no_grad():
-        large = interpolate(photo[None].float(), scale_factor=2, mode="bilinear")
-        where = everywhere(large).softmax(1)[0, demos.CAT_WORDS].sum(0)
-    return demos.heat_figure(photo, where)
+        scores = lite.classify(interpolate(photo[None].float(), size=(224, 224), mode="bilinear"))
+    top = scores.softmax(1)[0].topk(5)
+    figure = Figure(figsize=(9.6, 2.2), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
+    panel(left, photo, "a photograph")
+    names = [demos.WORDS[index] for index in top.indices.tolist()]
+    right.barh(names, (100 * top.values).tolist(), color="#0072b2")
+    right.set(xlabel="probability (%)", title="what is in it?")
+    right.invert_yaxis()
+    right.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def on_three_grids() -> Figure:
+    """A pool's mask, and the same mask kept on grids of 32, 16 and 8 pixels."""
+    (image, mask), classes = POOLS[FISH], POOLS.classes
+    grids = {
+        f"a number for {stride} x {stride}": overlay(
+            image, OracleStride(stride, soft=True).predict(image, mask), classes, opacity=0.7
+        )
+        for stride in (32, 16, 8)
+    }
+    return panels({"its true mask": overlay(image, mask, classes, opacity=0.7), **grids})[0]
 
 
 def with_and_without_weights() -> Figure:
