@@ -35,6 +35,18 @@ def other_weights(linear, channels, height, width):
     return conv
 
 
+def shared(linear, channels, height, width):
+    conv = as_convolution(linear, channels, height, width)
+    conv.weight.data = linear.weight.data.reshape(conv.weight.shape)
+    return conv
+
+
+def flat(linear, channels, height, width):
+    conv = as_convolution(linear, channels, height, width)
+    conv.weight.data = linear.weight.data.clone()
+    return conv
+
+
 def one_by_one(linear, channels, height, width):
     return nn.Conv2d(linear.in_features, linear.out_features, 1)
 
@@ -73,14 +85,14 @@ WRONG = {
         "flattened as channels last": (channels_last, "through channels"),
         "no bias": (with_bias(lambda bias: None), "bias is missing"),
         "another bias": (with_bias(lambda bias: nn.Parameter(bias + 1)), "bias is not the layer's"),
+        "numbers shared with the layer": (shared, "training one changes the other"),
+        "not reshaped": (flat, "shape (5, 2, 3, 4)"),
         "weights of its own": (other_weights, "not the layer's weights"),
-        "the layer itself": (lambda linear, *_: linear, "nn.Conv2d"),
     },
     "05a.2": {
         "with its sign": (gradient(lambda g: g.sum(0)), "absolute values first"),
         "the mean": (gradient(lambda g: g.abs().mean(0)), "are summed"),
         "the largest": (gradient(lambda g: g.abs().amax(0)), "are summed"),
-        "all colours": (gradient(lambda g: g.abs()), "has shape (9, 11)"),
         "of all places": (of_all_places, "Yours is not 0 at rows 0 to 8"),
         "row and column swapped": (
             lambda n, x, k, row, column: seen(n, x, k, column, row),
@@ -102,9 +114,7 @@ WRONG = {
             predicted(lambda scores: scores.argmax(0), evaluate=False),
             "learned from the image",
         ),
-        "scores": (predicted(lambda scores: scores.amax(0)), "class indices"),
-        "nothing": (predicted(lambda scores: None), "Does every path end in a return?"),
         "the worst class": (predicted(lambda scores: scores.argmin(0)), "best score"),
-        "with the batch": (lambda net, image: predict_map(net, image)[None], "I expect"),
+        "with the batch": (lambda net, image: predict_map(net, image)[None], "of shape (9, 11)"),
     },
 }

@@ -20,16 +20,18 @@ LARGEST, LIKELIEST = 5.0, 20.0  # % of the photograph that a patch may hide, and
 
 
 def check_as_convolution(fn: Callable[[nn.Linear, int, int, int], nn.Conv2d]) -> str:
-    """05a.1: the same numbers on the classifier's own map, and a map on a larger one."""
+    """05a.1: the same numbers on the classifier's own map, a map on a larger one, and numbers of its own."""
     rng = torch.Generator().manual_seed(0)
     linear = nn.Linear(2 * 3 * 4, 5)
     conv = fn(linear, 2, 3, 4)
-    if not isinstance(conv, nn.Conv2d):
-        raise Wrong(f"Return an nn.Conv2d; yours is {type(conv).__name__}.")
     if conv.in_channels != 2 or tuple(conv.kernel_size) != (3, 4):
         raise Wrong(
             f"The layer sees 2 channels of 3 x 4. Your convolution sees {conv.in_channels} channels of "
             f"{conv.kernel_size[0]} x {conv.kernel_size[1]}."
+        )
+    if conv.weight.shape != (5, 2, 3, 4):
+        raise Wrong(
+            f"Its weights have the shape (5, 2, 3, 4), for 5 outputs; yours have {tuple(conv.weight.shape)}."
         )
     image = torch.rand(1, 2, 3, 4, generator=rng)
     with torch.no_grad():
@@ -38,18 +40,27 @@ def check_as_convolution(fn: Callable[[nn.Linear, int, int, int], nn.Conv2d]) ->
             raise Wrong(
                 f"On 3 x 4 there is one place: shape (1, 5, 1, 1); yours {tuple(got.shape)}. Padding?"
             )
-        offset = got - wanted
-        if torch.allclose(got, wanted, atol=1e-5):
-            larger = tuple(conv(torch.rand(1, 2, 5, 9, generator=rng)).shape)
-            if larger == (1, 5, 3, 6):
-                return "Equal on 3 x 4, and a map of 3 x 6 on 5 x 9. No weight has changed."
+        if not torch.allclose(got, wanted, atol=1e-5):
+            _compare_surgery(got, wanted, conv, linear)
+        larger = tuple(conv(torch.rand(1, 2, 5, 9, generator=rng)).shape)
+        if larger != (1, 5, 3, 6):
             raise Wrong(f"On 5 x 9 I expect a map (1, 5, 3, 6); yours is {larger}. Is there a stride?")
-        if linear.bias is not None and torch.allclose(offset.flatten(), -linear.bias, atol=1e-5):
-            raise Wrong("The bias is missing.")
-        if linear.bias is not None and torch.allclose(
-            (got - conv(torch.zeros(1, 2, 3, 4))).flatten(), (wanted.flatten() - linear.bias), atol=1e-5
-        ):
-            raise Wrong("The weights are right. The bias is not the layer's.")
+        before = copy.deepcopy(linear)
+        for numbers in conv.parameters():
+            numbers.add_(1)
+    if not all(map(torch.equal, before.parameters(), linear.parameters())):
+        raise Wrong(
+            "Your convolution shares its numbers with the layer: training one changes the other. Copy them."
+        )
+    return "Equal on 3 x 4, and a map of 3 x 6 on 5 x 9. No weight has changed."
+
+
+def _compare_surgery(got: Tensor, wanted: Tensor, conv: nn.Conv2d, linear: nn.Linear) -> None:
+    if torch.allclose((got - wanted).flatten(), -linear.bias, atol=1e-5):
+        raise Wrong("The bias is missing.")
+    bare = got - conv(torch.zeros(1, 2, 3, 4))
+    if torch.allclose(bare.flatten(), wanted.flatten() - linear.bias, atol=1e-5):
+        raise Wrong("The weights are right. The bias is not the layer's.")
     if not torch.equal(conv.weight.flatten().sort()[0], linear.weight.flatten().sort()[0]):
         raise Wrong("These are not the layer's weights. Copy them into the convolution.")
     raise Wrong(
@@ -70,9 +81,6 @@ def check_seen(fn: Callable[[nn.Module, Tensor, int, int, int], Tensor]) -> str:
         wanted[window] = weight[index].abs().sum(0)
         if asks.requires_grad or not torch.equal(asks, before):
             raise Wrong("Your function changes `images`, which its caller still needs. Work on a copy.")
-        if not isinstance(got, Tensor) or got.shape != wanted.shape:
-            shape = tuple(getattr(got, "shape", ()))
-            raise Wrong(f"For images (1, 3, 9, 11) the result has shape (9, 11); yours has {shape}.")
         _compare_seen(got.detach(), wanted, weight[index], window, (row, column))
     return "Outside of its window nothing counts, whatever is there."
 
@@ -114,8 +122,6 @@ def check_patch(patch: Sequence[int]) -> str:
     """05a.3: a patch that is inside, small, and hides what makes the classifier say "cat"."""
     lite, photo = _classifier()
     height, width = photo.shape[1:]
-    if not isinstance(patch, tuple | list) or len(patch) != 4 or not all(isinstance(v, int) for v in patch):
-        raise Wrong("A patch is four whole numbers (x1, y1, x2, y2).")
     x1, y1, x2, y2 = patch
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
         raise Wrong(
@@ -168,16 +174,10 @@ def check_predict_map(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
     wanted = predict_map(copy.deepcopy(net), image)
     remembered = net.state_dict()["norm.running_mean"].clone()
     got = fn(net.train(), image)
-    if got is None:
-        raise Wrong("Nothing was returned (None). Does every path end in a return?")
-    if not isinstance(got, Tensor) or got.shape != wanted.shape:
-        raise Wrong(f"For 3 x 9 x 11 I expect (9, 11); yours: {tuple(getattr(got, 'shape', ()))}.")
     if not torch.equal(net.state_dict()["norm.running_mean"], remembered):
         raise Wrong(
             "Batch norm has learned from the image that you predict. Predicting must not change the net."
         )
-    if got.is_floating_point():
-        raise Wrong("Return class indices, not scores.")
     if not torch.equal(got.long(), wanted):
         share = (got == wanted).double().mean()
         raise Wrong(f"Only {100 * share:.0f} % of the pixels are right. Which class has the best score?")

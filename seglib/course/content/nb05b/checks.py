@@ -24,11 +24,7 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
     """05b.1: odd and even kernels, and that enlarging a constant map gives it back."""
     for size in (3, 4, 16):
         kernel, wanted = fn(size), bilinear_kernel(size)
-        if not isinstance(kernel, Tensor):
-            raise Wrong(f"Return a tensor; yours is {type(kernel).__name__}.")
         kernel = kernel.float()
-        if kernel.shape != wanted.shape:
-            raise Wrong(f"size {size}: the kernel has shape ({size}, {size}); yours {tuple(kernel.shape)}.")
         if torch.allclose(kernel, wanted, atol=1e-5):
             continue
         if torch.allclose(kernel, wanted / wanted.sum(), atol=1e-5):
@@ -44,7 +40,7 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
         if torch.allclose(kernel / kernel.amax(), torch.minimum(roof[:, None], roof), atol=1e-4):
             raise Wrong("A pyramid, but with flat sides: the smaller roof. The two roofs are multiplied.")
         raise Wrong(
-            f"size {size}: the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
+            f"For size {size} the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
             "How far is each place from the middle?"
         )
     return "A pyramid. In the paper FCN starts from it and trains it; ours keeps it."
@@ -61,12 +57,6 @@ def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         coarse = torch.rand(2, 3, height, width, generator=rng)
         fine = torch.rand(2, 3, 2 * height - 1, 2 * width - 1, generator=rng)
         got, wanted = fn(coarse, fine), fuse(coarse, fine)
-        if not isinstance(got, Tensor) or got.shape != wanted.shape:
-            shape = tuple(getattr(got, "shape", ()))
-            raise Wrong(
-                f"Coarse {height} x {width} and fine {2 * height - 1} x {2 * width - 1} make "
-                f"{tuple(fine.shape)}; yours: {shape}."
-            )
         if not torch.allclose(got, wanted, atol=1e-4):
             _compare_fused(got, wanted, coarse, fine)
     return "The coarse scores are enlarged, the fine scores are added. That is the whole skip."
@@ -105,13 +95,6 @@ def check_train_step(fn: Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimi
     for number in (1, 2):
         wanted = train_step(mine, images, masks, optimisers[0])
         got = fn(yours, images, masks, optimisers[1])
-        if got is None:
-            raise Wrong("Return the loss as a number, so that it can be watched.")
-        if isinstance(got, Tensor):
-            raise Wrong(
-                "Return a plain number. A tensor keeps everything that its step has computed; kept for a "
-                "curve, it fills the memory."
-            )
         losses.append((float(got), wanted))
         if number == 1:
             background = _loss_with_void_as_background(before, images, masks)
