@@ -43,7 +43,7 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
             f"For size {size} the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
             "How far is each place from the middle?"
         )
-    return "A pyramid. In the paper FCN starts from it and trains it; ours keeps it."
+    return "A pyramid. In the paper, the enlargements by 2 begin as this and are trained; the last one stays."
 
 
 def _row(kernel: Tensor) -> str:
