@@ -48,8 +48,8 @@ lesson = start("05a_surgery")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Two photographs that come with scikit-image, next to each other, and EfficientNet-Lite0 with the weights that
-# it learned on 1.3 million photographs. All of them come in packages, so this works offline.
+# Two photographs that come with scikit-image, next to each other, and EfficientNet-Lite0 with the weights
+# that it learned on 1.3 million photographs. All of them come in packages, so this works offline.
 
 # %%
 photo = cup_and_cat()
@@ -281,10 +281,10 @@ show_images(
 #
 # [[05a.3]]
 #
-# Which part of the photograph makes the classifier say "cat"? Hide it: a patch `(x1, y1, x2, y2)` is painted
-# grey, and the whole photograph is named again. **Find a patch of at most 5 % of the photograph with which the
-# five cats together fall below 20 %.** Measure as often as you like; map and gradient tell you where to
-# start. The check says how large your patch is. How small can it be?
+# Which part of the photograph makes the classifier say "cat"? Hide it: a patch `(x1, y1, x2, y2)` is
+# painted grey, and the whole photograph is named again. **Find a patch of at most 5 % of the photograph
+# with which the five cats together fall below 20 %.** Measure as often as you like; map and gradient tell
+# you where to start. The check says how large your patch is. How small can it be?
 
 
 # %%
@@ -316,8 +316,8 @@ for p, k in zip(*words(with_patch(*patch)).topk(3)):
 
 # %% [markdown] tags=["instructor"]
 # **15 minutes for the receptive field and the open task.** Keep the smallest patch so far on the board.
-# Misconception: "what the network looks at is the object". Ask what hiding a part of the cup does, and whether
-# a patch in a corner of the photograph can change the answer.
+# Misconception: "what the network looks at is the object". Ask what hiding a part of the cup does, and
+# whether a patch in a corner of the photograph can change the answer.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic

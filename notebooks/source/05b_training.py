@@ -3,8 +3,8 @@
 # %% [markdown] tags=["question"]
 # ## One image, one question
 #
-# ![The mask of a tide pool; and the same mask, known only as class shares of blocks of 32, 16 and 8 pixels and
-# enlarged again: the coarser the blocks, the rounder the animals.](images/05b_question.png)
+# ![The mask of a tide pool; and the same mask, known only as class shares of blocks of 32, 16 and 8 pixels
+# and enlarged again: the coarser the blocks, the rounder the animals.](images/05b_question.png)
 #
 # A classifier after the surgery has one place for every 32 pixels. An outline is one pixel wide.
 #
@@ -23,8 +23,8 @@
 # Boundary IoU. A coarse grid keeps the insides and loses the outlines (notebook 02).
 # </details>
 #
-# <details><summary>The score of a place depends on a window of far more than 32 pixels. What is good about it,
-# and what is bad?</summary>
+# <details><summary>The score of a place depends on a window of far more than 32 pixels. What is good about
+# it, and what is bad?</summary>
 #
 # It knows what is there, and cannot tell where exactly (notebook 05a).
 # </details>
@@ -122,8 +122,8 @@ def enlarge(scores, factor):
 print(enlarge(torch.tensor([[[[0.0, 4.0], [8.0, 4.0]]]]), 2)[0, 0].int())
 
 # %% [markdown]
-# **FCN-32s** is just that: the map at stride 32, scored, enlarged 32 times. The image at the top shows what is
-# lost even where every score is true.
+# **FCN-32s** is just that: the map at stride 32, scored, enlarged 32 times. The image at the top shows what
+# is lost even where every score is true.
 
 # %% [markdown] tags=["concept"]
 # ## Skips
@@ -159,9 +159,9 @@ fuse = checkpoint("05b.2", fuse)
 
 # %% [markdown] tags=["instructor"]
 # **15 minutes to here.** Ask before 05b.2: add or concatenate? FCN adds, U-Net concatenates and convolves.
-# Misconception: "stride 8 is better because it has more weights". A score layer at stride 16 has 112 weights
-# for each class here. It adds no capacity, it adds position. Let them draw two cells on squared paper, and the
-# three cells of the next map under them.
+# Misconception: "stride 8 is better because it has more weights". A score layer at stride 16 has 112
+# weights for each class here. It adds no capacity, it adds position. Let them draw two cells on squared
+# paper, and the three cells of the next map under them.
 
 # %% [markdown] tags=["concept"]
 # ## Your network
@@ -285,10 +285,10 @@ show_images(shown, alt="What your network predicts after half a minute, on the f
 # that the last steps are as rough as the first. One bad batch can spoil the weights. And when the computer
 # stops, everything is lost.
 #
-# `train` is your step, many times, with all of this: validation, a learning rate that rises and falls, a limit
-# on the gradient, images that are mirrored, zoomed and tinted at random, and, if you give it a path, a
-# checkpoint. `step=train_step` hands it your step; without it, the library takes its own. At the same seed the
-# losses are the same:
+# `train` is your step, many times, with all of this: validation, a learning rate that rises and falls, a
+# limit on the gradient, images that are mirrored, zoomed and tinted at random, and, if you give it a path,
+# a checkpoint. `step=train_step` hands it your step; without it, the library takes its own. At the same
+# seed the losses are the same:
 
 # %%
 for chosen in (None, train_step):
@@ -321,8 +321,8 @@ if taken < 40:
     print("Too few for your numbers to mean much. Continue, and read the table of three seeds further down.")
 
 # %% [markdown]
-# The monitor validates at the size of the training images, the table below at the size of each image. Boundary
-# IoU is that of the objects: the outline of the background is that of all objects, once more.
+# The monitor validates at the size of the training images, the table below at the size of each image.
+# Boundary IoU is that of the objects: the outline of the background is that of all objects, once more.
 #
 # Now the skips, one after the other, a third of the time each. A copy of the net continues from where it is.
 
@@ -372,12 +372,12 @@ from_scratch
 # %% [markdown]
 # **While it trains: what came after FCN?**
 #
-# * **DeepLab** (2015 to 2018) does not make the map coarse in the first place. It replaces the last strides by
-#   *dilated* convolutions, whose kernels have holes, and looks at several distances at once.
+# * **DeepLab** (2015 to 2018) does not make the map coarse in the first place. It replaces the last strides
+#   by *dilated* convolutions, whose kernels have holes, and looks at several distances at once.
 # * **U-Net** (2015) has skips, too. It joins features where FCN adds scores, and is the standard in medicine.
 #   `UNet` in `seglib.fcn` is a small one.
-# * **SegFormer** (2021) replaces the convolutions by *attention*: each place can look at every other. It still
-#   has maps at strides 4 to 32, joins them and scores each place, as FCN does.
+# * **SegFormer** (2021) replaces the convolutions by *attention*: each place can look at every other. It
+#   still has maps at strides 4 to 32, joins them and scores each place, as FCN does.
 # * **Self-supervised features** (DINO, 2021; DINOv2, 2023) are learned without any label. A score layer of
 #   1 x 1 on such a frozen network is a good segmenter: the head start has become larger than the training.
 #
@@ -427,8 +427,8 @@ for (name, took), mine in zip(times.items(), (net, fine, scratch)):
 #
 # Does each skip help, on every data set, and more than training as long without it? `docs/claims.md` judges
 # every seed (R2 to R4b). The longer version of the paper (Shelhamer, Long and Darrell 2017) found hardly a
-# difference between all skips at once and one after the other. Here a stage has a third of the steps, so a skip
-# that is added late has little time.
+# difference between all skips at once and one after the other. Here a stage has a third of the steps, so a
+# skip that is added late has little time.
 
 # %% [markdown] tags=["exercise"]
 # ## An open task
