@@ -226,5 +226,5 @@ def naming(place: Path | str) -> Iterator[None]:
     """Turn an error about content into a ValueError that begins with the file or the place in it."""
     try:
         yield
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{place}: {error}") from None

@@ -22,7 +22,6 @@ import io
 import json
 import os
 import random
-import resource
 import select
 import signal
 import subprocess
@@ -241,8 +240,13 @@ class Linear(torch.nn.Module):
 
 
 def steps(root: Path, number: int) -> None:
-    for _ in train(Linear(), Scenes(2, size=(16, 16)), steps=number, batch_size=1, seed=0, precision="float32",
-                   checkpoint=root / "run.pt"):  # fmt: skip
+    options: dict[str, Any] = {
+        "batch_size": 1,
+        "seed": 0,
+        "precision": "float32",
+        "checkpoint": root / "run.pt",
+    }
+    for _ in train(Linear(), Scenes(2, size=(16, 16)), steps=number, **options):
         pass
 
 
@@ -441,8 +445,8 @@ def complaint(error: BaseException, root: Path) -> str:
 class Case:
     """The valid files of all formats in a folder, and the damage number `n` done to one of them."""
 
-    def __init__(self, root: Path, seed: int, only: str) -> None:
-        self.seed, self.names = seed, [name for name in FORMATS if only in name]
+    def __init__(self, root: Path, seed: int, only: str = "", seconds: int = 0) -> None:
+        self.seconds, self.seed, self.names = seconds, seed, [name for name in FORMATS if only in name]
         self.roots = {name: root / f"case{number}" for number, name in enumerate(self.names)}
         self.targets: dict[str, list[tuple[Path, bytes]]] = {}
         for name, place in self.roots.items():
@@ -456,7 +460,8 @@ class Case:
         rng = random.Random(f"{self.seed} {number}")
         root, (path, data) = self.roots[name], rng.choice(self.targets[name])
         path.write_bytes(damaged(path, data, rng))
-        signal.alarm(SECONDS)
+        if self.seconds:
+            signal.alarm(self.seconds)
         try:
             FORMATS[name].read(root)
             return "result", ""
@@ -467,7 +472,8 @@ class Case:
             place = f"{Path(last.filename).name}:{last.lineno}"
             return "failed", f"{name}, {path.name}: {wrong} ({place}): {error!r:.200}"
         finally:
-            signal.alarm(0)
+            if self.seconds:
+                signal.alarm(0)
             path.write_bytes(data)
 
 
@@ -477,11 +483,13 @@ def late(*_: object) -> None:
 
 def child(first: int, end: int, seed: int, only: str) -> None:
     """Run cases; a line before and after each."""
+    import resource  # not on Windows
+
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     signal.signal(signal.SIGALRM, late)
     with tempfile.TemporaryDirectory() as folder:
-        cases = Case(Path(folder), seed, only)
+        cases = Case(Path(folder), seed, only, SECONDS)
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + MEMORY, taken + MEMORY))
         for number in range(first, end):

@@ -106,7 +106,7 @@ def budget() -> Price:
         kept = json.loads(_file().read_bytes())
         own = Price(float(kept["box"]), float(kept["mask"]), "your own boxes and polygons in notebook 03")
         enough = kept["objects"] >= LEAST  # of files of earlier versions nobody knows
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return PUBLISHED  # missing or damaged: the cell that saves them can be run again
     return own if enough and 0 < own.box <= LONGEST and 0 < own.mask <= LONGEST else PUBLISHED
 

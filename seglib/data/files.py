@@ -206,7 +206,10 @@ def _ranges(values: Mapping[int, int]) -> str:
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 # What Pillow raises for damaged files, depending on the format.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error, zlib.error)
+_BROKEN = (
+    OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, MemoryError, struct.error,
+    zlib.error,
+)  # fmt: skip
 
 
 # EXIF orientations that swap the sides -> the dimensions to flip before the transposition.

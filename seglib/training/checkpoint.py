@@ -5,7 +5,9 @@ old file stays until the new one is written.
 """
 
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
@@ -81,7 +83,98 @@ def load(path: Path) -> dict[str, Any]:
             f"{path} is not a checkpoint of this version of seglib; give another path, or start anew with "
             "resume=False to overwrite it"
         )
+    for name, (kinds, fits) in _FIELDS.items():
+        if type(state.get(name)) not in kinds or not fits(state[name]):
+            raise _damaged(path, name)
     return state
+
+
+# What a checkpoint holds: the type of each field, and what is true of its value.
+_FIELDS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
+    "net": ((dict, OrderedDict), bool),
+    "optimiser": ((dict,), lambda value: {"state", "param_groups"} <= value.keys()),
+    "settings": ((dict,), lambda value: all(map(_is_plain, value.values()))),
+    "precision": ((str,), lambda value: value in ("auto", "float32", "bfloat16")),
+    "number": ((int,), lambda value: 0 <= value < 2**31),
+    "seconds": ((int, float), lambda value: 0 <= value < 1e12),
+    "setup_seconds": ((int, float), lambda value: 0 <= value < 1e12),
+    "micro_batches": ((int,), lambda value: 0 < value < 2**31),
+    "losses": ((torch.Tensor,), lambda value: value.ndim == 1 and value.is_floating_point()),
+    "scores": ((list,), lambda value: True),
+}
+#: what an optimiser remembers of each weight, by a setting that only it has
+_REMEMBERED = {"betas": {"step", "exp_avg", "exp_avg_sq"}, "momentum": {"momentum_buffer"}}
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a message can show a setting."""
+    return isinstance(value, (int, float, type(None))) or (isinstance(value, str) and value.isprintable())
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged content causes into a CheckpointError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except (
+        KeyError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        ValueError,
+        RuntimeError,
+        OverflowError,
+    ) as error:
+        raise _damaged(path, files.first_line(error)) from None
+
+
+def _damaged(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: a part of the checkpoint is missing or damaged ({what}); copy it again, or start anew with "
+        "resume=False"
+    )
+
+
+def _check_optimiser(path: Path, saved: Mapping[str, Any], stepper: torch.optim.Optimizer) -> None:
+    """Raise unless a saved state has the form of the optimiser's own.
+
+    PyTorch's steps do not check it, and end the process where a tensor has another size.
+    """
+    groups, own = saved["param_groups"], stepper.state_dict()["param_groups"]
+    if [len(group["params"]) for group in groups] != [len(group["params"]) for group in own]:
+        return  # another net or freeze: PyTorch's own error says so
+    for group, expected in zip(groups, own):
+        for name, value in expected.items():
+            if _form(group[name]) != _form(value):
+                raise _damaged(path, f"{name} of the optimiser")
+    weights = [weight for group in stepper.param_groups for weight in group["params"]]
+    for number, entry in saved["state"].items():
+        if type(number) is not int or not 0 <= number < len(weights):
+            raise _damaged(path, f"weight {number!r:.20} of the optimiser")
+        shape = weights[number].shape
+        for setting, names in _REMEMBERED.items():
+            if setting in own[0] and not names <= entry.keys():
+                raise _damaged(path, f"what the optimiser remembers of weight {number}")
+        for name, value in entry.items():
+            unused = value is None and name == "momentum_buffer"
+            if not unused and not (isinstance(value, torch.Tensor) and value.is_floating_point()):
+                raise _damaged(path, f"{name} of weight {number}")
+            if not unused and value.shape != (() if name == "step" else shape):
+                raise _damaged(path, f"{name} of weight {number} is {tuple(value.shape)}")
+
+
+def _form(value: Any) -> Any:
+    """What must be equal in a saved setting and in ours: which may differ in their numbers."""
+    if isinstance(value, (list, tuple)):
+        return [_form(one) for one in value]
+    return next(name for kind, name in _KINDS if isinstance(value, kind))
+
+
+_KINDS: tuple[tuple[type, str], ...] = (
+    (bool, "choice"), (type(None), "choice"), (int, "number"), (float, "number"), (object, "other")
+)  # fmt: skip
 
 
 def restore(
@@ -103,6 +196,8 @@ def restore(
         there = ", ".join(f"{name} {saved.get(name)}" for name in changed)
         here = ", ".join(f"{name} {settings[name]}" for name in changed)
         raise CheckpointError(f"{path} is of another run: it had {there}; this one has {here}; {advice}")
+    with reading(path):
+        _check_optimiser(path, state["optimiser"], stepper)
     try:
         stepper.load_state_dict(state["optimiser"])
     except ValueError as error:

@@ -127,4 +127,7 @@ class Progress:
             setattr(self, name, state[name])
         self.history.losses[:] = state["losses"].tolist()
         for step, values in state["scores"]:
-            self.history.scores[step] = Scores(classes=classes, **values)
+            scores = Scores(classes=classes, **{name: values[name] for name in SAVED_SCORES})
+            if type(step) is not int or scores.confusion.shape != (len(classes), len(classes)):
+                raise ValueError("scores")
+            self.history.scores[step] = scores

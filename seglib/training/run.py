@@ -122,7 +122,8 @@ class Run:
             )
         if path and state:
             checkpoint.restore(path, state, self.net, self.stepper, self.settings)
-            self.progress.load_state_dict(state, self.dataset.classes)
+            with checkpoint.reading(path):
+                self.progress.load_state_dict(state, self.dataset.classes)
             self.messages.append(f"Resumed after step {self.progress.number}, from {path}.")
         if self.world_size > 1:
             distributed.broadcast_tensors([*self.net.parameters(), *self.net.buffers()])

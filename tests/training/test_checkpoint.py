@@ -97,6 +97,25 @@ def test_what_cannot_be_used_is_refused_and_nothing_changes(path: Path, changes:
     assert torch.equal(weights(net), before) and path.read_bytes() == spoilt
 
 
+REMEMBERED = {  # PyTorch ends the process with a segmentation fault at the first of these
+    "other sizes": lambda entry: entry.update(exp_avg=entry["exp_avg"].reshape(-1)[:-1]),
+    "whole numbers": lambda entry: entry.update(exp_avg_sq=entry["exp_avg_sq"].long()),
+    "no tensor": lambda entry: entry.update(exp_avg=entry["exp_avg"].tolist()),
+    "nothing": lambda entry: entry.clear(),
+}
+
+
+@pytest.mark.parametrize("damage", REMEMBERED)
+def test_an_optimiser_whose_memory_is_damaged_is_refused_before_a_step(path: Path, damage: str) -> None:
+    stopped(Net(), path, 1)
+    state = stored(path)
+    REMEMBERED[damage](state["optimiser"]["state"][0])
+    torch.save(state, path)
+    with pytest.raises(CheckpointError, match=r"missing or damaged \(.* weight 0") as raised:
+        begin(Net(), 0, checkpoint=path)
+    assert str(path) in str(raised.value)
+
+
 def test_another_run_is_refused(path: Path) -> None:
     stopped(Net(), path, 1)
     words = "it had batch_size 4, lr 0.01; this one has batch_size 5, lr 0.1"
