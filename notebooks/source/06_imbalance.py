@@ -203,9 +203,9 @@ league(table, rare)
 # %% [markdown] tags=["concept"]
 # ## Weights without training
 #
-# What have the weights taught? Take the net that did nothing, and add the logarithm of the weights to its
-# scores. That multiplies the probability of each class by its weight (*logit adjustment*, Menon et al. 2021).
-# Not one step of training.
+# What have the weights taught the net? Take the net that did nothing, and add the logarithm of the weights
+# to its scores. That multiplies the probability of each class by its weight (*logit adjustment*, Menon et
+# al. 2021). Not one step of training.
 
 
 # %%
@@ -368,8 +368,8 @@ for name in ("nothing", "weights"):
 # %% [markdown] tags=["concept"]
 # ## Remove blurred images?
 #
-# Advice that you will hear: blurred images confuse a classifier, so remove them. Here are the same pools, but
-# every third is out of focus. `sharpness` finds them (notebook 03); each animal is where it was.
+# You will hear this advice: blurred images confuse a network, so remove them. Here are the same pools, but
+# every third one is out of focus. `sharpness` finds them (notebook 03); each animal is where it was.
 
 # %%
 from seglib.data.quality import sharpness
@@ -449,7 +449,7 @@ for name in list(recipes)[1:]:
 
 # %% [markdown]
 # "Undecided" is a result. It says that the difference, if there is one, is too small for this many runs.
-# Choose a recipe for the measure that your application needs, before you look at the table.
+# Decide which measure your application needs before you look at the table, and choose the recipe by it.
 #
 # The same question for nets of which all layers learn, on the test splits. Does the order agree with yours?
 #
@@ -483,7 +483,7 @@ else:
 # [[06.5]]
 #
 # Since last week a team's net finds rare animals everywhere. Each part of their code is right by itself. They
-# draw images with `class_balanced`, and these are their class weights:
+# draw images with `class_balanced`. Here are their class weights:
 
 # %%
 from seglib.data.sampling import class_balanced
@@ -498,7 +498,7 @@ def team_weights(pixels, draw):
 
 
 # %% [markdown]
-# The weights should give each class the same part of the loss, one tenth. What each has:
+# The weights should give each class the same part of the loss, one tenth. This is what each of them gets:
 
 # %%
 batches = counts.subset(torch.multinomial(draw, 5000, replacement=True))

@@ -7,7 +7,7 @@
 # GrabCut+ makes from the boxes; and the true masks.](images/07a_question.png)
 #
 # A mask takes 79 seconds, a box 7 (notebook 03 has the sources, and your own times). So only boxes were
-# drawn. Within a box, some pixels are the animal and some are not, and it is unknown which.
+# drawn. Within a box, some pixels are the animal and some are not, and nobody has said which.
 #
 # **How good a mask is in a box, before any net is trained?**
 
@@ -50,8 +50,8 @@ lesson = start("07a_labels")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Pets if this machine has them, else pools. `load_boxes` returns the boxes of a data set. They are all that
-# labels are made of in this notebook. The true masks only measure them.
+# Pets if they are on this machine, otherwise drawn tide pools. `load_boxes` returns the boxes of a data set.
+# In this notebook, labels are made from the boxes alone; the true masks only measure these labels.
 
 # %%
 many = {"tiny": 8, "laptop": 60, "gpu": 400}[lesson.profile.name]
@@ -300,10 +300,10 @@ compare(found)
 # model. Is the best scheme the same everywhere?
 
 # %% [markdown]
-# **Bad boxes.** A box that cuts into the object costs much: what is outside it is labelled background, as
-# certain. A box that is far too large costs as well: GrabCut+ begins with a colour model of everything in
-# it. And an object without a box is labelled background, all of it. Try it: how much does a scheme lose
-# when every box is too large?
+# **Bad boxes.** A box that cuts into the object costs much: what is outside it is labelled background, and
+# treated as certain. A box that is far too large costs as well: GrabCut+ begins with a colour model of
+# everything in it. And an object without a box is labelled background, all of it. Try it: how much does a
+# scheme lose when every box is too large?
 
 # %%
 from seglib.boxes import loosen

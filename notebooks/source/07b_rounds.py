@@ -7,7 +7,7 @@
 # be as its neighbours and as pixels of its own colour are; and with the true
 # masks.](images/07b_question.png)
 #
-# A net that is trained on filled boxes does not predict boxes. It has seen many, and what they have in
+# A net that is trained on filled boxes does not predict boxes. It has seen many boxes, and what these have in
 # common is the object. So its predictions may be better labels than those that it has learned from.
 #
 # **Can a net correct its own teacher?**
@@ -27,8 +27,8 @@
 #
 # <details><summary>A curve of validation mIoU is flat. Why does it matter for a comparison?</summary>
 #
-# Nets that have hardly learned are all alike. Compare when the best of them has reached its plateau
-# (notebook 05b).
+# Nets that have hardly learned are all alike. Compare when the best of them has stopped
+# improving: at its plateau.
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -53,8 +53,8 @@ lesson = start("07b_rounds")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# The images of notebook 07a, pets or pools, and the labels that schemes make from their boxes. True masks
-# measure; one net is trained on them, with which all others are compared.
+# The images of notebook 07a, pets or tide pools, and the labels that the schemes make from their boxes. The
+# true masks measure. And one net is trained on them: all others are compared with it.
 
 # %%
 many, few = {"tiny": (6, 4), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
@@ -266,10 +266,12 @@ reveal("07b.p2", "about the same" if abs(moved) < 1 else "better" if moved > 0 e
 # "Simple Does It" cleans between the rounds, by three rules:
 #
 # 1. **Inside.** A pixel that is in no box of its class is background. The boxes are the one thing that is
-# certain. 2. **Reset.** If too little of an object is left, the net has lost it: its box gets back its
-# label of the first round. 3. **Smooth.** Let the label follow the image's edges: a **fully connected
-# CRF**, in which every pixel is influenced by every other pixel, most by near ones of its own colour. (Ours
-# compares colours on a smaller copy of the image, and never leaves the boxes.)
+#    certain.
+# 2. **Reset.** If too little of an object is left, the net has lost it: its box gets back its label of the
+#    first round.
+# 3. **Smooth.** Let the label follow the edges of the image: a **fully connected CRF**, in which every pixel
+#    is influenced by every other one, and most by near ones of its own colour. (Ours compares colours on a
+#    smaller copy of the image, and never leaves the boxes.)
 #
 # What is too little? The paper says: less than half of the box. But a star fills a third of its box when
 # its mask is *perfect*. The share of its box that a class usually fills is its **fill rate**.
@@ -304,7 +306,9 @@ reset = checkpoint("07b.2", reset)
 
 # %% [markdown]
 # A net that has lost an object altogether, and the same box after the reset: what comes back depends on
-# what the first round was trained on.
+# what the first round was trained on. Your reset copies the **whole box**. If a smaller box lies in front of
+# it, its pixels are overwritten, too, even if they were right. The library's `reset_outliers` leaves the
+# objects of smaller boxes in front.
 
 # %%
 image, index, lost = data[0][0], int(known[0].classes[0]), torch.zeros_like(data[0][1])
@@ -328,8 +332,8 @@ for name, rate in list(zip(data.classes, usual.tolist()))[1:]:
     print(f"{name:10} usually fills {100 * rate:.0f} % of its box")
 
 # %% [markdown]
-# Your reset, between rules 1 and 3 of the library. A class is written as 90 % sure where it stands, so that
-# the CRF may move it, and nothing is known where a pixel is ignored.
+# Your reset, between rules 1 and 3 of the library. A label counts as 90 % sure, so that the CRF may still
+# change it. Where a pixel is ignored, all classes are equally likely.
 
 # %%
 from seglib.weak.cleaning import keep_inside, mean_field
@@ -352,7 +356,8 @@ def clean(image, probabilities, given, number, initial):
 # %% [markdown]
 # One rule after the other, on the predictions of the first net. Nothing is trained here: these are the
 # labels that the second net *would* learn from. The library's rule 3 also uses the net's own probabilities
-# where the rules agree with it.
+# where the rules agree with it. If two rows are equal, no box was reset: of a large animal, even a poor net
+# finds enough.
 
 # %%
 from seglib.weak.rounds import next_labels

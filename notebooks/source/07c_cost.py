@@ -49,8 +49,8 @@ lesson = start("07c_cost")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Pets if this machine has them, else pools. For each image both are known, its boxes and its mask, so that
-# any mixture can be tried.
+# Pets if they are on this machine, otherwise drawn tide pools. Of each image we have both its boxes and its
+# mask, so that any mixture can be tried.
 
 # %%
 many, few = {"tiny": (8, 5), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
@@ -71,8 +71,8 @@ objects = [len(one.boxes) for one in known]
 print(f"{len(data)} images with {sum(objects)} objects")
 
 # %% [markdown]
-# Prices differ from task to task. A box by two corners takes longer than by four clicks on the object's
-# extreme points, which is where the 7 seconds come from. A mask of a car is quicker than one of a tree. And
+# Prices differ from task to task. Drawing a box by two corners takes longer than clicking on the four extreme
+# points of the object; the 7 seconds are for these clicks. A mask of a car is quicker than one of a tree. And
 # somebody has to check all of them. Measure your own on your own images, as in notebook 03.
 
 # %% [markdown] tags=["concept"]
@@ -257,15 +257,14 @@ for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["mas
     print(f"{limit:6.1f} min: {worth}")
 
 # %% [markdown]
-# One run is one throw of the dice, and near labels may change places with the next seed. **What three seeds
+# One run is one throw of the dice, and labels that are close may change places. **What three seeds
 # say**, at the published prices:
 #
 # [[table:mixed]]
 #
 # Compare the boxes of all images with the masks that the same minutes buy, those of 1 in 11. And look at
-# masks
-# *among* boxes: each image counts the same, so a few masks can be outvoted. `docs/claims.md` has the verdicts
-# (A6, A7).
+# masks *among* boxes: each image counts the same, so a few masks can be outvoted by many boxes.
+# `docs/claims.md` has the verdicts (A6, A7).
 
 # %% [markdown]
 # **What the papers report.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Before you

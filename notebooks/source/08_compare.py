@@ -167,8 +167,8 @@ reveal("08.p1", words[[row for row in ranked if row.family in words][-1].family]
 board
 
 # %% [markdown]
-# Which column would reverse the order? In the tiny profile training lasts ten steps: everything runs, and the
-# numbers mean nothing.
+# By which column would the order be reversed? (In the tiny profile training lasts ten steps: everything runs,
+# and the numbers mean nothing.)
 
 # %% [markdown] tags=["concept"]
 # ## Nobody wants the best row
@@ -257,7 +257,7 @@ check("08.2", choose)
 choose = checkpoint("08.2", choose)
 
 # %% [markdown]
-# Four customers, and what your function tells them. Seconds are those of *this* machine. Read each answer off
+# Four customers, and what your function tells them. Seconds are those of *this* machine. Find each answer in
 # the charts, too. Then change the budgets until an answer changes.
 
 # %%
@@ -457,7 +457,8 @@ def miou(judge):
 print(f"your row {100 * row['FCN-8s'].mean_iou:.1f} %, with their camera {miou(team_counts):.1f} %")
 
 # %% [markdown]
-# Their row may not stand on the board. Rewrite the function so that it may. The camera stays as it is.
+# Judged like this, their row must not be compared with the others. Rewrite the function so that it can be.
+# The camera stays as it is.
 
 
 # %%
