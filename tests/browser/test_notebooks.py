@@ -41,6 +41,8 @@ def move_slider(page: Page, card: Locator) -> None:
     canvas, slider = card.locator(".seglib-canvas canvas").first, card.locator("input[type=range]").first
     if not slider.is_visible():
         card.get_by_role("radio", name="Overlay").check()  # a difference has no opacity
+    if (truth := card.get_by_role("radio", name="truth")).is_visible():
+        truth.check()  # a net that learned for seconds may paint nothing
     before = checksum(canvas)
     slider.focus()
     page.keyboard.press("ArrowRight")
