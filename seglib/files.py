@@ -221,6 +221,20 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path}: not JSON, or incomplete ({error}); export or copy it again") from None
 
 
+def read_text(path: Path) -> str:
+    """The text in a file, without a byte order mark; UTF-8, or UTF-16 if it is marked.
+
+    Raises:
+        ValueError: it is in another encoding; the message names the file and what to do.
+    """
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        place = f"line {content[: error.start].count(bytes([10])) + 1}"
+        raise ValueError(f"{path}, {place}: not UTF-8; save the file again with the encoding UTF-8") from None
+
+
 @contextmanager
 def naming(place: Path | str) -> Iterator[None]:
     """Turn an error about content into a ValueError that begins with the file or the place in it."""

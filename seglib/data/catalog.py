@@ -10,7 +10,7 @@ import platformdirs
 import seglib
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.download import install
-from seglib.data.folders import open_folder
+from seglib.data.layouts import open_folder
 from seglib.data.photographs import Pets, Photo, Voc, camvid
 from seglib.scenes import Scenes
 

@@ -19,12 +19,18 @@ from pycocotools import mask as pycoco
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.dataset import FOLDERS, Instances, Part, SegmentationDataset, SplitError, by_name
+from seglib.data.dataset import Instances, Part, SegmentationDataset, SplitError, by_name
 from seglib.data.files import instances_of, listed, match_size, read_image
 from seglib.files import naming, read_json
 from seglib.labels import VOID, Classes
 
 Entry = dict[str, Any]
+
+
+_CROWDS = (
+    "marked iscrowd: 1, and crowds are void, not objects. Tools that paint with a brush often mark every"
+    " object so; load(..., crowds='objects') reads them as objects"
+)
 
 
 class Content(NamedTuple):
@@ -47,28 +53,40 @@ class Coco(SegmentationDataset):
         content: images, annotations and categories, of all splits if `divide`.
         folders: where the images may be; the first that holds the first image is used.
         divide: take only the images whose file name's hash falls into `split`.
+        crowds: "void", or "objects": some tools write every object as a crowd.
+        upright: whether shapes are known to lie on the upright photograph.
 
     Raises:
         ValueError: the content contradicts itself or the folder; the message names the entry. Reading a
             sample raises ValueError if its size differs or a shape is broken.
     """
 
+    page: int | None = None
+
     def __init__(
-        self, path: Path, split: str, content: Content, folders: Sequence[Path], *, divide: bool = False
-    ) -> None:
+        self, path: Path, split: str, content: Content, folders: Sequence[Path], *, divide: bool = False,
+        crowds: str = "void", upright: bool = False,
+    ) -> None:  # fmt: skip
         images = content.images
         if divide:
             chosen = set(by_name(entry["file_name"] for entry in images)[split])
             images = [entry for entry in images if entry["file_name"] in chosen]
         if not images:
             raise SplitError(f"{path}: there is no image in the split '{split}'")
-        self.name, self.path, self.split, self.images = path.stem, path, split, images
+        self.name, self.path, self.split = path.stem, path, split
+        self.crowds, self.upright = crowds, upright
         self.classes, self.class_of = _classes(path, content.categories)
         objects: dict[Any, list[Entry]] = {entry["id"]: [] for entry in content.images}
         for entry in content.annotations:
             objects[entry["image_id"]].append(entry)
         self.objects = [objects[entry["id"]] for entry in images]
-        self.folder = _image_folder(path, folders, [entry["file_name"] for entry in images])
+        self.folder, names = _image_files(path, folders, [entry["file_name"] for entry in images])
+        self.images = [entry | {"file_name": name} for entry, name in zip(images, names)]
+        if moved := sum(entry["file_name"].replace("\\", "/") != name for entry, name in zip(images, names)):
+            self.note("moved", f"{path}: {moved} file names are found in {self.folder} without their folders")
+        crowd = sum(bool(entry.get("iscrowd")) for entry in content.annotations)
+        if crowds == "void" and 2 * crowd > len(content.annotations) and not upright:
+            self.note("crowds", f"{path}: {crowd} of {len(content.annotations)} objects are {_CROWDS}")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -104,7 +122,7 @@ class Coco(SegmentationDataset):
         """
         found = []
         for one in self.objects[index]:
-            if not one.get("iscrowd") and one.get("bbox"):
+            if self._label(one) != VOID and one.get("bbox"):
                 with naming(self._place(one)):
                     x, y, width, height = finite_numbers(one["bbox"], "bbox", (4,))
                 box = torch.tensor([x, y, x + width, y + height], dtype=torch.float64)
@@ -118,16 +136,16 @@ class Coco(SegmentationDataset):
         """The image, the number of the topmost shape at each pixel (0: none), and the numbers' classes."""
         entry = self.images[index]
         photo = self.folder / entry["file_name"]
-        image = read_image(photo)
+        image, note = read_image(photo, self.page, self.note), None if self.upright else self.note
         size, source = (entry["height"], entry["width"]), f"{self.path}, image {entry['id']}"
-        match_size(torch.zeros(1, 1).expand(size), image, photo, source)  # before memory for it is allocated
+        match_size(torch.zeros(1, 1).expand(size), image, photo, source, note)  # before it takes memory
         shapes = [(self._shape(index, one), self._label(one)) for one in self.objects[index]]
         shapes.sort(key=lambda pair: (pair[1] != VOID, -int(pair[0].sum())))  # crowds, then large to small
         numbers = torch.zeros(size, dtype=torch.int64)
         for number, (shape, _) in enumerate(shapes, 1):
             numbers[shape] = number
         classes = torch.tensor([0, *(category for _, category in shapes)]).byte()
-        return image, match_size(numbers, image, photo, source), classes
+        return image, match_size(numbers, image, photo, source, None), classes
 
     def _shape(self, index: int, one: Entry) -> Tensor:
         """The pixels of one object, (H, W) bool, whatever covers them."""
@@ -138,7 +156,8 @@ class Coco(SegmentationDataset):
 
     def _label(self, one: Entry) -> int:
         """The class of an object; void for a crowd."""
-        return VOID if one.get("iscrowd") else self.class_of[one["category_id"]]
+        crowd = one.get("iscrowd") and self.crowds == "void"
+        return VOID if crowd else self.class_of[one["category_id"]]
 
     def _place(self, one: Entry) -> str:
         return f"{self.path}, annotation {one.get('id')}"
@@ -157,45 +176,42 @@ def id_order(entry: Entry) -> tuple[str, Any]:
     return str(type(entry["id"])), entry["id"]
 
 
-def _image_folder(path: Path, folders: Sequence[Path], names: list[str]) -> Path:
-    """The folder with the images `names`; a ValueError names those that are missing or outside of it."""
-    if outside := [name for name in names if Path(name).is_absolute() or ".." in Path(name).parts]:
-        raise ValueError(f"{path}: the file name {outside[0]!r} leads out of the image folder")
-    folder = max(folders, key=lambda folder: ((folder / names[0]).is_file(), folder.is_dir()))
-    parents = {(folder / name).parent for name in names}
-    there = {file for parent in parents if parent.is_dir() for file in parent.iterdir()}
-    if absent := [name for name in names if folder / name not in there]:
-        raise ValueError(f"{path}: {len(absent)} of its images are not in {folder} ({listed(absent)})")
-    return folder
+def _image_files(path: Path, folders: Sequence[Path], names: list[str]) -> tuple[Path, list[str]]:
+    r"""The folder with the images, and their names in it.
 
-
-# Where a COCO file is, and whether its content is consistent.
-
-
-def find(path: Path) -> dict[str, tuple[Path, list[Path]]]:
-    """Split -> COCO file and folders that may hold its images; the split is "" if the file is not divided.
-
-    Known are COCO's own `annotations/instances_train2017.json` with `train2017/`, the labelling services'
-    `train/_annotations.coco.json`, and a single .json file with `images/` next to it.
-
-    Args:
-        path: a folder, or the file itself.
+    "\\" is read as "/". A name that is not in the folder, or leads out of it, is looked for without its
+    folders: files name the places of another machine. A ValueError names those that are missing.
     """
-    if path.is_file():
-        folders = [path.parent / name for name in ("images", "../images", ".")]
-        return {"": (path, folders)} if path.suffix == ".json" else {}
-    found = {}
-    for split, names in FOLDERS.items():
-        for name in names:
-            divided = sorted(path.glob(f"annotations/instances_{name}*.json"))
-            for file in [*path.glob(f"{name}/_annotations.coco.json"), *divided]:
-                year = file.stem.removeprefix("instances_")
-                places = (year, f"images/{year}", name, f"images/{name}", "images")
-                found[split] = file, [path / place for place in places]
-    files = [*path.glob("*.json"), *path.glob("annotations/*.json")]
-    if not found and len(files) == 1:
-        found[""] = files[0], [path / "images", path]
-    return found
+    inside = [name.replace("\\", "/") for name in names]
+    plain = [name.rpartition("/")[2] for name in inside]
+    safe = [not (name[:1] == "/" or name[1:2] == ":" or ".." in name.split("/")) for name in inside]
+
+    def holds(folder: Path) -> tuple[bool, bool, bool]:
+        return safe[0] and (folder / inside[0]).is_file(), (folder / plain[0]).is_file(), folder.is_dir()
+
+    folder = max(folders, key=holds)
+    parents = {folder, *((folder / name).parent for name, fits in zip(inside, safe) if fits)}
+    there = {file for parent in parents if parent.is_dir() for file in parent.iterdir()}
+    found = [
+        name if fits and folder / name in there else bare if folder / bare in there else None
+        for name, bare, fits in zip(inside, plain, safe)
+    ]
+    if outside := [name for name, fits, place in zip(names, safe, found) if not fits and not place]:
+        raise ValueError(
+            f"{path}: the file name {outside[0]!r} leads out of the image folder, and {folder} holds no image"
+            " of this name; copy the images there"
+        )
+    if absent := [name for name, place in zip(names, found) if not place]:
+        raise ValueError(
+            f"{path}: {len(absent)} of its images are not in {folder} ({listed(absent)}); copy them there, or"
+            " remove them from the file"
+        )
+    if twice := [name for name, count in Counter(found).items() if count > 1]:
+        raise ValueError(f"{path}: several of its images are {folder / str(twice[0])}; keep their folders")
+    return folder, [str(place) for place in found]
+
+
+# Whether a file's content is consistent.
 
 
 Field = tuple[str, Callable[[Any], bool]]  # what its value must be, in words and as a test

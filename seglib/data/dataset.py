@@ -1,11 +1,13 @@
 """What a data set is in this course: images, masks, classes and, if known, instances."""
 
 import hashlib
+import warnings
 from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -68,6 +70,24 @@ def count_objects(instances: Instances | None, num_classes: int) -> NDArray[np.i
     return np.bincount(instances.classes.numpy(), minlength=num_classes).astype(np.int64)
 
 
+class Reading(NamedTuple):
+    """How a folder or a file was understood; `print(dataset)` shows it.
+
+    Attributes:
+        layout: which of the known layouts it has.
+        source: where the classes come from.
+        void: the values in mask files, or the objects, that are void.
+        pairs: how an image finds its mask.
+        left_out: what was not read, and why.
+    """
+
+    layout: str
+    source: str
+    void: str = "255"
+    pairs: str = ""
+    left_out: tuple[str, ...] = ()
+
+
 class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
     """One split of a data set: `dataset[i]` is `(image, mask)`; sizes may differ from sample to sample.
 
@@ -78,11 +98,15 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         name: "scenes", "pets", ... as `load` knows it.
         split: "train", "val" or "test".
         classes: names and colours.
+        reading: how its folder was understood; None for data sets that are opened by name.
+        notes: what was concluded or is in doubt, by topic; each was also a warning.
     """
 
     name: str
     split: str
     classes: Classes
+    reading: Reading | None = None
+    notes: Mapping[str, str] = MappingProxyType({})
 
     def __len__(self) -> int:
         """How many images there are."""
@@ -91,6 +115,28 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
         """Image and mask number `index`, from the end if negative; IndexError if there is no such sample."""
         raise NotImplementedError
+
+    def __str__(self) -> str:
+        """What it is and how it was understood: layout, classes and where they come from, void, pairs."""
+        try:
+            classes = f"{len(self.classes)}: {', '.join(self.classes)}"
+        except ValueError as error:  # they are looked for in masks that contradict each other
+            classes = f"not known: {error}"
+        facts = [("split", f"{self.split}, {len(self)} image{'s' * (len(self) != 1)}"), ("classes", classes)]
+        if here := self.reading:
+            facts[1] = ("classes", f"{classes} ({here.source})")
+            facts += [("layout", here.layout), ("void", here.void), ("pairs", here.pairs)]
+            facts += [("left out", text) for text in here.left_out]
+        facts += [
+            ("note", text) for topic, text in self.notes.items() if not here or topic not in here.left_out
+        ]
+        return "\n".join([self.name, *(f"  {what:<9}{text}" for what, text in facts if text)])
+
+    def note(self, topic: str, text: str) -> None:
+        """Keep a sentence about this data set, and warn, once for each topic."""
+        if topic not in self.notes:
+            self.notes = {**self.notes, topic: text}
+            warnings.warn(text, stacklevel=3)
 
     def __iter__(self) -> Iterator[tuple[Image, Mask]]:
         """Every sample in order."""
@@ -233,7 +279,11 @@ class _Selection(SegmentationDataset):
 # Dividing a list of images into train, val and test, the same way on every machine.
 
 # split -> what its folder may be called
-FOLDERS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+FOLDERS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 

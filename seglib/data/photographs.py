@@ -23,7 +23,8 @@ from seglib.data.dataset import (
     by_name,
     check_split,
 )
-from seglib.data.files import FileDataset, instances_of, match_size, pair, read_labels, to_classes
+from seglib.data.files import FileDataset, instances_of, match_size, read_labels, to_classes
+from seglib.data.pairing import pair
 from seglib.labels import VOID, Classes
 
 # Oxford-IIIT Pet (Parkhi et al. 2012): cats and dogs, each with a trimap.
@@ -187,16 +188,21 @@ class Voc(FileDataset):
             return None
         image, mask = self[index]
         ids = match_size(torch.from_numpy(read_labels(path)), image, Path(sample.image), str(path))
-        numbers = [number for number in ids.unique().tolist() if number not in (0, VOID)]
-        masks = ids == torch.tensor(numbers, dtype=ids.dtype)[:, None, None]  # (M, H, W)
-        classes = [int(mask[one].mode().values) for one in masks]  # the class of most of its pixels
-        return instances_of(masks, torch.tensor(classes, dtype=torch.long))
+        return objects_in(ids, mask)
 
     def source_bytes(self, index: int, part: Part) -> bytes:
         """The file, and for a mask the objects' file."""
         content = super().source_bytes(index, part)
         objects = self.objects / f"{self.samples[index].id}.png"
         return content + (objects.read_bytes() if part == "mask" and objects.is_file() else b"")
+
+
+def objects_in(ids: Tensor, mask: Tensor) -> Instances:
+    """The objects that are numbered in `ids`, each of the class of most of its pixels; 0 and 255 are none."""
+    numbers = [number for number in ids.unique().tolist() if number not in (0, VOID)]
+    masks = ids == torch.tensor(numbers, dtype=ids.dtype)[:, None, None]  # (M, H, W)
+    classes = [int(mask[one].mode().values) for one in masks]
+    return instances_of(masks, torch.tensor(classes, dtype=torch.long))
 
 
 class Photo(SegmentationDataset):

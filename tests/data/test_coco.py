@@ -13,7 +13,8 @@ from PIL import Image
 from pycocotools import mask as pycoco
 from pycocotools.coco import COCO
 
-from seglib.data.coco import Coco, find, read, segmentation_mask
+from seglib.data.coco import Coco, segmentation_mask
+from seglib.data.layouts import open_folder
 from seglib.labels import VOID
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
@@ -95,8 +96,9 @@ def write(folder: Path, said: dict[str, Any], split: str = "train") -> Path:
 
 
 def opened(folder: Path) -> Coco:
-    ((file, images),) = find(folder).values()
-    return Coco(file, "train", read(file), images)
+    data = open_folder(folder)
+    assert isinstance(data, Coco)
+    return data
 
 
 def test_small_over_large_over_crowd(tmp_path: Path) -> None:

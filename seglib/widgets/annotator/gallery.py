@@ -9,7 +9,8 @@ from torch import Tensor
 from torchvision.transforms.v2.functional import resize
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.data.files import images_in, read_image
+from seglib.data.files import read_image
+from seglib.data.tree import images_in
 from seglib.labels import check_image
 from seglib.widgets import pack
 

@@ -1,0 +1,284 @@
+"""The names, colours and values of classes, from the lists that people and labelling tools write."""
+
+import csv
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from seglib.files import naming, read_json, read_text
+from seglib.labels import VOID, VOID_COLOR, Classes, Color
+
+# Names that say of themselves that they are no class.
+VOID_NAMES = frozenset({"void", "ignore", "__ignore__", "unlabeled", "unlabelled"})
+HIGHEST = 65535  # of the values in a mask of 16 bits
+
+
+class ClassList(NamedTuple):
+    """A list of classes.
+
+    Attributes:
+        classes: the names, with the colours of the list or, if it has none, our own; None without names.
+        painted: the same classes if the list has colours, so that painted masks can be read; else None.
+        values: the value in a mask file -> the class, or 255; without names only the values that are void.
+        source: the file that the list is in; "" without a list.
+        objects: the values are numbers of objects: 0 is the first class, all others are the second.
+    """
+
+    classes: Classes | None = None
+    painted: Classes | None = None
+    values: Mapping[int, int] = {}
+    source: str = ""
+    objects: bool = False
+
+    @property
+    def void(self) -> str:
+        """The values that are void, for people."""
+        stated = [value for value, label in self.values.items() if label == VOID]
+        if VOID not in self.values:
+            stated.append(VOID)
+        return ", ".join(map(str, sorted(stated)))
+
+
+def read_class_list(folder: Path) -> ClassList:
+    """The class list of a folder, or in a file; an empty one where the folder has none.
+
+    `classes.txt` has one name per line, in index order, followed by red green blue if masks are painted; or
+    number and name. A line that is called void keeps its index and is no class. Lines with # are comments.
+    `classes.json` is a list of names, an object number -> name (numbers may be left out, and a name that
+    occurs twice is one class), or an object with the fields of `FIELDS`; `values` are the numbers in the mask
+    files, one or a list for each name (by default 0, 1, 2, ...), `void` the numbers that are no class.
+    The lists of other tools are read if there is neither: those of `LISTS`.
+
+    Raises:
+        ValueError: the list cannot be understood; the message names the file and what is wrong.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "classes.json").write_text('{"names": ["road", "car"], "values": [1, [2, 3]]}')
+        >>> read_class_list(folder).values
+        {1: 0, 2: 1, 3: 1}
+    """
+    if folder.is_file():
+        there = {folder.name.lower(): folder}
+        lists = {
+            folder.name.lower(): LISTS.get(
+                folder.name.lower(), read_json if folder.suffix == ".json" else _text
+            )
+        }
+    else:
+        there = {path.name.lower(): path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+        lists = LISTS
+    for name, read in lists.items():
+        if (path := there.get(name)) and path.is_file():
+            with naming(path):
+                return class_list(read(path), path.name)
+    return ClassList()
+
+
+# From the fields of a list to classes.
+
+FIELDS = ("names", "colors", "void_color", "values", "void", "objects")
+
+
+class _Line(NamedTuple):
+    """One class, or one kind of void, of a list."""
+
+    name: str | None
+    values: list[int]
+    color: Color | None
+
+
+def class_list(fields: Any, source: str) -> ClassList:
+    """A class list from its fields, which are checked.
+
+    Args:
+        fields: a list of names, a dictionary value -> name (None or "void" for void), `Classes`, or a
+            dictionary of `FIELDS`.
+        source: where it comes from.
+
+    Raises:
+        ValueError: it contradicts itself; the message says how.
+
+    Example:
+        >>> found = class_list({0: None, 1: "road", 250: "water", 251: "water"}, "a script")
+        >>> found.classes.names, found.values
+        (('road', 'water'), {0: 255, 1: 0, 250: 1, 251: 1})
+    """
+    if isinstance(fields, Classes):
+        return ClassList(fields, fields, {k: k for k in range(len(fields))}, source)
+    if isinstance(fields, (list, tuple)) or (isinstance(fields, dict) and not set(fields) & set(FIELDS)):
+        fields = {"names": fields}
+    if not isinstance(fields, dict) or not isinstance(fields.get("names", []), (list, tuple, dict)):
+        raise ValueError('expected a list of names, numbers with names, or an object with "names"')
+    if unknown := set(fields) - set(FIELDS):
+        raise ValueError(f"unknown fields {sorted(unknown)}; known: {', '.join(FIELDS)}")
+    void = fields.get("void", [])
+    void = [void] if isinstance(void, int) else void
+    if not isinstance(void, list) or not all(map(_is_value, void)):
+        raise ValueError(f'"void" must be a list of numbers from 0 to {HIGHEST}, got {void!r:.60}')
+    if "names" not in fields and void:
+        return ClassList(values=dict.fromkeys(void, VOID), source=source)
+    return _checked(_lines(fields), void, fields, source)
+
+
+def _lines(fields: Mapping[str, Any]) -> list[_Line]:
+    """Each name with its values and its colour."""
+    names, colors, values = fields.get("names", []), fields.get("colors"), fields.get("values")
+    if isinstance(names, dict):
+        if values is not None:
+            raise ValueError('"values" need "names" that are a list; numbers with names say their values')
+        numbers, names = _numbered(names)
+        values = [[number] for number in numbers]
+    if not all(name is None or (isinstance(name, str) and name.strip()) for name in names):
+        raise ValueError("every class needs a name")
+    if colors is not None and (not isinstance(colors, list) or len(colors) != len(names)):
+        found = len(colors) if isinstance(colors, list) else repr(colors)[:40]
+        raise ValueError(f"{len(names)} names and {found} colours; each class needs one of both")
+    first = -1 if names and names[0] == "__ignore__" else 0  # labelme counts it as -1
+    given = [[k] if k >= 0 else [] for k in range(first, len(names) + first)] if values is None else values
+    given = (
+        [each if isinstance(each, list) else [each] for each in given] if isinstance(given, list) else [[]]
+    )
+    together = [value for each in given for value in each]
+    if len(given) != len(names) or not all(map(_is_value, together)):
+        raise ValueError(f"values must be {len(names)} different numbers (or lists) from 0 to {HIGHEST}")
+    paint = [
+        None if colors is None or not color else _color(color) for color in colors or [None] * len(names)
+    ]
+    names = ["background" if name == "_background_" else name and name.strip() for name in names]
+    return [_Line(*line) for line in zip(names, given, paint)]
+
+
+def _checked(
+    lines: Sequence[_Line], void: Sequence[int], fields: Mapping[str, Any], source: str
+) -> ClassList:
+    """The classes of the lines, without those that are void."""
+    no_class = [line for line in lines if line.name is None or line.name.lower() in VOID_NAMES]
+    kept = [line for line in lines if line not in no_class]
+    merged: dict[str, list[_Line]] = {}
+    for line in kept:
+        merged.setdefault(str(line.name), []).append(line)
+    if len(merged) < len(kept) and not isinstance(fields["names"], dict):
+        twice = next(name for name, each in merged.items() if len(each) > 1)
+        raise ValueError(f"two classes are called {twice!r}; names must differ")
+    values: dict[int, int] = {}
+    meanings = [(VOID, value) for value in void]
+    meanings += [(VOID, value) for line in no_class for value in line.values]
+    meanings += [
+        (k, value) for k, each in enumerate(merged.values()) for line in each for value in line.values
+    ]
+    for meaning, value in meanings:
+        if values.setdefault(value, meaning) != meaning:
+            raise ValueError(
+                f"the value {value} has two meanings; values must be {len(lines)} different numbers"
+            )
+    classes, colors = Classes.of(*merged), [each[0].color for each in merged.values()]
+    painted = [color for color in colors if color is not None]
+    if painted:
+        if without := [name for name, color in zip(merged, colors) if color is None]:
+            raise ValueError(f"these classes have no colour, but others have: {', '.join(without)}")
+        classes = Classes(tuple(merged), tuple(painted), _void_color(fields, no_class, painted))
+    objects = fields.get("objects", False)
+    if not isinstance(objects, bool) or (objects and len(classes) != 2):
+        raise ValueError('"objects" is true or false, and needs two names: of 0, and of all other numbers')
+    return ClassList(classes, classes if painted else None, values, source, objects)
+
+
+def _numbered(names: Mapping[Any, Any]) -> tuple[list[int], list[str | None]]:
+    """Numbers and names in the order of the numbers; {"0": "sky"} as well as {"sky": 0}."""
+    if names and all(_is_value(value) for value in names.values()):
+        names = {value: name for name, value in names.items()}
+    try:
+        numbers = {int(number): name for number, name in names.items()}
+    except ValueError:
+        raise ValueError(f"expected a list of names, or numbers with names, got {names!r:.60}") from None
+    if len(numbers) < len(names) or not all(map(_is_value, numbers)):
+        raise ValueError(f"the numbers of classes must be different ones from 0 to {HIGHEST}")
+    return sorted(numbers), [numbers[number] for number in sorted(numbers)]
+
+
+def _void_color(fields: Mapping[str, Any], no_class: Sequence[_Line], taken: Sequence[Color]) -> Color:
+    """The colour of void: as stated, or else one that no class has."""
+    stated = fields.get("void_color") or next((line.color for line in no_class if line.color), None)
+    if stated:
+        return _color(stated)
+    return next(color for k in range(256) if (color := (*VOID_COLOR[:2], VOID_COLOR[2] ^ k)) not in taken)
+
+
+def _is_value(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST
+
+
+def _color(color: Any) -> Color:
+    if not isinstance(color, (list, tuple)) or len(color) != 3 or not all(isinstance(v, int) for v in color):
+        raise ValueError(f"a colour is [red, green, blue], got {color!r}")
+    return color[0], color[1], color[2]
+
+
+# The forms of the files.
+
+_COLOR = re.compile(r"[\s,;:]+(\d+)[\s,;]+(\d+)[\s,;]+(\d+)$")
+_COLOR_FIRST = re.compile(r"(\d+)[\s,;]+(\d+)[\s,;]+(\d+)[\s,;]+(?=\D)")
+_NUMBER = re.compile(r"(\d+)[\s:=,;]+(?=\D)")
+
+
+def _text(path: Path) -> dict[str, Any]:
+    """One name a line; its number may come before it, its colour before or after it."""
+    lines = (line.strip() for line in read_text(path).splitlines())
+    rows: list[tuple[str, list[int] | None]] = []
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        color = _COLOR.search(line) or _COLOR_FIRST.match(line)
+        name = line if color is None else (line[: color.start()] + line[color.end() :])
+        rows.append((name.strip(" \t,;:"), [int(value) for value in color.groups()] if color else None))
+    numbers = [_NUMBER.match(name) for name, _ in rows]
+    fields: dict[str, Any] = {"names": [name for name, _ in rows]}
+    if rows and all(numbers):
+        fields["values"] = [int(number[1]) for number in numbers if number]
+        fields["names"] = [name[number.end() :] for (name, _), number in zip(rows, numbers) if number]
+    return fields | ({"colors": [color for _, color in rows]} if any(color for _, color in rows) else {})
+
+
+def _label_map(path: Path) -> dict[str, Any]:
+    """CVAT's `name:red,green,blue:parts:actions`."""
+    lines = [line.split(":") for line in read_text(path).splitlines() if line.strip() and line[0] != "#"]
+    colors = [
+        [int(value) for value in line[1].split(",")] if line[1:] and line[1] else None for line in lines
+    ]
+    return {"names": [line[0] for line in lines]} | ({"colors": colors} if any(colors) else {})
+
+
+def _table(path: Path) -> dict[str, Any]:
+    """A table with a header: value and name (Roboflow), name and r, g, b, or ADE20K's objectInfo150.txt."""
+    text = read_text(path)
+    rows = csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in text.partition("\n")[0] else ",")
+    found = [{str(key).strip().lower(): str(value).strip() for key, value in row.items()} for row in rows]
+    fields: dict[str, Any] = {
+        "names": [_cell(row, ("name", "class", "class name", "label")) for row in found]
+    }
+    if found and {"r", "g", "b"} <= set(found[0]):
+        fields["colors"] = [[int(row[channel]) for channel in "rgb"] for row in found]
+    if found and (key := next((key for key in ("pixel value", "value", "idx", "id") if key in found[0]), "")):
+        fields["values"] = [int(row[key]) for row in found]
+    return fields
+
+
+def _cell(row: Mapping[str, str], names: Sequence[str]) -> str:
+    return next((row[name] for name in names if row.get(name)), "")
+
+
+# The files that hold a list, those of seglib first; names in small letters.
+LISTS: dict[str, Callable[[Path], Any]] = {
+    "classes.json": read_json,
+    "classes.txt": _text,
+    "labelmap.txt": _label_map,
+    "class_names.txt": _text,
+    "labels.txt": _text,
+    "label_colors.txt": _text,
+    "_classes.csv": _table,
+    "class_dict.csv": _table,
+    "objectinfo150.txt": _table,
+}

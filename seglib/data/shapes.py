@@ -1,0 +1,246 @@
+"""Shapes that labelling tools write, one file per image, read as data sets: labelme and YOLO-seg.
+
+Both are translated into the content of a COCO file, and `Coco` checks and draws it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from warnings import warn
+
+import yaml
+from PIL import ExifTags
+from PIL import Image as Pillow
+
+from seglib.data.class_lists import LISTS, VOID_NAMES, read_class_list
+from seglib.data.coco import Coco, Content, Entry
+from seglib.data.dataset import Reading
+from seglib.data.files import listed
+from seglib.data.folders import Request, part_of
+from seglib.data.tree import Tree, images_in, is_clutter, role
+from seglib.files import first_line, naming, read_json, read_text
+from seglib.progress import tracked
+
+# labelme
+
+
+def labelme_tree(tree: Tree) -> dict[str, list[Path]] | None:
+    """Split -> labelme files; the split is "" unless they are in `train/`, `val/`, ...
+
+    Class lists are ignored; only the beginning of the files is read, until one shows that it is labelme's.
+    """
+    found = defaultdict(list)
+    for file in tree.files(".json"):
+        if file.name.lower() not in LISTS:
+            found[role(file.relative_to(tree.path).parts[:-1])[0]].append(file)
+    some = [file for files in found.values() for file in files[:3]]
+    return {**found} if any(b'"shapes"' in _head(file) for file in some) else None
+
+
+def _head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(4096)
+
+
+def labelme(request: Request, found: Mapping[str, list[Path]]) -> Coco:
+    """A folder of labelme files: each shape is an object, shapes of one `group_id` and label are one object.
+
+    Rectangles are filled, and what is called `__ignore__` is void. Shapes that are not regions (points,
+    lines, circles) and JSON files of something else are left out with a warning.
+
+    Args:
+        request: what is to be opened; without a class list, the classes are the labels of all splits in
+            alphabetical order.
+        found: what `labelme_tree` found.
+
+    Raises:
+        ValueError: a file or a shape is broken; the message names file, shape and field.
+    """
+    path, part = request.tree.path, part_of(request.tree.path, request.split, found)
+    parsed, others = {}, []
+    for file in (file for files in found.values() for file in files):
+        content = read_json(file)
+        if isinstance(content, dict) and "shapes" not in content and "imagePath" not in content:
+            others.append(file.name)
+        else:
+            parsed[file] = _read_labelme(path, file, content)
+    labels = sorted({label for _, shapes in parsed.values() for _, label, _, _ in shapes} - VOID_NAMES)
+    names = request.classes.classes or labels
+    ids = {name: number for number, name in enumerate(name for name in names if name != "background")}
+    if unknown := [label for label in labels if label not in ids and label != "background"]:
+        raise ValueError(f"{path}: the label '{unknown[0]}' is not in the class list ({', '.join(names)})")
+    ids["background"] = len(ids)
+    objects: dict[Any, Entry] = {}
+    files = [file for file in found[part] if file in parsed]
+    for file in files:
+        for number, label, group, polygon in parsed[file][1]:
+            place = f"{file.relative_to(path).as_posix()} shapes[{number}]"
+            entry = {"id": place, "image_id": str(file), "category_id": ids.get(label, 0), "segmentation": []}
+            entry["iscrowd"] = int(label in VOID_NAMES)
+            key = (file, label, number if group is None else f"group {group}")
+            objects.setdefault(key, entry)["segmentation"].append(polygon)
+    source = request.classes.source or "the labels of all files, in alphabetical order"
+    reading = Reading("labelme", source, "shapes called __ignore__", f"{len(files)} .json files with images")
+    left = [f".json files without shapes: {len(others)} ({listed(others)})"] * bool(others)
+    return _coco(
+        request, [parsed[file][0] for file in files], [*objects.values()], ids,
+        reading._replace(left_out=tuple(left)), divide=not part,
+    )  # fmt: skip
+
+
+def _read_labelme(
+    path: Path, file: Path, content: Any
+) -> tuple[Entry, list[tuple[int, str, object, list[float]]]]:
+    """The image's entry, and of each region number, label, group and outline (x1, y1, x2, y2 and so on)."""
+    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
+        raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
+    regions = []
+    for number, shape in enumerate(content["shapes"]):
+        try:
+            kind = shape.get("shape_type") or "polygon"  # files before version 3.3 have no type
+            if kind in ("polygon", "rectangle"):
+                polygon = [float(value) for x, y in shape["points"] for value in (x, y)]
+                outline = polygon if kind == "polygon" else _rectangle(polygon)
+                regions.append((number, str(shape["label"]), shape.get("group_id"), outline))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            needs = 'must have a "label" and "points", pairs of numbers'
+            raise ValueError(f"{file}: shapes[{number}] {needs}; it is {shape!r:.80}") from None
+    if left_out := len(content["shapes"]) - len(regions):
+        warn(f"{file}: left out {left_out} shapes, which are neither polygons nor rectangles", stacklevel=2)
+    return _labelme_image(path, file, content), regions
+
+
+def _rectangle(corners: list[float]) -> list[float]:
+    """The outline of a rectangle, from two opposite corners, or from all four in files of labelme 6."""
+    (left, right), (top, bottom) = ((min(values), max(values)) for values in (corners[0::2], corners[1::2]))
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+def _labelme_image(path: Path, file: Path, content: dict[str, Any]) -> Entry:
+    """The image's entry; old files leave its size to the image."""
+    if not isinstance(content.get("imagePath"), str):
+        raise ValueError(f'{file}: "imagePath" must name the image, got {content.get("imagePath")!r}')
+    photo = (file.parent / content["imagePath"].replace("\\", "/")).resolve()
+    size = content.get("imageWidth"), content.get("imageHeight")
+    width, height = _size(photo) if None in size else size
+    if not all(isinstance(side, int) and side > 0 for side in (width, height)):
+        found = f"{width!r}, {height!r}"
+        raise ValueError(f'{file}: "imageWidth", "imageHeight" must be whole numbers, got {found}')
+    if not photo.is_relative_to(path.resolve()):
+        raise ValueError(f"{file}: its image {photo} is not in {path}; open the folder that holds both")
+    name = photo.relative_to(path.resolve()).as_posix()
+    return {"id": str(file), "file_name": name, "height": height, "width": width}
+
+
+# YOLO-seg
+
+
+def yolo_tree(tree: Tree) -> dict[str, tuple[Path, Path]] | None:
+    """Split -> folders of the images and of the text files, if there are classes' names for them."""
+    found = {}
+    for parts, names in tree.folders.items():
+        split, kind, _ = role(parts)
+        texts = [name for name in names if name.lower().endswith(".txt") and name.lower() not in LISTS]
+        if kind == "mask" and texts:
+            swapped = ["images" if part.lower() == "labels" else part for part in parts]
+            images = tree.folder(*swapped) or tree.folder("images")
+            if images and images != tree.path.joinpath(*parts):
+                found[split] = images, tree.path.joinpath(*parts)
+    if len(found) > 1:
+        found.pop("", None)
+    return found if found and (_yolo_lists(tree, found) is not None) else None
+
+
+def _yolo_lists(tree: Tree, found: Mapping[str, tuple[Path, Path]]) -> tuple[list[str], str] | None:
+    """The classes' names, and the file that they are in; None if there is none."""
+    for file in sorted([*tree.path.glob("*.yaml"), *tree.path.glob("*.yml")]):
+        try:
+            content = yaml.safe_load(read_text(file))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{file}: not YAML ({first_line(error)})") from None
+        names = content.get("names") if isinstance(content, dict) else None
+        if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+            names = [names[k] for k in range(len(names))]
+        if not isinstance(names, list):
+            raise ValueError(f'{file}: "names" must be a list, or numbered from 0; got {names!r:.60}')
+        return [str(name) for name in names], file.name
+    for folder in (tree.path, *(labels for _, labels in found.values())):
+        if (listed := read_class_list(folder)).classes is not None:
+            return [*listed.classes], listed.source
+    return None
+
+
+def yolo(request: Request, found: Mapping[str, tuple[Path, Path]]) -> Coco:
+    """A YOLO-seg folder: one text file per image, one line per object: `class x1 y1 x2 y2 ...`.
+
+    Coordinates are shares of the image's sides, 0..1. An image without a text file has no objects. Of an
+    image only its size is read.
+
+    Args:
+        request: what is to be opened.
+        found: what `yolo_tree` found.
+
+    Raises:
+        ValueError: an image is missing, or a line is broken; the message names file and line. A line with a
+            box instead of an outline raises when the sample is read.
+    """
+    path, part = request.tree.path, part_of(request.tree.path, request.split, found)
+    names, source = _yolo_lists(request.tree, found) or ([], "")
+    images, labels = found[part]
+    photos = images_in(images)
+    files = {file.stem: file for file in sorted(labels.glob("*.txt")) if file.name.lower() not in LISTS}
+    files = {stem: file for stem, file in files.items() if not is_clutter(file.name)}
+    if absent := [stem for stem in files if stem not in photos]:
+        raise ValueError(f"{files[absent[0]]}: there is no image of this name in {images}")
+    entries, objects = [], []
+    for stem, photo in tracked(photos.items(), len(photos), "Reading the sizes of images"):
+        width, height = _size(Path(photo))
+        name = Path(photo).relative_to(path).as_posix()
+        entries.append({"id": stem, "file_name": name, "height": height, "width": width})
+        lines = read_text(files[stem]).splitlines() if stem in files else []
+        for number, line in enumerate(lines, 1):
+            if words := line.split():
+                place = f"{files[stem].relative_to(path).as_posix()}, line {number}"
+                with naming(path / place):
+                    label, shares = _yolo_line(words, names)
+                polygon = [share * side for share, side in zip(shares, (width, height) * len(shares))]
+                one = {"id": place, "image_id": stem, "category_id": label}
+                objects.append(one | ({"segmentation": [polygon]} if len(shares) != 4 else {}))  # 4: a box
+    rule = f"{len(files)} text files, {len(photos)} images, of the same name"
+    return _coco(request, entries, objects, names, Reading("YOLO-seg", source, "none", rule), divide=not part)
+
+
+def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]]:
+    """The class and the coordinates in a line."""
+    if not words[0].isdecimal() or int(words[0]) >= len(names):
+        classes = f"0..{len(names) - 1} ({', '.join(names)})"
+        raise ValueError(f"the class {words[0]} is not one of {classes}")
+    shares = [float(word) for word in words[1:]]
+    if not all(-0.01 <= share <= 1.01 for share in shares):
+        raise ValueError("coordinates must be shares of the image, 0..1; these look like pixels")
+    return int(words[0]), shares
+
+
+def _coco(
+    request: Request, images: list[Entry], objects: list[Entry], names: Iterable[str], reading: Reading, *,
+    divide: bool,
+) -> Coco:  # fmt: skip
+    """The data set; a category's id is its place in `names`."""
+    categories = [{"id": number, "name": name} for number, name in enumerate(names)]
+    path, content = request.tree.path, Content(images, objects, categories)
+    data = Coco(path, request.split, content, [path], divide=divide, upright=True)
+    data.reading, data.page = reading, request.page
+    for text in reading.left_out:
+        data.note(text, f"{path}: left out {text}")
+    return data
+
+
+def _size(photo: Path) -> tuple[int, int]:
+    """Width and height of an upright image, of which only the header is read."""
+    try:
+        with Pillow.open(photo) as image:
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return image.size[::-1] if turned else image.size
+    except OSError as error:
+        raise ValueError(f"{photo}: its size cannot be read ({first_line(error)})") from None
