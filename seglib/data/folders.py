@@ -71,8 +71,7 @@ class PairFolder(FileDataset):
         self, name: str, split: str, samples: Sequence[Sample], listed: ClassList, *,
         masks: Sequence[str], reading: Reading, page: int | None = None,
     ) -> None:  # fmt: skip
-        known = {} if listed.classes is None else {"values": listed.values}
-        super().__init__(name, split, listed.classes, samples, painted=listed.painted, page=page, **known)
+        super().__init__(name, split, None, samples, painted=listed.painted, page=page)
         self.listed, self.masks, self.reading = listed, masks, reading
         for text in reading.left_out:
             self.note(text, f"{name}, {split}: left out {text}")
@@ -89,13 +88,18 @@ class PairFolder(FileDataset):
             self.note("objects", f"{Path(self.masks[0]).parent}: {_OBJECTS}")
         return found
 
-    @cached_property
+    @property
     def classes(self) -> Classes:  # type: ignore[override]
         """The classes of the list, or those found in the masks of all splits: a class may be rare."""
         assert self.meaning.classes
         return self.meaning.classes
 
-    @cached_property
+    @classes.setter
+    def classes(self, classes: Classes) -> None:
+        """Value k is class k, whatever the masks hold."""
+        self.meaning = ClassList(classes, None, {k: k for k in range(len(classes))}, "as set")
+
+    @property
     def values(self) -> Mapping[int, int]:  # type: ignore[override]
         """The value in a mask file -> the class, or 255."""
         return self.meaning.values

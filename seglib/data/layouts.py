@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seglib.data import coco_files, shapes, trees
+from seglib.data import shapes, trees
 from seglib.data.class_lists import read_class_list
 from seglib.data.dataset import Reading, SegmentationDataset, check_split
 from seglib.data.files import listed
@@ -201,7 +201,7 @@ LAYOUTS = (
     Layout("labelme", "images and .json files, whole or in train/, val/, test/",
            shapes.labelme_tree, shapes.labelme),
     Layout("COCO", "annotations/instances_train*.json, train*/; or a .json file and its images",
-           coco_files.find, coco_files.open_coco),
+           shapes.coco_tree, shapes.open_coco),
     Layout("pairs in one folder", "a.jpg, a_mask.png; or a.jpg, a.png", _pairs_of_one_folder, _read_pairs),
     # Recognised, and not read.
     Layout("a COCO panoptic file", 'annotations with "segments_info"', _says(b'"segments_info"'), remedy="Use"
