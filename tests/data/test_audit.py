@@ -92,7 +92,7 @@ def with_a_nine():
     [
         (mask()[:40], "sizes differ", "the mask is 64x40"),
         (with_a_nine(), "no such class", "the value 9 at row 0, column 5"),
-        (np.stack([mask()] * 3, axis=2), "no such class", "painted in colours"),
+        (np.stack([mask(), mask() * 0, mask()], axis=2), "no such class", "painted in colours"),
         (mask() * 0 + 255, "all void", "every pixel of the mask is void"),
         (mask() * 0, "background only", "nothing but background"),
     ],
