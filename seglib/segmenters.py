@@ -16,6 +16,7 @@ from seglib.data.in_memory import InMemoryDataset, Size, resized
 from seglib.export import write_onnx
 from seglib.files import TensorFileError
 from seglib.labels import Classes, check_image
+from seglib.tiles import Scored, tile_side, tiled
 from seglib.train import finish, train
 from seglib.training.checks import check_data
 from seglib.training.step import evaluating
@@ -61,7 +62,7 @@ class NetSegmenter:
         self.size, self.scale = None if size is None else (int(size[0]), int(size[1])), float(scale)
 
     def predict(self, image: Tensor) -> Tensor:
-        """The class of every pixel.
+        """The class of every pixel; large images go through the net in tiles, see `seglib.tiles`.
 
         The net is in evaluation mode meanwhile; afterwards, each of its modules is in the mode it was in.
 
@@ -74,7 +75,12 @@ class NetSegmenter:
         Raises:
             ValueError: the image is not (3, H, W) uint8, or the net does not give K scores for every pixel.
         """
-        return self._logits(image).argmax(dim=0).to(image.device)
+        check_image(image)
+        pred = torch.empty(image.shape[1:], dtype=torch.int64, device=image.device)
+        with evaluating(self.net), torch.inference_mode():
+            for rows, columns, scores in self._scored(image):
+                pred[rows, columns] = scores.argmax(dim=0)
+        return pred
 
     def probabilities(self, image: Tensor) -> Tensor:
         """The probability of every class in every pixel; arguments and errors as for `predict`.
@@ -82,8 +88,12 @@ class NetSegmenter:
         Returns:
             (K, H, W) float32 that sum to 1 over the classes, on the image's device.
         """
-        logits = self._logits(image).to(image.device).clone()  # of inference mode, it could not be trained on
-        return logits.float().softmax(dim=0)
+        check_image(image)
+        probabilities = torch.empty(len(self.classes), *image.shape[1:], device=image.device)
+        with evaluating(self.net), torch.inference_mode():
+            for rows, columns, scores in self._scored(image):
+                probabilities[:, rows, columns] = scores.float().softmax(dim=0).to(image.device)
+        return probabilities
 
     def fit(
         self, dataset: SegmentationDataset, val: SegmentationDataset | None = None, **options: Any
@@ -159,24 +169,31 @@ class NetSegmenter:
         """A net like the saved one, for subclasses that know how to build it; None for an unknown kind."""
         return None
 
-    def _logits(self, image: Tensor) -> Tensor:
-        """(3, H, W) uint8 -> (K, H, W) scores on the net's device, at the image's size."""
-        check_image(image)
+    def _scored(self, image: Tensor) -> Iterator[Scored]:
+        """Rows and columns of the image with their scores on the net's device; parts of a large image."""
         device = next((weight.device for weight in self.net.parameters()), image.device)
         height, width = image.shape[1:]
-        with evaluating(self.net), torch.inference_mode():
-            seen = self._resized(image.as_subclass(Tensor), device)
-            logits = self.net(seen[None])
-            if not isinstance(logits, Tensor) or logits.ndim != 4 or logits.shape[2:] != seen.shape[1:]:
-                given = tuple(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-                raise ValueError(
-                    f"{self.name} gives {given} for images {(1, *seen.shape)}; it must give scores "
-                    "(N, K, H, W) with the same H and W: let it upsample them"
-                )
-            _check_num_classes(logits.shape[1], self.classes)
-            if logits.shape[2:] != (height, width):
-                logits = interpolate(logits.float(), (height, width), mode="bilinear")
-        return logits[0]
+        seen = self._resized(image.as_subclass(Tensor), device)
+        side = tile_side(self._scores, seen, (height, width), len(self.classes))
+        if side is not None:
+            yield from tiled(self._scores, seen, (height, width), side, f"{self.name}, tile by tile")
+            return
+        scores = self._scores(seen[None])
+        if scores.shape[2:] != (height, width):
+            scores = interpolate(scores.float(), (height, width), mode="bilinear")
+        yield slice(0, height), slice(0, width), scores[0]
+
+    def _scores(self, images: Tensor) -> Tensor:
+        """(1, 3, H, W) -> (1, K, H, W): what the net gives, checked."""
+        logits = self.net(images)
+        if not isinstance(logits, Tensor) or logits.ndim != 4 or logits.shape[2:] != images.shape[2:]:
+            given = tuple(logits.shape) if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+            raise ValueError(
+                f"{self.name} gives {given} for images {tuple(images.shape)}; it must give scores "
+                "(N, K, H, W) with the same H and W: let it upsample them"
+            )
+        _check_num_classes(logits.shape[1], self.classes)
+        return logits
 
     def _resized(self, image: Tensor, device: torch.device) -> Tensor:
         """The image as the net is to see it: uint8, or float32 in 0..255 where only `scale` changes it."""

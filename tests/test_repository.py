@@ -124,7 +124,7 @@ def test_files_and_functions_can_be_read_at_once() -> None:
 FLOORS = [
     ["labels", "tables", "files", "machine", "progress"],
     ["data", "scenes", "backbones", "metrics", "losses", "boxes", "draw", "cache"],
-    ["train", "training", "evaluate", "export", "segmenters"],
+    ["tiles", "train", "training", "evaluate", "export", "segmenters"],
     ["regions", "fcn", "weak"],
     ["widgets"],
     ["course"],

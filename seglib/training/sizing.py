@@ -85,7 +85,8 @@ def plan(
 
     Args:
         options: the arguments of `train`. Only a size or batch that is None there may change: first the batch
-            becomes smaller, down to 4, then the images, then the batch again.
+            becomes smaller, down to 4, then the images, then the batch again. For lack of time, images become
+            no smaller than half of the profile's.
         size: (height, width) to begin with.
         device: the memory that counts.
         precision: "float32" or "bfloat16".
@@ -123,7 +124,8 @@ def plan(
     cost = measured
     while fewer and batch > fewest and not fits(size, batch):
         batch = max(fewest, batch // 2)
-    while smaller and min(size) > 32 and not fits(size, batch):
+    height, width = pick_profile().size
+    while smaller and min(size) > 32 and not fits(size, batch, size[0] * size[1] > height * width / 2):
         size = scaled(size, 0.75 * size[0] * size[1])
     while fewer and batch > processes and not fits(size, batch, in_time=False):
         batch = max(processes, batch // 2)
@@ -180,15 +182,20 @@ def cost_of(
     try:
         with evaluating(net):
             one, two = (live_bytes(held, lambda count=count: loss_of(count)) for count in (1, 2))
-            begin = time.monotonic()
-            grads = torch.autograd.grad(loss_of(2), weights, allow_unused=True)
-            [float(grad.sum()) for grad in grads[:1] if grad is not None]  # waits for a GPU
-            seconds = time.monotonic() - begin
+            seconds = min(_seconds(lambda: loss_of(2), weights) for _ in range(2))  # the first one is slow
     except Exception:
         return None
     pixels = small[0] * small[1]
     moments = 3 * sum(weight.nbytes for weight in weights)  # gradients, and two of the optimiser
     return Cost((two - one) / pixels, max(0, 2 * one - two) + moments, seconds / (2 * pixels))
+
+
+def _seconds(loss: Callable[[], Tensor], weights: list[nn.Parameter]) -> float:
+    """Of a forward and a backward pass, as if this process had its cores for itself."""
+    begin = time.process_time()
+    grads = torch.autograd.grad(loss(), weights, allow_unused=True)
+    [float(grad.sum()) for grad in grads if grad is not None]  # waits for a GPU
+    return (time.process_time() - begin) / torch.get_num_threads()
 
 
 def live_bytes(held: Iterable[Tensor], compute: Callable[[], object]) -> int:
