@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -244,7 +245,13 @@ class Scores(Tabled):
         )
 
 
-def evaluate(segmenter: Segmenter, dataset: SegmentationDataset, *, boundary: bool = True) -> Scores:
+def evaluate(
+    segmenter: Segmenter,
+    dataset: SegmentationDataset,
+    *,
+    boundary: bool = True,
+    count: Callable[[Tensor, Tensor, int], Tensor] = metrics.confusion_matrix,
+) -> Scores:
     """Let a segmenter predict every image of a data set and score it; void pixels do not count.
 
     After two seconds a progress bar appears.
@@ -253,6 +260,8 @@ def evaluate(segmenter: Segmenter, dataset: SegmentationDataset, *, boundary: bo
         segmenter: has `name` and `predict(image)`, see `Segmenter`.
         dataset: images with masks.
         boundary: also measure Boundary IoU, which takes most of the time.
+        count: counts the pixels of an image, as `metrics.confusion_matrix(pred, mask, num_classes)` does; one
+            of your own fills the same table.
 
     Returns:
         Scores, which print as a table. Their means are over the classes in truth or prediction; for another
@@ -284,7 +293,7 @@ def evaluate(segmenter: Segmenter, dataset: SegmentationDataset, *, boundary: bo
         pred, took = _predict(segmenter, image, mask)
         seconds += took
         try:
-            confusion += metrics.confusion_matrix(_checked(pred, mask), mask, num_classes)
+            confusion += count(_checked(pred, mask), mask, num_classes)
         except ValueError as error:
             sample = f"image {dataset.sample_id(index)} of {dataset.name}, {tuple(mask.shape)}"
             raise ValueError(f"{segmenter.name} on {sample}: {error}") from None

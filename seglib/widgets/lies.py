@@ -19,6 +19,7 @@ from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, 
 
 Amount = int | tuple[int, int]  # pixels; or a class; or two classes
 Sizes = list[tuple[str, Amount]]
+Measure = Callable[[Tensor, Tensor, Classes], dict[str, float]]  # prediction, truth, classes -> named scores
 
 LIES = {
     "erode": "Every object loses its rim.",
@@ -45,6 +46,7 @@ class LieDetector(Film):
         image: (3, H, W) uint8.
         mask: (H, W) class indices, or 255 for void: the truth.
         classes: names and colours.
+        measure: the scores that are shown, as `judge(pred, mask, classes)` returns them; yours as well.
         **state: traits to begin with, as in `reel=2` (the lies in their order: erode, dilate, shift, blur,
             drop, swap) or `at=3` (the fourth step; the first is the truth).
 
@@ -63,7 +65,9 @@ class LieDetector(Film):
 
     _esm = script("Metric lie detector")
 
-    def __init__(self, image: Tensor, mask: Tensor, classes: Classes, **state: Any) -> None:
+    def __init__(
+        self, image: Tensor, mask: Tensor, classes: Classes, measure: Measure | None = None, **state: Any
+    ) -> None:
         pack.check(image, {"truth": mask}, classes)
         stride = 1
         while max(mask.shape) > stride * LARGEST:
@@ -82,7 +86,7 @@ class LieDetector(Film):
             return Frame(said, (panel,), (truth, panel), numbers=_rows(step.scores, honest.scores))
 
         note = f" Shown is 1 of every {stride} pixels across and down." if stride > 1 else ""
-        lies = all_lies(mask, classes, background=background)
+        lies = all_lies(mask, classes, background=background, measure=measure or judge)
         honest = lies["erode"][0]
         reels = [
             Reel(
@@ -207,18 +211,20 @@ def sizes(mask: Tensor, classes: Classes, *, background: int = 0) -> dict[str, S
     }
 
 
-def all_lies(mask: Tensor, classes: Classes, *, background: int = 0) -> dict[str, list[Step]]:
-    """Make every lie in every size, and score each.
+def all_lies(
+    mask: Tensor, classes: Classes, *, background: int = 0, measure: Measure = judge
+) -> dict[str, list[Step]]:
+    """Make every lie in every size, and score each with `measure`.
 
     Returns:
         for each of `LIES` its steps; step 0 is the truth itself.
     """
     truth = corrupt(mask, "shift", 0)
-    honest = Step("no lie", truth, judge(truth, mask, classes))
+    honest = Step("no lie", truth, measure(truth, mask, classes))
 
     def step(lie: str, words: str, amount: Amount) -> Step:
         mask_of_lie = corrupt(truth, lie, amount, background=background)
-        return Step(words, mask_of_lie, judge(mask_of_lie, mask, classes))
+        return Step(words, mask_of_lie, measure(mask_of_lie, mask, classes))
 
     return {
         lie: [honest, *(step(lie, *size) for size in choice)]
