@@ -129,6 +129,17 @@ def test_no_images_unknown_policies_and_networks_are_refused_first():
         evaluate(torch.nn.Conv2d(3, 2, 1), Shapes())
 
 
+def test_a_student_s_own_count_fills_the_table():
+    def transposed(pred, mask, num_classes):
+        return metrics.confusion_matrix(pred, mask, num_classes).T
+
+    usual, own = (
+        evaluate(OracleStride(8), Shapes(), count=c) for c in (metrics.confusion_matrix, transposed)
+    )
+    assert torch.equal(own.confusion, usual.confusion.T) and not torch.equal(own.confusion, usual.confusion)
+    assert own.mean_accuracy != usual.mean_accuracy and own.mean_iou == usual.mean_iou
+
+
 def test_without_boundary_nothing_is_said_of_it():
     scores = evaluate(Blurred(), Shapes(), boundary=False)
     assert scores.boundary is None

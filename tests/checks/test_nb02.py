@@ -3,6 +3,7 @@
 import torch
 
 from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
+from seglib.widgets.lies import corrupt
 
 
 def uint8_overflow(pred, mask, num_classes):
@@ -76,5 +77,12 @@ WRONG = {
         "absent class = 0": (lambda iou: float(iou.nan_to_num(0.0).mean()), "pull"),
         "plain mean": (lambda iou: float(iou.mean()), "NaN"),
         "misses left out as well": (lambda iou: float(iou[iou > 0].mean()), "still counts"),
+    },
+    "02.5": {
+        "two pixels eroded": (lambda mask: corrupt(mask, "erode", 2), "Dice may lose less"),
+        "a shift of one": (lambda mask: corrupt(mask, "shift", 1), "each changed pixel should do more"),
+        "the truth": (lambda mask: mask.clone(), "is the truth"),
+        "a class lost": (lambda mask: torch.where(mask == mask.max(), 0, mask), "Dice may lose less"),
+        "no class": (lambda mask: torch.where(mask == 3, 77, mask), "yours holds [77]"),
     },
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, jaccard_score
+from torch import Tensor
 
 from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
-from seglib.widgets.lies import LIES, PIXELS, all_lies, corrupt, judge, sizes
+from seglib.widgets.lies import LIES, PIXELS, LieDetector, all_lies, corrupt, judge, sizes
 
 CLASSES = Classes.of("background", "fish", "crab")
 SQUARE = torch.tensor(
@@ -114,6 +115,14 @@ def test_the_sizes_are_the_classes_in_the_mask() -> None:
         ("crab ↔ fish", (2, 1)),
     ]
     assert [amount for _, amount in choices["shift"]] == list(PIXELS)
+
+
+def test_the_detector_shows_the_scores_of_another_judge() -> None:
+    def halves(pred: Tensor, mask: Tensor, classes: Classes) -> dict[str, float]:
+        return {"half": 0.5 * judge(pred, mask, classes)["mIoU"]}
+
+    detector = LieDetector(torch.zeros(3, *SQUARE.shape, dtype=torch.uint8), SQUARE, CLASSES, measure=halves)
+    assert [(row.name, row.texts) for row in detector.frame.numbers] == [("half", ("50.0", "0.0"))]
 
 
 def test_all_lies_are_what_tell_and_judge_say() -> None:

@@ -2,11 +2,12 @@
 # mypy: ignore-errors
 """The course's own answers, taken from notebooks/source/02_metrics.py by `make notebooks`. Edit them there."""
 
+from seglib.labels import VOID
 import torch
 
 
 def confusion(pred, mask, num_classes):
-    valid = mask != 255
+    valid = mask != VOID
     pair = mask[valid].long() * num_classes + pred[valid]
     return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
 
@@ -23,3 +24,9 @@ def dataset_miou(pairs, num_classes):
 
 def score(iou):
     return float(iou.nanmean())
+
+
+def my_lie(mask):
+    pred = mask.clone()
+    pred[::8, ::8] = 0
+    return pred

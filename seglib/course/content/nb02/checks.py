@@ -10,7 +10,9 @@ from torch import Tensor
 
 from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
 from seglib.course.lesson import Wrong
-from seglib.metrics import confusion_matrix
+from seglib.metrics import confusion_matrix, nearest_known
+from seglib.scenes import Scenes
+from seglib.widgets.lies import judge
 
 Pairs = Sequence[tuple[Tensor, Tensor]]
 
@@ -135,3 +137,30 @@ def check_score(fn: Callable[[Tensor], float]) -> str:
             f"(0.9 + 0.5 + 0.0) / 3 = 0.467; yours is {plain:.3f}. A missed class, IoU 0, still counts."
         )
     return "A class that is neither in the truth nor predicted has no IoU. A class that was missed has IoU 0."
+
+
+#: Points of a hundred on the first pool: what Dice may lose, and what Boundary IoU must.
+UNSEEN, SEEN = 3, 25
+
+
+def check_my_lie(fn: Callable[[Tensor], Tensor]) -> str:
+    """02.5, the open task: any prediction that Dice hardly notices and Boundary IoU does."""
+    pools = Scenes(1, split="val", size=(160, 160))
+    _, mask = pools[0]
+    truth = mask[nearest_known(mask)].as_subclass(Tensor)
+    pred = fn(truth)
+    if not 0 <= int(pred.min()) <= int(pred.max()) < len(pools.classes):
+        values = sorted(set(pred.flatten().tolist()) - set(range(len(pools.classes))))
+        raise Wrong(
+            f"A prediction holds class indices, 0 to {len(pools.classes) - 1}; yours holds {values[:3]}."
+        )
+    if torch.equal(pred, truth):
+        raise Wrong("Your prediction is the truth: no measure loses anything.")
+    scores = judge(pred, mask, pools.classes)
+    dice, outline = (100 * (1 - scores[name]) for name in ("Dice", "Boundary IoU"))
+    lost = f"Dice loses {dice:.1f} points and Boundary IoU {outline:.1f}"
+    if dice >= UNSEEN:
+        raise Wrong(f"{lost}. Dice may lose less than {UNSEEN}: change fewer pixels.")
+    if outline <= SEEN:
+        raise Wrong(f"{lost}. Boundary IoU must lose more than {SEEN}: each changed pixel should do more.")
+    return f"{lost}: {outline / dice:.0f} times as much."
