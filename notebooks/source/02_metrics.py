@@ -159,8 +159,8 @@ print(confusion(pred_12, mask_12, num_classes=3))
 # |---|---|---|
 # | **recall** | TP / (TP + FN) | how much of the crab did I find? |
 # | **precision** | TP / (TP + FP) | how much of what I call crab is crab? |
-# | **IoU**, or Jaccard index | TP / (TP + FP + FN) | both at once: the pixels in both masks, of those in either |
-# | **Dice**, or F1 | 2 TP / (2 TP + FP + FN) | both at once: the pixels in both, of the mean size of the two |
+# | **IoU**, or Jaccard index | TP / (TP + FP + FN) | both: pixels in both masks, of those in either |
+# | **Dice**, or F1 | 2 TP / (2 TP + FP + FN) | both: pixels in both masks, of their mean size |
 
 # %% [markdown]
 # Recall and precision tell too little from too much. Take the true mask, let every object lose two pixels all
@@ -180,8 +180,8 @@ for damage in ("erode", "dilate"):
 # %% [markdown] tags=["exercise"]
 # [[02.2]]
 #
-# From the matrix `cm`, return two vectors: IoU and Dice of every class, from TP, FP and FN. A class that is in
-# neither mask has no score: NaN.
+# From the matrix `cm`, return two vectors: IoU and Dice of every class, from TP, FP and FN. A class that is
+# in neither mask has no score: NaN.
 
 
 # %%
@@ -209,16 +209,16 @@ print("Dice", [round(x, 3) for x in dice.tolist()])
 # function with the arguments of your `confusion`. Four more measures are in it, all from the same matrix:
 #
 # * **pixel accuracy**: all TP / all pixels. **Mean accuracy**: the mean of recall over the classes.
-# * **mean IoU**, mIoU: the mean of the IoUs, one class, one vote. **Frequency-weighted IoU**: each class has as
-#   many votes as it has pixels.
+# * **mean IoU**, mIoU: the mean of the IoUs, one class, one vote. **Frequency-weighted IoU**: each class has
+#   as many votes as it has pixels.
 
 # %%
 mine = evaluate(Constant(0), pools, count=confusion)
 mine
 
 # %% [markdown]
-# Which numbers give the lazy segmenter away? It has one good class, and all others are at 0: the mIoU says so.
-# Compare your functions with those of the library, `seglib.metrics`:
+# Which numbers give the lazy segmenter away? It has one good class, and all others are at 0: the mIoU says
+# so. Compare your functions with those of the library, `seglib.metrics`:
 
 # %%
 same = torch.allclose(iou_and_dice(mine.confusion)[0].double(), lazy.iou, equal_nan=True)
@@ -577,8 +577,8 @@ check("02.4", score)
 # [[02.5]]
 #
 # Write damage of your own that Dice does not see: on our pool the mean Dice loses **less than 3 points** and
-# Boundary IoU **more than 25**. None of the six kinds in the lie detector does that. `mask` is `(H, W)`, class
-# indices without void; return the prediction, of the same shape. Any damage that does it is right.
+# Boundary IoU **more than 25**. None of the six kinds in the lie detector does that. `mask` is `(H, W)`,
+# class indices without void; return the prediction, of the same shape. Any damage that does it is right.
 
 
 # %%
@@ -593,9 +593,8 @@ def my_lie(mask):
 # %%
 lie = my_lie(exact)
 scores = my_judge(lie, mask, classes)
-print(
-    f"Dice {100 * (1 - scores['Dice']):.1f} points lost, Boundary IoU {100 * (1 - scores['Boundary IoU']):.1f}"
-)
+for name in ("Dice", "Boundary IoU"):
+    print(f"{name} loses {100 * (1 - scores[name]):.1f} points")
 show_images([overlay(image, lie, classes)], alt="The pool under your damaged mask.")
 
 # %%
