@@ -19,11 +19,12 @@ from seglib.course.checks import judge
 from seglib.course.guard import copied
 from tests.mutation import mutants
 
+OPEN_TASKS = ["02.5"]  # many answers are right; the check measures what each does
 EXERCISES = [
     name
     for number in content.numbers()
     for name, asked in content.load(number).exercises.items()
-    if callable(asked.reference)
+    if callable(asked.reference) and name not in OPEN_TASKS
 ]
 
 CONVERTED = "`check` and `checkpoint` convert the result to the type that was asked for"
