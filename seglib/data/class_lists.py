@@ -171,9 +171,8 @@ def _checked(
     ]
     for meaning, value in meanings:
         if values.setdefault(value, meaning) != meaning:
-            raise ValueError(
-                f"the value {value} has two meanings; values must be {len(lines)} different numbers"
-            )
+            wanted = f'"values" must be {len(lines)} different numbers, and none that "void" lists'
+            raise ValueError(f"the value {value} has two meanings; {wanted}")
     classes, colors = Classes.of(*merged), [each[0].color for each in merged.values()]
     painted = [color for color in colors if color is not None]
     if painted:

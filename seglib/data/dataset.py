@@ -120,11 +120,11 @@ class SegmentationDataset(torch.utils.data.Dataset[tuple[Image, Mask]]):
         """What it is and how it was understood: layout, classes and where they come from, void, pairs."""
         try:
             classes = f"{len(self.classes)}: {', '.join(self.classes)}"
+            classes += f" ({self.reading.source})" if self.reading else ""
         except ValueError as error:  # they are looked for in masks that contradict each other
             classes = f"not known: {error}"
         facts = [("split", f"{self.split}, {len(self)} image{'s' * (len(self) != 1)}"), ("classes", classes)]
         if here := self.reading:
-            facts[1] = ("classes", f"{classes} ({here.source})")
             facts += [("layout", here.layout), ("void", here.void), ("pairs", here.pairs)]
             facts += [("left out", text) for text in here.left_out]
         facts += [

@@ -2,10 +2,11 @@
 
 import glob
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,22 +33,26 @@ from seglib.progress import tracked
 MANY = 10  # values in one mask, from which on they may be numbers of objects
 
 
-class Request(NamedTuple):
+@dataclass(frozen=True)
+class Request:
     """What is to be opened.
 
     Attributes:
         tree: the folder.
         split: "train", "val" or "test".
-        classes: the folder's class list.
         page: which image of files that hold several.
         crowds: what the crowds of a COCO file are, "void" or "objects".
     """
 
     tree: Tree
     split: str
-    classes: ClassList
     page: int | None = None
     crowds: str = "void"
+
+    @cached_property
+    def classes(self) -> ClassList:
+        """The folder's class list, read by the layouts that need it."""
+        return read_class_list(self.tree.path)
 
 
 class PairFolder(FileDataset):

@@ -72,8 +72,7 @@ def open_folder(
                 raise ValueError(
                     f"{path}: this is {layout.name} ({layout.tree}), which is not read. {layout.remedy}"
                 )
-            classes = read_class_list(path if path.is_dir() else path.parent)
-            return layout.read(Request(tree, split, classes, page, crowds), found)
+            return layout.read(Request(tree, split, page, crowds), found)
     known = "".join(f"\n  {layout.name}: {layout.tree}" for layout in LAYOUTS if layout.read)
     raise ValueError(
         f"{path}: {_content(tree)}. Name the files alike, or {WAY_OUT}. Layouts that are opened:{known}"

@@ -1,5 +1,6 @@
 """Which mask belongs to which image: by equal names, or by a common prefix or suffix of their names."""
 
+import os
 import re
 from bisect import bisect
 from collections import Counter, defaultdict
@@ -88,12 +89,17 @@ def match(place: Path | str, group: Group) -> Match:
         if some
     ]
     samples = {
-        "/".join(filter(None, key)): Sample(Path(images[key]).stem, images[key], mask)
+        "/".join(filter(None, key)): Sample(stem_of(images[key]), images[key], mask)
         for key, mask in sorted(found.items())
     }
     example = next(iter(samples.values()))
     names = f"{Path(example.image).name} with {Path(example.mask).name}"
     return Match(samples, f"{len(samples)}, {rule.words()}: {names}", tuple(left_out))
+
+
+def stem_of(path: str) -> str:
+    """As `Path(path).stem`, which would take seconds for 100 000 files."""
+    return path.rpartition(os.sep)[2].rpartition(".")[0]
 
 
 def _pairs(images: Files, masks: Files) -> tuple["Rule | None", Files]:

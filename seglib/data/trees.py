@@ -93,8 +93,9 @@ def cityscapes(request: Request, found: Mapping[str, Group]) -> PairFolder:
 
 def ade_tree(tree: Tree) -> dict[str, Group] | None:
     """ADE20K of the 2016 challenge: its list of 150 names, its folder or its images' names."""
-    known = tree.folder() and (tree.path / "objectInfo150.txt").is_file()
-    if not known and not any(path.stem.startswith(("ADE_train_", "ADE_val_")) for path in tree.files(".jpg")):
+    known = (tree.path / "objectInfo150.txt").is_file()
+    names = (name for some in tree.folders.values() for name in some)
+    if not known and not any(name.startswith(("ADE_train_", "ADE_val_")) for name in names):
         return None
     return groups(tree, ignored=("annotations_instance",))
 

@@ -413,6 +413,7 @@ def test_mostly_crowds_are_said_and_can_be_objects(tmp_path: Path) -> None:
     strangers.coco(tmp_path / "brush.json", ["a.jpg"], annotations=shapes)
     with pytest.warns(UserWarning, match="1 of 1 objects are marked iscrowd: 1.*crowds='objects'"):
         assert load(tmp_path)[0][1].unique().tolist() == [0, V]
+    text(tmp_path / "classes.json", '{"classes": "of something else"}')  # which COCO does not need
     data = load(tmp_path, crowds="objects")
     assert data[0][1].unique().tolist() == [0, 1] and len(data.instances(0)) == 1 and not data.notes
     with pytest.raises(ValueError, match="crowds must be 'void' or 'objects'"):
