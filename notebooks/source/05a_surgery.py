@@ -325,7 +325,7 @@ for p, k in zip(*words(with_patch(*patch)).topk(3)):
 # [[05a.4]]
 #
 # A user reports: "The same photograph gets a different map each time I ask, and they are worse than yours."
-# Here is the code.
+# Here is the code, and `the_users` net, which has your weights.
 
 
 # %%
@@ -335,7 +335,9 @@ def team_map(net, image):
 
 
 # %%
-net = convolutionalise(backbones.load("lite0").as_classifier(), (3, 224, 224))
+from seglib.course.demos import the_users
+
+net = the_users(everywhere)
 first, second = team_map(net, canvas[0]), team_map(net, canvas[0])
 print(f"{int((first != second).sum())} of {first.numel()} places have another word the second time")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,7 +10,7 @@ import skimage.data
 import torch
 from matplotlib.figure import Figure
 from sklearn.linear_model import LogisticRegression
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate, one_hot, pad
 from torchvision.models import ResNet18_Weights
 from torchvision.utils import draw_bounding_boxes
@@ -45,6 +46,11 @@ def cup_and_cat() -> Tensor:
     coffee = torch.from_numpy(skimage.data.coffee().copy()).permute(2, 0, 1)  # by Rachel Michetti
     small = interpolate(coffee[None].float(), size=(300, 450), mode="bilinear", antialias=True)[0]
     return torch.cat([small.round().byte(), cat()], 2)
+
+
+def the_users(net: nn.Module) -> nn.Module:
+    """A copy of a net as somebody has it who trained it a moment ago: in training mode."""
+    return copy.deepcopy(net).train()
 
 
 def on_grey(photo: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ WRONG = {
             lambda n, x, k, row, column: seen(n, x, k, column, row),
             "sees rows 0 to 2",
         ),
-        "another class": (lambda n, x, k, row, column: seen(n, x, 0, row, column), "of class `index`"),
+        "another class": (lambda n, x, k, row, column: seen(n, x, 0, row, column), "that of class `index`"),
         "the images themselves": (gradient(lambda g: g.abs().sum(0), copied=False), "changes `images`"),
     },
     "05a.3": {

@@ -13,6 +13,11 @@ def rim_of_zeros(size):
     return kernel
 
 
+def off_the_middle(size):
+    roof = 1 - (torch.arange(size) - size // 2).abs() / ((size + 1) // 2)
+    return roof[:, None] * roof
+
+
 def cone(size):
     distance = (torch.arange(size) - (size - 1) / 2).abs()
     return 1 - (distance[:, None] + distance) / size
@@ -116,6 +121,7 @@ WRONG = {
         "flat": (lambda size: torch.ones(size, size), "nearest neighbour"),
         "one row": (lambda size: bilinear_kernel(size)[0], "shape"),
         "rim of zeros": (rim_of_zeros, "border is 0"),
+        "middle of whole pixels": (off_the_middle, "from the middle"),
         "a cone": (cone, "from the middle"),
         "the smaller roof": (smaller_roof, "The two roofs are multiplied"),
     },
@@ -165,6 +171,7 @@ WRONG = {
             measured(reset=False, momentum=0.1),
             "Something of the old statistics is left",
         ),
+        "not reset": (measured(reset=False), "Something of the old statistics is left"),
         "momentum as it was": (measured(momentum=0.1), "Something of the old statistics is left"),
         "the last batch": (measured(momentum=1.0), "statistics of the last batch"),
         "the first batch only": (measured(batches=1), "later batches count more"),

@@ -104,12 +104,18 @@ def _compare_seen(
     where = (
         f"rows {int(rows.min())} to {int(rows.max())}, columns {int(columns.min())} to {int(columns.max())}"
     )
+    here = (slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1))
+    if here == window:
+        raise Wrong(
+            "The window is right, the numbers are not. It should be the gradient of one score, that of class "
+            "`index`, as the net gives it."
+        )
     expected = ", ".join(
         f"{name} {part.start} to {part.stop - 1}" for name, part in zip(("rows", "columns"), window)
     )
     raise Wrong(
         f"The net is a convolution of 3 x 3 with stride 2: its place {place} sees {expected}. Yours is not 0 "
-        f"at {where}; and is it the score of class `index` alone?"
+        f"at {where}."
     )
 
 
