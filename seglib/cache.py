@@ -48,6 +48,7 @@ Arrays = Mapping[str, NDArray[Any]]
 Task = TypeVar("Task")
 
 SECONDS_BETWEEN_WRITES = 1.0  # the work that a killed process loses
+PATIENCE = 30.0  # seconds to wait for another writer; a disk that cannot lock is waited for once
 WORTH_PROCESSES = 30.0  # seconds of work left from which it pays to start processes, which takes seconds
 SERIAL_BLOCK, PARALLEL_BLOCK = 32, 1024  # tasks that are looked up at a time
 SMALL = 4096  # bytes: entries below this are read many at a time
@@ -215,7 +216,7 @@ def _query(sql: str, values: Sequence[Any], *, many: bool = False) -> list[tuple
     path = folder() / "cache.sqlite"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=30)) as base, base:
+        with closing(sqlite3.connect(path, 0 if path in _warned else PATIENCE)) as base, base:
             base.execute("PRAGMA synchronous=OFF")  # safe against a kill; damaged by a power cut
             base.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, arrays BLOB)")
             return (base.executemany if many else base.execute)(sql, values).fetchall()

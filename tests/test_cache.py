@@ -1,5 +1,6 @@
 """The store: what is found again, what is made again, and what a kill, a full disk or damage costs."""
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -172,6 +173,20 @@ def test_a_folder_that_cannot_be_written_costs_one_warning(read_only, monkeypatc
         assert squares([2]) == squares([2]) == [4]
         cache.save("a", {})
     assert len(warned) == 1
+
+
+def test_a_disk_that_cannot_lock_is_waited_for_once(monkeypatch):
+    """On some network shares every statement finds the file locked."""
+    squares([1])
+    waited, connect = [], sqlite3.connect
+    with contextlib.closing(connect(cache.folder() / "cache.sqlite")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        monkeypatch.setattr(cache, "PATIENCE", 0.1)
+        monkeypatch.setattr(sqlite3, "connect", lambda path, wait: waited.append(wait) or connect(path, wait))
+        with pytest.warns(UserWarning, match="database is locked") as warned:
+            assert squares([2]) == [4] and squares([3]) == [9]
+    assert len(warned) == 1 and waited[0] == 0.1 and {*waited[1:]} == {0}
+    assert squares([1]) == [1]
 
 
 def test_a_full_disk_costs_one_warning_and_what_is_there_is_read(monkeypatch):
