@@ -45,16 +45,21 @@ def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: P
     check = second.get_by_role("button")
     check.click()
     expect(second.get_by_role("status")).to_have_text("Choose one first.")
-    second.get_by_text("new at once").click()
+    second.get_by_text("the new one, because it uses").click()
     check.click()
-    expect(second.get_by_role("status")).to_contain_text("No. That would be a spreadsheet.")
-    second.get_by_text("old until you run its cell").click()
+    expect(second.get_by_role("status")).to_contain_text("No. So a spreadsheet works.")
+    second.get_by_text("the old one, until you run").click()
     expect(second.get_by_role("status")).to_have_text("")
     check.click()
     expect(second.get_by_role("status")).to_contain_text("Right.")
     record = "store.read('00')['quiz']['00.q2']"
     until(lambda: opened.python(record)["right"], "Python keeps the score", 5)
     assert opened.python(record)["first"] == 0
+    widths = [
+        button.bounding_box()["width"] for button in quiz.get_by_role("button", name="Check question").all()
+    ]
+    assert max(widths) - min(widths) < 0.5  # a long reason beside it does not squeeze the button
+    assert opened.python("quiz('00').chosen")["00.q2"] == 1  # a second run shows what was answered
 
 
 def test_python_answers_and_the_page_shows_it(opened: Notebook, quiz: Page) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from ipykernel.ipkernel import IPythonKernel
 from nbclient.exceptions import CellExecutionError
 
 from tools.course import build
@@ -84,6 +85,8 @@ def test_the_notebook_holds_nothing_that_changes_by_itself(project):
     build.main([])
     notebook = json.loads((project / "notebooks/42_towels.ipynb").read_text(encoding="utf-8"))
     assert notebook["metadata"] == build.METADATA
+    told, ours = IPythonKernel.language_info, build.METADATA["language_info"]
+    assert ours == told | {"version": ours["version"]}  # or JupyterLab calls it unsaved when it is opened
     assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
     for cell in notebook["cells"]:
         assert set(cell["metadata"]) <= {"tags"}

@@ -1,5 +1,7 @@
 """A lesson's folder: what is wrong in it is one sentence that names the file."""
 
+from collections import Counter
+
 import pytest
 
 from seglib.course import content
@@ -49,3 +51,24 @@ def test_a_lesson_without_answers_says_how_to_make_them(folder):
     (folder / "answers.py").unlink()
     with pytest.raises(ValueError, match=r"nb42: there is no .*answers; `make notebooks ONLY=42`"):
         content.load("42")
+
+
+QUIZZES = [pytest.param(content.load(number).quiz, id=number) for number in content.numbers()]
+
+
+def place(item):
+    """Where the right option stands by its length."""
+    lengths = [len(choice) for index, choice in enumerate(item.choices) if index != item.answer]
+    right = len(item.choices[item.answer])
+    return "longest" if right > max(lengths) else "shortest" if right <= min(lengths) else "between"
+
+
+@pytest.mark.parametrize("quiz", QUIZZES)
+def test_the_longest_option_is_sometimes_right_and_mostly_not(quiz):
+    longest = [place(item) for item in quiz].count("longest")
+    assert 1 <= longest <= max(1, len(quiz) // 2)
+
+
+def test_the_length_of_an_option_says_nothing_over_the_course():
+    places = Counter(place(item) for quiz in QUIZZES for item in quiz.values[0])
+    assert all(0.2 <= places[name] / places.total() <= 0.47 for name in ("shortest", "between", "longest"))

@@ -38,7 +38,17 @@ LARGEST = 200_000  # bytes of a notebook
 AT_A_TIME = 2  # notebooks that run at the same time: each takes a core, and up to 2 GB
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
+    # What a kernel tells JupyterLab, which would add what is missing and call an untouched notebook unsaved.
+    # The version is that of the Python the course is built with; with another the notebook is still marked.
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "version": "3.11.7",
+    },
 }
 CHECKED = "nbval-check-output"
 SECONDS_PER_CELL = 300
