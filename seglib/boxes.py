@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_area, box_iou, masks_to_boxes
 
+from seglib.labels import check_tensors
+
 
 def from_mask(mask: Tensor) -> Tensor:
     """The tightest box around a shape.
@@ -25,6 +27,7 @@ def from_mask(mask: Tensor) -> Tensor:
         >>> from_mask(torch.tensor([[0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]]).bool())
         tensor([1, 1, 3, 3])
     """
+    check_tensors(mask=mask)
     return from_masks(mask[None])[0]
 
 
@@ -40,6 +43,7 @@ def from_masks(masks: Tensor) -> Tensor:
     Raises:
         ValueError: the masks are not (M, H, W), or one is empty.
     """
+    check_tensors(masks=masks)
     if masks.ndim != 3:
         raise ValueError(f"masks must be (M, H, W), not {tuple(masks.shape)}")
     if not (filled := masks.flatten(1).any(dim=1)).all():
@@ -137,6 +141,7 @@ def loosen(boxes: Tensor, factor: float, size: tuple[int, int]) -> Tensor:
 
 def check(boxes: Tensor, size: tuple[int, int] | None = None) -> None:
     """Raise a ValueError about the first box without an area or, given (height, width), outside the image."""
+    check_tensors(boxes=boxes)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"boxes must be (M, 4), rows of x1 y1 x2 y2, not {tuple(boxes.shape)}")
     for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from seglib.labels import VOID, Classes, check_image, to_color
+from seglib.labels import VOID, Classes, check_image, check_tensors, to_color
 
 
 def stripes(mask: Tensor) -> Tensor:
@@ -257,6 +257,7 @@ def _display(markup: str, text: str) -> None:
 
 def _same_size(image: Tensor, mask: Tensor) -> None:
     check_image(image, "the image")
+    check_tensors(mask=mask)
     if image.shape[1:] != mask.shape:
         raise ValueError(
             f"the image is {tuple(image.shape)} and the mask {tuple(mask.shape)}; they must be (3, H, W) and "

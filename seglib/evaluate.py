@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seglib import metrics
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, check_dataset
 from seglib.labels import VOID, Classes
 from seglib.metrics import Present, nearest_known
 from seglib.progress import tracked
@@ -52,12 +52,17 @@ class Constant:
     Args:
         index: the class.
 
+    Raises:
+        ValueError: `index` is not a whole number of at least 0.
+
     Example:
         >>> Constant(0).predict(torch.zeros(3, 1, 2, dtype=torch.uint8))
         tensor([[0, 0]])
     """
 
     def __init__(self, index: int = 0) -> None:
+        if isinstance(index, bool) or not isinstance(index, int) or index < 0:
+            raise ValueError(f"index must be the number of a class, 0 or more, not {index!r}")
         self.index = index
         self.name = f"constant {index}"
 
@@ -282,6 +287,7 @@ def evaluate(
             f"a {type(segmenter).__name__} has no name and predict(image); wrap a network in a segmenter: "
             "FCNSegmenter(net, classes)"
         )
+    check_dataset(dataset)
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to evaluate")
     num_classes = len(dataset.classes.names)

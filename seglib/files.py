@@ -20,6 +20,11 @@ import torch
 from torch import Tensor, nn
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+# What reading a damaged file of tensors raises, besides pickle.UnpicklingError.
+_BROKEN = (
+    RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError, TypeError, AttributeError,
+    OverflowError, MemoryError,
+)  # fmt: skip
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _LOST = _FULL | {errno.EIO}  # of `fsync`: the bytes did not reach the disk
 
@@ -155,7 +160,7 @@ def read(path: Path) -> dict[str, Any]:
             f"{path} contains more than tensors, numbers and strings and was not read: opening such a file "
             "can run any program; use a file that seglib wrote"
         ) from None
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except _BROKEN as error:
         raise TensorFileError(f"{path} is cut off or damaged ({first_line(error)}); copy it again") from None
     if not isinstance(content, dict):
         raise TensorFileError(f"{path} holds a {type(content).__name__} and is not a file of seglib")
@@ -216,7 +221,7 @@ def first_line(error: BaseException) -> str:
 def read_json(path: Path) -> Any:
     """The content of a JSON file; ValueError if it is not JSON."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(Path(path).read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON, or incomplete ({error}); export or copy it again") from None
 

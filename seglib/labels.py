@@ -125,6 +125,8 @@ def to_color(mask: Tensor, classes: Classes) -> Tensor:
         tensor([[  0, 224]], dtype=torch.uint8)
     """
     check_mask(mask, len(classes))
+    if mask.ndim != 2:
+        raise ValueError(f"a mask must be (H, W), not {tuple(mask.shape)}; colour one after the other")
     table = torch.zeros(VOID + 1, 3, dtype=torch.uint8, device=mask.device)
     table[: len(classes)] = torch.tensor(classes.colors, dtype=torch.uint8)
     table[VOID] = torch.tensor(classes.void_color, dtype=torch.uint8)
@@ -177,6 +179,7 @@ def shares(mask: Tensor, classes: Classes) -> Tensor:
         >>> shares(torch.tensor([[1, 1, 1, 255]]), Classes.of("background", "fish"))
         tensor([0.0000, 0.7500, 0.2500], dtype=torch.float64)
     """
+    check_tensors(mask=mask)
     if not mask.numel():
         raise ValueError(f"the mask is empty: {tuple(mask.shape)}; it needs at least one pixel")
     check_mask(mask, len(classes))
@@ -184,6 +187,27 @@ def shares(mask: Tensor, classes: Classes) -> Tensor:
     share = torch.zeros(len(classes) + 1, dtype=torch.float64)
     share[values.long().cpu().clamp(max=len(classes))] = counts.cpu().double() / mask.numel()
     return share
+
+
+def check_tensors(**values: object) -> None:
+    """Raise a ValueError unless every value is a tensor; the message says how to make one.
+
+    Example:
+        >>> check_tensors(pred=[0, 1])
+        Traceback (most recent call last):
+        ValueError: pred must be a tensor, not a list; torch.as_tensor makes one of an array or a list
+    """
+    for name, value in values.items():
+        if not isinstance(value, Tensor):
+            advice = "torch.as_tensor makes one of an array or a list"
+            raise ValueError(f"{name} must be a tensor, not a {type(value).__name__}; {advice}")
+
+
+def check_classes(classes: object) -> None:
+    """Raise a ValueError unless these are `Classes`."""
+    if not isinstance(classes, Classes):
+        expected = 'the classes of a data set or Classes.of("background", "fish", ...)'
+        raise ValueError(f"classes must be {expected}, not {classes!r:.60}")
 
 
 def check_image(image: object, what: str = "an image") -> None:
@@ -225,6 +249,7 @@ def check_mask(mask: Tensor, num_classes: int, what: str = "the mask") -> None:
         Traceback (most recent call last):
         ValueError: the mask holds the value 2 in 1 pixel, but the classes are 0..1 and 255 is void; ...
     """
+    check_tensors(**{what: mask})
     if mask.is_floating_point():
         raise ValueError(
             f"{what} is {mask.dtype}, but class indices are integers; take logits.argmax(dim=1) of scores"

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seglib.labels import VOID, check_mask
+from seglib.labels import VOID, check_mask, check_tensors
 
 
 def cross_entropy(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
@@ -122,6 +122,7 @@ def lovasz_softmax(logits: Tensor, mask: Tensor) -> Tensor:
 
 def _checked(logits: Tensor, mask: Tensor, weights: Tensor | None = None) -> Tensor:
     """The mask; ValueError if scores, mask and weights do not fit together."""
+    check_tensors(logits=logits, mask=mask)
     if logits.ndim != 4 or mask.shape != (len(logits), *logits.shape[2:]):
         raise ValueError(
             f"logits {tuple(logits.shape)} and mask {tuple(mask.shape)} do not fit: "

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from seglib.labels import VOID, Classes, check_mask
+from seglib.labels import VOID, Classes, check_mask, check_tensors
 
 Present = Literal["union", "truth", "all"]
 CHUNK = 2**18  # pixels counted at once on a CPU: their intermediate results stay in its cache
@@ -51,6 +51,7 @@ def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
         tensor([[1, 1],
                 [0, 0]])
     """
+    check_tensors(pred=pred, mask=mask)
     if pred.shape != mask.shape:
         raise ValueError(f"pred {tuple(pred.shape)} and mask {tuple(mask.shape)} must have the same shape")
     if not 1 <= num_classes <= VOID:
@@ -73,6 +74,13 @@ def confusion_matrix(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
     return cm
 
 
+def _check_matrix(cm: Tensor) -> None:
+    """Raise a ValueError unless this is a confusion matrix."""
+    check_tensors(cm=cm)
+    if cm.ndim != 2 or cm.shape[0] != cm.shape[1]:
+        raise ValueError(f"cm must be (K, K), what confusion_matrix returns, not {tuple(cm.shape)}")
+
+
 def pixel_accuracy(cm: Tensor) -> float:
     """The share of pixels with the right class; NaN for an empty matrix.
 
@@ -80,11 +88,13 @@ def pixel_accuracy(cm: Tensor) -> float:
         >>> pixel_accuracy(torch.tensor([[90, 0], [10, 0]]))  # all background, and 90 % right
         0.9
     """
+    _check_matrix(cm)
     return (cm.diagonal().sum() / cm.sum().double()).item()
 
 
 def recall(cm: Tensor) -> Tensor:
     """(K,) float64: of the pixels of each true class, the share that was found; NaN without any."""
+    _check_matrix(cm)
     return cm.diagonal() / cm.sum(dim=1).double()
 
 
@@ -100,11 +110,13 @@ def iou(cm: Tensor) -> Tensor:
         >>> iou(torch.tensor([[90, 0], [10, 0]]))
         tensor([0.9000, 0.0000], dtype=torch.float64)
     """
+    _check_matrix(cm)
     return cm.diagonal() / (cm.sum(dim=0) + cm.sum(dim=1) - cm.diagonal()).double()
 
 
 def dice(cm: Tensor) -> Tensor:
     """(K,) float64 Dice (F1) of each class; NaN where it is in neither truth nor prediction."""
+    _check_matrix(cm)
     return 2 * cm.diagonal() / (cm.sum(dim=0) + cm.sum(dim=1)).double()
 
 
@@ -307,6 +319,7 @@ def _near_other(labels: Labels, distance: int, *, frame: bool) -> NDArray[np.boo
 
 def _both(pred: Tensor, mask: Tensor, num_classes: int) -> tuple[Labels, Labels]:
     """Prediction and truth as (H, W) uint8 arrays with 255 wherever the truth is void."""
+    check_tensors(pred=pred, mask=mask)
     if pred.shape != mask.shape or mask.ndim != 2 or not mask.numel():
         raise ValueError(
             f"pred {tuple(pred.shape)} and mask {tuple(mask.shape)} must both be (H, W), not empty"

@@ -15,7 +15,7 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import InMemoryDataset, Size, resized
 from seglib.export import write_onnx
 from seglib.files import TensorFileError
-from seglib.labels import Classes, check_image
+from seglib.labels import Classes, check_classes, check_image
 from seglib.tiles import Scored, tile_side, tiled
 from seglib.train import finish, train
 from seglib.training.checks import check_data
@@ -54,6 +54,7 @@ class NetSegmenter:
         self, net: nn.Module, classes: Classes, *,
         name: str | None = None, size: Size | None = None, scale: float = 1.0,
     ) -> None:  # fmt: skip
+        check_classes(classes)
         _check_num_classes(getattr(net, "num_classes", len(classes)), classes)
         if not 0 < scale < math.inf:
             raise ValueError(f"scale magnifies the image that the net sees; it must be above 0, not {scale}")

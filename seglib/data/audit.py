@@ -10,7 +10,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from torch import Tensor
 
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, check_dataset
 from seglib.data.faults import CHECKS, LEVELS, Checked, Finding, compared, looked_at
 from seglib.draw import overlay, show_images
 from seglib.files import write_text
@@ -138,7 +138,9 @@ def audit(data: SegmentationDataset | Mapping[str, SegmentationDataset]) -> Audi
         >>> audit(Scenes(12)).wrong
         []
     """
-    datasets = {data.split: data} if isinstance(data, SegmentationDataset) else dict(data)
+    datasets = dict(data) if isinstance(data, Mapping) else {getattr(data, "split", ""): data}
+    for dataset in datasets.values():
+        check_dataset(dataset)
     if not sum(map(len, datasets.values())):
         raise ValueError("there is no sample to look at: every split is empty")
     checked: list[Checked] = []

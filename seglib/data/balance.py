@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seglib import cache
-from seglib.data.dataset import Part, SegmentationDataset
+from seglib.data.dataset import Part, SegmentationDataset, check_dataset
 from seglib.labels import Classes
 from seglib.tables import Table, Tabled
 
@@ -175,6 +175,7 @@ def measure(
     Raises:
         ValueError: there are no samples, or one cannot be read; the rows until then are kept.
     """
+    check_dataset(dataset)
     name_and_split = f"{dataset.name} {dataset.split}"
     if not len(dataset):
         raise ValueError(f"{name_and_split} has no images; there is nothing to measure")
@@ -215,6 +216,12 @@ def _key(dataset: SegmentationDataset, index: int, name: str, part: Part) -> str
 # it, so any value would do; 0 says that nothing was learnt, where the formulas would give infinity.
 
 
+def check_counts(counts: object) -> None:
+    """Raise a ValueError unless these are the counts of a data set."""
+    if not isinstance(counts, Counts):
+        raise ValueError(f"counts must be what count(dataset) returns, not a {type(counts).__name__}")
+
+
 def inverse_frequency(counts: Counts) -> Tensor:
     """Weights that make every class weigh the same in a sum over all pixels: w = N / (K n_c).
 
@@ -238,6 +245,7 @@ def inverse_frequency(counts: Counts) -> Tensor:
         >>> inverse_frequency(counts)
         tensor([0.5556, 5.0000])
     """
+    check_counts(counts)
     share = counts.shares()
     return _weights(counts, 1 / (share * (share > 0).sum()))
 
@@ -267,6 +275,7 @@ def median_frequency(counts: Counts) -> Tensor:
         >>> median_frequency(Counts(Classes.of("sea", "fish", "weed"), pixels))
         tensor([0.6522, 2.5000, 1.0000])
     """
+    check_counts(counts)
     present = counts.shares() > 0
     frequency = counts.total() / counts.pixels_around.double()
     return _weights(counts, frequency[present].quantile(0.5) / frequency)
@@ -288,6 +297,7 @@ def enet(counts: Counts) -> Tensor:
     Raises:
         ValueError: no class occurs at all.
     """
+    check_counts(counts)
     return _weights(counts, 1 / (1.02 + counts.shares()).log())
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, check_dataset
 from seglib.data.in_memory import GREY, InMemoryDataset, Size, resized, sample
 from seglib.labels import VOID
 from seglib.machine import cores
@@ -60,6 +60,7 @@ def batches(
         >>> images.shape, masks.shape
         (torch.Size([4, 3, 32, 32]), torch.Size([4, 32, 32]))
     """
+    check_dataset(dataset)
     rank, count = share
     stream = order(len(dataset), seed, weights, skip=start * batch_size)
     chosen = (list(islice(stream, batch_size))[rank::count] for _ in count_up())

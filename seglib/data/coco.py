@@ -217,7 +217,7 @@ def _image_files(path: Path, folders: Sequence[Path], names: list[str]) -> tuple
 Field = tuple[str, Callable[[Any], bool]]  # what its value must be, in words and as a test
 _ID: Field = "an id", lambda value: isinstance(value, (int, str))
 _TEXT: Field = "a text", lambda value: isinstance(value, str) and value != ""
-_SIZE: Field = "a size", lambda value: isinstance(value, int) and value > 0
+_SIZE: Field = "a size", lambda value: type(value) is int and value > 0
 _FIELDS = {
     "images": {"id": _ID, "file_name": _TEXT, "height": _SIZE, "width": _SIZE},
     "annotations": {"image_id": _ID, "category_id": _ID},

@@ -287,6 +287,15 @@ FOLDERS = {
 SHARES = {"train": 0.7, "val": 0.15, "test": 0.15}
 
 
+def check_dataset(data: object) -> None:
+    """Raise a ValueError unless this is a data set of the kind that this course works with."""
+    if not isinstance(data, SegmentationDataset):
+        raise ValueError(
+            f"a {type(data).__name__} is not a data set with classes; give a SegmentationDataset, such as "
+            "seglib.data.catalog.load(...)"
+        )
+
+
 class SplitError(ValueError):
     """A data set has no such split."""
 

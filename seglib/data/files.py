@@ -185,8 +185,8 @@ SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", "
 
 # What Pillow raises for damaged files, depending on the format.
 _BROKEN = (
-    OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, MemoryError, struct.error,
-    zlib.error,
+    OSError, SyntaxError, ValueError, TypeError, EOFError, KeyError, IndexError, OverflowError, MemoryError,
+    struct.error, zlib.error,
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.dataset import Part, SegmentationDataset
+from seglib.data.dataset import Part, SegmentationDataset, check_dataset
 from seglib.labels import VOID, check_image, check_mask
 from seglib.machine import cores, free_memory, pick_profile
 from seglib.progress import tracked
@@ -75,6 +75,7 @@ def in_memory(
         >>> in_memory(Scenes(length=2, size=(32, 64)), size=(32, 32)).images.shape
         torch.Size([2, 3, 32, 32])
     """
+    check_dataset(dataset)
     if not len(dataset):
         raise ValueError(f"{dataset.name} {dataset.split} has no images; there is nothing to decode")
     size = size or common_size(dataset)

@@ -25,6 +25,7 @@ from seglib.data.dataset import (
 )
 from seglib.data.files import FileDataset, instances_of, match_size, read_labels, to_classes
 from seglib.data.pairing import pair
+from seglib.files import read_text
 from seglib.labels import VOID, Classes
 
 # Oxford-IIIT Pet (Parkhi et al. 2012): cats and dogs, each with a trimap.
@@ -99,7 +100,7 @@ def _read_species(path: Path) -> dict[str, int]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: the list of images is missing; unpack annotations.tar.gz again")
     species = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         words = line.split()
@@ -175,7 +176,7 @@ class Voc(FileDataset):
         if not (path := lists / f"{split}.txt").is_file():
             there = ", ".join(sorted(f"'{file.stem}'" for file in lists.glob("*.txt"))) or "none"
             raise SplitError(f"{lists}: no list of the split '{split}'; there is {there}")
-        stems = path.read_text(encoding="utf-8").split()
+        stems = read_text(path).split()
         samples = pair(root / "JPEGImages", root / "SegmentationClass", stems)
         super().__init__("voc", split, classes or voc_classes(), samples, painted=classes or VOC_COLORS)
         self.objects = root / "SegmentationObject"

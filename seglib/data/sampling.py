@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor
 
-from seglib.data.balance import Counts
+from seglib.data.balance import Counts, check_counts
 from seglib.labels import Classes
 from seglib.tables import Table, Tabled
 
@@ -51,6 +51,7 @@ def class_balanced(counts: Counts) -> Tensor:
         >>> class_balanced(Counts(Classes.of("sea", "fish"), pixels))
         tensor([0.5000, 0.5000, 0.5000, 2.5000], dtype=torch.float64)
     """
+    check_counts(counts)
     counts.shares("images")  # raises if no class occurs
     present = counts.of("images").double()  # (N, K)
     present = present[:, present.any(0)]

@@ -14,7 +14,7 @@ from seglib import backbones, files, segmenters
 from seglib.data.balance import count
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.in_memory import checked_mask
-from seglib.labels import Classes
+from seglib.labels import Classes, check_classes
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.progress import tracked
 from seglib.regions.features import Kind, RegionExtractor, RegionFeatures, pathways, resize_mask, timed
@@ -90,6 +90,7 @@ class RegionSegmenter:
         paste: Paste = paste,
     ) -> None:  # fmt: skip
         self.hard_negatives, self.paste = hard_negatives, paste
+        check_classes(classes)
         pathways(kind)  # raises if there is no such kind
         self.classes, self.name = classes, f"regions, {kind}"
         self.extractor = RegionExtractor(features or RegionFeatures(), kind, number, seed)

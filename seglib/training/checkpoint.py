@@ -84,8 +84,9 @@ def load(path: Path) -> dict[str, Any]:
             "resume=False to overwrite it"
         )
     for name, (kinds, fits) in _FIELDS.items():
-        if type(state.get(name)) not in kinds or not fits(state[name]):
-            raise _damaged(path, name)
+        with reading(path):
+            if type(state.get(name)) not in kinds or not fits(state.get(name)):
+                raise _damaged(path, name)
     return state
 
 
@@ -93,7 +94,8 @@ def load(path: Path) -> dict[str, Any]:
 _FIELDS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
     "net": ((dict, OrderedDict), bool),
     "optimiser": ((dict,), lambda value: {"state", "param_groups"} <= value.keys()),
-    "settings": ((dict,), lambda value: all(map(_is_plain, value.values()))),
+    "settings": ((dict,), lambda one: all(map(_is_plain, one.values())) and _counts(one["batch_size"])),
+    "size": ((list, type(None)), lambda value: not value or (len(value) == 2 and all(map(_counts, value)))),
     "precision": ((str,), lambda value: value in ("auto", "float32", "bfloat16")),
     "number": ((int,), lambda value: 0 <= value < 2**31),
     "seconds": ((int, float), lambda value: 0 <= value < 1e12),
@@ -104,6 +106,11 @@ _FIELDS: dict[str, tuple[tuple[type, ...], Callable[[Any], bool]]] = {
 }
 #: what an optimiser remembers of each weight, by a setting that only it has
 _REMEMBERED = {"betas": {"step", "exp_avg", "exp_avg_sq"}, "momentum": {"momentum_buffer"}}
+
+
+def _counts(value: Any) -> bool:
+    """Whether this is a number of images or pixels."""
+    return type(value) is int and 0 < value < 2**31
 
 
 def _is_plain(value: Any) -> bool:

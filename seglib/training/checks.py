@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, check_dataset
 from seglib.data.in_memory import InMemoryDataset, Size, common_size, sample
 from seglib.files import first_line
 from seglib.labels import Classes
@@ -87,11 +87,7 @@ def check_data(
     Raises:
         ValueError: it is not, or has other classes than `classes`.
     """
-    if not isinstance(dataset, SegmentationDataset):
-        raise ValueError(
-            f"a {type(dataset).__name__} is not a data set with classes; give a SegmentationDataset, such as "
-            "seglib.data.catalog.load(...)"
-        )
+    check_dataset(dataset)
     name = f"{dataset.name} {dataset.split}"
     if not len(dataset):
         raise ValueError(f"{name} has no images; choose another split or folder")

@@ -10,7 +10,7 @@ from torchvision.ops import box_area
 
 from seglib.boxes import check as check_boxes
 from seglib.data.annotations import AnnotatedImage, AnnotationSet
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, check_dataset
 from seglib.labels import VOID, Classes, check_image
 
 Size = tuple[int, int]
@@ -60,6 +60,7 @@ def load_boxes(
         >>> load_boxes(Scenes(length=1))[0].boxes.shape[1]
         4
     """
+    check_dataset(dataset)
     drawn = None if annotations is None else _by_stem(dataset, annotations)
     found = []
     for index in range(len(dataset)):

@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 from torch import Tensor
 
+from seglib.labels import check_image
 from seglib.weak.boxes import NOT, OBJECT, UNSURE, paint
 
 WORK = 12_000  # pixels: the colour models and the first cut are made on an image of at most this size
@@ -189,6 +190,7 @@ def _around(image: Array, box: list[int], margin: float) -> Window:
 
 def as_array(image: Tensor) -> Array:
     """(3, H, W) uint8 tensor -> (H, W, 3) array, as OpenCV takes it."""
+    check_image(image, "the image")
     return np.ascontiguousarray(image.as_subclass(Tensor).permute(1, 2, 0).cpu().numpy())
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from seglib import cache
 from seglib.boxes import iou
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, check_dataset
 from seglib.weak.boxes import (
     NOT,
     OBJECT,
@@ -277,6 +277,7 @@ def pseudo_labels(
         >>> len(labels), labels[0][1].shape
         (2, torch.Size([160, 160]))
     """
+    check_dataset(dataset)
     again = partial(pseudo_labels, scheme=scheme, jobs=jobs, **settings)
     scheme, name = _chosen(scheme, settings)
     settings = settings | {"background": background_of(dataset.classes)}
