@@ -245,7 +245,7 @@ def _label_map(path: Path) -> dict[str, Any]:
     """CVAT's `name:red,green,blue:parts:actions`."""
     lines = [line.split(":") for line in read_text(path).splitlines() if line.strip() and line[0] != "#"]
     colors = [
-        [int(value) for value in line[1].split(",")] if line[1:] and line[1] else None for line in lines
+        [_int(value) for value in line[1].split(",")] if line[1:] and line[1] else None for line in lines
     ]
     return {"names": [line[0] for line in lines]} | ({"colors": colors} if any(colors) else {})
 
@@ -259,10 +259,17 @@ def _table(path: Path) -> dict[str, Any]:
         "names": [_cell(row, ("name", "class", "class name", "label")) for row in found]
     }
     if found and {"r", "g", "b"} <= set(found[0]):
-        fields["colors"] = [[int(row[channel]) for channel in "rgb"] for row in found]
+        fields["colors"] = [[_int(row[channel]) for channel in "rgb"] for row in found]
     if found and (key := next((key for key in ("pixel value", "value", "idx", "id") if key in found[0]), "")):
-        fields["values"] = [int(row[key]) for row in found]
+        fields["values"] = [_int(row[key]) for row in found]
     return fields
+
+
+def _int(text: str) -> int:
+    """A whole number in a cell of a table."""
+    if not text.strip().isdecimal():
+        raise ValueError(f"expected a whole number, got {text!r}")
+    return int(text)
 
 
 def _cell(row: Mapping[str, str], names: Sequence[str]) -> str:

@@ -148,6 +148,21 @@ def test_only_numbers_that_exist_are_classes(tmp_path: Path) -> None:
     assert len(load(tmp_path).classes) == len(values)
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("labelmap.txt", "sea:0,0,0::\nfish:x,0,0::\n", "expected a whole number, got 'x'"),
+        ("_classes.csv", "Pixel Value, Class\n0, sea\n, fish\n", "expected a whole number, got ''"),
+        ("_classes.csv", "one,two\n1,2\n", "every class needs a name"),
+        ("class_names.txt", "# nothing\n", "1 to 255 classes"),
+    ],
+)
+def test_a_tool_s_list_that_is_damaged(tmp_path: Path, name: str, content: str, message: str) -> None:
+    text(one(tmp_path) / name, content)
+    with pytest.raises(ValueError, match=rf"{name}: .*{message}"):
+        load(tmp_path)
+
+
 def test_lists_in_other_encodings(tmp_path: Path) -> None:
     (one(tmp_path) / "classes.txt").write_bytes("Meer\nFische\nKäfer\n".encode("cp1252"))
     with pytest.raises(ValueError, match=r"classes\.txt, line 3: not UTF-8; save the file again"):
