@@ -15,11 +15,11 @@ from seglib.data.in_memory import Size, free_bytes
 from seglib.progress import tracked
 from seglib.training.sizing import live_bytes
 
-ROOM = 0.75e9  # bytes that predicting may take in main memory; half of what is free, if that is less
+ROOM = 0.4e9  # bytes of tensors while predicting in main memory; half of what is free, if that is less
 SMALL = 512 * 512  # pixels of an image that is never cut
 GRID = 32  # pixels between two cells of the coarsest map
 MARGIN = 6 * GRID  # pixels around the middle of a tile, at most a quarter of its side
-STRIP = 2**24  # scores that are enlarged at a time
+STRIP = 2**20  # scores that are enlarged at a time: few enough for a processor's cache
 Net = Callable[[Tensor], Tensor]
 Scored = tuple[slice, slice, Tensor]  # rows and columns of the image, and their (K, rows, columns) scores
 
@@ -94,6 +94,8 @@ def _places(length: int, seen: int) -> Tensor:
 def _between(scores: Tensor, at: Tensor, side: int) -> Tensor:
     """Scores at places between the pixels along a side."""
     below = at.floor().long()
+    if bool((at == below).all()):
+        return scores.index_select(side, below.to(scores.device))
     above = (below + 1).clamp(max=scores.shape[side] - 1)
     weight = (at - below).to(scores).view([-1 if axis == side else 1 for axis in range(3)])
     low, high = (scores.index_select(side, index.to(scores.device)) for index in (below, above))
