@@ -7,10 +7,12 @@ import itertools
 import matplotlib
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from seglib import labels as palettes
+from seglib import scenes
 from seglib.labels import Classes
 
 
@@ -53,3 +55,14 @@ def test_another_class_recolours_none():
     assert palettes.palette(3) == palettes.PETROFF10[:3]
     petroff = [tuple(round(255 * v) for v in color) for color in matplotlib.color_sequences["petroff10"]]
     assert list(palettes.PETROFF10) == [tuple(map(int, color)) for color in petroff]
+
+
+@pytest.mark.parametrize("eyes", ["normal", "protanope", "deuteranope", "tritanope"])
+def test_the_masks_of_the_scenes_stay_apart_and_do_not_vanish_on_stones(eyes: str):
+    assert smallest_distance(eyes, [*scenes.CLASSES.colors, scenes.CLASSES.void_color]) > 11
+    pools = scenes.Scenes(12, size=(64, 64))
+    ground = torch.cat([image[:, mask == 0] for image, mask in pools], dim=1).T.numpy()[::97] / 255
+    for name, color in zip(scenes.CLASSES.names[1:], scenes.CLASSES.colors[1:]):
+        half = (ground + np.array(color) / 255) / 2  # as the viewer shows a mask at first
+        change = deltaE_ciede2000(rgb2lab(seen_with(eyes, ground)), rgb2lab(seen_with(eyes, half)))
+        assert change.mean() > 12, name  # the grey of palette() comes down to 7

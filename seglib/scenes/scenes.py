@@ -168,7 +168,13 @@ def _roomiest(spots: Array, placed: list[Placed]) -> Array:
 
 # The image, and the data set of images.
 
-CLASSES = Classes.of("background", *SPECIES)
+# Colours of the masks: apart from each other for all eyes, and from sand and stones when half transparent.
+MASK_COLORS = {
+    "background": (0, 0, 0), "fish": (63, 144, 218), "starfish": (255, 169, 14), "crab": (189, 31, 1),
+    "jellyfish": (0, 223, 255), "urchin": (131, 45, 182), "snail": (128, 32, 64), "seahorse": (231, 99, 0),
+    "kelp": (0, 32, 96), "shell": (223, 255, 255),
+}  # fmt: skip
+CLASSES = Classes(tuple(MASK_COLORS), tuple(MASK_COLORS.values()))
 SPLITS = ("train", "val", "test")
 SMALLEST = 12  # pixels: an object with fewer visible ones becomes void, since it cannot be recognised
 

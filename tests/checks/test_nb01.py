@@ -32,6 +32,11 @@ def red_channel_only(image, colors, void_color):
     return mask
 
 
+def background_is_void(image, colors, void_color):
+    mask = labels_from_colors(image, colors, void_color)
+    return torch.where(mask == 0, 255, mask)
+
+
 WRONG = {
     "01.1": {
         "end on the last pixel": (lambda masks: tight_boxes(masks) - torch.tensor([0, 0, 1, 1]), "exclusive"),
@@ -53,5 +58,12 @@ WRONG = {
         "the textbook's: void is background": (void_is_background, "background"),
         "void is one more class": (void_is_a_class, "255"),
         "red channel only": (red_channel_only, "you say"),
+        "background is void": (background_is_void, "of class 0; you say 255"),
+    },
+    "01.5": {
+        "as at first": (2.0, "At most 15 clicks"),
+        "too coarse": (16.0, "At least 0.9"),
+        "below nothing": (-1.0, "at least 0"),
+        "without end": (1e9, "a number of pixels"),
     },
 }

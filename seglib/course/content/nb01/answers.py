@@ -30,3 +30,6 @@ def labels_from_colors(photo, colors, void_color):
     for class_id, color in enumerate(colors):
         mask[(photo == torch.tensor(color)[:, None, None]).all(0)] = class_id
     return mask
+
+
+tolerance = 8.0

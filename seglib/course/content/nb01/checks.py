@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
 from seglib.course.content.nb01.answers import semantic, tight_boxes
 from seglib.course.lesson import Wrong
+from seglib.data import catalog
 
 Color = tuple[int, int, int]
 
@@ -90,3 +93,24 @@ def check_labels_from_colors(fn: Callable[[Tensor, Sequence[Color], Color], Tens
     wrong = got != truth
     expected, said = int(truth[wrong][0]), int(got[wrong][0])
     raise Wrong(f"A pixel of the colour {colors[expected]} is of class {expected}; you say {said}.")
+
+
+CLICKS, AGREEMENT = 15, 0.9  # what the cheap outline may cost, and what it must keep
+
+
+def check_tolerance(tolerance: float) -> str:
+    """01.5, the open task: few clicks, and still the man with the hat."""
+    if not 0 <= tolerance < 1000:
+        raise Wrong(f"A tolerance is a number of pixels, at least 0; yours is {tolerance:g}.")
+    masks = catalog.load("photo").instances(0).masks
+    man = masks[masks[:, 150, 250]][0].numpy().astype(np.uint8)
+    outlines, _ = cv2.findContours(man, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    corners = [cv2.approxPolyDP(outline, tolerance, closed=True) for outline in outlines]
+    drawn = cv2.fillPoly(np.zeros_like(man), corners, (1,))
+    clicks, iou = sum(map(len, corners)), (drawn & man).sum() / (drawn | man).sum()
+    said = f"{clicks} clicks reach an IoU of {iou:.2f}"
+    if clicks > CLICKS:
+        raise Wrong(f"{said}. At most {CLICKS} clicks were asked for.")
+    if iou < AGREEMENT:
+        raise Wrong(f"{said}. At least {AGREEMENT} was asked for.")
+    return f"{said}. The last few hundredths of a mask are its most expensive part."
