@@ -184,7 +184,7 @@ where = {"cat": maps[CAT_WORDS].sum(0), "cup": maps[cups].sum(0)}
 heat(photo, where)
 
 # %% [markdown]
-# It knows, roughly. It was not taught where: it had to look there to name what. This is the head start that a
+# It knows, roughly. Nobody taught it where: it had to look there to name what. This is the head start that a
 # **fully convolutional network** (FCN) begins with (Long, Shelhamer and Darrell 2015).
 #
 # But the maps are coarse, one place for every 32 pixels. And they are blurred: from the cat to the cup the

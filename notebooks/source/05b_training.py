@@ -8,7 +8,7 @@
 #
 # A classifier after the surgery has one place for every 32 pixels. An outline is one pixel wide.
 #
-# **How does a network that was built to forget *where* learn to draw an outline?**
+# **A network that names images has learned to ignore *where*. How does it learn to draw an outline?**
 
 # %% [markdown] tags=["objectives"]
 
@@ -264,7 +264,8 @@ train_step = checkpoint("05b.3", train_step)
 # %% [markdown] tags=["train"]
 # ## A loop of your own
 #
-# Your network, your step, and a loop. That is all of deep learning; about half a minute of it.
+# Your network, your step, and a loop over batches: training needs nothing else. Watch the loss for about half
+# a minute.
 
 # %%
 few = {"tiny": 3, "laptop": 40, "gpu": 100}[lesson.profile.name]
@@ -286,9 +287,9 @@ show_images(shown, alt="What your network predicts after half a minute, on the f
 # stops, everything is lost.
 #
 # `train` is your step, many times, with all of this: validation, a learning rate that rises and falls, a
-# limit on the gradient, images that are mirrored, zoomed and tinted at random, and, if you give it a path,
-# a checkpoint. `step=train_step` hands it your step; without it, the library takes its own. At the same
-# seed the losses are the same:
+# limit on the gradient, images that are mirrored, zoomed and changed in colour at random, and, if you give
+# it a path, a checkpoint. `step=train_step` hands it your step; without it, the library takes its own. At
+# the same seed the losses are the same:
 
 # %%
 for chosen in (None, train_step):
@@ -335,8 +336,8 @@ for name in ("FCN-16s", "FCN-8s"):
     table[name] = evaluate(NetSegmenter(fine, data.classes), val)
 
 # %% [markdown]
-# FCN-8s has trained longer than FCN-32s. To be fair, give FCN-32s the same extra time, without a skip: a
-# **compute-matched control**.
+# FCN-8s has been trained for longer than FCN-32s. To be fair, give FCN-32s the same extra time, without a
+# skip: a **compute-matched control**.
 #
 # [[05b.p1]]
 
@@ -381,8 +382,8 @@ from_scratch
 # * **Self-supervised features** (DINO, 2021; DINOv2, 2023) are learned without any label. A score layer of
 #   1 x 1 on such a frozen network is a good segmenter: the head start has become larger than the training.
 #
-# Four things stayed: a network that was trained for something else, a score for each place, a way back to the
-# pixels, and cross-entropy.
+# Four things have stayed: a network that was trained for something else, a score for each place, a way back
+# to the size of the image, and cross-entropy.
 
 # %%
 await from_scratch.finished()
@@ -471,7 +472,7 @@ show_images(
 #
 # [[05b.5]]
 #
-# A team uses your step and your loop, on the same images, with a network that starts from random weights. The
+# A team uses your step and your loop on the same images, but their network starts from random weights. The
 # loss falls. The score does not rise: it is that of "all background", or hardly more.
 
 # %%

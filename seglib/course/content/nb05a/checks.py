@@ -140,7 +140,7 @@ def check_patch(patch: Sequence[int]) -> str:
         small = interpolate(hidden[None].float(), size=(224, 224), mode="bilinear")
         likely = 100 * float(lite.classify(small).softmax(1)[0, CAT_WORDS].sum())
     area = 100 * (x2 - x1) * (y2 - y1) / (width * height)
-    said = f"Your patch hides {area:.1f} % of the photograph, and {likely:.0f} % of cat are left."
+    said = f"Your patch hides {area:.1f} % of the photograph; the five cats have {likely:.0f} %."
     if area > LARGEST:
         raise Wrong(f"{said} At most {LARGEST:.0f} % may be hidden.")
     if likely >= LIKELIEST:
