@@ -10,7 +10,7 @@ import typer
 
 
 def predict(
-    net: Annotated[Path, typer.Argument(help="The saved net, such as runs/net.pt.")],
+    net: Annotated[Path, typer.Argument(help="The saved net, such as runs/segmenter.pt.")],
     images: Annotated[list[str], typer.Argument(help="Files, folders, or patterns such as 'day*/*.jpg'.")],
     out: Annotated[Path, typer.Option(help="Folder of the results.")],
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,

@@ -60,6 +60,7 @@ def main() -> None:
         "notebooks/images/07b_question.png": smoothed_boxes(),
         "notebooks/images/07c_question.png": eleven_boxes(),
         "notebooks/images/08_question.png": three_errors(),
+        "notebooks/images/09_question.png": boxes_become_masks(),
     }.items():
         save(figure, ROOT / path)
         print(path)
@@ -251,6 +252,18 @@ def three_errors() -> Figure:
         "from boxes": grabcut_plus(image, found.boxes, found.classes),
     }
     return panels({title: overlay(image, labels, classes, opacity=0.7) for title, labels in masks.items()})[0]
+
+
+def boxes_become_masks() -> Figure:
+    """A pool, its boxes, and the masks that GrabCut+ makes of them."""
+    (image, _), found, classes = POOLS[FISH], POOLS.instances(FISH), POOLS.classes
+    made = grabcut_plus(image, found.boxes, found.classes)
+    shown = {
+        "a photograph": image,
+        "a minute of boxes": demos.boxed(image, BoxAnnotations(found.boxes, found.classes), classes),
+        "masks, by GrabCut+": overlay(image, made, classes, opacity=0.7),
+    }
+    return panels(shown)[0]
 
 
 def panels(shown: dict[str, Tensor]) -> tuple[Figure, list[Axes]]:

@@ -1,0 +1,488 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One image, one question
+#
+# ![A photograph, the same with the boxes that somebody drew on it, and the masks that GrabCut+ makes of
+# them.](images/09_question.png)
+#
+# A few boxes, drawn in minutes, become masks. A net that learns from eight such photographs finds the same
+# things in photographs that nobody has labelled, and measures them.
+#
+# **Would you believe the area that it measures?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open the answer.
+#
+# <details><summary>What makes a mask out of a box, before any net is trained?</summary>
+#
+# GrabCut+: two colour models, inside and outside, and a cut along edges (notebook 07a).
+# </details>
+#
+# <details><summary>What does a bootstrap over images vary, and what does it leave out?</summary>
+#
+# Which images judge. Not which images were learned from, nor the seed of the training (notebook 08).
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+#
+# Everything that you draw and train is saved in the folder `yours` next to this notebook. You can stop at any
+# cell, and go on tomorrow: run the cells again, and what is there is used.
+
+# %%
+import cv2
+import torch
+
+from seglib import backbones
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start, yours
+from seglib.course.budget import budget
+from seglib.course.results import failures
+from seglib.draw import overlay, show_images
+from seglib.metrics import confusion_matrix, mean_iou
+from seglib.widgets import Annotator, MaskViewer
+
+lesson = start("09_yours")
+
+# %% [markdown] tags=["look"]
+# ## Bring
+#
+# Take about twenty photographs of *one* thing that you want to measure: leaves, screws, cracks, coffee
+# stains. Vary the place and the light, not the subject. Put them in a folder, and name it here, with the
+# classes. `None` takes built-in photographs, drawn to look like a phone's.
+
+# %%
+folder = None  # your own, for example "C:/Users/me/Pictures/leaves"
+names = ["background", "leaf", "spot"]  # classes of your own photographs
+album = yours.bring(folder, names, lesson.profile.name)
+classes = album.classes
+print(len(album), "photographs; the classes are", ", ".join(classes))
+
+# %%
+shown = [0, 3, 5, 8]
+titles = [album.sample_id(index) for index in shown]
+show_images([album[index][0] for index in shown], titles=titles, alt="Four of the photographs.")
+
+# %% [markdown]
+# A phone stores its pixels as the sensor lies in the hand, and notes in the file (EXIF) how to turn them.
+# Here they are upright. The album also shrinks them: a working copy of a few hundred pixels is labelled
+# faster, and a net sees no more than that anyway.
+#
+# **First of all, set the judges aside**: five test images, before anybody has seen a label. A rule that
+# cannot see the content chooses them, here a hash of their names.
+
+# %%
+judges, first, later = yours.parts(album)
+test_images, train_images, pool = (album.subset(part) for part in (judges, first, later))
+print(len(test_images), "judge,", len(train_images), "are labelled first,", len(pool), "perhaps later")
+
+# %% [markdown] tags=["concept"]
+# ## Label
+#
+# Boxes for what a net learns from, because they are cheap. Outlines for the five that judge, because a test
+# set of guesses is worth nothing. Draw *every* object of a class, also half hidden ones: what has no box is
+# taught as background.
+#
+# Everything works with the keyboard alone: arrow keys move a cross, Enter sets a point. The list of keys is
+# next to the image.
+#
+# [[09.p1]]
+
+# %%
+predict("09.p1", ...)
+
+# %%
+boxes = Annotator(train_images, classes=classes, kind="boxes", path="yours/boxes.json")
+boxes
+
+# %%
+outlines = Annotator(test_images, classes=classes, kind="polygons", path="yours/outlines.json")
+outlines
+
+# %% [markdown]
+# On built-in photographs, truth stands in for what you did not draw, so that the notebook runs to its end in
+# any case. On your own, images without a drawing are left out.
+
+# %%
+images, drawn = yours.labels(train_images, boxes)
+judged, truth = yours.labels(test_images, outlines)
+test = yours.from_outlines(judged, truth)
+
+# %%
+objects = sum(len(one.annotations) for one in drawn)
+measured = sum(one.seconds or 0 for one in boxes.annotations)
+seconds = measured or objects * budget().box
+print(f"{objects} boxes, {seconds:.0f} s {'of your time' if measured else 'at the price of notebook 03'}")
+reveal("09.p1", seconds)
+
+# %% [markdown]
+# **From boxes to masks**, by GrabCut+. Look at all of them; a box that was drawn carelessly shows here.
+
+# %%
+from seglib.weak.boxes import load_boxes
+from seglib.weak.schemes import pseudo_labels
+
+found = load_boxes(images, drawn)
+train_masks = pseudo_labels(images, "grabcut+", boxes=found)
+filled = pseudo_labels(images, "rectangles", boxes=found)
+image, mask = train_masks[0]
+MaskViewer(image, {"GrabCut+": mask, "filled boxes": filled[0][1]}, classes=classes)
+
+# %% [markdown]
+# **Audit**, before a net learns what is wrong.
+
+# %%
+from seglib.data.audit import audit
+
+audit({"train": train_masks, "test": test})
+
+# %% [markdown] tags=["train"]
+# ## Train
+#
+# A pre-trained net, a size, a budget. A net that was trained on these very labels before is loaded.
+
+# %%
+from seglib.fcn import FCN, FCNSegmenter
+
+size, budget_of = {
+    "tiny": ((96, 128), {"steps": 8, "batch_size": 4}),
+    "laptop": ((192, 256), {"seconds": 60, "batch_size": 8}),
+    "gpu": ((384, 512), {"seconds": 60, "batch_size": 8}),
+}[lesson.profile.name]
+
+
+# %%
+def train_on(data):
+    torch.manual_seed(lesson.seed)
+    net = FCN(backbones.load("lite0"), len(classes), stride=8)
+    segmenter = FCNSegmenter(net, classes, size=size)
+    return segmenter.fit(data, lr=1e-3, seed=lesson.seed, device=lesson.profile.device, **budget_of)
+
+
+# %%
+net = yours.once(f"first-{lesson.profile.name}", train_masks, train_on)
+
+# %% [markdown] tags=["measure"]
+# ## Judge honestly
+
+
+# %%
+def counts_of(segmenter):
+    return torch.stack([confusion_matrix(segmenter.predict(i), m, len(classes)) for i, m in test])
+
+
+counts = counts_of(net)
+print(f"mIoU {100 * mean_iou(counts.sum(0)):.1f} % on {len(test)} images")
+
+# %% [markdown]
+# One number, from five images. With five others it would have been another number. Which?
+#
+# [[09.p2]]
+
+# %%
+predict("09.p2", ...)
+
+# %% [markdown] tags=["exercise"]
+# [[09.1]]
+#
+# `counts` (N, K, K) are the confusion matrices of N images. Draw N of them with replacement, `draws` times,
+# and return the two ends of the interval that holds 95 % of the mIoU values. `mean_iou(matrix)` takes one
+# (K, K) matrix; draw with `torch.randint(..., generator=rng)`.
+
+
+# %%
+def interval(counts, draws, rng):
+    # BEGIN SOLUTION
+    values = []
+    for _ in range(draws):
+        chosen = torch.randint(len(counts), (len(counts),), generator=rng)
+        values.append(mean_iou(counts[chosen].sum(0)))
+    values = torch.tensor(values)
+    return values.quantile(0.025).item(), values.quantile(0.975).item()
+    # END SOLUTION
+
+
+# %%
+check("09.1", interval)
+# hint("09.1")
+
+# %%
+interval = checkpoint("09.1", interval)
+
+# %%
+rng = torch.Generator().manual_seed(lesson.seed)
+low, high = interval(counts, 1000, rng)
+print(f"mIoU {100 * mean_iou(counts.sum(0)):.1f} %, 95 % interval {100 * low:.1f} to {100 * high:.1f} %")
+reveal("09.p2", 100 * (high - low))
+
+# %% [markdown]
+# Where does it fail? Write one sentence on each: which *kind* of image is missing from the training images?
+
+# %%
+failures([net.predict(image) for image, _ in test], test, "your net", number=2)
+
+# %% [markdown] tags=["instructor"]
+# **10 minutes.** Collect the intervals of the class on the board. Ask who could halve theirs, and how: four
+# times as many test images. Misconception: more draws make the interval narrower.
+
+# %% [markdown] tags=["concept"]
+# ## Which image next?
+#
+# Minutes are left for two more photographs. Any two? Or those about which the net knows least? Its
+# probabilities say how sure it is of each pixel: the **entropy** of a pixel is 0 where one class has
+# probability 1, and largest where all are equal.
+
+# %% [markdown] tags=["exercise"]
+# [[09.2]]
+#
+# `probabilities` is a list of tensors (K, H, W), one for each unlabelled image; sizes may differ. Return the
+# index of the image with the largest mean entropy.
+
+
+# %%
+def next_image(probabilities):
+    # BEGIN SOLUTION
+    entropy = [torch.special.entr(one).sum(0).mean().item() for one in probabilities]
+    return max(range(len(entropy)), key=lambda index: entropy[index])
+    # END SOLUTION
+
+
+# %%
+check("09.2", next_image)
+# hint("09.2")
+
+# %%
+next_image = checkpoint("09.2", next_image)
+
+# %%
+waiting = {index: net.probabilities(pool[index][0]) for index in range(len(pool))}
+uncertain = []
+while len(uncertain) < 2:
+    open_ones = [index for index in waiting if index not in uncertain]
+    uncertain.append(open_ones[next_image([waiting[index] for index in open_ones])])
+at_random = torch.randperm(len(pool), generator=torch.Generator().manual_seed(1))[:2].tolist()
+for name, chosen in {"least sure": uncertain, "at random": at_random}.items():
+    print(f"{name}:", ", ".join(pool.sample_id(k) for k in chosen))
+
+# %%
+asked = [pool[k][0] for k in uncertain]
+answered = [overlay(image, net.predict(image), classes) for image in asked]
+show_images([*asked, *answered], alt="The two images that the net is least sure of, and what it finds there.")
+
+# %% [markdown]
+# Would *you* have chosen these two? Label them, and the two at random, to compare.
+#
+# [[09.p3]]
+
+# %%
+predict("09.p3", ...)
+
+# %%
+both = list(dict.fromkeys([*uncertain, *at_random]))
+more = Annotator(pool.subset(both), classes=classes, kind="boxes", path="yours/more.json")
+more
+
+
+# %%
+def with_more(indices):
+    images, drawn = yours.labels(pool.subset(indices), more)
+    return train_masks + pseudo_labels(images, "grabcut+", boxes=load_boxes(images, drawn))
+
+
+nets = {"8 images": net}
+for name, chosen in {"and two uncertain ones": uncertain, "and two random ones": at_random}.items():
+    data = with_more(chosen)
+    nets[name] = yours.once(f"second-{lesson.profile.name}", data, train_on)
+
+# %%
+results = {name: counts_of(one) for name, one in nets.items()}
+for name, these in results.items():
+    low, high = interval(these, 1000, rng)
+    print(f"{name:24} {100 * mean_iou(these.sum(0)):5.1f} %   interval {100 * low:.1f} to {100 * high:.1f} %")
+
+# %% [markdown]
+# Both nets were judged on the same images, so draw the same ones for both (notebook 08).
+
+# %%
+one, other = results["and two uncertain ones"], results["and two random ones"]
+draws = torch.randint(len(one), (1000, len(one)), generator=rng)
+gains = torch.tensor([mean_iou(one[k].sum(0)) - mean_iou(other[k].sum(0)) for k in draws])
+low, high = gains.quantile(0.025).item(), gains.quantile(0.975).item()
+print(f"uncertain minus random: {100 * low:+.1f} to {100 * high:+.1f} points")
+clear = ["the uncertain two help more", "the random two help more"]
+reveal("09.p3", clear[0] if low > 0 else clear[1] if high < 0 else "the difference is within the interval")
+
+# %% [markdown]
+# Two images, one seed, five judges: this says little about the plan in general, and that is the finding. What
+# would you need to know it?
+
+# %% [markdown] tags=["concept"]
+# ## Use it
+#
+# The net that learned from most goes over all photographs at their full size. `predict_files` writes a mask,
+# an overlay and the outlines (COCO) of each, and a table of areas; `python -m seglib predict` does the same.
+
+# %%
+from seglib.export import predict_files
+
+final = nets["and two uncertain ones"]
+final.save("yours/final.pt")
+predict_files(final, album.files, "yours/results", overwrite=True)
+
+# %% [markdown] tags=["exercise"]
+# [[09.3]]
+#
+# A ruler in the first photograph says that its width is `width_cm`. Return the area in cm² of the class
+# `index` in `mask` (H, W). Pixels are square.
+
+
+# %%
+def area(mask, index, width_cm):
+    # BEGIN SOLUTION
+    pixel = width_cm / mask.shape[1]
+    return float((mask == index).sum()) * pixel**2
+    # END SOLUTION
+
+
+# %%
+check("09.3", area)
+# hint("09.3")
+
+# %%
+area = checkpoint("09.3", area)
+
+# %%
+from seglib.data.files import read_labels
+
+for index in judges:
+    name = album.sample_id(index)
+    mask = torch.from_numpy(read_labels(f"yours/results/masks/{name}.png"))
+    print(name, *(f"{classes.names[k]} {area(mask, k, 40):6.1f} cm²" for k in range(1, len(classes))))
+
+# %% [markdown]
+# How far are they from the truth? For the images that judge, you know.
+
+# %%
+for index, (image, mask) in enumerate(test):
+    areas = [area(one, 1, 40) for one in (final.predict(image), mask)]
+    print(
+        f"{test.sample_id(index)}: {classes.names[1]} {areas[0]:.1f} cm² predicted, {areas[1]:.1f} cm² drawn"
+    )
+
+# %% [markdown] tags=["concept"]
+# ## Hand it over
+#
+# Others do not have PyTorch. **ONNX** is a file format for nets: OpenCV, phones and browsers run it. The JSON
+# file next to it says what the weights do not: the classes, the size the net learned at, how to pad.
+
+# %%
+from seglib.files import read_json, write_text
+
+final.export("yours/net.onnx")
+about = read_json(yours.FOLDER / "net.json")
+print(about["classes"], about["size"])
+
+# %%
+image = torch.randint(0, 256, (1, 3, 96 + about["odd"], 128 + about["odd"])).float()
+model = cv2.dnn.readNetFromONNX("yours/net.onnx")
+model.setInput(image.numpy())
+with torch.inference_mode():
+    expected = final.net.cpu()(image)
+print(f"largest difference to PyTorch: {(torch.from_numpy(model.forward()) - expected).abs().max():.0e}")
+
+# %% [markdown]
+# `docs/use.md` has a program of fifteen lines that needs nothing but OpenCV. A net is not handed over without
+# a page that says what it is. Change these lines until you would sign them.
+
+# %%
+low, high = interval(results["and two uncertain ones"], 1000, rng)
+page = f"""What it finds: {", ".join(classes.names[1:])}
+Learned from: {len(train_masks) + 2} photographs with boxes, by GrabCut+; {lesson.profile.name} profile
+Judged on: {len(test)} photographs of the same day and place
+mIoU: 95 % interval {100 * low:.0f} to {100 * high:.0f} %
+Not tried on: other cameras, other seasons, photographs that are not taken from above
+"""
+write_text(yours.FOLDER / "README.txt", page)
+print(page)
+
+# %% [markdown] tags=["instructor"]
+# **8 minutes.** Pairs swap their folders `yours` and read each other's page. What would they not dare to use
+# the net for? Misconception: an interval of the test images holds for photographs of another place.
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[09.4]]
+#
+# A team labels the same test images with another tool and trains a net on its masks. "The outlines are
+# perfect, but your judge gives us nearly zero." These are their masks, as they read them.
+
+
+# %%
+team = [torch.where(mask == 255, 0, mask + 1) for _, mask in test]
+image, mask = test[0]
+MaskViewer(image, {"team": team[0].clamp(max=len(classes) - 1), "yours": mask}, classes=classes)
+
+
+# %%
+def their_score(masks):
+    counts = [confusion_matrix(one.long(), mask, len(classes) + 1) for one, (_, mask) in zip(masks, test)]
+    return 100 * mean_iou(sum(counts))
+
+
+print("values in their files:", *(f"{v} ({(team[0] == v).float().mean():.0%})" for v in team[0].unique()))
+print(f"a net that learned them without a mistake: {their_score(team):.1f} %")
+
+# %% [markdown]
+# Their tool numbers the classes from 1, and 0 means that nobody has labelled the pixel. Write the function
+# that gives `values` (H, W) uint8 their meaning in this course.
+
+
+# %%
+def repaired(values):
+    # BEGIN SOLUTION
+    mask = values.long() - 1
+    mask[values == 0] = 255
+    return mask
+    # END SOLUTION
+
+
+# %%
+check("09.4", repaired)
+# hint("09.4")
+
+# %%
+repaired = checkpoint("09.4", repaired)
+
+# %%
+judged_again = [repaired(one) for one in team]
+truths = [torch.where(one == 255, one, mask) for one, (_, mask) in zip(judged_again, test)]
+preds = [torch.where(one == 255, 0, one) for one in judged_again]
+counts = [confusion_matrix(pred, mask, len(classes)) for pred, mask in zip(preds, truths)]
+print(f"the same masks, read right: {100 * mean_iou(sum(counts)):.1f} %")
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("09")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * B. Settles: *Active Learning Literature Survey*, University of Wisconsin, 2009: how to choose what to
+#   label.
+# * S. Mittal, M. Tatarchenko, Ö. Çiçek, T. Brox: *Parting with Illusions about Deep Active Learning*, 2019:
+#   in a fair comparison, random is hard to beat.
+# * M. Mitchell and others: *Model Cards for Model Reporting*, FAT* 2019: the page that goes with a net.
+# * T. Gebru and others: *Datasheets for Datasets*, Communications of the ACM 64, 2021: the page for the
+#   images.
+#
+# **Data.** Your own, or photographs drawn by `seglib.scenes`. Weights: EfficientNet-Lite0 on ImageNet
+# (Apache 2.0).

@@ -1,0 +1,183 @@
+"""The checks of notebook 09."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seglib.course.content.nb09.answers import area, next_image
+from seglib.course.lesson import Wrong
+from seglib.labels import VOID
+from seglib.metrics import mean_iou
+
+
+def check_interval(fn: Callable[[Tensor, int, torch.Generator], tuple[float, float]]) -> str:
+    """09.1: images drawn with replacement, matrices added up, 2.5 % left out at both ends."""
+    rng = torch.Generator().manual_seed(9)
+    sizes = torch.tensor([1] * 5 + [30] * 5)[:, None, None]  # images; the small ones are the good ones
+    right = torch.tensor([400, 200, 300, 250, 350, 20, 60, 40, 110, 30])[:, None, None] * torch.eye(3).long()
+    counts = (torch.randint(20, 40, (10, 3, 3), generator=rng) + right) * sizes
+    low, high = _two_numbers(fn(counts, 2000, rng))
+    if low > high:
+        raise Wrong(f"The lower end comes first; yours are {low:.3f} and {high:.3f}.")
+    if low == high:
+        raise Wrong("Every draw gives the same. With replacement, some come twice and some not at all.")
+    draws, whole = torch.randint(10, (5000, 10), generator=rng), mean_iou(counts.sum(0))
+    ends = torch.tensor([0.025, 0.975])
+    wanted = torch.tensor([mean_iou(counts[one].sum(0)) for one in draws]).quantile(ends).tolist()
+    means = torch.tensor([mean_iou(one) for one in counts])[draws].mean(1).quantile(ends).tolist()
+    width = wanted[1] - wanted[0]
+    if abs(low - means[0]) + abs(high - means[1]) < 0.2 * width:
+        raise Wrong("That is the mean of the images' own mIoUs. Add the matrices of a draw up: one mIoU.")
+    yours = f"your interval is {low:.3f} to {high:.3f}"
+    if (high - low) < 0.3 * width:
+        raise Wrong(f"Much too narrow: {yours}. It holds 95 % of the values of the draws, not of their mean.")
+    if not low < whole < high:
+        raise Wrong(f"The mIoU of these images is {whole:.3f}; {yours}.")
+    if 0.7 < (high - low) / width < 0.91:
+        raise Wrong(f"Too narrow: {yours}. 95 % leaves out 2.5 % at each end.")
+    if abs(low - wanted[0]) + abs(high - wanted[1]) > 0.15 * width:
+        raise Wrong(
+            f"{wanted[0]:.3f} to {wanted[1]:.3f} is right here, {yours}. Each draw has as many images as "
+            "there are."
+        )
+    return "Five images are few, and now the reader of your number knows how few."
+
+
+def check_next_image(fn: Callable[[Sequence[Tensor]], int]) -> str:
+    """09.2: the largest mean entropy; sizes differ, and some probabilities are exactly 0."""
+
+    def image(probability: Sequence[float], height: int, width: int) -> Tensor:
+        return torch.tensor(probability)[:, None, None].expand(3, height, width).clone()
+
+    sure, unsure, split = [0.98, 0.01, 0.01], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0]
+    halves = image([1.0, 0, 0], 4, 6)
+    halves[:, :, 3:] = torch.tensor([0, 1.0, 0])[:, None, None]  # sure of two classes
+    cases = {
+        "one image": [image(sure, 4, 6)],
+        "a small image that the net doubts, and a large one that it is fairly sure of": [
+            image(unsure, 2, 3), image([0.9, 0.05, 0.05], 40, 60)],
+        "probabilities that are exactly 0": [image(sure, 4, 6), image(split, 4, 6)],
+        "an image with two classes, each of them certain": [halves, image([0.8, 0.1, 0.1], 4, 6)],
+        "one single doubtful pixel": [
+            _one_pixel(image([1.0, 0, 0], 4, 6), unsure), image([0.8, 0.1, 0.1], 4, 6)],
+        "two classes that are equal, and three that are nearly": [
+            image([0.5, 0.5, 0.0], 4, 6), image([0.52, 0.24, 0.24], 4, 6)],
+    }  # fmt: skip
+    for case, images in cases.items():
+        got: Any = fn(images)
+        if isinstance(got, Tensor) and got.numel() == 1 and not got.is_floating_point():
+            got = int(got)
+        if isinstance(got, bool) or not isinstance(got, int):
+            raise Wrong(f"Return the index of one image, a whole number; yours is {_form(got)}.")
+        if not 0 <= got < len(images):
+            raise Wrong(f"There is no image {got} among {len(images)}: they are counted from 0.")
+        if got == next_image(images):
+            continue
+        if case.startswith("a small"):
+            raise Wrong(
+                "The large image has more pixels, but the small one more doubt in each: take the mean."
+            )
+        if case.startswith("probabilities"):
+            raise Wrong(
+                "Two classes at 0.5 are the doubtful image here. 0 times log 0 counts as 0, not as NaN."
+            )
+        if case.startswith("an image"):
+            raise Wrong(
+                "A net that is certain of each pixel has no doubt, however the classes divide the image."
+            )
+        if case.startswith("one single"):
+            raise Wrong(
+                "One doubtful pixel among 24 certain ones outweighs an image of doubt: take the mean."
+            )
+        raise Wrong("0.5, 0.5, 0 has less entropy than 0.52, 0.24, 0.24: all three classes count.")
+    return "It finds what the net does not know. Whether that is worth your minutes, you look and decide."
+
+
+def check_area(fn: Callable[[Tensor, int, float], float]) -> str:
+    """09.3: pixels of the class times the area of one pixel."""
+    mask = torch.zeros(20, 50, dtype=torch.uint8)
+    mask[:4, :5], mask[10:, :4], mask[0, 40:] = 1, 2, VOID
+    got = _number(fn(mask, 1, 100.0))
+    wanted = area(mask, 1, 100.0)  # 20 pixels of 2 cm: 80 cm²
+    slips = {
+        40.0: "A pixel is 2 cm wide *and* 2 cm high: its area is 4 cm².",
+        20.0: "That is the number of pixels. How large is one, where 50 of them are 100 cm?",
+        500.0: "The 100 cm are the width, along which there are 50 pixels; you divided by the height.",
+        2.0: "That is the share of the image as a part of 100; what is its area in cm²?",
+        8000.0: "That is mm²; cm² are asked for.",
+        200.0: "The image is not square: it is 100 x 40 cm.",
+        240.0: "You count all pixels that are not background, also those of another class.",
+        280.0: "You count all pixels that are not background, also those of another class and of void.",
+        5.0: "You divided by the size of a pixel; multiply.",
+    }
+    for value, reason in slips.items():
+        if abs(got - value) < 1e-3 * value:
+            raise Wrong(reason)
+    if abs(got - wanted) > 1e-3:
+        raise Wrong(f"20 pixels, each 2 x 2 cm, are 80 cm²; yours are {got:g}.")
+    if abs(_number(fn(mask, 2, 25.0)) - area(mask, 2, 25.0)) > 1e-3:
+        raise Wrong(
+            "Class 2 has 40 pixels of 0.5 x 0.5 cm: 10 cm². Use the index and the width that are given."
+        )
+    if abs(_number(fn(mask.repeat_interleave(2, 0).repeat_interleave(2, 1), 1, 100.0)) - wanted) > 1e-3:
+        raise Wrong("The same scene with twice as many pixels has the same area.")
+    return "The scale is a measurement too: a ruler in the photograph is worth more than a guess."
+
+
+def check_repaired(fn: Callable[[Tensor], Tensor]) -> str:
+    """09.4: value k is class k - 1, and 0 is void."""
+    values = torch.tensor([[0, 1, 1, 2], [3, 3, 1, 0]], dtype=torch.uint8)
+    wanted = torch.tensor([[VOID, 0, 0, 1], [2, 2, 0, VOID]])
+    got: Any = fn(values)
+    if not isinstance(got, Tensor) or got.shape != values.shape:
+        raise Wrong(f"Return the mask, a tensor of shape {tuple(values.shape)}; yours is {_form(got)}.")
+    got = got.long()
+    if torch.equal(got, wanted):
+        return "Nothing in a mask says what its numbers mean. Only the list of classes does."
+    known = wanted != VOID
+    if torch.equal(got, values.long()):
+        raise Wrong("Nothing has changed: 1, which most pixels have, is still 'animal'.")
+    if torch.equal(got[known], wanted[known]):
+        value = int(got[~known][0])
+        what = "background, and a net would learn it" if value == 0 else "neither a class nor void"
+        raise Wrong(
+            f"The classes are right, but where nobody labelled you have {value}: {what}. Void is 255."
+        )
+    if (got[~known] == VOID).all():
+        raise Wrong(
+            f"Void is right; but value 1 becomes {int(got[0, 1])}, and most pixels are background, class 0."
+        )
+    raise Wrong(f"Values 0, 1, 2, 3 should become 255, 0, 1, 2; yours become {_becomes(values, got)}.")
+
+
+def _becomes(values: Tensor, got: Tensor) -> str:
+    return ", ".join(str(int(got[values == value][0])) for value in range(4))
+
+
+def _one_pixel(probabilities: Tensor, inside: Sequence[float]) -> Tensor:
+    probabilities[:, 0, 0] = torch.tensor(inside)
+    return probabilities
+
+
+def _two_numbers(got: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(value) for value in got)
+    except (TypeError, ValueError):
+        raise Wrong(f"Return two numbers, the lower and the upper end; yours is {_form(got)}.") from None
+    if low != low or high != high:
+        raise Wrong("One of the ends is NaN.")
+    return low, high
+
+
+def _number(got: Any) -> float:
+    try:
+        value = float(got)
+    except (TypeError, ValueError):
+        raise Wrong(f"Return one number; yours is {_form(got)}.") from None
+    return value
+
+
+def _form(value: object) -> str:
+    return f"of shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
