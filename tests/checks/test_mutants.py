@@ -31,6 +31,7 @@ CONVERTED = "`check` and `checkpoint` convert the result to the type that was as
 ITERATED = "a tensor of whole numbers indexes, compares and slices as the number does"
 ROUNDED = "the check leaves a pixel for rounding"
 ABSENT = "only classes that do not occur are that rare, and they are left out"
+CLASSES_ALIKE = "all images have the same number of classes, by which the sum is divided"
 SCALE = "the check compares ratios: the scale of these weights is free"
 EQUAL = {
     "reddish": {
@@ -137,6 +138,17 @@ EQUAL = {
         "for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes):": ITERATED,
     },
     "bootstrap": {"return differences": CONVERTED},
+    "interval": {
+        "return (values.quantile(0.025), values.quantile(0.975).item())": CONVERTED,
+        "return (values.quantile(0.025).item(), values.quantile(0.975))": CONVERTED,
+    },
+    "next_image": {
+        "entropy = [torch.special.entr(one).mean().item() for one in probabilities]": CLASSES_ALIKE,
+        "entropy = [torch.special.entr(one).mean(0).mean().item() for one in probabilities]": CLASSES_ALIKE,
+        "entropy = [torch.special.entr(one).sum(0).mean() for one in probabilities]": ITERATED,
+    },
+    "area": {"return (mask == index).sum() * pixel ** 2": CONVERTED},
+    "repaired": {"mask = values - 1": "0 - 1 is 255 in uint8"},
 }
 
 

@@ -1,6 +1,7 @@
 """The checks of notebook 09."""
 
 from collections.abc import Callable, Sequence
+from itertools import combinations_with_replacement
 from typing import Any
 
 import torch
@@ -18,16 +19,15 @@ def check_interval(fn: Callable[[Tensor, int, torch.Generator], tuple[float, flo
     sizes = torch.tensor([1] * 5 + [30] * 5)[:, None, None]  # images; the small ones are the good ones
     right = torch.tensor([400, 200, 300, 250, 350, 20, 60, 40, 110, 30])[:, None, None] * torch.eye(3).long()
     counts = (torch.randint(20, 40, (10, 3, 3), generator=rng) + right) * sizes
-    low, high = _two_numbers(fn(counts, 2000, rng))
+    low, high = _two_numbers(fn(counts, 300, rng))
     if low > high:
         raise Wrong(f"The lower end comes first; yours are {low:.3f} and {high:.3f}.")
     if low == high:
         raise Wrong("Every draw gives the same. With replacement, some come twice and some not at all.")
-    draws, whole = torch.randint(10, (5000, 10), generator=rng), mean_iou(counts.sum(0))
-    ends = torch.tensor([0.025, 0.975])
-    wanted = torch.tensor([mean_iou(counts[one].sum(0)) for one in draws]).quantile(ends).tolist()
-    means = torch.tensor([mean_iou(one) for one in counts])[draws].mean(1).quantile(ends).tolist()
-    width = wanted[1] - wanted[0]
+    draws, whole = torch.randint(10, (20_000, 10), generator=rng), mean_iou(counts.sum(0))
+    values = _mean_ious(counts[draws].sum(1))
+    means = _mean_ious(counts)[draws].mean(1).quantile(torch.tensor([0.025, 0.975])).tolist()
+    width = float(values.quantile(0.975) - values.quantile(0.025))
     if abs(low - means[0]) + abs(high - means[1]) < 0.2 * width:
         raise Wrong("That is the mean of the images' own mIoUs. Add the matrices of a draw up: one mIoU.")
     yours = f"your interval is {low:.3f} to {high:.3f}"
@@ -35,14 +35,29 @@ def check_interval(fn: Callable[[Tensor, int, torch.Generator], tuple[float, flo
         raise Wrong(f"Much too narrow: {yours}. It holds 95 % of the values of the draws, not of their mean.")
     if not low < whole < high:
         raise Wrong(f"The mIoU of these images is {whole:.3f}; {yours}.")
-    if 0.7 < (high - low) / width < 0.91:
-        raise Wrong(f"Too narrow: {yours}. 95 % leaves out 2.5 % at each end.")
-    if abs(low - wanted[0]) + abs(high - wanted[1]) > 0.15 * width:
-        raise Wrong(
-            f"{wanted[0]:.3f} to {wanted[1]:.3f} is right here, {yours}. Each draw has as many images as "
-            "there are."
-        )
+    if (high - low) > 1.3 * width:
+        raise Wrong(f"Too wide: {yours}. Each draw has as many images as there are.")
+    _check_ends(fn, counts[:2])
+    if len({_two_numbers(fn(counts, 9, torch.Generator().manual_seed(1))) for _ in range(2)}) == 2:
+        raise Wrong("The same generator gave two different intervals: draw with generator=rng.")
     return "Five images are few, and now the reader of your number knows how few."
+
+
+def _check_ends(fn: Callable[[Tensor, int, torch.Generator], tuple[float, float]], counts: Tensor) -> None:
+    """Two images and three draws: each draw is one image twice, the other twice, or both."""
+    known = [mean_iou(one) for one in (2 * counts[0], counts.sum(0), 2 * counts[1])]
+    for seed in range(6):
+        low, high = _two_numbers(fn(counts, 3, torch.Generator().manual_seed(seed)))
+        fits = []
+        for three in combinations_with_replacement(sorted(known), 3):
+            cut = torch.tensor(three).quantile(torch.tensor([0.025, 0.975])).tolist()
+            ends = [(three[0], cut[0]), (cut[1], three[2])]  # where it falls between two, or the nearest
+            fits.append(all(min(abs(v - w) for w in end) < 1e-4 for v, end in zip((low, high), ends)))
+        if not any(fits):
+            raise Wrong(
+                f"Three draws gave values among {', '.join(f'{v:.4f}' for v in sorted(known))}, and your "
+                f"interval is {low:.4f} to {high:.4f}. 95 % leaves 2.5 % at each end."
+            )
 
 
 def check_next_image(fn: Callable[[Sequence[Tensor]], int]) -> str:
@@ -150,6 +165,12 @@ def check_repaired(fn: Callable[[Tensor], Tensor]) -> str:
             f"Void is right; but value 1 becomes {int(got[0, 1])}, and most pixels are background, class 0."
         )
     raise Wrong(f"Values 0, 1, 2, 3 should become 255, 0, 1, 2; yours become {_becomes(values, got)}.")
+
+
+def _mean_ious(counts: Tensor) -> Tensor:
+    """(N, K, K) -> (N,) mIoU of each."""
+    hits = counts.diagonal(dim1=1, dim2=2)
+    return (hits / (counts.sum(1) + counts.sum(2) - hits)).mean(1)
 
 
 def _becomes(values: Tensor, got: Tensor) -> str:
