@@ -62,25 +62,7 @@ def _check_ends(fn: Callable[[Tensor, int, torch.Generator], tuple[float, float]
 
 def check_next_image(fn: Callable[[Sequence[Tensor]], int]) -> str:
     """09.2: the largest mean entropy; sizes differ, and some probabilities are exactly 0."""
-
-    def image(probability: Sequence[float], height: int, width: int) -> Tensor:
-        return torch.tensor(probability)[:, None, None].expand(3, height, width).clone()
-
-    sure, unsure, split = [0.98, 0.01, 0.01], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0]
-    halves = image([1.0, 0, 0], 4, 6)
-    halves[:, :, 3:] = torch.tensor([0, 1.0, 0])[:, None, None]  # sure of two classes
-    cases = {
-        "one image": [image(sure, 4, 6)],
-        "a small image that the net doubts, and a large one that it is fairly sure of": [
-            image(unsure, 2, 3), image([0.9, 0.05, 0.05], 40, 60)],
-        "probabilities that are exactly 0": [image(sure, 4, 6), image(split, 4, 6)],
-        "an image with two classes, each of them certain": [halves, image([0.8, 0.1, 0.1], 4, 6)],
-        "one single doubtful pixel": [
-            _one_pixel(image([1.0, 0, 0], 4, 6), unsure), image([0.8, 0.1, 0.1], 4, 6)],
-        "two classes that are equal, and three that are nearly": [
-            image([0.5, 0.5, 0.0], 4, 6), image([0.52, 0.24, 0.24], 4, 6)],
-    }  # fmt: skip
-    for case, images in cases.items():
+    for case, images in _albums().items():
         got: Any = fn(images)
         if isinstance(got, Tensor) and got.numel() == 1 and not got.is_floating_point():
             got = int(got)
@@ -108,6 +90,28 @@ def check_next_image(fn: Callable[[Sequence[Tensor]], int]) -> str:
             )
         raise Wrong("0.5, 0.5, 0 has less entropy than 0.52, 0.24, 0.24: all three classes count.")
     return "It finds what the net does not know. Whether that is worth your minutes, you look and decide."
+
+
+def _albums() -> dict[str, list[Tensor]]:
+    """What is hard about it -> probabilities of one image or two."""
+
+    def image(probability: Sequence[float], height: int, width: int) -> Tensor:
+        return torch.tensor(probability)[:, None, None].expand(3, height, width).clone()
+
+    sure, unsure, split = [0.98, 0.01, 0.01], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0]
+    halves = image([1.0, 0, 0], 4, 6)
+    halves[:, :, 3:] = torch.tensor([0, 1.0, 0])[:, None, None]  # sure of two classes
+    return {
+        "one image": [image(sure, 4, 6)],
+        "a small image that the net doubts, and a large one that it is fairly sure of": [
+            image(unsure, 2, 3), image([0.9, 0.05, 0.05], 40, 60)],
+        "probabilities that are exactly 0": [image(sure, 4, 6), image(split, 4, 6)],
+        "an image with two classes, each of them certain": [halves, image([0.8, 0.1, 0.1], 4, 6)],
+        "one single doubtful pixel": [
+            _one_pixel(image([1.0, 0, 0], 4, 6), unsure), image([0.8, 0.1, 0.1], 4, 6)],
+        "two classes that are equal, and three that are nearly": [
+            image([0.5, 0.5, 0.0], 4, 6), image([0.52, 0.24, 0.24], 4, 6)],
+    }  # fmt: skip
 
 
 def check_area(fn: Callable[[Tensor, int, float], float]) -> str:
