@@ -21,7 +21,7 @@
 #
 # <details><summary>What does a class-balanced sampler not balance?</summary>
 #
-# The pixels inside an image. An image with a seahorse is still mostly sand (notebook 03).
+# The pixels inside an image. An image with a seahorse is still mostly sand (notebook 03a).
 # </details>
 #
 # <details><summary>A net paints seahorses twice as wide as they are. What happens to recall and to
@@ -283,7 +283,7 @@ close = abs(better[0] - better[1]) < 1
 reveal("06.p3", "about the same" if close else "weights" if better[0] > better[1] else "sampling")
 
 # %% [markdown]
-# Notebook 03 had a third way: `reweight` draws images so that the shares of the pixels come as near as
+# Notebook 03a had a third way: `reweight` draws images so that the shares of the pixels come as near as
 # possible to a target. Let it aim at equal classes.
 
 # %%
@@ -369,7 +369,7 @@ for name in ("nothing", "weights"):
 # ## Remove blurred images?
 #
 # You will hear this advice: blurred images confuse a network, so remove them. Here are the same pools, but
-# every third one is out of focus. `sharpness` finds them (notebook 03); each animal is where it was.
+# every third one is out of focus. `sharpness` finds them (notebook 03b); each animal is where it was.
 
 # %%
 from seglib.data.quality import sharpness

@@ -6,7 +6,7 @@
 # ![A tide pool four times: with boxes around its animals; the boxes filled with colour; the masks that
 # GrabCut+ makes from the boxes; and the true masks.](images/07a_question.png)
 #
-# A mask takes 79 seconds, a box 7 (notebook 03 has the sources, and your own times). So only boxes were
+# A mask takes 79 seconds, a box 7 (notebook 03b has the sources, and your own times). So only boxes were
 # drawn. Within a box, some pixels are the animal and some are not, and nobody has said which.
 #
 # **How good a mask is in a box, before any net is trained?**

@@ -26,7 +26,7 @@
 #
 # <details><summary>Where do your own seconds for a box and for a mask come from?</summary>
 #
-# From notebook 03, where you drew both against the clock. Without it, published ones are used.
+# From notebook 03b, where you drew both against the clock. Without it, published ones are used.
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -73,7 +73,7 @@ print(f"{len(data)} images with {sum(objects)} objects")
 # %% [markdown]
 # Prices differ from task to task. Drawing a box by two corners takes longer than clicking on the four extreme
 # points of the object; the 7 seconds are for these clicks. A mask of a car is quicker than one of a tree. And
-# somebody has to check all of them. Measure your own on your own images, as in notebook 03.
+# somebody has to check all of them. Measure your own on your own images, as in notebook 03b.
 
 # %% [markdown] tags=["concept"]
 # ## What labels cost

@@ -78,7 +78,7 @@ board
 #   IoU of the rarest class.
 # * **M weights**: millions of learned numbers. **MB at work**: the most memory that tensors took at once
 #   while one image was predicted.
-# * **min to label**: objects times your own seconds from notebook 03, or published ones.
+# * **min to label**: objects times your own seconds from notebook 03b, or published ones.
 
 # %%
 price = budget()

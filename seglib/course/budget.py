@@ -101,10 +101,10 @@ def _why_not(what: str, drawn: Annotator) -> str:
 
 
 def budget() -> Price:
-    """The student's own seconds if notebook 03 has saved them, else published ones; `source` says which."""
+    """The student's own seconds if notebook 03b has saved them, else published ones; `source` says which."""
     try:
         kept = json.loads(_file().read_bytes())
-        own = Price(float(kept["box"]), float(kept["mask"]), "your own boxes and polygons in notebook 03")
+        own = Price(float(kept["box"]), float(kept["mask"]), "your own boxes and polygons in notebook 03b")
         enough = kept["objects"] >= LEAST  # of files of earlier versions nobody knows
     except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return PUBLISHED  # missing or damaged: the cell that saves them can be run again

@@ -22,7 +22,9 @@ from seglib.fcn import FCN, FCNSegmenter
 from seglib.fcn.net import GREY, pad_to_stride
 from seglib.labels import VOID, Classes
 from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
-from seglib.regions.proposals import oracle_paste, true_regions
+from seglib.regions.grouping import bins_of_pixels, describe
+from seglib.regions.proposals import Proposals, oracle_paste, true_regions
+from seglib.regions.superpixels import as_rgb, in_space, superpixels
 from seglib.weak.boxes import BoxAnnotations
 
 STRIDE = 32
@@ -108,6 +110,31 @@ def mosaic(image: Tensor, labels: Tensor) -> Tensor:
     sums = torch.stack([flat.bincount(channel.double()) for channel in pixels])
     flats = (sums / flat.bincount()).round().float()[:, labels]
     return torch.where(edges(labels), flats / 3, flats).byte()
+
+
+def first_regions(image: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The superpixels of an image, as they are before the first of them are merged.
+
+    Args:
+        image: (3, H, W) uint8.
+        scale: of the superpixels.
+
+    Returns:
+        Their labels (H, W) int64, 0..S-1; colour histograms (S, 75) float32, each sums to 1; sizes (S,)
+        float32; and (P, 2) int64, the pairs that touch.
+    """
+    labels = superpixels(image, scale=scale)
+    found = describe(labels.numpy(), *bins_of_pixels(in_space(as_rgb(image), "lab")))
+    both = [(one, other) for one, near in enumerate(found.neighbours) for other in sorted(near)]
+    pairs = [pair for pair in both if pair[0] < pair[1]]
+    sizes = torch.from_numpy(found.sizes).float()
+    return labels, torch.from_numpy(found.colour), sizes, torch.tensor(pairs)
+
+
+def searched_by_opencv(proposals: Proposals) -> Tensor:
+    """(R, 4) int64: the boxes of regions as OpenCV's selective search returns them: x, y, width, height."""
+    corner, end = proposals.boxes.split(2, dim=1)
+    return torch.cat([corner, end - corner], dim=1)
 
 
 def boxed(image: Tensor, one: BoxAnnotations, classes: Classes) -> Tensor:

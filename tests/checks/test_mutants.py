@@ -52,18 +52,23 @@ EQUAL = {
             "bincount counts uint8 as well"
         )
     },
-    "edge_blur": {"return (coarse / fine)[strong].quantile(0.1)": CONVERTED},
     "shrink": {
-        "return interpolate(mask[None, None].float(), size=size, mode='nearest')[0, 0]": CONVERTED,
+        "return interpolate(mask[None, None].float(), size=size, mode='nearest-exact')[0, 0]": CONVERTED,
         "return interpolate(mask[None, None].float(), size=size)[0, 0].to(torch.uint8)": "nearest is the default",
-        "return interpolate(mask[None, None], size=size, mode='nearest')[0, 0].to(torch.uint8)": (
+        "return interpolate(mask[None, None], size=size, mode='nearest-exact')[0, 0].to(torch.uint8)": (
             "nearest copies, so it takes uint8 as well"
         ),
-        "return interpolate(mask[None, None].float(), size=size, mode='nearest')[-1, 0].to(torch.uint8)": (
+        "return interpolate(mask[None, None].float(), size=size, mode='nearest-exact')[-1, 0].to(torch.uint8)": (
             "there is one image"
         ),
-        "return interpolate(mask[None, None].float(), size=size, mode='nearest')[0, -1].to(torch.uint8)": (
+        "return interpolate(mask[None, None].float(), size=size, mode='nearest-exact')[0, -1].to(torch.uint8)": (
             "there is one channel"
+        ),
+    },
+    "batch_weights": {
+        "return torch.where(occurs, pixels.sum() / (occurs.sum() * pixels), 0)": "`where` drops the infinite weight",
+        "return torch.where(occurs, pixels.sum() / (occurs.sum() * pixels.clamp(min=0)), 0)": (
+            "`where` drops the infinite weight"
         ),
     },
     "merge_most_similar": {
@@ -152,14 +157,15 @@ EQUAL = {
 }
 
 
-YET = ("median_frequency", "edge_blur", "paste")
+#: Judged by what they measure: whatever measures well enough is right, a mutant too.
+MEASURED = ("edge_blur", "my_weights", "disguise", "choose")
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_a_check_refuses_every_small_mistake_in_the_reference(exercise):
     asked, states = content.exercise(exercise), {}
-    if asked.reference.__name__ in YET:
-        pytest.xfail("its check is being changed")
+    if asked.reference.__name__ in MEASURED:
+        pytest.skip("judged by measurement: every answer that measures well enough is right")
     for mutant in mutants(asked.reference):
         states[mutant.change] = judge(exercise, mutant.function).state
     assert set(states.values()) <= {"right", "wrong"}, "a check failed itself"
@@ -186,6 +192,8 @@ VARIANTS = {
 #: Variants that are accepted, and handed on as they are: answer -> why no cell below minds.
 OPEN = {
     "hard_negatives": "the indices select rows for a fit, in any order",
+    "choose": "the regions are a set",
+    "my_weights": "whatever weights measure well enough are trained with",
     "bootstrap": "the draws have no order",
 }
 

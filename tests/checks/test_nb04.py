@@ -94,6 +94,14 @@ WRONG = {
         ),
     },
     "04.5": {
+        "the library's first": (lambda proposals, number: torch.arange(number), "0.05"),
+        "the largest": (lambda p, number: p.areas.argsort(descending=True)[:number], "0.05"),
+        "the smallest": (lambda p, number: p.areas.argsort()[:number], "0.05"),
+        "one of them": (lambda proposals, number: torch.zeros(number).long(), "twice"),
+        "too many": (lambda proposals, number: torch.arange(2 * number), "20 were asked for"),
+        "none that there is": (lambda proposals, number: torch.arange(number) + 1000, "no such region"),
+    },
+    "04.6": {
         "as they are": (lambda rects: rects, "Unchanged"),
         "one short": (lambda rects: corners(rects) - torch.tensor([0, 0, 1, 1]), "One pixel short"),
         "rows first": (lambda rects: corners(rects)[:, [1, 0, 3, 2]], "swapped"),

@@ -36,7 +36,7 @@ def drawn(seconds: float, number: int = 10, shift: int = 0) -> SimpleNamespace:
 
 
 def test_own_seconds_are_kept_for_later_notebooks(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    own = Price(5.5, 44.0, "your own boxes and polygons in notebook 03")
+    own = Price(5.5, 44.0, "your own boxes and polygons in notebook 03b")
     assert price(drawn(5.5), drawn(44.0, shift=2)) == budget() == own
     assert "as much as 8.0 boxes" in capsys.readouterr().out
     price(drawn(6.0), drawn(30.0))

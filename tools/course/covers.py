@@ -19,8 +19,10 @@ from torch.nn.functional import interpolate
 
 from seglib import backbones
 from seglib.course import demos
+from seglib.course.samples import album
 from seglib.data import in_memory
 from seglib.data.balance import count, median_frequency
+from seglib.data.quality import laplacian_variance
 from seglib.draw import difference, figure_bytes, overlay
 from seglib.evaluate import OracleStride
 from seglib.fcn import FCN
@@ -51,7 +53,8 @@ def main() -> None:
         "notebooks/images/00_question.png": crab_alone(),
         "notebooks/images/01_question.png": five_answers(),
         "notebooks/images/02_question.png": seahorse_finder(),
-        "notebooks/images/03_question.png": an_image_each(),
+        "notebooks/images/03a_question.png": an_image_each(),
+        "notebooks/images/03b_question.png": blurred_or_calm(),
         "notebooks/images/04_question.png": cut_up(),
         "notebooks/images/05a_question.png": what_is_it(),
         "notebooks/images/05b_question.png": on_three_grids(),
@@ -146,6 +149,17 @@ def an_image_each() -> Figure:
     for row, value in enumerate(share.tolist()):
         axis.text(min(value, 80) + 1.5, row, f"{value:.1f}", va="center", fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def blurred_or_calm() -> Figure:
+    """Two calm, sharp pools and two that are out of focus, with the variance of the Laplacian of each."""
+    photos = album()
+    images = [photos[index][0] for index in (33, 46, 41, 51)]
+    figure, axes = panels({"ABCD"[number]: image for number, image in enumerate(images)})
+    for axis, image in zip(axes, images):
+        said = f"variance of the Laplacian: {laplacian_variance(image):.0f}"
+        axis.text(0.5, -0.07, said, transform=axis.transAxes, ha="center", va="center", fontsize=9)
     return figure
 
 

@@ -28,5 +28,11 @@ def paste(masks, classes, scores, threshold):
     return painted
 
 
+def choose(proposals, number):
+    share = proposals.areas / proposals.labels.numel()
+    likely = (share > 0.02) & (share < 0.3)
+    return torch.cat([likely.nonzero()[:, 0], (~likely).nonzero()[:, 0]])[:number]
+
+
 def corners(rects):
     return torch.cat([rects[:, :2], rects[:, :2] + rects[:, 2:]], dim=1)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 
 from seglib.course.content.nb04.answers import foreground
 from seglib.course.lesson import Wrong
+from seglib.labels import VOID
+from seglib.regions.proposals import Proposals, propose, true_regions
+from seglib.scenes import Scenes
 
 Merged = tuple[tuple[int, int], Tensor]
+POOLS, REGIONS, CHOSEN, BEATEN = 10, 400, 20, 0.05  # of the open task; the last is of mean best overlap
 
 
 def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> str:
@@ -127,11 +132,49 @@ def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
         raise Wrong("In another order of the regions your mask is another. The lowest score comes first.")
     if torch.as_tensor(fn(masks, classes, scores, -0.5)).tolist() != [[1, 1, 2, 2, 3]] * 2:
         raise Wrong("With the threshold at -.5 the region with -.2 is painted too: scores may be negative.")
+    at = torch.as_tensor(fn(masks, classes, torch.tensor([0.4, 0.9, 0.5]), 0.5)).tolist()
+    if at != [[0, 0, 2, 2, 0]] * 2:
+        raise Wrong("A region that scores exactly .5 was painted at the threshold .5. It must be above it.")
+    if fn(masks[:0], classes[:0], scores[:0], 0.0).any():
+        raise Wrong("Without any region the mask is 0 everywhere.")
     return "Painted from the worst to the best, each over what was there: the painter's algorithm."
 
 
+@cache
+def _pools() -> list[tuple[Proposals, Tensor]]:
+    """The regions of some pools, and their overlaps (R, G) with the true ones."""
+    found = []
+    scenes = Scenes(POOLS, split="val", size=(112, 112), seed=4)
+    for image, mask in (scenes[number] for number in range(POOLS)):
+        proposals, truth = propose(image, REGIONS), true_regions(mask)[0]
+        found.append((proposals, proposals.overlaps_many(truth.masks(), mask == VOID)))
+    return found
+
+
+def check_choose(fn: Callable[[Proposals, int], Tensor]) -> str:
+    """04.5, open: twenty regions of each pool with a higher mean best overlap than the library's first."""
+    mine, first = [], []
+    for proposals, overlaps in _pools():
+        chosen = fn(proposals, CHOSEN)
+        if len(chosen) != CHOSEN:
+            raise Wrong(f"You return {len(chosen)} regions of a pool; {CHOSEN} were asked for.")
+        if chosen.min() < 0 or chosen.max() >= len(proposals):
+            raise Wrong(f"There is no such region: of {len(proposals)} you return {chosen.tolist()}.")
+        if len(chosen.unique()) < CHOSEN:
+            raise Wrong(f"A region is in your list twice: of {CHOSEN} {len(chosen.unique())} are different.")
+        mine.append(overlaps[chosen].amax(0))
+        first.append(overlaps[:CHOSEN].amax(0))
+    yours, ours = (float(torch.cat(parts).mean()) for parts in (mine, first))
+    if yours < ours + BEATEN:
+        raise Wrong(
+            f"The best of your twenty overlaps an animal by {yours:.3f} on average, of the library's first "
+            f"twenty by {ours:.3f}. Yours must be {BEATEN} better."
+        )
+    return f"Mean best overlap {yours:.3f}; the library's first twenty have {ours:.3f}."
+
+
 def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
-    """04.5: x y w h to x1 y1 x2 y2, end-exclusive."""
+    """04.6: x y w h to x1 y1 x2 y2, end-exclusive."""
     rects = torch.tensor([[10, 20, 30, 5], [0, 0, 4, 8]])
     got = torch.as_tensor(fn(rects))
     if got.shape != (2, 4):

@@ -1,0 +1,429 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One image, one question
+#
+# ![Ten tide pools, one for each class, each class outlined once; next to them bars for the pixels of the ten
+# classes: the background has four fifths of them, the seahorse hardly any.](images/03a_question.png)
+#
+# The advice is old and good: collect about the same number of images for every class, so that all count
+# alike. Here every class got its image.
+#
+# **Is the data set balanced?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open the answer.
+#
+# <details><summary>A segmenter is right on 99 % of the pixels. Why may it be worthless?</summary>
+#
+# Pixel accuracy reflects the largest class. Missing a class that has 0.5 % of the pixels costs half a
+# percent.
+# </details>
+#
+# <details><summary>What is the difference between the recall of a class and its IoU?</summary>
+#
+# Recall is the share of its true pixels that were found. IoU also counts the pixels that were claimed and
+# belong to other classes. Whoever claims everything has a recall of 1 and a low IoU (notebook 02).
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+
+# %%
+import torch
+
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
+from seglib.course.samples import colours
+from seglib.data.balance import count, effective_number, enet, inverse_frequency
+from seglib.data.sampling import class_balanced, reweight
+from seglib.draw import bars
+from seglib.losses import cross_entropy
+from seglib.metrics import confusion_matrix, mean_iou
+from seglib.widgets import BalanceBoard
+
+lesson = start("03a_balance")
+
+# %% [markdown] tags=["look"]
+# ## Look at the data
+#
+# A net learns from the data it is given. So look at the data: 120 drawn tide pools, counted in three ways.
+
+# %%
+pools = lesson.scenes("train", length=120, size=(160, 160))
+classes = pools.classes
+counts = count(pools)
+counts
+
+# %% [markdown]
+# **Pixels**, **images** that contain the class, **objects**: three answers to "how much of it is there?"
+#
+# 1. Which class is the rarest by all three? How many times rarer than the next one is it, in each count?
+# 2. Which class is in every image and has no object?
+# 3. Choose inverse frequency, and turn the dial down, stop by stop: fewer and fewer images contain a
+#    seahorse. How does its weight change, and how do the weights of all others?
+
+# %%
+BalanceBoard(pools)
+
+# %% [markdown]
+# <details><summary>Answers, once you have yours</summary>
+#
+# 1. The seahorse. Divide its number by the next larger one, in each of the three columns: the factors
+#    differ. "Rare" is not one number.
+# 2. The background. It is what remains when all objects are removed, so it cannot be counted.
+# 3. The weight of the seahorse rises as its pixels get fewer: half as many pixels, twice the weight. The
+#    others hardly move, since their shares hardly change.
+# </details>
+
+# %% [markdown] tags=["exercise"]
+# [[03a.1]]
+#
+# `masks` is a list of masks, of any size, which may hold 255. Return two vectors of length `num_classes`: the
+# pixels of each class, and the number of images that contain it.
+
+
+# %%
+def count_classes(masks, num_classes):
+    # BEGIN SOLUTION
+    rows = torch.stack([mask[mask != 255].long().bincount(minlength=num_classes) for mask in masks])
+    return rows.sum(0), (rows > 0).sum(0)
+    # END SOLUTION
+
+
+# %%
+check("03a.1", count_classes)
+# hint("03a.1")
+
+# %%
+count_classes = checkpoint("03a.1", count_classes)
+
+# %% [markdown]
+# Yours next to the library's `count`: are the numbers the same? From here on, yours are used.
+
+# %% tags=["nbval-check-output"]
+pixels, images = count_classes([mask for _, mask in pools], len(classes))
+print(bool((pixels == counts.total("pixels")).all()), bool((images == counts.total("images")).all()))
+
+# %% [markdown] tags=["instructor"]
+# **10 minutes for counting.** Misconception: "rare" is one number. Let pairs find a class that is rarer by
+# objects than by pixels. For early finishers: what is the count of a class whose pixels are all void?
+
+# %% [markdown] tags=["concept"]
+# ## The same number of images
+#
+# Now follow the advice. Pick a class at random, then an image that contains it, and repeat. Every class is
+# picked equally often. This is a **class-balanced sampler** (Shen, Lin and Huang 2016).
+#
+# [[03a.p1]]
+
+# %%
+predict("03a.p1", ...)
+
+# %%
+rng = torch.Generator().manual_seed(lesson.seed)
+draws = torch.multinomial(class_balanced(counts), 5000, replacement=True, generator=rng)
+drawn = counts.subset(draws)
+rare = classes.index("seahorse")
+reveal("03a.p1", 100 * drawn.shares()[rare].item())
+
+# %%
+bars(
+    {
+        "in % of the images": dict(zip(classes, (100 * drawn.total("images") / len(draws)).tolist())),
+        "% of the pixels": dict(zip(classes, (100 * drawn.shares()).tolist())),
+    },
+    alt="After class-balanced drawing the seahorse is in many of the images, and has few of the pixels.",
+)
+
+# %% [markdown]
+# The seahorse is shown more often. But an image with a seahorse is still mostly sand. **A sampler chooses
+# images; it cannot balance the pixels inside one.**
+#
+# Can any choice of images? `reweight` weights images so that the shares of the classes come as close as
+# possible to a target, and reports how close that is. The target here: ten equal classes.
+
+# %%
+reweight(counts, target=[1 / len(classes)] * len(classes))
+
+# %% [markdown]
+# Read the last line. Even a few images, drawn over and over, leave more than half of the pixels in the wrong
+# class. Only whole images can be chosen, and they are mostly background.
+
+# %% [markdown] tags=["concept"]
+# ## The loss of one pixel
+#
+# For each pixel a net gives K numbers, one per class. **Softmax** makes them K probabilities that sum to 1.
+# The loss of a pixel is $-\ln p$, where $p$ is the probability of its *true* class: 0 if the net is sure and
+# right, 0.7 at one half, 4.6 at one in a hundred. This is **cross-entropy**.
+#
+# The loss of an image is the **mean** over its pixels. So a class with a thousandth of the pixels makes about
+# a thousandth of the loss, and a net that has given it up loses hardly anything. Give each pixel the
+# **weight** of its true class, and the mean changes its meaning:
+# $\sum w_i \ell_i \,/\, \sum w_i$.
+
+# %% [markdown] tags=["exercise"]
+# [[03a.2]]
+#
+# `logits` (N, K) are the numbers of N pixels, `truth` (N,) their true classes, `weights` (K,). Return the
+# weighted mean of the losses, a tensor with one number. (Void pixels have been left out.)
+
+
+# %%
+def weighted_loss(logits, truth, weights):
+    # BEGIN SOLUTION
+    losses = -logits.log_softmax(1)[torch.arange(len(truth)), truth]
+    return (weights[truth] * losses).sum() / weights[truth].sum()
+    # END SOLUTION
+
+
+# %%
+check("03a.2", weighted_loss)
+# hint("03a.2")
+
+# %%
+weighted_loss = checkpoint("03a.2", weighted_loss)
+
+# %%
+logits, truth, alike = (
+    torch.randn(50, len(classes)),
+    torch.arange(50) % len(classes),
+    torch.ones(len(classes)),
+)
+library = cross_entropy(logits.T[None, :, :, None], truth[None, :, None], weights=alike)
+print(f"yours {weighted_loss(logits, truth, alike):.4f}, the library's {library:.4f}")
+
+# %% [markdown] tags=["concept"]
+# ## Which weights?
+#
+# Simplest: weight = 1 / share of the pixels, *inverse frequency*. Then every class contributes the same to
+# the loss.
+#
+# [[03a.p2]]
+
+# %%
+predict("03a.p2", ...)
+
+# %%
+inverse = inverse_frequency(counts)
+reveal("03a.p2", float(inverse[rare] / inverse[classes.background]))
+
+# %% [markdown]
+# One wrong pixel at the outline of a seahorse now outweighs a hundred pixels of sand. So the net makes
+# seahorses too wide. Two milder recipes:
+#
+# * **Median frequency** (Eigen and Fergus 2015). The frequency of a class is its share *of the images that
+#   contain it*. Weight = median of all frequencies / frequency. A class that is in few images, but large
+#   there, is not weighted up.
+# * **ENet** (Paszke et al. 2016). 1 / ln(1.02 + share). However rare a class is, its weight stays below
+#   1 / ln 1.02, about 50.
+
+# %% [markdown] tags=["exercise"]
+# [[03a.3]]
+#
+# `pixels` has one row per image and one column per class. Void has no column. Return one weight per class.
+# Every class occurs. With an even number of frequencies take either of the middle two, or their mean.
+
+
+# %%
+def median_frequency(pixels):
+    # BEGIN SOLUTION
+    around = ((pixels > 0) * pixels.sum(1, keepdim=True)).sum(0)
+    frequency = pixels.sum(0) / around
+    return frequency.median() / frequency
+    # END SOLUTION
+
+
+# %%
+check("03a.3", median_frequency)
+# hint("03a.3")
+
+# %%
+median_frequency = checkpoint("03a.3", median_frequency)
+
+# %%
+per_image = torch.stack([count_classes([mask], len(classes))[0] for _, mask in pools])
+recipes = {
+    "none": torch.ones(len(classes)),
+    "inverse frequency": inverse,
+    "median frequency": median_frequency(per_image),
+    "ENet": enet(counts),
+}
+shown = ["background", "jellyfish", "fish", "crab", "seahorse"]
+relative = {name: weights / weights[classes.index("fish")] for name, weights in recipes.items()}
+bars(
+    {name: {each: float(w[classes.index(each)]) for each in shown} for name, w in relative.items()},
+    alt="Weights of four schemes: but for none, the seahorse has the largest, the background the smallest.",
+    title="weight, a fish = 1",
+    digits=2,
+)
+
+# %% [markdown]
+# **Effective number** (Cui et al. 2019): the second thousand samples of a class add less than the first. The
+# parameter β says how soon. The paper counts *images* and uses .9 to .9999. Give it *pixels* with the same β,
+# and the effect disappears almost completely:
+
+# %% tags=["nbval-check-output"]
+for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
+    weights = effective_number(counts, beta, unit)
+    print(f"{unit:8} beta {beta:<9} seahorse / fish = {weights[rare] / weights[1]:.1f}")
+
+# %% [markdown]
+# At .9999 the curve bends at 10 000 samples. All classes have more pixels than that, all but the seahorse
+# several times more, so their weights are nearly equal. With pixels, 1 - β must be one in millions.
+
+# %% [markdown] tags=["instructor"]
+# **12 minutes.** Draw three images on the board and let the room compute median frequency before they code.
+# The usual mistake is to divide by all images; the check says so. Ask who would *not* weight at all: the
+# authors of FCN found it unnecessary on VOC. Misconception: weights add information about the rare class.
+
+# %% [markdown] tags=["train"]
+# ## Do weights pay?
+#
+# Your loss and your weights train the smallest possible net: one linear layer. It sees nine numbers for each
+# pixel: its colour, and the mean colour around it, once near and once far. Six lines are a training loop.
+
+# %%
+seen, truth = colours("train")
+judged, answers = colours("val")
+
+
+def trained(weights):
+    torch.manual_seed(lesson.seed)
+    net = torch.nn.Linear(seen.shape[1], len(classes))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    for _ in range(80):
+        loss = weighted_loss(net(seen), truth, weights)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return net
+
+
+# %% [markdown]
+# [[03a.p3]]
+
+# %%
+predict("03a.p3", ...)
+
+# %%
+found = {}
+for name, weights in recipes.items():
+    confusion = confusion_matrix(trained(weights)(judged).argmax(1), answers, len(classes))
+    recalls = confusion.diagonal() / confusion.sum(1)
+    found[name] = {"mean recall": float(recalls.mean()), "mIoU": mean_iou(confusion)}
+    print(f"{name:18} mean recall {100 * recalls.mean():5.1f}   mIoU {100 * found[name]['mIoU']:5.1f}")
+
+# %%
+gains = {name: found["inverse frequency"][name] - found["none"][name] for name in ("mean recall", "mIoU")}
+up = [name for name, gain in gains.items() if gain > 0]
+reveal("03a.p3", "both rise" if len(up) == 2 else f"only {up[0]} rises" if up else "both fall")
+
+# %% [markdown]
+# **Weights trade.** With the full inverse frequency more of the rare classes is found, and more of everything
+# is called rare: the wrong claims cost the IoU more than the finds bring. Milder weights gain in both.
+# Notebook 06 asks the same of real nets, with seeds.
+
+# %% [markdown] tags=["exercise"]
+# ## Open task: beat the recipes
+#
+# [[03a.4]]
+#
+# `shares` (K,) float are the classes' shares of the training pixels. Return one weight per class. `check`
+# trains the same linear layer with them and measures its mIoU on the validation pixels. It must be at least
+# one point above the best of the three recipes. There is no single right answer: try, look, try again.
+
+
+# %%
+def my_weights(shares):
+    # BEGIN SOLUTION
+    return shares**-0.4
+    # END SOLUTION
+
+
+# %%
+check("03a.4", my_weights)
+# hint("03a.4")
+
+# %%
+my_weights = checkpoint("03a.4", my_weights)
+
+# %%
+mine = my_weights(count_classes([truth], len(classes))[0] / len(truth))
+print({name: round(float(weight / mine.min()), 1) for name, weight in zip(classes, mine)})
+
+# %% [markdown] tags=["instructor"]
+# **10 minutes.** Let the room keep a list on the board: function, mIoU. Then ask what the winners did: they
+# have chosen weights by the validation images. On which images would they have to be judged now?
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[03a.5]]
+#
+# A team weights its loss by inverse frequency, computed anew for each batch. Now and then the loss is NaN,
+# and from then on the net is lost. Here is such a batch: four pools without a seahorse.
+
+
+# %%
+def team_weights(pixels):
+    return pixels.sum() / (len(pixels) * pixels)
+
+
+def team_loss(logits, truth, weights):
+    each = torch.nn.functional.one_hot(truth, len(weights)) * weights
+    return -(each * logits.log_softmax(1)).sum() / each.sum()
+
+
+# %%
+batch = counts.pixels[counts.of("images")[:, rare] == 0][:4, : len(classes)].sum(0)
+logits, names = torch.zeros(5, len(classes)), torch.tensor([0, 0, 1, 2, 0])
+print("the team's loss:", float(team_loss(logits, names, team_weights(batch))))
+print("yours, with their weights:", float(weighted_loss(logits, names, team_weights(batch))))
+
+# %% [markdown]
+# Find the cause and rewrite `team_weights`: `pixels` (K,) int64 are the pixels of each class in the batch. No
+# weight may break the team's loss, and the mean pixel of the batch should weigh exactly 1.
+
+
+# %%
+def batch_weights(pixels):
+    # BEGIN SOLUTION
+    occurs = pixels > 0
+    return torch.where(occurs, pixels.sum() / (occurs.sum() * pixels.clamp(min=1)), 0)
+    # END SOLUTION
+
+
+# %%
+check("03a.5", batch_weights)
+# hint("03a.5")
+
+# %%
+batch_weights = checkpoint("03a.5", batch_weights)
+
+# %%
+print("the team's loss:", float(team_loss(logits, names, batch_weights(batch))))
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("03a")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * D. Eigen, R. Fergus: *Predicting Depth, Surface Normals and Semantic Labels with a Common Multi-Scale
+#   Convolutional Architecture*, ICCV 2015. Median frequency.
+# * A. Paszke et al.: *ENet*, 2016. V. Badrinarayanan, A. Kendall, R. Cipolla: *SegNet*, PAMI 2017: weights on
+#   CamVid, with and without.
+# * Y. Cui et al.: *Class-Balanced Loss Based on Effective Number of Samples*, CVPR 2019.
+# * L. Shen, Z. Lin, Q. Huang: *Relay Backpropagation*, ECCV 2016: the class-aware sampler. A. Gupta, P.
+#   Dollár, R. Girshick: *LVIS*, CVPR 2019: repeat factors.
+#
+# **Data.** The pools are drawn by `seglib.scenes` from a seed; nothing was photographed.

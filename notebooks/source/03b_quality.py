@@ -1,0 +1,394 @@
+# %% [markdown] tags=["card"]
+
+# %% [markdown] tags=["question"]
+# ## One image, one question
+#
+# ![Four tide pools. Below each is the number by which most tutorials tell blurred images from sharp
+# ones.](images/03b_question.png)
+#
+# "Remove the blurred images before you train." A common rule: an image is blurred if the *variance of its
+# Laplacian* is low.
+#
+# **Which two of the four are out of focus, and which two does the rule remove?**
+
+# %% [markdown] tags=["objectives"]
+
+# %% [markdown] tags=["recall"]
+# ## Recall
+#
+# Answer aloud, then open the answer.
+#
+# <details><summary>You drop a tenth of the images. What else do you drop?</summary>
+#
+# A tenth of each class only if the choice has nothing to do with the classes. To choose images is to choose
+# classes (notebook 03a).
+# </details>
+#
+# <details><summary>What is void, and which class does it have?</summary>
+#
+# Pixels whose class is unknown, 255 in a mask. No class: losses and scores leave them out (notebook 01).
+# </details>
+
+# %% [markdown] tags=["setup"]
+# ## Set up
+
+# %%
+import torch
+
+from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
+from seglib.course.budget import price
+from seglib.course.samples import album, slope
+from seglib.data.balance import count
+from seglib.data.quality import blur, class_shift, laplacian_variance, sharpness
+from seglib.draw import bars, overlay, show_images
+from seglib.widgets import Annotator, BalanceBoard
+
+lesson = start("03b_quality")
+
+# %% [markdown] tags=["look"]
+# ## Look at the data
+#
+# An album of sixty drawn tide pools, of which we know everything. Thirty are ordinary. Fifteen are calm: an
+# even ground, no noise, perfectly sharp; each has a seahorse, which likes calm water. Fifteen are out of
+# focus by 2 pixels, and noisy.
+
+# %%
+photos = album()
+classes = photos.classes
+kinds = ["the ordinary ones"] * 30 + ["the calm, sharp ones"] * 15 + ["the blurred, noisy ones"] * 15
+show_images(
+    [photos[i][0] for i in (0, 30, 45)],
+    titles=["ordinary", "calm, sharp", "blurred, noisy"],
+    alt="Three pools: one ordinary, one calm and sharp on even ground, one out of focus and noisy.",
+)
+
+# %% [markdown] tags=["concept"]
+# ## Blurred, or only smooth?
+#
+# The Laplacian of an image is large where the grey values bend: at edges and details. Its variance is one
+# number for an image. Low means blurred, says the rule.
+#
+# [[03b.p1]]
+
+# %%
+predict("03b.p1", ...)
+
+# %%
+laplacian = torch.tensor([laplacian_variance(image) for image, _ in photos])
+lowest = [kinds[i] for i in laplacian.argsort()[:15]]
+reveal("03b.p1", max(set(kinds), key=lowest.count))
+
+# %% [markdown]
+# To the Laplacian, noise is detail. So the noisy images pass, and the calm ones are thrown out. You would
+# keep exactly the wrong fifteen.
+#
+# Better: look at the *edges*, and at their *width*. Blur the image a little, and once more. A sharp edge
+# loses much of its slope, a blurred one loses little. Noise is gone after the first blur.
+
+# %% [markdown] tags=["exercise"]
+# [[03b.1]]
+#
+# `fine` and `coarse` are the slopes of an image at every pixel, (H, W), after a blur of 1 and of 2 pixels.
+# Return one number, high for blurred. It must rank the blurred images above the ordinary *and* above the
+# calm ones.
+
+
+# %%
+def edge_blur(fine, coarse):
+    # BEGIN SOLUTION
+    strong = coarse >= coarse.quantile(0.98)
+    return float((coarse / fine)[strong].quantile(0.1))
+    # END SOLUTION
+
+
+# %%
+check("03b.1", edge_blur)
+# hint("03b.1")
+
+# %%
+edge_blur = checkpoint("03b.1", edge_blur)
+
+
+# %% tags=["nbval-check-output"]
+def blurred_by_edges(image):
+    return edge_blur(slope(image, 1), slope(image, 2))
+
+
+edges = torch.tensor([blurred_by_edges(image) for image, _ in photos])
+cuts = {"Laplacian": laplacian.argsort()[:15].tolist(), "yours": edges.argsort(descending=True)[:15].tolist()}
+for name, dropped in cuts.items():
+    right = [kinds[i] for i in dropped].count("the blurred, noisy ones")
+    print(f"{name:10} of the 15 it calls most blurred, {right} really are")
+
+# %% [markdown]
+# Removing images is a choice of classes. What did each cut remove? Of the images that contain a class, a fair
+# cut of 15 in 60 takes about a quarter.
+
+# %%
+counts = count(photos)
+lost = {name: 100 * counts.subset(cut).total("images") / counts.total("images") for name, cut in cuts.items()}
+bars(
+    {f"% of its images lost, {name}": dict(zip(classes, one.tolist())) for name, one in lost.items()},
+    alt="What each cut removes of every class: the Laplacian takes most images with seahorses.",
+    digits=0,
+)
+
+# %% [markdown]
+# The Laplacian takes most images with a seahorse, although none of those was blurred. Yours takes a little
+# more of one class and less of another, by the luck of fifteen images.
+#
+# The library's `sharpness` is your idea, made robust. `class_shift` makes the same account in a table.
+
+# %%
+judged = sharpness(photos)
+class_shift(counts, judged.blurred(0.25))
+
+# %% [markdown]
+# The board has a page for this. Move the threshold, and watch what is removed. Is there a cut at which no
+# class loses more than twice its share? How far can you go?
+
+# %%
+BalanceBoard(photos, sharpness=judged, view="blur")
+
+# %% [markdown]
+# <details><summary>An answer, once you have yours</summary>
+#
+# After a few images some class has lost more than twice its share: in small numbers that is luck. So compare
+# with the band that the board draws for a cut by chance, and look at the images before you drop them.
+# </details>
+#
+# Now real photographs, if this machine has some: streets, or pets. Nobody knows which of them are blurred.
+# Do the two measures agree, and does one of them choose a class?
+
+# %%
+real = lesson.photographs("train", "camvid") or lesson.photographs("train") or photos
+real = real.spread(min(len(real), 200))
+judged = sharpness(real)
+rows = torch.tensor([laplacian_variance(real[i][0]) for i in range(len(real))])
+number = len(real) // 10
+for name, cut in {"Laplacian": rows.argsort()[:number].tolist(), "edges": judged.blurred(0.1)}.items():
+    print(f"\nthe tenth that is most blurred, by {name}")
+    print(class_shift(count(real), cut))
+
+# %%
+judged.show(4)
+
+# %% [markdown] tags=["instructor"]
+# **15 minutes.** On CamVid the most blurred tenth are frames at dusk: ask whether cars drive at dusk. There
+# is always a most blurred tenth. Misconception: a threshold (100 is popular) carries over from one data set
+# to the next. For early finishers: blur only a part of an image; what should the score be?
+
+# %% [markdown] tags=["exercise"]
+# ## Open task: fool your measure
+#
+# [[03b.2]]
+#
+# No single number is safe. `image` (3, 160, 160) uint8 is out of focus and noisy. Return a copy that the
+# library's `blur` calls sharper than an ordinary pool, in which **at most 1 % of the pixels** differ. How few
+# do you need? Think of what a camera or an editor adds to a photograph.
+
+
+# %%
+def disguise(image):
+    # BEGIN SOLUTION
+    image = image.clone()
+    image[:, 4:6, 4:34] = 255  # white above black, as of a date in the corner
+    image[:, 6:8, 4:34] = 0
+    return image
+    # END SOLUTION
+
+
+# %%
+check("03b.2", disguise)
+# hint("03b.2")
+
+# %%
+disguise = checkpoint("03b.2", disguise)
+
+# %%
+before = photos[45][0]
+after = disguise(before)
+show_images(
+    [before, after],
+    titles=[f"blur {blur(each):.2f}, yours {blurred_by_edges(each):.2f}" for each in (before, after)],
+    alt="A pool out of focus, and the same with a few pixels changed, so that the measure calls it sharp.",
+)
+
+# %% [markdown] tags=["concept"]
+# ## Trust, then audit
+#
+# Labels come from people, files from programs, and splits are made in a hurry. `audit` reads every sample and
+# looks for what is usually wrong: sizes that differ, values that are not a class, masks that are all void,
+# the same image in two splits, boxes that miss their objects.
+#
+# What it calls *wrong* is certain, and must be fixed. What is *suspicious* or *unusual* a program cannot
+# decide: look at it. Here is a delivery of 24 training and 8 validation pools.
+
+# %%
+from seglib.course.samples import delivery
+from seglib.data.audit import audit
+
+parts = delivery()
+report = audit(parts)
+report
+
+# %%
+report.worst()
+
+# %% [markdown] tags=["exercise"]
+# [[03b.3]]
+#
+# Which *training* pools must not be used as they are? Give their names, `{"pool_00", ...}`.
+
+# %%
+# BEGIN SOLUTION drop = ...
+drop = {"pool_03", "pool_07", "pool_11", "pool_15", "pool_19"}
+# END SOLUTION
+
+# %%
+check("03b.3", drop)
+# hint("03b.3")
+
+# %% [markdown]
+# Fix before you drop: an image whose mask was cut is still a good image. And if an image is in train *and* in
+# validation, drop the training copy.
+
+# %% [markdown] tags=["instructor"]
+# **8 minutes.** The empty pool divides opinions. A net that never saw an empty pool finds animals in one. If
+# the data folder contains Oxford Pets, let somebody run `python -m seglib data audit pets` in a terminal: one
+# photograph is in the published train *and* test list, once with a watermark.
+
+# %% [markdown] tags=["concept"]
+# ## The price of a label
+#
+# A class for the image, a box per object, a mask per object: each costs more and tells more. A **box** says
+# how many objects there are and roughly where. A **semantic mask** says which pixels, not how many objects.
+# An **instance mask** says both.
+#
+# Measure the price yourself. Draw boxes around the animals of these pools, by clicking on the four outermost
+# points of each: published boxes were drawn in this way. The time of an animal runs from its first point to
+# its last. Mistakes can be undone, and every box is saved at once.
+#
+# [[03b.p2]]
+
+# %%
+predict("03b.p2", ...)
+
+# %%
+pools = lesson.scenes("train", length=120, size=(160, 160))
+some = pools.subset([1, 5, 12])
+boxes = Annotator(some, classes=classes, kind="boxes", path="drawn/boxes.json", tool="extreme")
+boxes
+
+# %% [markdown]
+# Now **polygons**: click along the outline. Other pools, so that you have to find the animals again.
+
+# %%
+others = pools.subset([15, 18, 19, 27])
+polygons = Annotator(others, classes=classes, kind="polygons", path="drawn/polygons.json")
+polygons
+
+# %% [markdown]
+# Your seconds become a budget, which the notebooks on weak supervision use. They count from ten boxes and
+# ten polygons on that agree with the truth; until then the published seconds are used.
+
+# %%
+cost = price(boxes, polygons)
+
+# %%
+reveal("03b.p2", cost.boxes_per_mask)
+
+# %% [markdown]
+# Is a mask worth that many boxes? Notebook 07c answers with trained nets. First: how good are yours? If you
+# drew on the first pool, this cell compares them with the truth.
+
+# %%
+for name, annotator in (("boxes", boxes), ("polygons", polygons)):
+    if annotator.image(0).annotations:
+        print(f"{name}, first pool: {annotator.agreement(0)}")
+
+# %% [markdown] tags=["measure"]
+# ## What this buys
+#
+# An hour of labelling, at your price or the published one.
+
+# %%
+for hours in (1, 10, 100):
+    bought = cost.buys(hours)
+    print(f"{hours:3} h: {bought['boxes']:6,} boxes or {bought['masks']:5,} masks")
+
+# %% [markdown] tags=["clinic"]
+# ## Bug clinic
+#
+# [[03b.4]]
+#
+# A team halves the size of images and masks to train faster. At first PyTorch stopped: some values were not
+# classes. "Rounding errors", they said, and limited the values to the last class. It runs, and their net sees
+# shells around every animal. This pool has no shell.
+
+# %%
+from torch.nn.functional import interpolate
+
+shell = classes.index("shell")
+number = next(i for i in range(len(pools)) if not (pools[i][1] == shell).any())
+image, mask = pools[number]
+
+
+# %%
+def team_shrink(mask, size):
+    small = interpolate(mask[None, None].float(), size=size, mode="bilinear", antialias=True)
+    return small[0, 0].round().clamp(max=9).to(torch.uint8)
+
+
+# %%
+small = team_shrink(mask, (80, 80))
+print(f"shell: {100 * (mask == shell).double().mean():.1f} % as labelled, "
+      f"{100 * (small == shell).double().mean():.1f} % as trained on")  # fmt: skip
+show_images(
+    [overlay(image, mask, classes, opacity=0.9), overlay(image[:, ::2, ::2], small, classes, opacity=0.9)],
+    titles=["as labelled", "as trained on"],
+    alt="A pool as labelled, and its smaller mask: a line of another class runs around every animal.",
+)
+
+# %% [markdown]
+# Find the bug and rewrite the function: uint8 in, uint8 out, no class that was not there before, and void
+# stays void.
+
+
+# %%
+def shrink(mask, size):
+    # BEGIN SOLUTION
+    return interpolate(mask[None, None].float(), size=size, mode="nearest-exact")[0, 0].to(torch.uint8)
+    # END SOLUTION
+
+
+# %%
+check("03b.4", shrink)
+# hint("03b.4")
+
+# %%
+shrink = checkpoint("03b.4", shrink)
+
+# %%
+print(f"shell: {100 * (shrink(mask, (80, 80)) == shell).double().mean():.1f} % with your function")
+
+# %% [markdown] tags=["recap"]
+
+# %% [markdown] tags=["quiz"]
+# ## Quiz
+
+# %%
+quiz("03b")
+
+# %% [markdown] tags=["further"]
+# ## Further
+#
+# * F. Crete et al.: *The Blur Effect*, 2007. S. Zhuo, T. Sim: *Defocus map estimation from a single image*,
+#   Pattern Recognition 2011: the ratio at edges.
+# * D. Papadopoulos et al.: *Extreme clicking*, ICCV 2017: a box in 7 seconds. T.-Y. Lin et al.: *Microsoft
+#   COCO*, ECCV 2014: what a mask costs.
+# * C. Northcutt, A. Athalye, J. Mueller: *Pervasive Label Errors in Test Sets*, NeurIPS 2021: what audits
+#   find in famous data sets.
+#
+# **Data.** The pools are drawn by `seglib.scenes` from a seed; nothing was photographed. Photographs, where
+# found: CamVid or Oxford-IIIT Pet. See `data/README.md`.

@@ -1,0 +1,205 @@
+"""The checks of notebook 03a."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from seglib.course.content.nb03a.answers import batch_weights, median_frequency, weighted_loss
+from seglib.course.lesson import Wrong
+from seglib.course.samples import colours
+from seglib.metrics import confusion_matrix, mean_iou
+
+Masks = Sequence[Tensor]
+K = 10  # classes of the pools
+BEATEN = 0.01  # by how much the open task's mIoU must be above the best recipe's
+
+
+def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> str:
+    """03a.1: void, images of different sizes, a class that never occurs."""
+    masks = [
+        torch.tensor([[0, 0, 0, 1], [0, 255, 1, 1], [0, 0, 0, 0]], dtype=torch.uint8),
+        torch.tensor([[0, 0], [0, 255]], dtype=torch.uint8),
+        torch.tensor([[2, 2, 2, 2, 0]], dtype=torch.uint8),
+    ]
+    pixels, images = fn(masks, 4)
+    if len(pixels) != 4 or len(images) != 4:
+        raise Wrong(
+            f"Four classes are declared, so both have four numbers; yours have {len(pixels)} and "
+            f"{len(images)}. Class 3 never occurs, and void is not a class."
+        )
+    if pixels.sum() == 21:
+        raise Wrong("You counted 21 pixels. Two of them are void: their class is unknown.")
+    if pixels.tolist() != [12, 3, 4, 0]:
+        raise Wrong(
+            f"The three masks hold 12, 3, 4 and 0 pixels of the four classes; you say {_list(pixels)}."
+        )
+    if images.tolist() == pixels.tolist():
+        raise Wrong("The pixels are right. The second count is of images: an image counts once.")
+    if images.tolist() != [3, 1, 1, 0]:
+        raise Wrong(f"Class 0 is in all 3 images, 1 and 2 in one, 3 in none; you say {_list(images)}.")
+    return "Two counts, two answers to 'how rare is it?'. Void is in neither of them."
+
+
+def check_weighted_loss(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
+    """03a.2: softmax, the true class, a mean that is divided by the weights; and a gradient."""
+    rng = torch.Generator().manual_seed(2)
+    logits, truth = 3 * torch.randn(6, 3, generator=rng), torch.tensor([0, 0, 0, 1, 2, 0])
+    weights, alike = torch.tensor([0.5, 4.0, 2.0]), torch.ones(3)
+    got, plain = fn(logits, truth, weights), fn(logits, truth, alike)
+    losses = -logits.log_softmax(1)[torch.arange(6), truth]
+    if _near(plain, losses.sum()):
+        raise Wrong("With all weights 1 you return the sum of the losses. A mean does not grow with N.")
+    if _near(plain, (losses.exp().reciprocal()).mean()) or _near(plain, -losses.exp().reciprocal().mean()):
+        raise Wrong("That is the mean probability. The loss of a pixel is minus its logarithm.")
+    if _near(plain, -losses.mean()):
+        raise Wrong("The sign: a logarithm of a probability is negative, and a loss is not.")
+    if not _near(plain, losses.mean()):
+        raise Wrong(
+            f"With all weights 1 the loss of six pixels is {float(losses.mean()):.3f}; yours is "
+            f"{float(plain):.3f}. Softmax is over the K numbers of a pixel, and only its true class counts."
+        )
+    if _near(got, (weights[truth] * losses).mean()):
+        raise Wrong("You divided by the number of pixels. A weighted mean divides by the sum of the weights.")
+    if _near(got, losses.mean()):
+        raise Wrong("The weights change nothing in yours. Each pixel has the weight of its true class.")
+    if not _near(got, weighted_loss(logits, truth, weights)):
+        raise Wrong(
+            f"With the weights .5, 4, 2 the loss is {float(weighted_loss(logits, truth, weights)):.3f}; "
+            f"yours is {float(got):.3f}. Each pixel has the weight of its true class."
+        )
+    if not _near(fn(100 * logits, truth, weights), weighted_loss(100 * logits, truth, weights)):
+        raise Wrong(
+            "With logits a hundred times as large yours overflows: exp(300) is infinite. Is there one "
+            "function for softmax and logarithm together?"
+        )
+    if not fn(logits.requires_grad_(), truth, weights).requires_grad:
+        raise Wrong(
+            "The number is right, but has no gradient, so a net cannot learn from it. Keep the tensor."
+        )
+    return "Multiply all weights by ten, and nothing changes: only their ratios count."
+
+
+def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
+    """03a.3: a class that is rare because few images show it, one that is small where it is, and sizes."""
+    pixels = torch.tensor([[80, 20, 0], [200, 0, 0], [50, 0, 50]])
+    weights, expected = fn(pixels).double(), median_frequency(pixels).double()
+    if not _near(weights, expected):
+        raise Wrong(_why_not(weights, expected, pixels))
+    if not _near(fn(pixels * 7), expected):
+        raise Wrong("The same images with seven times the pixels must get the same weights.")
+    five = torch.tensor([[10, 30, 0, 60, 0], [90, 0, 9, 0, 1], [20, 0, 0, 0, 180]])
+    if not _near(fn(five), median_frequency(five)):
+        raise Wrong(
+            f"For three images of five classes, {five.tolist()}, the weights are "
+            f"{_list(median_frequency(five))}; you say {_list(fn(five))}."
+        )
+    return "Class 2 is in one image of three, and large there. Its weight is 1: few images do not count."
+
+
+def _why_not(weights: Tensor, expected: Tensor, pixels: Tensor) -> str:
+    """What is wrong with weights that are not the expected ones."""
+    total, images = pixels.sum(0).double(), (pixels > 0).sum(0)
+    if _near(weights, total.median() / total):
+        return (
+            "You divided by the pixels of all images. The frequency of a class is taken over the images "
+            "that contain it: 20 of 100 for class 1."
+        )
+    if _near(weights, (total / images).median() / (total / images)):
+        return (
+            "You divided by the number of images. Images may differ in size: divide by the pixels of those "
+            "that contain the class."
+        )
+    if _near(weights, 1 / expected):
+        return "Upside down: the rarest class has the smallest weight. It is median / frequency."
+    if _near(weights, expected / expected[1] * weights[1]):
+        return "The ratios are right, but the class of median frequency must have the weight 1."
+    asked = "For the pixels 80 20 0, 200 0 0, 50 0 50 the weights are"
+    return f"{asked} {_list(expected)}; you say {_list(weights)}."
+
+
+def check_my_weights(fn: Callable[[Tensor], Tensor]) -> str:
+    """03a.4, open: the weights are trained with, and judged by the mIoU on other pixels."""
+    weights = fn(_shares()).double()
+    if not torch.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise Wrong("A weight is infinite, NaN or below 0, or all are 0. Weights are at least 0.")
+    mine, best = _trial(weights), _best_recipe()
+    if mine < best + BEATEN:
+        raise Wrong(
+            f"With your weights the mIoU is {100 * mine:.1f}; the best of the three recipes, trained in the "
+            f"same way, has {100 * best:.1f}. {100 * (best + BEATEN):.1f} is asked for."
+        )
+    return f"With your weights the mIoU is {100 * mine:.1f}, with the best of the recipes {100 * best:.1f}."
+
+
+def _shares() -> Tensor:
+    """(K,) float32, the classes' shares of the training pixels."""
+    _, truth = colours("train")
+    return truth.bincount(minlength=K).float() / len(truth)
+
+
+@cache
+def _best_recipe() -> float:
+    """The highest mIoU of inverse frequency, median frequency and ENet."""
+    share = _shares()
+    truth = colours("train")[1].view(-1, 60)  # 60 pixels of each image
+    rows = torch.stack([row.bincount(minlength=K) for row in truth])
+    recipes = (1 / share, median_frequency(rows), 1 / (1.02 + share).log())
+    return max(_trial(weights.double()) for weights in recipes)
+
+
+def _trial(weights: Tensor) -> float:
+    """The mIoU of one linear layer that was trained with these weights, as in the notebook."""
+    (seen, truth), (judged, answers) = colours("train"), colours("val")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = torch.nn.Linear(seen.shape[1], K)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    for _ in range(80):
+        optimizer.zero_grad()
+        cross_entropy(net(seen), truth, weight=weights.float()).backward()
+        optimizer.step()
+    return mean_iou(confusion_matrix(net(judged).argmax(1), answers, K))
+
+
+def check_batch_weights(fn: Callable[[Tensor], Tensor]) -> str:
+    """03a.5, the bug clinic: no infinite weight, and a mean pixel of weight 1."""
+    pixels = torch.tensor([60, 0, 30, 10])
+    weights = fn(pixels).double()
+    if weights[1].isinf() or weights[1].isnan():
+        raise Wrong(f"Class 1 has no pixel, and its weight is {float(weights[1])}. 0 times that is NaN.")
+    if _near(weights, torch.tensor([100 / 240, 0, 100 / 120, 100 / 40])):
+        raise Wrong(
+            "No weight is infinite. But the mean pixel weighs .75: you count a class that is not there."
+        )
+    mean = float((weights * pixels).sum() / pixels.sum())
+    if abs(mean - 1) > 1e-4:
+        raise Wrong(
+            f"For 60, 0, 30 and 10 pixels the mean pixel weighs {mean:.3f} in yours; it should weigh 1."
+        )
+    if abs(float(weights[0] * 60 - weights[3] * 10)) > 1e-3:
+        raise Wrong("Inverse frequency: 60 pixels of one class and 10 of another contribute the same in sum.")
+    if weights[1] != 0:
+        raise Wrong(
+            f"A class without pixels has nothing to weight, and gets 0; in yours it is {weights[1]:.3g}."
+        )
+    if not _near(fn(torch.tensor([5, 5])), batch_weights(torch.tensor([5, 5]))):
+        raise Wrong("Two classes of five pixels each: both weigh 1.")
+    one = torch.tensor([6, 0, 1, 1])
+    if not _near(fn(one), batch_weights(one)):
+        raise Wrong(
+            f"For 6, 0, 1 and 1 pixels the weights are {_list(batch_weights(one))}: one pixel is there."
+        )
+    return "A batch is a small data set: what is rare in the whole is often absent in it."
+
+
+def _near(a: Tensor, b: Tensor) -> bool:
+    return bool(torch.allclose(a.detach().double(), b.detach().double(), atol=1e-4))
+
+
+def _list(numbers: Tensor) -> str:
+    return ", ".join(f"{number:.3g}" for number in numbers.tolist())

@@ -1,0 +1,132 @@
+"""The checks of notebook 03b."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+
+import torch
+from sklearn.metrics import roc_auc_score
+from torch import Tensor
+
+from seglib.course.content.nb03b.answers import drop
+from seglib.course.lesson import Wrong
+from seglib.course.samples import album, slope
+from seglib.data.quality import blur
+
+EMPTY = "pool_05"  # odd, not wrong: no animals, and no mistake in its mask
+CHANGED = 0.01  # of the pixels at most
+CHECKED = {"ordinary": range(0, 30, 3), "calm": range(30, 45, 2), "blurred": range(45, 60, 2)}
+TRIED = (45, 50, 55)  # blurred images of the album that the disguise is tried on
+
+
+@cache
+def _slopes() -> list[tuple[Tensor, Tensor]]:
+    """The two slopes of some images of the album; the same whenever the check runs."""
+    images = album()
+    some = [images[number][0] for numbers in CHECKED.values() for number in numbers]
+    return [(slope(image, 1.0), slope(image, 2.0)) for image in some]
+
+
+def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
+    """03b.1: the blurred and noisy images above the ordinary and the calm ones, nearly always."""
+    scores = torch.tensor([float(fn(fine, coarse)) for fine, coarse in _slopes()])
+    if scores.isnan().any():
+        raise Wrong("A score is NaN. A flat pixel has slope 0 in both, so 0 / 0: use the edges only.")
+    ordinary, calm, blurred = scores.split([*map(len, CHECKED.values())])
+    versus_ordinary, versus_calm = _ranked_above(blurred, ordinary), _ranked_above(blurred, calm)
+    said = (
+        f"A blurred image scores above an ordinary one in {100 * versus_ordinary:.0f} % of the pairs, "
+        f"above a calm one in {100 * versus_calm:.0f} %."
+    )
+    if versus_ordinary < 0.1 and versus_calm < 0.1:
+        raise Wrong("The sharp images have the highest scores. High should mean blurred.")
+    if versus_calm < 0.95 <= versus_ordinary:
+        raise Wrong(
+            f"{said} Calm images have large areas without an edge. Which pixels tell you about the focus?"
+        )
+    if min(versus_ordinary, versus_calm) < 0.95:
+        raise Wrong(f"{said} At the strongest edges 95 % is within reach.")
+    return said
+
+
+def check_disguise(fn: Callable[[Tensor], Tensor]) -> str:
+    """03b.2, open: a blurred image that measures as sharp, with few pixels changed."""
+    images, limit = album(), _ordinary()
+    changed, scores = [], []
+    for number in TRIED:
+        image = images[number][0].as_subclass(Tensor)
+        got = fn(image)
+        changed.append(float((got != image).any(0).float().mean()))
+        scores.append(blur(got))
+    most, worst = max(changed), max(scores)
+    if not most:
+        raise Wrong("Nothing was changed.")
+    if most > CHANGED:
+        raise Wrong(f"{100 * most:.1f} % of the pixels differ; at most {100 * CHANGED:.0f} % may.")
+    if not worst < limit:  # also NaN
+        raise Wrong(
+            f"{100 * most:.2f} % of the pixels differ, and the image measures {worst:.2f}. An ordinary pool "
+            f"measures {limit:.2f}: yours must be below."
+        )
+    return (
+        f"With {100 * most:.2f} % of the pixels changed it measures {worst:.2f}; ordinary pools {limit:.2f}. "
+        "So look at the images before you trust a number. Can you do it with fewer pixels?"
+    )
+
+
+@cache
+def _ordinary() -> float:
+    """The median blur of the album's ordinary images."""
+    images = album()
+    return float(torch.tensor([blur(images[number][0]) for number in CHECKED["ordinary"]]).median())
+
+
+def check_drop(answer: Iterable[str]) -> str:
+    """03b.3: the five faults; the empty pool stays."""
+    if not all(isinstance(name, str) for name in answer):
+        raise Wrong("Give a set of names, as in {'pool_00', 'pool_01'}.")
+    names = {name.removeprefix("train/") for name in answer}
+    if val := sorted(name for name in names if name.startswith(("val/", "check_"))):
+        raise Wrong(
+            f"Keep {val[0]}, which is in the validation split, and drop the copy in the training split."
+        )
+    if EMPTY in names:
+        raise Wrong(f"Look at {EMPTY}. Is its mask wrong? What would a net learn from it?")
+    if good := sorted(names - drop):
+        raise Wrong(f"Nothing is wrong with {good[0]}: the report does not name it.")
+    if missing := len(drop - names):
+        raise Wrong(
+            f"{len(names)} right, {missing} missing. Some are only suspicious: a program cannot "
+            "decide there, and you can."
+        )
+    return "Five are out. The empty pool stays: it shows what a pool without animals looks like."
+
+
+def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
+    """03b.4, the bug clinic: no class that was not there, void stays, the corners stay, nothing moves."""
+    mask = torch.zeros(32, 48, dtype=torch.uint8)
+    mask[:16, 24:], mask[16:, :24], mask[16:, 24:] = 9, 3, 255
+    small = fn(mask, (11, 17))
+    found, allowed = set(small.unique().tolist()), {0, 3, 9, 255}
+    if made_up := sorted(found - allowed):
+        raise Wrong(
+            f"The mask held 0, 3, 9 and 255. Yours also holds {made_up[0]}, a class that was not there."
+        )
+    if 255 not in found:
+        raise Wrong("Void is gone. Pixels without a label must not become a class.")
+    corners = [int(small[y, x]) for y in (0, -1) for x in (0, -1)]
+    if corners != [0, 9, 3, 255]:
+        raise Wrong(f"The corners held 0, 9, 3 and 255; yours hold {', '.join(map(str, corners))}.")
+    shares = [float((one == 9).float().mean()) for one in (mask, small)]
+    if abs(shares[0] - shares[1]) > 0.06:
+        raise Wrong(
+            f"Class 9 had {100 * shares[0]:.0f} % of the pixels and has {100 * shares[1]:.0f} % in yours: "
+            "only a part of the mask was shrunk."
+        )
+    return "Nearest neighbour copies one pixel. The mean of class 3 and class 9 is not class 6."
+
+
+def _ranked_above(high: Tensor, low: Tensor) -> float:
+    """In how many of the pairs the first is above the second: the area under the ROC curve."""
+    return float(roc_auc_score([1] * len(high) + [0] * len(low), torch.cat([high, low])))

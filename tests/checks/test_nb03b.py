@@ -1,0 +1,85 @@
+"""Wrong answers to the exercises of notebook 03b, and the words each must be told."""
+
+import torch
+from torch.nn.functional import interpolate
+
+from seglib.course.content.nb03b.answers import drop, edge_blur, shrink
+from seglib.course.content.nb03b.checks import EMPTY
+from seglib.course.samples import delivery
+from seglib.data.audit import audit
+
+
+def difference(fine, coarse):
+    return -float((fine - coarse).mean())
+
+
+def interpolated(mask, size):
+    return interpolate(mask[None, None].float(), size=size, mode="bilinear")[0, 0].round().to(torch.uint8)
+
+
+def void_as_background_first(mask, size):
+    return shrink(torch.where(mask == 255, 0, mask), size)
+
+
+def corners_only(mask, size):
+    rows, columns = (
+        torch.cat([torch.arange(n // 2), torch.arange(m - n + n // 2, m)]) for n, m in zip(size, mask.shape)
+    )
+    small = shrink(mask, size)
+    small[1:-1, 1:-1] = mask[rows][:, columns][1:-1, 1:-1] * 0 + 9
+    return small
+
+
+def line(width, value=255):
+    def drawn(image):
+        image = image.clone()
+        image[:, 4:6, 4 : 4 + width] = value
+        return image
+
+    return drawn
+
+
+WRONG = {
+    "03b.1": {
+        "mean over all pixels": (lambda fine, coarse: float((coarse / (fine + 1e-6)).mean()), "of the pairs"),
+        "sums over all pixels": (lambda fine, coarse: float(coarse.sum() / fine.sum()), "pairs"),
+        "the median": (lambda fine, coarse: float((coarse / (fine + 1e-6)).median()), "pairs"),
+        "steepness, as Laplacian variance": (lambda fine, *_: -float(fine.square().mean()), "pairs"),
+        "a difference, not a ratio": (difference, "pairs"),
+        "high means sharp": (lambda fine, coarse: -edge_blur(fine, coarse), "High should mean blurred"),
+        "not a number": (lambda fine, coarse: float((coarse * 0 / (fine * 0)).mean()), "NaN"),
+        "always the same": (lambda fine, coarse: 0.5, "pairs"),
+    },
+    "03b.2": {
+        "as it is": (lambda image: image, "Nothing was changed"),
+        "another image": (lambda image: 255 - image, "may"),
+        "too long a line": (line(150), "may"),
+        "a faint line": (line(50, 128), "must be below"),
+        "a point": (line(2), "must be below"),
+    },
+    "03b.3": {
+        "only what the report calls wrong": (drop - {"pool_03", "pool_19"}, "2 missing"),
+        "everything it names": ({*drop, EMPTY}, "Is its mask wrong?"),
+        "a sound pool": ({*drop, "pool_00"}, "Nothing is wrong"),
+        "the judge's copy": ({*drop, "check_06"}, "drop the copy"),
+    },
+    "03b.4": {
+        "the bug itself": (interpolated, "was not there"),
+        "limited to the last class": (lambda mask, size: interpolated(mask, size).clamp(max=9), "not there"),
+        "void becomes background": (void_as_background_first, "Void is gone"),
+        "not shrunk": (lambda mask, size: mask, "shape"),
+        "cut out": (lambda mask, size: mask[: size[0], : size[1]], "Void is gone"),
+        "the corners alone": (corners_only, "only a part"),
+        "all background": (lambda mask, size: torch.zeros(size, dtype=torch.uint8), "Void is gone"),
+    },
+}
+
+
+def test_the_audit_finds_every_planted_fault_and_the_odd_pool(tmp_path):
+    """The names are told, so that the exercise can be solved; and nothing else is."""
+    found = audit(delivery(tmp_path))
+    told = {part.partition("/")[2] for finding in found.findings for part in finding.sample.split(" = ")}
+    assert told - {""} == {*drop, EMPTY, "check_06"}
+    checks = "sizes differ, no such class, all void, near leak, background only, blank image, class missing"
+    assert {finding.check for finding in found.findings} == set(checks.split(", "))
+    assert audit(delivery(tmp_path)).findings == found.findings  # written anew, the same
