@@ -354,7 +354,7 @@ bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in p
 
 # %% [markdown]
 # Train on filled boxes and you teach a net that stones are starfish. Notebook 07a recovers masks from boxes.
-# Notebook 03 measures your own time for both.
+# Notebook 03b measures your own time for both.
 
 # %% [markdown] tags=["instructor"]
 # **10 minutes.** Let one volunteer outline the man with the hat on the projector while the room counts
