@@ -80,10 +80,10 @@ class Guarded:
         """
         inputs = _inputs_in_words(self.answer, args, kwargs)  # before the call: it may change them
         expected = _expected(self.reference, args, kwargs)
-        given = (args, kwargs) if self.mutates else copied((args, kwargs))
-        result = _report(self.answer, *given, inputs)
+        given, named = (args, kwargs) if self.mutates else copied((args, kwargs))
+        result = _report(self.answer, given, named, inputs)
         self.last = f"the input was {inputs}, the answer {in_words(result)}"
-        after = [*given[0], *given[1].values()]
+        after = [*given, *named.values()]
         if not self.mutates and not all(map(_same, [*args, *kwargs.values()], after)):
             raise Wrong(
                 f"`{self.name}` changes the array it is given, which its caller still needs. "
