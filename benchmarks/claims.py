@@ -82,17 +82,17 @@ class Experiment:
 
 STRIDES = ("stride 4", "stride 8", "stride 16", "stride 32")
 SHARES = tuple(f"{one}, class shares" for one in STRIDES)
-FIT = {"images": 160, "judged": 40, "steps": 240}
-FEW = {"images": 80, "judged": 40, "steps": 240}
+FIT = {"images": 160, "judged": 40, "steps": 120}
+FEW = {"images": 80, "judged": 40, "steps": 120}
 EXPERIMENTS = [
-    Experiment("skips", (("FCN-32s", "FCN-16s", "FCN-8s", "FCN-32s, as long"),), LEARN, FIT | {"steps": 180}),
+    Experiment("skips", (("FCN-32s", "FCN-16s", "FCN-8s", "FCN-32s, as long"),), LEARN, FIT),
     Experiment(
         "starts",
         (("FCN-8s at once",), ("the same, score layers only",), ("the same, from scratch",)), LEARN, FIT,
     ),
     Experiment(
         "region_kinds", (("full", "foreground", "joined", "FCN-8s on the same images"),),
-        (*LEARN, *REGIONS), {"images": 30, "judged": 24, "number": 100, "crop": 64, "steps": 240},
+        (*LEARN, *REGIONS), {"images": 30, "judged": 24, "number": 100, "crop": 64, "steps": 120},
     ),
     Experiment("ceilings", (("all proposals", "as many as are scored"),), REGIONS, {"judged": 30,
         "number": 100}),
@@ -125,7 +125,7 @@ EXPERIMENTS = [
     Experiment("blurred", (("a third of them blurred",), ("the most blurred third removed",)),
                (*LEARN, "seglib/data/quality.py"), FIT | {"sigma": 3}),
     Experiment("more_images", (("a quarter of the images",),), LEARN, FIT),
-    Experiment("score_layer", (("FCN-32s, score layer only",),), LEARN, FIT | {"steps": 180}),
+    Experiment("score_layer", (("FCN-32s, score layer only",),), LEARN, FIT),
     Experiment("blur_score", (("our score", "variance of the Laplacian"),), (*IMAGES,
         "seglib/data/quality.py"),
                {"judged": 60}),

@@ -142,7 +142,7 @@ def test_filling_resumes_and_names_what_was_not_run(fake_runs, capsys):
     bench.main(["--claim", "R2"])
     assert len(fake_runs) == 4
     row = bench.Results().row("FCN-8s", "scenes", 2)
-    assert row["values"] == {MIOU: 72.0} and row["options"]["steps"] == 180
+    assert row["values"] == {MIOU: 72.0} and row["options"]["steps"] == 120
     assert {"commit", "versions", "device", "seconds", "code"} <= set(row)
     assert bench.main(["--claim", "R99"]) == 2 and "There is no claim R99" in capsys.readouterr().out
 
