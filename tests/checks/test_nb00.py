@@ -46,7 +46,7 @@ WRONG = {
         "the bug itself": (lambda image: image[0] - image[2] > 60, "uint8"),
         "the difference without its sign": (
             lambda image: (image[0].int() - image[2].int()).abs() > 60,
-            "more blue than red",
+            "more blue than red. You say True.",
         ),
         "from 70": (lambda image: image[0].int() - image[2].int() > 70, "61 more red"),
         "int8 in place of uint8": (lambda x: x[0].to(torch.int8) - x[2].to(torch.int8) > 60, "red"),

@@ -21,7 +21,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -55,7 +55,7 @@ def estimate(cells: list[Cell], lesson: Lesson) -> dict[str, float]:
         cells: the cells of a source.
         lesson: its lesson.
     """
-    minutes: Counter[str] = Counter()
+    minutes: defaultdict[str, float] = defaultdict(float)
     for section, cell in placed(cells, lesson):
         minutes[section] += _text(cell, lesson) if cell.kind == "markdown" else _code(cell, lesson)
     for section, seconds in waiting(lesson).items():
@@ -112,7 +112,7 @@ def record(path: Path, ran: NotebookNode) -> None:
     """
     lesson = content.load(path.stem)
     times = {cell.id: _seconds(cell) for cell in ran.cells if cell.cell_type == "code"}
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for section, cell in placed(read_cells(path), lesson):
         seconds[section] += times.get(cell.id, 0)
     known = json.loads(WAITS.read_text(encoding="utf-8"))

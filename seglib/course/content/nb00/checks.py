@@ -44,13 +44,13 @@ WRAPS = "In uint8 a sum above 255 and a difference below 0 are not what you expe
 #: (red, blue) of one pixel, whether it is reddish, and what one should know about it.
 PIXELS = (
     ((200, 40), True, "is far more red than blue"),
-    ((100, 200), False, f"is more blue than red. {WRAPS}"),
-    ((10, 11), False, f"is a little more blue than red. {WRAPS}"),
+    ((100, 200), False, "is more blue than red"),
+    ((10, 11), False, "is a little more blue than red"),
     ((90, 80), False, "is only 10 more red than blue, and 60 was asked for"),
     ((160, 100), False, "is exactly 60 more red than blue; more than 60 was asked for"),
     ((161, 100), True, "is 61 more red than blue, which is more than 60"),
     ((255, 0), True, "is as red as possible: 255 - 0 must fit into your dtype"),
-    ((250, 200), False, f"is only 50 more red than blue. {WRAPS}"),
+    ((250, 200), False, "is only 50 more red than blue"),
 )
 
 
@@ -58,9 +58,11 @@ def check_reddish(fn: Callable[[Tensor], Tensor]) -> str:
     """00.2: eight pixels in a row; green must not matter."""
     pixels = torch.tensor([[[red, 250, blue] for (red, blue), _, _ in PIXELS]], dtype=torch.uint8)
     got = fn(pixels.permute(2, 0, 1).contiguous())
+    *_, dim, _, _, _, _, bright = got[0].tolist()
+    cause = f" {WRAPS}." if dim or bright else ""  # 10 - 11 = 255 and 200 + 60 = 4: no other mistake says so
     for ((red, blue), expected, why), said in zip(PIXELS, got[0].tolist()):
         if said != expected:
-            raise Wrong(f"A pixel with red {red} and blue {blue} {why}. You say {said}.")
+            raise Wrong(f"A pixel with red {red} and blue {blue} {why}. You say {said}.{cause}")
     return "Numbers in an image are uint8, 0 to 255. Below zero they start again at 255."
 
 
@@ -80,7 +82,7 @@ def check_number(number: int) -> str:
     missed, extra = 1 - both / int(truth.sum()), 1 - both / max(1, int(found.sum()))
     return (
         f"IoU {score:.2f}: {100 * missed:.0f} % of the crab is missed, because it is not red enough, and "
-        f"{100 * extra:.0f} % of what is marked is something else that is."
+        f"{100 * extra:.0f} % of what is marked is something else."
     )
 
 
