@@ -19,7 +19,8 @@ from seglib.course.checks import judge
 from seglib.course.guard import copied
 from tests.mutation import mutants
 
-OPEN_TASKS = ["02.5", "05b.4"]  # many answers are right; the check measures what each does
+# Many answers are right; the check measures what each does.
+OPEN_TASKS = ["02.5", "03a.4", "03b.2", "04.5", "05b.4"]
 EXERCISES = [
     name
     for number in content.numbers()
@@ -158,7 +159,7 @@ EQUAL = {
 
 
 #: Judged by what they measure: whatever measures well enough is right, a mutant too.
-MEASURED = ("edge_blur", "my_weights", "disguise", "choose")
+MEASURED = ("edge_blur",)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
