@@ -143,7 +143,7 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
         >>> to_classes(np.array([[1, 2, 255]]), {1: 1, 2: 0}, "mask.png")
         array([[  1,   0, 255]], dtype=uint8)
     """
-    table = np.full(max(VOID, *values) + 1, -1, np.int16)
+    table = np.full(max([VOID, *values]) + 1, -1, np.int16)
     table[VOID] = VOID
     table[list(values)] = list(values.values())
     inside = (labels >= 0) & (labels < len(table))
