@@ -230,7 +230,7 @@ def _draw(root: Path) -> None:
     rng = np.random.default_rng(9)
     for index in range(len(BUILT_IN)):
         orientation, turn = TURNS[index % 4 if index % 3 else 0]
-        noise = rng.normal(0, 7, (480, 640, 3))
+        noise = rng.normal(0, 3, (480, 640, 3))
         tint = rng.uniform(0.88, 1.12, 3)  # white balance
         if (path := root / f"IMG_{2041 + 7 * index}.jpg").exists():
             continue
