@@ -189,7 +189,9 @@ def test_checkpoint_hands_out_what_is_right(towels, capsys):
 
 
 @pytest.mark.parametrize(
-    "mine", [tuple, np.array, torch.tensor, lambda numbers: [np.int64(n) for n in numbers]], ids=str
+    "mine",
+    [tuple, np.array, torch.tensor, lambda numbers: [np.int64(n) for n in numbers]],
+    ids=["tuple", "array", "tensor", "NumPy numbers"],
 )
 def test_what_check_converts_checkpoint_hands_on_converted(towels, mine):
     double = checkpoint("42.1", lambda numbers: mine([2.0 * number for number in numbers]))
