@@ -529,7 +529,7 @@ for name, some in (("the library's first 20", proposals.subset(range(20))), ("yo
 # %% [markdown] tags=["concept"]
 # ## Since then
 #
-# "Regions first, then names" was overtaken by nets that name every pixel in one pass (notebook 05), and came
+# "Regions first, then names" was overtaken by nets that name every pixel in one pass (notebook 05b), and came
 # back three times.
 #
 # * **Mask R-CNN** (He et al. 2017). One net proposes *boxes*, from features that all boxes share, names each,

@@ -116,7 +116,7 @@ test = yours.from_outlines(judged, truth)
 objects = sum(len(one.annotations) for one in drawn)
 measured = sum(one.seconds or 0 for one in boxes.annotations)
 seconds = measured or objects * budget().box
-print(f"{objects} boxes, {seconds:.0f} s {'of your time' if measured else 'at the price of notebook 03'}")
+print(f"{objects} boxes, {seconds:.0f} s {'of your time' if measured else 'at the price of notebook 03b'}")
 reveal("09.p1", seconds)
 
 # %% [markdown]
