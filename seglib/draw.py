@@ -9,9 +9,12 @@ from typing import Any
 
 import torch
 from matplotlib.figure import Figure
+from PIL import Image as Pillow
 from torch import Tensor
 
 from seglib.labels import VOID, Classes, check_image, check_tensors, to_color
+
+LARGEST_PNG = 100_000  # bytes; a larger figure holds photographs, and is shown as WebP: notebooks stay small
 
 
 def stripes(mask: Tensor) -> Tensor:
@@ -227,9 +230,14 @@ def show(figure: Figure, *, alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("describe the figure in `alt`: what would you say to somebody who cannot see it?")
-    source = base64.b64encode(figure_bytes(figure)).decode()
+    kind, content = "png", figure_bytes(figure)
+    if len(content) > LARGEST_PNG:
+        buffer = io.BytesIO()
+        Pillow.open(io.BytesIO(content)).convert("RGB").save(buffer, "WEBP", quality=90)
+        kind, content = "webp", buffer.getvalue()
+    source = base64.b64encode(content).decode()
     words = html.escape(alt)
-    image = f'<img alt="{words}" src="data:image/png;base64,{source}" style="max-width: 100%">'
+    image = f'<img alt="{words}" src="data:image/{kind};base64,{source}" style="max-width: 100%">'
     caption = f'<figcaption aria-hidden="true">{words}</figcaption>'
     _display(f'<figure style="margin: 0">{image}{caption}</figure>', alt)
 

@@ -136,6 +136,16 @@ def test_a_figure_is_shown_with_its_words(shown: list):
     assert pixels(markup).shape == (100, 200, 3)
 
 
+def test_a_figure_of_photographs_is_not_a_png(shown: list):
+    noise = torch.randint(
+        0, 256, (3, 300, 400), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    )
+    photograph = torch.nn.functional.avg_pool2d(noise.float(), 3, 1, 1).byte()
+    show_images([photograph] * 3, alt="grain")
+    markup = shown[0][0]
+    assert 'src="data:image/webp;base64,' in markup and len(markup) < 400_000
+
+
 def test_the_same_figure_is_the_same_bytes(shown: list, image: Tensor):
     for _ in range(2):
         show_images([image], alt="noise")
