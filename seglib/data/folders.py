@@ -94,7 +94,7 @@ class PairFolder(FileDataset):
         return found
 
     @property
-    def classes(self) -> Classes:  # type: ignore[override]
+    def classes(self) -> Classes:
         """The classes of the list, or those found in the masks of all splits: a class may be rare."""
         assert self.meaning.classes
         return self.meaning.classes
@@ -303,7 +303,7 @@ def pairs(
         )
     if ordered:
         samples = {str(k): Sample(p.stem, str(p), str(m)) for k, (p, m) in enumerate(zip(photos, labels))}
-        rule, left_out = f"{len(samples)}, in the order given", ()
+        rule, left_out = f"{len(samples)}, in the order given", tuple[str, ...]()
         keys = [*samples] if split is None else by_name(samples)[split]
     else:
         samples, rule, left_out = match("pairs", Group(_keyed(photos), _keyed(labels)))

@@ -93,8 +93,8 @@ def match(place: Path | str, group: Group) -> Match:
         for key, mask in sorted(found.items())
     }
     example = next(iter(samples.values()))
-    names = f"{Path(example.image).name} with {Path(example.mask).name}"
-    return Match(samples, f"{len(samples)}, {rule.words()}: {names}", tuple(left_out))
+    both = f"{Path(example.image).name} with {Path(example.mask).name}"
+    return Match(samples, f"{len(samples)}, {rule.words()}: {both}", tuple(left_out))
 
 
 def stem_of(path: str) -> str:
@@ -109,7 +109,11 @@ def _pairs(images: Files, masks: Files) -> tuple["Rule | None", Files]:
     if not (rule := Rule() if equal else find_rule(stems, labels)):
         return None, {}
     partners = {key: (key[0], rule.mask(key[1])) for key in images}
-    return rule, {key: masks[rest, stem] for key, (rest, stem) in partners.items() if (rest, stem) in masks}
+    return rule, {
+        key: masks[rest, stem]
+        for key, (rest, stem) in partners.items()
+        if stem is not None and (rest, stem) in masks
+    }
 
 
 def _small_letters(files: Files) -> Files:
@@ -224,8 +228,8 @@ def _cuts(rule: Rule, mask: str) -> bool:
     core = mask[len(rule.mask_before) : len(mask) - len(rule.mask_after)]
     if not core:
         return True
-    ends = ((rule.before[-1:], core[0]), (rule.mask_before[-1:], core[0]))
-    ends += ((core[-1], rule.after[:1]), (core[-1], rule.mask_after[:1]))
+    ends = [(rule.before[-1:], core[0]), (rule.mask_before[-1:], core[0])]
+    ends += [(core[-1], rule.after[:1]), (core[-1], rule.mask_after[:1])]
     return any(one.isdigit() and other.isdigit() for one, other in ends)
 
 

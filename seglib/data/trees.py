@@ -84,10 +84,12 @@ def cityscapes(request: Request, found: Mapping[str, Group]) -> PairFolder:
     """Its 19 classes; what is in none of them is void."""
     train_ids = next(iter(found.values())).masks
     if next(iter(train_ids.values())).lower().endswith("_labeltrainids.png"):
-        fields, source = dict(enumerate(CITYSCAPES)), "Cityscapes' 19, by labelTrainIds"
+        fields: dict[int, str | None] = {**dict(enumerate(CITYSCAPES))}
+        source = "Cityscapes' 19, by labelTrainIds"
     else:
         names = dict(zip(LABEL_IDS, CITYSCAPES))
-        fields, source = {k: names.get(k) for k in range(34)}, "Cityscapes' 19, by labelIds"
+        fields = {k: names.get(k) for k in range(34)}
+        source = "Cityscapes' 19, by labelIds"
     return _known(request, found, "Cityscapes", class_list(fields, source))
 
 

@@ -181,7 +181,7 @@ def cost_of(
     held = [*net.parameters(), *net.buffers(), images, mask]
     try:
         with evaluating(net):
-            one, two = (live_bytes(held, lambda count=count: loss_of(count)) for count in (1, 2))
+            one, two = (live_bytes(held, partial(loss_of, count)) for count in (1, 2))
             seconds = min(_seconds(lambda: loss_of(2), weights) for _ in range(2))  # the first one is slow
     except Exception:
         return None
