@@ -230,16 +230,20 @@ def show(figure: Figure, *, alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("describe the figure in `alt`: what would you say to somebody who cannot see it?")
-    kind, content = "png", figure_bytes(figure)
-    if len(content) > LARGEST_PNG:
-        buffer = io.BytesIO()
-        Pillow.open(io.BytesIO(content)).convert("RGB").save(buffer, "WEBP", quality=90)
-        kind, content = "webp", buffer.getvalue()
-    source = base64.b64encode(content).decode()
     words = html.escape(alt)
-    image = f'<img alt="{words}" src="data:image/{kind};base64,{source}" style="max-width: 100%">'
+    image = f'<img alt="{words}" src="{source(figure_bytes(figure))}" style="max-width: 100%">'
     caption = f'<figcaption aria-hidden="true">{words}</figcaption>'
     _display(f'<figure style="margin: 0">{image}{caption}</figure>', alt)
+
+
+def source(png: bytes) -> str:
+    """An image for the `src` of HTML: the PNG as it is, or as WebP where it is large."""
+    kind, content = "png", png
+    if len(png) > LARGEST_PNG:
+        buffer = io.BytesIO()
+        Pillow.open(io.BytesIO(png)).convert("RGB").save(buffer, "WEBP", quality=90)
+        kind, content = "webp", buffer.getvalue()
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def figure_bytes(figure: Figure, dpi: int = 100) -> bytes:

@@ -1,6 +1,5 @@
 """The annotator: boxes and polygons drawn by hand while a clock runs, and saved."""
 
-import base64
 import html
 import math
 from pathlib import Path
@@ -12,7 +11,7 @@ from matplotlib.patches import Polygon
 
 from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, agreement
 from seglib.data.dataset import Instances
-from seglib.draw import figure_bytes
+from seglib.draw import figure_bytes, source
 from seglib.labels import Classes, Color
 from seglib.widgets import pack
 from seglib.widgets.annotator.drawn_file import KINDS, DrawnFile, Entry, entry_of, image_of
@@ -157,9 +156,9 @@ class Annotator(Shell):
 
     def to_html(self) -> str:
         """The same as HTML: without a kernel nothing can be drawn."""
-        source, alt = base64.b64encode(self.still()).decode(), html.escape(self.description())
+        alt = html.escape(self.description())
         # JupyterLab hides what has this attribute where there is a live view
-        return f'<div data-seglib="annotator"><img src="data:image/png;base64,{source}" alt="{alt}"></div>'
+        return f'<div data-seglib="annotator"><img src="{source(self.still())}" alt="{alt}"></div>'
 
     @traitlets.validate("index")
     def _index_exists(self, proposal: Any) -> int:
