@@ -166,7 +166,8 @@ def test_a_training_is_watched_paused_and_stopped_while_a_cell_waits_for_it(
     assert python("list(net(pools[0][0][None]).shape)") == [1, 10, 64, 64]
     heard = dict(python("pressed"))
     done_at = dict(python("told"))
-    assert done_at["paused"] - heard["pause"] < 0.25 and done_at["stopped"] - heard["stop"] < 0.25
+    took = [done_at["paused"] - heard["pause"], done_at["stopped"] - heard["stop"]]
+    assert max(took) < 1  # a step, also on a busy machine
     assert not errors, errors
 
 
