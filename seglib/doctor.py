@@ -4,7 +4,6 @@ Checks whose imports may fail, crash or hang on a broken machine run in a child 
 seglib.doctor` prints one finding per line, as JSON, as soon as a check is done.
 """
 
-import io
 import json
 import os
 import platform
@@ -313,8 +312,6 @@ def report(findings: Sequence[Finding], *, as_json: bool = False) -> bool:
         Whether nothing is wrong; notes do not count.
     """
     wrong = [finding.name for finding in findings if finding.verdict == "wrong"]
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a user's name in a path must not stop the report
     if as_json:
         about = {"ready": not wrong, "host": platform.node(), "system": platform.platform()}
         print(json.dumps({**about, "findings": [asdict(finding) for finding in findings]}))

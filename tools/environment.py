@@ -203,8 +203,7 @@ def install(request: Request) -> Request:
         say("The index of PyTorch's own builds is not reached: PyTorch as the lock names it is installed.")
         request = Request("", request.newest)
         check_space(request)
-    kept = [lines for name, lines in locked().items() if not name.startswith((*OF_CUDA, *PAIR[1:]))
-            and name != PAIR[0]]  # fmt: skip
+    kept = [lines for name, lines in locked().items() if name not in PAIR and not name.startswith(OF_CUDA)]
     OTHERS.write_text("".join(line + "\n" for lines in kept for line in lines), encoding="utf-8")
     for command in request.commands(uv):
         if subprocess.call(command, cwd=ROOT, env=variables()):

@@ -287,7 +287,7 @@ def _split_faults(dataset: SegmentationDataset, checked: Sequence[Checked]) -> I
     if numbers >= NUMBERS and blobs >= ONE_BLOB * numbers:
         share = percent(blobs / numbers, 0)
         yield "numbers of objects", f"{share} of the numbers in its masks are one connected blob; {_NUMBERS}"
-    for topic, text in getattr(dataset, "notes", {}).items():
+    for topic, text in dataset.notes.items():
         yield {"palettes": "palettes", "orientation": "orientation"}.get(topic, "note"), text
 
 

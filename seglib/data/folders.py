@@ -304,10 +304,9 @@ def pairs(
     if ordered:
         samples = {str(k): Sample(p.stem, str(p), str(m)) for k, (p, m) in enumerate(zip(photos, labels))}
         rule, left_out = f"{len(samples)}, in the order given", tuple[str, ...]()
-        keys = [*samples] if split is None else by_name(samples)[split]
     else:
         samples, rule, left_out = match("pairs", Group(_keyed(photos), _keyed(labels)))
-        keys = [*samples] if split is None else by_name(samples)[split]
+    keys = [*samples] if split is None else by_name(samples)[split]
     source = meaning.source or "the values in the masks; pairs(..., classes=[...]) gives them names"
     reading = Reading("images and masks as given", source, meaning.void, rule, tuple(left_out))
     return PairFolder(

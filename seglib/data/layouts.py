@@ -138,10 +138,6 @@ def _supervisely(tree: Tree) -> bool:
     ) and any(tree.files("meta.json", ".jpg.json", ".png.json"))
 
 
-def _boxes_only(tree: Tree) -> bool:
-    return _says(b"<annotation", b"<bndbox", suffix=".xml")(tree)
-
-
 def _yolo_without_names(tree: Tree) -> bool:
     texts = [file for file in tree.files(".txt") if "labels" in file.relative_to(tree.path).parts]
     return any(re.match(rb"\d+( [\d.]+){4,}\s*", ends_of(file)) for file in texts[:5])
@@ -219,7 +215,8 @@ LAYOUTS = (
            remedy="Make the masks with cityscapesscripts: csCreateTrainIdLabelImgs"),
     Layout("CVAT's own XML", "annotations.xml", _says(b"<annotations>", b"<image ", suffix=".xml"),
            remedy="In CVAT, export the task as 'Segmentation mask 1.1' or 'COCO 1.0', with its images"),
-    Layout("boxes of PASCAL VOC", ".xml files with bndbox", _boxes_only, remedy="Boxes are no masks: draw the"
+    Layout("boxes of PASCAL VOC", ".xml files with bndbox",
+           _says(b"<annotation", b"<bndbox", suffix=".xml"), remedy="Boxes are no masks: draw the"
            " outlines with seglib's Annotator, or get masks from boxes as in notebook 07"),
     Layout("YOLO text files without names", "labels/ with .txt files, no data.yaml", _yolo_without_names,
            remedy='Write a data.yaml next to the folders: names: ["first class", "second class"]'),

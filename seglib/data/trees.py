@@ -84,13 +84,11 @@ def cityscapes(request: Request, found: Mapping[str, Group]) -> PairFolder:
     """Its 19 classes; what is in none of them is void."""
     train_ids = next(iter(found.values())).masks
     if next(iter(train_ids.values())).lower().endswith("_labeltrainids.png"):
-        fields: dict[int, str | None] = {**dict(enumerate(CITYSCAPES))}
-        source = "Cityscapes' 19, by labelTrainIds"
+        classes = class_list(dict(enumerate(CITYSCAPES)), "Cityscapes' 19, by labelTrainIds")
     else:
-        names = dict(zip(LABEL_IDS, CITYSCAPES))
-        fields = {k: names.get(k) for k in range(34)}
-        source = "Cityscapes' 19, by labelIds"
-    return _known(request, found, "Cityscapes", class_list(fields, source))
+        fields = dict.fromkeys(range(34)) | dict(zip(LABEL_IDS, CITYSCAPES))
+        classes = class_list(fields, "Cityscapes' 19, by labelIds")
+    return _known(request, found, "Cityscapes", classes)
 
 
 def ade_tree(tree: Tree) -> dict[str, Group] | None:

@@ -30,7 +30,7 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and bool(found.get("amx_bf16") or found.get("avx512_bf16"))
 
 
-def logits_of(net: nn.Module, images: Tensor, precision: str) -> Tensor:
+def logits_of(net: Callable[[Tensor], Tensor], images: Tensor, precision: str) -> Tensor:
     """(N, K, H, W) float32 logits, computed in "float32" or "bfloat16"."""
     with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         logits = net(images)
@@ -44,13 +44,7 @@ def computing_in(net: nn.Module, precision: str) -> Iterator[None]:
     Only the forward pass is in that precision: not a loss or a backward pass that the block computes.
     """
     forward = net.forward
-
-    def computed(images: Tensor) -> Tensor:
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            logits: Tensor = forward(images)
-        return logits.float()
-
-    net.forward = computed
+    net.forward = lambda images: logits_of(forward, images, precision)
     try:
         yield
     finally:
