@@ -276,12 +276,18 @@ def describe(mask: Tensor, classes: Classes) -> str:
         mask: (H, W) class indices, or 255 for void.
         classes: K classes.
 
+    Raises:
+        ValueError: the mask is not (H, W), is empty, or a value is neither a class nor 255.
+
     Example:
         >>> mask = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 0], [1, 0, 0, 255]])
         >>> describe(mask, Classes.of("background", "cat"))
         'cat 8 %, lower left, touches the lower and left edges; background 83 %; void 8 %'
     """
+    check_classes(classes)
     *share, void = shares(mask, classes).tolist()
+    if mask.ndim != 2:
+        raise ValueError(f"a mask must be (H, W), not {tuple(mask.shape)}; describe one after the other")
     objects = [index for index in range(len(classes)) if share[index] and index != classes.background]
     parts = [
         f"{classes.names[index]} {percent(share[index])}, {position(mask == index)}"

@@ -15,6 +15,7 @@ from seglib import boxes, losses, metrics
 from seglib.data import balance, in_memory
 from seglib.data.audit import audit
 from seglib.data.batches import batches
+from seglib.data.catalog import load
 from seglib.data.files import write_mask
 from seglib.data.quality import sharpness
 from seglib.data.sampling import class_balanced
@@ -27,6 +28,7 @@ from seglib.segmenters import NetSegmenter
 from seglib.train import train
 from seglib.weak.boxes import load_boxes
 from seglib.weak.grabcut import grabcut_plus, grabcut_votes
+from seglib.weak.labels import compare, quality
 from seglib.weak.schemes import pseudo_labels
 
 DATA = Scenes(2, size=(24, 32))
@@ -111,6 +113,17 @@ def test_tensors(call: str) -> None:
         (lambda c: NetSegmenter(NET, c), 3, "not 3"),
         (Constant, "background", "index must be the number of a class"),
         (lambda m: to_color(m, CLASSES), MASK[None], r"a mask must be \(H, W\), not \(1, 24, 32\)"),
+        (lambda m: describe(m, CLASSES), MASK[None], r"a mask must be \(H, W\), not \(1, 24, 32\)"),
+        (lambda m: write_mask(Path("never.png"), m, CLASSES), MASK[None], r"a mask must be \(H, W\)"),
+        (load, 3, "name=3 must be a data set's name or a path"),
+        (lambda n: Scenes(n), "3", "length='3' and seed=0 must both be 0 or more"),
+        (lambda path: next(train(NET, DATA, steps=1, checkpoint=path)), 3, "checkpoint=3 must be a path"),
+        (lambda a: next(train(NET, DATA, steps=1, augment=a)), 3, "augment=3 must be a function"),
+        (lambda s: next(train(NET, DATA, steps=1, schedule=s)), 3, "schedule=3 must be a function"),
+        (lambda w: next(batches(in_memory(DATA), batch_size=1, weights=w)), "a", "weights must be 2 finite"),
+        (lambda scheme: pseudo_labels(DATA, scheme), None, "there is no scheme None"),
+        (quality, DATA, "labels must be what pseudo_labels returns, not <"),
+        (compare, {}, "there is nothing to compare"),
     ],
 )
 def test_the_rest(call: Callable[[Any], Any], wrong: Any, words: str) -> None:

@@ -95,10 +95,13 @@ def checked_weights(weights: Weights, length: int) -> Tensor:
     Raises:
         ValueError: they are not one finite number of at least 0 for each image, or all are 0.
     """
-    tensor = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    try:
+        tensor = torch.as_tensor(weights, dtype=torch.float64, device="cpu")
+    except (TypeError, ValueError):
+        tensor = torch.tensor(torch.nan)
     if tensor.shape != (length,) or not (tensor.isfinite() & (tensor >= 0)).all() or not tensor.any():
         rule = f"{length} finite numbers, one for each image, at least 0 and not all 0"
-        raise ValueError(f"weights must be {rule}; got {tensor.tolist()!r:.60}")
+        raise ValueError(f"weights must be {rule}; got {weights!r:.60}")
     return tensor
 
 

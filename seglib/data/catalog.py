@@ -59,6 +59,8 @@ def load(
         >>> image.shape, mask.shape
         (torch.Size([3, 375, 500]), torch.Size([375, 500]))
     """
+    if not isinstance(name, (str, Path)):
+        raise ValueError(f"name={name!r:.60} must be a data set's name or a path; try load('scenes')")
     if name == "scenes":
         return Scenes(split=split, **options)
     if name == "photo":

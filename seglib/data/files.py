@@ -415,7 +415,7 @@ def write_mask(path: Path, mask: Tensor, classes: Classes) -> None:
         classes: K classes.
 
     Raises:
-        ValueError: a value is neither a class nor 255.
+        ValueError: the mask is not (H, W) or is empty, or a value is neither a class nor 255.
         DiskError: the file cannot be written; an older file of that name is unchanged.
 
     Example:
@@ -426,6 +426,8 @@ def write_mask(path: Path, mask: Tensor, classes: Classes) -> None:
         array([[  0,   1, 255]], dtype=uint8)
     """
     check_mask(mask, len(classes))
+    if mask.ndim != 2 or not mask.numel():
+        raise ValueError(f"a mask must be (H, W), not {tuple(mask.shape)}; write one after the other")
     palette = np.zeros((VOID + 1, 3), np.uint8)
     palette[: len(classes)], palette[VOID] = classes.colors, classes.void_color
     image = Pillow.fromarray(mask.cpu().numpy().astype(np.uint8))

@@ -311,8 +311,10 @@ class Scenes(SegmentationDataset):
     ) -> None:
         if split not in SPLITS:
             raise ValueError(f"split={split!r} does not exist; use one of {', '.join(SPLITS)}.")
-        if length < 0 or seed < 0:
-            raise ValueError(f"length={length} and seed={seed} must both be 0 or more.")
+        if not all(isinstance(value, Integral) and value >= 0 for value in (length, seed)):
+            raise ValueError(
+                f"length={length!r} and seed={seed!r} must both be 0 or more (and whole numbers)."
+            )
         _check_size(size)
         self.length, self.split, self.size, self.seed = length, split, size, seed
         self.dials = dials or Dials()

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ def check_options(options: Mapping[str, Any]) -> None:
         got = " and ".join(limits) or "none"
         raise ValueError(f"give exactly one of steps=, epochs= and seconds=; got {got}")
     amount, lr, size, every = (options[name] for name in (*limits, "lr", "size", "val_every"))
-    batch = options["batch_size"]
+    batch, path, augment = options["batch_size"], options["checkpoint"], options["augment"]
     rates = lr.values() if isinstance(lr, Mapping) else [lr]
     pair = isinstance(size, (tuple, list)) and len(size) == 2 and all(_is_whole(side, 1) for side in size)
     for name, right, expected in (
@@ -37,6 +38,9 @@ def check_options(options: Mapping[str, Any]) -> None:
         ("size", size is None or pair, "(height, width), two whole numbers of at least 1"),
         ("seed", _is_whole(options["seed"], 0), "a whole number of at least 0"),
         ("precision", options["precision"] in PRECISIONS, f"one of {', '.join(PRECISIONS)}"),
+        ("checkpoint", path is None or isinstance(path, (str, Path)), "a path, or None"),
+        ("augment", augment is None or callable(augment), "a function such as Augment(), or None"),
+        ("schedule", callable(options["schedule"]), "a function: fraction of the run -> factor"),
         ("val_every", every is None or _is_whole(every, 1), "a whole number of steps, at least 1, or None"),
     ):
         if not right:

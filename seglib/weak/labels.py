@@ -134,6 +134,8 @@ def quality(labels: PseudoLabels) -> Quality:
         >>> found.ignored, found.filled.mean_iou == found.labelled.mean_iou
         (0.0, True)
     """
+    if not isinstance(labels, PseudoLabels):
+        raise ValueError(f"labels must be what pseudo_labels returns, not {labels!r:.60}")
     if not len(labels):
         raise ValueError(f"{labels.name} {labels.split} has no images; there is nothing to measure")
     pairs = ((labels.mask(i), labels.truth[i][1].as_subclass(Tensor)) for i in range(len(labels)))
@@ -190,7 +192,9 @@ def filled(mask: Tensor, background: int = 0) -> Tensor:
 
 
 def compare(measured: Mapping[str, Quality]) -> Table:
-    """Schemes side by side, in per cent, and the baseline below."""
+    """Schemes side by side, in per cent, and the baseline below; ValueError if there are none."""
+    if not measured or not all(isinstance(one, Quality) for one in measured.values()):
+        raise ValueError("there is nothing to compare; give {name: quality(labels), ...}")
     first = next(iter(measured.values())).filled
     base = first.baseline
     rows = [

@@ -303,7 +303,7 @@ def source_of(function: Any) -> str:
 
 def _chosen(scheme: str | Scheme, settings: Mapping[str, Any]) -> tuple[Scheme, str]:
     """The scheme's function and name, if it takes these settings."""
-    if isinstance(scheme, str) and scheme not in SCHEMES:
+    if not callable(scheme) and scheme not in list(SCHEMES):
         raise ValueError(f"there is no scheme {scheme!r}; there are {', '.join(SCHEMES)}")
     make, name = (SCHEMES[scheme], scheme) if isinstance(scheme, str) else (scheme, scheme.__name__)
     try:
