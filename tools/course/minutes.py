@@ -127,19 +127,16 @@ def _text(cell: Cell, lesson: Lesson) -> float:
 
 
 def _code(cell: Cell, lesson: Lesson) -> float:
-    """Reading and running a cell, and what its calls ask a student to do."""
-    calls = Counter(
-        ast.unparse(node.func).rpartition(".")[2]
-        for node in ast.walk(ast.parse(cell.text))
-        if isinstance(node, ast.Call)
-    )
+    """Reading and running a cell, and what its calls ask a student to do; `net.predict(x)` is no guess."""
+    called = [ast.unparse(node.func) for node in ast.walk(ast.parse(cell.text)) if isinstance(node, ast.Call)]
+    calls = Counter(name.rpartition(".")[2] for name in called)
     lines = [line for line in stub(cell.text).splitlines() if line.strip()]
     tasks = sum(WIDGETS.get(name, 0) * times for name, times in calls.items())
     figures = FIGURE * sum(calls[name] for name in FIGURES)
     quiz = sum(
         QUESTION + _reading(" ".join([item.question, *item.choices, *item.reasons])) for item in lesson.quiz
     )
-    return CELL + LINE * len(lines) + tasks + figures + GUESS * calls["predict"] + quiz * calls["quiz"]
+    return CELL + LINE * len(lines) + tasks + figures + GUESS * called.count("predict") + quiz * calls["quiz"]
 
 
 def _reading(text: str) -> float:
