@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 #: kind -> (sign, colour of the edge). The sign and the title say what the colour says.
 KINDS = {
@@ -29,8 +30,7 @@ def say(title: str, text: str = "", *, kind: str = "note", extra_html: str = "")
 
 def show_bundle(bundle: dict[str, str]) -> None:
     """Display a mime bundle in IPython; print its text/plain elsewhere."""
-    shell = _shell()
-    if shell is None:
+    if ipython() is None:
         print(bundle["text/plain"])
         return
     from IPython.display import display
@@ -80,7 +80,7 @@ def code_block(source: str) -> str:
     return f"<pre><code>{html.escape(source, quote=False)}</code></pre>"
 
 
-def _shell() -> object | None:
+def ipython() -> Any:
     """The running IPython shell, or None; works without IPython installed."""
     try:
         from IPython.core.getipython import get_ipython

@@ -15,7 +15,7 @@ import torch
 from seglib.course import content, store
 from seglib.course.lesson import Lesson
 from seglib.course.predictions import calibration
-from seglib.course.say import say, show_bundle
+from seglib.course.say import ipython, say, show_bundle
 from seglib.data import catalog
 from seglib.data.dataset import SegmentationDataset
 from seglib.machine import Profile, cores, memory_gb, pick_profile
@@ -44,6 +44,7 @@ def start(lesson: str, *, again: bool = False) -> Session:
         torch.set_num_threads(session.profile.threads)
     torch.manual_seed(SEED)
     random.seed(SEED)
+    _explain_unknown_names()
     say(f"{session.lesson.number} {session.lesson.title}\n", "\n".join(card(session)))
     return session
 
@@ -57,6 +58,23 @@ def _begin_anew(lesson: Lesson) -> None:
     cleared = ", ".join(map(" ".join, zip(HEAD[1:], counts)))
     advice = "Remove `again=True` before you run this cell once more."
     say(f"{lesson.number}: cleared: {cleared}.", f"The old progress is kept as `{aside}`. {advice}")
+
+
+def _explain_unknown_names() -> None:
+    """From now on a NameError of a cell is followed by what to do after a restart of the kernel."""
+    shell = ipython()
+    if shell is None:
+        return
+
+    def explain(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: int | None = None) -> None:
+        shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+        advice = (
+            "After a restart the kernel has to run every cell again: choose *Run > Run All Above Selected "
+            "Cell*, then run this one. If nothing was restarted, look for a cell that was skipped, or a typo."
+        )
+        say(f"The kernel does not know `{error.name}`.", advice, kind="wrong")
+
+    shell.set_custom_exc((NameError,), explain)
 
 
 @dataclass

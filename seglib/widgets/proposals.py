@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -197,6 +198,7 @@ def _grouping(image: Tensor, tree: Hierarchy) -> View:
     )
     palette = Palette(dict(enumerate([*pair, *regions])), hatched=(0, 1), key=(0, 1))
     counts = stops_down(total)
+    following = dict(pairwise(counts))
     node, frames = torch.arange(total), []
     for left, merge in zip(range(total, 0, -1), [*tree.merges.tolist(), []]):
         if left in counts:
@@ -208,6 +210,8 @@ def _grouping(image: Tensor, tree: Hierarchy) -> View:
             if merge:
                 similar = f"similarity {tree.similarities[total - left]:.2f}"
                 words = f"{begin}. The two with stripes merge next: {similar}."
+                if (merges := left - following[left]) > 1:
+                    words += f" The next stop is {merges} merges ahead."
             frames.append(Frame(words, (Panel("region", Labels(tree.labels, values), palette),)))
         node = node.masked_fill(torch.isin(node, torch.tensor(merge, dtype=torch.long)), 2 * total - left)
     reel = Reel("", tuple(f"{left:,}" for left in counts), tuple(frames))

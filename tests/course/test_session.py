@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from seglib.course import check, predict, start, store
+from seglib.course import check, checkpoint, predict, start, store
 from seglib.data import catalog
 
 
@@ -97,23 +97,39 @@ def test_real_photographs(towels, photographs, capsys):
         assert image.shape[1:] == mask.shape
 
 
-def test_a_cell_shows_a_check_once(towels):
+@pytest.fixture
+def cell(towels, alone):
+    """Runs a cell in a shell; returns whether it succeeded, and what it showed."""
     pytest.importorskip("IPython")
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
 
     shell = InteractiveShell.instance()
-    shell.user_ns |= {"check": check, "predict": predict}
-    try:
+    shell.user_ns |= {"check": check, "checkpoint": checkpoint, "predict": predict, "start": start}
+
+    def run(code):
         with capture_output() as seen:
-            shell.run_cell('check("42.2", 8)')
-        assert len(seen.outputs) == 1 and "text/html" in seen.outputs[0].data
-        assert 'role="status"' in seen.outputs[0].data["text/html"]
-        assert "<code>hint(" in seen.outputs[0].data["text/html"]
-        with capture_output() as seen:
-            shell.run_cell(
-                "def double(numbers):\n    zero = 0\n    return numbers[0] / zero\ncheck('42.1', double)"
-            )
-        assert "in line 3: `return numbers[0] / zero`" in seen.outputs[0].data["text/plain"]
-    finally:
-        InteractiveShell.clear_instance()
+            result = shell.run_cell(code)
+        return result.success, seen
+
+    yield run
+    InteractiveShell.clear_instance()
+
+
+def test_a_cell_shows_a_check_once(cell):
+    seen = cell('check("42.2", 8)')[1]
+    assert len(seen.outputs) == 1 and "text/html" in seen.outputs[0].data
+    assert 'role="status"' in seen.outputs[0].data["text/html"]
+    assert "<code>hint(" in seen.outputs[0].data["text/html"]
+    seen = cell("def double(numbers):\n    zero = 0\n    return numbers[0] / zero\ncheck('42.1', double)")[1]
+    assert "in line 3: `return numbers[0] / zero`" in seen.outputs[0].data["text/plain"]
+
+
+def test_a_name_that_a_restart_has_made_unknown_is_explained(cell):
+    assert cell('start("42_towels")')[0]
+    succeeded, seen = cell('double = checkpoint("42.1", double)')
+    assert not succeeded and "name 'double' is not defined" in seen.stdout
+    (said,) = seen.outputs
+    assert said.data["text/plain"].startswith("✗ The kernel does not know `double`. After a restart")
+    assert "Run > Run All Above" in said.data["text/plain"]
+    assert not cell("1 / 0")[1].outputs

@@ -12,12 +12,13 @@ from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions import Proposals, hierarchy, propose
 from seglib.regions.crops import crops
+from seglib.regions.grouping import Hierarchy
 from seglib.regions.proposals import recall
 from seglib.regions.segmenter import paste_regions
 from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
 from seglib.widgets.film import Frame
-from seglib.widgets.proposals import OVERLAP, stops_down, stops_up
+from seglib.widgets.proposals import OVERLAP, _grouping, stops_down, stops_up
 from tests.widgets.explorers import IMAGE, LABELS, LESS, MEMBERS, OBJECTS, PROPOSALS, SCORES, TREE, given
 
 CLASSES = Classes.of("background", "fish", "crab")
@@ -267,6 +268,15 @@ def test_the_grouping_slider_goes_down_to_one_and_sees_the_last_hundred(superpix
     counts = stops_down(superpixels)
     assert counts[0] == superpixels and counts[-1] == 1 and len(counts) <= 181
     assert (np.diff(counts) < 0).all() and (np.diff(counts[-100:]) == -1).all()
+
+
+def test_a_stop_says_how_many_merges_the_next_one_is_ahead() -> None:
+    merges = [(0 if k == 0 else 899 + k, k + 1) for k in range(899)]  # one after the other, in a chain
+    tree = Hierarchy(torch.arange(900).reshape(30, 30), torch.tensor(merges), torch.linspace(1, 0, 899))
+    (reel,) = _grouping(torch.zeros(3, 30, 30, dtype=torch.uint8), tree).reels
+    assert reel.stops[:2] == ("900", "876")
+    assert reel.frames[0].words.endswith("merge next: similarity 1.00. The next stop is 24 merges ahead.")
+    assert "ahead" not in reel.frames[-100].words + reel.frames[-1].words
 
 
 @pytest.mark.parametrize("total", [1, 2, 11, 80, 81, 1000, 2000, 12345])
