@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from seglib.data.files import LabelError, listed
 from seglib.files import naming, read_json, read_text
 from seglib.labels import VOID, VOID_COLOR, Classes, Color
 
@@ -129,7 +130,7 @@ def _lines(fields: Mapping[str, Any]) -> list[_Line]:
     if isinstance(names, dict):
         if values is not None:
             raise ValueError('"values" need "names" that are a list; numbers with names say their values')
-        numbers, names = _numbered(names)
+        numbers, names = _by_number(names)
         values = [[number] for number in numbers]
     if not all(name is None or (isinstance(name, str) and name.strip()) for name in names):
         raise ValueError("every class needs a name")
@@ -185,7 +186,7 @@ def _checked(
     return ClassList(classes, classes if painted else None, values, source, objects)
 
 
-def _numbered(names: Mapping[Any, Any]) -> tuple[list[int], list[str | None]]:
+def _by_number(names: Mapping[Any, Any]) -> tuple[list[int], list[str | None]]:
     """Numbers and names in the order of the numbers; {"0": "sky"} as well as {"sky": 0}."""
     if names and all(_is_value(value) for value in names.values()):
         names = {value: name for name, value in names.items()}
@@ -214,6 +215,40 @@ def _color(color: Any) -> Color:
     if not isinstance(color, (list, tuple)) or len(color) != 3 or not all(isinstance(v, int) for v in color):
         raise ValueError(f"a colour is [red, green, blue], got {color!r}")
     return color[0], color[1], color[2]
+
+
+# Classes without names.
+
+HOW_TO_LIST = (
+    "write a classes.json next to the folders with one value in the masks for each name, for example"
+    ' {"names": ["background", "object"], "values": [0, 255]}'
+)
+
+
+def numbered(values: set[int], folder: Path, known: ClassList) -> ClassList:
+    """Classes "class 0", "class 1", ... for the values in masks, without 255 and what `known` calls void.
+
+    Raises:
+        LabelError: the values are not those of classes: 0 and 255, negative, or most of the numbers between
+            them do not occur.
+    """
+    indices = sorted(values - {VOID, *known.values})
+    if (
+        not indices
+        or values == {0, VOID}
+        or indices[0] < 0
+        or 2 * len(indices) < indices[-1] + 1 - indices[0]
+    ):
+        found = listed([*map(str, sorted(values))], 20)
+        rule = "class indices 0, 1, 2, ... and 255 for void"
+        raise LabelError(
+            f"{folder}: the masks hold the values {found}, which are not {rule}; {HOW_TO_LIST};"
+            ' "void": [...] names others'
+        )
+    with naming(folder):
+        classes = Classes.of(*(f"class {value}" for value in indices))
+    meaning = dict(known.values) | {value: k for k, value in enumerate(indices)}
+    return ClassList(classes, None, meaning, "the values in the masks; a classes.txt gives them names")
 
 
 # The forms of the files.

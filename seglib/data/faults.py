@@ -13,7 +13,6 @@ import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from skimage import measure
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
@@ -21,6 +20,7 @@ from seglib import boxes
 from seglib.data.coco import Coco
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.files import LabelError, SizeError
+from seglib.data.folders import MANY, ONE_BLOB, blobs
 from seglib.files import first_line
 from seglib.labels import VOID, check_image, percent
 
@@ -64,8 +64,6 @@ FEW = 5  # images in a split that is not for training
 # same photograph differ by 10.
 NEAR = 6
 COPIES = 50  # so many are listed of one image: a thousand equal ones would make half a million pairs
-# Masks number objects if nearly every number is one connected blob: of at least so many, in numbered classes.
-NUMBERS, ONE_BLOB = 10, 0.95
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,8 @@ class Checked:
         digest: a hash of all pixels of its image.
         bits: two hashes of what its image looks like, see `hashes`; None if it shows nothing.
         crowds: how many of its objects are crowds, and how many objects there are.
-        blobs: how many numbers of its mask are one connected blob, and how many numbers there are; of masks
-            with numbered classes.
+        blobs: how many numbers its mask holds, and how many of them are one connected region; of masks with
+            numbered classes.
     """
 
     split: str
@@ -146,16 +144,16 @@ def _check(dataset: SegmentationDataset, index: int, place: tuple[str, int, str]
     instances = dataset.instances(index)
     labels = mask.numpy()
     values = set(np.flatnonzero(np.bincount(labels.ravel(), minlength=VOID + 1)).tolist())
-    picture = to_pil_image(image)
-    shown = [*_image_faults(picture)]
-    faults = [*_mask_faults(values, dataset), *shown]
+    shown = to_pil_image(image)
+    unclear = [*_image_faults(shown)]
+    faults = [*_mask_faults(values, dataset), *unclear]
     if instances is not None:
         faults += [*_object_faults(instances, mask, dataset), *_box_faults(dataset, index)]
     digest = hashlib.sha256(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).digest()
     return Checked(
         *place, faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}), digest,
-        bits=None if shown else hashes(picture), crowds=_crowds(dataset, index),
-        blobs=_blobs(labels) if _numbered(dataset) else (0, 0),
+        bits=None if unclear else hashes(shown), crowds=_crowds(dataset, index),
+        blobs=blobs(_seen_from_afar(labels)) if _unnamed(dataset) else (0, 0),
     )  # fmt: skip
 
 
@@ -176,9 +174,9 @@ def _mask_faults(values: set[int], dataset: SegmentationDataset) -> Iterator[Fau
         yield "background only", "the mask holds nothing but background"
 
 
-def _image_faults(picture: Pillow.Image) -> Iterator[Fault]:
+def _image_faults(image: Pillow.Image) -> Iterator[Fault]:
     """Images that show nothing, or nearly nothing."""
-    counts = np.array(picture.histogram()).reshape(-1, 256).sum(0)
+    counts = np.array(image.histogram()).reshape(-1, 256).sum(0)
     levels = np.arange(256)
     mean = (counts * levels).sum() / counts.sum()
     deviation = math.sqrt((counts * (levels - mean) ** 2).sum() / counts.sum())
@@ -196,20 +194,16 @@ def _crowds(dataset: SegmentationDataset, index: int) -> tuple[int, int]:
     return sum(bool(one.get("iscrowd")) for one in objects), len(objects)
 
 
-def _numbered(dataset: SegmentationDataset) -> bool:
+def _unnamed(dataset: SegmentationDataset) -> bool:
     """Whether nobody has named the classes."""
     return all(re.fullmatch(r"(class )?\d+", name) for name in dataset.classes)
 
 
-def _blobs(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    """How many numbers of a mask, seen from afar, are one connected blob; how many numbers it has."""
+def _seen_from_afar(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Every so many-th pixel of a mask, at most 256 a side, 0 where it is void."""
     step = math.ceil(max(labels.shape) / 256)
     small = labels[::step, ::step]
-    parts = measure.label(np.where(small == VOID, 0, small), connectivity=2)
-    _, first = np.unique(parts, return_index=True)  # one pixel of each part; the first is of the background
-    numbers = small.ravel()[first]
-    _, counts = np.unique(numbers[(numbers > 0) & (numbers < VOID)], return_counts=True)
-    return int((counts == 1).sum()), len(counts)
+    return np.where(small == VOID, 0, small)
 
 
 def _object_faults(instances: Instances, mask: Tensor, dataset: SegmentationDataset) -> Iterator[Fault]:
@@ -283,9 +277,9 @@ def _split_faults(dataset: SegmentationDataset, checked: Sequence[Checked]) -> I
     crowds, objects = (sum(one.crowds[k] for one in checked) for k in (0, 1))
     if objects > 1 and 2 * crowds > objects:
         yield "crowds", f"{crowds} of {objects} objects have iscrowd 1 and are void; {_CROWDS}"
-    blobs, numbers = (sum(one.blobs[k] for one in checked) for k in (0, 1))
-    if numbers >= NUMBERS and blobs >= ONE_BLOB * numbers:
-        share = percent(blobs / numbers, 0)
+    numbers, single = (sum(one.blobs[k] for one in checked) for k in (0, 1))
+    if numbers >= MANY and single >= ONE_BLOB * numbers:
+        share = percent(single / numbers, 0)
         yield "numbers of objects", f"{share} of the numbers in its masks are one connected blob; {_NUMBERS}"
     for topic, text in dataset.notes.items():
         yield {"palettes": "palettes", "orientation": "orientation"}.get(topic, "note"), text

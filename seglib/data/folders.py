@@ -1,19 +1,30 @@
 """A folder of your own as a data set: images with masks, and what the numbers in the masks mean."""
 
 import glob
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.class_lists import ClassList, class_list, read_class_list
-from seglib.data.dataset import Instances, Reading, SplitError, by_name, check_split
+from seglib.data.class_lists import HOW_TO_LIST, ClassList, class_list, numbered, read_class_list
+from seglib.data.dataset import (
+    Instances,
+    Part,
+    Reading,
+    SegmentationDataset,
+    SplitError,
+    by_name,
+    check_split,
+)
 from seglib.data.files import (
     PAINTED,
     FileDataset,
@@ -22,15 +33,18 @@ from seglib.data.files import (
     instances_of,
     listed,
     match_size,
+    read_image,
     read_labels,
 )
-from seglib.data.pairing import lists, match, published
-from seglib.data.tree import Group, Tree, images_in, is_clutter, role
-from seglib.files import naming
+from seglib.data.pairing import lists, match, object_files, stem_of
+from seglib.data.photographs import objects_in
+from seglib.data.tree import Files, Group, Tree, groups, images_in, is_clutter, role
 from seglib.labels import VOID, Classes
 from seglib.progress import tracked
 
-MANY = 10  # values in one mask, from which on they may be numbers of objects
+# Numbers in masks are of objects if there are more than so many in a mask, and so large a share of them is
+# one connected region each.
+MANY, ONE_BLOB = 10, 0.9
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,21 @@ class Request:
         """The folder's class list, read by the layouts that need it."""
         return read_class_list(self.tree.path)
 
+    def classes_or(self, published: ClassList) -> ClassList:
+        """The folder's class list or, where it has none, the classes that were published."""
+        return self.classes if self.classes.source else published
+
+
+D = TypeVar("D", bound=SegmentationDataset)
+
+
+def understood(data: D, reading: Reading) -> D:
+    """The data set with what was concluded about it; what was left out is a warning too."""
+    data.reading = reading
+    for text in reading.left_out:
+        data.note(text, f"{data.name}, {data.split}: left out {text}")
+    return data
+
 
 class PairFolder(FileDataset):
     """Images and masks in folders of your own, with a class list or with numbered classes.
@@ -68,18 +97,15 @@ class PairFolder(FileDataset):
         samples: the files.
         listed: the class list.
         masks: the masks of all splits, for the classes.
-        reading: how the folder was understood.
         page: which image of files that hold several.
     """
 
     def __init__(
         self, name: str, split: str, samples: Sequence[Sample], listed: ClassList, *,
-        masks: Sequence[str], reading: Reading, page: int | None = None,
+        masks: Sequence[str], page: int | None,
     ) -> None:  # fmt: skip
         super().__init__(name, split, None, samples, painted=listed.painted, page=page)
-        self.listed, self.masks, self.reading = listed, masks, reading
-        for text in reading.left_out:
-            self.note(text, f"{name}, {split}: left out {text}")
+        self.listed, self.masks = listed, masks
 
     @cached_property
     def meaning(self) -> ClassList:
@@ -87,8 +113,8 @@ class PairFolder(FileDataset):
         if self.listed.classes is not None:
             return self.listed
         found = self._look()
-        assert self.reading
-        self.reading = self.reading._replace(source=found.source)
+        if self.reading:
+            self.reading = self.reading._replace(source=found.source)
         if found.objects:
             self.note("objects", f"{Path(self.masks[0]).parent}: {_OBJECTS}")
         return found
@@ -112,7 +138,7 @@ class PairFolder(FileDataset):
     def _look(self) -> ClassList:
         """Classes for the values in all masks."""
         values: set[int] = set()
-        regions = numbers = 0
+        numbers = single = 0
         for path in tracked(self.masks, len(self.masks), "Looking for classes (a classes.txt saves this)"):
             labels = read_labels(Path(path), self.page)
             if labels.ndim == 3:
@@ -120,12 +146,13 @@ class PairFolder(FileDataset):
             here = set(np.unique(labels).tolist())
             values |= here
             if len(here) > MANY and numbers < 1000:
-                regions, numbers = regions + _regions(labels), numbers + len(here - {0})
-        if numbers and regions <= 1.1 * numbers:
+                found = blobs(labels)
+                numbers, single = numbers + found[0], single + found[1]
+        if numbers and single >= ONE_BLOB * numbers:
             classes = Classes.of("background", "object")
             source = "the masks hold numbers of objects: each is one connected region"
             return ClassList(classes, None, self.listed.values, source, objects=True)
-        return _numbered(values, Path(self.masks[0]).parent, self.listed)
+        return numbered(values, Path(self.masks[0]).parent, self.listed)
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
         """As in `FileDataset`, with a warning about the most common mistake: objects stored as 255."""
@@ -136,7 +163,7 @@ class PairFolder(FileDataset):
         mask = super().decode(index, labels)
         if len(self.classes) == 2 and VOID not in self.values and set(np.unique(mask).tolist()) == {0, VOID}:
             found = "the mask holds only 0 and 255, and 255 is void; if 255 is your object, "
-            self.note("only void", f"{self.samples[index].mask}: {found}{_LIST_VALUES}")
+            self.note("only void", f"{self.samples[index].mask}: {found}{HOW_TO_LIST}")
         return mask
 
     def instances(self, index: int) -> Instances | None:
@@ -151,10 +178,6 @@ class PairFolder(FileDataset):
         return instances_of(turned == numbers[:, None, None], torch.ones(len(numbers)))
 
 
-_LIST_VALUES = (
-    "write a classes.json next to the folders with one value in the masks for each name, for example"
-    ' {"names": ["background", "object"], "values": [0, 255]}'
-)
 _OBJECTS = (
     "these look like instances: the masks hold many numbers, each one connected region. All of them"
     " are read as one class, 'object'. If they are classes, list them in classes.txt; to name the class,"
@@ -162,11 +185,13 @@ _OBJECTS = (
 )
 
 
-def _regions(labels: NDArray[Any]) -> int:
-    """How many connected regions of one value a mask has, without those of 0."""
+def blobs(labels: NDArray[Any]) -> tuple[int, int]:
+    """How many numbers a mask holds, without 0, and how many of them are one connected region."""
     from skimage.measure import label  # only here: a third of a second to import
 
-    return int(label(labels, background=0, connectivity=2).max())
+    _, first = np.unique(label(labels, background=0, connectivity=2), return_index=True)
+    numbers, regions = np.unique(labels.ravel()[first], return_counts=True)  # one pixel of each region
+    return int((numbers != 0).sum()), int((regions[numbers != 0] == 1).sum())
 
 
 def object_ids(labels: NDArray[Any]) -> NDArray[np.int64]:
@@ -175,38 +200,33 @@ def object_ids(labels: NDArray[Any]) -> NDArray[np.int64]:
     return labels if labels.ndim == 2 else labels @ np.array([65536, 256, 1])
 
 
-def _numbered(values: set[int], folder: Path, listed_: ClassList) -> ClassList:
-    """Classes for the values in mask files; those that the list calls void, and 255, are none."""
-    indices = sorted(values - {VOID} - set(listed_.values))
-    if (
-        not indices
-        or values == {0, VOID}
-        or 2 * len(indices) < indices[-1] + 1 - indices[0]
-        or indices[0] < 0
-    ):
-        found = listed([*map(str, sorted(values))], 20)
-        wrong = f"{found}, which are not class indices 0, 1, 2, ... and 255 for void"
-        raise LabelError(
-            f'{folder}: the masks hold the values {wrong}; {_LIST_VALUES}; "void": [...] names others'
-        )
-    with naming(folder):
-        classes = Classes.of(*(f"class {value}" for value in indices))
-    meaning = dict(listed_.values) | {value: k for k, value in enumerate(indices)}
-    return ClassList(classes, None, meaning, "the values in the masks; a classes.txt gives them names")
+class VocTree(PairFolder):
+    """A tree in VOC's layout with its own classes; the objects are in `SegmentationObject/`."""
+
+    def instances(self, index: int) -> Instances | None:
+        """The objects in `SegmentationObject/`, their classes from the mask; None without that folder."""
+        sample = self.samples[index]
+        path = Path(sample.mask).parents[1] / "SegmentationObject" / Path(sample.mask).name
+        if not path.is_file():
+            return super().instances(index)
+        image, mask = self[index]
+        ids = torch.from_numpy(object_ids(read_labels(path)))
+        return objects_in(match_size(ids, image, Path(sample.image), str(path)), mask)
 
 
 # Opening.
 
 
 def open_pairs(
-    request: Request, found: Mapping[str, Group], *, layout: str, classes: ClassList | None = None,
+    request: Request, found: Mapping[str, Group], layout: str, classes: ClassList | None = None, *,
     kind: type[PairFolder] = PairFolder,
-) -> PairFolder:  # fmt: skip
+) -> PairFolder | None:  # fmt: skip
     """The pairs of one split: by the folders' own division, the publisher's lists, or the hash of the names.
 
     Args:
         request: what is to be opened.
-        found: split -> image files and mask files; "" for files that are not divided.
+        found: split -> image files and mask files; "" for files that are not divided. Without any, there is
+            no data set.
         layout: what the layout is called.
         classes: the meaning of the values; by default the folder's class list.
         kind: the class of the data set.
@@ -214,33 +234,43 @@ def open_pairs(
     Raises:
         ValueError: images and masks do not match; SplitError if there is no such split.
     """
+    if not found:
+        return None
     path, split = request.tree.path, request.split
     part = part_of(path, split, found)
     matched = match(path, found[part])
-    samples, left_out = ([*matched.samples.values()], []) if part else _divided(request, matched.samples)
+    samples, left_out = _chosen(request, part, matched.samples)
     left_out = [*left_out, *matched.left_out, *dict.fromkeys(request.tree.left_out)]
     meaning = classes or request.classes
     source = meaning.source or "the values in the masks; a classes.txt gives them names"
-    reading = Reading(layout, source, meaning.void, matched.rule, tuple(left_out))
     masks = [*dict.fromkeys(chain.from_iterable(group.masks.values() for group in found.values()))]
-    return kind(path.name, split, samples, meaning, masks=masks, reading=reading, page=request.page)
+    data = kind(path.name, split, samples, meaning, masks=masks, page=request.page)
+    return understood(data, Reading(layout, source, meaning.void, matched.rule, tuple(left_out)))
 
 
-def _divided(request: Request, samples: Mapping[str, Sample]) -> tuple[list[Sample], list[str]]:
-    """The samples of a split, by the publisher's lists or by the hash of the names, and what is in no list.
+def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple[list[Sample], list[str]]:
+    """The samples of the split, and what is left out.
 
-    Lists of other things (fewer than half of their names are samples) are passed over.
+    They are all that there are, if the folder is divided; else those of the publisher's lists or, by the hash
+    of their names, of `by_name`. Lists of other things (fewer than half of their names are samples) are
+    passed over.
     """
+    if part:
+        return [*samples.values()], []
     split, names = request.split, lists(request.tree)
-    found = {each: published(samples, names[each]) for each in names}
-    known = sum(len(some) for some, _ in found.values())
-    if not names or 2 * known < sum(map(len, names.values())):
+    known = {name: one for one in samples.values() for name in (one.id, Path(one.image).name)}
+    there = [name for some in names.values() for name in some]
+    if not names or 2 * sum(name in known for name in there) < len(there):
         return [samples[key] for key in by_name(samples)[split]], []
     part_of(request.tree.path, split, names)  # raises where there is no list of this split
-    some, absent = found[split]
-    unlisted = len(samples) - len({one for some, _ in found.values() for one in some})
-    left_out = [f"names in the list of {split} without a pair: {len(absent)} ({listed(absent)})"]
-    return some, left_out * bool(absent) + [f"pairs that are in no list: {unlisted}"] * bool(unlisted)
+    wanted = [*dict.fromkeys(names[split])]
+    absent = [name for name in wanted if name not in known]
+    unlisted = len(samples) - len({known[name] for name in there if name in known})
+    left_out = [f"names in the list of {split} without a pair: {len(absent)} ({listed(absent)})"] * bool(
+        absent
+    )
+    left_out += [f"pairs that are in no list: {unlisted}"] * bool(unlisted)
+    return [known[name] for name in wanted if name in known], left_out
 
 
 def part_of(path: Path, split: str, there: Mapping[str, object]) -> str:
@@ -308,11 +338,11 @@ def pairs(
         samples, rule, left_out = match("pairs", Group(_keyed(photos), _keyed(labels)))
     keys = [*samples] if split is None else by_name(samples)[split]
     source = meaning.source or "the values in the masks; pairs(..., classes=[...]) gives them names"
-    reading = Reading("images and masks as given", source, meaning.void, rule, tuple(left_out))
-    return PairFolder(
+    data = PairFolder(
         photos[0].parent.name, split or "train", [samples[key] for key in keys], meaning,
-        masks=[*map(str, labels)], reading=reading, page=page,
+        masks=[*map(str, labels)], page=page,
     )  # fmt: skip
+    return understood(data, Reading("images and masks as given", source, meaning.void, rule, tuple(left_out)))
 
 
 def _files(given: FilesOf) -> list[Path]:
@@ -331,16 +361,81 @@ def _files(given: FilesOf) -> list[Path]:
     return files
 
 
-def _keyed(files: Sequence[Path]) -> dict[tuple[str, str], str]:
+def _keyed(files: Sequence[Path]) -> Files:
     """(subfolder, stem) -> path, for `match`."""
-    parents = [file.resolve().parent.parts for file in files]
-    common = 0
-    while all(len(parts) > common and parts[common] == parents[0][common] for parts in parents):
-        common += 1
-    keyed: dict[tuple[str, str], str] = {}
-    for file, parts in zip(files, parents):
-        key = role(parts[common:])[2], file.stem
+    parents = [file.resolve().parent for file in files]
+    top = os.path.commonpath(parents)
+    keyed: Files = {}
+    for file, parent in zip(files, parents):
+        key = role(parent.relative_to(top).parts)[2], file.stem
         if key in keyed:
             raise ValueError(f"{file} and {keyed[key]} have the same name; give two lists in the same order")
         keyed[key] = str(file)
     return keyed
+
+
+# One mask file for each object.
+
+
+class ObjectFolder(FileDataset):
+    """Images with one mask file for each object (`parts`); everything in a file but 0 is the object."""
+
+    def __init__(
+        self, name: str, split: str, classes: Classes, samples: Sequence[Sample], *,
+        parts: Sequence[Sequence[str]], page: int | None,
+    ) -> None:  # fmt: skip
+        super().__init__(name, split, classes, samples, page=page)
+        self.parts = parts
+
+    def __getitem__(self, index: int) -> tuple[Image, Mask]:
+        image = read_image(Path(self.samples[index].image), self.page, self.note)
+        return image, Mask(self._shapes(index, image).any(0).byte())
+
+    def _shapes(self, index: int, image: Image) -> Tensor:
+        """(M, H, W) bool, one for each file."""
+        photo, shapes = Path(self.samples[index].image), []
+        for part in self.parts[index]:
+            labels = read_labels(Path(part), self.page)
+            shape = labels.any(-1) if labels.ndim == 3 else labels != 0
+            shapes.append(match_size(torch.from_numpy(shape), image, photo, part, self.note))
+        return torch.stack(shapes)
+
+    def instances(self, index: int) -> Instances:
+        """The objects, each from its file."""
+        shapes = self._shapes(index, read_image(Path(self.samples[index].image), self.page, self.note))
+        return instances_of(shapes, torch.ones(len(shapes)))
+
+    def count_pixels(self, index: int) -> NDArray[np.int64]:
+        """(K + 1,) the pixels of each class, void last."""
+        return SegmentationDataset.count_pixels(self, index)
+
+    def source_bytes(self, index: int, part: Part) -> bytes:
+        """The image's file, or the objects' files."""
+        if part == "image":
+            return super().source_bytes(index, part)
+        return b"objects ".join(Path(file).read_bytes() for file in self.parts[index])
+
+
+def open_objects(request: Request) -> ObjectFolder | None:
+    """One class of objects, called by the class list if there is one; None if masks are not one an object."""
+    found = {split: object_files(group) for split, group in groups(request.tree).items()}
+    if not found or not all(found.values()):
+        return None
+    path, split = request.tree.path, request.split
+    part = part_of(path, split, found)
+    classes = request.classes.classes or Classes.of("background", "object")
+    if len(classes) != 2:
+        raise ValueError(
+            f"{path}: each object has a mask file of its own, so the class list must have two names, of the"
+            f" background and of the objects; {request.classes.source} has {len(classes)}"
+        )
+    here = found[part] or {}
+    samples = {key: Sample(stem_of(image), image, masks[0]) for key, (image, masks) in here.items()}
+    chosen, left_out = _chosen(request, part, samples)
+    parts = dict(here.values())
+    data = ObjectFolder(
+        path.name, split, classes, chosen, parts=[parts[one.image] for one in chosen], page=request.page
+    )
+    rule = f"{len(parts)} images, {sum(map(len, parts.values()))} objects"
+    source = request.classes.source or "one class of objects; a classes.txt with two names names it"
+    return understood(data, Reading("one mask file for each object", source, "none", rule, tuple(left_out)))

@@ -1,42 +1,53 @@
 """The table of layouts: which folders can be opened, and which are recognised and what to do about them.
 
-A layout of your own is one more row of `LAYOUTS`: its name, how it looks, a function that recognises it in a
-`Tree` and returns what it found, and one that reads that. Usually both are a line, as `tree.groups` finds the
-images and the masks, and `folders.open_pairs` pairs them.
+A layout of your own is one more row of `LAYOUTS`: its name, how it looks, and a function that opens a folder
+which has it. Usually that is a line or two, as `tree.groups` finds the images and the masks, and
+`folders.open_pairs` pairs them.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from seglib.data import shapes, trees
-from seglib.data.class_lists import read_class_list
+from seglib.data import shapes
+from seglib.data.class_lists import class_list, read_class_list
 from seglib.data.dataset import Reading, SegmentationDataset, check_split
 from seglib.data.files import listed
-from seglib.data.folders import Request, open_pairs
-from seglib.data.photographs import Pets, camvid
-from seglib.data.tree import WAY_OUT, Tree, ends_of, groups, is_clutter, is_image, role
+from seglib.data.folders import Request, VocTree, open_objects, open_pairs
+from seglib.data.photographs import Pets, Voc, camvid
+from seglib.data.tree import WAY_OUT, Group, Tree, ends_of, groups, is_clutter, is_image, role
+from seglib.labels import VOID
 
 
-@dataclass(frozen=True)
-class Layout:
-    """One way in which data sets are laid out.
+class Layout(NamedTuple):
+    """A way in which data sets are laid out.
 
     Attributes:
         name: the tool or the data set that writes it.
         tree: how it looks.
-        find: what is found in a folder, or something false if it has another layout; no image is opened.
-        read: opens what was found; None if this layout is recognised and cannot be read.
+        open: the data set; None if the folder has another layout. No image is opened to find out.
+    """
+
+    name: str
+    tree: str
+    open: Callable[[Request], SegmentationDataset | None]
+
+
+class Named(NamedTuple):
+    """A layout that is recognised and not read.
+
+    Attributes:
+        name: the tool or the data set that writes it.
+        tree: how it looks.
+        has: whether a folder, or a file, has this layout.
         remedy: what to do then.
     """
 
     name: str
     tree: str
-    find: Callable[[Tree], Any]
-    read: Callable[[Request, Any], SegmentationDataset] | None = None
-    remedy: str = ""
+    has: Callable[[Tree], bool]
+    remedy: str
 
 
 def open_folder(
@@ -66,14 +77,16 @@ def open_folder(
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder")
     tree = Tree.of(path) if path.is_dir() else Tree(path)
+    request = Request(tree, split, page, crowds)
     for layout in LAYOUTS:
-        if found := layout.find(tree):
-            if layout.read is None:
-                raise ValueError(
-                    f"{path}: this is {layout.name} ({layout.tree}), which is not read. {layout.remedy}"
-                )
-            return layout.read(Request(tree, split, page, crowds), found)
-    known = "".join(f"\n  {layout.name}: {layout.tree}" for layout in LAYOUTS if layout.read)
+        if (data := layout.open(request)) is not None:
+            return data
+    for named in NAMED:
+        if named.has(tree):
+            raise ValueError(
+                f"{path}: this is {named.name} ({named.tree}), which is not read. {named.remedy}"
+            )
+    known = "".join(f"\n  {layout.name}: {layout.tree}" for layout in LAYOUTS)
     raise ValueError(
         f"{path}: {_content(tree)}. Name the files alike, or {WAY_OUT}. Layouts that are opened:{known}"
     )
@@ -87,49 +100,174 @@ def _content(tree: Tree) -> str:
     return f"found {listed(names, 8)}" if names else "the folder is empty"
 
 
-# The rows that need a line or two.
+# Data sets whose classes are published.
+
+CITYSCAPES = (
+    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation",
+    "terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+)  # fmt: skip
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)  # of these 19 classes
+LOVEDA = ("background", "building", "road", "water", "barren", "forest", "agriculture")  # 1..7; 0 is void
+Opened = SegmentationDataset | None
 
 
-def _pets(tree: Tree) -> Path | None:
-    return tree.folder("annotations", "trimaps")
-
-
-def _read_pets(request: Request, _: Path) -> SegmentationDataset:
+def _pets(request: Request) -> Opened:
+    if not request.tree.folder("annotations", "trimaps"):
+        return None
     data = Pets(request.tree.path, request.split)
     data.reading = Reading("Oxford-IIIT Pet", "the pets'", "the border, 3", "as the publisher's lists say")
     return data
 
 
-def _camvid(tree: Tree) -> bool:
+def _camvid(request: Request) -> Opened:
     """The SegNet tutorial's CamVid; with a class list, folders of these names are someone else's."""
-    return bool(tree.folder("trainannot")) and read_class_list(tree.path).classes is None
-
-
-def _read_camvid(request: Request, _: bool) -> SegmentationDataset:
+    if not request.tree.folder("trainannot") or request.classes.classes is not None:
+        return None
     data = camvid(request.tree.path, request.split)
     data.reading = Reading("CamVid of the SegNet tutorial", "CamVid's 11", "11, 255", "of the same name")
     return data
 
 
-def _ends(*suffixes: str) -> Callable[[Tree], bool]:
-    """Recognises a folder, or a file, by its files' ends."""
+def _voc(request: Request) -> Opened:
+    """VOC itself where the names of the images show that it is, else a tree of its own classes."""
+    tree = request.tree
+    others = ("segmentationobject", "segmentationclassvisualization", "segmentationclassaug")
+    found = groups(tree, ignored=others) if tree.folder("SegmentationClass") else {}
+    if not found:
+        return None
+    first = min(min(group.images) for group in found.values())[1]
+    lists = tree.folder("ImageSets", "Segmentation")
+    if request.classes.classes is not None or not lists or not re.fullmatch(r"20\d\d_\d{6}", first):
+        return open_pairs(request, found, "a tree as of PASCAL VOC", kind=VocTree)
+    data = Voc(tree.path, request.split)
+    data.reading = Reading("PASCAL VOC", "VOC's: the images are called as in VOC", pairs="as VOC lists them")
+    return data
 
-    def find(tree: Tree) -> bool:
+
+def _cityscapes(request: Request) -> Opened:
+    """The masks of `labelTrainIds`, or else of `labelIds`; what is in none of the 19 classes is void."""
+    tree = request.tree
+    kinds = [kind for kind in ("labelTrainIds", "labelIds") if any(tree.files(f"_{kind.lower()}.png"))]
+    fine = tree.folder("gtFine")
+    if not kinds or not tree.folder("leftImg8bit") or not (fine or tree.folder("gtCoarse")):
+        return None
+    ends = (f"_{kinds[0].lower()}.png", "_leftimg8bit.png", "_leftimg8bit.jpg")
+    found = groups(
+        tree, lambda name: is_image(name) and name.lower().endswith(ends), ("gtcoarse",) if fine else ()
+    )
+    train_ids = dict(enumerate(CITYSCAPES))
+    label_ids = dict.fromkeys(range(34)) | dict(zip(LABEL_IDS, CITYSCAPES))
+    fields = train_ids if kinds[0] == "labelTrainIds" else label_ids
+    classes = class_list(fields, f"Cityscapes' 19, by {kinds[0]}")
+    return open_pairs(request, found, "Cityscapes", request.classes_or(classes))
+
+
+def _ade20k(request: Request) -> Opened:
+    """ADE20K of the 2016 challenge: value k is the k-th name of objectInfo150.txt; 0 is void."""
+    tree = request.tree
+    names = (name for some in tree.folders.values() for name in some)
+    if not (tree.path / "objectInfo150.txt").is_file() and not any(
+        name.startswith(("ADE_train_", "ADE_val_")) for name in names
+    ):
+        return None
+    source = request.classes.source or "the values in the masks; 0 is void in ADE20K"
+    values = {0: VOID} | dict(request.classes.values)
+    classes = request.classes._replace(values=values, source=source)
+    return open_pairs(request, groups(tree, ignored=("annotations_instance",)), "ADE20K", classes)
+
+
+def _loveda(request: Request) -> Opened:
+    there = {part.lower() for parts in request.tree.folders for part in parts}
+    if not {"images_png", "masks_png"} <= there or not there & {"rural", "urban"}:
+        return None
+    classes = class_list({0: None} | dict(enumerate(LOVEDA, 1)), "LoveDA's 7; 0 is void")
+    return open_pairs(request, groups(request.tree), "LoveDA", request.classes_or(classes))
+
+
+def _drive(request: Request) -> Opened:
+    """Vessels are in 1st_manual/; mask/ is the field of view, not the truth."""
+    if not any("1st_manual" in parts for parts in request.tree.folders):
+        return None
+    return _two_classes(request, groups(request.tree, ignored=("mask", "2nd_manual")), "DRIVE", "vessel")
+
+
+def _isic(request: Request) -> Opened:
+    tree = request.tree
+    if not any(path.name.upper().startswith("ISIC_") for path in tree.files("_segmentation.png")):
+        return None
+    superpixels = [part.lower() for parts in tree.folders for part in parts if "superpixels" in part.lower()]
+    found = groups(tree, lambda name: is_image(name) and "superpixels" not in name, superpixels)
+    return _two_classes(request, found, "ISIC", "lesion")
+
+
+def _carvana(request: Request) -> Opened:
+    if not any(re.match(r"[0-9a-f]{12}_\d\d_mask", path.name) for path in request.tree.files("_mask.gif")):
+        return None
+    return _two_classes(request, groups(request.tree), "Carvana", "car")
+
+
+def _two_classes(request: Request, found: Mapping[str, Group], layout: str, thing: str) -> Opened:
+    """Masks that hold 0 and 255 (or 1), 255 being `thing`."""
+    fields = {"names": ["background", thing], "values": [0, [1, 255]]}
+    classes = class_list(fields, f"{layout}'s: 0, and 255 or 1")
+    return open_pairs(request, found, layout, request.classes_or(classes))
+
+
+def _roboflow(request: Request) -> Opened:
+    """Roboflow's masks: the classes are in _classes.csv, which each split has."""
+    lists = [*request.tree.files("_classes.csv")]
+    if not lists:
+        return None
+    classes = request.classes_or(read_class_list(min(lists)))
+    return open_pairs(request, groups(request.tree), "Roboflow's semantic masks", classes)
+
+
+# Folders of no known tool.
+
+
+def _pairs_in_folders(request: Request) -> Opened:
+    tree = request.tree
+    ignored = [part.lower() for parts in tree.folders for part in parts if "panoptic" in part.lower()]
+    return _pairs(request, groups(tree, ignored=ignored)) if _has_masks(tree) else None
+
+
+def _pairs_in_one_folder(request: Request) -> Opened:
+    return None if _has_masks(request.tree) else _pairs(request, groups(request.tree))
+
+
+def _pairs(request: Request, found: Mapping[str, Group]) -> Opened:
+    return open_pairs(request, found, "pairs of images and masks")
+
+
+def _has_masks(tree: Tree) -> bool:
+    """Whether a folder's name says that it holds masks."""
+    return any(
+        role(parts)[1] == "mask" and any(map(is_image, names)) for parts, names in tree.folders.items()
+    )
+
+
+# How layouts that are not read are recognised.
+
+
+def _ends(*suffixes: str) -> Callable[[Tree], bool]:
+    """By the ends of the files' names."""
+
+    def has(tree: Tree) -> bool:
         return (
             tree.path.name.lower().endswith(suffixes) if tree.path.is_file() else any(tree.files(*suffixes))
         )
 
-    return find
+    return has
 
 
 def _says(*words: bytes, suffix: str = ".json") -> Callable[[Tree], bool]:
-    """Recognises text files by words near their beginning or end."""
+    """By words near the beginning or the end of text files."""
 
-    def find(tree: Tree) -> bool:
+    def has(tree: Tree) -> bool:
         files = [tree.path] if tree.path.is_file() else [*tree.files(suffix)][:20]
         return any(all(word in ends_of(file) for word in words) for file in files if file.suffix == suffix)
 
-    return find
+    return has
 
 
 def _supervisely(tree: Tree) -> bool:
@@ -143,100 +281,71 @@ def _yolo_without_names(tree: Tree) -> bool:
     return any(re.match(rb"\d+( [\d.]+){4,}\s*", ends_of(file)) for file in texts[:5])
 
 
-def _read_pairs(request: Request, found: Any) -> SegmentationDataset:
-    return open_pairs(request, found, layout="pairs of images and masks")
-
-
-def _has_masks(tree: Tree) -> bool:
-    """Whether a folder's name says that it holds masks."""
-    return any(
-        role(parts)[1] == "mask" and any(map(is_image, names)) for parts, names in tree.folders.items()
-    )
-
-
-def _pairs_of_folders(tree: Tree) -> Any:
-    ignored = [part.lower() for parts in tree.folders for part in parts if "panoptic" in part.lower()]
-    return groups(tree, ignored=ignored) if _has_masks(tree) else None
-
-
-def _pairs_of_one_folder(tree: Tree) -> Any:
-    return None if _has_masks(tree) else groups(tree)
-
-
 def _only_images(tree: Tree) -> bool:
     return tree.path.is_dir() and any(tree.files(".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"))
 
 
-# The first row that finds something decides; a layout comes before those that it looks like.
+# The first row that a folder has decides; a layout comes before those that it looks like.
 LAYOUTS = (
-    Layout("Oxford-IIIT Pet", "images/, annotations/trimaps/, annotations/trainval.txt", _pets, _read_pets),
-    Layout("CamVid of the SegNet tutorial", "train/, trainannot/, val/, valannot/, ...",
-           _camvid, _read_camvid),
+    Layout("Oxford-IIIT Pet", "images/, annotations/trimaps/, annotations/trainval.txt", _pets),
+    Layout("CamVid of the SegNet tutorial", "train/, trainannot/, val/, valannot/, ...", _camvid),
     Layout("PASCAL VOC, CVAT's and labelme's VOC export", "JPEGImages/, SegmentationClass/, and ImageSets/"
-           " or labelmap.txt or class_names.txt", trees.voc_tree, trees.voc),
-    Layout("Cityscapes", "leftImg8bit/train/CITY/, gtFine/train/CITY/*_labelIds.png",
-           trees.cityscapes_tree, trees.cityscapes),
-    Layout("ADE20K", "images/training/, annotations/training/, objectInfo150.txt",
-           trees.ade_tree, trees.ade20k),
-    Layout("LoveDA", "Train/Rural/images_png/, Train/Rural/masks_png/", trees.loveda_tree, trees.loveda),
-    Layout("DRIVE", "training/images/, training/1st_manual/",
-           trees.drive_tree, trees.two_classes("DRIVE", "vessel")),
-    Layout("ISIC", "ISIC_*.jpg, ISIC_*_segmentation.png",
-           trees.isic_tree, trees.two_classes("ISIC", "lesion")),
-    Layout("Carvana", "train/*.jpg, train_masks/*_mask.gif",
-           trees.carvana_tree, trees.two_classes("Carvana", "car")),
-    Layout("Roboflow's semantic masks", "train/a.jpg, train/a_mask.png, train/_classes.csv",
-           trees.roboflow_tree, trees.roboflow),
+           " or labelmap.txt or class_names.txt", _voc),
+    Layout("Cityscapes", "leftImg8bit/train/CITY/, gtFine/train/CITY/*_labelIds.png", _cityscapes),
+    Layout("ADE20K", "images/training/, annotations/training/, objectInfo150.txt", _ade20k),
+    Layout("LoveDA", "Train/Rural/images_png/, Train/Rural/masks_png/", _loveda),
+    Layout("DRIVE", "training/images/, training/1st_manual/", _drive),
+    Layout("ISIC", "ISIC_*.jpg, ISIC_*_segmentation.png", _isic),
+    Layout("Carvana", "train/*.jpg, train_masks/*_mask.gif", _carvana),
+    Layout("Roboflow's semantic masks", "train/a.jpg, train/a_mask.png, train/_classes.csv", _roboflow),
     Layout("one mask file for each object", "ID/images/ID.png, ID/masks/*.png; or images/a.png,"
-           " masks/a/*.png", trees.objects_tree, trees.objects),
+           " masks/a/*.png", open_objects),
     Layout("pairs in two folders", "images/a.jpg, masks/a.png; also with a common prefix or suffix"
-           " (a_mask.png), in subfolders, with train/, val/, test/", _pairs_of_folders, _read_pairs),
-    Layout("YOLO-seg", "images/, labels/ with .txt files, data.yaml with the names",
-           shapes.yolo_tree, shapes.yolo),
-    Layout("labelme", "images and .json files, whole or in train/, val/, test/",
-           shapes.labelme_tree, shapes.labelme),
-    Layout("COCO", "annotations/instances_train*.json, train*/; or a .json file and its images",
-           shapes.coco_tree, shapes.open_coco),
-    Layout("pairs in one folder", "a.jpg, a_mask.png; or a.jpg, a.png", _pairs_of_one_folder, _read_pairs),
-    # Recognised, and not read.
-    Layout("a COCO panoptic file", 'annotations with "segments_info"', _says(b'"segments_info"'), remedy="Use"
-           " the instances' file of the same data set, or turn it into masks with panopticapi's"
-           " panoptic2semantic_segmentation.py and open these"),
-    Layout("a Supervisely project", "meta.json, DATASET/img/, DATASET/ann/", _supervisely, remedy="In"
-           " Supervisely, run the app 'Export to COCO' or 'Export as masks' and open its result"),
-    Layout("one file of labelme", '"shapes"', _says(b'"shapes"'), remedy="Open the folder that holds the"
-           " images and their .json files"),
-    Layout("a project of the VGG Image Annotator", '"regions" with "shape_attributes"',
-           _says(b'"regions"', b'"shape_attributes"'), remedy="In VIA, choose Annotation > Export"
-           " Annotations (COCO format) and open that file"),
-    Layout("a Label Studio export", '"annotations" with "result"', _says(b'"result"', b'"from_name"'),
-           remedy="In Label Studio, export as COCO (polygons) or as PNG masks (brush)"),
-    Layout("Cityscapes' polygons", "gtFine/*_polygons.json without labelIds", _ends("_polygons.json"),
-           remedy="Make the masks with cityscapesscripts: csCreateTrainIdLabelImgs"),
-    Layout("CVAT's own XML", "annotations.xml", _says(b"<annotations>", b"<image ", suffix=".xml"),
-           remedy="In CVAT, export the task as 'Segmentation mask 1.1' or 'COCO 1.0', with its images"),
-    Layout("boxes of PASCAL VOC", ".xml files with bndbox",
-           _says(b"<annotation", b"<bndbox", suffix=".xml"), remedy="Boxes are no masks: draw the"
-           " outlines with seglib's Annotator, or get masks from boxes as in notebook 07"),
-    Layout("YOLO text files without names", "labels/ with .txt files, no data.yaml", _yolo_without_names,
-           remedy='Write a data.yaml next to the folders: names: ["first class", "second class"]'),
-    Layout("run lengths in a table", "a .csv file with EncodedPixels",
-           _says(b"EncodedPixels", suffix=".csv"), remedy="Write each mask as a PNG file; a script is in"
-           " docs/bring-your-data.md under 'Run lengths in a table'"),
-    Layout("MATLAB files", ".mat", _ends(".mat"), remedy="Read them with scipy.io.loadmat and write each mask"
-           " as a PNG file; a script is in docs/bring-your-data.md under 'Arrays'"),
-    Layout("arrays", ".npy, .npz, .h5, .pkl, .pt", _ends(".npy", ".npz", ".h5", ".hdf5", ".pkl", ".pt"),
-           remedy="Write each image and each mask as a PNG file; a script is in docs/bring-your-data.md under"
-           " 'Arrays'"),
-    Layout("medical images", ".dcm, .nii, .nrrd, .mha",
-           _ends(".dcm", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"), remedy="Choose"
-           " slices and a window of grey values, and write them as PNG files, images and masks"
-           " alike; see docs/bring-your-data.md under 'Medical images'"),
-    Layout("a data set of records", ".tfrecord, .parquet, .arrow, .mdb",
-           _ends(".tfrecord", ".tfrecords", ".parquet", ".arrow", ".mdb"), remedy="Open it with the library"
-           " that wrote it (tensorflow_datasets, datasets, lmdb) and write images and masks as files"),
-    Layout("an archive", ".zip, .tar, .rar", _ends(".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z"),
-           remedy="Unpack it and open the folder"),
-    Layout("images without masks", "image files only", _only_images, remedy="If there are masks, "
-           f"{WAY_OUT}. If there are none yet, draw them with seglib.widgets.annotator.Annotator"),
+           " (a_mask.png), in subfolders, with train/, val/, test/", _pairs_in_folders),
+    Layout("YOLO-seg", "images/, labels/ with .txt files, data.yaml with the names", shapes.yolo),
+    Layout("labelme", "images and .json files, whole or in train/, val/, test/", shapes.labelme),
+    Layout("COCO", "annotations/instances_train*.json, train*/; or a .json file and its images", shapes.coco),
+    Layout("pairs in one folder", "a.jpg, a_mask.png; or a.jpg, a.png", _pairs_in_one_folder),
+)  # fmt: skip
+NAMED = (
+    Named("a COCO panoptic file", 'annotations with "segments_info"', _says(b'"segments_info"'), "Use"
+          " the instances' file of the same data set, or turn it into masks with panopticapi's"
+          " panoptic2semantic_segmentation.py and open these"),
+    Named("a Supervisely project", "meta.json, DATASET/img/, DATASET/ann/", _supervisely, "In"
+          " Supervisely, run the app 'Export to COCO' or 'Export as masks' and open its result"),
+    Named("one file of labelme", '"shapes"', _says(b'"shapes"'), "Open the folder that holds the"
+          " images and their .json files"),
+    Named("a project of the VGG Image Annotator", '"regions" with "shape_attributes"',
+          _says(b'"regions"', b'"shape_attributes"'), "In VIA, choose Annotation > Export"
+          " Annotations (COCO format) and open that file"),
+    Named("a Label Studio export", '"annotations" with "result"', _says(b'"result"', b'"from_name"'),
+          "In Label Studio, export as COCO (polygons) or as PNG masks (brush)"),
+    Named("Cityscapes' polygons", "gtFine/*_polygons.json without labelIds", _ends("_polygons.json"),
+          "Make the masks with cityscapesscripts: csCreateTrainIdLabelImgs"),
+    Named("CVAT's own XML", "annotations.xml", _says(b"<annotations>", b"<image ", suffix=".xml"),
+          "In CVAT, export the task as 'Segmentation mask 1.1' or 'COCO 1.0', with its images"),
+    Named("boxes of PASCAL VOC", ".xml files with bndbox",
+          _says(b"<annotation", b"<bndbox", suffix=".xml"), "Boxes are no masks: draw the"
+          " outlines with seglib's Annotator, or get masks from boxes as in notebook 07"),
+    Named("YOLO text files without names", "labels/ with .txt files, no data.yaml", _yolo_without_names,
+          'Write a data.yaml next to the folders: names: ["first class", "second class"]'),
+    Named("run lengths in a table", "a .csv file with EncodedPixels",
+          _says(b"EncodedPixels", suffix=".csv"), "Write each mask as a PNG file; a script is in"
+          " docs/bring-your-data.md under 'Run lengths in a table'"),
+    Named("MATLAB files", ".mat", _ends(".mat"), "Read them with scipy.io.loadmat and write each mask"
+          " as a PNG file; a script is in docs/bring-your-data.md under 'Arrays'"),
+    Named("arrays", ".npy, .npz, .h5, .pkl, .pt", _ends(".npy", ".npz", ".h5", ".hdf5", ".pkl", ".pt"),
+          "Write each image and each mask as a PNG file; a script is in docs/bring-your-data.md under"
+          " 'Arrays'"),
+    Named("medical images", ".dcm, .nii, .nrrd, .mha",
+          _ends(".dcm", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"), "Choose"
+          " slices and a window of grey values, and write them as PNG files, images and masks"
+          " alike; see docs/bring-your-data.md under 'Medical images'"),
+    Named("a data set of records", ".tfrecord, .parquet, .arrow, .mdb",
+          _ends(".tfrecord", ".tfrecords", ".parquet", ".arrow", ".mdb"), "Open it with the library"
+          " that wrote it (tensorflow_datasets, datasets, lmdb) and write images and masks as files"),
+    Named("an archive", ".zip, .tar, .rar", _ends(".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z"),
+          "Unpack it and open the folder"),
+    Named("images without masks", "image files only", _only_images, "If there are masks, "
+          f"{WAY_OUT}. If there are none yet, draw them with seglib.widgets.annotator.Annotator"),
 )  # fmt: skip

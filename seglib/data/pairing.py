@@ -4,7 +4,7 @@ import os
 import re
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -287,10 +287,3 @@ def lists(tree: Tree) -> dict[str, list[str]]:
         if found:
             return found
     return {}
-
-
-def published(samples: Mapping[str, Sample], names: Sequence[str]) -> tuple[list[Sample], list[str]]:
-    """The samples of a publisher's list, in its order, and the names that are no sample."""
-    known = {name: one for one in samples.values() for name in (one.id, Path(one.image).name)}
-    some = [*dict.fromkeys(names)]
-    return [known[name] for name in some if name in known], [name for name in some if name not in known]

@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from warnings import warn
 
 import yaml
 from PIL import ExifTags
@@ -18,13 +17,13 @@ from seglib.data.class_lists import LISTS, VOID_NAMES, read_class_list
 from seglib.data.coco import Coco, Content, Entry, read
 from seglib.data.dataset import Reading
 from seglib.data.files import listed
-from seglib.data.folders import Request, part_of
+from seglib.data.folders import Request, part_of, understood
 from seglib.data.tree import Tree, ends_of, images_in, is_clutter, role
 from seglib.files import first_line, naming, read_json, read_text
 from seglib.progress import tracked
 
 
-def coco_tree(tree: Tree) -> dict[str, tuple[Path, list[Path]]] | None:
+def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]] | None:
     """Split -> COCO file and folders that may hold its images; the split is "" if the file is not divided.
 
     Known are COCO's own `annotations/instances_train2017.json` with `train2017/`, the labelling services'
@@ -124,64 +123,43 @@ def cleaned(path: Path, content: Content) -> tuple[Content, tuple[str, ...]]:
     return Content(images, annotations, [one for one in content.categories if one not in roots]), tuple(said)
 
 
-def open_coco(request: Request, found: Mapping[str, tuple[Path, list[Path]]]) -> Coco:
+def coco(request: Request) -> Coco | None:
     """The images of a COCO file, whole or of one split."""
+    if not (found := _coco_files(request.tree)):
+        return None
     file, folders = found[part := part_of(request.tree.path, request.split, found)]
     content, left_out = cleaned(file, read(file))
-    crowds = request.crowds
-    data = Coco(file, request.split, content, folders, divide=not part, crowds=crowds)
+    data = Coco(file, request.split, content, folders, divide=not part, crowds=request.crowds)
     data.page = request.page
-    void = "none" if crowds == "objects" else "crowds (iscrowd: 1)"
+    void = "none" if request.crowds == "objects" else "crowds (iscrowd: 1)"
     rule = f"{len(content.images)} images of {file.name}, {len(content.annotations)} objects"
-    data.reading = Reading("COCO", f"the categories of {file.name}", void, rule, left_out)
-    for text in left_out:
-        data.note(text, f"{file}: left out {text}")
-    return data
+    return understood(data, Reading("COCO", f"the categories of {file.name}", void, rule, left_out))
 
 
 # labelme
 
 
-def labelme_tree(tree: Tree) -> dict[str, list[Path]] | None:
-    """Split -> labelme files; the split is "" unless they are in `train/`, `val/`, ...
-
-    Class lists are ignored; only the beginning of the files is read, until one shows that it is labelme's.
-    """
-    found = defaultdict(list)
-    for file in tree.files(".json"):
-        if file.name.lower() not in LISTS:
-            found[role(file.relative_to(tree.path).parts[:-1])[0]].append(file)
-    some = [file for files in found.values() for file in files[:3]]
-    return {**found} if any(b'"shapes"' in _head(file) for file in some) else None
-
-
-def _head(file: Path) -> bytes:
-    with file.open("rb") as opened:
-        return opened.read(4096)
-
-
-def labelme(request: Request, found: Mapping[str, list[Path]]) -> Coco:
+def labelme(request: Request) -> Coco | None:
     """A folder of labelme files: each shape is an object, shapes of one `group_id` and label are one object.
 
     Rectangles are filled, and what is called `__ignore__` is void. Shapes that are not regions (points,
-    lines, circles) and JSON files of something else are left out with a warning.
-
-    Args:
-        request: what is to be opened; without a class list, the classes are the labels of all splits in
-            alphabetical order.
-        found: what `labelme_tree` found.
+    lines, circles) and JSON files of something else are left out. Without a class list, the classes are the
+    labels of all splits in alphabetical order.
 
     Raises:
         ValueError: a file or a shape is broken; the message names file, shape and field.
     """
+    if not (found := _labelme_files(request.tree)):
+        return None
     path, part = request.tree.path, part_of(request.tree.path, request.split, found)
-    parsed, others = {}, []
+    parsed, others, lines = {}, [], 0
     for file in (file for files in found.values() for file in files):
         content = read_json(file)
         if isinstance(content, dict) and "shapes" not in content and "imagePath" not in content:
             others.append(file.name)
         else:
-            parsed[file] = _read_labelme(path, file, content)
+            parsed[file] = _labelme_image(path, file, content), _labelme_regions(file, content)
+            lines += len(content["shapes"]) - len(parsed[file][1])
     labels = sorted({label for _, shapes in parsed.values() for _, label, _, _ in shapes} - VOID_NAMES)
     names = request.classes.classes or labels
     ids = {name: number for number, name in enumerate(name for name in names if name != "background")}
@@ -197,21 +175,27 @@ def labelme(request: Request, found: Mapping[str, list[Path]]) -> Coco:
             entry["iscrowd"] = int(label in VOID_NAMES)
             key = (file, label, number if group is None else f"group {group}")
             objects.setdefault(key, entry)["segmentation"].append(polygon)
+    left_out = [f".json files without shapes: {len(others)} ({listed(others)})"] * bool(others)
+    left_out += [f"shapes that are neither polygons nor rectangles: {lines}"] * bool(lines)
     source = request.classes.source or "the labels of all files, in alphabetical order"
-    reading = Reading("labelme", source, "shapes called __ignore__", f"{len(files)} .json files with images")
-    left = [f".json files without shapes: {len(others)} ({listed(others)})"] * bool(others)
-    return _coco(
-        request, [parsed[file][0] for file in files], [*objects.values()], ids,
-        reading._replace(left_out=tuple(left)), divide=not part,
-    )  # fmt: skip
+    rule = f"{len(files)} .json files with images"
+    reading = Reading("labelme", source, "shapes called __ignore__", rule, tuple(left_out))
+    images = [parsed[file][0] for file in files]
+    return _of_shapes(request, images, [*objects.values()], ids, reading, divide=not part)
 
 
-def _read_labelme(
-    path: Path, file: Path, content: Any
-) -> tuple[Entry, list[tuple[int, str, object, list[float]]]]:
-    """The image's entry, and of each region number, label, group and outline (x1, y1, x2, y2 and so on)."""
-    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
-        raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
+def _labelme_files(tree: Tree) -> dict[str, list[Path]]:
+    """Split -> JSON files, without class lists; none where the first ones are not labelme's."""
+    found = defaultdict(list)
+    for file in tree.files(".json"):
+        if file.name.lower() not in LISTS:
+            found[role(file.relative_to(tree.path).parts[:-1])[0]].append(file)
+    some = [file for files in found.values() for file in files[:3]]
+    return found if any(b'"shapes"' in ends_of(file) for file in some) else {}
+
+
+def _labelme_regions(file: Path, content: Entry) -> list[tuple[int, str, object, list[float]]]:
+    """Of each region its number, label, group and outline (x1, y1, x2, y2 and so on)."""
     regions = []
     for number, shape in enumerate(content["shapes"]):
         try:
@@ -223,9 +207,7 @@ def _read_labelme(
         except (AttributeError, KeyError, TypeError, ValueError):
             needs = 'must have a "label" and "points", pairs of numbers'
             raise ValueError(f"{file}: shapes[{number}] {needs}; it is {shape!r:.80}") from None
-    if left_out := len(content["shapes"]) - len(regions):
-        warn(f"{file}: left out {left_out} shapes, which are neither polygons nor rectangles", stacklevel=2)
-    return _labelme_image(path, file, content), regions
+    return regions
 
 
 def _rectangle(corners: list[float]) -> list[float]:
@@ -234,8 +216,10 @@ def _rectangle(corners: list[float]) -> list[float]:
     return [left, top, right, top, right, bottom, left, bottom]
 
 
-def _labelme_image(path: Path, file: Path, content: dict[str, Any]) -> Entry:
+def _labelme_image(path: Path, file: Path, content: Any) -> Entry:
     """The image's entry; old files leave its size to the image."""
+    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
+        raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
     if not isinstance(content.get("imagePath"), str):
         raise ValueError(f'{file}: "imagePath" must name the image, got {content.get("imagePath")!r}')
     photo = (file.parent / content["imagePath"].replace("\\", "/")).resolve()
@@ -253,57 +237,21 @@ def _labelme_image(path: Path, file: Path, content: dict[str, Any]) -> Entry:
 # YOLO-seg
 
 
-def yolo_tree(tree: Tree) -> dict[str, tuple[Path, Path]] | None:
-    """Split -> folders of the images and of the text files, if there are classes' names for them."""
-    found = {}
-    for parts, names in tree.folders.items():
-        split, kind, _ = role(parts)
-        texts = [name for name in names if name.lower().endswith(".txt") and name.lower() not in LISTS]
-        if kind == "mask" and texts:
-            swapped = ["images" if part.lower() == "labels" else part for part in parts]
-            images = tree.folder(*swapped) or tree.folder("images")
-            if images and images != tree.path.joinpath(*parts):
-                found[split] = images, tree.path.joinpath(*parts)
-    if len(found) > 1:
-        found.pop("", None)
-    return found if found and (_yolo_lists(tree, found) is not None) else None
-
-
-def _yolo_lists(tree: Tree, found: Mapping[str, tuple[Path, Path]]) -> tuple[list[str], str] | None:
-    """The classes' names, and the file that they are in; None if there is none."""
-    for file in sorted([*tree.path.glob("*.yaml"), *tree.path.glob("*.yml")]):
-        try:
-            content = yaml.safe_load(read_text(file))
-        except yaml.YAMLError as error:
-            raise ValueError(f"{file}: not YAML ({first_line(error)})") from None
-        names = content.get("names") if isinstance(content, dict) else None
-        if isinstance(names, dict) and sorted(names) == list(range(len(names))):
-            names = [names[k] for k in range(len(names))]
-        if not isinstance(names, list):
-            raise ValueError(f'{file}: "names" must be a list, or numbered from 0; got {names!r:.60}')
-        return [str(name) for name in names], file.name
-    for folder in (tree.path, *(labels for _, labels in found.values())):
-        if (listed := read_class_list(folder)).classes is not None:
-            return [*listed.classes], listed.source
-    return None
-
-
-def yolo(request: Request, found: Mapping[str, tuple[Path, Path]]) -> Coco:
+def yolo(request: Request) -> Coco | None:
     """A YOLO-seg folder: one text file per image, one line per object: `class x1 y1 x2 y2 ...`.
 
     Coordinates are shares of the image's sides, 0..1. An image without a text file has no objects. Of an
     image only its size is read.
 
-    Args:
-        request: what is to be opened.
-        found: what `yolo_tree` found.
-
     Raises:
         ValueError: an image is missing, or a line is broken; the message names file and line. A line with a
             box instead of an outline raises when the sample is read.
     """
+    found = _yolo_folders(request.tree)
+    if not found or not (named := _yolo_names(request.tree, found)):
+        return None
     path, part = request.tree.path, part_of(request.tree.path, request.split, found)
-    names, source = _yolo_lists(request.tree, found) or ([], "")
+    names, source = named
     images, labels = found[part]
     photos = images_in(images)
     files = {file.stem: file for file in sorted(labels.glob("*.txt")) if file.name.lower() not in LISTS}
@@ -325,7 +273,43 @@ def yolo(request: Request, found: Mapping[str, tuple[Path, Path]]) -> Coco:
                 one = {"id": place, "image_id": stem, "category_id": label}
                 objects.append(one | ({"segmentation": [polygon]} if len(shares) != 4 else {}))  # 4: a box
     rule = f"{len(files)} text files, {len(photos)} images, of the same name"
-    return _coco(request, entries, objects, names, Reading("YOLO-seg", source, "none", rule), divide=not part)
+    reading = Reading("YOLO-seg", source, "none", rule)
+    return _of_shapes(request, entries, objects, names, reading, divide=not part)
+
+
+def _yolo_folders(tree: Tree) -> dict[str, tuple[Path, Path]]:
+    """Split -> folders of the images and of the text files."""
+    found = {}
+    for parts, names in tree.folders.items():
+        split, kind, _ = role(parts)
+        texts = [name for name in names if name.lower().endswith(".txt") and name.lower() not in LISTS]
+        if kind == "mask" and texts:
+            swapped = ["images" if part.lower() == "labels" else part for part in parts]
+            images = tree.folder(*swapped) or tree.folder("images")
+            if images and images != tree.path.joinpath(*parts):
+                found[split] = images, tree.path.joinpath(*parts)
+    if len(found) > 1:
+        found.pop("", None)
+    return found
+
+
+def _yolo_names(tree: Tree, found: Mapping[str, tuple[Path, Path]]) -> tuple[list[str], str] | None:
+    """The classes' names, and the file that they are in; None if there is none."""
+    for file in sorted([*tree.path.glob("*.yaml"), *tree.path.glob("*.yml")]):
+        try:
+            content = yaml.safe_load(read_text(file))
+        except yaml.YAMLError as error:
+            raise ValueError(f"{file}: not YAML ({first_line(error)})") from None
+        names = content.get("names") if isinstance(content, dict) else None
+        if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+            names = [names[k] for k in range(len(names))]
+        if not isinstance(names, list):
+            raise ValueError(f'{file}: "names" must be a list, or numbered from 0; got {names!r:.60}')
+        return [str(name) for name in names], file.name
+    for folder in (tree.path, *(labels for _, labels in found.values())):
+        if (listed := read_class_list(folder)).classes is not None:
+            return [*listed.classes], listed.source
+    return None
 
 
 def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]]:
@@ -339,7 +323,7 @@ def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]
     return int(words[0]), shares
 
 
-def _coco(
+def _of_shapes(
     request: Request, images: list[Entry], objects: list[Entry], names: Iterable[str], reading: Reading, *,
     divide: bool,
 ) -> Coco:  # fmt: skip
@@ -347,10 +331,8 @@ def _coco(
     categories = [{"id": number, "name": name} for number, name in enumerate(names)]
     path, content = request.tree.path, Content(images, objects, categories)
     data = Coco(path, request.split, content, [path], divide=divide, upright=True)
-    data.reading, data.page = reading, request.page
-    for text in reading.left_out:
-        data.note(text, f"{path}: left out {text}")
-    return data
+    data.page = request.page
+    return understood(data, reading)
 
 
 def _size(photo: Path) -> tuple[int, int]:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seglib.data import folders
+from seglib.data import folders, layouts
 from seglib.data.catalog import load
 from seglib.data.files import FormatError, read_image
+from seglib.data.layouts import LAYOUTS, NAMED
 from seglib.labels import VOID
 from tests.data import strangers
 from tests.data.strangers import BINARY, MASK, OPENED, REFUSED, image, mask, pairs, text
@@ -404,6 +405,15 @@ def test_capitals_lists_and_splits_of_the_publisher(tmp_path: Path) -> None:
         load(tmp_path, "test")
 
 
+def test_lists_of_the_publisher_divide_objects_one_a_file_too(tmp_path: Path) -> None:
+    strangers.objects_one_a_file(tmp_path)
+    text(tmp_path / "train.txt", "02ab\n")
+    text(tmp_path / "val.txt", "01ab.png\n")
+    assert load(tmp_path).names() == ["02ab"] and load(tmp_path, "val").names() == ["01ab"]
+    assert "left out pairs that are in no list: 1" in str(load(tmp_path))
+    assert len(load(tmp_path).instances(0)) == 2
+
+
 # ---- COCO --------------------------------------------------------------------------------------------------
 
 
@@ -477,13 +487,23 @@ def test_print_says_what_was_concluded(tmp_path: Path) -> None:
 
 
 def test_the_page_in_the_docs_lists_every_layout() -> None:
-    from seglib.data.layouts import LAYOUTS
-
     page = (Path(__file__).parents[2] / "docs" / "bring-your-data.md").read_text("utf-8")
-    for layout in LAYOUTS:
-        kind = "opened" if layout.read else "named"
-        assert f"| {layout.name} | {kind} |" in page, layout.name
-    assert page.count(" | opened |") + page.count(" | named |") == len(LAYOUTS)
+    for kind, rows in (("opened", LAYOUTS), ("named", NAMED)):
+        assert page.count(f" | {kind} |") == len(rows)
+        assert [one.name for one in rows if f"| {one.name} | {kind} |" not in page] == []
+
+
+def test_the_layout_of_your_own_in_the_docs_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "bring-your-data.md").read_text("utf-8")
+    script = page.split("## A layout of your own")[1].split("```python\n")[1].split("```")[0]
+    space = dict(vars(layouts))
+    exec(script.replace("Layout(", "row = Layout("), space)
+    monkeypatch.setattr(layouts, "LAYOUTS", (space["row"], *LAYOUTS))
+    pairs(tmp_path, "images/train/*.jpg", "snow_masks/train/*.png")
+    data = load(tmp_path)
+    assert data.classes.names == ("snow", "ice") and "Snow" in str(data)
+    assert data[0][1].tolist() == [[V, 0, 0, V], [V, 1, 1, V], [V] * 4]
+    assert len(script.split("Layout(")[0].splitlines()) < 10
 
 
 def scripts() -> dict[str, str]:
