@@ -17,7 +17,6 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from seglib import boxes
-from seglib.data.coco import Coco
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.files import LabelError, SizeError
 from seglib.data.folders import MANY, ONE_BLOB, blobs
@@ -108,7 +107,6 @@ class Checked:
         present: the classes that occur in its mask.
         digest: a hash of all pixels of its image.
         bits: two hashes of what its image looks like, see `hashes`; None if it shows nothing.
-        crowds: how many of its objects are crowds, and how many objects there are.
         blobs: how many numbers its mask holds, and how many of them are one connected region; of masks with
             numbered classes.
     """
@@ -121,7 +119,6 @@ class Checked:
     present: frozenset[int] = frozenset()
     digest: bytes = b""
     bits: tuple[int, int] | None = None
-    crowds: tuple[int, int] = (0, 0)
     blobs: tuple[int, int] = (0, 0)
 
 
@@ -152,7 +149,7 @@ def _check(dataset: SegmentationDataset, index: int, place: tuple[str, int, str]
     digest = hashlib.sha256(f"{tuple(image.shape)}".encode() + image.numpy().tobytes()).digest()
     return Checked(
         *place, faults, (mask.shape[0], mask.shape[1]), frozenset(values - {VOID}), digest,
-        bits=None if unclear else hashes(shown), crowds=_crowds(dataset, index),
+        bits=None if unclear else hashes(shown),
         blobs=blobs(_seen_from_afar(labels)) if _unnamed(dataset) else (0, 0),
     )  # fmt: skip
 
@@ -185,13 +182,6 @@ def _image_faults(image: Pillow.Image) -> Iterator[Fault]:
         yield "blank image", f"its values vary by {deviation:.1f} grey levels"
     elif brightest < DARK:
         yield "dark image", f"99 % of its values are {brightest} of 255 or less"
-
-
-def _crowds(dataset: SegmentationDataset, index: int) -> tuple[int, int]:
-    """How many objects of a COCO file's image are crowds, and how many there are."""
-    source, number = dataset.origin(index)
-    objects = source.objects[number] if isinstance(source, Coco) else []
-    return sum(bool(one.get("iscrowd")) for one in objects), len(objects)
 
 
 def _unnamed(dataset: SegmentationDataset) -> bool:
@@ -274,21 +264,15 @@ def _split_faults(dataset: SegmentationDataset, checked: Sequence[Checked]) -> I
     if dataset.split != "train" and 0 < len(checked) < FEW:
         few = f"{len(checked)} image{'s' * (len(checked) > 1)}"
         yield "small split", f"a score over {few} says little; collect more, or divide the folder yourself"
-    crowds, objects = (sum(one.crowds[k] for one in checked) for k in (0, 1))
-    if objects > 1 and 2 * crowds > objects:
-        yield "crowds", f"{crowds} of {objects} objects have iscrowd 1 and are void; {_CROWDS}"
     numbers, single = (sum(one.blobs[k] for one in checked) for k in (0, 1))
     if numbers >= MANY and single >= ONE_BLOB * numbers:
         share = percent(single / numbers, 0)
         yield "numbers of objects", f"{share} of the numbers in its masks are one connected blob; {_NUMBERS}"
-    for topic, text in dataset.notes.items():
-        yield {"palettes": "palettes", "orientation": "orientation"}.get(topic, "note"), text
+    sources = dict.fromkeys(dataset.origin(index)[0] for index in range(len(dataset)))
+    for topic, text in (note for source in sources for note in source.notes.items()):
+        yield topic if topic in CHECKS else "note", text
 
 
-_CROWDS = (
-    "some labelling tools write that at every object painted with a brush. If these are objects, write 0 in"
-    " the file"
-)
 _NUMBERS = "if these are objects of one class, list all numbers as its values in a classes.json"
 
 

@@ -267,9 +267,12 @@ def test_objects_that_are_mostly_crowds(coco, tmp_path):
     file["annotations"][0]["iscrowd"] = 1
     (tmp_path / "fish.json").write_text(json.dumps(file))
     content = coco_file.read(tmp_path / "fish.json")
-    found = audit(coco_file.Coco(tmp_path / "fish.json", "train", content, [tmp_path / "images"]))
-    assert not found.wrong and [one.sample for one in found.of("crowds")] == ["train"]
-    assert found.findings[0].message.startswith("2 of 3 objects have iscrowd 1")
+    data = coco_file.Coco(tmp_path / "fish.json", "train", content, [tmp_path / "images"])
+    for found in (audit(data), audit(data.subset([0, 1]))):
+        assert not found.wrong and [one.sample for one in found.of("crowds")] == ["train"]
+        assert "2 of 3 objects are marked iscrowd: 1" in found.findings[0].message
+    objects = coco_file.Coco(data.path, "train", content, [data.folder], crowds="objects")
+    assert not audit(objects).of("crowds")  # the advice, followed
 
 
 def objects_numbered(count, seed):
