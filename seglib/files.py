@@ -242,8 +242,9 @@ def read_text(path: Path) -> str:
 
 @contextmanager
 def naming(place: Path | str) -> Iterator[None]:
-    """Turn an error about content into a ValueError that begins with the file or the place in it."""
+    """Turn an error about content into a ValueError that begins with the file or the place in it, once."""
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"{place}: {error}") from None
+        named = str(error).startswith(str(place))
+        raise ValueError(str(error) if named else f"{place}: {error}") from None

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,21 +62,15 @@ def read_class_list(folder: Path) -> ClassList:
         >>> read_class_list(folder).values
         {1: 0, 2: 1, 3: 1}
     """
-    if folder.is_file():
-        there = {folder.name.lower(): folder}
-        lists = {
-            folder.name.lower(): LISTS.get(
-                folder.name.lower(), read_json if folder.suffix == ".json" else _text
-            )
-        }
-    else:
-        there = {path.name.lower(): path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
-        lists = LISTS
-    for name, read in lists.items():
-        if (path := there.get(name)) and path.is_file():
-            with naming(path):
-                return class_list(read(path), path.name)
-    return ClassList()
+    path: Path | None = folder
+    if not folder.is_file():
+        names = {path.name.lower(): path for path in sorted(folder.iterdir())} if folder.is_dir() else {}
+        path = next((names[name] for name in LISTS if name in names and names[name].is_file()), None)
+    if path is None:
+        return ClassList()
+    read = LISTS.get(path.name.lower(), read_json if path.suffix == ".json" else _text)
+    with naming(path):
+        return class_list(read(path), path.name)
 
 
 # From the fields of a list to classes.
@@ -130,26 +125,24 @@ def _lines(fields: Mapping[str, Any]) -> list[_Line]:
     if isinstance(names, dict):
         if values is not None:
             raise ValueError('"values" need "names" that are a list; numbers with names say their values')
-        numbers, names = _by_number(names)
-        values = [[number] for number in numbers]
+        values, names = _by_number(names)
     if not all(name is None or (isinstance(name, str) and name.strip()) for name in names):
         raise ValueError("every class needs a name")
-    if colors is not None and (not isinstance(colors, list) or len(colors) != len(names)):
+    if colors is None:
+        colors = [None] * len(names)
+    if not isinstance(colors, list) or len(colors) != len(names):
         found = len(colors) if isinstance(colors, list) else repr(colors)[:40]
         raise ValueError(f"{len(names)} names and {found} colours; each class needs one of both")
-    first = -1 if names and names[0] == "__ignore__" else 0  # labelme counts it as -1
-    given = [[k] if k >= 0 else [] for k in range(first, len(names) + first)] if values is None else values
-    given = (
-        [each if isinstance(each, list) else [each] for each in given] if isinstance(given, list) else [[]]
-    )
-    together = [value for each in given for value in each]
-    if len(given) != len(names) or not all(map(_is_value, together)):
+    if values is None:
+        ignored = names[:1] == ["__ignore__"]  # labelme counts it as -1
+        values = [[]] * ignored + [*range(len(names) - ignored)]
+    values = values if isinstance(values, list) else []  # which cannot be all
+    together = [each if isinstance(each, list) else [each] for each in values]
+    if len(together) != len(names) or not all(map(_is_value, chain(*together))):
         raise ValueError(f"values must be {len(names)} different numbers (or lists) from 0 to {HIGHEST}")
-    paint = [
-        None if colors is None or not color else _color(color) for color in colors or [None] * len(names)
-    ]
     names = ["background" if name == "_background_" else name and name.strip() for name in names]
-    return [_Line(*line) for line in zip(names, given, paint)]
+    paint = [_color(color) if color else None for color in colors]
+    return [_Line(*line) for line in zip(names, together, paint)]
 
 
 def _checked(
@@ -157,29 +150,23 @@ def _checked(
 ) -> ClassList:
     """The classes of the lines, without those that are void."""
     no_class = [line for line in lines if line.name is None or line.name.lower() in VOID_NAMES]
-    kept = [line for line in lines if line not in no_class]
-    merged: dict[str, list[_Line]] = {}
-    for line in kept:
-        merged.setdefault(str(line.name), []).append(line)
-    if len(merged) < len(kept) and not isinstance(fields["names"], dict):
-        twice = next(name for name, each in merged.items() if len(each) > 1)
-        raise ValueError(f"two classes are called {twice!r}; names must differ")
-    values: dict[int, int] = {}
-    meanings = [(VOID, value) for value in void]
-    meanings += [(VOID, value) for line in no_class for value in line.values]
-    meanings += [
-        (k, value) for k, each in enumerate(merged.values()) for line in each for value in line.values
-    ]
-    for meaning, value in meanings:
-        if values.setdefault(value, meaning) != meaning:
-            wanted = f'"values" must be {len(lines)} different numbers, and none that "void" lists'
-            raise ValueError(f"the value {value} has two meanings; {wanted}")
-    classes, colors = Classes.of(*merged), [each[0].color for each in merged.values()]
-    painted = [color for color in colors if color is not None]
+    names = [str(line.name) for line in lines if line not in no_class]
+    if isinstance(fields["names"], dict):  # two numbers of one name are one class
+        names = [*dict.fromkeys(names)]
+    classes = Classes.of(*names)
+    values: dict[int, int] = dict.fromkeys(void, VOID)
+    for line in lines:
+        meaning = VOID if line in no_class else names.index(str(line.name))
+        for value in line.values:
+            if values.setdefault(value, meaning) != meaning:
+                wanted = f'"values" must be {len(lines)} different numbers, and none that "void" lists'
+                raise ValueError(f"the value {value} has two meanings; {wanted}")
+    color_of = {line.name: line.color for line in reversed(lines)}
+    painted = [color for name in names if (color := color_of[name])]
     if painted:
-        if without := [name for name, color in zip(merged, colors) if color is None]:
+        if without := [name for name in names if color_of[name] is None]:
             raise ValueError(f"these classes have no colour, but others have: {', '.join(without)}")
-        classes = Classes(tuple(merged), tuple(painted), _void_color(fields, no_class, painted))
+        classes = Classes(tuple(names), tuple(painted), _void_color(fields, no_class, painted))
     objects = fields.get("objects", False)
     if not isinstance(objects, bool) or (objects and len(classes) != 2):
         raise ValueError('"objects" is true or false, and needs two names: of 0, and of all other numbers')
@@ -290,9 +277,8 @@ def _table(path: Path) -> dict[str, Any]:
     text = read_text(path)
     rows = csv.DictReader(text.splitlines(), delimiter="\t" if "\t" in text.partition("\n")[0] else ",")
     found = [{str(key).strip().lower(): str(value).strip() for key, value in row.items()} for row in rows]
-    fields: dict[str, Any] = {
-        "names": [_cell(row, ("name", "class", "class name", "label")) for row in found]
-    }
+    heads = [key for key in ("name", "class", "class name", "label") if found and key in found[0]]
+    fields: dict[str, Any] = {"names": [row[heads[0]] if heads else "" for row in found]}
     if found and {"r", "g", "b"} <= set(found[0]):
         fields["colors"] = [[_int(row[channel]) for channel in "rgb"] for row in found]
     if found and (key := next((key for key in ("pixel value", "value", "idx", "id") if key in found[0]), "")):
@@ -305,10 +291,6 @@ def _int(text: str) -> int:
     if not text.strip().isdecimal():
         raise ValueError(f"expected a whole number, got {text!r}")
     return int(text)
-
-
-def _cell(row: Mapping[str, str], names: Sequence[str]) -> str:
-    return next((row[name] for name in names if row.get(name)), "")
 
 
 # The files that hold a list, those of seglib first; names in small letters.

@@ -166,8 +166,9 @@ def test_a_tool_s_list_that_is_damaged(tmp_path: Path, name: str, content: str, 
 
 def test_lists_in_other_encodings(tmp_path: Path) -> None:
     (one(tmp_path) / "classes.txt").write_bytes("Meer\nFische\nKäfer\n".encode("cp1252"))
-    with pytest.raises(ValueError, match=r"classes\.txt, line 3: not UTF-8; save the file again"):
+    with pytest.raises(ValueError, match=r"classes\.txt, line 3: not UTF-8; save the file again") as caught:
         load(tmp_path)
+    assert str(caught.value).count("classes.txt") == 1
     (tmp_path / "classes.txt").write_bytes("Meer\r\nFische\r\nKäfer\r\n".encode("utf-16"))
     assert load(tmp_path).classes.names == ("Meer", "Fische", "Käfer")
     (tmp_path / "classes.txt").unlink()
