@@ -77,19 +77,26 @@ def train_on_camera(count: int) -> None:
         print(f"{time.monotonic() - begin:.0f} s in all, peak {peak(resource.RUSAGE_CHILDREN) / 1e9:.2f} GB")
 
 
-def predict(height: int, width: int) -> None:
-    """One noisy image, at full size and scaled to the size of training."""
+SEEN: dict[str, tuple[int, int] | None] = {"192 x 256": (192, 256), "full size": None}
+
+
+def predict(height: int, width: int, seen: str) -> None:
+    """One noisy image, scaled to the size of training or at its full size; prints what it took."""
     from seglib.fcn import FCNSegmenter
 
     classes = Scenes(1).classes
     net = build("fcn8s-lite0", len(classes), pretrained=False)
     image = V.resize(Scenes(1, size=(200, 300))[0][0], [height, width]).as_subclass(torch.Tensor)
-    for size in ((192, 256), None):
-        begin = time.monotonic()
-        FCNSegmenter(net, classes, size=size).predict(image)
-        seen = "full size" if size is None else f"{size[0]} x {size[1]}"
-        took = f"{time.monotonic() - begin:.1f} s, peak {peak() / 1e9:.2f} GB"
-        print(f"{height} x {width} seen at {seen}: {took}")
+    begin = time.monotonic()
+    FCNSegmenter(net, classes, size=SEEN[seen]).predict(image)
+    took = f"{time.monotonic() - begin:.1f} s, peak {peak() / 1e9:.2f} GB"
+    print(f"{height} x {width} seen at {seen}: {took}")
+
+
+def alone(*arguments: str) -> str:
+    """What this script prints in a process of its own, so that no other case hides the peak of this one."""
+    done = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def main() -> None:
@@ -97,24 +104,27 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--case", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--seen", choices=SEEN, help=argparse.SUPPRESS)
     parser.add_argument("--camera", type=int)
     parser.add_argument("--predict", type=int, nargs=2)
     asked = parser.parse_args()
     if asked.case:
         one_case(asked.case[0], int(asked.case[1]), int(asked.case[2]))
         return
+    if asked.predict and asked.seen:
+        predict(*asked.predict, asked.seen)
+        return
     print(machine())
     if asked.camera:
         train_on_camera(asked.camera)
     elif asked.predict:
-        predict(*asked.predict)
+        for seen in SEEN:
+            print(alone("--predict", *map(str, asked.predict), "--seen", seen), flush=True)
     else:
         print(f"{'net':16}{'size':>6}{'batch':>7}{'predicted GB':>14}{'measured GB':>13}{'ratio':>7}")
         for name, side, batch in CASES:
-            command = [sys.executable, __file__, "--case", name, str(side), str(batch)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)
-            said, seen = map(float, done.stdout.split())
-            print(f"{name:16}{side:6}{batch:7}{said:14.2f}{seen:13.2f}{said / seen:7.2f}", flush=True)
+            said, taken = map(float, alone("--case", name, str(side), str(batch)).split())
+            print(f"{name:16}{side:6}{batch:7}{said:14.2f}{taken:13.2f}{said / taken:7.2f}", flush=True)
 
 
 if __name__ == "__main__":
