@@ -25,7 +25,7 @@ from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, w
 from seglib.data.dataset import count_pixels
 from seglib.data.files import SUFFIXES, listed, read_image, write_mask
 from seglib.draw import overlay
-from seglib.files import write_text, write_whole
+from seglib.files import as_path, write_text, write_whole
 from seglib.labels import VOID, Classes, check_mask, percent
 from seglib.progress import tracked
 from seglib.tables import Table, Tabled
@@ -79,7 +79,7 @@ class Areas(Tabled):
 
 
 def predict_files(
-    segmenter: Any, places: Iterable[Path | str], out: Path | str, *, overwrite: bool = False
+    segmenter: Any, places: Path | str | Iterable[Path | str], out: Path | str, *, overwrite: bool = False
 ) -> Areas:
     """Predict images and write what others open, with a progress bar.
 
@@ -89,7 +89,8 @@ def predict_files(
 
     Args:
         segmenter: has `classes` and `predict(image)`.
-        places: image files, folders (with everything below them), and patterns such as "day*/*.jpg".
+        places: an image file, a folder (with everything below it) or a pattern such as "day*/*.jpg", or a
+            list of these.
         out: the folder, made if necessary.
         overwrite: replace files of the same names.
 
@@ -102,7 +103,7 @@ def predict_files(
             results already.
         DiskError: a file cannot be written.
     """
-    out = Path(out)
+    out = as_path(out)
     images = find_images(places, out)
     if not overwrite and (there := [name for name in RESULTS if (out / name).exists()]):
         raise ValueError(
@@ -136,13 +137,13 @@ def predict_files(
     return areas
 
 
-def find_images(places: Iterable[Path | str], out: Path | str = "") -> dict[str, Path]:
+def find_images(places: Path | str | Iterable[Path | str], out: Path | str = "") -> dict[str, Path]:
     """The image files in some places, by the name that their results get; hidden files are left out.
 
     The name of a file is its own; in a folder, and in what a pattern matches, with the folders below.
 
     Args:
-        places: files, folders and patterns.
+        places: a file, a folder or a pattern, or a list of these.
         out: a folder whose content is not looked at.
 
     Raises:
@@ -151,7 +152,8 @@ def find_images(places: Iterable[Path | str], out: Path | str = "") -> dict[str,
     """
     found: dict[str, Path] = {}
     stems: dict[str, Path] = {}
-    for place in map(str, places):
+    listed = [places] if isinstance(places, str | Path) or not isinstance(places, Iterable) else places
+    for place in map(str, map(as_path, listed)):
         root, paths = _inside(place)
         here = sorted(path for path in paths if _is_image(path, root, Path(out)))
         if not here:

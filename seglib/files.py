@@ -37,6 +37,13 @@ class TensorFileError(ValueError):
     """A file of tensors cannot be used; the message says why and what to do."""
 
 
+def as_path(path: Any) -> Path:
+    """A path, also from text; ValueError for anything else."""
+    if not isinstance(path, str | Path):
+        raise ValueError(f"the path must be text or a Path, not {path!r:.60}")
+    return Path(path)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the system's errors about a full or read-only disk into one sentence; let others pass.
@@ -64,6 +71,7 @@ def write_whole(path: Path, write_to: Callable[[BinaryIO], object]) -> None:
     Raises:
         DiskError: the disk is full, or `path` cannot be written to.
     """
+    path = as_path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
@@ -143,6 +151,7 @@ def read(path: Path) -> dict[str, Any]:
         FileNotFoundError: there is no such file.
         TensorFileError: it is cut off or damaged, contains code, or is not a file of seglib.
     """
+    path = as_path(path)
     if path.is_dir():
         raise TensorFileError(f"{path} is a folder; give the file in it")
     if not path.is_file():
@@ -220,8 +229,9 @@ def first_line(error: BaseException) -> str:
 
 def read_json(path: Path) -> Any:
     """The content of a JSON file; ValueError if it is not JSON."""
+    path = as_path(path)
     try:
-        return json.loads(Path(path).read_bytes())
+        return json.loads(path.read_bytes())
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not JSON, or incomplete ({error}); export or copy it again") from None
 
@@ -232,7 +242,7 @@ def read_text(path: Path) -> str:
     Raises:
         ValueError: it is in another encoding; the message names the file and what to do.
     """
-    content = path.read_bytes()
+    content = as_path(path).read_bytes()
     try:
         return content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:

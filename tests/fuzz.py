@@ -52,9 +52,12 @@ from seglib.data.dataset import SplitError
 from seglib.data.files import read_image, read_labels
 from seglib.fcn import FCN, FCNSegmenter
 from seglib.labels import Classes
+from seglib.regions import RegionFeatures, RegionSegmenter
+from seglib.regions.svm import LinearSVMs
 from seglib.scenes import Scenes
 from seglib.train import train
 from seglib.widgets.annotator.drawn_file import DrawnFile
+from tests.data import strangers
 
 SECONDS, MEMORY = 10, 2**30
 CLASSES = Classes.of("background", "fish", "weed")
@@ -227,6 +230,29 @@ def predicted(root: Path) -> None:
     FCNSegmenter.load(root / "net.pt").predict(torch.from_numpy(PIXELS).permute(2, 0, 1).contiguous())
 
 
+def region_segmenter(root: Path) -> list[Path]:
+    torch.manual_seed(0)
+    features = RegionFeatures(load_backbone("small"), foreground=load_backbone("small"), size=32)
+    one = RegionSegmenter(CLASSES, features=features, kind="full", number=9)
+    one.svms = LinearSVMs(torch.randn(len(CLASSES), 256), torch.zeros(len(CLASSES)))
+    one.save(root / "regions.pt")
+    return [root / "regions.pt"]
+
+
+def regions_predicted(root: Path) -> None:
+    RegionSegmenter.load(root / "regions.pt").predict(torch.from_numpy(PIXELS).permute(2, 0, 1).contiguous())
+
+
+def layout(make: Callable[[Path], None], *damaged: str) -> Format:
+    """A layout of `tests/data/strangers.py`, and the patterns of what is damaged in it."""
+
+    def made(root: Path) -> list[Path]:
+        make(root)
+        return [sorted(root.glob(pattern))[0] for pattern in damaged]
+
+    return Format(made, samples)
+
+
 class Linear(torch.nn.Module):
     """The smallest net."""
 
@@ -327,6 +353,15 @@ FORMATS = {
     "board": Format(board, lambda root: class_board.read(root / "board.json")),
     "prices": Format(prices, with_home(budget.budget)),
     "cache": Format(kept_results, with_home(looked_up)),
+    "region segmenter": Format(region_segmenter, regions_predicted),
+    "cvat": layout(strangers.voc_of_cvat, "labelmap.txt", "SegmentationClass/*", "SegmentationObject/*"),
+    "roboflow": layout(strangers.roboflow, "train/_classes.csv", "train/*_mask.png"),
+    "cityscapes": layout(strangers.cityscapes, "gtFine/train/*/*labelIds.png", "leftImg8bit/train/*/*.png"),
+    "ade20k": layout(strangers.ade20k, "objectInfo150.txt", "annotations/training/*"),
+    "class_dict.csv": layout(strangers.deepglobe, "class_dict.csv", "train/*_mask.png"),
+    "one mask an object": layout(strangers.objects_one_a_file, "00ab/masks/*", "00ab/images/*"),
+    "numbers of objects": layout(strangers.numbers_of_objects, "masks/a.tif", "images/a.tif"),
+    "coco, two files": layout(strangers.coco_2017, "annotations/instances_train2017.json"),
 }  # fmt: skip
 
 
@@ -417,7 +452,7 @@ def damaged_lines(data: bytes, rng: random.Random) -> bytes:
 
 def damaged(path: Path, data: bytes, rng: random.Random) -> bytes:
     """A broken version of a file: of its bytes, or of its content."""
-    if rng.random() < 0.35 or path.suffix not in (".json", ".pt", ".txt", ".yaml"):
+    if rng.random() < 0.35 or path.suffix not in (".json", ".pt", ".txt", ".yaml", ".csv"):
         return damaged_bytes(data, rng)
     if path.suffix == ".json":
         return json.dumps(damaged_value(json.loads(data), rng)).encode()

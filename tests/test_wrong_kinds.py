@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,20 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from seglib import boxes, losses, metrics
+from seglib import boxes, files, losses, metrics
+from seglib.course import class_board
 from seglib.data import balance, in_memory
+from seglib.data.annotations import AnnotationSet, read_coco, write_coco
 from seglib.data.audit import audit
 from seglib.data.batches import batches
 from seglib.data.catalog import load
-from seglib.data.files import write_mask
+from seglib.data.files import read_image, read_labels, write_mask
+from seglib.data.folders import pairs
 from seglib.data.quality import sharpness
 from seglib.data.sampling import class_balanced
 from seglib.draw import overlay
 from seglib.evaluate import Constant, evaluate
+from seglib.export import find_images
 from seglib.labels import Classes, describe, shares, to_color
 from seglib.regions import RegionSegmenter
 from seglib.scenes import Scenes
@@ -124,11 +129,34 @@ def test_tensors(call: str) -> None:
         (lambda scheme: pseudo_labels(DATA, scheme), None, "there is no scheme None"),
         (quality, DATA, "labels must be what pseudo_labels returns, not <"),
         (compare, {}, "there is nothing to compare"),
+        (lambda files: pairs(files, files), 3, "each a folder, a pattern or a list of files, not 3"),
+        (find_images, 3, "the path must be text or a Path, not 3"),
     ],
 )
 def test_the_rest(call: Callable[[Any], Any], wrong: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call(wrong)
+
+
+OF_A_PATH: dict[str, Callable[[Any], Any]] = {
+    "read_coco": read_coco, "read_image": read_image, "read_labels": read_labels, "read": files.read,
+    "read_json": files.read_json, "read_text": files.read_text, "class board": class_board.read,
+    "find_images": find_images, "pairs": lambda path: pairs([path], [path]),
+    "write_mask": lambda path: write_mask(path, MASK, CLASSES),
+    "write_coco": lambda path: write_coco(path, AnnotationSet(("fish",), ())),
+    "write_text": lambda path: files.write_text(path, ""), "write": lambda path: files.write(path, {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", OF_A_PATH)
+def test_paths(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text is a path too; what is not a path is said."""
+    for wrong in (3, None, b"a.json"):
+        with pytest.raises(ValueError, match="^the path must be text or a Path, not (3|None|b'a.json')$"):
+            OF_A_PATH[call]([wrong] if call == "find_images" else wrong)
+    monkeypatch.chdir(tmp_path)
+    with suppress(FileNotFoundError, ValueError):  # of a file that is not there, in one sentence
+        OF_A_PATH[call]("a.json")
 
 
 def test_weights_may_be_a_list_or_an_array() -> None:

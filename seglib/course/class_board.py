@@ -57,6 +57,7 @@ def read(path: Path) -> Sheet:
     Raises:
         ValueError: it is not such a file; the message names it and says what is wrong.
     """
+    path = files.as_path(path)
     try:
         with path.open("rb") as file:
             size = len(file.read(LARGEST + 1))

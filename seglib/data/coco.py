@@ -216,8 +216,8 @@ def _image_files(path: Path, folders: Sequence[Path], names: list[str]) -> tuple
 
 Field = tuple[str, Callable[[Any], bool]]  # what its value must be, in words and as a test
 _ID: Field = "an id", lambda value: isinstance(value, (int, str))
-_TEXT: Field = "a text", lambda value: isinstance(value, str) and value != ""
-_SIZE: Field = "a size", lambda value: type(value) is int and value > 0
+_TEXT: Field = "a text of one line", lambda value: isinstance(value, str) and len(value.splitlines()) == 1
+_SIZE: Field = "a size", lambda value: is_side(value)
 _FIELDS = {
     "images": {"id": _ID, "file_name": _TEXT, "height": _SIZE, "width": _SIZE},
     "annotations": {"image_id": _ID, "category_id": _ID},
@@ -320,6 +320,11 @@ def is_finite(value: Any) -> bool:
     with suppress(OverflowError):  # a whole number of hundreds of digits
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return False
+
+
+def is_side(value: Any) -> bool:
+    """Whether a value from a JSON file can be a width or a height, which torch counts in 64 bits."""
+    return type(value) is int and 0 < value < 2**31
 
 
 def finite_numbers(values: Any, field: str, lengths: Sequence[int]) -> list[float]:

@@ -18,7 +18,7 @@ from torchvision.tv_tensors import Image, Mask
 from seglib import boxes
 from seglib.data.bit_depth import Note, deep_colors, eight_bits, warn
 from seglib.data.dataset import Instances, Part, SegmentationDataset, SplitError, count_pixels
-from seglib.files import write_whole
+from seglib.files import as_path, write_whole
 from seglib.labels import VOID, Classes, Color, check_mask, from_color
 
 PAINTED = (
@@ -307,7 +307,7 @@ def labels_in(image: Pillow.Image, path: str, colors: Classes | None) -> NDArray
                 raise LabelError(f"{path}: of the palette's colours, {two}; list the colours of all classes")
             return labels
         labels = np.array(palette, np.uint8)[labels]
-    if labels.ndim == 3 and colors is None and (labels == labels[..., :1]).all():
+    if labels.ndim == 3 and colors is None and all((labels[..., k] == labels[..., 0]).all() for k in (1, 2)):
         labels = labels[..., 0]
     return labels
 
@@ -357,6 +357,7 @@ def _open(path: Path, page: int | None = None) -> Pillow.Image:
 
     `info["deep"]` is whether it has colours of 16 bits each, of which Pillow keeps only the upper 8.
     """
+    path = as_path(path)
     try:
         with Pillow.open(path) as image:
             count = _images(image)

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -39,6 +39,7 @@ from seglib.data.files import (
 from seglib.data.pairing import lists, match, object_files, stem_of
 from seglib.data.photographs import objects_in
 from seglib.data.tree import Files, Group, Tree, groups, images_in, is_clutter, role
+from seglib.files import as_path
 from seglib.labels import VOID, Classes
 from seglib.progress import tracked
 
@@ -347,8 +348,12 @@ def pairs(
 
 def _files(given: FilesOf) -> list[Path]:
     """The files of a folder or a pattern, sorted, or of a list, in its order."""
+    if not isinstance(given, (str, Path, Iterable)):
+        raise ValueError(
+            f"images and masks are each a folder, a pattern or a list of files, not {given!r:.60}"
+        )
     if not isinstance(given, (str, Path)):
-        files = [Path(each).expanduser() for each in given]
+        files = [as_path(each).expanduser() for each in given]
     elif (path := Path(given).expanduser()).is_dir():
         files = [Path(file) for file in images_in(path).values()]
     else:

@@ -14,7 +14,7 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 
 from seglib.data.class_lists import LISTS, VOID_NAMES, read_class_list
-from seglib.data.coco import Coco, Content, Entry, read
+from seglib.data.coco import Coco, Content, Entry, is_side, read
 from seglib.data.dataset import Reading
 from seglib.data.files import listed
 from seglib.data.folders import Request, part_of, understood
@@ -204,7 +204,7 @@ def _labelme_regions(file: Path, content: Entry) -> list[tuple[int, str, object,
                 polygon = [float(value) for x, y in shape["points"] for value in (x, y)]
                 outline = polygon if kind == "polygon" else _rectangle(polygon)
                 regions.append((number, str(shape["label"]), shape.get("group_id"), outline))
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             needs = 'must have a "label" and "points", pairs of numbers'
             raise ValueError(f"{file}: shapes[{number}] {needs}; it is {shape!r:.80}") from None
     return regions
@@ -225,7 +225,7 @@ def _labelme_image(path: Path, file: Path, content: Any) -> Entry:
     photo = (file.parent / content["imagePath"].replace("\\", "/")).resolve()
     size = content.get("imageWidth"), content.get("imageHeight")
     width, height = _size(photo) if None in size else size
-    if not all(isinstance(side, int) and side > 0 for side in (width, height)):
+    if not (is_side(width) and is_side(height)):
         found = f"{width!r}, {height!r}"
         raise ValueError(f'{file}: "imageWidth", "imageHeight" must be whole numbers, got {found}')
     if not photo.is_relative_to(path.resolve()):

@@ -195,6 +195,8 @@ LIES: dict[str, tuple[Callable[[dict], object], str]] = {
     "unknown category": (annotation(category_id=8), "annotation 6 .* category 8"),
     "another size": (image(height=31), "image 1: the mask is 40x31"),
     "no size": (image(height=...), r'images\[1\] needs "height"'),
+    "size of many digits": (image(height=10**30), r'images\[1\] needs "height", a size'),
+    "name of two lines": (image(file_name="b\n.png"), r"images\[1\] needs \"file_name\", a text of one line"),
     "huge size": (image(height=10**6, width=10**6), "image 1: the mask is 1000000x"),
     "only a box": (annotation(segmentation=...), "annotation 6:.*a box alone is not a mask"),
     "short runs": (

@@ -89,6 +89,8 @@ LABELME_FAULTS = [
     (("imagePath",), "lost.jpg", r"1 of its images are not in"),
     (("imageWidth",), "wide", r"\"imageWidth\", .* must be whole numbers, got 'wide'"),
     (("imageWidth",), 39, r"the mask is 39x30"),
+    (("imageWidth",), 10**30, r"\"imageWidth\", .* must be whole numbers, got 10000"),
+    (("shapes", 1, "points", 0), [10**400, 2], r"shapes\[1\] must have .* pairs of numbers"),
 ]
 
 
