@@ -129,7 +129,7 @@ def test_tensors(call: str) -> None:
         (lambda scheme: pseudo_labels(DATA, scheme), None, "there is no scheme None"),
         (quality, DATA, "labels must be what pseudo_labels returns, not <"),
         (compare, {}, "there is nothing to compare"),
-        (lambda files: pairs(files, files), 3, "each a folder, a pattern or a list of files, not 3"),
+        (lambda files: pairs(files, files), 3, "each a folder, pattern or list of files, not 3"),
         (find_images, 3, "the path must be text or a Path, not 3"),
     ],
 )
@@ -152,7 +152,7 @@ OF_A_PATH: dict[str, Callable[[Any], Any]] = {
 def test_paths(call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Text is a path too; what is not a path is said."""
     for wrong in (3, None, b"a.json"):
-        with pytest.raises(ValueError, match="^the path must be text or a Path, not (3|None|b'a.json')$"):
+        with pytest.raises(ValueError, match=r"^the path must be text or a Path, not (3|None|b'a.json')$"):
             OF_A_PATH[call]([wrong] if call == "find_images" else wrong)
     monkeypatch.chdir(tmp_path)
     with suppress(FileNotFoundError, ValueError):  # of a file that is not there, in one sentence

@@ -44,16 +44,16 @@ from seglib.course.budget import budget
 from seglib.course.results import failures
 from seglib.draw import overlay, show_images
 from seglib.metrics import confusion_matrix, mean_iou
-from seglib.widgets import Annotator, MaskViewer
+from seglib.widgets import Annotator
 
 lesson = start("09_yours")
 
 # %% [markdown] tags=["look"]
 # ## Bring
 #
-# Take about twenty photographs of *one* thing that you want to measure: leaves, screws, cracks, coffee
-# stains. Vary the place and the light, not the subject. Put them in a folder, and name it here, with the
-# classes. `None` takes built-in photographs, drawn to look like a phone's.
+# About twenty photographs of *one* thing that you want to measure: leaves, screws, coffee stains. Vary the
+# place and the light, not the subject. Name their folder here, and the classes. `None` takes built-in
+# photographs, drawn to look like a phone's.
 
 # %%
 folder = None  # your own, for example "C:/Users/me/Pictures/leaves"
@@ -68,12 +68,11 @@ titles = [album.sample_id(index) for index in shown]
 show_images([album[index][0] for index in shown], titles=titles, alt="Two of the photographs.")
 
 # %% [markdown]
-# A phone stores its pixels as the sensor lies in the hand, and notes in the file (EXIF) how to turn them.
-# Here they are upright. The album also shrinks them: a working copy of a few hundred pixels is labelled
-# faster, and a net sees no more than that anyway.
+# A phone notes in the file (EXIF) how its pixels must be turned: here they are upright. They are also working
+# copies of a few hundred pixels, which are labelled faster; a net sees no more than that anyway.
 #
 # **First of all, set the judges aside**: five test images, before anybody has seen a label. A rule that
-# cannot see the content chooses them, here a hash of their names.
+# cannot see the content chooses them: a hash of their names.
 
 # %%
 judges, first, later = yours.parts(album)
@@ -84,11 +83,8 @@ print(len(test_images), "judge,", len(train_images), "are labelled first,", len(
 # ## Label
 #
 # Boxes for what a net learns from, because they are cheap. Outlines for the five that judge, because a test
-# set of guesses is worth nothing. Draw *every* object of a class, also half hidden ones: what has no box is
-# taught as background.
-#
-# Everything works with the keyboard alone: arrow keys move a cross, Enter sets a point. The list of keys is
-# next to the image.
+# set of guesses is worth nothing. Draw *every* object, also half hidden ones: what has no box is taught as
+# background. The keyboard is enough: arrow keys move a cross, Enter sets a point.
 #
 # [[09.p1]]
 
@@ -104,8 +100,8 @@ outlines = Annotator(test_images, classes=classes, kind="polygons", path="yours/
 outlines
 
 # %% [markdown]
-# On built-in photographs, truth stands in for what you did not draw, so that the notebook runs to its end in
-# any case. On your own, images without a drawing are left out.
+# On built-in photographs, truth stands in for what you did not draw. Of your own, images without a drawing
+# are left out.
 
 # %%
 images, drawn = yours.labels(train_images, boxes)
@@ -128,9 +124,8 @@ from seglib.weak.schemes import pseudo_labels
 
 found = load_boxes(images, drawn)
 train_masks = pseudo_labels(images, "grabcut+", boxes=found)
-filled = pseudo_labels(images, "rectangles", boxes=found)
-image, mask = train_masks[0]
-MaskViewer(image, {"GrabCut+": mask, "filled boxes": filled[0][1]}, classes=classes)
+seen = [overlay(image, mask, classes) for image, mask in train_masks]
+show_images(seen, titles=images.names(), columns=4, alt="The masks that GrabCut+ makes of the boxes.")
 
 # %% [markdown]
 # **Audit**, before a net learns what is wrong.
@@ -143,7 +138,7 @@ audit({"train": train_masks, "test": test})
 # %% [markdown] tags=["train"]
 # ## Train
 #
-# A pre-trained net, a size, a budget. A net that was trained on these very labels before is loaded.
+# A pre-trained net, a size, a budget. A net that has learned from these very labels before is loaded.
 
 # %%
 from seglib.fcn import FCN, FCNSegmenter
@@ -232,9 +227,8 @@ failures([net.predict(image) for image, _ in test], test, "your net", number=1)
 # %% [markdown] tags=["concept"]
 # ## Which image next?
 #
-# Minutes are left for two more photographs. Any two? Or those about which the net knows least? Its
-# probabilities say how sure it is of each pixel: the **entropy** of a pixel is 0 where one class has
-# probability 1, and largest where all are equal.
+# Minutes are left for two more photographs. Any two? Or those about which the net knows least? The
+# **entropy** of a pixel's probabilities is 0 where one class has 1, and largest where all are equal.
 
 # %% [markdown] tags=["exercise"]
 # [[09.2]]
@@ -323,8 +317,8 @@ reveal("09.p3", clear[0] if low > 0 else clear[1] if high < 0 else "the differen
 # %% [markdown] tags=["concept"]
 # ## Use it
 #
-# The net that learned from most goes over all photographs at their full size. `predict_files` writes a mask,
-# an overlay and the outlines (COCO) of each, and a table of areas; `python -m seglib predict` does the same.
+# The net goes over all photographs at their full size. `predict_files` writes a mask, an overlay and the
+# outlines (COCO) of each, and a table of areas; so does `python -m seglib predict`.
 
 # %%
 from seglib.export import predict_files
@@ -358,26 +352,17 @@ area = checkpoint("09.3", area)
 # %%
 from seglib.data.files import read_labels
 
-for index in judges:
-    name = album.sample_id(index)
+for name, (_, drawn_mask) in zip(test.names(), test):
     mask = torch.from_numpy(read_labels(f"yours/results/masks/{name}.png"))
-    print(name, *(f"{classes.names[k]} {area(mask, k, 40):6.1f} cm²" for k in range(1, len(classes))))
-
-# %% [markdown]
-# How far are they from the truth? For the images that judge, you know.
-
-# %%
-for index, (image, mask) in enumerate(test):
-    areas = [area(one, 1, 40) for one in (final.predict(image), mask)]
-    print(
-        f"{test.sample_id(index)}: {classes.names[1]} {areas[0]:.1f} cm² predicted, {areas[1]:.1f} cm² drawn"
-    )
+    for k in range(1, len(classes)):
+        areas = f"{area(mask, k, 40):6.1f} cm² predicted, {area(drawn_mask, k, 40):6.1f} cm² drawn"
+        print(f"{name}, {classes.names[k]}: {areas}")
 
 # %% [markdown] tags=["concept"]
 # ## Hand it over
 #
 # Others do not have PyTorch. **ONNX** is a file format for nets: OpenCV, phones and browsers run it. The JSON
-# file next to it says what the weights do not: the classes, the size the net learned at, how to pad.
+# file next to it says what weights do not: the classes, the size the net learned at, how to pad.
 
 # %%
 from seglib.files import read_json, write_text
@@ -418,24 +403,22 @@ print(page)
 #
 # [[09.4]]
 #
-# A team labels the same test images with another tool and trains a net on its masks. "The outlines are
-# perfect, but your judge gives us nearly zero." These are their masks, as they read them.
+# A team labels the same test images with another tool. "The outlines are perfect, but your judge gives us
+# nearly zero." This is their first mask as they read it, and yours.
 
 
 # %%
 team = [torch.where(mask == 255, 0, mask + 1) for _, mask in test]
 image, mask = test[0]
-MaskViewer(image, {"team": team[0].clamp(max=len(classes) - 1), "yours": mask}, classes=classes)
+both_masks = [overlay(image, one, classes) for one in (team[0].clamp(max=len(classes) - 1), mask)]
+show_images(both_masks, titles=["team", "yours"], alt="The team's mask, in other classes, and yours.")
 
 
 # %%
-def their_score(masks):
-    counts = [confusion_matrix(one.long(), mask, len(classes) + 1) for one, (_, mask) in zip(masks, test)]
-    return 100 * mean_iou(sum(counts))
-
-
+pairs = zip(team, test)
+counts = [confusion_matrix(one.long(), mask, len(classes) + 1) for one, (_, mask) in pairs]
 print("values in their files:", *(f"{v} ({(team[0] == v).float().mean():.0%})" for v in team[0].unique()))
-print(f"a net that learned them without a mistake: {their_score(team):.1f} %")
+print(f"a net that learned their masks without a mistake: {100 * mean_iou(sum(counts)):.1f} %")
 
 # %% [markdown]
 # Their tool numbers the classes from 1, and 0 means that nobody has labelled the pixel. Write the function

@@ -349,9 +349,7 @@ def pairs(
 def _files(given: FilesOf) -> list[Path]:
     """The files of a folder or a pattern, sorted, or of a list, in its order."""
     if not isinstance(given, (str, Path, Iterable)):
-        raise ValueError(
-            f"images and masks are each a folder, a pattern or a list of files, not {given!r:.60}"
-        )
+        raise ValueError(f"images and masks are each a folder, pattern or list of files, not {given!r:.60}")
     if not isinstance(given, (str, Path)):
         files = [as_path(each).expanduser() for each in given]
     elif (path := Path(given).expanduser()).is_dir():
