@@ -61,6 +61,7 @@ def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **opti
 
     from seglib.data.batches import Augment
     from seglib.data.catalog import load
+    from seglib.data.dataset import SplitError
     from seglib.fcn import FCNSegmenter
     from seglib.train import train as steps_of
     from seglib.train import with_bar
@@ -71,7 +72,11 @@ def run(data: str, net: str, pretrained: bool, path: Path, augment: bool, **opti
     log.setLevel(logging.INFO)
     try:
         device, rank = distributed.init_processes()
-        dataset, val = load(data, "train"), load(data, "val")
+        dataset, val = load(data, "train"), None
+        try:
+            val = load(data, "val")
+        except SplitError as error:  # published with train and test alone, perhaps
+            typer.echo(f"{error}. Nothing is scored during the run.", err=True)
         torch.manual_seed(options["seed"])
         model = build(net, len(dataset.classes), pretrained)
         options |= {"augment": Augment() if augment else None, "checkpoint": path, "device": device}

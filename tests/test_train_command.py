@@ -76,6 +76,18 @@ def test_it_trains_prints_the_table_and_resumes(folder: Path, tmp_path: Path) ->
     assert all(torch.equal(value, state[name]) for name, value in segmenter.net.state_dict().items())
 
 
+def test_a_data_set_without_val_is_trained_on_and_not_scored(folder: Path, tmp_path: Path) -> None:
+    """As DRIVE is published: train and test."""
+    data = shutil.copytree(folder, tmp_path / "data")
+    for kind in ("images", "masks"):
+        (data / kind / "val").rename(data / kind / "test")
+    ran = command(*options(data, tmp_path))
+    assert ran.exit_code == 0 and "8 steps" in ran.stdout and (tmp_path / "segmenter.pt").is_file()
+    assert (
+        "there is no split 'val'; there is 'train', 'test'. Nothing is scored during the run." in ran.stderr
+    )
+
+
 def test_what_was_interrupted_and_is_complete_by_now_says_so(folder: Path, tmp_path: Path) -> None:
     """Five steps are requested where eight were done: the scores are those of step 8, or none."""
     assert command(*options(folder, tmp_path)).exit_code == 0

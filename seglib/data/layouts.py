@@ -188,6 +188,7 @@ def _drive(request: Request) -> Opened:
     """Vessels are in 1st_manual/; mask/ is the field of view, not the truth."""
     if not any("1st_manual" in parts for parts in request.tree.folders):
         return None
+    request.tree.left_out.append("mask/, the field of view: what is outside of it counts as background")
     return _two_classes(request, groups(request.tree, ignored=("mask", "2nd_manual")), "DRIVE", "vessel")
 
 

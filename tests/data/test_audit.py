@@ -2,6 +2,9 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -424,6 +427,22 @@ def test_the_command_line_says_in_one_sentence_what_it_cannot_open(clean, tmp_pa
         path.rename(path.with_stem(f"{number}x{number}"))
     result = run(clean)
     assert result.exit_code == 1 and "do not match; name them alike" in result.output
+
+
+def test_a_code_page_that_lacks_a_letter_loses_no_audit(make_folder):
+    """Redirected output on Windows: names of a file's own are replaced, and seglib's words have no such letter."""
+    root = make_folder([mask(1 + number % 2) for number in range(6)], "background ψάρι weed")
+    Pillow.fromarray(mask() * 0 + 255).save(root / "masks" / "train000.png")
+    command = [sys.executable, "-m", "seglib", "data", "audit", str(root)]
+    environ = os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}
+    ran = subprocess.run(command, env=environ, capture_output=True, timeout=180)
+    said = ran.stdout.decode("cp1252")
+    assert ran.returncode == 1 and "every pixel of the mask is void" in said, said + ran.stderr.decode(
+        "cp1252"
+    )
+    (root / "classes.txt").write_text("background\nfish\nweed\n")
+    data = load(root)
+    f"{data}\n{audit(data)}".encode("cp1252")
 
 
 def test_a_folder_that_is_not_divided_is_looked_at_whole(make_folder):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 import warnings
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,16 @@ def test_recognised_and_not_read(tmp_path: Path, layout: str) -> None:
     with pytest.raises(ValueError, match=r"this is .* \(.*\), which is not read\. ") as caught:
         load(tmp_path)
     assert step in str(caught.value) and str(caught.value).startswith(f"{tmp_path}: ")
+
+
+def test_drive_s_field_of_view_is_named_and_is_not_the_truth(tmp_path: Path) -> None:
+    strangers.drive(tmp_path)
+    assert "left out mask/, the field of view: what is outside of it counts as background" in str(
+        load(tmp_path)
+    )
+    assert len(load(tmp_path, "test")) == 2
+    with pytest.raises(ValueError, match="there is no split 'val'; there is 'train', 'test'"):
+        load(tmp_path, "val")
 
 
 def test_objects_of_the_layouts_that_know_them(tmp_path: Path) -> None:
@@ -267,6 +279,30 @@ def test_images_of_twelve_bits_are_not_black(tmp_path: Path) -> None:
     Image.fromarray(values // 4).save(tmp_path / "own.tif", tiffinfo={281: 2000})  # the file's own range
     with pytest.warns(UserWarning, match="2000 becomes 255"):
         assert read_image(tmp_path / "own.tif").max() == np.round(945 * 255 / 2000)
+
+
+def with_chunk(path: Path, kind: bytes, content: bytes) -> None:
+    """Put a chunk behind the header of a PNG file."""
+    data, body = path.read_bytes(), kind + content
+    chunk = struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+    path.write_bytes(data[:33] + chunk + data[33:])
+
+
+def test_significant_bits_of_a_png_change_no_value(tmp_path: Path) -> None:
+    """The standard says that they are scaled up, cameras write them as they are: the content decides."""
+    path = tmp_path / "a.png"
+    for top in (4095, 65535):
+        Image.fromarray(np.array([[0, top]], np.uint16)).save(path)
+        with_chunk(path, b"sBIT", bytes([12]))
+        with pytest.warns(UserWarning, match=f"{top} becomes 255"):
+            assert read_image(path)[0].tolist() == [[0, 255]]
+        cv2.imwrite(str(path), np.array([[[0, 0, top]]], np.uint16))  # red
+        with_chunk(path, b"sBIT", bytes([12, 12, 12]))
+        with pytest.warns(UserWarning, match=f"{top} becomes 255"):
+            assert read_image(path)[:, 0, 0].tolist() == [255, 0, 0]
+    labels = one(tmp_path / "data", names=["sea", "fish", "crab"]) / "masks" / "a.png"
+    with_chunk(labels, b"sBIT", bytes([2]))
+    assert load(tmp_path / "data")[0][1].tolist() == MASK.tolist()
 
 
 def test_said_once_for_a_data_set(tmp_path: Path) -> None:
