@@ -430,7 +430,7 @@ def test_the_command_line_says_in_one_sentence_what_it_cannot_open(clean, tmp_pa
 
 
 def test_a_code_page_that_lacks_a_letter_loses_no_audit(make_folder):
-    """Redirected output on Windows: names of a file's own are replaced, and seglib's words have no such letter."""
+    """Redirected output on Windows: foreign letters of names are replaced; seglib itself has none."""
     root = make_folder([mask(1 + number % 2) for number in range(6)], "background ψάρι weed")
     Pillow.fromarray(mask() * 0 + 255).save(root / "masks" / "train000.png")
     command = [sys.executable, "-m", "seglib", "data", "audit", str(root)]
