@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from seglib.data import folders, layouts
+from seglib.data.audit import audit
 from seglib.data.catalog import load
 from seglib.data.files import FormatError, read_image
 from seglib.data.layouts import LAYOUTS, NAMED
@@ -44,6 +45,7 @@ def test_opened(tmp_path: Path, layout: str) -> None:
         "layout",
     ):
         assert words in shown
+    assert {one.check for one in audit(data).wrong} <= {"twice"}  # the images made here are all the same
 
 
 @pytest.mark.parametrize("layout", REFUSED)
