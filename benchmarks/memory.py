@@ -112,7 +112,8 @@ def main() -> None:
         one_case(asked.case[0], int(asked.case[1]), int(asked.case[2]))
         return
     if asked.predict and asked.seen:
-        predict(*asked.predict, asked.seen)
+        height, width = asked.predict
+        predict(height, width, asked.seen)
         return
     print(machine())
     if asked.camera:
