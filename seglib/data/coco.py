@@ -55,17 +55,16 @@ class Coco(SegmentationDataset):
         divide: take only the images whose file name's hash falls into `split`.
         crowds: "void", or "objects": some tools write every object as a crowd.
         upright: whether shapes are known to lie on the upright photograph.
+        page: which image of files that hold several.
 
     Raises:
         ValueError: the content contradicts itself or the folder; the message names the entry. Reading a
             sample raises ValueError if its size differs or a shape is broken.
     """
 
-    page: int | None = None
-
     def __init__(
         self, path: Path, split: str, content: Content, folders: Sequence[Path], *, divide: bool = False,
-        crowds: str = "void", upright: bool = False,
+        crowds: str = "void", upright: bool = False, page: int | None = None,
     ) -> None:  # fmt: skip
         images = content.images
         if divide:
@@ -74,7 +73,7 @@ class Coco(SegmentationDataset):
         if not images:
             raise SplitError(f"{path}: there is no image in the split '{split}'")
         self.name, self.path, self.split = path.stem, path, split
-        self.crowds, self.upright = crowds, upright
+        self.crowds, self.upright, self.page = crowds, upright, page
         self.classes, self.class_of = _classes(path, content.categories)
         objects: dict[Any, list[Entry]] = {entry["id"]: [] for entry in content.images}
         for entry in content.annotations:
@@ -120,14 +119,14 @@ class Coco(SegmentationDataset):
         A box that is that of its polygons' corners is left out: they may fill fewer pixels, or leave the
         image, and the box is right.
         """
-        found = []
+        found, entry = [], self.images[index]
         for one in self.objects[index]:
             if self._label(one) != VOID and one.get("bbox"):
                 with naming(self._place(one)):
                     x, y, width, height = finite_numbers(one["bbox"], "bbox", (4,))
-                box = torch.tensor([x, y, x + width, y + height], dtype=torch.float64)
-                if _follows_outline(box, one.get("segmentation")):
-                    continue
+                    box = torch.tensor([x, y, x + width, y + height], dtype=torch.float64)
+                    if _follows_outline(box, one.get("segmentation"), entry["height"], entry["width"]):
+                        continue
                 name = self.classes.names[self.class_of[one["category_id"]]]
                 found.append((f"{name} (annotation {one.get('id')})", box, self._shape(index, one)))
         return found
@@ -287,32 +286,31 @@ def segmentation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.
     if isinstance(segmentation, dict):
         counts = _run_lengths(segmentation, height, width)
         return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
-    if not isinstance(segmentation, list) or not segmentation:
-        raise ValueError("it has no polygon and no run lengths (a box alone is not a mask)")
-    for polygon in segmentation:
-        _check_polygon(polygon, height, width)
+    _check_polygons(segmentation, height, width)
     return pycoco.decode(pycoco.merge(pycoco.frPyObjects(segmentation, height, width))).astype(bool)
 
 
-def _follows_outline(box: Tensor, segmentation: Any) -> bool:
+def _follows_outline(box: Tensor, segmentation: Any, height: int, width: int) -> bool:
     """Whether a box x1 y1 x2 y2 is that of all corners of the polygons, give or take a pixel."""
-    parts = segmentation if isinstance(segmentation, list) else []
-    if not parts or not all(isinstance(part, list) and len(part) > 1 for part in parts):
+    if isinstance(segmentation, dict):
         return False
-    corners = [[value for part in parts for value in part[axis::2]] for axis in (0, 1)]
-    if not all(map(is_finite, chain(*corners))):
-        return False
-    extent = [choose(values) for choose in (min, max) for values in corners]
-    return bool(((box - torch.tensor(extent, dtype=torch.float64)).abs() <= 1).all())
+    _check_polygons(segmentation, height, width)
+    corners = torch.tensor([*chain(*segmentation)], dtype=torch.float64).reshape(-1, 2)
+    return bool(((box - torch.cat([corners.amin(0), corners.amax(0)])).abs() <= 1).all())
 
 
-def _check_polygon(polygon: Any, height: int, width: int) -> None:
-    """Three corners or more, all of them on the image or within one image's size of it."""
-    if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
-        raise ValueError("a polygon is a list x1, y1, x2, y2, ... of at least three corners")
-    for value, size in zip(polygon, (width, height) * len(polygon)):
-        if not is_finite(value) or not -size <= value <= 2 * size:
-            raise ValueError(f"the polygon's corner {value!r} is far outside the image of {width}x{height}")
+def _check_polygons(polygons: Any, height: int, width: int) -> None:
+    """Each has three corners or more, all of them on the image or within one image's size of it."""
+    if not isinstance(polygons, list) or not polygons:
+        raise ValueError("it has no polygon and no run lengths (a box alone is not a mask)")
+    for polygon in polygons:
+        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+            raise ValueError("a polygon is a list x1, y1, x2, y2, ... of at least three corners")
+        for value, size in zip(polygon, (width, height) * len(polygon)):
+            if not is_finite(value) or not -size <= value <= 2 * size:
+                raise ValueError(
+                    f"the polygon's corner {value!r} is far outside the image of {width}x{height}"
+                )
 
 
 def is_finite(value: Any) -> bool:

@@ -358,18 +358,18 @@ def _open(path: Path, page: int | None = None) -> Pillow.Image:
     `info["deep"]` is whether it has colours of 16 bits each, of which Pillow keeps only the upper 8.
     """
     path = as_path(path)
+    problem = ""
     try:
         with Pillow.open(path) as image:
             count = _images(image)
-            if page is not None and page in range(count):
-                image.seek(page)
-            elif page is not None or count > 1:
-                raise PageError(f"{path}: {_pages(count, page)}")
-            image.info["deep"] = image.mode in ("RGB", "RGBA") and ";16" in str(image.tile)
-            image.load()
-            return image
-    except PageError:
-        raise
+            if page is None and count > 1:
+                problem = f"it holds {count} images (a stack or an animation), {_CHOOSE}"
+            elif page is not None and page not in range(count):
+                problem = f"there is no page {page}; it holds {count}, counted from 0"
+            else:
+                image.seek(page or 0)
+                image.info["deep"] = image.mode in ("RGB", "RGBA") and ";16" in str(image.tile)
+                image.load()
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         raise type(error)(f"{path}: {error.strerror or error}") from None
     except Pillow.DecompressionBombError:
@@ -379,19 +379,12 @@ def _open(path: Path, page: int | None = None) -> Pillow.Image:
         raise ValueError(f"{path}: the file {what}; replace it or remove it") from None
     except _BROKEN as error:
         raise ValueError(f"{path}: the image is damaged ({error}); copy or download it again") from None
+    if problem:
+        raise ValueError(f"{path}: {problem}")
+    return image
 
 
-class PageError(ValueError):
-    """A file holds several images, or not the one that was asked for."""
-
-
-def _pages(count: int, page: int | None) -> str:
-    if page is not None:
-        return f"there is no page {page}; it holds {count}, counted from 0"
-    return (
-        f"it holds {count} images (a stack or an animation), and which one is meant is not known; choose one"
-        " with load(..., page=0), or save one image a file"
-    )
+_CHOOSE = "and which one is meant is not known; choose one with load(..., page=0), or save one image a file"
 
 
 def _images(image: Pillow.Image) -> int:

@@ -23,7 +23,7 @@ from seglib.files import first_line, naming, read_json, read_text
 from seglib.progress import tracked
 
 
-def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]] | None:
+def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]]:
     """Split -> COCO file and folders that may hold its images; the split is "" if the file is not divided.
 
     Known are COCO's own `annotations/instances_train2017.json` with `train2017/`, the labelling services'
@@ -34,14 +34,11 @@ def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]] | None:
     """
     if tree.path.is_file():
         if tree.path.suffix.lower() != ".json" or _is_other(tree.path):
-            return None
-        near = tree.path.parent
-        folders = [near, near / "images", near.parent / "images", near.parent]
-        beside = [
-            folder for place in (near, near.parent) for folder in sorted(place.iterdir()) if folder.is_dir()
-        ]
-        deeper = [folder / name for folder in folders[1:3] for name in _stems(tree.path)]
-        return {"": (tree.path, _best_first(tree.path, [*folders, *beside, *deeper]))}
+            return {}
+        near = [tree.path.parent, tree.path.parent.parent]
+        inside = [folder for place in near for folder in sorted(place.iterdir()) if folder.is_dir()]
+        deeper = [place / "images" / name for place in near for name in _stems(tree.path)]
+        return {"": (tree.path, _best_first(tree.path, [*near, *inside, *deeper]))}
     files: dict[str, list[Path]] = {}
     for file in tree.files(".json"):
         parts = file.relative_to(tree.path).parts
@@ -49,8 +46,8 @@ def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]] | None:
             files.setdefault(role((*parts[:-1], file.stem))[0], []).append(file)
     if len(files) > 1:
         files.pop("", None)
-    folders = [tree.path, *(tree.path.joinpath(*parts) for parts in tree.folders if parts)]
-    return {split: (file := _one(some), _best_first(file, folders)) for split, some in files.items()} or None
+    folders = [tree.path.joinpath(*parts) for parts in tree.folders]
+    return {split: (file := _one(some), _best_first(file, folders)) for split, some in files.items()}
 
 
 def _stems(file: Path) -> list[str]:
@@ -60,11 +57,12 @@ def _stems(file: Path) -> list[str]:
 
 
 def _best_first(file: Path, folders: Sequence[Path]) -> list[Path]:
-    """Folders of the same name and split as the file first."""
+    """Folders of the same name and split as the file first, then its own and those that are called images."""
     split, stems = role((file.parent.name, file.stem))[0], _stems(file)
 
-    def order(folder: Path) -> tuple[bool, bool, bool]:
-        return folder.name not in stems, role((folder.name,))[0] != split, folder != file.parent
+    def order(folder: Path) -> tuple[bool, ...]:
+        itself, (its_split, kind, _) = folder == file.parent, role((folder.name,))
+        return folder.name not in stems, its_split != split, not itself, kind != "image"
 
     return sorted(dict.fromkeys(folders), key=order)
 
@@ -84,14 +82,16 @@ def _one(files: Sequence[Path]) -> Path:
 
 def looks_like_coco(file: Path) -> bool:
     """Whether a file has COCO's name or fields and is not of another kind; only its ends are read."""
-    fields = sum(field in ends_of(file) for field in (b'"images"', b'"annotations"', b'"categories"'))
+    ends = ends_of(file)
+    fields = sum(field in ends for field in (b'"images"', b'"annotations"', b'"categories"'))
     return (fields >= 2 or file.name.startswith(("instances_", "_annotations.coco"))) and not _is_other(file)
 
 
 def _is_other(file: Path) -> bool:
     """Whether a file is of another tool, or COCO's of another kind."""
+    ends = ends_of(file)
     others = (b'"segments_info"', b'"shapes"', b'"regions"', b'"result"')
-    return "panoptic" in file.name or any(word in ends_of(file) for word in others)
+    return "panoptic" in file.name or any(word in ends for word in others)
 
 
 def cleaned(path: Path, content: Content) -> tuple[Content, tuple[str, ...]]:
@@ -129,8 +129,9 @@ def coco(request: Request) -> Coco | None:
         return None
     file, folders = found[part := part_of(request.tree.path, request.split, found)]
     content, left_out = cleaned(file, read(file))
-    data = Coco(file, request.split, content, folders, divide=not part, crowds=request.crowds)
-    data.page = request.page
+    data = Coco(
+        file, request.split, content, folders, divide=not part, crowds=request.crowds, page=request.page
+    )
     void = "none" if request.crowds == "objects" else "crowds (iscrowd: 1)"
     rule = f"{len(content.images)} images of {file.name}, {len(content.annotations)} objects"
     return understood(data, Reading("COCO", f"the categories of {file.name}", void, rule, left_out))
@@ -330,8 +331,7 @@ def _of_shapes(
     """The data set; a category's id is its place in `names`."""
     categories = [{"id": number, "name": name} for number, name in enumerate(names)]
     path, content = request.tree.path, Content(images, objects, categories)
-    data = Coco(path, request.split, content, [path], divide=divide, upright=True)
-    data.page = request.page
+    data = Coco(path, request.split, content, [path], divide=divide, upright=True, page=request.page)
     return understood(data, reading)
 
 
