@@ -168,8 +168,9 @@ def _checked(
             raise ValueError(f"these classes have no colour, but others have: {', '.join(without)}")
         classes = Classes(tuple(names), tuple(painted), _void_color(fields, no_class, painted))
     objects = fields.get("objects", False)
-    if not isinstance(objects, bool) or (objects and len(classes) != 2):
-        raise ValueError('"objects" is true or false, and needs two names: of 0, and of all other numbers')
+    if not isinstance(objects, bool):
+        raise ValueError(f'"objects" must be true or false, got {objects!r:.60}')
+    classes = of_objects(classes) if objects else classes
     return ClassList(classes, classes if painted else None, values, source, objects)
 
 
@@ -206,6 +207,7 @@ def _color(color: Any) -> Color:
 
 # Classes without names.
 
+UNNAMED = "the values in the masks; a class list gives them names"
 HOW_TO_LIST = (
     "write a classes.json next to the folders with one value in the masks for each name, for example"
     ' {"names": ["background", "object"], "values": [0, 255]}'
@@ -235,7 +237,20 @@ def numbered(values: set[int], folder: Path, known: ClassList) -> ClassList:
     with naming(folder):
         classes = Classes.of(*(f"class {value}" for value in indices))
     meaning = dict(known.values) | {value: k for k, value in enumerate(indices)}
-    return ClassList(classes, None, meaning, "the values in the masks; a classes.txt gives them names")
+    return ClassList(classes, None, meaning, UNNAMED)
+
+
+def of_objects(classes: Classes | None) -> Classes:
+    """The classes of the background and of objects, which are called so where nobody has named them.
+
+    Raises:
+        ValueError: there are not two.
+    """
+    classes = classes or Classes.of("background", "object")
+    if len(classes) != 2:
+        wanted = "masks of objects need two names, of the background and of the objects"
+        raise ValueError(f"{wanted}, not {len(classes)} ({listed([*classes])})")
+    return classes
 
 
 # The forms of the files.

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.class_lists import HOW_TO_LIST, ClassList, class_list, numbered, read_class_list
+from seglib.data.class_lists import (
+    HOW_TO_LIST,
+    UNNAMED,
+    ClassList,
+    class_list,
+    numbered,
+    of_objects,
+    read_class_list,
+)
 from seglib.data.dataset import (
     Instances,
     Part,
@@ -39,7 +47,7 @@ from seglib.data.files import (
 from seglib.data.pairing import lists, match, object_files, stem_of
 from seglib.data.photographs import objects_in
 from seglib.data.tree import Files, Group, Tree, groups, images_in, is_clutter, role
-from seglib.files import as_path
+from seglib.files import as_path, naming
 from seglib.labels import VOID, Classes
 from seglib.progress import tracked
 
@@ -150,9 +158,8 @@ class PairFolder(FileDataset):
                 found = blobs(labels)
                 numbers, single = numbers + found[0], single + found[1]
         if numbers and single >= ONE_BLOB * numbers:
-            classes = Classes.of("background", "object")
             source = "the masks hold numbers of objects: each is one connected region"
-            return ClassList(classes, None, self.listed.values, source, objects=True)
+            return ClassList(of_objects(None), None, self.listed.values, source, objects=True)
         return numbered(values, Path(self.masks[0]).parent, self.listed)
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
@@ -243,10 +250,11 @@ def open_pairs(
     samples, left_out = _chosen(request, part, matched.samples)
     left_out = [*left_out, *matched.left_out, *dict.fromkeys(request.tree.left_out)]
     meaning = classes or request.classes
-    source = meaning.source or "the values in the masks; a classes.txt gives them names"
     masks = [*dict.fromkeys(chain.from_iterable(group.masks.values() for group in found.values()))]
     data = kind(path.name, split, samples, meaning, masks=masks, page=request.page)
-    return understood(data, Reading(layout, source, meaning.void, matched.rule, tuple(left_out)))
+    return understood(
+        data, Reading(layout, meaning.source or UNNAMED, meaning.void, matched.rule, tuple(left_out))
+    )
 
 
 def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple[list[Sample], list[str]]:
@@ -324,8 +332,8 @@ def pairs(
     else:
         meaning = ClassList() if classes is None else class_list(classes, "classes of pairs()")
     if objects:
-        names = ["background", "object"] if meaning.classes is None else [*meaning.classes]
-        meaning = class_list({"names": names, "objects": True}, meaning.source or "objects=True")
+        source = meaning.source or "objects=True"
+        meaning = meaning._replace(classes=of_objects(meaning.classes), source=source, objects=True)
     ordered = not isinstance(images, (str, Path)) and not isinstance(masks, (str, Path))
     if ordered and len(photos) != len(labels):
         raise ValueError(
@@ -338,12 +346,14 @@ def pairs(
     else:
         samples, rule, left_out = match("pairs", Group(_keyed(photos), _keyed(labels)))
     keys = [*samples] if split is None else by_name(samples)[split]
-    source = meaning.source or "the values in the masks; pairs(..., classes=[...]) gives them names"
     data = PairFolder(
         photos[0].parent.name, split or "train", [samples[key] for key in keys], meaning,
         masks=[*map(str, labels)], page=page,
     )  # fmt: skip
-    return understood(data, Reading("images and masks as given", source, meaning.void, rule, tuple(left_out)))
+    return understood(
+        data,
+        Reading("images and masks as given", meaning.source or UNNAMED, meaning.void, rule, tuple(left_out)),
+    )
 
 
 def _files(given: FilesOf) -> list[Path]:
@@ -426,12 +436,8 @@ def open_objects(request: Request) -> ObjectFolder | None:
         return None
     path, split = request.tree.path, request.split
     part = part_of(path, split, found)
-    classes = request.classes.classes or Classes.of("background", "object")
-    if len(classes) != 2:
-        raise ValueError(
-            f"{path}: each object has a mask file of its own, so the class list must have two names, of the"
-            f" background and of the objects; {request.classes.source} has {len(classes)}"
-        )
+    with naming(path):
+        classes = of_objects(request.classes.classes)
     here = found[part] or {}
     samples = {key: Sample(stem_of(image), image, masks[0]) for key, (image, masks) in here.items()}
     chosen, left_out = _chosen(request, part, samples)

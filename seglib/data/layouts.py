@@ -14,7 +14,7 @@ from seglib.data import shapes
 from seglib.data.class_lists import class_list, read_class_list
 from seglib.data.dataset import Reading, SegmentationDataset, check_split
 from seglib.data.files import listed
-from seglib.data.folders import Request, VocTree, open_objects, open_pairs
+from seglib.data.folders import Request, VocTree, open_objects, open_pairs, understood
 from seglib.data.photographs import Pets, Voc, camvid
 from seglib.data.tree import WAY_OUT, Group, Tree, ends_of, groups, is_clutter, is_image, role
 from seglib.labels import VOID
@@ -114,18 +114,16 @@ Opened = SegmentationDataset | None
 def _pets(request: Request) -> Opened:
     if not request.tree.folder("annotations", "trimaps"):
         return None
-    data = Pets(request.tree.path, request.split)
-    data.reading = Reading("Oxford-IIIT Pet", "the pets'", "the border, 3", "as the publisher's lists say")
-    return data
+    reading = Reading("Oxford-IIIT Pet", "the pets'", "the border, 3", "as the publisher's lists say")
+    return understood(Pets(request.tree.path, request.split), reading)
 
 
 def _camvid(request: Request) -> Opened:
     """The SegNet tutorial's CamVid; with a class list, folders of these names are someone else's."""
     if not request.tree.folder("trainannot") or request.classes.classes is not None:
         return None
-    data = camvid(request.tree.path, request.split)
-    data.reading = Reading("CamVid of the SegNet tutorial", "CamVid's 11", "11, 255", "of the same name")
-    return data
+    reading = Reading("CamVid of the SegNet tutorial", "CamVid's 11", "11, 255", "of the same name")
+    return understood(camvid(request.tree.path, request.split), reading)
 
 
 def _voc(request: Request) -> Opened:
@@ -139,9 +137,8 @@ def _voc(request: Request) -> Opened:
     lists = tree.folder("ImageSets", "Segmentation")
     if request.classes.classes is not None or not lists or not re.fullmatch(r"20\d\d_\d{6}", first):
         return open_pairs(request, found, "a tree as of PASCAL VOC", kind=VocTree)
-    data = Voc(tree.path, request.split)
-    data.reading = Reading("PASCAL VOC", "VOC's: the images are called as in VOC", pairs="as VOC lists them")
-    return data
+    reading = Reading("PASCAL VOC", "VOC's: the images are called as in VOC", pairs="as VOC lists them")
+    return understood(Voc(tree.path, request.split), reading)
 
 
 def _cityscapes(request: Request) -> Opened:
