@@ -1,4 +1,4 @@
-"""The names, colours and values of classes, from the lists that people and labelling tools write."""
+"""The names, colours and values of classes: from the lists that people and tools write, or from the masks."""
 
 import csv
 import re
@@ -7,9 +7,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seglib.data.files import LabelError, listed
+import numpy as np
+from numpy.typing import NDArray
+
+from seglib.data.files import PAINTED, LabelError, listed, read_labels
 from seglib.files import naming, read_json, read_text
 from seglib.labels import VOID, VOID_COLOR, Classes, Color
+from seglib.progress import tracked
 
 # Names that say of themselves that they are no class.
 VOID_NAMES = frozenset({"void", "ignore", "__ignore__", "unlabeled", "unlabelled"})
@@ -207,6 +211,9 @@ def _color(color: Any) -> Color:
 
 # Classes without names.
 
+# Numbers in masks are of objects if there are more than so many in a mask, and so large a share of them is
+# one connected region each.
+MANY, ONE_BLOB = 10, 0.9
 UNNAMED = "the values in the masks; a class list gives them names"
 HOW_TO_LIST = (
     "write a classes.json next to the folders with one value in the masks for each name, for example"
@@ -214,7 +221,44 @@ HOW_TO_LIST = (
 )
 
 
-def numbered(values: set[int], folder: Path, known: ClassList) -> ClassList:
+def shown_by(masks: Sequence[str], known: ClassList, page: int | None) -> ClassList:
+    """What the values in masks are: numbers of objects, or classes "class 0", "class 1", ...
+
+    Args:
+        masks: all files.
+        known: the values that are void.
+        page: which image of files that hold several.
+
+    Raises:
+        LabelError: a mask is painted, or the values are neither.
+    """
+    values: set[int] = set()
+    numbers = single = 0
+    for path in tracked(masks, len(masks), "Looking for classes (a classes.txt saves this)"):
+        labels = read_labels(Path(path), page)
+        if labels.ndim == 3:
+            raise LabelError(f"{path}: {PAINTED}")
+        here = set(np.unique(labels).tolist())
+        values |= here
+        if len(here) > MANY and numbers < 1000:
+            found = blobs(labels)
+            numbers, single = numbers + found[0], single + found[1]
+    if numbers and single >= ONE_BLOB * numbers:
+        source = "the masks hold numbers of objects: each is one connected region"
+        return ClassList(of_objects(None), None, known.values, source, objects=True)
+    return _numbered(values, Path(masks[0]).parent, known)
+
+
+def blobs(labels: NDArray[Any]) -> tuple[int, int]:
+    """How many numbers a mask holds, without 0, and how many of them are one connected region."""
+    from skimage.measure import label  # only here: a third of a second to import
+
+    _, first = np.unique(label(labels, background=0, connectivity=2), return_index=True)
+    numbers, regions = np.unique(labels.ravel()[first], return_counts=True)  # one pixel of each region
+    return int((numbers != 0).sum()), int((regions[numbers != 0] == 1).sum())
+
+
+def _numbered(values: set[int], folder: Path, known: ClassList) -> ClassList:
     """Classes "class 0", "class 1", ... for the values in masks, without 255 and what `known` calls void.
 
     Raises:

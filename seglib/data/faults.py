@@ -17,9 +17,9 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from seglib import boxes
+from seglib.data.class_lists import MANY, ONE_BLOB, blobs
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.data.files import LabelError, SizeError
-from seglib.data.folders import MANY, ONE_BLOB, blobs
 from seglib.files import first_line
 from seglib.labels import VOID, check_image, percent
 

@@ -20,9 +20,9 @@ from seglib.data.class_lists import (
     UNNAMED,
     ClassList,
     class_list,
-    numbered,
     of_objects,
     read_class_list,
+    shown_by,
 )
 from seglib.data.dataset import (
     Instances,
@@ -33,27 +33,12 @@ from seglib.data.dataset import (
     by_name,
     check_split,
 )
-from seglib.data.files import (
-    PAINTED,
-    FileDataset,
-    LabelError,
-    Sample,
-    instances_of,
-    listed,
-    match_size,
-    read_image,
-    read_labels,
-)
+from seglib.data.files import FileDataset, Sample, instances_of, listed, match_size, read_image, read_labels
 from seglib.data.pairing import lists, match, object_files, stem_of
 from seglib.data.photographs import objects_in
 from seglib.data.tree import Files, Group, Tree, groups, images_in, is_clutter, role
 from seglib.files import as_path, naming
 from seglib.labels import VOID, Classes
-from seglib.progress import tracked
-
-# Numbers in masks are of objects if there are more than so many in a mask, and so large a share of them is
-# one connected region each.
-MANY, ONE_BLOB = 10, 0.9
 
 
 @dataclass(frozen=True)
@@ -121,7 +106,7 @@ class PairFolder(FileDataset):
         """The class list, or what the masks of all splits show where there is none."""
         if self.listed.classes is not None:
             return self.listed
-        found = self._look()
+        found = shown_by(self.masks, self.listed, self.page)
         if self.reading:
             self.reading = self.reading._replace(source=found.source)
         if found.objects:
@@ -143,24 +128,6 @@ class PairFolder(FileDataset):
     def values(self) -> Mapping[int, int]:  # type: ignore[override]
         """The value in a mask file -> the class, or 255."""
         return self.meaning.values
-
-    def _look(self) -> ClassList:
-        """Classes for the values in all masks."""
-        values: set[int] = set()
-        numbers = single = 0
-        for path in tracked(self.masks, len(self.masks), "Looking for classes (a classes.txt saves this)"):
-            labels = read_labels(Path(path), self.page)
-            if labels.ndim == 3:
-                raise LabelError(f"{path}: {PAINTED}")
-            here = set(np.unique(labels).tolist())
-            values |= here
-            if len(here) > MANY and numbers < 1000:
-                found = blobs(labels)
-                numbers, single = numbers + found[0], single + found[1]
-        if numbers and single >= ONE_BLOB * numbers:
-            source = "the masks hold numbers of objects: each is one connected region"
-            return ClassList(of_objects(None), None, self.listed.values, source, objects=True)
-        return numbered(values, Path(self.masks[0]).parent, self.listed)
 
     def decode(self, index: int, labels: NDArray[Any]) -> NDArray[np.uint8]:
         """As in `FileDataset`, with a warning about the most common mistake: objects stored as 255."""
@@ -191,15 +158,6 @@ _OBJECTS = (
     " are read as one class, 'object'. If they are classes, list them in classes.txt; to name the class,"
     ' write a classes.json: {"names": ["background", "cell"], "objects": true}'
 )
-
-
-def blobs(labels: NDArray[Any]) -> tuple[int, int]:
-    """How many numbers a mask holds, without 0, and how many of them are one connected region."""
-    from skimage.measure import label  # only here: a third of a second to import
-
-    _, first = np.unique(label(labels, background=0, connectivity=2), return_index=True)
-    numbers, regions = np.unique(labels.ravel()[first], return_counts=True)  # one pixel of each region
-    return int((numbers != 0).sum()), int((regions[numbers != 0] == 1).sum())
 
 
 def object_ids(labels: NDArray[Any]) -> NDArray[np.int64]:
