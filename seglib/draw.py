@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from seglib.labels import VOID, Classes, check_image, check_tensors, to_color
+from seglib.machine import ipython
 
 LARGEST_PNG = 100_000  # bytes; a larger figure holds photographs, and is shown as WebP: notebooks stay small
 
@@ -230,20 +231,19 @@ def show(figure: Figure, *, alt: str) -> None:
     """
     if not alt.strip():
         raise ValueError("describe the figure in `alt`: what would you say to somebody who cannot see it?")
-    words = html.escape(alt)
-    image = f'<img alt="{words}" src="{source(figure_bytes(figure))}" style="max-width: 100%">'
-    caption = f'<figcaption aria-hidden="true">{words}</figcaption>'
-    _display(f'<figure style="margin: 0">{image}{caption}</figure>', alt)
+    caption = f'<figcaption aria-hidden="true">{html.escape(alt)}</figcaption>'
+    show_html(f'<figure style="margin: 0">{embedded(figure_bytes(figure), alt)}{caption}</figure>', alt)
 
 
-def source(png: bytes) -> str:
-    """An image for the `src` of HTML: the PNG as it is, or as WebP where it is large."""
+def embedded(png: bytes, alt: str) -> str:
+    """An image as an element of HTML that holds it: the PNG as it is, or as WebP where it is large."""
     kind, content = "png", png
     if len(png) > LARGEST_PNG:
         buffer = io.BytesIO()
         Pillow.open(io.BytesIO(png)).convert("RGB").save(buffer, "WEBP", quality=90)
         kind, content = "webp", buffer.getvalue()
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return f'<img alt="{html.escape(alt)}" src="{source}" style="max-width: 100%">'
 
 
 def figure_bytes(figure: Figure, dpi: int = 100) -> bytes:
@@ -253,18 +253,14 @@ def figure_bytes(figure: Figure, dpi: int = 100) -> bytes:
     return buffer.getvalue()
 
 
-def _display(markup: str, text: str) -> None:
-    """Markup in a notebook, text everywhere else."""
-    try:
-        from IPython.core.getipython import get_ipython
-        from IPython.display import display
-    except ImportError:
+def show_html(markup: str, text: str) -> None:
+    """Show HTML in a notebook; print the text everywhere else."""
+    if ipython() is None:
         print(text)
         return
-    if get_ipython() is None:
-        print(text)
-    else:
-        display({"text/html": markup, "text/plain": text}, raw=True)
+    from IPython.display import display
+
+    display({"text/html": markup, "text/plain": text}, raw=True)
 
 
 def _same_size(image: Tensor, mask: Tensor) -> None:

@@ -57,11 +57,16 @@ def is_interactive() -> bool:
 
 def kernel() -> Any:
     """The Jupyter kernel that this code runs in, or None."""
-    if "IPython" not in sys.modules:  # a kernel has imported it; importing it here would take a second
+    return getattr(ipython(), "kernel", None)
+
+
+def ipython() -> Any:
+    """The IPython shell that this code runs in, or None."""
+    if sys.modules.get("IPython") is None:  # a shell has imported it; importing it here would take a second
         return None
     from IPython.core.getipython import get_ipython
 
-    return getattr(get_ipython(), "kernel", None)
+    return get_ipython()
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def mask() -> Tensor:
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """(markup, text) of everything that is shown."""
     outputs: list[tuple[str, str]] = []
-    monkeypatch.setattr(draw, "_display", lambda markup, text: outputs.append((markup, text)))
+    monkeypatch.setattr(draw, "show_html", lambda markup, text: outputs.append((markup, text)))
     return outputs
 
 

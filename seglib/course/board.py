@@ -6,7 +6,6 @@ A `Board` is one judge: its images, and the size at which a net sees them, are f
 import hashlib
 import json
 import platform
-import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,8 +15,6 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from seglib.course import store
 from seglib.course.results import BOUNDARY
@@ -30,6 +27,7 @@ from seglib.metrics import confusion_matrix
 from seglib.regions import RegionSegmenter
 from seglib.segmenters import NetSegmenter
 from seglib.tables import Table, Tabled
+from seglib.training.sizing import live_bytes
 
 FORMAT = "seglib board 1"
 #: Family -> its marker in a chart and its colour, which differ in brightness too.
@@ -61,7 +59,8 @@ class Row:
         train_seconds: of the machine.
         image_seconds: mean time of `predict`.
         weights: how many numbers were learned, those of a pre-trained net included.
-        peak_bytes: the most bytes of tensors that were alive at once while one image was predicted.
+        peak_bytes: the most bytes of tensors that were alive at once while one image was predicted, weights
+            not included; what NumPy and the inside of a convolution allocate is not seen.
         minutes: of human labelling for its training images.
         origin: where it comes from, in a few words: "notebook 05b", "trained here".
     """
@@ -175,7 +174,9 @@ class Board(Tabled):
         if isinstance(segmenter, NetSegmenter):
             net = segmenter.net.to(self.device)
             segmenter = NetSegmenter(net, segmenter.classes, name=name, size=self.size)
-        peak = peak_bytes(segmenter, self.dataset[0][0])  # the first call is also the slow one
+        image = self.dataset[0][0]
+        with torch.inference_mode():  # the first call is also the slow one
+            peak = live_bytes([], lambda: segmenter.predict(image))
         recorder = _Recorder(segmenter, name)
         scores = replace(evaluate(recorder, self.dataset), present="truth")
         self.preds[name] = recorder.preds
@@ -281,40 +282,6 @@ def weights_of(segmenter: Any) -> int:
                 if name[:2] != "__"
             ]
     return sum(weights.values())
-
-
-def peak_bytes(segmenter: Segmenter, image: Tensor) -> int:
-    """The most bytes of tensors that are alive at once during `predict`, its weights not included.
-
-    What NumPy and the inside of a convolution allocate is not seen.
-    """
-    alive = _Alive()
-    with torch.inference_mode(), alive:
-        segmenter.predict(image)
-    return alive.peak
-
-
-class _Alive(TorchDispatchMode):
-    """Adds up the storage of every tensor that an operation returns, until it is freed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.peak = 0
-        self.seen: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, Tensor) and (storage := tensor.untyped_storage())._cdata not in self.seen:
-                self.seen.add(storage._cdata)
-                self.now += storage.nbytes()
-                self.peak = max(self.peak, self.now)
-                weakref.finalize(storage, self._freed, storage._cdata, storage.nbytes())
-        return result
-
-    def _freed(self, key: int, size: int) -> None:
-        self.seen.discard(key)
-        self.now -= size
 
 
 def chart(rows: Sequence[Row], across: str, front: Iterable[int] = ()) -> None:

@@ -19,7 +19,7 @@ from seglib.course.guard import (
     keeps_stub_line,
 )
 from seglib.course.lesson import Exercise, Wrong
-from seglib.course.say import box, code_block, say, show_bundle
+from seglib.course.say import say
 
 TITLES = {
     "right": "Right.",
@@ -163,12 +163,14 @@ def hint(exercise: str) -> None:
     shown = state["hints"].get(exercise, {}).get("shown", 0)
     tried = state["checks"].get(exercise, {})
     if tried.get("right"):
-        _show_solution(f"{exercise}: you have it right. This is the course's answer:", asked.reference)
+        source = solution_source(asked.reference)
+        say(f"{exercise}: you have it right. This is the course's answer:", code=source)
     elif shown < len(asked.hints):
         store.update(number, lambda record: record["hints"].update({exercise: {"shown": shown + 1}}))
         say(f"{exercise}: hint {shown + 1} of {len(asked.hints)}.", asked.hints[shown])
     elif tried.get("attempts"):
-        _show_solution(f"{exercise}: one answer. Read it, then write your own:", asked.reference)
+        source = solution_source(asked.reference)
+        say(f"{exercise}: one answer. Read it, then write your own:", code=source)
     else:
         again = f'The solution comes after an attempt: run `check("{exercise}", ...)` on a try of your own.'
         say(f"{exercise}: that was the last hint.", f"{asked.hints[-1]}\n{again}")
@@ -179,12 +181,6 @@ def solution_source(reference: Any) -> str:
     if inspect.isroutine(reference) or inspect.isclass(reference):
         return inspect.getsource(reference).strip()
     return repr(reference)
-
-
-def _show_solution(title: str, reference: Any) -> None:
-    source = solution_source(reference)
-    shown = box(title, extra_html=code_block(source))
-    show_bundle({"text/html": shown, "text/plain": f"▸ {title}\n{source}"})
 
 
 def _count(record: store.Record, result: CheckResult) -> None:

@@ -1,6 +1,5 @@
 """A class's boards merged: one table and one page for each set of test images that was judged."""
 
-import html
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 from seglib import files
 from seglib.course.board import FAMILIES, FORMAT, Row, chart_figure, columns
-from seglib.draw import figure_bytes, source
+from seglib.draw import embedded, figure_bytes
 from seglib.tables import Table
 
 LARGEST = 1_000_000  # bytes; a board's file has a few thousand
@@ -128,10 +127,10 @@ def page(sheets: Sequence[Sheet]) -> str:
     """The tables as one HTML page, each with a chart of mIoU against seconds for an image."""
     parts = []
     for table, rows in tables(sheets):
-        image = source(figure_bytes(chart_figure(rows, "image_seconds")))
-        words = html.escape(f"mIoU against seconds for an image: {table.title}. The table has the numbers.")
-        parts.append(f'{table._repr_html_()}<img alt="{words}" src="{image}">')
+        words = f"mIoU against seconds for an image: {table.title}. The table has the numbers."
+        image = embedded(figure_bytes(chart_figure(rows, "image_seconds")), words)
+        parts.append(f"{table._repr_html_()}{image}")
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>The board</title>'
-    style = "<style>body{font-family:sans-serif;margin:2em}div{overflow-x:auto}img{max-width:100%}</style>"
+    style = "<style>body{font-family:sans-serif;margin:2em}div{overflow-x:auto}</style>"
     body = "<h1>The board</h1>" + "".join(f"<div>{part}</div>" for part in parts) + f"<p>{NOTE}</p>"
     return f'<!doctype html><html lang="en"><head>{head}{style}</head><body>{body}</body></html>\n'

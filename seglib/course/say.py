@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from typing import Any
+
+from seglib.draw import show_html
 
 #: kind -> (sign, colour of the edge). The sign and the title say what the colour says.
 KINDS = {
@@ -16,47 +17,27 @@ KINDS = {
 }
 
 
-def say(title: str, text: str = "", *, kind: str = "note", extra_html: str = "") -> None:
+def say(title: str, text: str = "", *, kind: str = "note", code: str = "") -> None:
     """Show a box in a notebook, or print its text elsewhere.
+
+    Screen readers announce it; it is readable on light and dark pages.
 
     Args:
         title: a few words.
         text: sentences; `words in backticks` are set as code, lines are kept.
-        kind: "right", "wrong", "not attempted" or "note".
-        extra_html: shown below the text in a browser; decoration only, the text says the same.
+        kind: one of `KINDS`.
+        code: a block of code below the text.
     """
-    show_bundle({"text/html": box(title, text, kind, extra_html), "text/plain": plain(title, text, kind)})
-
-
-def show_bundle(bundle: dict[str, str]) -> None:
-    """Display a mime bundle in IPython; print its text/plain elsewhere."""
-    if ipython() is None:
-        print(bundle["text/plain"])
-        return
-    from IPython.display import display
-
-    display(bundle, raw=True)
-
-
-def plain(title: str, text: str = "", kind: str = "note") -> str:
-    """The box in plain text.
-
-    Example:
-        >>> plain("Right.", "2 of 4 pixels.", "right")
-        '✓ Right. 2 of 4 pixels.'
-    """
-    return f"{KINDS[kind][0]} {title} {text}".rstrip().replace("\n ", "\n")
-
-
-def box(title: str, text: str = "", kind: str = "note", extra_html: str = "") -> str:
-    """The box in HTML: announced by screen readers, readable on light and dark pages."""
     sign, color = KINDS[kind]
     style = f"border-left:.4em solid {color};padding:.4em 1em;margin:.4em 0;max-width:46em"
-    return (
+    block = f"<pre><code>{html.escape(code, quote=False)}</code></pre>" if code else ""
+    box = (
         f'<div class="seglib-say" data-kind="{kind}" role="status" style="{style}"><strong>'
         f'<span aria-hidden="true" style="color:{color}">{sign}</span> {inline(title)}</strong> '
-        f"{inline(text)}{extra_html}</div>"
+        f"{inline(text)}{block}</div>"
     )
+    plain = f"{sign} {title} {text}".rstrip().replace("\n ", "\n")
+    show_html(box, f"{plain}\n{code}" if code else plain)
 
 
 def inline(text: str) -> str:
@@ -73,17 +54,3 @@ def inline(text: str) -> str:
     ]
     parts[1::2] = [f"<code>{part}</code>" for part in parts[1::2]]
     return "".join(parts).replace("\n", "<br>")
-
-
-def code_block(source: str) -> str:
-    """Source code as HTML."""
-    return f"<pre><code>{html.escape(source, quote=False)}</code></pre>"
-
-
-def ipython() -> Any:
-    """The running IPython shell, or None; works without IPython installed."""
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()

@@ -7,7 +7,6 @@ import platform
 import random
 from dataclasses import dataclass, replace
 from functools import cached_property
-from html import escape
 from typing import Any
 
 import torch
@@ -15,11 +14,13 @@ import torch
 from seglib.course import content, store
 from seglib.course.lesson import Lesson
 from seglib.course.predictions import calibration
-from seglib.course.say import ipython, say, show_bundle
+from seglib.course.say import say
 from seglib.data import catalog
 from seglib.data.dataset import SegmentationDataset
-from seglib.machine import Profile, cores, memory_gb, pick_profile
+from seglib.draw import show_html
+from seglib.machine import Profile, cores, ipython, memory_gb, pick_profile
 from seglib.scenes import Dials, Scenes
+from seglib.tables import Table
 
 SEED = 0
 HEAD = ("notebook", "exercises", "quiz at first try", "guesses")
@@ -169,8 +170,8 @@ def progress() -> None:
             for name, asked in lesson.predictions.items()
         ]
     )
-    lines = [f"{title}: " + ", ".join(map(" ".join, zip(HEAD[1:], counts))) for title, *counts in rows]
-    show_bundle({"text/html": _table(rows, summary), "text/plain": "\n".join([*lines, summary])})
+    table = Table("Your progress, kept on this disk", HEAD, rows, summary)
+    show_html(table._repr_html_(), str(table))
 
 
 def row(lesson: Lesson, record: store.Record) -> list[str]:
@@ -192,16 +193,3 @@ def row(lesson: Lesson, record: store.Record) -> list[str]:
 def solved(lesson: Lesson, record: store.Record) -> list[str]:
     """The ids of the exercises that are right."""
     return [name for name in lesson.exercises if record["checks"].get(name, {}).get("right")]
-
-
-def _table(rows: list[list[str]], summary: str) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in HEAD)
-    body = "".join(
-        f'<tr><th scope="row" style="text-align:left">{escape(title)}</th>'
-        f"{''.join(f'<td>{count}</td>' for count in counts)}</tr>"
-        for title, *counts in rows
-    )
-    caption = '<caption style="text-align:left"><strong>Your progress</strong> (kept on this disk)</caption>'
-    return (
-        f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{escape(summary)}</p>"
-    )

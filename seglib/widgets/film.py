@@ -315,8 +315,8 @@ class Film(Stage):
         return "\n".join([*self._facts, f"On show, {shown}: {self.frame.words}", *rows])
 
     def still(self) -> bytes:
-        """The panels on show, side by side, as a PNG or JPEG."""
-        return pack.encode(torch.cat(self.compose(), dim=2))
+        """The panels on show, side by side, as a PNG."""
+        return pack.encoded(torch.cat(self.compose(), dim=2), "PNG")
 
     @traitlets.observe("view", "reel")
     def _back_to_a_stop_there_is(self, change: Any) -> None:

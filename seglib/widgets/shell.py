@@ -3,7 +3,6 @@
 import base64
 import difflib
 import hashlib
-import html
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import anywidget
 import traitlets
 from IPython.display import display
+
+from seglib.draw import embedded
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "widget.css").read_text(encoding="utf-8")
@@ -88,7 +89,7 @@ class Shell(anywidget.AnyWidget):
         raise NotImplementedError
 
     def still(self) -> bytes:
-        """The widget as one image (PNG or JPEG), for places that run no script."""
+        """The widget as one image, a PNG, for places that run no script."""
         raise NotImplementedError
 
     def to_html(self) -> str:
@@ -99,14 +100,12 @@ class Shell(anywidget.AnyWidget):
         names = [name for name in self.traits(sync=True) if name not in anywidget.AnyWidget.class_traits()]
         state = {name: getattr(self, name) for name in names if not name.startswith("_")}
         packed = json.dumps(state, default=_base64, separators=(",", ":"))  # bytes arrive as bytes
-        script, still = str(self._esm).replace("export default", "const widgetModule ="), self.still()
-        kind = "png" if still.startswith(b"\x89PNG") else "jpeg"
-        source = f"data:image/{kind};base64,{_base64(still)['base64']}"
+        script = str(self._esm).replace("export default", "const widgetModule =")
         name = hashlib.sha256((script + packed).encode()).hexdigest()[:12]
         boot = module("snapshot.js").replace('"NAME"', json.dumps(name))
         boot = boot.replace('"STATE"', json.dumps(packed).replace("<", "\\u003c"))
         return (
-            f'<div data-seglib="{name}"><img src="{source}" alt="{html.escape(self.description())}">'
+            f'<div data-seglib="{name}">{embedded(self.still(), self.description())}'
             "<p>A still image. In JupyterLab, run the cell to use the widget.</p></div>\n"
             f"<style>{self._css}</style>\n"
             f'<script type="module">\n{script}\n{boot}</script>'

@@ -94,8 +94,8 @@ class MaskViewer(Stage):
         return "\n".join(f"{name}: {text}" for name, text in words.items())
 
     def still(self) -> bytes:
-        """The image on show as a PNG or JPEG."""
-        return pack.encode(self.compose())
+        """The image on show as a PNG."""
+        return pack.encoded(self.compose(), "PNG")
 
     def _painted(self, name: str) -> Tensor:
         """One panel, (3, H, W) uint8."""

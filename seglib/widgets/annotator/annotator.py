@@ -1,6 +1,5 @@
 """The annotator: boxes and polygons drawn by hand while a clock runs, and saved."""
 
-import html
 import math
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from matplotlib.patches import Polygon
 
 from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, agreement
 from seglib.data.dataset import Instances
-from seglib.draw import figure_bytes, source
+from seglib.draw import embedded, figure_bytes
 from seglib.labels import Classes, Color
 from seglib.widgets import pack
 from seglib.widgets.annotator.drawn_file import KINDS, DrawnFile, Entry, entry_of, image_of
@@ -156,9 +155,8 @@ class Annotator(Shell):
 
     def to_html(self) -> str:
         """The same as HTML: without a kernel nothing can be drawn."""
-        alt = html.escape(self.description())
         # JupyterLab hides what has this attribute where there is a live view
-        return f'<div data-seglib="annotator"><img src="{source(self.still())}" alt="{alt}"></div>'
+        return f'<div data-seglib="annotator">{embedded(self.still(), self.description())}</div>'
 
     @traitlets.validate("index")
     def _index_exists(self, proposal: Any) -> int:
