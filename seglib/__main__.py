@@ -17,7 +17,7 @@ except ModuleNotFoundError:
         "In the project's folder, `make doctor` sets everything up and uses the right Python."
     )
 
-from seglib import predict_command, train_command
+from seglib import train_command
 from seglib.doctor import examine, report
 
 ABOUT = "Learn semantic segmentation by building it."
@@ -25,7 +25,6 @@ app = typer.Typer(add_completion=False, no_args_is_help=True)
 data = typer.Typer(no_args_is_help=True, help="Check data sets.")
 app.add_typer(data, name="data")
 app.command()(train_command.train)
-app.command()(predict_command.predict)
 
 
 @app.callback(help=ABOUT)
@@ -70,6 +69,30 @@ def board(
         typer.echo(str(error), err=True)
         failed = True
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def predict(
+    net: Annotated[Path, typer.Argument(help="The saved net, such as runs/segmenter.pt.")],
+    images: Annotated[list[str], typer.Argument(help="Files, folders, or patterns such as 'day*/*.jpg'.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results.")],
+    overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
+) -> None:
+    """Predict images: masks/, overlays/, annotations.json (COCO) and areas.csv; status 1 if one failed."""
+    from seglib.export import predict_files
+    from seglib.fcn import FCNSegmenter
+
+    try:
+        areas = predict_files(FCNSegmenter.load(net), images, out, overwrite=overwrite)
+    except (ValueError, OSError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo(f"Stopped; the masks and overlays so far are in {out}.", err=True)
+        raise typer.Exit(130) from None
+    print(areas)
+    print(f"{len(areas.names)} masks, overlays, annotations.json and areas.csv are in {out}.")
+    raise typer.Exit(bool(areas.failed))
 
 
 @data.command()

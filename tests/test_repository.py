@@ -128,7 +128,7 @@ FLOORS = [
     ["regions", "fcn", "weak"],
     ["widgets"],
     ["course"],
-    ["__main__", "doctor", "train_command", "predict_command"],
+    ["__main__", "doctor", "train_command"],
 ]
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from seglib import metrics
 from seglib.labels import VOID, Classes, describe, shares
-from seglib.metrics import boundary_counts, boundary_iou
 from seglib.widgets import pack
 from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
 
@@ -188,7 +187,7 @@ def judge(pred: Tensor, mask: Tensor, classes: Classes) -> dict[str, float]:
     """
     counts = metrics.confusion_matrix(pred, mask, len(classes))
     objects = torch.arange(len(classes)) != (-1 if classes.background is None else classes.background)
-    edges = boundary_iou(boundary_counts(pred, mask, len(classes)))
+    edges = metrics.boundary_iou(metrics.boundary_counts(pred, mask, len(classes)))
     return {
         "pixel accuracy": metrics.pixel_accuracy(counts),
         "mIoU": metrics.mean_iou(counts),
@@ -234,17 +233,10 @@ def all_lies(
 
 def _answered(mask: Tensor) -> np.ndarray:
     """(H, W) uint8 in which void has taken the nearest class."""
-    labels = mask.cpu().numpy().astype(np.uint8)
-    void = labels == VOID
+    void = mask == VOID
     if void.all():
         raise ValueError("every pixel of the mask is void; there is nothing to lie about")
-    return _nearest(labels, void) if void.any() else labels
-
-
-def _nearest(labels: np.ndarray, unknown: np.ndarray) -> np.ndarray:
-    """`labels` in which `unknown` (H, W) bool has taken the nearest known label."""
-    rows, columns = ndimage.distance_transform_edt(unknown, return_distances=False, return_indices=True)
-    return labels[rows, columns]
+    return (mask[metrics.nearest_known(mask)] if void.any() else mask).cpu().numpy().astype(np.uint8)
 
 
 def _erode(labels: np.ndarray, radius: int, background: int) -> np.ndarray:
@@ -258,7 +250,8 @@ def _dilate(labels: np.ndarray, radius: int, background: int) -> np.ndarray:
     free = labels == background
     if free.all():
         return labels
-    return np.where(ndimage.distance_transform_edt(free) <= radius, _nearest(labels, free), labels)
+    distance, (rows, columns) = ndimage.distance_transform_edt(free, return_indices=True)
+    return np.where(distance <= radius, labels[rows, columns], labels)
 
 
 def _shift(labels: np.ndarray, pixels: int, background: int) -> np.ndarray:

@@ -24,6 +24,7 @@ const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
 class Stage {
   cursor = null; // [x, y], the image pixel that is read out
+  wholePixels = true; // a magnified image is so by a whole number, so that its pixels stay alike
 
   // `shown()` lists the panels: { title, words, layer, bare: without a caption, boxes }. `readOut([x, y])` says what is at a pixel.
   // `side` stands next to the image, or below it where there is little room.
@@ -55,7 +56,7 @@ class Stage {
     return { canvas, mark, caption, figure };
   }
 
-  // As large as the room and `height` allow; a magnified image by a whole number, so that its pixels stay alike.
+  // As large as the room and `height` allow.
   layout() {
     const outside = this.frame.el.clientWidth - FRAME;
     if (outside < 0) return; // not on the page yet
@@ -66,7 +67,7 @@ class Stage {
     const count = this.shown().length;
     const columns = within(Math.floor(room / NARROWEST), 1, count);
     const fit = Math.min((room - GAP * (columns - 1)) / columns / width, this.get("height") / height);
-    this.fit = fit > 2 ? Math.floor(fit) : fit;
+    this.fit = this.wholePixels && fit > 2 ? Math.floor(fit) : fit;
     const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
     this.grid.style.gridTemplateColumns = `repeat(${columns}, ${across}px)`;
     this.ratio = devicePixelRatio; // of the screen that the canvases are sized for

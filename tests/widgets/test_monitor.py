@@ -12,6 +12,7 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,10 +26,10 @@ from PIL import Image
 
 from seglib.losses import cross_entropy
 from seglib.train import train
-from seglib.training.progress import Step
+from seglib.training.progress import History, Step
 from seglib.widgets import Monitor
 from seglib.widgets.monitor import reading
-from seglib.widgets.monitor.record import LONGEST, MOST, Curve, Record, Seen, small
+from seglib.widgets.monitor.record import LONGEST, MOST, Record, Seen, curve, small
 from tests.training.nets import Net, Squares
 from tests.widgets.trainings import TRUTH, recorded, steps, until
 
@@ -36,18 +37,16 @@ from tests.widgets.trainings import TRUTH, recorded, steps, until
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, LONGEST - 1, LONGEST, LONGEST + 1, 5000])
-@pytest.mark.parametrize("portion", [1, 7, 10_000])
-def test_a_curve_of_any_length_has_at_most_256_points_with_the_same_mean(count: int, portion: int) -> None:
-    curve, values = Curve(), np.random.default_rng(0).random(count)
-    for start in range(0, count, portion):
-        curve.add(values[start : start + portion].tolist())
-    points = curve.points()
-    assert len(points) <= LONGEST and curve.count == count
+def test_a_curve_of_any_length_has_at_most_256_points_with_the_same_mean(count: int) -> None:
+    values = np.random.default_rng(0).random(count)
+    points = curve(values.tolist())
+    assert len(points) <= LONGEST
     assert [x for x, _ in points] == sorted(x for x, _ in points)
     if count < LONGEST:
         assert points == [(k + 1, pytest.approx(value)) for k, value in enumerate(values)]
-    weights = [curve.width] * len(curve.means) + [len(curve.rest)] * bool(curve.rest)
     if count:
+        width = 2 * points[0][0] - 1  # steps in a mean
+        weights = [min(width, count - k * width) for k in range(len(points))]
         assert np.average([y for _, y in points], weights=weights) == pytest.approx(values.mean())
         assert np.average([x for x, _ in points], weights=weights) == pytest.approx((count + 1) / 2)
 
@@ -63,9 +62,8 @@ def test_what_was_before_an_interruption_is_on_the_curves() -> None:
     (*_, last) = steps(6)
     record = Record()
     record.take(last)
-    record.catch_up()
     assert record.scores == [(2, pytest.approx(1)), (4, pytest.approx(1)), (6, pytest.approx(1))]
-    assert record.losses.count == 6 and [one.number for one in record.validations] == [6]
+    assert len(record.losses) == 6 and [one.number for one in record.validations] == [6]
 
 
 def test_a_large_image_is_made_small_by_leaving_pixels_out() -> None:
@@ -95,8 +93,7 @@ def test_the_curve_is_the_losses_and_a_loss_below_zero_can_be_drawn() -> None:
     high = 0.5 / next(at for at, text in chart.up if text == "0.5")
     assert [x * right for x, _ in chart.lines[0].points] == pytest.approx([1, 2, 3, 4])
     assert [y * high for _, y in chart.lines[0].points] == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4])
-    below = Record(step=record.step)
-    below.losses.add([-100.0, -99.0])
+    below = Record(step=replace(record.step, history=History([-100.0, -99.0])))
     assert [line.points[:, 1].tolist() for line in reading.loss_chart(below, "finished").lines] == [
         [0, 0]
     ] * 2
@@ -154,8 +151,7 @@ def test_what_is_sent_is_small_and_complete() -> None:
     assert labels == monitor._record.validations[-1].preds[1].numpy().tobytes()  # type: ignore[index]
     line = monitor.now["charts"][0]["lines"][0]["points"]
     assert len(struct.unpack(f"<{len(line) // 4}f", line)) == 80
-    bound = Record(step=monitor.step)
-    bound.losses.add([1.0] * 100_000)
+    bound = Record(step=replace(monitor.step, history=History([1.0] * 100_000)))
     sent = reading.now(bound, "training", "")
     assert sum(len(line["points"]) for chart in sent["charts"] for line in chart["lines"]) < 6_000
 

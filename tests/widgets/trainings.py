@@ -40,7 +40,6 @@ def recorded(*args: Any, **settings: Any) -> Record:
     record = Record()
     for step in steps(*args, **settings):
         record.take(step)
-    record.catch_up()
     return record
 
 

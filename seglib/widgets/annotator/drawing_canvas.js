@@ -7,6 +7,8 @@ const DRAWING_KEYS = `Arrow keys move the cross, with Shift by ten. Enter or Spa
 cancels. V goes to the next corner of a selected object, M picks up what is under the cross and puts it down.`;
 
 class DrawingCanvas extends Stage {
+  wholePixels = false; // what counts is to hit an edge, hence to use all of the room
+
   constructor(frame, state, side) {
     super(frame, { width: 1, height: 1, image: null }, { shown: () => [{}], readOut: () => "", side, panels: 1 });
     this.state = state;
@@ -24,20 +26,6 @@ class DrawingCanvas extends Stage {
     this.cursor = this.pointer = null;
     this.showAll();
     this.layout();
-  }
-
-  // As large as there is room, not only by whole numbers: what counts is to hit an edge.
-  layout() {
-    this.ratio = devicePixelRatio;
-    super.layout();
-    const { width, height } = this.scene;
-    const margin = this.frame.root.classList.contains("seglib-narrow") ? 0 : this.side.offsetWidth + SIDE_GAP;
-    this.fit = Math.min((this.frame.el.clientWidth - FRAME - margin) / width, this.get("height") / height);
-    const [across, down] = [Math.round(this.fit * width), Math.round(this.fit * height)];
-    this.grid.style.gridTemplateColumns = `${across}px`;
-    Object.assign(this.canvas, { width: Math.round(across * this.ratio), height: Math.round(down * this.ratio) });
-    Object.assign(this.canvas.style, { width: `${across}px`, height: `${down}px` });
-    this.paintNow();
   }
 
   unit = () => this.place().scale;

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from seglib.data.balance import Counts
 from seglib.data.dataset import SegmentationDataset
 from seglib.draw import HATCHES, figure_bytes
 from seglib.widgets.balance.frames import frames
-from seglib.widgets.balance.survey import SCHEMES, survey, weigh
+from seglib.widgets.balance.survey import SCHEMES, survey
 from seglib.widgets.shell import STYLE, RefusedError, Shell, module
 
 if TYPE_CHECKING:
@@ -51,8 +50,8 @@ class BalanceBoard(Shell):
     Example:
         >>> from seglib.scenes import Scenes
         >>> board = BalanceBoard(Scenes(3, size=(64, 64)), scheme="median frequency")
-        >>> board.weights.shape, board.dropped
-        (torch.Size([10]), [])
+        >>> board.columns()[3]["title"]
+        'Weight'
     """
 
     _esm = module(*FILES)
@@ -71,19 +70,6 @@ class BalanceBoard(Shell):
         own = next(setting for setting in known.settings if setting.dataset is dataset)
         begin = {"selected": known.rare or _rarest(known.counts), "frequency": own.frequency}
         super().__init__(data=frames(known), **begin | state)
-
-    @property
-    def weights(self) -> Tensor:
-        """The weights on show, (K,) float32, as `F.cross_entropy(..., weight=board.weights)` takes them."""
-        settings = self._survey.settings
-        counts = next(setting.counts for setting in settings if setting.frequency == self.frequency)
-        return weigh(counts, self.scheme)
-
-    @property
-    def dropped(self) -> list[int]:
-        """Indices of the images that the cut drops, the most blurred first."""
-        sharpness = self._survey.sharpness
-        return sharpness.blurred(1.0)[: self.cut] if sharpness else []
 
     def columns(self) -> list[dict[str, Any]]:
         """The columns of bars on show, as `chart.column` makes them."""

@@ -186,7 +186,6 @@ class Monitor(Shell):
         """Bring the browser up to date; the status first, which is true even if the rest cannot be drawn."""
         self.status = status
         self._sent = time.monotonic()
-        self._record.catch_up()
         if self._sent - self._sent_slow >= SLOW:
             self._show_validations()
         error = self._runner.error

@@ -10,7 +10,7 @@ from torch import Tensor
 from seglib.labels import VOID, percent
 from seglib.widgets import pack
 from seglib.widgets.chart import Axis, Chart, Line, column, points, share_tick, significant, ticks
-from seglib.widgets.monitor.record import Point, Record, Validation, memory
+from seglib.widgets.monitor.record import Point, Record, Validation, curve, memory
 
 STATUS = ("training", "paused", "finished", "stopped", "failed")
 SPAN = 20  # points that the smoothed curve is an average over
@@ -19,14 +19,14 @@ SHARES = Axis(0.001, 1.0, (0.01, 0.1, 1.0))  # logarithmic, so that rare classes
 
 def loss_chart(record: Record, status: str) -> Chart:
     """The loss of each step, from 0 to its largest smoothed value."""
-    curve = record.losses.points()
-    losses = [loss for _, loss in curve]
-    means = smooth(losses, min(SPAN, 1 + len(curve) / 20))
+    drawn = curve(record.losses)
+    losses = [loss for _, loss in drawn]
+    means = smooth(losses, min(SPAN, 1 + len(drawn) / 20))
     right = last_step(record, status)
     top = 1.08 * max(means, default=1.0)
     high = top if top > 0 else 1.0  # a loss function may be negative
     last = f"{means[-1]:.3f}" if means else "–"
-    across = [step / right for step, _ in curve]
+    across = [step / right for step, _ in drawn]
     each = Line("each step", points(across, [loss / high for loss in losses]), faint=True)
     smoothed = Line("smoothed", points(across, [mean / high for mean in means]))
     words = f"{means[0]:.3f} at first, {last} now, smoothed." if means else "no step yet."

@@ -1,4 +1,4 @@
-"""The record of a training run: a loss curve of bounded length, and some validations with their images."""
+"""The record of a training run: its last step, and some validations with their images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,40 +20,20 @@ MOST = 24  # validations whose images are kept
 LARGEST = 256
 
 
-class Curve:
-    """One number per step, kept as at most 256 means of equally many steps each.
+def curve(losses: Sequence[float]) -> list[Point]:
+    """The loss of each step as at most 256 points (step, mean), in order.
+
+    Equally many steps make a mean, and the last one may be of fewer; its step is the middle of them.
 
     Example:
-        >>> curve = Curve()
-        >>> curve.add([3.0, 2.0])
-        >>> curve.points()
+        >>> curve([3.0, 2.0])
         [(1.0, 3.0), (2.0, 2.0)]
     """
-
-    def __init__(self) -> None:
-        self.count, self.width = 0, 1  # steps so far, steps in a mean
-        self.means: list[float] = []
-        self.rest: list[float] = []  # steps that are not in a mean yet
-
-    def add(self, values: Sequence[float]) -> None:
-        """Append the numbers of the next steps."""
-        self.count += len(values)
-        rest, at = [*self.rest, *values], 0
-        while len(rest) - at >= self.width:
-            self.means.append(fmean(rest[at : at + self.width]))
-            at += self.width
-            if len(self.means) == LONGEST:
-                self.means = [fmean(self.means[k : k + 2]) for k in range(0, LONGEST, 2)]
-                self.width *= 2
-        self.rest = rest[at:]
-
-    def points(self) -> list[Point]:
-        """Return (step, mean) in order; the step is the middle of those that were averaged."""
-        middle = (self.width + 1) / 2
-        points = [(k * self.width + middle, mean) for k, mean in enumerate(self.means)]
-        if self.rest:
-            points.append((len(self.means) * self.width + (len(self.rest) + 1) / 2, fmean(self.rest)))
-        return points
+    width = 1
+    while len(losses) // width >= LONGEST:
+        width *= 2
+    parts = [losses[start : start + width] for start in range(0, len(losses), width)]
+    return [(k * width + (len(part) + 1) / 2, fmean(part)) for k, part in enumerate(parts)]
 
 
 class Seen:
@@ -122,7 +102,6 @@ class Record:
 
     Attributes:
         step: the last one, None before the first.
-        losses: the loss of each step's batch.
         scores: (step, mean IoU) of every validation, also those before an interruption.
         validations: at most 24 of them, the first and the last among them.
         images: the few validation images, made small: images (M, 3, h, w) and masks (M, h, w), uint8, or ().
@@ -131,12 +110,16 @@ class Record:
     """
 
     step: Step | None = None
-    losses: Curve = field(default_factory=Curve)
     scores: list[Point] = field(default_factory=list)
     validations: list[Validation] = field(default_factory=list)
     images: tuple[Tensor, ...] = ()
     messages: list[str] = field(default_factory=list)
     seen: Seen | None = None
+
+    @property
+    def losses(self) -> list[float]:
+        """The loss of each step's batch; on a GPU the last few arrive later."""
+        return self.step.history.losses if self.step else []
 
     def take(self, step: Step) -> None:
         """Take one more step; cheap unless it has a validation."""
@@ -157,12 +140,6 @@ class Record:
         self.validations.append(Validation(step.number, step.seconds, step.scores, preds, shares))
         if len(self.validations) > MOST:
             self.validations = [*self.validations[:-1:2], self.validations[-1]]
-
-    def catch_up(self) -> None:
-        """Add the losses that have arrived since the last time to their curve."""
-        if self.step is not None:
-            losses = self.step.history.losses
-            self.losses.add(losses[self.losses.count :])
 
 
 def small(images: Tensor) -> Tensor:
