@@ -5,8 +5,8 @@
 chapter of `docs/instructor.md`. The same source always gives the same bytes: ids come from the cells, and of
 a run only the text output of cells tagged `nbval-check-output` is kept. `--check` runs and writes nothing;
 `--text` writes everything and runs nothing, for changes of text and of tables. `--measure laptop` (or gpu)
-runs solutions in another profile, prints seconds and memory, and writes nothing. Every build prints how many
-minutes the notebook takes a student.
+runs solutions in another profile, prints seconds and memory, and writes only how long a student waits for
+each section on a laptop. Every build prints how many minutes the notebook takes a student.
 """
 
 from __future__ import annotations
@@ -153,11 +153,14 @@ def build(root: Path, only: list[str] | None = None, *, execute: bool = True) ->
 
 
 def measure(root: Path, only: list[str], profile: str) -> Iterator[str]:
-    """Run solutions one by one in another profile; yields lines to print."""
+    """Run solutions one by one in another profile, and note a laptop's waits; yields lines to print."""
     for path in sources(root, only):
         notebook, began = solution(read_cells(path), content.load(path.stem)), time.monotonic()
         megabytes = executed(notebook, root / "notebooks/solutions", profile)
         yield cost(path, profile, time.monotonic() - began, megabytes)
+        if profile == "laptop":
+            minutes.record(path, notebook)
+            yield from minutes.report(path)
 
 
 def cost(path: Path, profile: str, seconds: float, megabytes: float) -> str:

@@ -7,7 +7,9 @@ The estimate is made from the source and the lesson. Nothing is run for it:
 * an exercise: the minutes in its entry of `lesson.toml`, writing and failed checks included;
 * a guess: a minute to make it and to compare; a quiz question: half a minute in addition to its words;
 * an image: a quarter of a minute; a widget: the minutes of its tasks, in `WIDGETS`;
-* waits: as long as the notebook's laptop budget allows.
+* waits: seconds measured in the laptop profile, from `waits.json`, which the build fills (`02 --measure
+  laptop`) by running the solved notebook. One that was never measured waits as long as its laptop budget
+  allows.
 
 The speeds were chosen once, so that the estimates of 00 to 04 come close to what it took a tester who worked
 through them with a watch: 25, 65, 75, 105 and 90 minutes. `make lint` demands that the minutes on a card are
@@ -17,13 +19,18 @@ within `TOLERANCE` of the estimate.
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+
+from nbformat import NotebookNode
 
 from seglib.course import content
 from seglib.course.lesson import Lesson
+from seglib.files import write_text
 from tools.course import render
 from tools.course.source import Cell, read_cells, stub
 
@@ -36,8 +43,9 @@ WIDGETS = {
     "MaskViewer": 2, "linked": 1, "LieDetector": 8, "BalanceBoard": 6, "Annotator": 8, "Monitor": 1,
     "ProposalExplorer": 4, "RefinementExplorer": 4,
 }  # fmt: skip
+WAITS = Path(__file__).with_name("waits.json")  # notebook -> section -> seconds
 OPENING = "Card"  # the section before the first heading
-WAITS = "Waits, as budgeted"
+BUDGET = "Waits: never measured, as budgeted"
 
 
 def estimate(cells: list[Cell], lesson: Lesson) -> dict[str, float]:
@@ -50,9 +58,16 @@ def estimate(cells: list[Cell], lesson: Lesson) -> dict[str, float]:
     minutes: defaultdict[str, float] = defaultdict(float)
     for section, cell in placed(cells, lesson):
         minutes[section] += _text(cell, lesson) if cell.kind == "markdown" else _code(cell, lesson)
-    if budget := lesson.budgets.get("laptop"):
-        minutes[WAITS] = budget.seconds / 60
+    for section, seconds in waiting(lesson).items():
+        minutes[section] += seconds / 60
     return dict(minutes)
+
+
+def waiting(lesson: Lesson) -> dict[str, float]:
+    """The seconds that each section of a notebook lets a student wait, as measured, or else as budgeted."""
+    measured: dict[str, dict[str, float]] = json.loads(WAITS.read_text(encoding="utf-8"))
+    budget = lesson.budgets.get("laptop")
+    return measured.get(lesson.id, {BUDGET: budget.seconds} if budget else {})
 
 
 def placed(cells: list[Cell], lesson: Lesson) -> Iterator[tuple[str, Cell]]:
@@ -88,6 +103,23 @@ def problem(cells: list[Cell], lesson: Lesson) -> str | None:
     )
 
 
+def record(path: Path, ran: NotebookNode) -> None:
+    """Write the seconds that each section of an executed solution took into `waits.json`.
+
+    Args:
+        path: the source.
+        ran: its solution, executed, with the times of its cells.
+    """
+    lesson = content.load(path.stem)
+    times = {cell.id: _seconds(cell) for cell in ran.cells if cell.cell_type == "code"}
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for section, cell in placed(read_cells(path), lesson):
+        seconds[section] += times.get(cell.id, 0)
+    known = json.loads(WAITS.read_text(encoding="utf-8"))
+    known[lesson.id] = {section: round(taken) for section, taken in seconds.items() if taken >= 1}
+    write_text(WAITS, json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+
+
 def _text(cell: Cell, lesson: Lesson) -> float:
     shown = render.whole(cell.text, cell.tags, lesson)
     exercises = [name for name in render.PLACEHOLDER.findall(cell.text) if name in lesson.exercises]
@@ -109,3 +141,12 @@ def _code(cell: Cell, lesson: Lesson) -> float:
 
 def _reading(text: str) -> float:
     return len(re.findall(r"\w[\w'.-]*", re.sub(r"<[^>]+>|\]\([^)]*\)", " ", text))) / WORDS_A_MINUTE
+
+
+def _seconds(cell: NotebookNode) -> float:
+    times = cell.metadata.get("execution", {})
+    began, ended = (
+        datetime.fromisoformat(times[name].replace("Z", "+00:00"))
+        for name in ("iopub.execute_input", "shell.execute_reply")
+    )
+    return (ended - began).total_seconds()
