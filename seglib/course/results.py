@@ -11,6 +11,7 @@ from seglib.data.dataset import SegmentationDataset
 from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import Scores
 from seglib.metrics import confusion_matrix, mean_iou
+from seglib.tables import Table
 
 BOUNDARY = "Boundary IoU of the objects"
 
@@ -21,16 +22,17 @@ def outline_iou(scores: Scores) -> float:
 
 
 def leaderboard(table: Mapping[str, Scores], notes: Mapping[str, str] | None = None) -> None:
-    """Print mIoU and Boundary IoU of the objects, a line for each segmenter, and draw both as bars.
+    """Print mIoU and Boundary IoU of the objects, a row for each segmenter, and draw both as bars.
 
     Args:
         table: what was judged -> its scores, all on the same images.
-        notes: what was judged -> words at the end of its line.
+        notes: what was judged -> words at the end of its row.
     """
-    width = max(map(len, table))
-    for name, scores in table.items():
-        line = f"{name:{width}}  mIoU {100 * scores.mean_iou:5.1f}   {BOUNDARY} {outline_iou(scores):5.1f}"
-        print(f"{line}   {(notes or {}).get(name, '')}".rstrip())
+    rows = [
+        [name, f"{100 * scores.mean_iou:.1f}", f"{outline_iou(scores):.1f}", (notes or {}).get(name, "")]
+        for name, scores in table.items()
+    ]
+    print(Table("Scores on the same images", ["", "mIoU %", f"{BOUNDARY} %", ""], rows))
     measures = {
         "mIoU (%)": {name: 100 * scores.mean_iou for name, scores in table.items()},
         f"{BOUNDARY} (%)": {name: outline_iou(scores) for name, scores in table.items()},
@@ -65,12 +67,11 @@ def league(table: Mapping[str, Sequence[Scores]], rare: Tensor) -> None:
     rows = {name: [measures(one, rare) for one in runs] for name, runs in table.items()}
     lazy = next(iter(table.values()))[0].baseline
     rows[lazy.name] = [measures(lazy, rare)]
-    width = max(map(len, rows))
-    print(" " * width, *(f"{name:>15}" for name in rows[lazy.name][0]))
+    lines = []
     for name, runs in rows.items():
         columns = [[run[measure] for run in runs] for measure in runs[0]]
-        cells = (f"{mean(c):.1f}" + (f" ± {stdev(c):.1f}" if c[1:] else "") for c in columns)
-        print(f"{name:{width}}", *(f"{cell:>15}" for cell in cells))
+        lines.append([name, *(f"{mean(c):.1f}" + (f" ± {stdev(c):.1f}" if c[1:] else "") for c in columns)])
+    print(Table("Scores in %, of several runs with their spread", ["", *rows[lazy.name][0]], lines))
 
 
 def failures(preds: Sequence[Tensor], dataset: SegmentationDataset, name: str, number: int = 4) -> None:

@@ -210,7 +210,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "one class less": ({"rounds": [ROUNDS[0][:2]]}, r"rounds\[0\].*3 classes.*not \(2, 3, 4\)"),
     "not in a list": ({"rounds": ROUNDS[0]}, r"rounds\[0\].*not \(3, 4\)"),
     "a label": ({"rounds": [TRUTH]}, r"rounds\[0\].*floating point"),
-    "logits": ({"rounds": [ROUNDS[0], HALF]}, r"rounds\[1\].*\(x, y\) = \(1, 2\).*softmax"),
+    "logits": ({"rounds": [ROUNDS[0], HALF]}, r"rounds\[1\].*softmax.*with the sum 1"),
     "below 0": ({"rounds": [ROUNDS[0] * 2 - 1 / 3]}, r"\(x, y\) = \(0, 0\)"),
     "NaN": ({"rounds": [ROUNDS[0] * torch.nan]}, r"\(x, y\) = \(0, 0\) they are nan"),
     "rates of others": ({"fill_rates": [1.0]}, r"fill_rates must be 3 shares.*not \[1.0\]"),
