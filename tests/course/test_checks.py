@@ -6,8 +6,7 @@ import torch
 
 from seglib.course import check, checkpoint, content, hint, store
 from seglib.course.checks import NotRightError, judge, solution_source
-from seglib.course.guard import Guarded, in_words, is_stub, own_line
-from seglib.course.kinds import OtherKindError, like
+from seglib.course.guard import Guarded, OtherKindError, in_words, is_stub, like, own_line
 from seglib.course.lesson import Exercise, Wrong
 
 
