@@ -290,7 +290,8 @@ def test_without_a_kernel_an_image_shows_what_was_drawn_in_its_colours() -> None
     for color in CLASSES.colors[1:]:
         assert ((pixels - torch.tensor(color)).abs().amax(2) < 3).sum() > 300
     page = widget.to_html()
-    assert page.startswith('<div data-seglib="annotator"><img src="data:image/png;') and "<script" not in page
+    assert page.startswith('<div data-seglib="annotator"><img alt="Annotator for boxes')
+    assert ' src="data:image/png;' in page and "<script" not in page
     assert "image 1: fish, crab, in 20 s" in page and "image 3: fish" in repr(widget)
 
 
