@@ -191,7 +191,7 @@ def _is_image(path: Path, root: Path, out: Path) -> bool:
 
 
 def outlined(mask: Tensor, classes: Classes, file_name: str) -> AnnotatedImage:
-    """A mask as objects with outlines: every connected part of a class is one; background and void are none.
+    """A mask as objects with outlines: each connected part of a class, background and void left out.
 
     The outlines run along the sides of pixels, so that filling them (by pycocotools, as `load` does) gives
     the mask back, pixel by pixel. A COCO polygon cannot have a hole: the outline goes into each hole along a

@@ -153,7 +153,7 @@ def labels(images: SegmentationDataset, annotator: Annotator) -> tuple[Segmentat
     left = len(images) - len(entries)
     say(
         f"{annotator.kind.capitalize()} on {own} images are yours.",
-        f"On {given} nothing is drawn: there the truth of the built-in photographs stands in." * (given > 0)
+        f"On {given} nothing is drawn: there the truth of the built-in photographs is used." * (given > 0)
         + f"{left} images without a drawing are left out." * (left > 0),
     )
     return images.subset(entries), AnnotationSet(annotator.names, tuple(entries.values()))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
 BLUE = "#1565c0"
-MARKED = 30  # a line of at most so many points has a dot at each, as in chart.js
+MARKED = 30  # a line of at most this many points has a dot at each, as in chart.js
 
 
 @dataclass(frozen=True)

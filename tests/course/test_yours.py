@@ -86,7 +86,7 @@ def test_truth_stands_in_as_boxes_and_as_outlines(home: Path, capsys: pytest.Cap
     for kind in ("boxes", "polygons"):
         annotator = Annotator(images, classes=album.classes, kind=kind)
         kept, drawn = yours.labels(images, annotator)
-        assert "the truth of the built-in photographs stands in" in capsys.readouterr().out
+        assert "the truth of the built-in photographs is used" in capsys.readouterr().out
         assert len(kept) == 2
         if kind == "boxes":
             objects = images.instances(0)
