@@ -247,17 +247,16 @@ def read_image(path: Path, page: int | None = None, note: Note = warn) -> Image:
     return Image(torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
 
 
-def read_labels(path: Path, page: int | None = None, colors: Classes | None = None) -> NDArray[Any]:
+def read_labels(path: Path, page: int | None = None) -> NDArray[Any]:
     """The numbers or the colours in a mask file, unchanged, turned as its own EXIF orientation says.
 
-    Palette images give their indices, grey images their values, black-and-white images 0 and 1. Where the
-    palette holds only `colors`, and in a GIF, whose palette is in any order, the colours are given; grey
-    colours of a GIF, and of an image in colour that is grey, are the values.
+    Palette images give their indices, grey images their values, black-and-white images 0 and 1. A GIF, whose
+    palette is in any order, gives its colours; grey colours of a GIF, and of an image in colour that is grey,
+    are the values.
 
     Args:
         path: a mask in a lossless format (PNG).
         page: which image of a file that holds several, from 0.
-        colors: the colours that mean classes, if they are known.
 
     Returns:
         (H, W) of any integer dtype, or uint8 (H, W, 3) where the mask is painted in colours.
@@ -267,10 +266,10 @@ def read_labels(path: Path, page: int | None = None, colors: Classes | None = No
         FormatError: the format is JPEG, or another that does not keep values.
         ValueError: the file is empty, cut off, or not an image.
     """
-    return labels_in(open_mask(path, page), str(path), colors)
+    return labels_in(open_mask(path, page), str(path), None)
 
 
-def open_mask(path: Path, page: int | None = None) -> Pillow.Image:
+def open_mask(path: Path, page: int | None) -> Pillow.Image:
     """The decoded mask, upright; `info["oriented"]` is whether it has an orientation of its own."""
     image = _open(path, page)
     kind, oriented = image.format, ExifTags.Base.Orientation in image.getexif()
@@ -291,7 +290,7 @@ def open_mask(path: Path, page: int | None = None) -> Pillow.Image:
 
 
 def labels_in(image: Pillow.Image, path: str, colors: Classes | None) -> NDArray[Any]:
-    """What `read_labels` returns, of an opened mask."""
+    """What `read_labels` returns, of an opened mask; the colours of a palette that holds only `colors`."""
     if image.mode in ("LA", "RGBA"):
         image = image.convert(image.mode[:-1])  # without transparency
     if image.mode not in ("1", "L", "P", "RGB") and not image.mode.startswith("I"):
@@ -352,7 +351,7 @@ _DOUBT = (
 )
 
 
-def _open(path: Path, page: int | None = None) -> Pillow.Image:
+def _open(path: Path, page: int | None) -> Pillow.Image:
     """The decoded image; an error in one sentence if it is missing or damaged.
 
     `info["deep"]` is whether it has colours of 16 bits each, of which Pillow keeps only the upper 8.
