@@ -25,6 +25,7 @@ from seglib.data.class_lists import (
     shown_by,
 )
 from seglib.data.dataset import (
+    FOLDERS,
     Instances,
     Part,
     Reading,
@@ -34,10 +35,10 @@ from seglib.data.dataset import (
     check_split,
 )
 from seglib.data.files import FileDataset, Sample, instances_of, listed, match_size, read_image, read_labels
-from seglib.data.pairing import lists, match, object_files, stem_of
+from seglib.data.pairing import match, object_files, stem_of
 from seglib.data.photographs import objects_in
 from seglib.data.tree import Files, Group, Tree, groups, images_in, is_clutter, role
-from seglib.files import as_path, naming
+from seglib.files import as_path, naming, read_text
 from seglib.labels import VOID, Classes
 
 
@@ -210,9 +211,8 @@ def open_pairs(
     meaning = classes or request.classes
     masks = [*dict.fromkeys(chain.from_iterable(group.masks.values() for group in found.values()))]
     data = kind(path.name, split, samples, meaning, masks=masks, page=request.page)
-    return understood(
-        data, Reading(layout, meaning.source or UNNAMED, meaning.void, matched.rule, tuple(left_out))
-    )
+    source = meaning.source or UNNAMED
+    return understood(data, Reading(layout, source, meaning.void, matched.rule, tuple(left_out)))
 
 
 def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple[list[Sample], list[str]]:
@@ -224,7 +224,7 @@ def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple
     """
     if part:
         return [*samples.values()], []
-    split, names = request.split, lists(request.tree)
+    split, names = request.split, _lists(request.tree)
     known = {name: one for one in samples.values() for name in (one.id, Path(one.image).name)}
     there = [name for some in names.values() for name in some]
     if not names or 2 * sum(name in known for name in there) < len(there):
@@ -233,11 +233,27 @@ def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple
     wanted = [*dict.fromkeys(names[split])]
     absent = [name for name in wanted if name not in known]
     unlisted = len(samples) - len({known[name] for name in there if name in known})
-    left_out = [f"names in the list of {split} without a pair: {len(absent)} ({listed(absent)})"] * bool(
-        absent
-    )
-    left_out += [f"pairs that are in no list: {unlisted}"] * bool(unlisted)
+    left_out = []
+    if absent:
+        left_out.append(f"names in the list of {split} without a pair: {len(absent)} ({listed(absent)})")
+    if unlisted:
+        left_out.append(f"pairs that are in no list: {unlisted}")
     return [known[name] for name in wanted if name in known], left_out
+
+
+def _lists(tree: Tree) -> dict[str, list[str]]:
+    """Split -> the names in the publisher's list: `train.txt` and so on, in the folder or in one of lists."""
+    for folder in ([], ["splits"], ["split"], ["lists"], ["ImageSets", "Segmentation"], ["ImageSets"]):
+        place = tree.folder(*folder)
+        found = {}
+        for split, names in FOLDERS.items():
+            for file in (place / f"{name}.txt" for name in names if place):
+                if file.is_file():
+                    firsts = [line.split()[0] for line in read_text(file).splitlines() if line.strip()]
+                    found[split] = [first.replace("\\", "/").rpartition("/")[2] for first in firsts]
+        if found:
+            return found
+    return {}
 
 
 def part_of(path: Path, split: str, there: Mapping[str, object]) -> str:

@@ -8,10 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seglib.data.dataset import FOLDERS
 from seglib.data.files import SUFFIXES, Sample, listed
-from seglib.data.tree import MASK_WORDS, WAY_OUT, Files, Group, Tree, images_in, words
-from seglib.files import read_text
+from seglib.data.tree import MASK_WORDS, WAY_OUT, Files, Group, images_in, words
 
 
 def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[Sample]:
@@ -269,21 +267,3 @@ def object_files(group: Group) -> dict[str, tuple[str, list[str]]] | None:
     if max(map(len, found.values()), default=0) < 2:
         return None
     return {"/".join(filter(None, key)): (images[key], paths) for key, paths in sorted(found.items())}
-
-
-# The publisher's division.
-
-
-def lists(tree: Tree) -> dict[str, list[str]]:
-    """Split -> the names in the publisher's list: `train.txt` and so on, in the folder or in one of lists."""
-    for folder in ([], ["splits"], ["split"], ["lists"], ["ImageSets", "Segmentation"], ["ImageSets"]):
-        place = tree.folder(*folder)
-        found = {}
-        for split, names in FOLDERS.items():
-            for file in (place / f"{name}.txt" for name in names if place):
-                if file.is_file():
-                    firsts = [line.split()[0] for line in read_text(file).splitlines() if line.strip()]
-                    found[split] = [first.replace("\\", "/").rpartition("/")[2] for first in firsts]
-        if found:
-            return found
-    return {}

@@ -176,8 +176,11 @@ def labelme(request: Request) -> Coco | None:
             entry["iscrowd"] = int(label in VOID_NAMES)
             key = (file, label, number if group is None else f"group {group}")
             objects.setdefault(key, entry)["segmentation"].append(polygon)
-    left_out = [f".json files without shapes: {len(others)} ({listed(others)})"] * bool(others)
-    left_out += [f"shapes that are neither polygons nor rectangles: {lines}"] * bool(lines)
+    left_out = []
+    if others:
+        left_out.append(f".json files without shapes: {len(others)} ({listed(others)})")
+    if lines:
+        left_out.append(f"shapes that are neither polygons nor rectangles: {lines}")
     source = request.classes.source or "the labels of all files, in alphabetical order"
     rule = f"{len(files)} .json files with images"
     reading = Reading("labelme", source, "shapes called __ignore__", rule, tuple(left_out))
