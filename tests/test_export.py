@@ -32,7 +32,6 @@ from seglib.labels import VOID, Classes
 from seglib.segmenters import NetSegmenter
 
 CLASSES = Classes.of("background", "crop", "weed")
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "use.md").read_text("utf-8")
 SCRIPTS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
@@ -66,11 +65,10 @@ def test_an_outline_goes_around_a_hole_and_its_area_leaves_it_out(tmp_path: Path
     write_coco(tmp_path / "a.json", AnnotationSet(("crop", "weed"), (image,)))
     (entry,) = json.loads((tmp_path / "a.json").read_text())["annotations"]
     assert entry["area"] == 5 * 6 - 4 - 1 and len(entry["segmentation"]) == 1
-    drawn = np.zeros((5, 6), np.uint8)  # another program: OpenCV's pixels are centres, so half a pixel less
+    # another program: OpenCV's pixels are centres, so half a pixel less
     big = np.array(entry["segmentation"][0]).reshape(-1, 2) * 100
     canvas = cv2.fillPoly(np.zeros((500, 600), np.uint8), [big.astype(np.int32)], 1)
-    drawn = canvas[50::100, 50::100]
-    assert (drawn == (mask == 1).numpy()).all()
+    assert (canvas[50::100, 50::100] == (mask == 1).numpy()).all()
 
 
 @pytest.mark.photographs
@@ -176,9 +174,7 @@ def trained(name: str, make: Any = FCN, **options: Any) -> FCNSegmenter:
     """A segmenter with random weights and statistics, as after training."""
     torch.manual_seed(0)
     backbone = backbones.load("small" if name == "centred" else name, pretrained=False)
-    backbone.centred = (
-        name == "centred"
-    )  # the cells of its maps as VGG's lie, which is a hundred times larger
+    backbone.centred = name == "centred"  # as the cells of VGG's maps lie, which is a hundred times larger
     net = make(backbone, 3, *([8] if make is FCN else []))
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -197,10 +193,8 @@ def test_the_command(saved: Path, tmp_path: Path) -> None:
     ran = command(saved, photo, "--out", tmp_path / "out")
     assert ran.exit_code == 0, ran.output
     assert "Areas in 1 images" in ran.stdout and "1 masks, overlays, annotations.json" in ran.stdout
-    assert (
-        read_labels(tmp_path / "out" / "masks" / "a.png")
-        == trained("small").predict(read_image(photo)).numpy()
-    ).all()
+    written = read_labels(tmp_path / "out" / "masks" / "a.png")
+    assert (written == trained("small").predict(read_image(photo)).numpy()).all()
     for arguments, words in [
         ([saved, photo, "--out", tmp_path / "out"], "already holds results"),
         ([tmp_path / "no.pt", photo, "--out", tmp_path / "b"], "no.pt: no such file"),
@@ -285,11 +279,7 @@ def test_the_way_from_a_folder_to_results_is_short(tmp_path: Path, monkeypatch: 
     photograph(tmp_path / "new" / "a.jpg", (40, 60))
     monkeypatch.chdir(tmp_path)
     exec(script.replace('"lite0"', '"small"').replace("seconds=60", "steps=2"), {})
-    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
-        "annotations.json",
-        "areas.csv",
-        "masks",
-        "overlays",
-    ]
+    results = {path.name for path in (tmp_path / "results").iterdir()}
+    assert results == {"annotations.json", "areas.csv", "masks", "overlays"}
     assert (tmp_path / "fields.onnx").stat().st_size > 10**6
     assert FCNSegmenter.load(tmp_path / "fields.pt").classes.names == CLASSES.names

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +91,17 @@ def mirror() -> Iterator[Mirror]:
         thread.join()
 
 
+def changed(content: Any, path: Sequence[str | int], value: object) -> Any:
+    """JSON with one field changed, or removed if `value` is `...`; in place."""
+    place = content
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    if value is ...:
+        del place[path[-1]]
+    return content
+
+
 class InMemory(SegmentationDataset):
     """Given masks, each with a grey image unless images are given too."""
 
@@ -97,7 +109,7 @@ class InMemory(SegmentationDataset):
 
     def __init__(
         self,
-        names: Sequence[str],
+        names: Iterable[str],
         masks: Sequence[Tensor],
         images: Sequence[Tensor] | None = None,
         instances: Sequence[Instances] | None = None,

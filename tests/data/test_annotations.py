@@ -27,10 +27,10 @@ from seglib.data.annotations import (
 from seglib.data.dataset import Instances
 from seglib.data.files import write_mask
 from seglib.labels import Classes
+from tests.data.conftest import changed
 
 CLASSES = Classes.of("background", "crab", "fish")
 FOUND = Path(__file__).parent / "annotations" / "coco.json"  # written by hand, as found in the wild
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 
 
 def fish(*box: float, **fields: object) -> Annotation:
@@ -100,12 +100,7 @@ COCO_FAULTS = [
 
 def coco_with(folder: Path, path: tuple, value: object) -> Path:
     """The file as found with one field changed, or removed if `value` is `...`."""
-    content = place = json.loads(FOUND.read_text())
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    if value is ...:
-        del place[path[-1]]
+    content = changed(json.loads(FOUND.read_text()), path, value)
     (folder / "changed.json").write_text(json.dumps(content))
     return folder / "changed.json"
 

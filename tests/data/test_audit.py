@@ -247,7 +247,6 @@ CORNERS = [20, 10, 50, 30]  # where width and height belong
 BOXES = [CORNERS, [None, 1, 2, 3], ["a", 1, 2, 3], [1, 2, 3], "box", {"x": 1}, [1, 2, 10**400, 3]]
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools, old numpy
 @pytest.mark.parametrize("box", BOXES)
 def test_a_box_in_a_coco_file_that_is_wrong_or_not_four_numbers(coco, box):
     found = coco(bbox=box)
@@ -256,14 +255,12 @@ def test_a_box_in_a_coco_file_that_is_wrong_or_not_four_numbers(coco, box):
     assert (says if box == CORNERS else "fish.json, annotation 2") in found.findings[0].message
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_a_box_of_the_outline_is_right_whatever_pixels_the_outline_fills(coco):
     whisker = [20, 10, 50, 10, 50, 30, 20, 30, 20, 20.2, 2, 20.1, 20, 20]  # too thin to fill a pixel
     assert not coco(bbox=[2, 10, 48, 20], segmentation=[whisker]).findings
     assert not coco(bbox=[20, 10, 60, 20], segmentation=[[20, 10, 80, 10, 80, 30, 20, 30]]).findings
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_objects_that_are_mostly_crowds(coco, tmp_path):
     assert not coco(iscrowd=1).of("crowds")
     file = json.loads((tmp_path / "fish.json").read_text())

@@ -17,8 +17,6 @@ from seglib.data.coco import Coco, segmentation_mask
 from seglib.data.layouts import open_folder
 from seglib.labels import VOID
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
-
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 
 

@@ -12,13 +12,11 @@ from PIL import Image
 
 from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
+from tests.data.conftest import changed
 
 FOUND = Path(__file__).parent / "annotations"  # written by hand, as they are found in the wild
 RECTANGLE = {"label": "cat", "points": [[2, 1], [6, 5]], "shape_type": "rectangle"}
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # pycocotools
-    pytest.mark.filterwarnings("ignore:.*neither polygons nor rectangles"),
-]
+pytestmark = pytest.mark.filterwarnings("ignore:.*neither polygons nor rectangles")
 
 
 def photo(path: Path, size: tuple[int, int] = (40, 30), **options: object) -> None:
@@ -96,14 +94,9 @@ LABELME_FAULTS = [
 
 @pytest.mark.parametrize(("path", "value", "message"), LABELME_FAULTS)
 def test_a_broken_labelme_file(tmp_path: Path, path: tuple, value: object, message: str) -> None:
-    content = place = json.loads((FOUND / "labelme/pond.json").read_text()) | {"imagePath": "pond.jpg"}
+    content = json.loads((FOUND / "labelme/pond.json").read_text()) | {"imagePath": "pond.jpg"}
     photo(tmp_path / "pond.jpg")
-    for key in path[:-1]:
-        place = place[key]
-    place[path[-1]] = value
-    if value is ...:
-        del place[path[-1]]
-    (tmp_path / "pond.json").write_text(json.dumps(content))
+    (tmp_path / "pond.json").write_text(json.dumps(changed(content, path, value)))
     with pytest.raises(ValueError, match=message) as caught:
         load(tmp_path)[0]
     assert str(tmp_path) in str(caught.value) and "\n" not in str(caught.value)

@@ -13,7 +13,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from torch import Tensor
-from torchvision.tv_tensors import Image, Mask
 
 from seglib import backbones, files
 from seglib.data.dataset import SegmentationDataset
@@ -26,6 +25,7 @@ from seglib.regions.crops import foreground_crop
 from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
 from seglib.regions.segmenter import STAGES, THRESHOLDS, paste, paste_regions, region_nms, select_regions
 from seglib.regions.svm import LinearSVMs, hard_negatives
+from tests.data.conftest import InMemory
 
 NEVER = -math.inf
 LABELS = torch.tensor([[0, 0, 1, 2], [3, 3, 1, 2], [3, 3, 3, 3]])
@@ -96,7 +96,7 @@ def test_pasting_works_on_any_device(devices: tuple[str, str]) -> None:
     assert paste_regions(there, scores.to(devices[1])).cpu().equal(paste_regions(here, scores))
 
 
-class Squares(SegmentationDataset):
+class Squares(InMemory):
     """A grey ground with noise, and on it a square in the colour of its class."""
 
     def __init__(
@@ -107,35 +107,26 @@ class Squares(SegmentationDataset):
         kinds: tuple[int, ...] = (1, 2),
         spoil: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self.name, self.split, self.classes = "squares", split, THREE
-        self.length, self.kinds, self.spoil = length, kinds, spoil
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        if not 0 <= index < self.length:
-            raise IndexError(index)
-        rng = torch.Generator().manual_seed(index + 1000 * (self.split != "train"))
-        mask = torch.zeros(48, 56, dtype=torch.uint8)
-        x, y = torch.randint(2, 24, (2,), generator=rng).tolist()
-        if self.kinds:
-            mask[y : y + 20, x : x + 24] = self.kinds[index % len(self.kinds)]
-        noise = torch.randint(-9, 10, (48, 56, 3), generator=rng)
-        image = (COLOURS[mask.long()].int() + noise).clamp(0, 255).byte().permute(2, 0, 1)
-        return Image(image), Mask(self.spoil(mask) if self.spoil and index == 1 else mask)
+        images, masks = [], []
+        for index in range(length):
+            rng = torch.Generator().manual_seed(index + 1000 * (split != "train"))
+            masks.append(mask := torch.zeros(48, 56, dtype=torch.uint8))
+            x, y = torch.randint(2, 24, (2,), generator=rng).tolist()
+            if kinds:
+                mask[y : y + 20, x : x + 24] = kinds[index % len(kinds)]
+            noise = torch.randint(-9, 10, (48, 56, 3), generator=rng)
+            images.append((COLOURS[mask.long()].int() + noise).clamp(0, 255).byte().permute(2, 0, 1))
+            if spoil and index == 1:
+                masks[1] = spoil(mask)
+        super().__init__(THREE, masks, images)
+        self.name, self.split = "squares", split
 
 
-class OneClass(Squares):
+def one_class(length: int, split: str = "train") -> InMemory:
     """The same images with one class, which is everywhere."""
-
-    def __init__(self, length: int, split: str = "train") -> None:
-        super().__init__(length, split)
-        self.classes = Classes.of("paper")
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        image, mask = super().__getitem__(index)
-        return image, Mask(torch.zeros_like(mask))
+    data = Squares(length, split)
+    data.classes, data.masks = Classes.of("paper"), [torch.zeros_like(mask) for mask in data.masks]
+    return data
 
 
 def segmenter(kind: str = "joined", classes: Classes = THREE) -> RegionSegmenter:
@@ -272,7 +263,7 @@ def test_a_class_without_training_objects_is_named_and_never_predicted() -> None
 
 
 def test_without_background_the_most_frequent_class_fills() -> None:
-    one = segmenter(classes=Classes.of("paper")).fit(OneClass(3), OneClass(2, "val"), jobs=1)
+    one = segmenter(classes=Classes.of("paper")).fit(one_class(3), one_class(2, "val"), jobs=1)
     assert one.fill_class == 0 and one.predict(Squares(1)[0][0]).unique().tolist() == [0]
 
 
@@ -280,7 +271,7 @@ def test_without_background_the_most_frequent_class_fills() -> None:
     ("train", "val", "words"),
     [
         (Squares(0), Squares(2, "val"), "squares train has no images"),
-        (Squares(2), OneClass(2, "val"), r"squares val has the classes paper, .* background, red, blue"),
+        (Squares(2), one_class(2, "val"), r"squares val has the classes paper, .* background, red, blue"),
         (Squares(3, kinds=()), Squares(2, "val"), "no object to learn from in 3 training images"),
         (Squares(3), Squares(3, "val", spoil=lambda mask: mask | 255).subset([1]), "every pixel is void"),
     ],

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.dataset import SegmentationDataset
-from seglib.labels import VOID, Classes
+from seglib.labels import VOID
 from seglib.losses import cross_entropy
 from seglib.train import train
 from seglib.training import checkpoint
 from seglib.training.progress import Step
+from tests.data.conftest import InMemory
 
 #: on the CPU, where the same seed gives the same bits
 LONG: dict[str, Any] = {"steps": 400, "batch_size": 4, "precision": "float32", "lr": 0.01, "device": "cpu"}
@@ -50,27 +50,21 @@ class Tight(Net):
         return super().forward(images)
 
 
-class Squares(SegmentationDataset):
+class Squares(InMemory):
     """A bright square, class 1, on dark; class 2 along the upper edge; void along the lower one."""
 
     def __init__(self, count: int = 10, size: tuple[int, int] = (24, 32), split: str = "train") -> None:
-        self.name, self.split, self.count, self.size = "squares", split, count, size
-        self.classes = Classes.of("background", "square", "edge")
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        rng = torch.Generator().manual_seed(index + 1000 * (self.split == "val"))
-        mask = torch.zeros(self.size, dtype=torch.uint8)
-        top, left = torch.randint(2, 10, (2,), generator=rng).tolist()
-        mask[top : top + 9, left : left + 12] = 1
-        mask[:2] = 2
-        image = torch.randint(0, 60, (3, *self.size), generator=rng) + 90 * mask
-        mask[-2:] = VOID
-        return Image(image.clamp(0, 255).to(torch.uint8)), Mask(mask)
+        images, masks = [], []
+        for index in range(count):
+            rng = torch.Generator().manual_seed(index + 1000 * (split == "val"))
+            masks.append(mask := torch.zeros(size, dtype=torch.uint8))
+            top, left = torch.randint(2, 10, (2,), generator=rng).tolist()
+            mask[top : top + 9, left : left + 12] = 1
+            mask[:2] = 2
+            images.append((torch.randint(0, 60, (3, *size), generator=rng) + 90 * mask).clamp(0, 255).byte())
+            mask[-2:] = VOID
+        super().__init__(["background", "square", "edge"], masks, images)
+        self.name, self.split = "squares", split
 
 
 def weights(net: nn.Module) -> Tensor:

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.dataset import Instances, SegmentationDataset
-from seglib.labels import VOID, Classes
+from seglib.data.dataset import Instances
+from seglib.labels import VOID
 from seglib.losses import cross_entropy
 from seglib.weak.boxes import BoxAnnotations
 from seglib.weak.rounds import Round, rounds
 from seglib.weak.schemes import pseudo_labels
+from tests.data.conftest import InMemory
 
 SHORT = {"steps": 25, "lr": 0.1, "batch_size": 4, "augment": None, "device": "cpu"}
 NOTHING = BoxAnnotations(torch.zeros(0, 4).long(), torch.zeros(0).long())
@@ -42,31 +42,23 @@ def box_of(inside: Tensor, loose: int = 0) -> Tensor:
     return torch.tensor([tight]) + loose * torch.tensor([-1, -1, 1, 1])
 
 
-class Discs(SegmentationDataset):
+class Discs(InMemory):
     """Discs of class 1, one per image, none in the last one."""
 
     def __init__(self, count: int = 4, split: str = "train") -> None:
-        self.name, self.split, self.count = "discs", split, count
-        self.classes = Classes.of("background", "disc", "ring")
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        image, inside = disc(radius=6 + 2 * (index % 5))
-        inside &= index < self.count - 1
-        return Image(image), Mask(inside.to(torch.uint8))
+        images, shapes = zip(*(disc(radius=6 + 2 * (index % 5)) for index in range(count)))
+        shapes = [inside & (index < count - 1) for index, inside in enumerate(shapes)]
+        known = [
+            Instances(inside[None], torch.ones(1).long(), box_of(inside))
+            if inside.any()
+            else Instances(inside[None][:0], *reversed(NOTHING))
+            for inside in shapes
+        ]
+        super().__init__(["background", "disc", "ring"], [inside.byte() for inside in shapes], images, known)
+        self.name, self.split = "discs", split
 
     def sample_id(self, index: int) -> str:
         return f"disc{index}"
-
-    def instances(self, index: int) -> Instances:
-        masks = (self[index][1].as_subclass(Tensor) == 1)[None]
-        if not masks.any():
-            return Instances(masks[:0], *reversed(NOTHING))
-        return Instances(masks, torch.ones(1).long(), box_of(masks[0]))
 
 
 class TwoRegions:
@@ -88,7 +80,7 @@ class NoRegions:
         self.boxes = NOTHING.boxes
 
 
-class Blobs(SegmentationDataset):
+class Blobs(InMemory):
     """Bright squares of 6 on dark noise of 16 x 16; their boxes are two pixels too wide on the right.
 
     With `known=False` every true mask is void, as of images without labels; `boxed=False` has no instances.
@@ -97,29 +89,18 @@ class Blobs(SegmentationDataset):
     def __init__(
         self, count: int = 4, *, known: bool = True, boxed: bool = True, split: str = "train"
     ) -> None:
-        self.name, self.split, self.classes = "blobs", split, Classes.of("background", "blob")
-        self.count, self.known, self.boxed = count, known, boxed
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        inside = self._inside(index)
-        noise = torch.randint(0, 40, (3, 16, 16), generator=torch.Generator().manual_seed(index))
-        mask = inside.to(torch.uint8) if self.known else torch.full((16, 16), VOID, dtype=torch.uint8)
-        return Image((noise + 200 * inside).to(torch.uint8)), Mask(mask)
-
-    def instances(self, index: int) -> Instances | None:
-        left = 2 + index % 4
-        box = torch.tensor([[left, 4, left + 8, 10]])
-        return Instances(self._inside(index)[None], torch.tensor([1]), box) if self.boxed else None
-
-    def _inside(self, index: int) -> Tensor:
-        inside = torch.zeros(16, 16, dtype=torch.bool)
-        inside[4:10, 2 + index % 4 : 8 + index % 4] = True
-        return inside
+        images, masks, objects = [], [], []
+        for index in range(count):
+            left = 2 + index % 4
+            inside = torch.zeros(16, 16, dtype=torch.bool)
+            inside[4:10, left : left + 6] = True
+            noise = torch.randint(0, 40, (3, 16, 16), generator=torch.Generator().manual_seed(index))
+            images.append((noise + 200 * inside).byte())
+            masks.append(inside.byte() if known else torch.full((16, 16), VOID, dtype=torch.uint8))
+            box = torch.tensor([[left, 4, left + 8, 10]])
+            objects.append(Instances(inside[None], torch.tensor([1]), box))
+        super().__init__(["background", "blob"], masks, images, objects if boxed else None)
+        self.name, self.split = "blobs", split
 
 
 class TinyNet(nn.Module):

@@ -103,10 +103,8 @@ def test_the_file_is_coco_json_and_keeps_images_that_are_not_shown(tmp_path: Pat
     content = json.loads(path.read_text())
     size = {"file_name": "image 1", "width": 80, "height": 60, "seconds": 20}
     assert content["images"][1] == {"id": 2} | size
-    assert (content["annotations"][1]["bbox"], content["annotations"][1]["seconds"]) == (
-        [10, 20, 20, 30],
-        6.5,
-    )
+    drawn = content["annotations"][1]
+    assert (drawn["bbox"], drawn["seconds"]) == ([10, 20, 20, 30], 6.5)
     assert [category["name"] for category in content["categories"]] == ["crab", "fish"]
 
 
@@ -176,12 +174,7 @@ def test_a_file_that_somebody_else_changed_is_not_overwritten(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("one", "size", "kind", "message"),
     [
-        (
-            Annotation("eel", (1, 1, 2, 2)),
-            (80, 60),
-            "boxes",
-            "class 'eel', .* can be drawn are fish, crab",
-        ),
+        (Annotation("eel", (1, 1, 2, 2)), (80, 60), "boxes", "class 'eel', .* drawn are fish, crab"),
         (Annotation.outline("fish", PART), (80, 60), "boxes", "drawn.json holds polygons"),
         (Annotation("fish", (1, 1, 2, 2)), (60, 80), "boxes", "image 1 is 80 x 60 pixels, .* 60 x 80"),
         (Annotation.outline("fish", PART, PART), (80, 60), "polygons", "an object 'fish' has 2 parts;"),
