@@ -144,15 +144,26 @@ def _probabilities(rounds: Sequence[Tensor], classes: Classes, size: Sequence[in
     """The probabilities of the nets, one (K, H, W) float32 a round; a ValueError says what is wrong."""
     wanted = (len(classes), *size)
     for number, one in enumerate(rounds):
-        fits = isinstance(one, Tensor) and one.is_floating_point() and one.shape == wanted
-        if not fits or (one < 0).any() or not ((one.float().sum(dim=0) - 1).abs() <= NEAR).all():
-            got = f"{one.dtype} {tuple(one.shape)}" if isinstance(one, Tensor) else type(one).__name__
+        if fault := _fault(one, wanted):
             raise ValueError(
                 f"rounds[{number}] must be the probabilities of {len(classes)} classes "
-                f"({', '.join(classes)}), floating point {wanted} (K, H, W), as logits.softmax(dim=0) gives; "
-                f"not {got}" + ", which are not 0..1 with the sum 1 at every pixel" * fits
+                f"({', '.join(classes)}), floating point {wanted} (K, H, W); {fault}"
             )
     return [one.as_subclass(Tensor).cpu().float() for one in rounds]
+
+
+def _fault(one: Tensor, wanted: tuple[int, ...]) -> str:
+    """What is wrong with the probabilities (K, H, W) of a net; "" if nothing is."""
+    if not isinstance(one, Tensor) or not one.is_floating_point():
+        return f"not {one.dtype if isinstance(one, Tensor) else type(one).__name__}"
+    if one.shape != wanted:
+        return f"not {tuple(one.shape)}"
+    wrong = ~((one.float().sum(dim=0) - 1).abs() <= NEAR) | (one < 0).any(dim=0)  # NaN is wrong too
+    if not wrong.any():
+        return ""
+    y, x = wrong.nonzero()[0].tolist()
+    values = ", ".join(f"{value:.2f}" for value in one[:, y, x].tolist())
+    return f"at (x, y) = ({x}, {y}) they are {values}, not 0..1 with the sum 1; give logits.softmax(dim=0)"
 
 
 def _rates(fill_rates: Tensor | Sequence[float] | None, classes: Classes) -> tuple[float, ...]:
