@@ -72,10 +72,7 @@ def test_the_rules_by_hand() -> None:
     assert [frame.row.texts[0] for frame in before if frame.row] == ["", "1", "2", "0"]
     reset = reel("reset").frames[51]
     assert torch.equal(label(reset), RECTANGLE.long())
-    assert [frame.boxes[0][4] for frame in (before[3], reset)] == [
-        False,
-        True,
-    ]  # wide: reset
+    assert [frame.boxes[0][4] for frame in (before[3], reset)] == [False, True]  # wide: reset
     changed = reset.panels[0]
     assert changed.labels.pixels.tolist() == [[2, 0, 3, 3], [0, 0, 1, 3], [0, 2, 0, 0]]
     assert rules.frames[1].panels[0].labels.pixels.tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
@@ -103,12 +100,8 @@ def test_a_pixel_that_two_rules_change_is_told() -> None:
 def test_the_read_out_follows_a_pixel_through_the_rules() -> None:
     frame = reel("rules").frames[1]
     names = {panel.title: panel.palette.entries[int(panel.labels.pixels[1, 2])][0] for panel in frame.reads}
-    assert names == {
-        "truth": "fish",
-        "net": "crab",
-        "after box classes": "fish",
-        "which rule changed a pixel last": "box classes",
-    }
+    read = {"truth": "fish", "net": "crab", "after box classes": "fish"}
+    assert names == read | {"which rule changed a pixel last": "box classes"}
 
 
 @pytest.mark.parametrize(("rates", "last"), [([1, 1, 1], 50), ([1, 0.75, 1], 66), ([1, 0.5, 1], 100)])
