@@ -6,7 +6,7 @@
 # ![The mask of a tide pool; and the same mask, known only as class shares of blocks of 32, 16 and 8 pixels
 # and enlarged again: the coarser the blocks, the rounder the animals.](images/05b_question.png)
 #
-# A classifier after the surgery has one place for every 32 pixels. An outline is one pixel wide.
+# A classifier after the surgery has one score for every 32 pixels. An outline is one pixel wide.
 #
 # **A network that names images has learned to ignore *where*. How does it learn to draw an outline?**
 
@@ -128,9 +128,9 @@ print(enlarge(torch.tensor([[[[0.0, 4.0], [8.0, 4.0]]]]), 2)[0, 0].int())
 # %% [markdown] tags=["concept"]
 # ## Skips
 #
-# Deep maps know *what*, and have forgotten *where*. Shallow maps know *where*, and hardly *what*. So FCN uses
-# both. The map at stride 16 gets its own score layer. The scores from stride 32 are enlarged to twice their
-# size, and the two are **added**: FCN-16s. Once more with stride 8: FCN-8s.
+# Deep maps tell *what* is there, but hardly *where*. Shallow maps tell *where*, but hardly *what*. So FCN
+# uses both. The map at stride 16 gets its own score layer. The scores from stride 32 are enlarged to twice
+# their size, and the two are **added**: FCN-16s. Once more with stride 8: FCN-8s.
 #
 # Where do the cells lie? In this network, cell i of a map at stride s is centred on pixel s x i. So every
 # second cell of the fine map lies exactly on a cell of the coarse one, the first on the first and the last on
@@ -286,10 +286,10 @@ show_images(shown, alt="What your network predicts after half a minute, on the f
 # that the last steps are as rough as the first. One bad batch can spoil the weights. And when the computer
 # stops, everything is lost.
 #
-# `train` is your step, many times, with all of this: validation, a learning rate that rises and falls, a
-# limit on the gradient, images that are mirrored, zoomed and changed in colour at random, and, if you give
-# it a path, a checkpoint. `step=train_step` hands it your step; without it, the library takes its own. At
-# the same seed the losses are the same:
+# `train` repeats your step and adds all of this: validation, a learning rate that rises and falls, a limit on
+# the gradient, images that are mirrored, zoomed and changed in colour at random, and, if you give it a path,
+# a checkpoint. `step=train_step` hands it your step; without it, the library takes its own. At the same seed
+# the losses are the same:
 
 # %%
 for chosen in (None, train_step):
@@ -326,8 +326,13 @@ if taken < 40:
 # Boundary IoU is that of the objects: the outline of the background is that of all objects, once more.
 #
 # Now the skips, one after the other, a third of the time each. A copy of the net continues from where it is.
+#
+# While you wait: a skip begins as a score layer of zeros, so the first bar starts with the net of the film
+# strip. Which of its mistakes can scores at stride 16 or 8 repair, and which can they not? Decide on one
+# object.
 
 # %%
+print(f"two training runs of {seconds / 3:.0f} s, each with an evaluation after it")
 table = {"FCN-32s": evaluate(NetSegmenter(net, data.classes), val)}
 fine, slower = copy.deepcopy(net), {"": 1e-3, "backbone.": 1e-4}
 for name in ("FCN-16s", "FCN-8s"):
@@ -337,7 +342,8 @@ for name in ("FCN-16s", "FCN-8s"):
 
 # %% [markdown]
 # FCN-8s has been trained for longer than FCN-32s. To be fair, give FCN-32s the same extra time, without a
-# skip: a **compute-matched control**.
+# skip: a **compute-matched control**. While it is trained, say why it may be better than FCN-32s was, though
+# nothing was added to it.
 #
 # [[05b.p1]]
 
@@ -345,8 +351,9 @@ for name in ("FCN-16s", "FCN-8s"):
 predict("05b.p1", ...)
 
 # %%
+print(f"one training run of {2 * seconds / 3:.0f} s, and an evaluation")
 control = copy.deepcopy(net)
-finish(train(control, data, seconds=2 * seconds / 3, lr=slower, **recipe), "training the control")
+finish(train(control, data, seconds=2 * seconds / 3, lr=slower, **recipe), "training FCN-32s for longer")
 table["FCN-32s, as long"] = evaluate(NetSegmenter(control, data.classes), val)
 gain = table["FCN-8s"].mean_iou - table["FCN-32s, as long"].mean_iou
 gain, sharper = 100 * gain, outline_iou(table["FCN-8s"]) - outline_iou(table["FCN-32s, as long"])
@@ -395,7 +402,7 @@ reveal("05b.p2", 100 * table["FCN-8s from scratch"].mean_iou)
 # %% [markdown] tags=["measure"]
 # ## The leaderboard
 #
-# The last row is the laziest answer: all background. One run is one throw of the dice; differences of a point
+# The last row is the laziest answer: all background. One run is one throw of the dice: differences of a point
 # or two may be luck.
 
 # %%
@@ -473,7 +480,8 @@ show_images(
 # [[05b.5]]
 #
 # A team uses your step and your loop on the same images, but their network starts from random weights. The
-# loss falls. The score does not rise: it is that of "all background", or hardly more.
+# loss falls. The score does not rise: it is that of "all background", or hardly more. See for yourself; it
+# takes as long as your own loop.
 
 # %%
 torch.manual_seed(lesson.seed)

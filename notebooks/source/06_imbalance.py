@@ -7,8 +7,8 @@
 # weights, which misses most of them; and of the same net trained with weights, which claims far too
 # much.](images/06_question.png)
 #
-# Two copies of one net, trained on the same images for the same number of steps. In one of them, a pixel of a
-# rare class weighed more in the loss.
+# Two copies of one net, trained on the same images for the same number of steps. For one of them, the pixels
+# of rare classes had more weight in the loss.
 #
 # **Which of the two masks would you rather have?**
 
@@ -79,8 +79,8 @@ print([name for name, few in zip(classes, rare) if few])
 # %% [markdown] tags=["train"]
 # ## Doing nothing
 #
-# Everything is compared with this run: plain cross-entropy, every image once an epoch. Same images, same
-# number of steps, same seed for all that follows.
+# Everything is compared with this run: plain cross-entropy, each image once per epoch. Where nothing else is
+# said, the runs below have the same images, number of steps and seed.
 #
 # Only the score layers learn; ImageNet's layers stay as they are (*score layers only* in notebook 05b). So a
 # run takes seconds, and we can afford many. (In the tiny profile a run has four steps: everything works, but
@@ -198,14 +198,14 @@ league(table, rare)
 
 # %% [markdown]
 # Compare class accuracy with the IoU of the rare classes. The first counts what was found; the second also
-# counts what was claimed too much. Whoever reports only the first sells weights as a success.
+# counts what was claimed too much. A report of the first alone can make weights look better than they are.
 
 # %% [markdown] tags=["concept"]
 # ## Weights without training
 #
-# What have the weights taught the net? Take the net that did nothing, and add the logarithm of the weights
-# to its scores. That multiplies the probability of each class by its weight (*logit adjustment*, Menon et
-# al. 2021). Not one step of training.
+# What have the weights taught the net? Take the net that was trained without them, and add the logarithm of
+# the weights to its scores. That multiplies the probability of each class by its weight (*logit adjustment*,
+# Menon et al. 2021), without one step of training.
 
 
 # %%
@@ -219,40 +219,28 @@ table["nothing, shifted"] = [evaluate(Shifted(net, classes), val, boundary=False
 league(table, rare)
 
 # %% [markdown]
-# How much of what the weights changed did the shift change too? Weights add no information about seahorses.
-# They move the **threshold** above which a net says "seahorse". You can move it afterwards, for nothing, and
-# to where your application needs it.
+# How much of what the weights changed did the shift change, too? That part is no new knowledge about
+# seahorses: it is the **threshold** above which a net says "seahorse". You can move it after training, at no
+# cost, and to where your application needs it.
 
 # %% [markdown] tags=["instructor"]
 # **15 minutes until here.** The shift is the point of this notebook: let pairs explain in one sentence why
 # adding log w to the scores equals multiplying the odds. Misconception: "weights make the net look harder at
 # seahorses". For early finishers: at which power is the mean IoU best? (Choose on validation images.)
 
-# %% [markdown] tags=["exercise"]
+# %% [markdown] tags=["concept"]
 # ## Sampling
 #
-# [[06.2]]
-#
-# LVIS repeats images of rare classes. A class in the share f of all images has the factor
-# max(1, sqrt(threshold / f)); an image has the largest factor of the classes in it. `present` is (N, K) bool:
-# which image contains which class. Return the (N,) factors. A class may occur in no image.
-
+# Or show rare classes more often, and leave the loss as it is. LVIS repeats images (Gupta et al. 2019): a
+# class in the share f of all images has the factor max(1, sqrt(threshold / f)), and an image has the largest
+# factor of its classes.
 
 # %%
-def repeat_factors(present, threshold):
-    # BEGIN SOLUTION
-    share = present.double().mean(0)
-    factor = (threshold / share.clamp(min=1e-12)).sqrt().clamp(min=1)
-    return (present * factor).amax(1).clamp(min=1)
-    # END SOLUTION
+from seglib.data.sampling import repeat_factor
 
-
-# %%
-check("06.2", repeat_factors)
-# hint("06.2")
-
-# %%
-repeat_factors = checkpoint("06.2", repeat_factors)
+recipes["sampling"] = lambda counts: {"weights": repeat_factor(counts, threshold=0.5)}
+factors = repeat_factor(counts, threshold=0.5)
+print(f"an image counts {factors.min():.1f} to {factors.max():.1f} times")
 
 # %% [markdown]
 # [[06.p3]]
@@ -261,11 +249,10 @@ repeat_factors = checkpoint("06.2", repeat_factors)
 predict("06.p3", ...)
 
 # %% [markdown]
-# Watch your sampler. How much does the seahorse's share of the batches grow: as much as its images are
+# Watch the sampler. How much does the seahorse's share of the batches grow: as much as its images are
 # repeated?
 
 # %%
-factors = repeat_factors(counts.of("images") > 0, threshold=0.5)
 seen, sampled = Seen(cross_entropy), new_net(len(classes))
 run = train(sampled, pools, val=val, val_every=max(steps // 6, 1), loss=seen, weights=factors, **recipe)
 monitor = Monitor(run, seen=seen)
@@ -276,7 +263,6 @@ await monitor.finished()
 
 # %%
 await monitor.finished()  # if that cell was skipped, the net is still being trained
-recipes["sampling"] = lambda counts: {"weights": repeat_factors(counts.of("images") > 0, threshold=0.5)}
 table["sampling"] = [evaluate(NetSegmenter(sampled, classes), val, boundary=False)]
 better = [measures(table[name][0], rare)["rare IoU"] for name in ("weights", "sampling")]
 close = abs(better[0] - better[1]) < 1
@@ -296,7 +282,7 @@ league(table, rare)
 # %% [markdown] tags=["exercise"]
 # ## Losses
 #
-# [[06.3]]
+# [[06.2]]
 #
 # A loss can count classes instead of pixels. **Dice** of a class: 2 sum(p t) / (sum p + sum t), with p the
 # probability and t the truth, 0 or 1, summed over all pixels of the batch. The loss is 1 - the mean over the
@@ -316,15 +302,15 @@ def soft_dice(logits, masks):
 
 
 # %%
-check("06.3", soft_dice)
-# hint("06.3")
+check("06.2", soft_dice)
+# hint("06.2")
 
 # %%
-soft_dice = checkpoint("06.3", soft_dice)
+soft_dice = checkpoint("06.2", soft_dice)
 
 # %% [markdown]
-# Two more: the **focal** loss counts a pixel less, the surer the net is of it (Lin et al. 2017); **Lovász**
-# is a smooth stand-in for IoU itself (Berman et al. 2018).
+# Two more: the **focal** loss counts a pixel less, the surer the net is of its true class (Lin et al. 2017);
+# **Lovász** is a surrogate for IoU itself that has a gradient (Berman et al. 2018).
 
 # %%
 recipes["your Dice"] = lambda counts: {"loss": soft_dice}
@@ -337,9 +323,8 @@ league(table, rare)
 # %% [markdown] tags=["concept"]
 # ## Or train longer
 #
-# The authors of FCN tried to balance the loss on VOC and found it unnecessary. There, three quarters of the
-# pixels are background: mildly unbalanced, as they put it. An object that is in an image is large. And they
-# trained for many epochs.
+# The authors of FCN balanced the loss on VOC and found it unnecessary. There, three quarters of the pixels
+# are background: mildly unbalanced, as they put it. Most objects are large, and training takes many epochs.
 #
 # Three times as many steps, and nothing else:
 #
@@ -354,10 +339,11 @@ longer = measures(table["nothing, 3 x as long"][0], rare)["rare IoU"] - max(bett
 reveal("06.p4", "about the same" if abs(longer) < 1 else "higher" if longer > 0 else "lower")
 
 # %% [markdown]
-# Part of what balancing buys is *speed*: a class that is seldom seen is learned late. A comparison at few
-# steps flatters every remedy. Ours is one, so keep this line next to the others.
+# A class that is seldom seen is learned late. If longer training alone brings what balancing brought, then
+# balancing bought *time*, and a comparison at few steps, like ours, flatters it. So keep this line next to
+# the others.
 #
-# Now turn the dial. Seahorses as common as any other animal: what do weights bring there?
+# Now turn the dial: seahorses as common as any other animal. What do weights bring there?
 
 # %%
 common, common_val = pools_at(1.0)
@@ -395,16 +381,17 @@ reveal("06.p5", "about the same" if abs(change) < 1 else "better" if change > 0 
 league({name: [scores] for name, scores in sharp.items()}, rare)
 
 # %% [markdown]
-# The steps are the same, so the smaller set is seen more often. A blurred image still says where the animal
-# is, and what it looks like when blurred. Whole nets, on the test splits:
+# The steps are the same, so each image of the smaller set is seen more often. A blurred image still says
+# where the animal is, and what it looks like when blurred. Nets of which all layers learn, on the test
+# splits:
 #
 # [[table:R13]]
 
 # %% [markdown] tags=["measure"]
 # ## Luck, or real?
 #
-# One seed is one throw of the dice. So each recipe again, with other seeds: other order, other augmentation,
-# same images.
+# One run is one throw of the dice. So run each recipe again, with other seeds: the images are the same, their
+# order and augmentation are not.
 
 # %%
 seeds = [1] if lesson.profile.name == "tiny" else [1, 2]
@@ -413,7 +400,7 @@ for name in recipes:
 league(table, rare)
 
 # %% [markdown] tags=["exercise"]
-# [[06.4]]
+# [[06.3]]
 #
 # `ours` and `theirs` are lists of scores of two recipes, seed by seed. Runs of the same seed have much in
 # common, so compare **in pairs**. Return "better" or "worse" (ours against theirs) if *every* pair agrees
@@ -432,11 +419,11 @@ def verdict(ours, theirs):
 
 
 # %%
-check("06.4", verdict)
-# hint("06.4")
+check("06.3", verdict)
+# hint("06.3")
 
 # %%
-verdict = checkpoint("06.4", verdict)
+verdict = checkpoint("06.3", verdict)
 
 # %%
 values = {name: [measures(scores, rare) for scores in table[name]] for name in recipes}
@@ -451,15 +438,15 @@ for name in list(recipes)[1:]:
 # "Undecided" is a result. It says that the difference, if there is one, is too small for this many runs.
 # Decide which measure your application needs before you look at the table, and choose the recipe by it.
 #
-# The same question for nets of which all layers learn, on the test splits. Does the order agree with yours?
+# The same questions for nets of which all layers learn, on the test splits. Do the answers agree with yours?
 #
 # [[table:R11]]
 #
 # [[table:A3]]
 
 # %% [markdown]
-# **On street images.** CamVid's rare classes are signs, poles, cyclists: thin and small, and in most frames.
-# Your recipes, unchanged, if this machine has the images.
+# **On street images.** CamVid's rare classes are signs, poles and cyclists: thin and small, and in most
+# frames. The first five recipes, unchanged, if this machine has the images.
 
 # %%
 streets = lesson.photographs("train", "camvid")
@@ -480,10 +467,10 @@ else:
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
-# [[06.5]]
+# [[06.4]]
 #
-# Since last week a team's net finds rare animals everywhere. Each part of their code is right by itself. They
-# draw images with `class_balanced`. Here are their class weights:
+# Since last week a team's net has found rare animals everywhere. Each part of their code is right by itself.
+# They draw images with `class_balanced`. Here are their class weights:
 
 # %%
 from seglib.data.sampling import class_balanced
@@ -498,7 +485,7 @@ def team_weights(pixels, draw):
 
 
 # %% [markdown]
-# The weights should give each class the same part of the loss, one tenth. This is what each of them gets:
+# The weights should give each class the same share of the loss, one tenth. These are the shares:
 
 # %%
 batches = counts.subset(torch.multinomial(draw, 5000, replacement=True))
@@ -507,8 +494,8 @@ for name, value in zip(classes, (part / part.sum()).tolist()):
     print(f"{name:10} {100 * value:5.1f} %")
 
 # %% [markdown]
-# Find the bug and rewrite the function. `pixels` (N, K), `draw` (N,): how often each image is drawn, relative
-# to the others. Every class occurs. Only the ratios of the weights count.
+# Find the bug and rewrite the function. `pixels` is (N, K); `draw` (N,) says how often each image is drawn,
+# relative to the others. Every class occurs. Only the ratios of the weights count.
 
 
 # %%
@@ -520,8 +507,8 @@ def weights_of_drawn(pixels, draw):
 
 
 # %%
-check("06.5", weights_of_drawn)
-# hint("06.5")
+check("06.4", weights_of_drawn)
+# hint("06.4")
 
 # %% [markdown] tags=["recap"]
 

@@ -9,7 +9,7 @@
 # A mask takes 79 seconds, a box 7 (notebook 03b has the sources, and your own times). So only boxes were
 # drawn. Within a box, some pixels are the animal and some are not, and nobody has said which.
 #
-# **How good a mask is in a box, before any net is trained?**
+# **How good a mask can be made from a box, before any net is trained?**
 
 # %% [markdown] tags=["objectives"]
 
@@ -56,9 +56,9 @@ lesson = start("07a_labels")
 # %%
 many = {"tiny": 8, "laptop": 60, "gpu": 400}[lesson.profile.name]
 data = (lesson.photographs("train", "pets") or lesson.scenes("train")).spread(many)
-known = load_boxes(data)
+annotations = load_boxes(data)
 show_images(
-    [boxed(data[i][0], known[i], data.classes) for i in range(0, len(data), len(data) // 4)],
+    [boxed(data[i][0], annotations[i], data.classes) for i in range(0, len(data), len(data) // 4)],
     alt="Four images of the data set, each with boxes around its objects.",
 )
 
@@ -125,9 +125,9 @@ def filled_boxes(image, boxes, classes, *, painter, background=0):
     return painter(boxes, classes, image.shape[1:])
 
 
-made = {"rectangles": pseudo_labels(data, filled_boxes, painter=paint_boxes)}
-found = {"rectangles": quality(made["rectangles"])}
-reveal("07a.p1", 100 * found["rectangles"].filled.mean_iou)
+pseudo = {"rectangles": pseudo_labels(data, filled_boxes, painter=paint_boxes)}
+qualities = {"rectangles": quality(pseudo["rectangles"])}
+reveal("07a.p1", 100 * qualities["rectangles"].filled.mean_iou)
 
 # %% [markdown] tags=["concept"]
 # ## Say less, be wrong less
@@ -185,8 +185,8 @@ def box_i(image, boxes, classes, *, core, background=0):
     return paint(image, boxes, classes, inside, background)
 
 
-made["box-i"] = pseudo_labels(data, box_i, core=core)
-found["box-i"] = quality(made["box-i"])
+pseudo["box-i"] = pseudo_labels(data, box_i, core=core)
+qualities["box-i"] = quality(pseudo["box-i"])
 
 # %% [markdown] tags=["instructor"]
 # **15 minutes to here.** Ask before 07a.2: which pixels of a box are you sure of? Let somebody draw a ring, a
@@ -204,8 +204,8 @@ found["box-i"] = quality(made["box-i"])
 # pixel with 4 neighbours, OpenCV's GrabCut with 8: slanted outlines cost a little more.
 
 # %%
-made["grabcut+"] = pseudo_labels(data, "grabcut+")
-found["grabcut+"] = quality(made["grabcut+"])
+pseudo["grabcut+"] = pseudo_labels(data, "grabcut+")
+qualities["grabcut+"] = quality(pseudo["grabcut+"])
 
 # %% [markdown]
 # Pale is 255, not sure. The truth may contain 255, too: void, which is not judged.
@@ -214,8 +214,8 @@ found["grabcut+"] = quality(made["grabcut+"])
 shown = [0, 1, len(data) - 1]
 show_images(
     [overlay(data[i][0], mask, data.classes) for i in shown
-     for mask in (*(labels.mask(i) for labels in made.values()), data[i][1])],
-    titles=[*made, "the truth"] * len(shown),
+     for mask in (*(labels.mask(i) for labels in pseudo.values()), data[i][1])],
+    titles=[*pseudo, "the truth"] * len(shown),
     columns=4,
     alt="Three images with the labels of filled boxes, Box-i and GrabCut+, and with the truth.",
 )  # fmt: skip
@@ -230,9 +230,9 @@ for scheme in ("rectangles", "grabcut+"):
     print(f"{scheme:10} mIoU {100 * score.mean_iou:.0f} %, pixel accuracy {100 * score.pixel_accuracy:.0f} %")
 
 # %% [markdown]
-# Where the two colour models are close, GrabCut+ guesses. **GrabCut+-i** cuts many times, each time with
-# the box a little smaller or larger and with other first colours. Where most of these cuts agree is object
-# or background; the rest is 255.
+# Where the two colour models are close, GrabCut+ guesses. **GrabCut+-i** cuts many times, each time with the
+# box a little smaller or larger and with other first colours. A pixel on which most of these cuts agree is
+# labelled object or background; the rest is 255.
 
 # %% [markdown] tags=["concept"]
 # ## Let regions vote
@@ -240,8 +240,8 @@ for scheme in ("rectangles", "grabcut+"):
 # Notebook 04 cut images into region proposals; `cached_proposals` returns them again, up to 2000 per image.
 # Two methods use them.
 #
-# * **M-and-G+** ("Simple Does It", 2017): of all regions, take the one whose own box fits best. Where it
-#   agrees with GrabCut+ is object. The rest of the box is ignored.
+# * **M-and-G+** ("Simple Does It", 2017): of all regions, take the one whose own box fits best. What both
+#   it and GrabCut+ call object is object. The rest of the box is ignored.
 # * **BoxSup** (2015): each box gets one region, its **candidate**. As long as there is no net, it is drawn
 #   from the five whose own boxes fit best. Notebook 07b chooses again, with the help of a net.
 #
@@ -250,13 +250,13 @@ for scheme in ("rectangles", "grabcut+"):
 
 # %%
 for scheme in ("m-and-g+", "boxsup"):
-    made[scheme] = pseudo_labels(data, scheme, propose=cached_proposals)
+    pseudo[scheme] = pseudo_labels(data, scheme, propose=cached_proposals)
 
 # %%
-votes = pseudo_labels(data.subset(shown), "grabcut+-i")  # 15 cuts a box: on three images only
+many_cuts = pseudo_labels(data.subset(shown), "grabcut+-i")  # 15 cuts a box: on three images only
 show_images(
     [overlay(data[i][0], mask, data.classes) for k, i in enumerate(shown)
-     for mask in (votes.mask(k), made["m-and-g+"].mask(i), made["boxsup"].mask(i), data[i][1])],
+     for mask in (many_cuts.mask(k), pseudo["m-and-g+"].mask(i), pseudo["boxsup"].mask(i), data[i][1])],
     titles=["grabcut+-i", "m-and-g+", "boxsup", "the truth"] * len(shown),
     columns=4,
     alt="The same three images with the labels of GrabCut+-i, M-and-G+ and BoxSup, and with the truth.",
@@ -274,16 +274,16 @@ show_images(
 predict("07a.p2", ...)
 
 # %%
-found |= {scheme: quality(made[scheme]) for scheme in ("m-and-g+", "boxsup")}
-reveal("07a.p2", max(found, key=lambda scheme: found[scheme].filled.mean_iou))
+qualities |= {scheme: quality(pseudo[scheme]) for scheme in ("m-and-g+", "boxsup")}
+reveal("07a.p2", max(qualities, key=lambda scheme: qualities[scheme].filled.mean_iou))
 
 # %%
-compare(found)
+compare(qualities)
 
 # %% [markdown]
-# Look at the row of a scheme that ignores pixels: most of its labels are right, and what it leaves out is
-# the outline. A high mIoU on few pixels is easy. Which labels would *you* train on? Write your choice down:
-# notebook 07b trains on them.
+# Look at the rows of schemes that ignore pixels. How many of their labels are right, and what do they leave
+# out? A high mIoU on few pixels is easy. Which labels would *you* train on? Write your choice down: notebook
+# 07b trains on all of them.
 
 # %% [markdown] tags=["instructor"]
 # **15 minutes.** Take bets on the best scheme before the table, and again after it. Misconception: "mIoU on
@@ -300,10 +300,10 @@ compare(found)
 # model. Is the best scheme the same everywhere?
 
 # %% [markdown]
-# **Bad boxes.** A box that cuts into the object costs much: what is outside it is labelled background, and
-# treated as certain. A box that is far too large costs as well: GrabCut+ begins with a colour model of
-# everything in it. And an object without a box is labelled background, all of it. Try it: how much does a
-# scheme lose when every box is too large?
+# **Bad boxes.** A box that cuts off a part of an object makes this part background, and treats it as certain.
+# A box that is far too large spoils the first colour model of GrabCut+, which is of everything in the box.
+# And an object without a box is background, all of it. How much does GrabCut+ lose when every box is too
+# large?
 
 # %%
 from seglib.boxes import loosen
@@ -326,8 +326,8 @@ compare(
 # [[07a.3]]
 #
 # A team has reimplemented BoxSup. The loss falls to nearly zero within minutes, and the net sees animals
-# everywhere. Here is the loss, taken from a public implementation. Compute it for two nets: one knows the
-# label by heart, one predicts "animal" at every pixel.
+# everywhere. Here is the loss, taken from a public implementation. It is computed for two nets: one knows the
+# label by heart, the other predicts "animal" at every pixel.
 
 
 # %%
@@ -340,8 +340,8 @@ from torch import nn
 
 from seglib.course.demos import convinced
 
-mask = made["rectangles"].mask(0)
-everywhere = torch.where(mask == 0, known[0].classes[0], mask.long())
+mask = pseudo["rectangles"].mask(0)
+everywhere = torch.where(mask == 0, annotations[0].classes[0], mask.long())
 for name, says in (("by heart", mask), ("animal everywhere", everywhere)):
     loss = float(team_loss(convinced(says, len(data.classes)), mask[None]))
     right = 100 * float((says == mask).double().mean())

@@ -102,12 +102,6 @@ EQUAL = {
         "raw = torch.where(shares > 0, shares.clamp(min=2e-12) ** (-power), 0)": ABSENT,
         "raw = torch.where(shares > 0, shares.clamp(min=5e-13) ** (-power), 0)": ABSENT,
     },
-    "repeat_factors": {
-        "factor = (threshold / share.clamp(min=1e-12)).sqrt()": "the last line raises the largest to 1",
-        "factor = (threshold / share.clamp(min=1e-12)).sqrt().clamp(min=0)": "the last line raises the largest to 1",
-        "factor = (threshold / share.clamp(min=2e-12)).sqrt().clamp(min=1)": ABSENT,
-        "factor = (threshold / share.clamp(min=5e-13)).sqrt().clamp(min=1)": ABSENT,
-    },
     "soft_dice": {
         "t = masks[known] == torch.arange(len(p), device=p.device)[:, None]": "a truth value times a number is a number",
         "t = (masks[known] == torch.arange(len(p))[:, None]).float()": "the check has no GPU",

@@ -3,7 +3,6 @@
 import torch
 
 from seglib.course.content.nb06.answers import (
-    repeat_factors,
     soft_dice,
     soften,
     verdict,
@@ -14,16 +13,6 @@ from seglib.course.content.nb06.answers import (
 def by_classes(shares, power):
     raw = soften(shares, power)
     return raw / raw[shares > 0].mean()
-
-
-def factors(combine, root=True, least=1.0):
-    def repeat(present, threshold):
-        share = present.double().mean(0)
-        factor = threshold / share.clamp(min=1e-12)
-        factor = (factor.sqrt() if root else factor).clamp(min=least) * (share > 0)
-        return combine(present * factor)
-
-    return repeat
 
 
 def dice(probabilities=lambda z: z.softmax(1), void=False, two=2, absent=False, result=lambda d: 1 - d):
@@ -75,26 +64,9 @@ WRONG = {
         "always inverse": (lambda shares, power: soften(shares, 1.0), "power 0.5"),
     },
     "06.2": {
-        "no root": (factors(lambda f: f.amax(1).clamp(min=1), root=False), "square root"),
-        "summed": (factors(lambda f: f.sum(1)), "the largest of them"),
-        "below 1": (factors(lambda f: f.amax(1), least=0.0), "at least 1"),
-        "the mean": (factors(lambda f: f.mean(1).clamp(min=1)), "The first image"),
-        "infinite": (
-            lambda present, threshold: (threshold / present.double().mean(0)).sqrt().amax() / present.sum(1),
-            "not finite",
-        ),
-        "one for each class": (lambda present, threshold: present.double().mean(0), "shape (8,)"),
-        "0 for an empty image": (
-            lambda present, threshold: repeat_factors(present, threshold) * present.any(1),
-            "without any class",
-        ),
-    },
-    "06.3": {
         "the Dice itself": (dice(result=lambda d: d), "falls when things get better"),
         "absent classes": (dice(absent=True), "Class 3 is in no mask"),
-        "no softmax": (dice(lambda z: z), "a softmax over the classes"),
         "sigmoid": (dice(torch.sigmoid), "a softmax over the classes"),
-        "softmax over the images": (dice(lambda z: z.softmax(0)), "a softmax over the classes"),
         "decisions": (
             dice(lambda z: torch.nn.functional.one_hot(z.argmax(1), 4).movedim(3, 1).float()),
             "a softmax over the classes",
@@ -105,7 +77,7 @@ WRONG = {
         "no gradient": (lambda logits, masks: soft_dice(logits.detach(), masks), "no gradient"),
         "a number of Python": (lambda logits, masks: soft_dice(logits, masks).item(), "no gradient"),
     },
-    "06.4": {
+    "06.3": {
         "the mean alone": (
             judged(lambda a, b: word((a - b).mean() > 0, (a - b).mean() < 0)),
             "disagrees",
@@ -124,15 +96,11 @@ WRONG = {
             "One pair alone",
         ),
     },
-    "06.5": {
+    "06.4": {
         "the bug itself": (drawn(lambda pixels, draw: pixels), "the bug itself"),
         "squared": (drawn(lambda pixels, draw: pixels * draw**2), "twice"),
         "divided": (drawn(lambda pixels, draw: pixels / draw), "Upside down"),
         "images": (drawn(lambda pixels, draw: (pixels > 0) * draw), "Weights act on pixels"),
-        "shares, not weights": (
-            lambda pixels, draw: 1 / weights_of_drawn(pixels, draw),
-            "Relative to the first",
-        ),
         "one for each image": (lambda pixels, draw: draw, "Relative to the first"),
         "a weight of 0": (
             lambda pixels, draw: weights_of_drawn(pixels, draw) * torch.tensor([1, 1, 0]),

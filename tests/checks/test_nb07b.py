@@ -67,7 +67,6 @@ WRONG = {
     "07b.1": {
         "the best fit": (chosen(lambda fits, losses: 1 - fits), "the net disagrees"),
         "the least loss": (chosen(lambda fits, losses: losses), "another box"),
-        "the dearest": (chosen(lambda fits, losses: -both(fits, losses)), "the net disagrees"),
         "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
         "once": (chosen(both, lambda nothing: nothing), "three times"),
         "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
@@ -79,15 +78,6 @@ WRONG = {
         ),
         "always": (reset_if(lambda *_: True), "lose a thin shape"),
         "never": (reset_if(lambda *_: False), "must be reset"),
-        "the other way round": (
-            reset_if(lambda box, usual, threshold: box.mean() > threshold * usual),
-            "Yours stays",
-        ),
-        "pixels in place of a share": (
-            reset_if(lambda box, usual, threshold: box.sum() < threshold * usual),
-            "must be reset",
-        ),
-        "below the usual": (reset_if(lambda box, usual, threshold: box.mean() < usual), "lose a thin shape"),
         "the full box": (
             reset_if(as_asked, lambda initial, index: torch.full_like(initial, index)),
             "You fill",

@@ -52,7 +52,6 @@ WRONG = {
         "the best of all": (best, "more than there is"),
         "the cheapest": (chosen(lambda minutes, quality: -minutes), "is not the best"),
         "most points a minute": (chosen(lambda minutes, quality: quality / minutes), "is not the best"),
-        "the most expensive": (chosen(lambda minutes, quality: minutes), "takes less time"),
         "the first of two": (chosen(lambda minutes, quality: quality), "takes less time"),
         "strictly below": (
             chosen(lambda minutes, quality: (quality, -minutes), lambda minutes, limit: minutes < limit),

@@ -94,28 +94,25 @@ def _compare_seen(
         raise Wrong(
             "Colours that pull in opposite directions cancel in yours: absolute values first, then sum."
         )
-    if torch.allclose(got, wanted / 3, atol=1e-5) or torch.allclose(got, wanted.square(), atol=1e-5):
-        raise Wrong("The window is right. The absolute values of the three colours are summed.")
-    if torch.allclose(got[window], weight.abs().amax(0), atol=1e-5):
+    largest = torch.allclose(got[window], weight.abs().amax(0), atol=1e-5)
+    if largest or any(torch.allclose(got, one, atol=1e-5) for one in (wanted / 3, wanted.square())):
         raise Wrong("The window is right. The absolute values of the three colours are summed.")
     rows, columns = (got != 0).nonzero(as_tuple=True)
     if not len(rows):
         raise Wrong("Yours is 0 everywhere. Did the gradient of an earlier place cancel it?")
-    where = (
-        f"rows {int(rows.min())} to {int(rows.max())}, columns {int(columns.min())} to {int(columns.max())}"
-    )
-    here = (slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1))
+    here = tuple(slice(int(each.min()), int(each.max()) + 1) for each in (rows, columns))
     if here == window:
         raise Wrong(
             "The window is right, the numbers are not. It should be the gradient of one score, that of class "
             "`index`, as the net gives it."
         )
-    expected = ", ".join(
-        f"{name} {part.start} to {part.stop - 1}" for name, part in zip(("rows", "columns"), window)
+    expected, found = (
+        f"rows {high.start} to {high.stop - 1}, columns {wide.start} to {wide.stop - 1}"
+        for high, wide in (window, here)
     )
     raise Wrong(
         f"The net is a convolution of 3 x 3 with stride 2: its place {place} sees {expected}. Yours is not 0 "
-        f"at {where}."
+        f"at {found}."
     )
 
 

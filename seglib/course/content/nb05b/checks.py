@@ -170,9 +170,8 @@ def check_measure_statistics(fn: Callable[[nn.Module, Iterable[Tensor]], None]) 
 def check_draw_object(fn: Callable[[], Tensor]) -> str:
     """05b.4: one connected object of a fair size that even a perfect net at stride 8 cannot draw."""
     mask = fn()
-    if not isinstance(mask, Tensor) or mask.shape != SIDE or not set(mask.unique().tolist()) <= {0, 1}:
-        found = f"{tuple(mask.shape)}, {mask.dtype}" if isinstance(mask, Tensor) else type(mask).__name__
-        raise Wrong(f"The mask is a tensor of shape {SIDE} with the values 0 and 1; yours: {found}.")
+    if mask.max() > 1:
+        raise Wrong(f"The mask holds the values 0 and 1; yours holds {mask.unique().tolist()[:6]}.")
     pieces, area = label(mask.numpy())[1], 100 * float(mask.double().mean())
     if pieces != 1:
         raise Wrong(f"One object is a single connected piece, side by side; yours has {pieces} pieces.")

@@ -10,12 +10,6 @@ def soften(shares, power):
     return (raw / (raw * shares).sum()).float()
 
 
-def repeat_factors(present, threshold):
-    share = present.double().mean(0)
-    factor = (threshold / share.clamp(min=1e-12)).sqrt().clamp(min=1)
-    return (present * factor).amax(1).clamp(min=1)
-
-
 def soft_dice(logits, masks):
     known = masks != 255
     p = logits.softmax(1).movedim(1, 0)[:, known]  # (K, pixels)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from seglib.course.content.nb06.answers import repeat_factors, soft_dice, soften, verdict, weights_of_drawn
+from seglib.course.content.nb06.answers import soft_dice, soften, verdict, weights_of_drawn
 from seglib.course.lesson import Wrong
 
 
@@ -30,36 +30,8 @@ def check_soften(fn: Callable[[Tensor, float], Tensor]) -> str:
     return "A weighted mean does not mind the scale; a loss that divides by the number of pixels does."
 
 
-def check_repeat_factors(fn: Callable[[Tensor, float], Tensor]) -> str:
-    """06.2: classes in 8, 4 and 1 of 8 images, an absent one, and an image without any."""
-    present = torch.zeros(8, 4, dtype=torch.bool)
-    present[:, 0], present[:4, 1], present[0, 2] = True, True, True
-    for threshold in (0.5, 1.0):
-        got, wanted = fn(present, threshold), repeat_factors(present, threshold)
-        if not got.isfinite().all():
-            raise Wrong("A factor is not finite. The fourth class is in no image: it must not matter.")
-        if torch.allclose(got, wanted, rtol=1e-3):
-            continue
-        share = present.double().mean(0)
-        factor = (threshold / share.clamp(min=1e-12)).sqrt().clamp(min=1) * (share > 0)
-        if torch.allclose(got, wanted**2, rtol=1e-3):
-            raise Wrong("The square root is missing: LVIS repeats with care.")
-        if torch.allclose(got, (present * factor).sum(1), rtol=1e-3):
-            raise Wrong("You add the factors of an image's classes up. It has the largest of them.")
-        if (got < 1 - 1e-6).any():
-            raise Wrong(f"A factor is {got.min():.3g}. No image is shown less than once: at least 1.")
-        raise Wrong(
-            f"Threshold {threshold:g}. The first image holds a class that is in 1 of 8 images: "
-            f"{wanted[0]:.3g}; yours {got[0]:.3g}. The last: {wanted[7]:.3g}; yours {got[7]:.3g}."
-        )
-    empty = torch.cat([present, torch.zeros(1, 4, dtype=torch.bool)])
-    if not torch.isclose(fn(empty, 0.5)[8], torch.ones(()).double()):
-        raise Wrong("An image without any class has the factor 1.")
-    return "`train(weights=...)` draws by these numbers; only their ratios count."
-
-
 def check_soft_dice(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """06.3: an absent class, void, a batch of two, and a gradient."""
+    """06.2: an absent class, void, a batch of two, and a gradient."""
     rng = torch.Generator().manual_seed(0)
     logits = (3 * torch.randn(2, 4, 5, 6, generator=rng)).requires_grad_()
     masks = torch.randint(0, 3, (2, 5, 6), generator=rng).to(torch.uint8)
@@ -94,7 +66,7 @@ def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) ->
 
 
 def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
-    """06.4: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
+    """06.3: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
     theirs, words = [50.0, 40.0, 60.0, 55.0, 45.0], ("better", "worse", "undecided")
     cases = [
         ([2.0, 1.5, 2.5], "every pair gains about 2 points, though the seeds differ by 20"),
@@ -121,7 +93,7 @@ def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
 
 
 def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """06.5: every class has the same part of the loss of what is drawn."""
+    """06.4: every class has the same part of the loss of what is drawn."""
     pixels = torch.tensor([[90.0, 10.0, 0.0], [100.0, 0.0, 0.0], [50.0, 0.0, 50.0]], dtype=torch.float64)
     draw = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
     got, wanted = fn(pixels, draw), weights_of_drawn(pixels, draw)

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb07a.answers import box_loss, core, paint_boxes
 from seglib.course.lesson import Wrong
+from seglib.labels import percent
 
 Box = tuple[float, float, float, float]
 
@@ -23,7 +24,9 @@ def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -
         if got.tolist() == wanted.tolist():
             continue
         if not set(got.unique().tolist()) <= {0, 1, 2, 3}:
-            raise Wrong(f"Only 0 and the classes 1, 2, 3 belong in it; yours holds {_list(got.unique())}.")
+            raise Wrong(
+                f"Only 0 and the classes 1, 2, 3 belong in it; yours holds {got.unique().tolist()[:6]}."
+            )
         if not (got[0] == 1).any():
             raise Wrong(
                 "The box (1, 0, 6, 3) begins in row 0. In yours that row holds none of it: y is rows."
@@ -70,9 +73,9 @@ def check_core(fn: Callable[[Sequence[int], float], Box]) -> str:
         if all(abs(mine - theirs) <= 1 for mine, theirs in zip(got, wanted)):
             continue
         if abs(found - share**2) < 0.02 and share < 1:
-            raise Wrong(f"You kept {_percent(share)} of each side. Of the area that is {_percent(found)}.")
+            raise Wrong(f"You kept {percent(share)} of each side. Of the area that is {percent(found)}.")
         if abs(found - share) > 0.02:
-            raise Wrong(f"{_percent(share)} of the area of {box} should be kept; you keep {_percent(found)}.")
+            raise Wrong(f"{percent(share)} of the area of {box} should be kept; you keep {percent(found)}.")
         if abs(wide / high - (box[2] - box[0]) / (box[3] - box[1])) > 0.1:
             raise Wrong("The area is right, the shape is not: shrink both sides by the same factor.")
         raise Wrong(f"The size is right, the place is not: the middle of {box} must stay the middle.")
@@ -95,11 +98,3 @@ def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     if abs(value - 8 * float(wanted)) < 1e-3:
         raise Wrong("That is the sum over the pixels. A mean does not depend on the size of the image.")
     raise Wrong(f"On this batch the loss is {float(wanted):.3f}; yours is {value:.3f}. Which pixels count?")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def _list(numbers: Tensor) -> str:
-    return ", ".join(f"{number:g}" for number in numbers.tolist()[:6])
