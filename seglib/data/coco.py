@@ -215,7 +215,7 @@ def _image_files(path: Path, folders: Sequence[Path], names: list[str]) -> tuple
 
 Field = tuple[str, Callable[[Any], bool]]  # what its value must be, in words and as a test
 _ID: Field = "an id", lambda value: isinstance(value, (int, str))
-_TEXT: Field = "a text of one line", lambda value: isinstance(value, str) and len(value.splitlines()) == 1
+_TEXT: Field = "a text of one line", lambda value: is_line(value)
 _SIZE: Field = "a size", lambda value: is_side(value)
 _FIELDS = {
     "images": {"id": _ID, "file_name": _TEXT, "height": _SIZE, "width": _SIZE},
@@ -318,6 +318,11 @@ def is_finite(value: Any) -> bool:
     with suppress(OverflowError):  # a whole number of hundreds of digits
         return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return False
+
+
+def is_line(value: Any) -> bool:
+    """Whether a value from a JSON file is a text that a message can hold, as a name of a file or a class."""
+    return isinstance(value, str) and len(value.splitlines()) == 1
 
 
 def is_side(value: Any) -> bool:

@@ -2,8 +2,8 @@
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -233,7 +233,11 @@ def read_image(path: Path, page: int | None = None, note: Note = warn) -> Image:
         >>> read_image(path).shape
         torch.Size([3, 3, 4])
     """
-    image = _open(path, page)
+    with _enough_memory(path):
+        return _upright_colors(_open(path, page), path, page, note)
+
+
+def _upright_colors(image: Pillow.Image, path: Path, page: int | None, note: Note) -> Image:
     top = int((getattr(image, "tag_v2", None) or {}).get(281, (0,))[0])  # MaxSampleValue
     if image.info["deep"]:
         image = Pillow.fromarray(eight_bits(deep_colors(path, page), path, top, note))
@@ -266,7 +270,8 @@ def read_labels(path: Path, page: int | None = None) -> NDArray[Any]:
         FormatError: the format is JPEG, or another that does not keep values.
         ValueError: the file is empty, cut off, or not an image.
     """
-    return labels_in(open_mask(path, page), str(path), None)
+    with _enough_memory(path):
+        return labels_in(open_mask(path, page), str(path), None)
 
 
 def open_mask(path: Path, page: int | None) -> Pillow.Image:
@@ -381,6 +386,17 @@ def _open(path: Path, page: int | None) -> Pillow.Image:
     if problem:
         raise ValueError(f"{path}: {problem}")
     return image
+
+
+@contextmanager
+def _enough_memory(path: Path) -> Iterator[None]:
+    """One sentence where an image of a hundred megapixels, say, is more than there is memory for."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):  # torch's is a RuntimeError
+            raise
+        raise ValueError(f"{path}: too many pixels for the memory that is free; make it smaller") from None
 
 
 _CHOOSE = "and which one is meant is not known; choose one with load(..., page=0), or save one image a file"

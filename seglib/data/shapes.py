@@ -14,7 +14,7 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 
 from seglib.data.class_lists import LISTS, VOID_NAMES, read_class_list
-from seglib.data.coco import Coco, Content, Entry, is_side, read
+from seglib.data.coco import Coco, Content, Entry, is_line, is_side, read
 from seglib.data.dataset import Reading
 from seglib.data.files import listed
 from seglib.data.folders import Request, part_of, understood
@@ -224,7 +224,7 @@ def _labelme_image(path: Path, file: Path, content: Any) -> Entry:
     """The image's entry; old files leave its size to the image."""
     if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
         raise ValueError(f'{file}: not a labelme file: it has no list "shapes"')
-    if not isinstance(content.get("imagePath"), str):
+    if not is_line(content.get("imagePath")):
         raise ValueError(f'{file}: "imagePath" must name the image, got {content.get("imagePath")!r}')
     photo = (file.parent / content["imagePath"].replace("\\", "/")).resolve()
     size = content.get("imageWidth"), content.get("imageHeight")

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from seglib.data.catalog import load
+from seglib.data.files import read_image, read_labels
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (30, 40, 3), np.uint8)
@@ -117,6 +118,22 @@ def test_missing_partners(folder: Path, lost: str, what: str) -> None:
         assert load(folder).names() == ["a"]
     (place / "a.png").rename(place / "c.png")
     assert "do not match; name them alike, or say which belong together" in complaint(folder)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("[enforce fail] can't allocate memory")])
+def test_an_image_larger_than_the_memory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def full(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(np, "array", full)
+    for path, read in (
+        (folder / "images/train/a.png", read_image),
+        (folder / "masks/train/a.png", read_labels),
+    ):
+        with pytest.raises(ValueError, match=rf"{path}: too many pixels for the memory that is free"):
+            read(path)
 
 
 def test_two_images_of_one_stem(folder: Path) -> None:

@@ -83,6 +83,7 @@ LABELME_FAULTS = [
     (("shapes", 1, "points", 0), [1e9, 2], r"shapes\[1\]: .* far outside"),
     (("shapes", 0, "points"), [], r"shapes\[0\] must have"),
     (("imagePath",), None, r"\"imagePath\" must name the image, got None"),
+    (("imagePath",), "pond\n.jpg", r"\"imagePath\" must name the image, got 'pond"),
     (("imagePath",), "../../pond.jpg", r"open the folder that holds both"),
     (("imagePath",), "lost.jpg", r"1 of its images are not in"),
     (("imageWidth",), "wide", r"\"imageWidth\", .* must be whole numbers, got 'wide'"),
