@@ -109,9 +109,9 @@ def cleaned(path: Path, content: Content) -> tuple[Content, tuple[str, ...]]:
         said.append(f"images that are listed under two ids, merged: {merged}")
     used = {entry["category_id"] for entry in content.annotations}
     names = Counter(entry["name"] for entry in content.categories)
-    parents = {
+    parents = [
         one.get("supercategory") for one in content.categories if one.get("supercategory") != one["name"]
-    }
+    ]  # of any type: it is not a field that COCO needs
     roots = [
         one for one in content.categories
         if one["id"] not in used and (names[one["name"]] > 1 or one["name"] in parents)

@@ -496,6 +496,13 @@ def test_an_image_under_two_ids_is_one_image(tmp_path: Path) -> None:
     assert "left out images that are listed under two ids, merged: 1" in str(data)
 
 
+def test_a_supercategory_may_be_anything(tmp_path: Path) -> None:
+    image(tmp_path / "a.jpg")
+    categories = [{"id": 1, "name": "fish", "supercategory": ["a", {}]}, {"id": 2, "name": "a"}]
+    strangers.coco(tmp_path / "all.json", ["a.jpg"], categories=categories)
+    assert load(tmp_path).classes.names == ("background", "fish", "a")
+
+
 def test_names_of_another_machine(tmp_path: Path) -> None:
     image(tmp_path / "images" / "a.jpg")
     for name in ("C:\\Users\\ann\\a.jpg", "/home/ann/a.jpg", "../upload/a.jpg"):
