@@ -7,8 +7,8 @@
 # be as its neighbours and as pixels of its own colour are; and with the true
 # masks.](images/07b_question.png)
 #
-# A net that is trained on filled boxes does not predict boxes. It has seen many boxes, and what these have in
-# common is the object. So its predictions may be better labels than those that it has learned from.
+# A net that is trained on filled boxes need not predict boxes. It has seen many of them, and what they have
+# in common is the object. So its predictions may be better labels than those that it has learned from.
 #
 # **Can a net correct its own teacher?**
 
@@ -21,14 +21,15 @@
 #
 # <details><summary>Box-i and M-and-G+ ignore much of each box. What for?</summary>
 #
-# What they label is mostly right. An ignored pixel teaches nothing, a wrong one something wrong (notebook
-# 07a).
+# The pixels that they label are mostly right. An ignored pixel teaches nothing, a wrong one teaches something
+# wrong (notebook 07a).
 # </details>
 #
-# <details><summary>A curve of validation mIoU is flat. Why does it matter for a comparison?</summary>
+# <details><summary>When is a comparison of nets fair: before or after the validation curve becomes
+# flat?</summary>
 #
-# Nets that have hardly learned are all alike. Compare when the best of them has stopped
-# improving: at its plateau.
+# After. Nets that have hardly learned are all alike, so compare them when the best one has stopped improving:
+# at its plateau.
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -41,7 +42,7 @@ import torch
 
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.results import failures, leaderboard
-from seglib.draw import bars, overlay, show_images
+from seglib.draw import overlay, show_images
 from seglib.evaluate import Constant, evaluate
 from seglib.regions import cached_proposals
 from seglib.weak.boxes import load_boxes
@@ -53,29 +54,29 @@ lesson = start("07b_rounds")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# The images of notebook 07a, pets or tide pools, and the labels that the schemes make from their boxes. The
-# true masks measure. And one net is trained on them: all others are compared with it.
+# The images of notebook 07a, pets or tide pools, and the labels that its schemes make from their boxes. The
+# true masks measure these labels, and one net is trained on them: all others are compared with it.
 
 # %%
 many, few = {"tiny": (6, 4), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
 parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
 data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
-known = load_boxes(data)
-made = {scheme: pseudo_labels(data, scheme) for scheme in ("rectangles", "box-i", "grabcut+")}
+annotations = load_boxes(data)
+pseudo = {scheme: pseudo_labels(data, scheme) for scheme in ("rectangles", "box-i", "grabcut+")}
 for scheme in ("m-and-g+", "boxsup"):
-    made[scheme] = pseudo_labels(data, scheme, propose=cached_proposals)
+    pseudo[scheme] = pseudo_labels(data, scheme, propose=cached_proposals)
 
 # %%
 show_images(
     [overlay(data[0][0], labels, data.classes)
-     for labels in (*(one.mask(0) for one in made.values()), data[0][1])],
-    titles=[*made, "the truth"],
+     for labels in (*(one.mask(0) for one in pseudo.values()), data[0][1])],
+    titles=[*pseudo, "the truth"],
     columns=3,
     alt="An image with the labels of five schemes, pale where a pixel is ignored, and with the truth.",
 )  # fmt: skip
 
 # %% [markdown]
-# How far do you think boxes get? All background is not an achievement, so count from there.
+# How far do you think boxes get? All background costs nothing, so count from there.
 #
 # [[07b.p1]]
 
@@ -85,11 +86,9 @@ predict("07b.p1", ...)
 # %% [markdown] tags=["train"]
 # ## Full supervision, to its plateau
 #
-# Everything will be compared with true masks, so these come first. The same net, number of steps and seed
-# for all that follows; only the labels differ.
-#
-# In the tiny profile a training run has six steps. They show that everything works, but the numbers mean
-# nothing.
+# Everything will be compared with true masks, so these come first. All runs below have the same net, number
+# of steps and seed; only the labels differ. (In the tiny profile a run has six steps: everything works, but
+# its numbers mean nothing.)
 
 # %%
 from seglib import backbones
@@ -116,8 +115,8 @@ monitor
 await monitor.finished()
 
 # %% [markdown]
-# A **plateau**: does the curve still rise? If it does, the baseline is under-trained, and a ratio to it
-# flatters everything else.
+# Does the curve still rise, or has it reached a **plateau**? If it rises, this net is under-trained, and a
+# ratio to it flatters all others.
 
 # %%
 curve = [100 * scores.mean_iou for scores in monitor.step.history.scores.values()]
@@ -129,35 +128,36 @@ print(f"The last third brought {late:+.1f} points:", "a plateau" if late < 2 els
 # %% [markdown] tags=["train"]
 # ## The same net, trained on boxes
 #
-# Box-i and M-and-G+. Filled boxes, BoxSup and GrabCut+ follow in rounds, below.
+# Box-i and M-and-G+ first; each takes as long as the net above. Filled boxes, BoxSup and GrabCut+ follow in
+# rounds, below.
 
 # %%
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish
 
 trained = {"full supervision": NetSegmenter(net, data.classes, size=recipe["size"])}
-took = {}  # seconds
+train_seconds = {}  # seconds
 
 
 def teach(name, labels):
     """The same net, steps, images and seed each time: only the labels differ."""
     torch.manual_seed(lesson.seed)
     fresh = new_net()
-    took[name] = finish(train(fresh, labels, **recipe), name).seconds
+    train_seconds[name] = finish(train(fresh, labels, **recipe), name).seconds
     trained[name] = NetSegmenter(fresh, data.classes, size=recipe["size"])
 
 
 # %%
 for scheme in ("box-i", "m-and-g+"):
-    teach(scheme, made[scheme])
+    teach(scheme, pseudo[scheme])
 
 # %% [markdown] tags=["concept"]
 # ## The net helps to choose
 #
-# BoxSup gives each box one region, its **candidate**, and works in rounds. After each, the net helps to
-# choose the candidates again: the one that costs least, E_o + 3 E_r. **E_o** is 1 - IoU of the given box
-# and the candidate's own. **E_r** is the net's mean loss in the box, if the candidate is the object and the
-# rest of the box is background. (In the paper, this happens in every epoch of one training run.)
+# BoxSup gives each box one region, its **candidate**, and works in rounds. After each round, the net helps to
+# choose again: each box takes the region that costs least, E_o + 3 E_r. **E_o** is 1 - IoU of the given box
+# and the region's own. **E_r** is the net's mean loss in the box, if the region is the object and the rest of
+# the box is background. (In the paper, this happens in every epoch of one training run.)
 
 # %% [markdown] tags=["exercise"]
 # [[07b.1]]
@@ -191,7 +191,7 @@ cheapest = checkpoint("07b.1", cheapest)
 from seglib.boxes import iou
 from seglib.weak.schemes import region_loss
 
-image, box = data[0][0], known[0].boxes[0]
+image, box = data[0][0], annotations[0].boxes[0]
 regions, (x1, y1, x2, y2) = cached_proposals(image), box.tolist()
 fits = iou(regions.boxes, box[None])[:, 0]
 lazy = torch.ones(y2 - y1, x2 - x1)
@@ -201,15 +201,12 @@ number, cost, none = cheapest(fits, losses, -math.log(0.99))
 print(f"{len(regions)} candidates; the cheapest costs {cost:.2f}, none costs {none:.2f}")
 
 # %% [markdown]
-# If a box may have no candidate, "all background" is nearly free, and a net that has never seen an object
-# agrees with its labels. So the rule is: **exactly one candidate per box**. It is the only thing that keeps
-# BoxSup from learning nothing at all.
+# If a box may have no candidate, "all background" is nearly free, and a net that predicts it agrees with its
+# labels. So the rule is: **exactly one candidate per box**. Nothing else keeps BoxSup from learning nothing
+# at all. (The authors draw it at random from the five cheapest, so that a poor choice can be replaced later.)
 #
-# The authors draw it at random from the five cheapest, so that a poor first choice can still be replaced.
-
-# %% [markdown]
 # Now your function drives the rounds. `rounds` calls `by_cheapest` for each image after each training run,
-# and this calls yours for each box, with the 200 regions that fit it best.
+# and this calls yours for each box, with the 200 regions that fit the box best.
 
 # %%
 from seglib.weak.boxes import NOT, OBJECT, paint
@@ -232,19 +229,20 @@ def by_cheapest(image, probabilities, given, number, initial):
 
 
 # %%
-for one in rounds(new_net, made["boxsup"], relabel=by_cheapest, max_rounds=2, min_change=0, **recipe):
+for one in rounds(new_net, pseudo["boxsup"], relabel=by_cheapest, max_rounds=2, min_change=0, **recipe):
     print(one)
 trained["boxsup, round 1"] = one.segmenter
 
 # %% [markdown]
 # Are the second labels better? A net that has hardly learned is sure of background and of little else. Then
-# E_r is smallest for small regions, and using it can do harm. The net must be good before it is used.
+# E_r is smallest for small regions, and the second labels can be worse than the first. The net must be good
+# before its choice helps.
 
 # %% [markdown] tags=["concept"]
 # ## Rounds, and how they drift
 #
 # Candidates are tied to regions and boxes. What if the next net is simply trained on what the last one
-# predicts? That is **naive recursion**, and nothing ties it to the boxes any more.
+# predicts? That is **naive recursion**: nothing ties it to the boxes any more.
 #
 # [[07b.p2]]
 
@@ -254,26 +252,27 @@ predict("07b.p2", ...)
 # %%
 from seglib.weak.cleaning import Rules, naive
 
-drift = list(rounds(new_net, made["rectangles"], relabel=naive, max_rounds=3, min_change=0, **recipe))
-print(*drift, sep="\n")
-trained["rectangles"] = drift[0].segmenter
+naive_rounds = list(
+    rounds(new_net, pseudo["rectangles"], relabel=naive, max_rounds=3, min_change=0, **recipe)
+)
+print(*naive_rounds, sep="\n")
+trained["rectangles"] = naive_rounds[0].segmenter
 
 # %%
-moved = 100 * (drift[-1].quality.filled.mean_iou - drift[0].quality.filled.mean_iou)
+moved = 100 * (naive_rounds[-1].quality.filled.mean_iou - naive_rounds[0].quality.filled.mean_iou)
 reveal("07b.p2", "about the same" if abs(moved) < 1 else "better" if moved > 0 else "worse")
 
 # %% [markdown]
 # "Simple Does It" cleans between the rounds, by three rules:
 #
-# 1. **Inside.** A pixel that is in no box of its class is background. The boxes are the one thing that is
-#    certain.
+# 1. **Inside.** A pixel that is in no box of its class becomes background: only the boxes are certain.
 # 2. **Reset.** If too little of an object is left, the net has lost it: its box gets back its label of the
 #    first round.
 # 3. **Smooth.** Let the label follow the edges of the image: a **fully connected CRF**, in which every pixel
 #    is influenced by every other one, and most by near ones of its own colour. (Ours compares colours on a
 #    smaller copy of the image, and never leaves the boxes.)
 #
-# What is too little? The paper says: less than half of the box. But a star fills a third of its box when
+# What is too little? The paper says: less than half of the box. But a star fills a third of its box even if
 # its mask is *perfect*. The share of its box that a class usually fills is its **fill rate**.
 
 # %% [markdown] tags=["exercise"]
@@ -305,40 +304,27 @@ check("07b.2", reset)
 reset = checkpoint("07b.2", reset)
 
 # %% [markdown]
-# A net that has lost an object altogether, and the same box after the reset: what comes back depends on
-# what the first round was trained on. Your reset copies the **whole box**. If a smaller box lies in front of
-# it, its pixels are overwritten, too, even if they were right. The library's `reset_outliers` leaves the
-# objects of smaller boxes in front.
-
-# %%
-image, index, lost = data[0][0], int(known[0].classes[0]), torch.zeros_like(data[0][1])
-first = {scheme: made[scheme].mask(0) for scheme in ("rectangles", "box-i", "grabcut+")}
-show_images(
-    [overlay(image, reset(lost, label, known[0].boxes[0].tolist(), index, 1, 0.5), data.classes)
-     for label in first.values()],
-    titles=[*first],
-    alt="An image whose box was reset: filled as a whole, its core alone, and GrabCut+'s shape.",
-)  # fmt: skip
-
-# %% [markdown]
-# Fill rates need shapes, and we have none. Those of GrabCut+ will do; they need not be exact. A class with
+# Your reset copies the **whole box**: the pixels of a smaller box in front of it are overwritten, too, even
+# if they were right. The library's `reset_outliers` leaves them as they are.
+#
+# Fill rates need shapes, and boxes have none. We take those of GrabCut+: they need not be exact. A class with
 # a single box keeps 100 %, the paper's rule.
 
 # %%
 from seglib.weak.cleaning import fill_rates
 
-usual = fill_rates(made["grabcut+"], few=2)
-for name, rate in list(zip(data.classes, usual.tolist()))[1:]:
+rates = fill_rates(pseudo["grabcut+"], few=2).tolist()
+for name, rate in list(zip(data.classes, rates))[1:]:
     print(f"{name:10} usually fills {100 * rate:.0f} % of its box")
 
 # %% [markdown]
-# Your reset, between rules 1 and 3 of the library. A label counts as 90 % sure, so that the CRF may still
-# change it. Where a pixel is ignored, all classes are equally likely.
+# Your reset comes between rules 1 and 3 of the library. The CRF takes each label as 90 % sure, so that it may
+# still change it; where a pixel is ignored, all classes are equally likely.
 
 # %%
 from seglib.weak.cleaning import keep_inside, mean_field
 
-count, fills = len(data.classes), usual.tolist()
+count = len(data.classes)
 
 
 def smooth(image, mask):
@@ -349,35 +335,33 @@ def smooth(image, mask):
 def clean(image, probabilities, given, number, initial):
     mask = keep_inside(probabilities.cpu().argmax(0), given)
     for box, index in zip(given.boxes.tolist(), given.classes.tolist()):
-        mask = reset(mask, initial, box, index, fills[index], 0.5)
+        mask = reset(mask, initial, box, index, rates[index], 0.5)
     return keep_inside(smooth(image, mask), given)
 
 
 # %% [markdown]
-# One rule after the other, on the predictions of the first net. Nothing is trained here: these are the
-# labels that the second net *would* learn from. The library's rule 3 also uses the net's own probabilities
-# where the rules agree with it. If two rows are equal, no box was reset: of a large animal, even a poor net
-# finds enough.
+# Try the rules one after the other, on the predictions of the first net. Nothing is trained here: these are
+# the labels from which the second net *would* learn. The library's rule 3 also uses the net's own
+# probabilities where the rules agree with it. If two rows are equal, the reset made no difference.
 
 # %%
 from seglib.weak.rounds import next_labels
 
-some = drift[0].labels.spread(10)
-rates, ones = tuple(fills), (1.0,) * count
-ways = {
+some, full = naive_rounds[0].labels.spread(10), (1.0,) * count
+cleaners = {
     "as predicted": naive,
-    "inside": Rules(ones, threshold=0, smoothing=False),
-    "inside, reset at half": Rules(ones, smoothing=False),
-    "inside, reset by fill": Rules(rates, smoothing=False),
+    "inside": Rules(full, threshold=0, smoothing=False),
+    "inside, reset at half": Rules(full, smoothing=False),
+    "inside, reset by fill": Rules(tuple(rates), smoothing=False),
     "all three, with your reset": clean,
-    "all three, the library's": Rules(rates),
+    "all three, the library's": Rules(tuple(rates)),
 }
 
 # %%
-judged = {"the filled boxes": quality(some)}
-for name, way in ways.items():
-    judged[name] = quality(next_labels(some, drift[0].segmenter, way, name))
-compare(judged)
+qualities = {"the filled boxes": quality(some)}
+for name, cleaner in cleaners.items():
+    qualities[name] = quality(next_labels(some, naive_rounds[0].segmenter, cleaner, name))
+compare(qualities)
 
 # %% [markdown] tags=["instructor"]
 # **12 minutes.** Ask which rule helped, and whether more in mIoU or at the outlines. Ask: what does the reset
@@ -388,62 +372,52 @@ compare(judged)
 # ## Rounds with rules
 
 # %%
-ruled = list(rounds(new_net, made["rectangles"], relabel=clean, max_rounds=3, min_change=0, **recipe))
-print(*ruled, sep="\n")
-trained["rectangles, round 2"] = ruled[-1].segmenter
-
-# %%
-bars(
-    {
-        "label mIoU (%), naive": {f"round {one.number}": 100 * one.quality.filled.mean_iou for one in drift},
-        "label mIoU (%), with your rules": {
-            f"round {one.number}": 100 * one.quality.filled.mean_iou for one in ruled
-        },
-    },
-    alt="mIoU of the labels against the truth, round by round, naive and with the three rules.",
+cleaned_rounds = list(
+    rounds(new_net, pseudo["rectangles"], relabel=clean, max_rounds=3, min_change=0, **recipe)
 )
+print(*cleaned_rounds, sep="\n")
+trained["rectangles, round 2"] = cleaned_rounds[-1].segmenter
 
 # %% [markdown]
-# And if the first labels are good already? GrabCut+, cleaned as before. `val` stops the rounds: as soon as
-# the net and the rules make no better labels of a few validation images, whose true masks are known,
-# another round would not help.
+# And if the first labels are good already? GrabCut+, cleaned as before. `val` decides when to stop: after
+# each round, net and rules make labels of a few validation images, whose true masks are known. If these are
+# no better than before, the rounds end.
 
 # %%
-for one in rounds(new_net, made["grabcut+"], relabel=clean, max_rounds=2, min_change=0, val=val, **recipe):
+for one in rounds(new_net, pseudo["grabcut+"], relabel=clean, max_rounds=2, min_change=0, val=val, **recipe):
     print(one)
     trained[f"grabcut+, round {one.number}"] = one.segmenter
 
 # %% [markdown]
-# Everywhere else we look at true masks to see what happens. With boxes alone you cannot, so keep a few.
+# Above, true masks showed how good the labels were. With boxes alone you do not have them, so keep a few.
 #
-# Look more closely at the image whose label has changed most. Which scheme would you have chosen? Which
-# pixels did which rule change? At which threshold is a box reset?
+# Look more closely at the image whose label has changed most. Which scheme would you have chosen? Which rule
+# changed which pixels? At which threshold is a box reset?
 
 # %%
 from seglib.widgets import RefinementExplorer
 
-before, after = ruled[0].labels, ruled[-1].labels
+before, after = cleaned_rounds[0].labels, cleaned_rounds[-1].labels
 most = max(range(len(data)), key=lambda i: int((before.mask(i) != after.mask(i)).sum()))
 image, mask = data[most]
 RefinementExplorer(
     image,
     mask,
-    known[most],
+    annotations[most],
     data.classes,
-    schemes={name: labels.mask(most) for name, labels in made.items()},
-    rounds=[one.segmenter.probabilities(image) for one in ruled],
-    fill_rates=usual,
-    qualities=[one.quality for one in ruled],
+    schemes={name: labels.mask(most) for name, labels in pseudo.items()},
+    rounds=[one.segmenter.probabilities(image) for one in cleaned_rounds],
+    fill_rates=rates,
+    qualities=[one.quality for one in cleaned_rounds],
 )
 
 # %% [markdown] tags=["measure"]
 # ## How far did boxes get?
 #
-# Evaluated on the test split. The best of the box nets is chosen on the validation split, not on the test
-# split.
+# All nets are evaluated on the test split. The best of the box nets is chosen on the validation split.
 #
-# The ratio is that of the **gain over all background**: (net - background) / (full supervision -
-# background). For plain mIoU it would be higher and say less: all background is part of both.
+# The share is that of the **gain over all background**: (net - background) / (full supervision - background).
+# The ratio of the plain mIoUs would be higher and say less, since all background is part of both.
 
 # %%
 table = {name: evaluate(segmenter, test) for name, segmenter in trained.items()}
@@ -461,9 +435,9 @@ if late >= 2:
     print("Full supervision is not at its plateau, so these shares mean little.")
 
 # %%
-valid = {name: evaluate(one, val, boundary=False).mean_iou for name, one in trained.items()}
+val_mean_iou = {name: evaluate(one, val, boundary=False).mean_iou for name, one in trained.items()}
 boxes_only = [name for name in trained if name != "full supervision"]
-best = max(boxes_only, key=valid.get)
+best = max(boxes_only, key=val_mean_iou.get)
 print(f"chosen on the validation split: {best}")
 if whole > 0:
     reveal("07b.p1", 100 * gain(best) / whole)
@@ -474,17 +448,25 @@ if whole > 0:
 # %%
 from seglib.course.kept import keep
 
-once = max(took, key=valid.get)
-keep(lesson, trained[once], data, name="FCN-8s from boxes", family="weak", seconds=took[once], labels="box")
+once = max(train_seconds, key=val_mean_iou.get)
+keep(
+    lesson,
+    trained[once],
+    data,
+    name="FCN-8s from boxes",
+    family="weak",
+    seconds=train_seconds[once],
+    labels="box",
+)
 name, seconds = f"FCN-8s, masks of {len(data)}", monitor.step.seconds
 keep(lesson, trained["full supervision"], data, name=name, family="fcn", seconds=seconds)
 
 # %% [markdown]
-# Three things to look for. Is the order of the nets that of their labels? Are ignored pixels better than
-# wrong ones: Box-i against filled boxes, M-and-G+ against GrabCut+? And is Boundary IoU as close to full
+# Three questions. Do the nets have the order of their labels? Are ignored pixels better than wrong ones
+# (Box-i against filled boxes, M-and-G+ against GrabCut+)? And is Boundary IoU as close to that of full
 # supervision as mIoU is?
 #
-# Where does the best of them fail? Its four worst images, each with its truth.
+# Where does the best of them fail? Its four worst images, each with its truth:
 
 # %%
 failures([trained[best].predict(image) for image, _ in test], test, best)
@@ -495,27 +477,19 @@ failures([trained[best].predict(image) for image, _ in test], test, best)
 #
 # [[table:boxes-pets]]
 #
-# Which scheme reaches most of the gain of full supervision over all background? `docs/claims.md` has these
-# shares, seed by seed (R8), and `docs/weak_tables.md` the same table for streets and pools.
-
-# %% [markdown]
-# **And a round.** Labels and nets before and after one round, from filled boxes and from GrabCut+:
-#
-# [[table:rounds]]
-#
-# Compare the labels before and after: naive recursion has nothing that ties it to the boxes. A round
-# replaces labels by cleaned predictions, so it pays where these are better than the labels, and not where
-# they are worse. Keep a few true masks to know when to stop: `rounds(..., val=)` stops when they show no
-# improvement.
+# Which scheme reaches most of the gain of full supervision? `docs/claims.md` has these shares, seed by seed
+# (R8). `docs/weak_tables.md` has the same table for streets and pools, and the labels and nets before and
+# after one round. Did rounds help there? A round replaces labels by cleaned predictions, so it pays where
+# these are better than the labels, and does harm where they are worse.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
 # [[07b.3]]
 #
-# A team has written rule 1 and tried it on images with one class of animal, where it is right. In a pool
-# with several, the labels become worse from round to round. `mask` (H, W) uint8, `boxes` (M, 4), `classes`
-# (M,).
+# A team has written rule 1 and tried it on images with one class of animal, where it is right. In images with
+# several classes, the labels become worse from round to round. `mask` is (H, W) uint8, `boxes` (M, 4),
+# `classes` (M,).
 
 
 # %%
@@ -533,9 +507,9 @@ print("predicted:", *predicted.tolist())
 print("the team: ", *team_inside(predicted, boxes, classes).tolist())
 
 # %% [markdown]
-# The first box is a crab's, class 1, and ends after four columns; the second is a fish's, class 2. Which
-# pixels should have gone? Find the bug and rewrite the rule: a pixel that is in no box of its class is
-# background.
+# The first box is that of a crab, class 1, and ends after four columns; the second that of a fish, class 2.
+# Which pixels should have gone? Find the bug and rewrite the rule: a pixel that is in no box of its class
+# becomes background.
 
 
 # %%

@@ -6,8 +6,8 @@
 # ![Twelve tide pools. Around the animals of eleven, boxes are drawn; the twelfth has a mask of each of its
 # animals.](images/07c_question.png)
 #
-# A mask of an object takes 79 seconds, a box 7, by published measurements. So the boxes of eleven pools
-# cost as much as the masks of one with as many animals.
+# By published measurements, a mask of an object takes 79 seconds, a box 7. So the boxes of eleven pools take
+# as long as the masks of one, if all have the same number of animals.
 #
 # **Which would you draw?**
 
@@ -49,17 +49,17 @@ lesson = start("07c_cost")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Pets if they are on this machine, otherwise drawn tide pools. Of each image we have both its boxes and its
-# mask, so that any mixture can be tried.
+# Pets if they are on this machine, otherwise drawn tide pools. Each image has both boxes and a mask, so that
+# any mixture can be tried.
 
 # %%
 many, few = {"tiny": (8, 5), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
 parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
 data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
-known = load_boxes(data)
+annotations = load_boxes(data)
 image, mask = data[0]
 show_images(
-    [boxed(image, known[0], data.classes), overlay(image, mask, data.classes)],
+    [boxed(image, annotations[0], data.classes), overlay(image, mask, data.classes)],
     titles=["boxes", "masks"],
     alt="The first image of the data set, with boxes around its objects, and with their masks.",
 )
@@ -67,13 +67,13 @@ show_images(
 # %%
 cost = budget()
 print(cost)
-objects = [len(one.boxes) for one in known]
+objects = [len(one.boxes) for one in annotations]
 print(f"{len(data)} images with {sum(objects)} objects")
 
 # %% [markdown]
-# Prices differ from task to task. Drawing a box by two corners takes longer than clicking on the four extreme
-# points of the object; the 7 seconds are for these clicks. A mask of a car is quicker than one of a tree. And
-# somebody has to check all of them. Measure your own on your own images, as in notebook 03b.
+# Prices differ from task to task. The 7 seconds are for clicking on the four extreme points of an object; a
+# box by two corners takes longer. A mask of a car is drawn faster than that of a tree. And somebody has to
+# check all of them. Measure your own prices on your own images, as in notebook 03b.
 
 # %% [markdown] tags=["concept"]
 # ## What labels cost
@@ -83,7 +83,7 @@ print(f"{len(data)} images with {sum(objects)} objects")
 # %% [markdown] tags=["exercise"]
 # [[07c.1]]
 #
-# `objects` is the number of objects in each image, `masked` the indices of the images that get masks. All
+# `objects` holds the number of objects of each image, `masked` the indices of the images that get masks. All
 # others get boxes. Return the **minutes** for all of them.
 
 
@@ -113,11 +113,9 @@ for name, masked in (("boxes", []), ("masks of a quarter, boxes", quarter), ("ma
 # %% [markdown] tags=["train"]
 # ## The same minutes
 #
-# The same net, steps and seed each time: only the labels differ. Boxes become GrabCut+'s labels. If you
-# chose another scheme in notebook 07b, write it here.
-#
-# In the tiny profile a training run has ten steps. They show that everything works, but the numbers mean
-# nothing.
+# The net, the steps and the seed are the same each time; only the labels differ. Boxes become GrabCut+'s
+# labels. If you chose another scheme in notebook 07b, write its name here. (In the tiny profile a run has ten
+# steps: everything works, but its numbers mean nothing.)
 
 # %%
 scheme = "grabcut+"
@@ -165,13 +163,14 @@ reveal("07c.p1", "about the same" if abs(ahead) < 1 else "boxes" if ahead > 0 el
 
 # %% [markdown] tags=["instructor"]
 # **20 minutes to here.** Let groups compare their own prices: who draws masks fast, who draws boxes badly?
-# Ask what a loose box would cost. Misconception: "boxes are always the better choice". They are while there
-# are plenty of images; if there are only ten images, draw masks.
+# Ask what a loose box would cost. Misconception: "boxes are always the better choice". Ask what to draw if
+# there are only ten images, and a day to label them.
 
 # %% [markdown] tags=["train"]
 # ## Masks among boxes
 #
-# And with more minutes? Masks for a quarter of the images; with nothing for the others, or with boxes.
+# And with more minutes? Masks for a quarter of the images, and boxes for the others; or nothing for the
+# others.
 #
 # [[07c.p2]]
 
@@ -201,8 +200,8 @@ lazy = evaluate(Constant(0), test)
 leaderboard(tested | {"all background": lazy}, {name: f"{spent[name]:6.1f} min" for name in spent})
 
 # %% [markdown]
-# Every point is a net. The line begins at all background, which costs nothing, and rises only where more
-# minutes bought more.
+# Each point is a net. The line begins at all background, which costs nothing, and rises only where more
+# minutes gave a better net.
 
 # %%
 from matplotlib.figure import Figure
@@ -222,14 +221,14 @@ axis.legend(fontsize=8)
 show(figure, alt="mIoU against minutes of labelling, a point for each net; the text above has the numbers.")
 
 # %% [markdown]
-# A student, a hospital and a car maker have different budgets. Which labels are best for which?
+# A student, a hospital and a car maker have different budgets. Which labels are best for each?
 
 # %% [markdown] tags=["exercise"]
 # [[07c.2]]
 #
-# `minutes` and `quality` are dicts by name. Return the name with the highest quality that takes at most
-# `limit` minutes; of two that are as good, the one that takes less time; "nothing" if none is within the
-# limit.
+# `minutes` and `quality` are dicts with the same names. Return the name of the highest quality that takes at
+# most `limit` minutes; of two with the same quality, the one that takes less time; "nothing" if none is
+# within the limit.
 
 
 # %%
@@ -248,7 +247,7 @@ check("07c.2", affordable)
 affordable = checkpoint("07c.2", affordable)
 
 # %% [markdown]
-# The choice is made on the validation split, so that the test split can still say what it is worth.
+# The choice is made on the validation split, so that the test split can still say how good it is.
 
 # %%
 for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["masks"]):
@@ -257,14 +256,14 @@ for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["mas
     print(f"{limit:6.1f} min: {worth}")
 
 # %% [markdown]
-# One run is one throw of the dice, and labels that are close may change places. **What three seeds
-# say**, at the published prices:
+# One run is one throw of the dice, and nets that are close may change places. **What three seeds say**, at
+# the published prices:
 #
 # [[table:mixed]]
 #
-# Compare the boxes of all images with the masks that the same minutes buy, those of 1 in 11. And look at
-# masks *among* boxes: each image counts the same, so a few masks can be outvoted by many boxes.
-# `docs/claims.md` has the verdicts (A6, A7).
+# Which is better for the same minutes: boxes for all images, or masks for 1 in 11? And do masks *among* boxes
+# help? Each image counts the same in training, so a few masks can be outvoted by many boxes. `docs/claims.md`
+# has the verdicts (A6, A7).
 
 # %% [markdown]
 # **What the papers report.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Before you
@@ -281,10 +280,10 @@ for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["mas
 #
 # * **Less than a box.** An image label says that there is a cat, and not where. Notebook 05a's heat map of a
 #   classifier is nearly a **class activation map** (Zhou et al. 2016): a score for each place, from a net
-#   that has only learned image labels. It is high on the face and low on the tail, so it is grown to the
+#   that has learned from image labels only. It is high on the face and low on the tail, so it is grown to the
 #   edges of the image (Kolesnikov and Lampert 2016). **Points**, a click on each object, and **scribbles**, a
 #   stroke through it, take seconds (Bearman et al. 2016; Lin et al. 2016). So few labelled pixels teach
-#   little; the rest comes from a prior of what looks like an object, or from a graph of similar superpixels.
+#   little. The rest comes from a prior of what looks like an object, or from a graph of similar superpixels.
 # * **Prompted nets.** The Segment Anything Model, **SAM** (Kirillov et al. 2023), has learned from 11 million
 #   images with a billion masks, nearly all of which it drew itself, in rounds. It takes points or boxes as a
 #   prompt and answers with a mask. So GrabCut+ has a successor: prompt with each box, and give the mask the
@@ -298,8 +297,8 @@ for limit in (spent["boxes"] / 2, spent["boxes"], 3 * spent["boxes"], spent["mas
 #
 # [[07c.3]]
 #
-# A report says: "Our net from boxes reaches nearly all of full supervision." It was computed like this. Try
-# it with a net that cannot do anything:
+# A report says: "Our net from boxes reaches nearly all of full supervision." The share was computed like
+# this. Try it with a segmenter that has learned nothing:
 
 
 # %%
