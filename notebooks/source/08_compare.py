@@ -6,7 +6,7 @@
 # ![A tide pool with its true mask, and three masks with different errors: pasted from regions, on a coarse
 # grid, and made from boxes.](images/08_question.png)
 #
-# Three families, three kinds of errors. They also differ in seconds and in minutes of labelling.
+# Three families, three kinds of errors. They also differ in seconds of computing and in minutes of labelling.
 #
 # **Which of them would you choose, and for what?**
 
@@ -17,8 +17,8 @@
 #
 # Answer aloud, then open the answer.
 #
-# <details><summary>A net has 73 % mIoU, another 71 %. What must be the same before you call the first one
-# better?</summary>
+# <details><summary>One net has an mIoU of 73 %, another one of 71 %. What must be the same before you call
+# the first one better?</summary>
 #
 # The images, the size at which masks are scored, the classes in the mean, and what void does (notebook 02).
 # </details>
@@ -38,11 +38,11 @@ from itertools import pairwise
 
 import torch
 
-from seglib import backbones
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.board import Board, chart
 from seglib.course.budget import budget
 from seglib.course.kept import cold_seconds, count_objects, kept
+from seglib.draw import overlay, show_images
 from seglib.evaluate import Constant
 from seglib.metrics import confusion_matrix, mean_iou
 
@@ -55,18 +55,15 @@ lesson = start("08_compare")
 # test images, and nothing is chosen on them.
 
 # %%
-from seglib.widgets import MaskViewer
-
 many, few = {"tiny": (6, 5), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
 parts = [lesson.photographs(split, "pets") or lesson.scenes(split) for split in ("train", "val", "test")]
 data, val, test = [part.spread(number) for part, number in zip(parts, (many, few, few))]
 classes = data.classes
-image, mask = test[0]
-MaskViewer(image, {"truth": mask}, classes=classes)
+show_images([overlay(*test[i], classes) for i in range(4)], alt="Four test images under their true masks.")
 
 # %% [markdown]
-# A `Board` is one judge. Its images and the size at which a net sees them are fixed before any row is added,
-# and every mask is scored at the size of its image. The first row costs nothing.
+# A `Board` is one judge for all rows. Its images, and the size at which a net sees them, are fixed before any
+# row is added, and every mask is scored at the size of its image. The first row costs nothing.
 
 # %%
 board = Board(test, size=lesson.profile.size, profile=lesson.profile.name, device=lesson.profile.device)
@@ -74,11 +71,11 @@ board.add(Constant(0), family="baseline", name="all background")
 board
 
 # %% [markdown]
-# * **boundary**: the boundary measure of the objects, as in the leaderboards before. The next column is the
-#   IoU of the rarest class.
+# * **boundary**: Boundary IoU of the objects, as in earlier leaderboards. The next column is the IoU of the
+#   rarest class.
 # * **M weights**: millions of learned numbers. **MB at work**: the most memory that tensors took at once
 #   while one image was predicted.
-# * **min to label**: objects times your own seconds from notebook 03b, or published ones.
+# * **min to label**: the number of objects times your own seconds from notebook 03b, or published ones.
 
 # %%
 price = budget()
@@ -87,8 +84,8 @@ print(price)
 # %% [markdown] tags=["train"]
 # ## The rows
 #
-# What you trained in notebooks 04, 05b and 07b was kept and comes back. What is missing is trained here; the
-# last column says which is which.
+# What you trained in notebooks 04, 05b and 07b was kept, and comes back. What is missing is trained here. The
+# last column says which row is which.
 #
 # [[08.p1]]
 
@@ -106,7 +103,7 @@ for one in kept(lesson, data):
 print("kept:", ", ".join(segmenters) or "nothing, so everything is trained here")
 
 # %% [markdown]
-# **Regions**: proposals, features of the box and of the foreground, linear SVMs, paste (notebook 04).
+# **Regions** (notebook 04): proposals, features of the box and of the foreground, linear SVMs, paste.
 
 # %%
 from seglib.regions import RegionFeatures, RegionSegmenter
@@ -122,9 +119,10 @@ if "regions, joined" not in segmenters:
     segmenters[regions.name] = regions
 
 # %% [markdown]
-# **Nets** (notebooks 05b and 07b): the same steps, images and seed. Only the stride or the labels differ.
+# **Nets** (notebooks 05b and 07b): the same steps and seed. Only the stride or the labels differ.
 
 # %%
+from seglib import backbones
 from seglib.fcn import FCN
 from seglib.segmenters import NetSegmenter
 from seglib.train import finish, train
@@ -151,7 +149,7 @@ teach("FCN-32s", "fcn", data, minutes, stride=32)
 teach("FCN-8s", "fcn", data, minutes)
 
 # %% [markdown]
-# **From boxes**: labels by GrabCut+. And, for the same minutes of work, true masks of a few images.
+# **From boxes**: labels by GrabCut+. And, for the same minutes of labelling, true masks of a few images.
 
 # %%
 from seglib.weak.schemes import pseudo_labels
@@ -171,10 +169,11 @@ board
 # and the numbers mean nothing.)
 
 # %% [markdown] tags=["concept"]
-# ## Nobody wants the best row
+# ## The best row for a budget
 #
-# The best row is the one with the highest mIoU, whatever it costs. But if another row is better *and*
-# cheaper, nobody needs the worse one: it is **dominated**. What is left is the **Pareto front**.
+# A ranking by mIoU puts the best row first, whatever it costs. You have a budget. If one row is better *and*
+# cheaper than another, nobody needs the other: it is **dominated**. The rows that are left are the **Pareto
+# front**.
 
 # %% [markdown] tags=["exercise"]
 # [[08.1]]
@@ -204,7 +203,8 @@ check("08.1", pareto)
 pareto = checkpoint("08.1", pareto)
 
 # %% [markdown]
-# Your function draws the line. Each step of the axis is ten times as long. How much mIoU does a second buy?
+# Your function chooses the rows that the line joins. Each tick of the axis is ten times the one before. How
+# much mIoU does ten times the time buy?
 
 # %%
 rows = list(board.rows.values())
@@ -233,32 +233,17 @@ for cheap, dear in pairwise(rows[k] for k in front):
 # row be on one chart's front and not on the other's? Misconception: "the front is the best three rows". Let
 # groups read off the chart what they would get for a tenth of the minutes.
 
-# %% [markdown] tags=["exercise"]
-# [[08.2]]
-#
-# `rows` are rows of the board; `row.name`, `row.mean_iou`, `row.image_seconds` and `row.minutes` are what you
-# need. Return the name of the best row by mIoU that takes at most `seconds` for an image and at most
-# `minutes` of labelling.
+# %% [markdown]
+# Four customers, each with a limit of seconds per image and of minutes to label. Seconds are those of *this*
+# machine. Find each answer in the charts, too. Then change the limits until an answer changes.
 
 
 # %%
-def choose(rows, seconds, minutes):
-    # BEGIN SOLUTION
+def choose(seconds, minutes):
+    """The best row by mIoU within both limits."""
     within = [row for row in rows if row.image_seconds <= seconds and row.minutes <= minutes]
     return max(within, key=lambda row: row.mean_iou).name
-    # END SOLUTION
 
-
-# %%
-check("08.2", choose)
-# hint("08.2")
-
-# %%
-choose = checkpoint("08.2", choose)
-
-# %% [markdown]
-# Four customers, and what your function tells them. Seconds are those of *this* machine. Find each answer in
-# the charts, too. Then change the budgets until an answer changes.
 
 # %%
 customers = {
@@ -268,16 +253,17 @@ customers = {
     "a film studio, no limits": (math.inf, math.inf),
 }
 for customer, limits in customers.items():
-    print(f"{customer:48} {choose(rows, *limits)}")
+    print(f"{customer:48} {choose(*limits)}")
 
 # %% [markdown] tags=["concept"]
 # ## Is it luck?
 #
 # Other test images would have given other numbers. How different? There are no others, but you can pretend:
 # draw as many images *from the test images*, with replacement, so that some come twice and some not at all,
-# and compute the difference of two rows again. A thousand times. This is the **bootstrap** (Efron 1979).
+# and compute the difference of two rows again. Do so a thousand times. This is the **bootstrap** (Efron
+# 1979).
 #
-# Both rows get the *same* draw. A hard image is hard for both, and it should not count as a difference.
+# Both rows get the *same* draw. An image that is hard for both should not count as a difference.
 #
 # [[08.p2]]
 
@@ -285,7 +271,7 @@ for customer, limits in customers.items():
 predict("08.p2", ...)
 
 # %% [markdown] tags=["exercise"]
-# [[08.3]]
+# [[08.2]]
 #
 # `first` and `second` (N, K, K) are the confusion matrices of N images by two segmenters. Return `draws`
 # differences, a tensor: the data-set mIoU of `first` minus that of `second`, each over the same N images,
@@ -305,11 +291,11 @@ def bootstrap(first, second, draws, rng):
 
 
 # %%
-check("08.3", bootstrap)
-# hint("08.3")
+check("08.2", bootstrap)
+# hint("08.2")
 
 # %%
-bootstrap = checkpoint("08.3", bootstrap)
+bootstrap = checkpoint("08.2", bootstrap)
 
 # %%
 second, best = [row.name for row in sorted(rows, key=lambda row: row.mean_iou)][-2:]
@@ -320,8 +306,8 @@ print(f"{best} minus {second}: 95 % of the draws are between {low:+.1f} and {hig
 reveal("08.p2", high - low)
 
 # %% [markdown]
-# If 0 is within the interval, these images do not tell the two apart. The bootstrap varies the *images*, not
-# the training: another seed may move a net further than this interval.
+# If 0 is within the interval, these images cannot tell the two apart. The bootstrap varies the *images*, not
+# the training: with another seed, a net may move further than this interval.
 
 # %% [markdown] tags=["measure"]
 # ## Where do they fail?
@@ -330,6 +316,7 @@ reveal("08.p2", high - low)
 # of a pair move together: zoom into one.
 
 # %%
+from seglib.widgets import MaskViewer
 from seglib.widgets.viewer import linked
 
 
@@ -351,14 +338,14 @@ pair(hardest[0])
 pair(hardest[1])
 
 # %% [markdown]
-# Switch a pair to *Difference*. Is it the outline, the class, or a whole object? Which error would cost
-# one of your customers most?
+# Switch a pair to *Difference*. What is wrong: the outline, the class, or a whole object? Which error would
+# cost one of the customers most?
 
 # %% [markdown] tags=["concept"]
 # ## Add your own row
 #
-# Anything with a `name` and `predict(image)` can have a row. This one averages the probabilities of two nets.
-# It costs what both cost. Change it: beat the best row, or find a cheaper one near the front.
+# Anything with a `name` and `predict(image)` can have a row. This one averages the probabilities of two nets,
+# and costs what both cost. Change it: beat the best row, or find a cheaper one near the front.
 
 
 # %%
@@ -381,8 +368,8 @@ rows = list(board.rows.values())
 chart(rows, "image_seconds", pareto([row.image_seconds for row in rows], [row.mean_iou for row in rows]))
 
 # %% [markdown]
-# A class can put its boards together. This writes yours to a file; hand it to your teacher, who runs `python
-# -m seglib board FILES...`.
+# A class can merge its boards. This writes yours to a file; hand it to your teacher, who runs
+# `python -m seglib board FILES...`.
 
 # %%
 print(board.write(student="my name"))
@@ -390,12 +377,11 @@ print(board.write(student="my name"))
 # %% [markdown] tags=["concept"]
 # ## What a review says, and what you measured
 #
-# Guo and others reviewed the field in 2018. In short, of *regions*: proposals take time, their features take
-# space on the disk, and boundaries are imprecise. Of *FCN*: any size of image, but a coarse map gives fuzzy
-# boundaries. Of *weak supervision*: cheaper labels, and results near those of full supervision.
+# Guo and others reviewed the field in 2018. What they say, in short. *Regions*: proposals take time, their
+# features take space on the disk, and boundaries are imprecise. *FCN*: images of any size, but a coarse map
+# gives fuzzy boundaries. *Weak supervision*: cheaper labels, and results near those of full supervision.
 #
-# Nothing here is decided by hand: each line compares two numbers of this run. Where is the limit that you
-# would set differently?
+# Each line below compares two numbers of this run. Which limit would you set differently?
 
 # %%
 row = board.rows
@@ -403,7 +389,7 @@ regions, fine, coarse, boxes = (
     row[name] for name in ("regions, joined", "FCN-8s", "FCN-32s", "FCN-8s from boxes")
 )
 features = segmenters["regions, joined"].extractor.cached(data[0][0])[1]
-odd = segmenters["FCN-8s"].predict(image[:, :77, :91])
+odd = segmenters["FCN-8s"].predict(test[0][0][:, :77, :91])
 lazy = row["all background"].mean_iou
 
 # %%
@@ -420,7 +406,7 @@ for claim, holds in claims.items():
     print(f"{'holds here' if holds else 'does NOT hold here':20} {claim}")
 
 # %% [markdown]
-# One run of few images decides little. With more seeds, on three data sets:
+# One run on few images decides little. Three of these claims, with more seeds and data sets:
 #
 # [[table:R5b]]
 #
@@ -436,10 +422,10 @@ for claim, holds in claims.items():
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
-# [[08.4]]
+# [[08.3]]
 #
-# A team's camera delivers every second pixel of every second row. "Half the resolution, and look: your own
-# net does not even mind." Here is how they judge it, on your images.
+# A team's camera delivers every second pixel of every second row. "Half the resolution, and your own net is
+# as good as before." Here is how they judge it, on your images.
 
 
 # %%
@@ -457,8 +443,8 @@ def miou(judge):
 print(f"your row {100 * row['FCN-8s'].mean_iou:.1f} %, with their camera {miou(team_counts):.1f} %")
 
 # %% [markdown]
-# Judged like this, their row must not be compared with the others. Rewrite the function so that it can be.
-# The camera stays as it is.
+# Judged like this, their row cannot be compared with the others. Rewrite the function so that it can. The
+# camera stays as it is.
 
 
 # %%
@@ -472,11 +458,11 @@ def fair_counts(segmenter, image, mask, num_classes):
 
 
 # %%
-check("08.4", fair_counts)
-# hint("08.4")
+check("08.3", fair_counts)
+# hint("08.3")
 
 # %%
-fair_counts = checkpoint("08.4", fair_counts)
+fair_counts = checkpoint("08.3", fair_counts)
 
 # %%
 print(f"their camera, judged like every other row: {miou(fair_counts):.1f} %")

@@ -16,11 +16,6 @@ def pareto(costs, quality):
     return sorted(front, key=lambda i: costs[i])
 
 
-def choose(rows, seconds, minutes):
-    within = [row for row in rows if row.image_seconds <= seconds and row.minutes <= minutes]
-    return max(within, key=lambda row: row.mean_iou).name
-
-
 def bootstrap(first, second, draws, rng):
     differences = []
     for _ in range(draws):

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seglib.course.board import Row
 from seglib.course.content.nb08.answers import bootstrap, fair_counts, pareto
 from seglib.course.lesson import Wrong
 from seglib.metrics import mean_iou
@@ -45,31 +44,8 @@ def check_pareto(fn: Callable[[Numbers, Numbers], Sequence[int]]) -> str:
     return "Whatever the budget is, the best choice is on this list. Nothing outside of it ever is."
 
 
-def check_choose(fn: Callable[[Sequence[Row], float, float], str]) -> str:
-    """08.2: both limits, inclusive, then the highest mIoU, by name."""
-    facts = {
-        "lazy": (0.1, 0, 0), "slow": (0.9, 2, 5), "dear": (0.8, 0.1, 90), "plain": (0.6, 0.2, 10),
-        "poor": (0.3, 0.05, 5),
-    }  # fmt: skip
-    rows = [Row(name, "fcn", one[0], 0.5, 0.5, 60, one[1], 1, 1, one[2]) for name, one in facts.items()]
-    cases = {(0.5, 20): "plain", (5, 200): "slow", (0.2, 10): "plain", (0.01, 1): "lazy"}
-    for (seconds, minutes), wanted in cases.items():
-        got = fn(rows, seconds, minutes)
-        if got == wanted:
-            continue
-        asked = f"At most {seconds:g} s and {minutes:g} minutes"
-        _, slow, dear = facts.get(got, (0, 0, 0))
-        if slow > seconds or dear > minutes:
-            more = "seconds" if slow > seconds else "minutes"
-            raise Wrong(f"{asked}: {got!r} needs more {more} than that. Both limits hold.")
-        if (seconds, minutes) == (0.2, 10):
-            raise Wrong(f"{asked}: 'plain' needs exactly that, so it is within the limits.")
-        raise Wrong(f"{asked}: {got!r} is not the name of the best row by mIoU within both limits.")
-    return "A leaderboard has no winner. A budget has one."
-
-
 def check_bootstrap(fn: Callable[[Tensor, Tensor, int, torch.Generator], Tensor]) -> str:
-    """08.3: paired, with replacement, over N images, one mIoU of each sum."""
+    """08.2: paired, with replacement, over N images, one mIoU of each sum."""
     rng = torch.Generator().manual_seed(8)
     size = torch.tensor([1] * 6 + [30] * 6)[:, None, None]  # images; the gain is in the small ones
     second = torch.randint(5, 20, (12, 3, 3), generator=rng) * size
@@ -99,7 +75,7 @@ def check_bootstrap(fn: Callable[[Tensor, Tensor, int, torch.Generator], Tensor]
 
 
 def check_fair_counts(fn: Callable[[Any, Tensor, Tensor, int], Tensor]) -> str:
-    """08.4: the camera stays, and every pixel of the truth is judged."""
+    """08.3: the camera stays, and every pixel of the truth is judged."""
     rng = torch.Generator().manual_seed(3)
     for height, width in ((6, 8), (7, 9)):
         image = torch.randint(0, 3, (3, height, width), generator=rng, dtype=torch.uint8)
@@ -111,11 +87,8 @@ def check_fair_counts(fn: Callable[[Any, Tensor, Tensor, int], Tensor]) -> str:
             seen.append(tuple(image.shape[1:]))
             return image[1].long()
 
-        got = fn(SimpleNamespace(predict=look, name="a test"), image, mask, 3)
-        wanted, half = (
-            fair_counts(SimpleNamespace(predict=look), image, mask, 3),
-            (-(-height // 2), -(-width // 2)),
-        )
+        half, segmenter = (-(-height // 2), -(-width // 2)), SimpleNamespace(predict=look, name="a test")
+        got, wanted = (each(segmenter, image, mask, 3) for each in (fn, fair_counts))
         if set(seen) != {half}:
             raise Wrong(f"The camera gives it {half} of {(height, width)} pixels; your segmenter saw {seen}.")
         if got.sum() != wanted.sum():
