@@ -177,13 +177,14 @@ def in_words(value: Any) -> str:
     if isinstance(value, Tensor | np.ndarray):
         if 0 < np.prod(value.shape) <= 24:
             return str(_rounded(value.tolist()))
-        kind = "tensor" if isinstance(value, Tensor) else "array"
-        return f"a {str(value.dtype).removeprefix('torch.')} {kind} of shape {tuple(value.shape)}"
-    if type(value) in (list, tuple) and any(isinstance(part, Tensor | np.ndarray) for part in value):
+        return kind(value)
+    if type(value) in (list, tuple) and any(isinstance(part, Sequenced) for part in value):
         text = ", ".join(map(in_words, value)).join("()" if isinstance(value, tuple) else "[]")
     else:
         text = " ".join(repr(value).split())
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    if len(text) <= 200:
+        return text
+    return f"{text[:200]}…" if isinstance(value, str | dict | Sequenced) else kind(value)
 
 
 def _rounded(value: Any) -> Any:

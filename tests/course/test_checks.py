@@ -290,6 +290,10 @@ def test_values_in_words():
     assert in_words(np.zeros((2, 2), np.uint8)) == "[[0, 0], [0, 0]]"
     assert in_words(torch.zeros(0, 4)) == "a float32 tensor of shape (0, 4)"
     assert in_words("x" * 500).endswith("…")
+    both = torch.zeros(5, 6, dtype=torch.int64)
+    assert in_words([(both, 1)]) == "[(an int64 tensor of shape (5, 6), 1)]"
+    table = type("Table", (), {"__repr__": lambda self: "tensor([[178, 178, " * 50})()
+    assert in_words(table) == "a Table"
 
 
 def test_no_line_of_the_student_no_place():
