@@ -133,19 +133,13 @@ show_images(
 #
 # A single tree makes mistakes: what it has merged too early is never separated again. So there are several
 # trees, in several colour spaces and by different measures of similarity. All their regions are ranked, and
-# duplicates are removed.
-#
-# [[04.p1]]
+# duplicates are removed. How many of the regions are of use for the largest object?
 
 # %%
-predict("04.p1", ...)
-
-# %%
-started = time.perf_counter()
 proposals = propose(image, 2000)
-print(f"{len(proposals)} regions of {tuple(image.shape[1:])} pixels, {time.perf_counter() - started:.2f} s")
 largest = objects.masks[objects.masks.sum((1, 2)).argmax()]
-reveal("04.p1", int((proposals.overlaps(largest) >= 0.5).sum()))
+good = int((proposals.overlaps(largest) >= 0.5).sum())
+print(f"Of {len(proposals)} regions {good} overlap the largest object by half or more (IoU).")
 
 # %% [markdown]
 # Step through the tree, click on an object, and look for the region that fits it best. Which objects have no
@@ -158,8 +152,8 @@ ProposalExplorer(image, proposals, instances=objects, classes=lesson.photo.class
 
 # %% [markdown]
 # **Mean average best overlap** (MABO): for each object the IoU of its best region, averaged within each
-# class, then over the classes. The more regions, the better the best of them; but every one of them has to be
-# examined.
+# class, then over the classes. The more regions, the better the best of them; but each has to be examined.
+# (`docs/searches.md` compares ours with OpenCV's selective search.)
 
 # %%
 from seglib.regions.proposals import mabo, overlap_by_number, recall, true_regions
@@ -173,9 +167,6 @@ for number in (10, 100, 1000):
     overlaps = torch.cat([rows[min(number, len(rows)) - 1] for rows in best])
     mean, found = mabo(overlaps, torch.cat(kinds)), recall(overlaps)
     print(f"{number:4} regions: MABO {mean:.2f}, recall at IoU .5: {100 * found:.0f} %")
-
-# %% [markdown]
-# Next to OpenCV's selective search: `docs/searches.md`.
 
 # %% [markdown] tags=["instructor"]
 # **20 minutes to here.** Ask before the tree: where would you stop? The size of an object is unknown, so one
@@ -309,10 +300,10 @@ paste = checkpoint("04.4", paste)
 # the second crop of every region, your `hard_negatives` chooses what the SVMs learn from, and your `paste`
 # paints. Features are kept on disk, so the third time is quick.
 #
-# [[04.p2]]
+# [[04.p1]]
 
 # %%
-predict("04.p2", ...)
+predict("04.p1", ...)
 
 # %%
 from seglib.regions import RegionFeatures, RegionSegmenter
@@ -331,7 +322,7 @@ table["all background"] = evaluate(Constant(0), test)
 # %%
 names = ("the full region's box", "the foreground alone", "both, joined")
 ranked = sorted(fitted, key=lambda kind: table[kind].mean_iou)
-reveal("04.p2", names[list(fitted).index(ranked[-1])])
+reveal("04.p1", names[list(fitted).index(ranked[-1])])
 print(table["joined"])
 
 # %% [markdown]
@@ -384,10 +375,10 @@ failures(preds, test, "regions")
 # %% [markdown] tags=["measure"]
 # ## Drawback one: time
 #
-# [[04.p3]]
+# [[04.p2]]
 
 # %%
-predict("04.p3", ...)
+predict("04.p2", ...)
 
 # %%
 lite = backbones.load("lite0")
@@ -399,7 +390,7 @@ with torch.inference_mode():
         lite(photo)
 once = (time.perf_counter() - started) / len(test)
 stages = joined.seconds_by_stage
-reveal("04.p3", sum(stages.values()) / once)
+reveal("04.p2", sum(stages.values()) / once)
 bars(
     {"seconds for an image": {**stages, "one forward pass": once}},
     alt="Seconds for an image by stage of the region pipeline, and for one forward pass of the same net.",
