@@ -40,7 +40,7 @@ lesson = start("02_metrics")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Sixty tide pools with exact masks, here the first three. Which class would you hardly miss?
+# Sixty tide pools with exact masks, here the first three. Which class could vanish unnoticed?
 
 # %%
 pools = lesson.scenes("val", length=60)
@@ -143,8 +143,8 @@ print(confusion(pred_12, mask_12, num_classes=3))
 # | **Dice**, or F1 | 2 TP / (2 TP + FP + FN) | both: pixels in both masks, of their mean size |
 
 # %% [markdown]
-# Recall and precision tell too little from too much. Let every object of the true mask lose two pixels all
-# around, or gain two, and look at crab:
+# Recall and precision distinguish too little from too much. Let every object of the true mask lose two pixels
+# all around, or gain two, and look at crab:
 
 # %%
 crab = classes.index("crab")
@@ -195,7 +195,7 @@ print("Dice", [round(x, 3) for x in dice.tolist()])
 # %%
 mine = evaluate(Constant(0), pools, count=confusion)
 same = torch.allclose(iou_and_dice(mine.confusion)[0].double(), lazy.iou, equal_nan=True)
-print("As the library's: the matrix", torch.equal(mine.confusion, lazy.confusion), "the IoUs", same)
+print(f"Equal to the library's: matrix {torch.equal(mine.confusion, lazy.confusion)}, IoUs {same}")
 mine
 
 # %% [markdown]
@@ -205,9 +205,9 @@ mine
 # ## Measuring outlines
 #
 # The inside of a large object is easy, and it can hide a bad outline. **Boundary IoU** (Cheng et al. 2021)
-# looks only at a thin band along the outline: the pixels of each class that are near another class. It is
-# the IoU of the band of the truth and that of the prediction. In its mean, background is left out: its outline
-# is that of all objects once more.
+# looks only at a thin band along the outline: the pixels of each class that are near another class. It is the
+# IoU of the band of the truth and that of the prediction. In its mean, background is left out: its outline is
+# that of all objects once more.
 
 
 # %%
@@ -253,8 +253,8 @@ for name, score in judge(moved, mask, classes).items():  # the library's twin of
 # %% [markdown] tags=["concept"]
 # ## The lie detector
 #
-# Damage the truth on purpose. A good measure falls when the damage matters to you, and stays when it does not.
-# Choose a kind of damage, drag the slider, and watch the numbers that your `my_judge` computes.
+# Damage the truth on purpose. A good measure falls when the damage matters to you, and stays when it does
+# not. Choose a kind of damage, drag the slider, and watch the numbers that your `my_judge` computes.
 #
 # 1. Find damage that costs less than 5 points of pixel accuracy and more than 25 points of Boundary IoU.
 # 2. Find damage that lowers Boundary IoU no more than it lowers mIoU without background.
@@ -268,8 +268,8 @@ LieDetector(image, mask, classes, measure=my_judge)
 #
 # 1\. Erode or dilate by 2 pixels, shift by 3, blur by 6: each leaves the inside alone and ruins the outline.
 #
-# 2\. Drop a class. It loses all of its outline and all of its area, and the others lose nothing. About a missed
-# object Boundary IoU says no more than mIoU does.
+# 2\. Drop a class. It loses all of its outline and all of its area, and the others lose nothing. About a
+# missed object Boundary IoU says no more than mIoU does.
 #
 # 3\. There is no right answer. Whoever counts fish minds a dropped class, whoever cuts out portraits minds
 # outlines. So one number is not enough.
@@ -337,8 +337,8 @@ print(f"whole data set {100 * whole:.1f} %, mean over images {100 * single:.1f} 
 # %% [markdown] tags=["concept"]
 # ## Three libraries, three answers
 #
-# Of four classes, 0, 1 and 2 each have IoU 1/3; class 3 is neither in the truth nor in the prediction. What is
-# the mIoU? Ask three libraries that come with the course.
+# Of four classes, 0, 1 and 2 each have IoU 1/3; class 3 is neither in the truth nor in the prediction. What
+# is the mIoU? Ask three libraries that come with the course.
 
 # %%
 import segmentation_models_pytorch as smp
@@ -365,11 +365,11 @@ for library, answer in answers.items():
 # %% [markdown] tags=["concept"]
 # ## The outline suffers most
 #
-# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. What does the
-# grid alone cost? Measure it with the *truth*, without a network (Long, Shelhamer and Darrell 2015, appendix
-# A). `OracleStride` keeps **one pixel** per cell and repeats it over the cell. With `soft=True` it keeps the
-# **shares** of all classes in the cell, enlarges them smoothly, and takes the largest, as a network does with
-# its scores.
+# Networks for segmentation work on a coarse grid: one cell for 8 x 8, 16 x 16 or 32 x 32 pixels. What does
+# the grid alone cost? Measure it with the *truth*, without a network (Long, Shelhamer and Darrell 2015,
+# appendix A). `OracleStride` keeps **one pixel** per cell and repeats it over the cell. With `soft=True` it
+# keeps the **shares** of all classes in the cell, enlarges them smoothly, and takes the largest, as a network
+# does with its scores.
 #
 # [[02.p4]]
 
@@ -396,7 +396,7 @@ bars(
 
 # %% [markdown]
 # Outlines are lost first. The same grid costs less when its cells hold shares, which say where in a cell an
-# outline runs; not where a cell is larger than the animals, and background has the largest share of it. Neither
+# outline runs (but not where cells are larger than animals: there background has the largest share). Neither
 # is an upper bound: a network that puts the right numbers into its cells can do better. On PASCAL VOC, whose
 # objects are large, the authors of FCN measured 98.5, 96.4, 92.8 and 86.1 % mIoU at these strides.
 #
@@ -445,9 +445,9 @@ for name, pred in damaged.items():
     print(f"{name:36}", "  ".join(f"{rule} {100 * score:5.1f}" for rule, score in scores.items()))
 
 # %% [markdown]
-# As published, a hole far from the outline costs nearly everything, because its rim is nearly all that is left
-# to judge. With "nearest", an exact outline is not perfect, and one within the void is punished for what nobody
-# knows. This course measures with "anywhere": see `boundary_counts`.
+# As published, a hole far from the outline costs nearly everything, because its rim is nearly all that is
+# left to judge. With "nearest", an exact outline is not perfect, and one within the void is punished for what
+# nobody knows. This course measures with "anywhere": see `boundary_counts`.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic

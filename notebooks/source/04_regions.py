@@ -182,8 +182,8 @@ for number in (10, 100, 1000):
 # * **Foreground**: the same, but everything outside the region gets the *mean colour*. The net sees the
 #   shape.
 #
-# R-CNN concatenated the two, and so did SDS (Hariharan et al. 2014), with better and slower regions than ours:
-# 150 per image by CPMC, 2000 by MCG.
+# R-CNN concatenated the two, and so did SDS (Hariharan et al. 2014), with better and slower regions than
+# ours: 150 per image by CPMC, 2000 by MCG.
 
 # %% [markdown] tags=["exercise"]
 # [[04.2]]
@@ -230,8 +230,8 @@ show_images(
 # For each class a **linear SVM** scores how much a region looks like it. Positives are the true regions of
 # the class. Negatives are regions that overlap all of them by less than 0.2.
 #
-# There are thousands of negatives in every image, and nearly all are easy: grass is not a cat. With hinge loss,
-# a negative that scores below -1 does not move the SVM at all. So train on a few, let the SVM score all
+# There are thousands of negatives in every image, and nearly all are easy: grass is not a cat. With hinge
+# loss, a negative that scores below -1 does not move the SVM at all. So train on a few, let the SVM score all
 # regions, add those that it gets wrong or nearly wrong, and train again: **hard negative mining**, as in SDS.
 # (R-CNN scored regions by regression on their overlap.)
 
@@ -265,9 +265,9 @@ hard_negatives = checkpoint("04.3", hard_negatives)
 # ## From scored regions to a mask
 #
 # Of the regions of a class that overlap, the best is kept (**region NMS**). Then all are painted, the lowest
-# score first, so that the best is on top. Regions that score below a **threshold** are not painted. Here it is
-# the one with the highest mIoU on the validation split, never on the test images. (R-CNN and SDS raise it until
-# an image has two segments on average.)
+# score first, so that the best is on top. Regions that score below a **threshold** are not painted. Here it
+# is the one with the highest mIoU on the validation split, never on the test images. (R-CNN and SDS raise it
+# until an image has two segments on average.)
 
 # %% [markdown] tags=["exercise"]
 # [[04.4]]
@@ -347,10 +347,10 @@ print("paste         ", torch.equal(paste(*given), segmenter.paste(*given)))
 #
 # [[table:regions]]
 #
-# The authors of R-CNN reported on VOC 2011 val (table 5, mIoU in %, with features from fc6 and from fc7): full
-# 43.0 and 42.5, foreground 43.7 and 42.1, joined 47.9 and 45.8. Is the order the same here, in every seed?
-# `docs/claims.md` judges it, as R6. Where joined does not win, a likely reason: good and bad regions share
-# nearly the same box, and the full crop cannot tell them apart.
+# The authors of R-CNN reported on VOC 2011 val (table 5, mIoU in %, with features from fc6 and from fc7):
+# full 43.0 and 42.5, foreground 43.7 and 42.1, joined 47.9 and 45.8. Is the order the same here, in every
+# seed? `docs/claims.md` judges it, as R6. Where joined does not win, a likely reason: good and bad regions
+# share nearly the same box, and the full crop cannot tell them apart.
 
 # %% [markdown]
 # Notebook 08 compares the families. The joined one is kept for it.
@@ -416,9 +416,9 @@ for name in ("joined", "ceiling"):
 # %% [markdown] tags=["concept"]
 # ## Drawback three: made for another task
 #
-# The net has learned to say *what*, and to ignore *where*. How much do its features know about pixels? Train a
-# linear classifier on each place of its map at stride 32, and nothing else: a **linear probe**. Then let the
-# same net learn from pixels too, and see what its own features lacked.
+# The net has learned to say *what*, and to ignore *where*. How much do its features know about pixels? Train
+# a linear classifier on each place of its map at stride 32, and nothing else: a **linear probe**. Then let
+# the same net learn from pixels too, and see what its own features lacked.
 
 # %%
 probe = linear_probe(lite, data, seed=lesson.seed)
@@ -435,8 +435,8 @@ leaderboard(table)
 # Published, in a net for pixels: 45.4 with fixed features, 59.4 with trained ones (FCN, table 2; VOC 2011
 # val).
 #
-# Compare the joined features with the ceiling, too: do the regions fail, or their classes? And with the probe:
-# hundreds of passes through the net against one.
+# Compare the joined features with the ceiling, too: do the regions fail, or their classes? And with the
+# probe: hundreds of passes through the net against one.
 
 # %% [markdown] tags=["exercise"]
 # ## Open task: twenty regions that beat ours
@@ -490,8 +490,8 @@ for name, some in (("the library's first 20", proposals.subset(range(20))), ("yo
 #
 # [[04.6]]
 #
-# A team took its proposals from OpenCV's selective search. Training ran without error, but recall is far below
-# that of the paper. This is what OpenCV returns for the photograph, and what the team found.
+# A team took its proposals from OpenCV's selective search. Training ran without error, but recall is far
+# below that of the paper. This is what OpenCV returns for the photograph, and what the team found.
 
 # %%
 from seglib.boxes import iou
