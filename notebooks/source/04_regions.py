@@ -51,8 +51,8 @@ lesson = start("04_regions")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# One photograph with its objects, which comes with the course; and a data set to train on: photographs of
-# pets if they are on this machine, otherwise drawn tide pools.
+# One photograph, which comes with the course; and a data set to train on: pets if they are on this machine,
+# otherwise drawn tide pools.
 
 # %%
 image, mask = lesson.photo[0]
@@ -318,8 +318,6 @@ for kind in ("full", "foreground", "joined"):
     fitted[kind] = segmenter.fit(data, val)
     table[kind] = evaluate(segmenter, test)
 table["all background"] = evaluate(Constant(0), test)
-
-# %%
 names = ("the full region's box", "the foreground alone", "both, joined")
 ranked = sorted(fitted, key=lambda kind: table[kind].mean_iou)
 reveal("04.p1", names[list(fitted).index(ranked[-1])])
@@ -404,8 +402,8 @@ bars(
 # ## Drawback two: boundaries
 #
 # Suppose the SVMs were perfect: for each true object, paste the one region that fits it best. This **oracle**
-# sees the truth, so its score is about the most that the method can reach. (About: it chooses by the IoU of
-# each object alone. Where regions overlap, another choice may have a higher mIoU.)
+# sees the truth, so its score is about the most that the method can reach. (About: where regions overlap,
+# another choice may have a higher mIoU.)
 
 # %%
 table["ceiling"] = evaluate(BestRegions(joined.extractor), test)
