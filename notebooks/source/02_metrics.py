@@ -340,7 +340,7 @@ print(f"whole data set {100 * whole:.1f} %, mean over images {100 * single:.1f} 
 # Of four classes, 0, 1 and 2 each have IoU 1/3; class 3 is neither in the truth nor in the prediction. What
 # is the mIoU? Ask three libraries that come with the course.
 
-# %%
+# %% tags=["nbval-check-output"]
 import segmentation_models_pytorch as smp
 from sklearn.metrics import jaccard_score
 from torchmetrics.classification import MulticlassJaccardIndex
@@ -352,8 +352,6 @@ answers = {
     "scikit-learn": jaccard_score(true[0], pred[0], labels=range(4), average="macro", zero_division=0),
     "segmentation_models_pytorch": smp.metrics.iou_score(*counts, reduction="macro"),
 }
-
-# %% tags=["nbval-check-output"]
 for library, answer in answers.items():
     print(f"{library:28}{float(answer):.2f}")
 
@@ -506,8 +504,6 @@ scores = my_judge(lie, mask, classes)
 for name in ("Dice", "Boundary IoU"):
     print(f"{name} loses {100 * (1 - scores[name]):.1f} points")
 show_images([overlay(image, lie, classes)], alt="The pool under your damaged mask.")
-
-# %%
 check("02.5", my_lie)
 # hint("02.5")
 
