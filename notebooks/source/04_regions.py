@@ -313,14 +313,13 @@ number, side = {"tiny": (60, 64), "laptop": (120, 96), "gpu": (500, 128)}[lesson
 features = RegionFeatures(size=side, mask_out=foreground)
 yours = {"hard_negatives": hard_negatives, "paste": paste, "number": number, "seed": lesson.seed}
 fitted, table = {}, {}
-for kind in ("full", "foreground", "joined"):
+called = {"full": "the full region's box", "foreground": "the foreground alone", "joined": "both, joined"}
+for kind in called:
     segmenter = RegionSegmenter(data.classes, features=features, kind=kind, **yours)
     fitted[kind] = segmenter.fit(data, val)
     table[kind] = evaluate(segmenter, test)
 table["all background"] = evaluate(Constant(0), test)
-names = ("the full region's box", "the foreground alone", "both, joined")
-ranked = sorted(fitted, key=lambda kind: table[kind].mean_iou)
-reveal("04.p1", names[list(fitted).index(ranked[-1])])
+reveal("04.p1", called[max(called, key=lambda kind: table[kind].mean_iou)])
 print(table["joined"])
 
 # %% [markdown]
