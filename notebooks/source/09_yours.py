@@ -287,7 +287,7 @@ def with_more(indices):
     return train_masks + pseudo_labels(images, "grabcut+", boxes=load_boxes(images, drawn))
 
 
-nets = {"8 images": net}
+nets = {f"{len(train_masks)} images": net}
 for name, chosen in {"and two uncertain ones": uncertain, "and two random ones": at_random}.items():
     data = with_more(chosen)
     nets[name] = yours.once(f"second-{lesson.profile.name}", data, train_on)
