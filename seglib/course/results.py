@@ -90,5 +90,6 @@ def failures(preds: Sequence[Tensor], dataset: SegmentationDataset, name: str, n
         overlay(dataset[i][0], labels, dataset.classes) for i in worst for labels in (masks[i], preds[i])
     ]
     titles = [f"{what} {i}" for i in worst for what in ("truth", name)]
-    alt = f"The {len(worst)} images on which {name} does worst, each next to its truth."
+    found = "image" if len(worst) == 1 else f"{len(worst)} images"
+    alt = f"The {found} on which {name} does worst, next to the truth."
     show_images(shown, titles=titles, columns=4, alt=alt)

@@ -40,7 +40,9 @@ def test_failures_are_the_worst_first_next_to_their_truth(monkeypatch):
     preds[4] = torch.zeros(48, 48, dtype=torch.long)
     failures(preds, POOLS, "the net", number=2)
     assert shown["titles"][:2] == ["truth 4", "the net 4"] and len(shown["images"]) == 4
-    assert "2 images on which the net does worst" in shown["alt"]
+    assert shown["alt"] == "The 2 images on which the net does worst, next to the truth."
+    failures(preds, POOLS, "the net", number=1)
+    assert shown["alt"] == "The image on which the net does worst, next to the truth."
 
 
 def test_a_league_has_four_measures_their_spread_and_the_laziest_answer(capsys):
