@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, Page
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.browser.lab import Lab
-from tests.browser.machine import chromium, find_chromium, jupyterlab
+from tests.browser.machine import chromium, jupyterlab
+from tools.checks import find_chromium
 
 
 @contextmanager

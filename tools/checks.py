@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ from rich.table import Table
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "artefacts" / "reports"
 PAIRED = ["--numprocesses=2", "--dist=loadfile"]  # two files at a time, each on a core of its own
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 NBVAL = "-o addopts= -p no:cacheprovider --nbval-current-env --nbval-cell-timeout=300 --timeout=360"
 
 
@@ -54,7 +56,7 @@ def lint() -> Result:
 
 def units() -> Result:
     """Unit tests and doctests; the tests in a browser come last, on their own."""
-    return pytest("units", ["-m", "not browser", *PAIRED], OMP_NUM_THREADS="1")
+    return pytest("units", ["--ignore=tests/browser", *PAIRED], OMP_NUM_THREADS="1")
 
 
 def solutions() -> Result:
@@ -63,17 +65,31 @@ def solutions() -> Result:
 
 
 def students() -> Result:
-    """Run All passes on what a student opens, nothing filled in; on real photographs, where there are any."""
-    result = nbval("students", "--nbval-lax", "notebooks", SEGLIB_STRICT="0")  # unsolved is not a failure
-    if not os.environ.get("SEGLIB_DATA"):
+    """Run All passes on what a student opens, nothing filled in, wherever the browser does not run the same.
+
+    The browser opens every notebook on scenes. What is left are those that use real photographs, if there are
+    any; without a Chromium it is all.
+    """
+    real = os.environ.get("SEGLIB_DATA", "none") != "none"
+    if find_chromium() and not real:
+        result = Result("students", done="0 cells: the browser opens them all")
+    else:
+        word = ".photographs(" if find_chromium() else ""
+        result = nbval("students", "--nbval-lax", "notebooks", word, SEGLIB_STRICT="0")
+    if not real:
         result.skipped["notebooks on real photographs: set SEGLIB_DATA to a folder with the data sets"] += 1
     return result
 
 
 def browser() -> Result:
     """JupyterLab in Chromium, on the notebooks as a student without photographs opens them."""
-    arguments = ["-m", "browser", "--durations=20", *PAIRED, "--no-loadscope-reorder", "tests"]
+    arguments = ["--durations=20", *PAIRED, "--no-loadscope-reorder", "tests/browser"]
     return pytest("browser", arguments, SEGLIB_STRICT="0", SEGLIB_DATA="none", OMP_NUM_THREADS="1")
+
+
+def find_chromium() -> str | None:
+    """Where there is one: what SEGLIB_CHROMIUM names, or else on the PATH."""
+    return os.environ.get("SEGLIB_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 STEPS: dict[str, Callable[[], Result]] = {
@@ -81,9 +97,10 @@ STEPS: dict[str, Callable[[], Result]] = {
 }
 
 
-def nbval(name: str, how: str, folder: str, **variables: str) -> Result:
-    """Run the notebooks of one folder, not of those below it."""
-    found = sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*.ipynb"))
+def nbval(name: str, how: str, folder: str, word: str = "", **variables: str) -> Result:
+    """Run the notebooks of one folder, not of those below it, that hold a word."""
+    every = sorted((ROOT / folder).glob("*.ipynb"))
+    found = [str(path.relative_to(ROOT)) for path in every if word in path.read_text("utf-8")]
     if not found:
         return Result(name, False, f"no notebooks in {folder}: run `make notebooks`")
     return pytest(

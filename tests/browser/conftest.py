@@ -4,21 +4,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.browser.lab import ARTEFACTS, Lab, Notebook, watch
-from tests.browser.machine import chromium, find_chromium, jupyterlab
+from tests.browser.machine import chromium, jupyterlab
 from tests.browser.widget import CELLS
+from tools.checks import find_chromium
 
+NOTEBOOKS = "test_notebooks"
+# Files that share the notebook of `widgets`.
+WIDGETS = ("test_balance", "test_lies", "test_viewer")
 VIEWPORT: ViewportSize = {"width": 1280, "height": 960}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first: where files are tested two at a time, it takes as long as all others."""
-    items.sort(key=lambda item: item.path.stem != "test_notebooks")
+    """The course's notebooks first: each takes as long as a file."""
+    items.sort(key=lambda item: item.path.stem != NOTEBOOKS)
+
+
+class Spread(LoadScopeScheduling):
+    """What one process runs in one go: a notebook of the course; the tests of `widgets`; a file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        stem = Path(nodeid.partition("::")[0]).stem
+        return nodeid if stem == NOTEBOOKS else "widgets" if stem in WIDGETS else stem
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spread:
+    """How tests are shared out to two processes; pytest-xdist's own groups do nothing in pytest 9.2."""
+    return Spread(config, log)
 
 
 @pytest.fixture(scope="session")

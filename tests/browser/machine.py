@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab import ROOT, Lab, until
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -40,11 +38,6 @@ OWN = {
     "IPYTHONDIR": "ipython",
     "SEGLIB_HOME": "seglib",
 }
-
-
-def find_chromium() -> str | None:
-    """Where there is one: what SEGLIB_CHROMIUM names, or else on the PATH."""
-    return os.environ.get("SEGLIB_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @contextmanager

@@ -12,8 +12,6 @@ from seglib.labels import Classes
 from seglib.widgets.annotator import Annotator
 from tests.browser.plain import quoted, show
 
-pytestmark = pytest.mark.browser
-
 CLASSES = Classes.of("background", "fish", "crab")
 GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)  # shown 7 times as large: 560 x 420
 BLUE, ORANGE = (list(CLASSES.colors[k]) for k in (1, 2))

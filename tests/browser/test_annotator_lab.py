@@ -13,8 +13,6 @@ from playwright.sync_api import BrowserContext, Locator, expect
 from tests.browser.lab import ARTEFACTS, Kernel, Lab, Notebook, until, watch
 from tests.browser.test_annotator import PIXEL
 
-pytestmark = pytest.mark.browser
-
 SET_UP = """\
 import os
 

@@ -16,8 +16,6 @@ from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.plain import show
 from tests.browser.widget import Widget
 
-pytestmark = pytest.mark.browser
-
 POOLS = Scenes(24, size=(96, 96))
 BLUR = Sharpness(POOLS, np.random.default_rng(0).random(24), np.zeros(24))
 LENGTHS = """rows => rows.map(row => [...row.querySelectorAll(".seglib-length")].map(

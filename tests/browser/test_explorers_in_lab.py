@@ -9,8 +9,6 @@ from playwright.sync_api import BrowserContext, expect
 from tests.browser.lab import ARTEFACTS, Lab, until, watch
 from tests.browser.widget import Widget
 
-pytestmark = pytest.mark.browser
-
 PROPOSALS = """\
 import torch
 from seglib.scenes import Scenes

@@ -16,8 +16,6 @@ from seglib.widgets.shell import Shell
 from tests.browser.lab import ARTEFACTS, Lab, checksum, until
 from tests.browser.widget import CELLS
 
-pytestmark = pytest.mark.browser
-
 
 def output(widget: Shell) -> nbformat.NotebookNode:
     """What JupyterLab saves when a cell shows this widget."""

@@ -12,8 +12,6 @@ from seglib.widgets import LieDetector
 from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.widget import Widget
 
-pytestmark = pytest.mark.browser
-
 RESET = "detector.reel, detector.at, detector.difference = 0, 0, False"
 
 

@@ -25,8 +25,6 @@ from seglib.widgets.monitor import reading
 from tests.browser.lab import ARTEFACTS, ERROR, Lab, Notebook, checksum, until, watch
 from tests.training.nets import Net, Squares
 
-pytestmark = pytest.mark.browser
-
 CELLS = [
     """\
 import time

@@ -12,7 +12,6 @@ from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.browser.lab import ARTEFACTS, ROOT, Lab, Notebook, checksum, until, watch
 
-pytestmark = pytest.mark.browser
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 # Widgets that blend an image under a slider. Board, monitor and annotator have tests of their own.
 BLENDED = ".seglib-card:has(.seglib-canvas canvas):has(input[type=range])"

@@ -15,8 +15,6 @@ from seglib.widgets import ProposalExplorer
 from tests.browser.explorer import agree, fits_and_has_names, opened, press
 from tests.browser.lab import ARTEFACTS
 
-pytestmark = pytest.mark.browser
-
 POOLS = Scenes(length=1, size=(96, 96))
 BEGIN = {"view": "grouping", "reel": 0, "at": 0, "opacity": 0.5, "hatch": False}
 

@@ -6,8 +6,6 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.lab import ARTEFACTS, Lab, Notebook, until
 
-pytestmark = pytest.mark.browser
-
 
 @pytest.fixture(scope="module")
 def opened(lab: Lab, context, request) -> Notebook:

@@ -13,8 +13,6 @@ from tests.browser.explorer import agree, fits_and_has_names, opened, press
 from tests.browser.lab import ARTEFACTS, until
 from tests.widgets.refinements import scene
 
-pytestmark = pytest.mark.browser
-
 BEGIN = {"view": "schemes", "reel": 0, "at": 0, "opacity": 0.5, "hatch": False, "difference": False}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import pytest
 import torch
 from playwright.sync_api import Page
 
@@ -26,8 +25,6 @@ from tests.browser.lab import ARTEFACTS
 from tests.browser.plain import show
 from tests.widgets.refinements import scene
 from tests.widgets.trainings import steps
-
-pytestmark = pytest.mark.browser
 
 # Where everything in a card is, from the card's corner, and how large.
 BOXES = """card => {

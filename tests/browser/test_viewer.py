@@ -20,8 +20,6 @@ from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
 from tests.browser.plain import show
 from tests.browser.widget import Widget
 
-pytestmark = pytest.mark.browser
-
 RESET = """\
 viewer.opacity, viewer.outline, viewer.hatch, viewer.error = 0.5, True, False, ""
 viewer.mode, viewer.layer, viewer.visible = "overlay", "truth", [*pools.classes, "void"]

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from seglib.course import content
+from tools import checks
 from tools.course import build
 from tools.course.lint import lint
 
@@ -23,6 +24,20 @@ def read(name):
 
 def test_everything_is_built_from_its_source():
     assert build.stale(ROOT) == [], "run `make notebooks`"
+
+
+@pytest.mark.parametrize(
+    ("chromium", "data", "ran"),
+    [("", "none", SOURCES), ("", "/data", SOURCES), ("/bin/chromium", "none", []),
+     ("/bin/chromium", "/data", [path for path in SOURCES if ".photographs(" in path.read_text("utf-8")])],
+)  # fmt: skip
+def test_nbval_opens_what_the_browser_does_not(monkeypatch, chromium, data, ran):
+    seen = []
+    monkeypatch.setattr(checks, "pytest", lambda name, given, **_: seen.extend(given) or checks.Result(name))
+    monkeypatch.setattr(checks, "find_chromium", lambda: chromium)
+    monkeypatch.setenv("SEGLIB_DATA", data)
+    assert bool(checks.students().skipped) == (data == "none")
+    assert [Path(path).stem for path in seen if path.endswith(".ipynb")] == [path.stem for path in ran]
 
 
 @sources
