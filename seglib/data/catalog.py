@@ -41,7 +41,7 @@ def load(
 
     Args:
         name: "scenes" (drawn) and "photo" (one annotated photograph) are built in; "pets", "camvid" and "voc"
-            are downloaded once; anything else is a folder or a COCO file, see `folders.open_folder`.
+            are downloaded once; anything else is a folder or a COCO file, see `layouts.open_folder`.
         split: "train", "val" or "test".
         root: a folder that holds the data set, or is it; without it, the places that `found` looks in.
         download: fetch the data set if it is not there: into `root`, or the first place `found` looks in.
