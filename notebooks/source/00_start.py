@@ -104,8 +104,8 @@ print(tuple(image.shape), image.dtype)
 
 # %% [markdown]
 # Three layers (red, green, blue), each with 160 rows and 160 columns. `uint8` is the kind of number, the
-# **dtype**: whole numbers from 0 to 255. An index in square brackets picks: first the layer, then the row,
-# then the column. A colon alone means all of them.
+# **dtype**: whole numbers from 0 to 255. An index in square brackets picks some of them: first the layer,
+# then the row, then the column. A colon alone means all.
 
 # %% tags=["nbval-check-output"]
 print("one pixel, row 100, column 95:", image[:, 100, 95].tolist())
@@ -277,7 +277,8 @@ print(with_crab)
 # [[00.3]]
 #
 # Find one in which your `reddish` fails: its IoU is below 0.3. Change the number, run, look. After two or
-# three you will see *why* it fails, and then you can tell in advance. Any such pool is right.
+# three you will see *why* it fails. Any such pool is right. When you have one, run the check as well: it
+# sees the new number only when it runs again.
 
 # %%
 # BEGIN SOLUTION number = 34
@@ -292,7 +293,7 @@ check("00.3", number)
 # hint("00.3")
 
 # %% [markdown]
-# And over all of them? And on a photograph?
+# And in all of them? And on a photograph?
 
 # %%
 scores = sorted(iou(reddish(pools[number][0]), pools[number][1]) for number in with_crab)

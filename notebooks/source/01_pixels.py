@@ -39,7 +39,7 @@ from skimage import measure
 from seglib.boxes import from_masks, iou, rasterise
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.draw import bars, overlay, show_images
-from seglib.labels import VOID, Classes, shares, to_color
+from seglib.labels import VOID, Classes, from_color, shares, to_color
 from seglib.metrics import nearest_known
 from seglib.widgets.viewer import MaskViewer
 
@@ -88,7 +88,7 @@ MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 #
 # M is the number of objects.
 #
-# Persons and chairs are **things**: they can be counted. Road, sky and grass are **stuff**: they have a place
+# People and chairs are **things**: they can be counted. Road, sky and grass are **stuff**: they have a place
 # and no number. Instance segmentation answers for things only; whatever is not a thing stays unlabelled.
 # Panoptic segmentation gives *every* pixel a class, thing or stuff, and the pixels of things an object as
 # well. So it is more than instance segmentation, and no two of its objects share a pixel.
@@ -217,8 +217,6 @@ check("01.3", blobs)
 
 # %%
 blobs = checkpoint("01.3", blobs)
-
-# %%
 people, pieces = int((objects.classes == person).sum()), int(blobs(mask, person))
 reveal("01.p2", "more blobs" if pieces > people else "fewer blobs" if pieces < people else "as many")
 print(f"{people} people, {pieces} blobs")
@@ -414,10 +412,15 @@ def labels_from_colors(photo, colors, void_color):
 check("01.4", labels_from_colors)
 # hint("01.4")
 
+# %%
+labels_from_colors = checkpoint("01.4", labels_from_colors)
+read = labels_from_colors(colored, palette.colors, palette.void_color)
+print("pixels that differ:", int((read != pool_mask).sum()))
+print("agrees with seglib.labels.from_color:", torch.equal(read, from_color(colored, palette)))
+
 # %% [markdown]
-# This solution is fine for an exercise. `seglib.labels.from_color` goes one step further: a colour that is
-# neither a class nor void is an error that names its position. A damaged file should not silently become
-# void.
+# `from_color` goes one step further: a colour that is neither a class nor void is an error that names its
+# position. A damaged file should not silently become void.
 
 # %% [markdown]
 # [[01.5]]

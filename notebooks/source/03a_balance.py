@@ -38,7 +38,8 @@ import torch
 
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.samples import colours
-from seglib.data.balance import count, effective_number, enet, inverse_frequency
+from seglib.data import balance
+from seglib.data.balance import count, enet, inverse_frequency
 from seglib.data.sampling import class_balanced, reweight
 from seglib.draw import bars
 from seglib.losses import cross_entropy
@@ -186,8 +187,6 @@ check("03a.2", weighted_loss)
 
 # %%
 weighted_loss = checkpoint("03a.2", weighted_loss)
-
-# %%
 logits, truth, alike = (
     torch.randn(50, len(classes)),
     torch.arange(50) % len(classes),
@@ -243,9 +242,11 @@ check("03a.3", median_frequency)
 
 # %%
 median_frequency = checkpoint("03a.3", median_frequency)
+per_image = torch.stack([count_classes([mask], len(classes))[0] for _, mask in pools])
+difference = median_frequency(per_image) - balance.median_frequency(counts)
+print(f"yours and the library's differ by at most {difference.abs().max():.4f}")
 
 # %%
-per_image = torch.stack([count_classes([mask], len(classes))[0] for _, mask in pools])
 recipes = {
     "none": torch.ones(len(classes)),
     "inverse frequency": inverse,
@@ -260,20 +261,6 @@ bars(
     title="weight, a fish = 1",
     digits=2,
 )
-
-# %% [markdown]
-# **Effective number** (Cui et al. 2019): the second thousand samples of a class add less than the first. The
-# parameter β says how soon. The paper counts *images* and uses .9 to .9999. Give it *pixels* with the same β,
-# and the effect disappears almost completely:
-
-# %% tags=["nbval-check-output"]
-for unit, beta in (("images", 0.99), ("pixels", 0.9999), ("pixels", 0.999999)):
-    weights = effective_number(counts, beta, unit)
-    print(f"{unit:8} beta {beta:<9} seahorse / fish = {weights[rare] / weights[1]:.1f}")
-
-# %% [markdown]
-# At .9999 the curve bends at 10 000 samples. All classes have more pixels than that, all but the seahorse
-# several times more, so their weights are nearly equal. With pixels, 1 - β must be one in millions.
 
 # %% [markdown] tags=["instructor"]
 # **12 minutes.** Draw three images on the board and let the room compute median frequency before they code.
@@ -316,8 +303,6 @@ for name, weights in recipes.items():
     recalls = confusion.diagonal() / confusion.sum(1)
     found[name] = {"mean recall": float(recalls.mean()), "mIoU": mean_iou(confusion)}
     print(f"{name:18} mean recall {100 * recalls.mean():5.1f}   mIoU {100 * found[name]['mIoU']:5.1f}")
-
-# %%
 gains = {name: found["inverse frequency"][name] - found["none"][name] for name in ("mean recall", "mIoU")}
 up = [name for name, gain in gains.items() if gain > 0]
 reveal("03a.p3", "both rise" if len(up) == 2 else f"only {up[0]} rises" if up else "both fall")
@@ -350,8 +335,6 @@ check("03a.4", my_weights)
 
 # %%
 my_weights = checkpoint("03a.4", my_weights)
-
-# %%
 mine = my_weights(count_classes([truth], len(classes))[0] / len(truth))
 print({name: round(float(weight / mine.min()), 1) for name, weight in zip(classes, mine)})
 
@@ -403,8 +386,6 @@ check("03a.5", batch_weights)
 
 # %%
 batch_weights = checkpoint("03a.5", batch_weights)
-
-# %%
 print("the team's loss:", float(team_loss(logits, names, batch_weights(batch))))
 
 # %% [markdown] tags=["recap"]
@@ -422,7 +403,9 @@ quiz("03a")
 #   Convolutional Architecture*, ICCV 2015. Median frequency.
 # * A. Paszke et al.: *ENet*, 2016. V. Badrinarayanan, A. Kendall, R. Cipolla: *SegNet*, PAMI 2017: weights on
 #   CamVid, with and without.
-# * Y. Cui et al.: *Class-Balanced Loss Based on Effective Number of Samples*, CVPR 2019.
+# * Y. Cui et al.: *Class-Balanced Loss Based on Effective Number of Samples*, CVPR 2019: the second thousand
+#   samples of a class add less than the first. Its β of .9 to .9999 is for *images*. With *pixels*, as in
+#   `balance.effective_number(counts, 0.9999, "pixels")`, it changes little: 1 - β must be one in millions.
 # * L. Shen, Z. Lin, Q. Huang: *Relay Backpropagation*, ECCV 2016: the class-aware sampler. A. Gupta, P.
 #   Dollár, R. Girshick: *LVIS*, CVPR 2019: repeat factors.
 #

@@ -41,16 +41,16 @@ from seglib.course.samples import album, slope
 from seglib.data.balance import count
 from seglib.data.quality import blur, class_shift, laplacian_variance, sharpness
 from seglib.draw import bars, overlay, show_images
-from seglib.widgets import Annotator, BalanceBoard
+from seglib.widgets import Annotator
 
 lesson = start("03b_quality")
 
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# An album of sixty drawn tide pools, of which we know everything. Thirty are ordinary. Fifteen are calm: an
-# even ground, no noise, perfectly sharp; each has a seahorse, which likes calm water. Fifteen are out of
-# focus by 2 pixels, and noisy.
+# An album of sixty drawn tide pools. Thirty are ordinary. Fifteen are calm: an even ground, no noise,
+# perfectly sharp; each has a seahorse, which likes calm water. Fifteen are out of focus by 2 pixels, and
+# noisy.
 
 # %%
 photos = album()
@@ -79,8 +79,8 @@ lowest = [kinds[i] for i in laplacian.argsort()[:15]]
 reveal("03b.p1", max(set(kinds), key=lowest.count))
 
 # %% [markdown]
-# To the Laplacian, noise is detail. So the noisy images pass, and the calm ones are thrown out. You would
-# keep exactly the wrong fifteen.
+# To the Laplacian, noise is detail. So the blurred, noisy images stay, and the calm, sharp ones are thrown
+# out.
 #
 # Better: look at the *edges*, and at their *width*. Blur the image a little, and once more. A sharp edge
 # loses much of its slope, a blurred one loses little. Noise is gone after the first blur.
@@ -89,8 +89,8 @@ reveal("03b.p1", max(set(kinds), key=lowest.count))
 # [[03b.1]]
 #
 # `fine` and `coarse` are the slopes of an image at every pixel, (H, W), after a blur of 1 and of 2 pixels.
-# Return one number, high for blurred. It must rank the blurred images above the ordinary *and* above the
-# calm ones.
+# Return one number, high for blurred. It must rank the blurred images above the ordinary ones, above the
+# calm ones, *and* above calm ones in which only the animals are in focus: a few sharp edges are enough.
 
 
 # %%
@@ -121,8 +121,8 @@ for name, dropped in cuts.items():
     print(f"{name:10} of the 15 it calls most blurred, {right} really are")
 
 # %% [markdown]
-# Removing images is a choice of classes. What did each cut remove? Of the images that contain a class, a fair
-# cut of 15 in 60 takes about a quarter.
+# To remove images is to choose classes. A fair cut of 15 in 60 takes about a quarter of the images that
+# contain a class. What did each cut take?
 
 # %%
 counts = count(photos)
@@ -135,30 +135,11 @@ bars(
 
 # %% [markdown]
 # The Laplacian takes most images with a seahorse, although none of those was blurred. Yours takes a little
-# more of one class and less of another, by the luck of fifteen images.
+# more of one class and less of another: with fifteen images, that is luck.
 #
-# The library's `sharpness` is your idea, made robust. `class_shift` makes the same account in a table.
-
-# %%
-judged = sharpness(photos)
-class_shift(counts, judged.blurred(0.25))
-
-# %% [markdown]
-# The board has a page for this. Move the threshold, and watch what is removed. Is there a cut at which no
-# class loses more than twice its share? How far can you go?
-
-# %%
-BalanceBoard(photos, sharpness=judged, view="blur")
-
-# %% [markdown]
-# <details><summary>An answer, once you have yours</summary>
-#
-# After a few images some class has lost more than twice its share: in small numbers that is luck. So compare
-# with the band that the board draws for a cut by chance, and look at the images before you drop them.
-# </details>
-#
-# Now real photographs, if this machine has some: streets, or pets. Nobody knows which of them are blurred.
-# Do the two measures agree, and does one of them choose a class?
+# The library's `sharpness` is your idea, made robust, and `class_shift` makes this account in a table. Here
+# they judge real photographs, if this machine has some. Nobody knows which of them are blurred. Do the two
+# measures agree? Does one of them choose a class?
 
 # %%
 real = lesson.photographs("train", "camvid") or lesson.photographs("train") or photos
@@ -169,8 +150,6 @@ number = len(real) // 10
 for name, cut in {"Laplacian": rows.argsort()[:number].tolist(), "edges": judged.blurred(0.1)}.items():
     print(f"\nthe tenth that is most blurred, by {name}")
     print(class_shift(count(real), cut))
-
-# %%
 judged.show(4)
 
 # %% [markdown] tags=["instructor"]
@@ -183,9 +162,9 @@ judged.show(4)
 #
 # [[03b.2]]
 #
-# No single number is safe. `image` (3, 160, 160) uint8 is out of focus and noisy. Return a copy that the
-# library's `blur` calls sharper than an ordinary pool, in which **at most 1 % of the pixels** differ. How few
-# do you need? Think of what a camera or an editor adds to a photograph.
+# No single number is safe. `image` (3, 160, 160) uint8 is out of focus and noisy. Return a copy in which **at
+# most 1 % of the pixels** differ, and which the library's `blur` calls sharper than an ordinary pool. Think
+# of what a camera or an editor adds to a photograph.
 
 
 # %%
@@ -204,8 +183,6 @@ check("03b.2", disguise)
 
 # %%
 disguise = checkpoint("03b.2", disguise)
-
-# %%
 before = photos[45][0]
 after = disguise(before)
 show_images(
@@ -217,12 +194,11 @@ show_images(
 # %% [markdown] tags=["concept"]
 # ## Trust, then audit
 #
-# Labels come from people, files from programs, and splits are made in a hurry. `audit` reads every sample and
-# looks for what is usually wrong: sizes that differ, values that are not a class, masks that are all void,
-# the same image in two splits, boxes that miss their objects.
+# `audit` reads every sample of a data set and looks for what is usually wrong: sizes that differ, values that
+# are not a class, masks that are all void, the same image in two splits, boxes that miss their objects.
 #
-# What it calls *wrong* is certain, and must be fixed. What is *suspicious* or *unusual* a program cannot
-# decide: look at it. Here is a delivery of 24 training and 8 validation pools.
+# What it calls *wrong* is certain. What is *suspicious* or *unusual* a program cannot decide: look at it.
+# Here is a delivery of 24 training and 8 validation pools.
 
 # %%
 from seglib.course.samples import delivery
@@ -250,8 +226,13 @@ check("03b.3", drop)
 # hint("03b.3")
 
 # %% [markdown]
-# Fix before you drop: an image whose mask was cut is still a good image. And if an image is in train *and* in
-# validation, drop the training copy.
+# Without yours, what does the audit still find? (Where you can, fix instead of dropping: an image whose mask
+# was cut is still a good image.)
+
+# %%
+drop = checkpoint("03b.3", drop)
+left = [number for number, name in enumerate(parts["train"].names()) if name not in drop]
+audit({**parts, "train": parts["train"].subset(left)})
 
 # %% [markdown] tags=["instructor"]
 # **8 minutes.** The empty pool divides opinions. A net that never saw an empty pool finds animals in one. If
@@ -261,13 +242,9 @@ check("03b.3", drop)
 # %% [markdown] tags=["concept"]
 # ## The price of a label
 #
-# A class for the image, a box per object, a mask per object: each costs more and tells more. A **box** says
-# how many objects there are and roughly where. A **semantic mask** says which pixels, not how many objects.
-# An **instance mask** says both.
-#
-# Measure the price yourself. Draw boxes around the animals of these pools, by clicking on the four outermost
-# points of each: published boxes were drawn in this way. The time of an animal runs from its first point to
-# its last. Mistakes can be undone, and every box is saved at once.
+# A box costs less than a mask, and tells less. How much less? Measure it yourself. Draw boxes around the
+# animals of these pools, by clicking on the four outermost points of each: published boxes were drawn in this
+# way. The time of an animal runs from its first point to its last. Mistakes can be undone.
 #
 # [[03b.p2]]
 
@@ -289,20 +266,13 @@ polygons = Annotator(others, classes=classes, kind="polygons", path="drawn/polyg
 polygons
 
 # %% [markdown]
-# Your seconds become a budget, which the notebooks on weak supervision use. They count from ten boxes and
-# ten polygons on that agree with the truth; until then the published seconds are used.
+# Your seconds become a budget, which notebook 07c uses. They count from ten boxes and ten polygons on that
+# agree with the truth; until then the published seconds are used. If you drew on the first pool, the cell
+# also compares what you drew with the truth.
 
 # %%
 cost = price(boxes, polygons)
-
-# %%
 reveal("03b.p2", cost.boxes_per_mask)
-
-# %% [markdown]
-# Is a mask worth that many boxes? Notebook 07c answers with trained nets. First: how good are yours? If you
-# drew on the first pool, this cell compares them with the truth.
-
-# %%
 for name, annotator in (("boxes", boxes), ("polygons", polygons)):
     if annotator.image(0).annotations:
         print(f"{name}, first pool: {annotator.agreement(0)}")
@@ -310,7 +280,8 @@ for name, annotator in (("boxes", boxes), ("polygons", polygons)):
 # %% [markdown] tags=["measure"]
 # ## What this buys
 #
-# An hour of labelling, at your price or the published one.
+# Hours of labelling, at your price or the published one. Is a mask worth so many boxes? Notebook 07c answers
+# with trained nets.
 
 # %%
 for hours in (1, 10, 100):
@@ -329,18 +300,15 @@ for hours in (1, 10, 100):
 # %%
 from torch.nn.functional import interpolate
 
-shell = classes.index("shell")
-number = next(i for i in range(len(pools)) if not (pools[i][1] == shell).any())
-image, mask = pools[number]
 
-
-# %%
 def team_shrink(mask, size):
     small = interpolate(mask[None, None].float(), size=size, mode="bilinear", antialias=True)
     return small[0, 0].round().clamp(max=9).to(torch.uint8)
 
 
 # %%
+shell = classes.index("shell")
+image, mask = next(pair for pair in pools if not (pair[1] == shell).any())
 small = team_shrink(mask, (80, 80))
 print(f"shell: {100 * (mask == shell).double().mean():.1f} % as labelled, "
       f"{100 * (small == shell).double().mean():.1f} % as trained on")  # fmt: skip
@@ -368,8 +336,6 @@ check("03b.4", shrink)
 
 # %%
 shrink = checkpoint("03b.4", shrink)
-
-# %%
 print(f"shell: {100 * (shrink(mask, (80, 80)) == shell).double().mean():.1f} % with your function")
 
 # %% [markdown] tags=["recap"]
@@ -383,6 +349,9 @@ quiz("03b")
 # %% [markdown] tags=["further"]
 # ## Further
 #
+# * If you have ten minutes more: run `BalanceBoard(photos, sharpness=sharpness(photos), view="blur")`, a page
+#   of the board of 03a. How far can you move the threshold before a class loses more than twice its share?
+#   Compare with the band that the board draws for a cut by chance.
 # * F. Crete et al.: *The Blur Effect*, 2007. S. Zhuo, T. Sim: *Defocus map estimation from a single image*,
 #   Pattern Recognition 2011: the ratio at edges.
 # * D. Papadopoulos et al.: *Extreme clicking*, ICCV 2017: a box in 7 seconds. T.-Y. Lin et al.: *Microsoft

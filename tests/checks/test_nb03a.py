@@ -76,7 +76,6 @@ WRONG = {
         "the sign": (lambda *given: -weighted_loss(*given), "The sign"),
         "no logarithm": (lambda x, t, w: of_pixels(x, t).neg().exp().mean(), "mean probability"),
         "softmax over the pixels": (lambda x, t, w: -x.log_softmax(0)[torch.arange(6), t].mean(), "Softmax"),
-        "no softmax": (lambda x, t, w: -x[torch.arange(6), t].mean(), "Softmax"),
         "weights by place": (in_the_order_of_the_pixels, "weight of its true class"),
         "exp, then log": (by_hand, "overflows"),
         "a number without gradient": (lambda *given: weighted_loss(*given).item(), "no gradient"),
@@ -87,7 +86,6 @@ WRONG = {
         "over the number of images": (by_number_of_images, "number of images"),
         "upside down": (lambda pixels: 1 / median_frequency(pixels), "Upside down"),
         "mean in place of median": (mean_in_place_of_median, "must have the weight 1"),
-        "all alike": (lambda pixels: torch.ones(pixels.shape[1]), "the weights are"),
     },
     "03a.4": {
         "none": (lambda shares: torch.ones(len(shares)), "best of the three"),

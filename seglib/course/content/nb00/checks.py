@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seglib.course.content.nb00.answers import paint, reddish
-from seglib.course.lesson import Wrong
+from seglib.course.lesson import Wrong, refuse
 from seglib.labels import VOID
 from seglib.scenes import Scenes
 
@@ -25,17 +25,15 @@ def check_paint(fn: Callable[[tuple[int, int], Box], Tensor]) -> str:
             continue
         if not got.any():
             raise Wrong(f"{asked} should make {int(expected.sum())} pixels True; you made none.")
-        if torch.equal(got, ~expected):
-            raise Wrong(f"{asked} is inverted: True belongs inside.")
-        if torch.equal(got, _swapped(size, box)):
-            raise Wrong(
-                f"{asked} is transposed: rows are y, columns are x. Which of them comes first in an index?"
-            )
         x1, y1, x2, y2 = box
-        if torch.equal(got, paint(size, (x1, y1, x2 + 1, y2 + 1))):
-            raise Wrong(f"{asked} is too large: x2 and y2 are the first column and row outside.")
-        if torch.equal(got, paint(size, (x1, y1, x1 + x2, y1 + y2))):
-            raise Wrong(f"{asked} is too large: x2 and y2 are where it ends, not how wide and high it is.")
+        refuse(got, f"{asked} is inverted: True belongs inside.", ~expected)
+        first = "Which of them comes first in an index?"
+        transposed = paint(size, (y1, x1, y2, x2))
+        refuse(got, f"{asked} is transposed: rows are y, columns are x. {first}", transposed)
+        large = f"{asked} is too large: x2 and y2 are"
+        refuse(got, f"{large} the first column and row outside.", paint(size, (x1, y1, x2 + 1, y2 + 1)))
+        as_size = paint(size, (x1, y1, x1 + x2, y1 + y2))
+        refuse(got, f"{large} where it ends, not how wide and high it is.", as_size)
         raise Wrong(f"{asked} is {_drawn(expected)} and you painted {_drawn(got)}.")
     return "From here on the notebook uses your `paint`."
 
@@ -84,12 +82,6 @@ def check_number(number: int) -> str:
         f"IoU {score:.2f}: {100 * missed:.0f} % of the crab is missed, because it is not red enough, and "
         f"{100 * extra:.0f} % of what is marked is something else."
     )
-
-
-def _swapped(size: tuple[int, int], box: Box) -> Tensor:
-    """The box with x for y, as far as the image goes."""
-    x1, y1, x2, y2 = box
-    return paint(size, (y1, x1, y2, x2))
 
 
 def _drawn(mask: Tensor) -> str:

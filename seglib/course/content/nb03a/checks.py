@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb03a.answers import batch_weights, median_frequency, weighted_loss
-from seglib.course.lesson import Wrong
+from seglib.course.lesson import Wrong, near, refuse
 from seglib.course.samples import colours
 from seglib.metrics import confusion_matrix, mean_iou
 
@@ -52,27 +52,24 @@ def check_weighted_loss(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
     weights, alike = torch.tensor([0.5, 4.0, 2.0]), torch.ones(3)
     got, plain = fn(logits, truth, weights), fn(logits, truth, alike)
     losses = -logits.log_softmax(1)[torch.arange(6), truth]
-    if _near(plain, losses.sum()):
-        raise Wrong("With all weights 1 you return the sum of the losses. A mean does not grow with N.")
-    if _near(plain, (losses.exp().reciprocal()).mean()) or _near(plain, -losses.exp().reciprocal().mean()):
-        raise Wrong("That is the mean probability. The loss of a pixel is minus its logarithm.")
-    if _near(plain, -losses.mean()):
-        raise Wrong("The sign: a logarithm of a probability is negative, and a loss is not.")
-    if not _near(plain, losses.mean()):
+    mean, probability = losses.mean(), losses.neg().exp().mean()
+    why = "With all weights 1 you return the sum of the losses. A mean does not grow with N."
+    refuse(plain, why, losses.sum())
+    why = "That is the mean probability. The loss of a pixel is minus its logarithm."
+    refuse(plain, why, probability, -probability)
+    refuse(plain, "The sign: a logarithm of a probability is negative, and a loss is not.", -mean)
+    if not near(plain, mean):
         raise Wrong(
-            f"With all weights 1 the loss of six pixels is {float(losses.mean()):.3f}; yours is "
+            f"With all weights 1 the loss of six pixels is {float(mean):.3f}; yours is "
             f"{float(plain):.3f}. Softmax is over the K numbers of a pixel, and only its true class counts."
         )
-    if _near(got, (weights[truth] * losses).mean()):
-        raise Wrong("You divided by the number of pixels. A weighted mean divides by the sum of the weights.")
-    if _near(got, losses.mean()):
-        raise Wrong("The weights change nothing in yours. Each pixel has the weight of its true class.")
-    if not _near(got, weighted_loss(logits, truth, weights)):
-        raise Wrong(
-            f"With the weights .5, 4, 2 the loss is {float(weighted_loss(logits, truth, weights)):.3f}; "
-            f"yours is {float(got):.3f}. Each pixel has the weight of its true class."
-        )
-    if not _near(fn(100 * logits, truth, weights), weighted_loss(100 * logits, truth, weights)):
+    each = "Each pixel has the weight of its true class."
+    why = "You divided by the number of pixels. A weighted mean divides by the sum of the weights."
+    refuse(got, why, (weights[truth] * losses).mean())
+    refuse(got, f"The weights change nothing in yours. {each}", mean)
+    if not near(got, expected := weighted_loss(logits, truth, weights)):
+        raise Wrong(f"With the weights .5, 4, 2 the loss is {expected:.3f}; yours is {got:.3f}. {each}")
+    if not near(fn(100 * logits, truth, weights), weighted_loss(100 * logits, truth, weights)):
         raise Wrong(
             "With logits a hundred times as large yours overflows: exp(300) is infinite. Is there one "
             "function for softmax and logarithm together?"
@@ -87,39 +84,22 @@ def check_weighted_loss(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
 def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
     """03a.3: a class that is rare because few images show it, one that is small where it is, and sizes."""
     pixels = torch.tensor([[80, 20, 0], [200, 0, 0], [50, 0, 50]])
-    weights, expected = fn(pixels).double(), median_frequency(pixels).double()
-    if not _near(weights, expected):
-        raise Wrong(_why_not(weights, expected, pixels))
-    if not _near(fn(pixels * 7), expected):
-        raise Wrong("The same images with seven times the pixels must get the same weights.")
+    weights, expected = fn(pixels), median_frequency(pixels)
+    if not near(weights, expected):
+        total, images = pixels.sum(0), (pixels > 0).sum(0)
+        why = "You divided by the pixels of all images. The frequency of a class is taken over the images "
+        refuse(weights, why + "that contain it: 20 of 100 for class 1.", total.median() / total)
+        total = total / images
+        why = "You divided by the number of images. Images may differ in size: divide by the pixels of those "
+        refuse(weights, why + "that contain the class.", total.median() / total)
+        why = "Upside down: the rarest class has the smallest weight. It is median / frequency."
+        refuse(weights, why, 1 / expected)
+        why = "The ratios are right, but the class of median frequency must have the weight 1."
+        refuse(weights, why, expected / expected[1] * weights[1])
     five = torch.tensor([[10, 30, 0, 60, 0], [90, 0, 9, 0, 1], [20, 0, 0, 0, 180]])
-    if not _near(fn(five), median_frequency(five)):
-        raise Wrong(
-            f"For three images of five classes, {five.tolist()}, the weights are "
-            f"{_list(median_frequency(five))}; you say {_list(fn(five))}."
-        )
+    for rows in (pixels, pixels * 7, five):
+        _agree(fn(rows), median_frequency(rows), f"For images with the pixels {rows.tolist()}")
     return "Class 2 is in one image of three, and large there. Its weight is 1: few images do not count."
-
-
-def _why_not(weights: Tensor, expected: Tensor, pixels: Tensor) -> str:
-    """What is wrong with weights that are not the expected ones."""
-    total, images = pixels.sum(0).double(), (pixels > 0).sum(0)
-    if _near(weights, total.median() / total):
-        return (
-            "You divided by the pixels of all images. The frequency of a class is taken over the images "
-            "that contain it: 20 of 100 for class 1."
-        )
-    if _near(weights, (total / images).median() / (total / images)):
-        return (
-            "You divided by the number of images. Images may differ in size: divide by the pixels of those "
-            "that contain the class."
-        )
-    if _near(weights, 1 / expected):
-        return "Upside down: the rarest class has the smallest weight. It is median / frequency."
-    if _near(weights, expected / expected[1] * weights[1]):
-        return "The ratios are right, but the class of median frequency must have the weight 1."
-    asked = "For the pixels 80 20 0, 200 0 0, 50 0 50 the weights are"
-    return f"{asked} {_list(expected)}; you say {_list(weights)}."
 
 
 def check_my_weights(fn: Callable[[Tensor], Tensor]) -> str:
@@ -172,10 +152,8 @@ def check_batch_weights(fn: Callable[[Tensor], Tensor]) -> str:
     weights = fn(pixels).double()
     if weights[1].isinf() or weights[1].isnan():
         raise Wrong(f"Class 1 has no pixel, and its weight is {float(weights[1])}. 0 times that is NaN.")
-    if _near(weights, torch.tensor([100 / 240, 0, 100 / 120, 100 / 40])):
-        raise Wrong(
-            "No weight is infinite. But the mean pixel weighs .75: you count a class that is not there."
-        )
+    why = "No weight is infinite. But the mean pixel weighs .75: you count a class that is not there."
+    refuse(weights, why, torch.tensor([100 / 240, 0, 100 / 120, 100 / 40]))
     mean = float((weights * pixels).sum() / pixels.sum())
     if abs(mean - 1) > 1e-4:
         raise Wrong(
@@ -187,18 +165,15 @@ def check_batch_weights(fn: Callable[[Tensor], Tensor]) -> str:
         raise Wrong(
             f"A class without pixels has nothing to weight, and gets 0; in yours it is {weights[1]:.3g}."
         )
-    if not _near(fn(torch.tensor([5, 5])), batch_weights(torch.tensor([5, 5]))):
-        raise Wrong("Two classes of five pixels each: both weigh 1.")
-    one = torch.tensor([6, 0, 1, 1])
-    if not _near(fn(one), batch_weights(one)):
-        raise Wrong(
-            f"For 6, 0, 1 and 1 pixels the weights are {_list(batch_weights(one))}: one pixel is there."
-        )
+    for pixels in (torch.tensor([5, 5]), torch.tensor([6, 0, 1, 1])):
+        _agree(fn(pixels), batch_weights(pixels), f"For {_list(pixels)} pixels")
     return "A batch is a small data set: what is rare in the whole is often absent in it."
 
 
-def _near(a: Tensor, b: Tensor) -> bool:
-    return bool(torch.allclose(a.detach().double(), b.detach().double(), atol=1e-4))
+def _agree(weights: Tensor, expected: Tensor, given: str) -> None:
+    """`Wrong` if weights are not the expected ones."""
+    if not near(weights, expected):
+        raise Wrong(f"{given} the weights are {_list(expected)}; you say {_list(weights)}.")
 
 
 def _list(numbers: Tensor) -> str:
