@@ -20,14 +20,13 @@
 #
 # <details><summary>A segmenter is right on 99 % of the pixels. Why may it be worthless?</summary>
 #
-# Pixel accuracy reflects the largest class. Missing a class that has 0.5 % of the pixels costs half a
-# percent.
+# Missing a class that has 0.5 % of the pixels costs half a percent.
 # </details>
 #
 # <details><summary>What is the difference between the recall of a class and its IoU?</summary>
 #
 # Recall is the share of its true pixels that were found. IoU also counts the pixels that were claimed and
-# belong to other classes. Whoever claims everything has a recall of 1 and a low IoU (notebook 02).
+# belong to other classes (notebook 02).
 # </details>
 
 # %% [markdown] tags=["setup"]
@@ -130,8 +129,6 @@ draws = torch.multinomial(class_balanced(counts), 5000, replacement=True, genera
 drawn = counts.subset(draws)
 rare = classes.index("seahorse")
 reveal("03a.p1", 100 * drawn.shares()[rare].item())
-
-# %%
 bars(
     {
         "in % of the images": dict(zip(classes, (100 * drawn.total("images") / len(draws)).tolist())),
@@ -141,8 +138,8 @@ bars(
 )
 
 # %% [markdown]
-# The seahorse is shown more often. But an image with a seahorse is still mostly sand. **A sampler chooses
-# images; it cannot balance the pixels inside one.**
+# But an image with a seahorse is still mostly sand. **A sampler chooses images; it cannot balance the pixels
+# inside one.**
 #
 # Can any choice of images? `reweight` weights images so that the shares of the classes come as close as
 # possible to a target, and reports how close that is. The target here: ten equal classes.
@@ -152,7 +149,7 @@ reweight(counts, target=[1 / len(classes)] * len(classes))
 
 # %% [markdown]
 # Read the last line. Even a few images, drawn over and over, leave more than half of the pixels in the wrong
-# class. Only whole images can be chosen, and they are mostly background.
+# class.
 
 # %% [markdown] tags=["concept"]
 # ## The loss of one pixel
@@ -404,8 +401,7 @@ quiz("03a")
 # * A. Paszke et al.: *ENet*, 2016. V. Badrinarayanan, A. Kendall, R. Cipolla: *SegNet*, PAMI 2017: weights on
 #   CamVid, with and without.
 # * Y. Cui et al.: *Class-Balanced Loss Based on Effective Number of Samples*, CVPR 2019: the second thousand
-#   samples of a class add less than the first. Its β of .9 to .9999 is for *images*. With *pixels*, as in
-#   `balance.effective_number(counts, 0.9999, "pixels")`, it changes little: 1 - β must be one in millions.
+#   samples of a class add less than the first. It is `balance.effective_number`; its β is meant for images.
 # * L. Shen, Z. Lin, Q. Huang: *Relay Backpropagation*, ECCV 2016: the class-aware sampler. A. Gupta, P.
 #   Dollár, R. Girshick: *LVIS*, CVPR 2019: repeat factors.
 #

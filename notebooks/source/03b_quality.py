@@ -20,8 +20,7 @@
 #
 # <details><summary>You drop a tenth of the images. What else do you drop?</summary>
 #
-# A tenth of each class only if the choice has nothing to do with the classes. To choose images is to choose
-# classes (notebook 03a).
+# A tenth of each class only if the choice has nothing to do with the classes (notebook 03a).
 # </details>
 #
 # <details><summary>What is void, and which class does it have?</summary>
@@ -353,9 +352,7 @@ quiz("03b")
 #   of the board of 03a. How far can you move the threshold before a class loses more than twice its share?
 #   Compare with the band that the board draws for a cut by chance.
 # * F. Crete et al.: *The Blur Effect*, 2007. S. Zhuo, T. Sim: *Defocus map estimation from a single image*,
-#   Pattern Recognition 2011: the ratio at edges.
-# * D. Papadopoulos et al.: *Extreme clicking*, ICCV 2017: a box in 7 seconds. T.-Y. Lin et al.: *Microsoft
-#   COCO*, ECCV 2014: what a mask costs.
+#   Pattern Recognition 2011: the ratio at edges. The prices of labels: notebook 01.
 # * C. Northcutt, A. Athalye, J. Mueller: *Pervasive Label Errors in Test Sets*, NeurIPS 2021: what audits
 #   find in famous data sets.
 #
