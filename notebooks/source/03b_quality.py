@@ -225,8 +225,8 @@ check("03b.3", drop)
 # hint("03b.3")
 
 # %% [markdown]
-# Without yours, what does the audit still find? (Where you can, fix instead of dropping: an image whose mask
-# was cut is still a good image.)
+# Without the pools you dropped, what does the audit still find? (Where you can, fix instead of dropping: an
+# image whose mask was cut is still a good image.)
 
 # %%
 drop = checkpoint("03b.3", drop)
@@ -241,9 +241,9 @@ audit({**parts, "train": parts["train"].subset(left)})
 # %% [markdown] tags=["concept"]
 # ## The price of a label
 #
-# A box costs less than a mask, and tells less. How much less? Measure it yourself. Draw boxes around the
-# animals of these pools, by clicking on the four outermost points of each: published boxes were drawn in this
-# way. The time of an animal runs from its first point to its last. Mistakes can be undone.
+# A box costs less than a mask. How much less? Measure it yourself. Draw boxes around the animals of these
+# pools, by clicking on the four outermost points of each: published boxes were drawn in this way. The time of
+# an animal runs from its first point to its last. Mistakes can be undone.
 #
 # [[03b.p2]]
 

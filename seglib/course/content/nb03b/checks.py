@@ -98,7 +98,9 @@ def check_drop(answer: Iterable[str]) -> str:
     """03b.3: the five faults; the empty pool stays."""
     if not all(isinstance(name, str) for name in answer):
         raise Wrong("Give a set of names, as in {'pool_00', 'pool_01'}.")
-    names = {name.removeprefix("train/") for name in answer}
+    names = set(answer)
+    if named := sorted(name for name in names if name.startswith("train/")):
+        raise Wrong(f"Give names without the split: {named[0].removeprefix('train/')!r}, not {named[0]!r}.")
     if val := sorted(name for name in names if name.startswith(("val/", "check_"))):
         raise Wrong(
             f"Keep {val[0]}, which is in the validation split, and drop the copy in the training split."
