@@ -40,7 +40,7 @@ lesson = start("02_metrics")
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# Sixty tide pools with exact masks, here the first three. Which class could vanish unnoticed?
+# Sixty tide pools with exact masks, here the first three. What is not outlined is *background*.
 
 # %%
 pools = lesson.scenes("val", length=60)
@@ -49,7 +49,7 @@ K = len(classes)
 image, mask = pools[0]
 show_images(
     [overlay(*pools[number], classes) for number in range(3)],
-    alt="Three pools under their masks: much background and kelp, a few animals, some of them tiny.",
+    alt="Three pools with the outlines of their masks: animals and shells on sand and stones.",
 )
 
 # %% [markdown] tags=["concept"]
