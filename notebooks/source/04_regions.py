@@ -401,8 +401,8 @@ bars(
 # ## Drawback two: boundaries
 #
 # Suppose the SVMs were perfect: for each true object, paste the one region that fits it best. This **oracle**
-# sees the truth, so its score is about the most that the method can reach. (About: where regions overlap,
-# another choice may have a higher mIoU.)
+# sees the truth, so its score is about the most that the method can reach. (About: where regions overlap, or
+# an object is in two pieces, another choice may have a higher mIoU.)
 
 # %%
 table["ceiling"] = evaluate(BestRegions(joined.extractor), test)
