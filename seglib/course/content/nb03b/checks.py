@@ -26,7 +26,7 @@ TRIED = (45, 50, 55)  # blurred images of the album that the disguise is tried o
 def _slopes() -> dict[str, list[tuple[Tensor, Tensor]]]:
     """The two slopes of some images of each kind; the same whenever the check runs."""
     photos = album()
-    some = {kind: [photos[number][0] for number in numbers] for kind, numbers in CHECKED.items()}
+    some: dict[str, list[Tensor]] = {kind: [photos[k][0] for k in each] for kind, each in CHECKED.items()}
     some["in part"] = [_ground_blurred(*photos[number]) for number in CHECKED["calm"]]
     return {kind: [(slope(image, 1.0), slope(image, 2.0)) for image in each] for kind, each in some.items()}
 
