@@ -124,12 +124,12 @@ show_images(
     titles=[f"{whose}, {count} regions" for whose in ("yours", "the library's") for count in stages],
     columns=4,
     alt=f"The photograph as {', '.join(map(str, stages))} regions in their mean colours, by your step and by "
-    "the library's, whose regions are more even in size.",
+    "the library's: in both, one region takes nearly all in the end.",
 )
 
 # %% [markdown]
-# The library's `hierarchy` also compares texture, size and shape. By colour alone a few large regions swallow
-# everything, and small ones in odd colours are left to the end.
+# The library's `hierarchy` also compares texture, size and shape. In both trees one region swallows nearly
+# everything in the end, and small ones in odd colours are left over.
 #
 # A single tree makes mistakes: what it has merged too early is never separated again. So there are several
 # trees, in several colour spaces and by different measures of similarity. All their regions are ranked, and
