@@ -84,7 +84,8 @@ print(len(test_images), "judge,", len(train_images), "are labelled first,", len(
 #
 # Boxes for what a net learns from, because they are cheap. Outlines for the five that judge, because a test
 # set of guesses is worth nothing. Draw *every* object, also half hidden ones: what has no box is taught as
-# background. The keyboard is enough: arrow keys move a cross, Enter sets a point.
+# background. The keyboard is enough: Tab leads from the cell to the image, Shift+Tab back; arrow keys move a
+# cross, Enter sets a point.
 #
 # [[09.p1]]
 
