@@ -361,6 +361,14 @@ class Verdict(NamedTuple):
     stale: bool
 
 
+class Shown(NamedTuple):
+    """A table that is no claim's: its name, and the arms and data sets in it."""
+
+    id: str
+    arms: tuple[str, ...]
+    sets: tuple[str, ...]
+
+
 class Results:
     """All rows, and what they say.
 
@@ -425,8 +433,8 @@ class Results:
         found = (self.row(arm, data, seed) for seed in self.of_arm[arm].seeds)
         return [row["values"][measure] for row in found if row is not None and measure in row["values"]]
 
-    def gaps(self, claim: Claim) -> list[str]:
-        """The rows that a claim lacks, or has of earlier code, a sentence for each arm and data set."""
+    def gaps(self, claim: Claim | Shown) -> list[str]:
+        """The rows that it lacks, or has of earlier code, a sentence for each arm and data set."""
         said = []
         for data in claim.sets:
             for arm in claim.arms:

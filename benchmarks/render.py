@@ -20,6 +20,7 @@ from benchmarks.claims import (
     UNDECIDED,
     Claim,
     Results,
+    Shown,
 )
 
 HEAD = """# Claims
@@ -31,7 +32,7 @@ test splits that these numbers are of. Networks are small, runs are short: a ver
 not that a paper is wrong. \\* was measured with earlier code or other options.
 """
 MARK = " \\*"  # measured with earlier code or options
-WORDS = {"images": "{} training images", "judged": "{} test images", "steps": "{} steps of 8 images",
+WORDS = {"images": "{} training images", "judged": "{} test image{}", "steps": "{} steps of 8 images",
          "number": "{} regions", "crop": "crops of {} pixels", "sigma": "a blur of {} pixels",
          "frequency": "the rare class {} times as often as others"}  # fmt: skip
 VERDICTS = (HOLDS, FAILS, UNDECIDED, MISSING)
@@ -65,6 +66,11 @@ TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "searches": (("ours, FAST", "OpenCV, Quality"),
                  ("boxes", "ABO, %", "ABO at the same number, %", "an image, s"), ("pets", "camvid")),
 }  # fmt: skip
+
+
+def shown() -> list[Shown]:
+    """The tables that are no claim's, by what they need."""
+    return [Shown(name, arms, sets) for name, (arms, _, sets) in TABLES.items()]
 
 
 @cache
@@ -157,7 +163,11 @@ def note(found: Results, arms: tuple[str, ...], data: tuple[str, ...]) -> str:
     own = {found.of_arm[arm].name: found.of_arm[arm] for arm in arms}.values()
     seeds = " or ".join(sorted({str(len(one.seeds)) for one in own}))
     options = (
-        ", ".join(words.format(one.options[key]) for key, words in WORDS.items() if key in one.options)
+        ", ".join(
+            words.format(one.options[key], "s" * (one.options[key] != 1))
+            for key, words in WORDS.items()
+            if key in one.options
+        )
         for one in own
     )
     parts = [

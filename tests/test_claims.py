@@ -77,6 +77,9 @@ def test_a_verdict_needs_every_row_and_says_which_are_stale(written):
     assert earlier.verdict(BY_ID["R2"], "scenes") == (HOLDS, [10, 10, 10], True)
     assert "R2, scenes, FCN-8s: 0 missing, 3 stale" in earlier.gaps(BY_ID["R2"])
     assert "R2, pets, FCN-8s: 3 missing, 0 stale" in earlier.gaps(BY_ID["R2"])
+    assert "fcn, pets, FCN-8s: 3 missing, 0 stale" in [
+        gap for shown in render.shown() for gap in earlier.gaps(shown)
+    ]
     assert written(NUMBERS, options={"steps": 1}).verdict(BY_ID["R2"], "scenes").stale
 
 

@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 from joblib import Parallel, delayed
 
 from benchmarks import render, rows
-from benchmarks.claims import BY_ID, CLAIMS, DATA, EXPERIMENTS, HOLDS, Claim, Experiment, Results
+from benchmarks.claims import BY_ID, CLAIMS, DATA, EXPERIMENTS, HOLDS, Claim, Experiment, Results, Shown
 
 FOLDER = rows.ROOT / "benchmarks"
 HELPERS = ("claims", "experiments", "peers", "render", "rows")  # modules of benchmarks/ that are not scripts
@@ -81,8 +81,8 @@ def run_scripts(names: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def missing(claims: Sequence[Claim], results: Results) -> Iterator[Job]:
-    """The runs that claims lack, or whose rows are stale, the most important first."""
+def missing(claims: Sequence[Claim | Shown], results: Results) -> Iterator[Job]:
+    """The runs that claims and tables lack, or whose rows are stale, the most important first."""
     for data in DATA:
         for one in results.experiments.values():
             wanted = {arm for claim in claims if data in claim.sets for arm in claim.arms} & set(one.arms)
@@ -200,7 +200,7 @@ def fill(names: Sequence[str], data: Sequence[str], minutes: float, workers: int
     if unknown := [name for name in names if name not in BY_ID and name != "all"]:
         print(f"There is no claim {', '.join(unknown)}; there are {', '.join(BY_ID)}, and all.")
         return 2
-    claims = [claim for claim in CLAIMS if "all" in names or claim.id in names]
+    claims = [*CLAIMS, *render.shown()] if "all" in names else [BY_ID[name] for name in names]
     results = Results()
     jobs = [job for job in missing(claims, results) if job.data in data]
     print(f"{len(jobs)} runs to do.", flush=True)
@@ -222,7 +222,7 @@ def show(root: Path = rows.ROOT) -> int:
             path.write_text(made, encoding="utf-8")
     print(re.sub(r"(?m)^\|[-|]+\|\n", "", render.summary(results)))
     gaps = []
-    for claim in CLAIMS:
+    for claim in [*CLAIMS, *render.shown()]:
         if packages := [name for arm in claim.arms for name in results.of_arm[arm].packages]:
             print(f"{claim.id} needs {', '.join(dict.fromkeys(packages))}: it is not run with the others.")
         else:
