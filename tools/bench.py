@@ -81,6 +81,11 @@ def run_scripts(names: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
+def every() -> list[Claim | Shown]:
+    """What needs rows: all claims, and the tables that are no claim's."""
+    return [*CLAIMS, *render.shown()]
+
+
 def missing(claims: Sequence[Claim | Shown], results: Results) -> Iterator[Job]:
     """The runs that claims and tables lack, or whose rows are stale, the most important first."""
     for data in DATA:
@@ -200,7 +205,7 @@ def fill(names: Sequence[str], data: Sequence[str], minutes: float, workers: int
     if unknown := [name for name in names if name not in BY_ID and name != "all"]:
         print(f"There is no claim {', '.join(unknown)}; there are {', '.join(BY_ID)}, and all.")
         return 2
-    claims = [*CLAIMS, *render.shown()] if "all" in names else [BY_ID[name] for name in names]
+    claims = every() if "all" in names else [BY_ID[name] for name in names]
     results = Results()
     jobs = [job for job in missing(claims, results) if job.data in data]
     print(f"{len(jobs)} runs to do.", flush=True)
@@ -222,7 +227,7 @@ def show(root: Path = rows.ROOT) -> int:
             path.write_text(made, encoding="utf-8")
     print(re.sub(r"(?m)^\|[-|]+\|\n", "", render.summary(results)))
     gaps = []
-    for claim in [*CLAIMS, *render.shown()]:
+    for claim in every():
         if packages := [name for arm in claim.arms for name in results.of_arm[arm].packages]:
             print(f"{claim.id} needs {', '.join(dict.fromkeys(packages))}: it is not run with the others.")
         else:
