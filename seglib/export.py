@@ -152,8 +152,8 @@ def find_images(places: Path | str | Iterable[Path | str], out: Path | str = "")
     """
     found: dict[str, Path] = {}
     stems: dict[str, Path] = {}
-    listed = [places] if isinstance(places, str | Path) or not isinstance(places, Iterable) else places
-    for place in map(str, map(as_path, listed)):
+    given = [places] if isinstance(places, str | Path) or not isinstance(places, Iterable) else places
+    for place in map(str, map(as_path, given)):
         root, paths = _inside(place)
         here = sorted(path for path in paths if _is_image(path, root, Path(out)))
         if not here:

@@ -252,9 +252,16 @@ def read_text(path: Path) -> str:
 
 @contextmanager
 def naming(place: Path | str) -> Iterator[None]:
-    """Turn an error about content into a ValueError that begins with the file or the place in it, once."""
+    """Turn an error about content into a ValueError that begins with the file or the place in it, once.
+
+    Example:
+        >>> with naming("c"):
+        ...     raise ValueError("class 3 has no name")
+        Traceback (most recent call last):
+        ValueError: c: class 3 has no name
+    """
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
-        named = str(error).startswith(str(place))
+        named = str(error).startswith((f"{place}:", f"{place},"))
         raise ValueError(str(error) if named else f"{place}: {error}") from None

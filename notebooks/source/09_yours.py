@@ -101,7 +101,7 @@ outlines = Annotator(test_images, classes=classes, kind="polygons", path="yours/
 outlines
 
 # %% [markdown]
-# On built-in photographs, truth stands in for what you did not draw. Of your own, images without a drawing
+# On built-in photographs, the truth is used where you drew nothing. Of your own, images without a drawing
 # are left out.
 
 # %%

@@ -211,8 +211,8 @@ def _color(color: Any) -> Color:
 
 # Classes without names.
 
-# Numbers in masks are of objects if there are more than so many in a mask, and so large a share of them is
-# one connected region each.
+# Numbers in masks are of objects if there are more than MANY in a mask, and at least the share ONE_BLOB of
+# them is one connected region each.
 MANY, ONE_BLOB = 10, 0.9
 UNNAMED = "the values in the masks; a class list gives them names"
 HOW_TO_LIST = (

@@ -62,7 +62,7 @@ FEW = 5  # images in a split that is not for training
 # 6 at most; halved, enlarged or squashed to a square, by 4. Among 600 pets the nearest two that are not the
 # same photograph differ by 10.
 NEAR = 6
-COPIES = 50  # so many are listed of one image: a thousand equal ones would make half a million pairs
+COPIES = 50  # listed of one image, at most: a thousand equal ones would make half a million pairs
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _unnamed(dataset: SegmentationDataset) -> bool:
 
 
 def _seen_from_afar(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Every so many-th pixel of a mask, at most 256 a side, 0 where it is void."""
+    """Every n-th row and column of a mask, at most 256 a side; 0 where it is void."""
     step = math.ceil(max(labels.shape) / 256)
     small = labels[::step, ::step]
     return np.where(small == VOID, 0, small)

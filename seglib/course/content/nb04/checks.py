@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seglib.course.content.nb04.answers import corners, foreground
-from seglib.course.lesson import Wrong
+from seglib.course.lesson import Wrong, near
 from seglib.labels import VOID
 from seglib.regions.proposals import Proposals, propose, true_regions
 from seglib.scenes import Scenes
@@ -34,11 +34,11 @@ def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> 
     if pair != [1, 3]:
         raise Wrong(f"Of the four pairs, 1 and 3 share most: .2 + .6. You merged {pair}.")
     merged = histograms[[1, 3]]
-    if _near(mixed, merged.mean(0)):
+    if near(mixed, merged.mean(0)):
         raise Wrong("That is the plain mean. Region 3 has four times the pixels of region 1.")
-    if _near(mixed, merged.sum(0)):
+    if near(mixed, merged.sum(0)):
         raise Wrong("Your histogram sums to 2. It is of one region now: its bins sum to 1.")
-    if not _near(mixed, torch.tensor([0.0, 0.36, 0.64])):
+    if not near(mixed, torch.tensor([0.0, 0.36, 0.64])):
         raise Wrong(f"10 and 40 pixels mix to 0, .36, .64; yours: {_list(mixed)}.")
     other = torch.tensor([[0, 0.2, 0.7, 0, 0.1], [0, 0.6, 0.2, 0.1, 0.1], [0.2, 0, 0.4, 0.4, 0]])
     pair = sorted(fn(other, torch.ones(3), torch.tensor([[0, 1], [1, 2], [0, 2]]))[0])
@@ -64,11 +64,11 @@ def check_foreground(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
         (mask, own, "You took the mean of this crop. It shows the net what was behind the object."),
         (mask | True, mean, "Everything is still there. That is the full crop."),
     ):
-        if _near(got, foreground(crop, kept, fill)):
+        if near(got, foreground(crop, kept, fill)):
             raise Wrong(sentence)
-    if not _near(got[:, mask], crop[:, mask]):
+    if not near(got[:, mask], crop[:, mask]):
         raise Wrong("The pixels of the region must stay as they are.")
-    if not _near(got, foreground(crop, mask, mean)):
+    if not near(got, foreground(crop, mask, mean)):
         raise Wrong("Outside the region each channel must be the mean of that channel.")
     return "After the net has subtracted the mean colour, everything outside is 0: nothing to see."
 
@@ -170,10 +170,6 @@ def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
     if not torch.equal(got, wanted):
         raise Wrong(f"10 20 30 5 should become 10 20 40 25; yours is {got[0].tolist()}.")
     return "Two conventions, four numbers each, and no error message. Draw your boxes before you train."
-
-
-def _near(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one, other, atol=1e-4)
 
 
 def _list(numbers: Tensor) -> str:
