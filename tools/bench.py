@@ -229,10 +229,12 @@ def show(root: Path = rows.ROOT) -> int:
     gaps = []
     for claim in every():
         if packages := [name for arm in claim.arms for name in results.of_arm[arm].packages]:
-            print(f"{claim.id} needs {', '.join(dict.fromkeys(packages))}: it is not run with the others.")
+            state = ", and has rows that are missing or stale" if results.gaps(claim) else ""
+            needs = ", ".join(dict.fromkeys(packages))
+            print(f"{claim.id} needs {needs}: it is not run with the others{state}.")
         else:
             gaps += results.gaps(claim)
-    print("\n".join(gaps) or "No row is missing or stale.")
+    print("\n".join(gaps) or "No other row is missing or stale.")
     print("Notebooks show these tables after `python bootstrap.py run -m tools.course.build --text`.")
     return 1 if gaps else 0
 
