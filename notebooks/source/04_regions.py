@@ -44,14 +44,14 @@ from seglib.course.demos import BestRegions, first_regions, linear_probe, mosaic
 from seglib.course.results import failures, leaderboard, outline_iou
 from seglib.draw import bars, show_images
 from seglib.evaluate import Constant, evaluate
-from seglib.regions import hierarchy, propose
+from seglib.regions import propose
 
 lesson = start("04_regions")
 
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# One photograph, which comes with the course; and a data set to train on: pets if they are on this machine,
+# A photograph that comes with the course, and a data set to train on: pets if they are on this machine,
 # otherwise drawn tide pools.
 
 # %%
@@ -100,13 +100,11 @@ def merge_most_similar(histograms, sizes, pairs):
 check("04.1", merge_most_similar)
 # hint("04.1")
 
-# %%
-merge_most_similar = checkpoint("04.1", merge_most_similar)
-
 # %% [markdown]
 # Repeat your step until three regions are left.
 
 # %%
+merge_most_similar = checkpoint("04.1", merge_most_similar)
 labels, histograms, sizes, pairs = first_regions(image, scale=50)
 stages = {len(sizes): labels.clone()}
 for count in range(len(sizes) - 1, 2, -1):
@@ -118,37 +116,32 @@ for count in range(len(sizes) - 1, 2, -1):
         stages[count] = labels.clone()
 
 # %%
-tree = hierarchy(image, scale=50)
 show_images(
-    [mosaic(image, each) for each in (*stages.values(), *map(tree.at, stages))],
-    titles=[f"{whose}, {count} regions" for whose in ("yours", "the library's") for count in stages],
+    [mosaic(image, each) for each in stages.values()],
+    titles=[f"{count} regions" for count in stages],
     columns=4,
-    alt=f"The photograph as {', '.join(map(str, stages))} regions in their mean colours, by your step and by "
-    "the library's: in both, one region takes nearly all in the end.",
+    alt=f"The photograph as {', '.join(map(str, stages))} regions in mean colours; one takes nearly all.",
 )
 
 # %% [markdown]
-# The library's `hierarchy` also compares texture, size and shape. In both trees one region swallows nearly
-# everything in the end, and small ones in odd colours are left over.
+# By colour alone one region takes nearly everything, and small ones in unusual colours are left over. The
+# library's `hierarchy` also compares texture, size and shape.
 #
 # A single tree makes mistakes: what it has merged too early is never separated again. So there are several
 # trees, in several colour spaces and by different measures of similarity. All their regions are ranked, and
-# duplicates are removed. How many of the regions are of use for the largest object?
-
-# %%
-proposals = propose(image, 2000)
-largest = objects.masks[objects.masks.sum((1, 2)).argmax()]
-good = int((proposals.overlaps(largest) >= 0.5).sum())
-print(f"Of {len(proposals)} regions {good} overlap the largest object by half or more (IoU).")
-
-# %% [markdown]
-# Step through the tree, click on an object, and look for the region that fits it best. Which objects have no
-# good region?
+# duplicates are removed.
+#
+# Step through the library's tree. Does it do better than yours? Then click on an object, and look for the
+# region that fits it best. Which objects have no good region?
 
 # %%
 from seglib.widgets import ProposalExplorer
 
-ProposalExplorer(image, proposals, instances=objects, classes=lesson.photo.classes, hierarchy=tree)
+proposals = propose(image, 2000)
+largest = objects.masks[objects.masks.sum((1, 2)).argmax()]
+good = int((proposals.overlaps(largest) >= 0.5).sum())
+print(f"Of {len(proposals)} regions {good} overlap the largest object by half or more (IoU).")
+ProposalExplorer(image, proposals, objects, classes=lesson.photo.classes)
 
 # %% [markdown]
 # **Mean average best overlap** (MABO): for each object the IoU of its best region, averaged within each
@@ -182,8 +175,8 @@ for number in (10, 100, 1000):
 # * **Foreground**: the same, but everything outside the region gets the *mean colour*. The net sees the
 #   shape.
 #
-# R-CNN concatenated the two, and so did SDS (Hariharan et al. 2014), with better and slower regions than
-# ours: 150 per image by CPMC, 2000 by MCG.
+# R-CNN concatenated the features of both, and so did SDS (Hariharan et al. 2014). Their regions were better
+# than ours, and took longer: 150 per image by CPMC, 2000 by MCG.
 
 # %% [markdown] tags=["exercise"]
 # [[04.2]]
@@ -203,11 +196,9 @@ check("04.2", foreground)
 # hint("04.2")
 
 # %%
-foreground = checkpoint("04.2", foreground)
-
-# %%
 from seglib.regions.crops import MEAN, crop
 
+foreground = checkpoint("04.2", foreground)
 index = int(proposals.overlaps(largest).argmax())
 region, box = proposals.masks([index])[0], proposals.boxes[index]
 full = crop(image, box, size=160)
@@ -221,16 +212,15 @@ show_images(
 
 # %% [markdown]
 # The net is EfficientNet-Lite0, trained on ImageNet. The output of its last layer before the thousand classes
-# is the **feature** of a region: 1280 numbers for each crop, 2560 together. In AlexNet, which R-CNN used, the
-# layer in that place is *fc7*, and the one before it *fc6*.
+# is the **feature** of a region: 1280 numbers for each crop, 2560 together.
 
 # %% [markdown] tags=["concept"]
 # ## A linear SVM, and what it learns from
 #
 # For each class a **linear SVM** scores how much a region looks like it. Positives are the true regions of
-# the class. Negatives are regions that overlap all of them by less than 0.2.
+# the class. Negatives are regions that overlap each of them by less than 0.2.
 #
-# There are thousands of negatives in every image, and nearly all are easy: grass is not a cat. With hinge
+# All images together have thousands of negatives, and nearly all are easy: grass is not a cat. With hinge
 # loss, a negative that scores below -1 does not move the SVM at all. So train on a few, let the SVM score all
 # regions, add those that it gets wrong or nearly wrong, and train again: **hard negative mining**, as in SDS.
 # (R-CNN scored regions by regression on their overlap.)
@@ -253,9 +243,6 @@ def hard_negatives(scores, overlaps):
 check("04.3", hard_negatives)
 # hint("04.3")
 
-# %%
-hard_negatives = checkpoint("04.3", hard_negatives)
-
 # %% [markdown] tags=["instructor"]
 # **12 minutes.** Draw two clouds of points and a line; erase the points far from the line; ask whether the
 # line moves. Misconception: "more negatives, better SVM". The gap from .2 to .5 is intended: half a cat is
@@ -264,15 +251,16 @@ hard_negatives = checkpoint("04.3", hard_negatives)
 # %% [markdown] tags=["concept"]
 # ## From scored regions to a mask
 #
-# Of the regions of a class that overlap, the best is kept (**region NMS**). Then all are painted, the lowest
-# score first, so that the best is on top. Regions that score below a **threshold** are not painted. Here it
-# is the one with the highest mIoU on the validation split, never on the test images. (R-CNN and SDS raise it
+# Where regions of one class overlap, only the best is kept (**region NMS**). Of those that are left, all that
+# score above a **threshold** are painted, the lowest score first, so that the best is on top. Chosen is the
+# threshold with the highest mIoU on the validation split, never on the test split. (R-CNN and SDS raise it
 # until an image has two segments on average.)
 
 # %% [markdown] tags=["exercise"]
 # [[04.4]]
 #
-# `masks` (M, H, W) bool, `classes` (M,), `scores` (M,). Return the mask (H, W), 0 where nothing was painted.
+# `masks` (M, H, W) bool, `classes` (M,), `scores` (M,); M may be 0. Return the mask (H, W), 0 where nothing
+# was painted.
 
 
 # %%
@@ -290,9 +278,6 @@ def paste(masks, classes, scores, threshold):
 check("04.4", paste)
 # hint("04.4")
 
-# %%
-paste = checkpoint("04.4", paste)
-
 # %% [markdown] tags=["train"]
 # ## Train
 #
@@ -307,63 +292,60 @@ predict("04.p1", ...)
 
 # %%
 from seglib.regions import RegionFeatures, RegionSegmenter
-from seglib.regions.features import shrink_to
 
+hard_negatives, paste = checkpoint("04.3", hard_negatives), checkpoint("04.4", paste)
 number, side = {"tiny": (60, 64), "laptop": (120, 96), "gpu": (500, 128)}[lesson.profile.name]
 features = RegionFeatures(size=side, mask_out=foreground)
 yours = {"hard_negatives": hard_negatives, "paste": paste, "number": number, "seed": lesson.seed}
 fitted, table = {}, {}
-called = {"full": "the full region's box", "foreground": "the foreground alone", "joined": "both, joined"}
-for kind in called:
+for kind in ("full", "foreground", "joined"):
     segmenter = RegionSegmenter(data.classes, features=features, kind=kind, **yours)
     fitted[kind] = segmenter.fit(data, val)
     table[kind] = evaluate(segmenter, test)
 table["all background"] = evaluate(Constant(0), test)
-reveal("04.p1", called[max(called, key=lambda kind: table[kind].mean_iou)])
+reveal("04.p1", max(fitted, key=lambda kind: table[kind].mean_iou))
 print(table["joined"])
 
 # %% [markdown]
-# Do yours and the library's agree? Its three functions have the same arguments.
-
-# %%
-from seglib.regions import crops, segmenter, svm
-
-joined = fitted["joined"]
-regions, scores = joined.score(test[0][0])
-best, kinds = scores.max(dim=1)
-given = full, inside, torch.tensor(MEAN)
-overlaps = torch.rand(len(best))
-print("foreground    ", torch.equal(foreground(*given), crops.foreground_crop(*given)))
-mine, theirs = (set(one(best, overlaps).tolist()) for one in (hard_negatives, svm.hard_negatives))
-print("hard negatives", mine == theirs)
-given = regions.masks(), kinds, best, joined.threshold
-print("paste         ", torch.equal(paste(*given), segmenter.paste(*given)))
-
-# %% [markdown]
-# One run, few images: the order may be luck. Three seeds, next to FCN-8s (notebook 05b) from the same images:
-#
-# [[table:regions]]
-#
-# The authors of R-CNN reported on VOC 2011 val (table 5, mIoU in %, with features from fc6 and from fc7):
-# full 43.0 and 42.5, foreground 43.7 and 42.1, joined 47.9 and 45.8. Is the order the same here, in every
-# seed? `docs/claims.md` judges it, as R6. Where joined does not win, a likely reason: good and bad regions
-# share nearly the same box, and the full crop cannot tell them apart.
-
-# %% [markdown]
-# Notebook 08 compares the families. The joined one is kept for it.
+# Do yours and the library's agree? With the SVMs that your hard negatives trained, the library's segmenter
+# must paint the same mask. (The joined one is kept for notebook 08, which compares the families.)
 
 # %%
 from seglib.course.kept import cold_seconds, keep
 
+joined = fitted["joined"]
+ours = RegionSegmenter(data.classes, features=RegionFeatures(size=side), number=number, seed=lesson.seed)
+ours.svms, ours.threshold = joined.svms, joined.threshold
+print("the same mask:", torch.equal(*(each.predict(test[0][0]) for each in (joined, ours))))
 seconds = cold_seconds(joined, data, 0)
 keep(lesson, joined, data, name="regions, joined", family="regions", seconds=seconds)
 
 # %% [markdown]
-# Where does it fail? The four worst images, each with its truth. Which class paints over which?
+# One run on few images: the order may be luck. Three seeds, next to FCN-8s (notebook 05b) trained on the same
+# images:
+#
+# [[table:regions]]
+#
+# The authors of R-CNN reported on VOC 2011 val (table 5, mIoU in %, with features from AlexNet's last layer
+# before the classes): full 42.5, foreground 42.1, joined 45.8; from the layer before it: 43.0, 43.7, 47.9.
+# Is the order the same here, in every seed? `docs/claims.md` judges it, as R6. Where joined does not win, a
+# likely reason: good and bad regions have nearly the same box, and the full crop cannot tell them apart.
+
+# %% [markdown]
+# Where does it fail? First the four worst images, each with its truth. Then the image with the most pixels in
+# a wrong class, painted region after region, the lowest score first. Which class covers which?
+#
+# Change `threshold`, and run the cell again: which regions come or go? Pixels in no region get `fill_class`,
+# the background.
 
 # %%
 preds = [joined.predict(photo) for photo, _ in test]
 failures(preds, test, "regions")
+wrong = [int(((pred > 0) & (pred != mask) & (mask < 255)).sum()) for pred, (_, mask) in zip(preds, test)]
+photo, _ = test[wrong.index(max(wrong))]
+regions, scores = joined.score(photo)
+painted = {"threshold": joined.threshold, "fill_class": joined.fill_class}
+ProposalExplorer(photo, regions, scores=scores, classes=test.classes, side=side, view="paste", **painted)
 
 # %% [markdown]
 # **What is good about it.** A pasted region is meant to be one object, so instances come for free. And only a
@@ -378,6 +360,8 @@ failures(preds, test, "regions")
 predict("04.p2", ...)
 
 # %%
+from seglib.regions.features import shrink_to
+
 lite = backbones.load("lite0")
 seen = [shrink_to(photo)[None] for photo, _ in test]  # what the regions were cut from
 with torch.inference_mode():
@@ -395,7 +379,7 @@ bars(
 )
 
 # %% [markdown]
-# The net processes a pixel twice for each region that contains it. In notebook 05a it does so once.
+# The net processes a pixel twice for each region whose box contains it. In notebook 05a it does so once.
 
 # %% [markdown] tags=["concept"]
 # ## Drawback two: boundaries
@@ -414,8 +398,8 @@ for name in ("joined", "ceiling"):
 # ## Drawback three: made for another task
 #
 # The net has learned to say *what*, and to ignore *where*. How much do its features know about pixels? Train
-# a linear classifier on each place of its map at stride 32, and nothing else: a **linear probe**. Then let
-# the same net learn from pixels too, and see what its own features lacked.
+# one linear classifier on the places of its map at stride 32, and nothing else: a **linear probe**. Then let
+# the net itself learn from pixels too, and see what its own features lacked.
 
 # %%
 probe = linear_probe(lite, data, seed=lesson.seed)
@@ -428,22 +412,21 @@ leaderboard(table)
 
 # %% [markdown]
 # The last two rows are one net with one linear layer, and see the same images. What the second gains, the
-# features for naming photographs did not have. (Three seconds, as in the tiny profile, show nothing yet.)
-# Published, in a net for pixels: 45.4 with fixed features, 59.4 with trained ones (FCN, table 2; VOC 2011
-# val).
+# features for naming photographs did not have. Published, in a net for pixels: 45.4 with fixed features, 59.4
+# with trained ones (FCN, table 2; VOC 2011 val).
 #
 # Compare the joined features with the ceiling, too: do the regions fail, or their classes? And with the
-# probe: hundreds of passes through the net against one.
+# probe, which takes one pass through the net where the regions take two each.
 
 # %% [markdown] tags=["exercise"]
 # ## Open task: twenty regions that beat ours
 #
 # [[04.5]]
 #
-# Every region costs time. `proposals` are 400 regions of a small pool, in the library's order; they have
-# `.boxes` (R, 4), `.areas` (R,), `.masks()` (R, H, W) and `.labels` (H, W). Return the indices of `number` of
-# them. `check` takes 20 of each of ten pools, and measures the best overlap of every animal. Their mean must
-# be .05 above that of the library's first twenty. Which regions are never an animal?
+# Every region costs time. `proposals` are at most 400 regions of a small pool, in the library's order; they
+# have `.boxes` (R, 4), `.areas` (R,), `.masks()` (R, H, W) and `.labels` (H, W). Return the indices of
+# `number` of them. `check` takes 20 in each of ten pools, and measures the best overlap of every animal. The
+# mean must be .05 above that of the library's first twenty. Which regions are never an animal?
 
 
 # %%
@@ -461,8 +444,6 @@ check("04.5", choose)
 
 # %%
 choose = checkpoint("04.5", choose)
-
-# %%
 chosen = proposals.subset(choose(proposals, 20))
 for name, some in (("the library's first 20", proposals.subset(range(20))), ("your 20", chosen)):
     print(f"{name}: best overlap with the largest object {float(some.overlaps(largest).max()):.2f}")
@@ -476,8 +457,7 @@ for name, some in (("the library's first 20", proposals.subset(range(20))), ("yo
 # * **Mask R-CNN** (He et al. 2017). One net proposes *boxes*, from features that all boxes share, names each,
 #   and predicts a small mask in it. Drawbacks one and three are gone.
 # * **MaskFormer** and **Mask2Former** (Cheng et al. 2021, 2022). A net predicts a hundred masks, each with
-#   one class, and pastes them: this notebook with learned regions, for semantic, instance and panoptic
-#   segmentation.
+#   one class, and combines them: this notebook with learned regions.
 # * **SAM** (Kirillov et al. 2023) cuts an image into regions without naming them, and **CLIP** (Radford et
 #   al. 2021) names image crops by words. Together they are `propose` and an SVM again, for classes that
 #   nobody labelled. The old questions remain: how many regions, which crop, and what is painted on top?
@@ -488,7 +468,8 @@ for name, some in (("the library's first 20", proposals.subset(range(20))), ("yo
 # [[04.6]]
 #
 # A team took its proposals from OpenCV's selective search. Training ran without error, but recall is far
-# below that of the paper. This is what OpenCV returns for the photograph, and what the team found.
+# below that of the paper. Here are the regions of the photograph as OpenCV returns them, and what the team
+# found.
 
 # %%
 from seglib.boxes import iou
@@ -517,8 +498,6 @@ check("04.6", corners)
 
 # %%
 corners = checkpoint("04.6", corners)
-
-# %%
 print(f"recall {100 * recall(iou(corners(rects), objects.boxes).amax(0)):.0f} %")
 
 # %% [markdown] tags=["recap"]

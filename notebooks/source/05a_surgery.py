@@ -70,7 +70,7 @@ for p, k in zip(*words(photo).topk(5)):
 # ## Why a classifier wants one size
 #
 # A classic classifier ends like this: convolutions and pooling make a small map, `Flatten` turns it into one
-# long row, and a **fully connected layer** has one weight for each number of that row.
+# long row, and each output of a **fully connected layer** has one weight for each number of that row.
 #
 # A larger image makes a larger map and a longer row, and the layer has no weights for the rest of it.
 
@@ -89,7 +89,7 @@ for side in (32, 48):
 # **convolution** with a kernel of 16 x 16 does exactly that, at one place. On a larger map it does so at
 # every place.
 #
-# No weight changes; they are only arranged differently.
+# No weight changes its value; the weights are only arranged differently.
 
 # %% [markdown] tags=["exercise"]
 # [[05a.1]]
@@ -173,7 +173,7 @@ reveal("05a.p1", places.shape[2] * places.shape[3])
 # Ask at every place: with what probability is this one of ImageNet's five cats? And with what probability is
 # it a cup, a mug or an espresso? A window at the edge of the photograph needs something around it, so
 # `on_grey` puts the photograph on a grey canvas. The canvas is so large that the place in row r and column c
-# of the map is centred on the pixel (32 r, 32 c).
+# of the map is centred on the pixel in row 32 r and column 32 c of the photograph.
 
 # %%
 canvas = on_grey(photo)
@@ -184,8 +184,8 @@ where = {"cat": maps[CAT_WORDS].sum(0), "cup": maps[cups].sum(0)}
 heat(photo, where)
 
 # %% [markdown]
-# It knows, roughly. Nobody taught it where: it had to look there to name what. This is the head start that a
-# **fully convolutional network** (FCN) begins with (Long, Shelhamer and Darrell 2015).
+# It knows, roughly. Nobody taught it where the cat is: it had to look there to name the cat. This is the head
+# start of a **fully convolutional network**, an FCN (Long, Shelhamer and Darrell 2015).
 #
 # But the maps are coarse, one place for every 32 pixels. And they are blurred: from the cat to the cup the
 # probability falls slowly, over several places. Why?
@@ -244,8 +244,8 @@ matters = float((strength > 0).double().mean())
 print(f"{100 * matters:.0f} % of the pixels have an influence; half of it comes from {100 * half:.0f} %")
 
 # %% [markdown]
-# A place sees **far more than the 32 pixels it stands for**: this is how it knows *what*. And it cannot tell
-# *where* in its window the cup begins: two neighbouring places see nearly the same pixels. Most of the
+# A place sees **far more than the 32 x 32 pixels it stands for**: this is how it knows *what*. And it cannot
+# tell *where* in its window the cup begins: two neighbouring places see nearly the same pixels. Most of the
 # influence comes from the middle, so the effective receptive field is smaller than the possible one (Luo et
 # al. 2016).
 
@@ -324,12 +324,12 @@ for p, k in zip(*words(with_patch(*patch)).topk(3)):
 #
 # [[05a.4]]
 #
-# A user reports: "The same photograph gets a different map each time I ask, and they are worse than yours."
-# Here is the code, and `the_users` net, which has your weights.
+# A user reports: "The same photograph gets a different map each time I ask, and each is worse than yours."
+# Here are the user's function, and the user's net. Its weights are those of your net.
 
 
 # %%
-def team_map(net, image):
+def users_map(net, image):
     with torch.no_grad():
         return net(image[None])[0].argmax(0)
 
@@ -338,7 +338,7 @@ def team_map(net, image):
 from seglib.course.demos import the_users
 
 net = the_users(everywhere)
-first, second = team_map(net, canvas[0]), team_map(net, canvas[0])
+first, second = users_map(net, canvas[0]), users_map(net, canvas[0])
 print(f"{int((first != second).sum())} of {first.numel()} places have another word the second time")
 
 # %% [markdown]

@@ -6,7 +6,8 @@
 # ![The mask of a tide pool; and the same mask, known only as class shares of blocks of 32, 16 and 8 pixels
 # and enlarged again: the coarser the blocks, the rounder the animals.](images/05b_question.png)
 #
-# A classifier after the surgery has one score for every 32 pixels. An outline is one pixel wide.
+# After the surgery, a classifier has one score of each class for every 32 x 32 pixels. An outline is one
+# pixel wide.
 #
 # **A network that names images has learned to ignore *where*. How does it learn to draw an outline?**
 
@@ -323,13 +324,13 @@ if taken < 40:
 
 # %% [markdown]
 # The monitor validates at the size of the training images, the table below at the size of each image.
-# Boundary IoU is that of the objects: the outline of the background is that of all objects, once more.
+# Boundary IoU is the mean over the classes of objects: the background's outline is that of all objects again.
 #
-# Now the skips, one after the other, a third of the time each. A copy of the net continues from where it is.
+# Now the skips, one after the other, each for a third of the time that FCN-32s had. A copy of the net
+# continues from where it is.
 #
-# While you wait: a skip begins as a score layer of zeros, so the first bar starts with the net of the film
-# strip. Which of its mistakes can scores at stride 16 or 8 repair, and which can they not? Decide on one
-# object.
+# While you wait: a skip begins as a score layer of zeros, so training begins with the net of the film strip.
+# Choose one object. Which mistakes there can scores at stride 16 or 8 repair, and which can they not?
 
 # %%
 print(f"two training runs of {seconds / 3:.0f} s, each with an evaluation after it")
@@ -380,12 +381,12 @@ from_scratch
 # %% [markdown]
 # **While it trains: what came after FCN?**
 #
-# * **DeepLab** (2015 to 2018) does not make the map coarse in the first place. It replaces the last strides
-#   by *dilated* convolutions, whose kernels have holes, and looks at several distances at once.
-# * **U-Net** (2015) has skips, too. It joins features where FCN adds scores, and is the standard in medicine.
-#   `UNet` in `seglib.fcn` is a small one.
-# * **SegFormer** (2021) replaces the convolutions by *attention*: each place can look at every other. It
-#   still has maps at strides 4 to 32, joins them and scores each place, as FCN does.
+# * **DeepLab** (2015 to 2018) keeps the map finer from the start. It replaces the last strides by *dilated*
+#   convolutions, whose kernels have holes, and looks at several distances at once.
+# * **U-Net** (2015) has skips, too. It concatenates features where FCN adds scores, and is widely used for
+#   medical images. `UNet` in `seglib.fcn` is a small one.
+# * **SegFormer** (2021) replaces most convolutions by *attention*: each place can look at places far away. It
+#   still has maps at strides 4 to 32, concatenates them and scores each place, as FCN does.
 # * **Self-supervised features** (DINO, 2021; DINOv2, 2023) are learned without any label. A score layer of
 #   1 x 1 on such a frozen network is a good segmenter: the head start has become larger than the training.
 #
@@ -402,8 +403,7 @@ reveal("05b.p2", 100 * table["FCN-8s from scratch"].mean_iou)
 # %% [markdown] tags=["measure"]
 # ## The leaderboard
 #
-# The last row is the laziest answer: all background. One run is one throw of the dice: differences of a point
-# or two may be luck.
+# The last row predicts background everywhere. This is one run: differences of a point or two may be luck.
 
 # %%
 table["all background"] = evaluate(Constant(0), val)
@@ -445,8 +445,9 @@ for (name, took), mine in zip(times.items(), (net, fine, scratch)):
 #
 # Some shapes cannot be drawn from scores at stride 8, however well a net is trained. **Draw one object of
 # which even the truth in blocks of 8 pixels, enlarged again, has an IoU of less than 40 %.** Return a mask of
-# (128, 128) with 0 and 1. The object must be one connected piece and have at least 10 % of the pixels. The
-# check shows its IoU at three strides. How low can you get, and which animals come close?
+# (128, 128) with 0 and 1. The object must be one piece, connected along sides of pixels, and have at least
+# 10 % of the pixels. The check shows its IoU at three strides. How low can you get, and which animals come
+# close?
 
 
 # %%
@@ -480,8 +481,8 @@ show_images(
 # [[05b.5]]
 #
 # A team uses your step and your loop on the same images, but their network starts from random weights. The
-# loss falls. The score does not rise: it is that of "all background", or hardly more. See for yourself; it
-# takes as long as your own loop.
+# loss falls. The score does not rise: it is that of "all background", or hardly more. See for yourself; the
+# cell takes as long as your own loop.
 
 # %%
 torch.manual_seed(lesson.seed)
@@ -526,11 +527,11 @@ after = evaluate(NetSegmenter(team, data.classes), val, boundary=False)
 print(f"mIoU {100 * before.mean_iou:.1f} % before, {100 * after.mean_iou:.1f} % after; no weight has changed")
 
 # %% [markdown]
-# EfficientNet's batch norm replaces 1 % of its statistics in each step. That is right for the many thousands
-# of steps in which it was trained, and for weights that come with good statistics. After 40 steps from random
-# weights, two thirds of the statistics are still those of the start, so evaluation mode normalises by numbers
-# that fit no image. `train` makes them follow the last fifth of the steps (`averaging` in
-# `seglib/training/step.py`).
+# EfficientNet's batch norm replaces 1 % of its running statistics in each step. That is right for the many
+# thousands of steps in which it was trained, and for weights that come with good statistics. After 40 steps
+# from random weights, two thirds of the statistics are still those of the start: in evaluation mode it
+# normalises by numbers that fit no image. `train` makes them follow the last fifth of the steps (`averaging`
+# in `seglib/training/step.py`).
 
 # %% [markdown] tags=["recap"]
 

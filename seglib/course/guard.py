@@ -182,9 +182,10 @@ def in_words(value: Any) -> str:
         text = ", ".join(map(in_words, value)).join("()" if isinstance(value, tuple) else "[]")
     else:
         text = " ".join(repr(value).split())
-    if len(text) <= 200:
+    holds = isinstance(value, str | dict | Sequenced)
+    if len(text) <= (200 if holds else 80):  # an optimiser writes a page
         return text
-    return f"{text[:200]}…" if isinstance(value, str | dict | Sequenced) else kind(value)
+    return f"{text[:200]}…" if holds else kind(value)
 
 
 def _rounded(value: Any) -> Any:

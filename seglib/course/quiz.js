@@ -43,10 +43,6 @@ function question(frame, { id, question, choices, reasons, answer }, number) {
 }
 
 // Text that Python has escaped and set: `code` and line breaks.
-function prose(tag, html) {
-  const node = h(tag);
-  node.innerHTML = html;
-  return node;
-}
+const prose = (tag, html) => Object.assign(h(tag), { innerHTML: html });
 
 export default widget("Quiz", quiz);

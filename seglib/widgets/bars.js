@@ -31,10 +31,10 @@ function barTable(frame, classes, widths, pick) {
 }
 
 function classBars(frame, { name, color }, place, count, input) {
-  const swatch = h("span", { class: "seglib-swatch", "aria-hidden": "true" });
+  const sample = swatch("none");
   const cells = Array.from({ length: count }, barCell);
   const element = h("div", { role: "row", class: "seglib-bars-row", ...(input && { "data-pick": "" }) },
-    h("div", { role: "rowheader", title: name }, h(input ? "label" : "span", { class: "seglib-key" }, input, swatch, h("span", {}, name))),
+    h("div", { role: "rowheader", title: name }, h(input ? "label" : "span", { class: "seglib-key" }, input, sample, h("span", {}, name))),
     cells.map(({ element }) => element));
   let hatched = null;
   const fill = (columns) => {
@@ -42,8 +42,8 @@ function classBars(frame, { name, color }, place, count, input) {
     columns.forEach((column, index) => cells[index].fill(column, place));
     if (hatched === frame.model.get("hatch")) return;
     hatched = frame.model.get("hatch");
-    const pattern = hatched && name !== "background" ? `url(${tile(place, color)})` : "none";
-    for (const part of [swatch, ...cells.map(({ bar }) => bar)]) part.style.background = `${pattern} rgb(${color.join(" ")})`;
+    const paint = classPaint({ value: place, color }, hatched && name !== "background");
+    for (const part of [sample, ...cells.map(({ bar }) => bar)]) part.style.background = paint;
   };
   return { element, fill };
 }
@@ -66,20 +66,4 @@ function barCell() {
     for (const [name, at] of Object.entries(places)) track.style.setProperty(`--${name}`, `${100 * at}%`);
   };
   return { element: h("div", { role: "cell" }, number, track), bar, fill };
-}
-
-// The stripes of a class as an image that repeats.
-const tiles = new Map();
-
-function tile(place, color) {
-  const key = `${place} ${color}`;
-  if (!tiles.has(key)) {
-    const side = 6 + 3 * ((place >> 2) % 4); // the distance of its stripes, see onStripe
-    const canvas = h("canvas", { width: side, height: side });
-    const pixels = Uint32Array.from({ length: side * side }, (_, i) =>
-      opaque(onStripe(place, i % side, Math.floor(i / side)) ? inked(color) : color));
-    canvas.getContext("2d").drawImage(toImage(pixels, side, side), 0, 0);
-    tiles.set(key, canvas.toDataURL());
-  }
-  return tiles.get(key);
 }

@@ -3,7 +3,7 @@
 // in an output; `data-lm-suppress-shortcuts` on the element itself (an ancestor is not enough) gives them back.
 
 const percent = (share) => `${Math.round(100 * share)} %`;
-const FOCUSABLE = new Set(["input", "button", "canvas"]);
+const FOCUSABLE = new Set(["input", "button"]);
 
 // An element: h("p", {class: "quiet"}, "text", child).
 function h(tag, attributes = {}, ...children) {
@@ -113,16 +113,6 @@ function tick(card, trait, label) {
   card.on(input, "change", () => card.set(trait, input.checked));
   card.follow([trait], () => (input.checked = card.model.get(trait)));
   return h("label", { class: "seglib-tick" }, input, h("span", {}, label));
-}
-
-// A table out of rows of parts. Pages that show notebooks style every <table> in an output, so this is not one.
-function row(role, head, ...cells) {
-  return h("div", { role: "row", class: "seglib-row" },
-    h("div", { role }, head), cells.map((cell) => h("div", { role: role === "rowheader" ? "cell" : role }, cell)));
-}
-
-function table(columns, ...rows) {
-  return h("div", { role: "table", class: "seglib-table", style: `--columns: ${columns}` }, rows);
 }
 
 function button(card, label, text, press) {

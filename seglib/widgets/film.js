@@ -19,7 +19,7 @@ async function unpackFilm(data) {
     palette.names = new Map(palette.entries.map(({ value, name }) => [value, name]));
   }
   const scene = { width: data.width, height: data.height, image: await createImageBitmap(new Blob([data.image])) };
-  return { ...film, maps, values, charts: data.charts, crops: data.crops, scene: { ...scene, pixels: pixelsOf(scene) } };
+  return { ...film, maps, values, charts: data.charts, crops: data.crops, scene };
 }
 
 // What is on show, and how to get to something else.
@@ -56,7 +56,7 @@ function lab(film, { model }) {
   const paint = (panel) => {
     const { entries, grey } = film.palettes[panel.palette];
     if (panel.truth !== null && model.get("difference")) {
-      return paintDifference(film.scene, film.scene.pixels, pixels(panel), film.maps[panel.truth]);
+      return paintDifference(film.scene, pixels(panel), film.maps[panel.truth]);
     }
     const layer = paintLabels({ ...film.scene, entries }, pixels(panel), { outline: !grey, hatch: model.get("hatch") });
     return grey ? { ...layer, solid: true, under: keep("grey", () => dimmed(film.scene)) } : layer;
@@ -132,8 +132,7 @@ function numberTable(view) {
   const element = h("div", { class: "seglib-numbers", role: "table", "aria-label": view.table });
   const show = (rows) => {
     const [[, texts, bar] = [, [], null]] = rows;
-    const columns = `${bar ? "minmax(0, auto) minmax(48px, 1fr)" : "1fr"} repeat(${texts.length}, auto)`;
-    element.style.gridTemplateColumns = columns;
+    element.style.gridTemplateColumns = `${bar ? "minmax(0, auto) minmax(48px, 1fr)" : "1fr"} repeat(${texts.length}, auto)`;
     element.toggleAttribute("data-bars", bar !== null);
     element.replaceChildren(...(view.heads.length ? [headRow(view.heads, "columnheader")] : []),
       ...rows.map((row) => h("div", { class: "seglib-item", role: "row", "data-strong": row[5] }, rowParts(row, true))));
@@ -161,9 +160,8 @@ function changingList(frame, name, count, bind, rowAt) {
 function viewSide(frame, film, show, view) {
   const reels = view.reels.length > 1 || view.reels[0].rows.length ? reelChoice(frame, film, show, view) : null;
   const drawn = view.reels.some(({ chart }) => chart !== null) ? chart() : null;
-  const chosen = () => show.at();
   const go = (at) => show.go({ at: within(at, 0, show.reel().stops.length - 1) });
-  const slider = view.slider ? stopSlider(frame, view.slider, () => show.reel().stops.map((text, k) => [k, text]), { chosen, choose: go }) : null;
+  const slider = view.slider ? stopSlider(frame, view.slider, () => show.reel().stops.map((text, k) => [k, text]), { chosen: show.at, choose: go }) : null;
   const holder = view.list ? h("div") : null;
   let [listed, list] = [null, null];
   const stopList = () => {
@@ -171,7 +169,7 @@ function viewSide(frame, film, show, view) {
     const rows = reel.frames.map((_, k) => k).filter((k) => film.frames[reel.frames[k]].row);
     if (listed === reel) return list?.show();
     listed = reel;
-    const bind = { chosen: () => rows.indexOf(chosen()), choose: (k) => go(rows[k]), waits: view.slider };
+    const bind = { chosen: () => rows.indexOf(show.at()), choose: (k) => go(rows[k]), waits: view.slider };
     list = rows.length ? changingList(frame, view.list, rows.length, bind, (k) => film.frames[reel.frames[rows[k]]].row) : null;
     holder.replaceChildren(...(list ? [view.list_heads.length ? headRow(view.list_heads) : "", list.element] : []));
     list?.show();
@@ -213,12 +211,7 @@ function keyRow(frame, film) {
     const now = JSON.stringify([hatch, entries]);
     if (now === before) return;
     before = now;
-    element.replaceChildren(...entries.map((entry) => {
-      const swatch = h("canvas", SWATCH);
-      swatch.removeAttribute("data-lm-suppress-shortcuts"); // it takes no focus
-      paintClass(swatch, entry, hatch);
-      return h("span", { class: "seglib-key" }, swatch, entry.name);
-    }));
+    element.replaceChildren(...entries.map((entry) => h("span", { class: "seglib-key" }, swatch(classPaint(entry, hatch)), entry.name)));
   };
   return { element, show };
 }

@@ -23,7 +23,7 @@ from seglib.widgets import pack
 from seglib.widgets.chart import Chart
 from seglib.widgets.shell import STYLE, RefusedError, Stage, module
 
-FILES = ("paint.js", "controls.js", "list.js", "chart.js", "thumbs.js", "stage.js", "legend.js", "film.js")
+FILES = ("paint.js", "controls.js", "list.js", "chart.js", "thumbs.js", "stage.js", "film.js")
 Box = tuple[int, int, int, int, bool]  # x1 y1 x2 y2, end-exclusive, and whether its line is wide
 
 

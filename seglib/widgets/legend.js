@@ -19,10 +19,17 @@ function legend(frame, scene, shown) {
     const titles = shares.length > 1 ? [row("columnheader", "", ...maps.map(({ name }) => name))] : [];
     bar.hidden = frame.model.get("mode") === "difference";
     const body = bar.hidden ? verdictRows(panels[0].verdicts) : rows.map((show) => show(maps));
-    holder.replaceChildren(bar, table(bar.hidden ? 1 : maps.length, ...titles, ...body));
+    const table = { role: "table", class: "seglib-table", style: `--columns: ${bar.hidden ? 1 : maps.length}` };
+    holder.replaceChildren(bar, h("div", table, titles, body));
   };
   frame.follow(["mode", "layer"], show);
   return holder;
+}
+
+// A row of a table. Pages that show notebooks style every <table> in an output, so ours are not.
+function row(role, head, ...cells) {
+  return h("div", { role: "row", class: "seglib-row" },
+    h("div", { role }, head), cells.map((cell) => h("div", { role: role === "rowheader" ? "cell" : role }, cell)));
 }
 
 // Returns a function that makes the row with its share of each of `maps`; the tick box in it stays the same.
@@ -30,34 +37,21 @@ function classRow(frame, entry) {
   const { model } = frame;
   const { name, place } = entry;
   const clear = name === "background"; // never painted: there is the image itself
-  const swatch = h("canvas", SWATCH);
+  const sample = swatch("none");
   const input = h("input", { type: "checkbox", disabled: clear });
-  const label = h("label", { class: "seglib-key" }, input, swatch, h("span", {}, name));
+  const label = h("label", { class: "seglib-key" }, input, sample, h("span", {}, name));
   frame.on(input, "change", () => {
     const others = model.get("visible").filter((other) => other !== name);
     frame.set("visible", input.checked ? [...others, name] : others);
   });
   frame.follow(["visible"], () => (input.checked = model.get("visible").includes(name)));
-  frame.follow(["hatch"], () => clear || paintClass(swatch, entry, model.get("hatch")));
+  frame.follow(["hatch"], () => clear || (sample.style.background = classPaint(entry, model.get("hatch"))));
   return (maps) => row("rowheader", label, ...maps.map(({ shares }) => shareWords(shares[place])));
 }
 
 function verdictRows(shares) {
   return Object.entries(shares).map(([verdict, share]) => {
-    const swatch = h("canvas", SWATCH);
-    paintSwatch(swatch, (x, y) => differenceColor(verdict, x, y, 128));
-    return row("rowheader", h("span", { class: "seglib-key" }, swatch, verdict), shareWords(share));
+    const sample = swatch(tiled(24, (x, y) => differenceColor(verdict, x, y, 128))); // stripes of 8 pixels, dots of 6
+    return row("rowheader", h("span", { class: "seglib-key" }, sample, verdict), shareWords(share));
   });
-}
-
-const SWATCH = { class: "seglib-swatch", width: 26, height: 16, "aria-hidden": "true" };
-
-function paintClass(canvas, { value, color, hatch: always }, hatch) {
-  const ink = hatch || always ? inked(color) : color;
-  paintSwatch(canvas, (x, y) => (onStripe(value, x, y) ? ink : color));
-}
-
-function paintSwatch(canvas, colorAt) {
-  const pixels = Uint32Array.from({ length: 26 * 16 }, (_, i) => opaque(colorAt(i % 26, Math.floor(i / 26))));
-  canvas.getContext("2d").drawImage(toImage(pixels, 26, 16), 0, 0);
 }

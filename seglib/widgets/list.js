@@ -44,7 +44,9 @@ function keepInView(list, element) {
   list.scrollTop = Math.max(top + element.offsetHeight - list.clientHeight, Math.min(top, list.scrollTop));
 }
 
-const colorSwatch = (color) => h("span", { class: "seglib-swatch", "aria-hidden": "true", style: `background: rgb(${color.join(" ")})` });
+// `background` is as CSS has it, such as paint.js makes it of a class.
+const swatch = (background) => h("span", { class: "seglib-swatch", "aria-hidden": "true", style: `background: ${background}` });
+const colorSwatch = (color) => swatch(`rgb(${color.join(" ")})`);
 
 // A slider over a few stops, [value, words], which need not be equally far apart; `stops()` may grow.
 function stopSlider(frame, name, stops, { chosen, choose, watch }) {

@@ -65,9 +65,11 @@ function paintLabels({ width, height, entries }, labels, { visible, outline, hat
 }
 
 // Stripes whose direction (four) and distance (growing) tell the class; void has dots.
+const spacing = (label) => (label === VOID ? 6 : 6 + 3 * ((label >> 2) % 4));
+
 function onStripe(label, x, y) {
   if (label === VOID) return onDot(x, y);
-  const distance = 6 + 3 * ((label >> 2) % 4);
+  const distance = spacing(label);
   const line = [x + y, x - y, x, y][label % 4];
   return (((line % distance) + distance) % distance) < 2; // a remainder that is never negative
 }
@@ -83,8 +85,24 @@ function inked([red, green, blue]) {
 // A colour as the four bytes of a canvas pixel in one number (little-endian, as on every machine with a browser).
 const opaque = ([red, green, blue]) => ((255 << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
+// What a class is painted with, as a CSS background.
+function classPaint({ value, color, hatch: always }, hatch) {
+  if (!hatch && !always) return `rgb(${color.join(" ")})`;
+  return tiled(spacing(value), (x, y) => (onStripe(value, x, y) ? inked(color) : color));
+}
+
+// A square of pixels that repeats, as a CSS background.
+function tiled(side, colorAt) {
+  const canvas = h("canvas", { width: side, height: side });
+  const pixels = Uint32Array.from({ length: side * side }, (_, i) => opaque(colorAt(i % side, Math.floor(i / side))));
+  canvas.getContext("2d").drawImage(toImage(pixels, side, side), 0, 0);
+  return `url(${canvas.toDataURL()})`;
+}
+
 // Right: the image in dim grey. Wrong: orange with dark stripes. Void: light grey with dots.
-function paintDifference({ width, height }, pixels, pred, truth) {
+function paintDifference(scene, pred, truth) {
+  const { width, height } = scene;
+  const pixels = (scene.pixels ??= pixelsOf(scene));
   const fill = new Uint32Array(truth.length);
   for (let i = 0; i < truth.length; i++) {
     const grey = (pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2]) / 3;
@@ -112,7 +130,7 @@ function verdicts(pred, truth) {
 // The image in dim grey, as where all is right.
 function dimmed(scene) {
   const nothing = new Uint8Array(scene.width * scene.height);
-  return paintDifference(scene, scene.pixels, nothing, nothing).fill;
+  return paintDifference(scene, nothing, nothing).fill;
 }
 
 function pixelsOf({ image, width, height }) {

@@ -46,7 +46,7 @@ class Stage {
   set = (trait, value) => this.frame.set(trait, value);
 
   panel() {
-    const canvas = h("canvas", { role: "img", tabindex: "0", "aria-description": HELP });
+    const canvas = h("canvas", { role: "img", tabindex: "0", "aria-description": HELP, "data-lm-suppress-shortcuts": "true" });
     const mark = h("span", { class: "seglib-mark", hidden: true });
     const caption = h("figcaption");
     const figure = h("figure", {}, h("div", { class: "seglib-canvas" }, canvas, mark), caption);
@@ -222,8 +222,7 @@ function wheelZoom({ deltaY, deltaMode, ctrlKey }) {
 
 function zoomButtons(frame, stage) {
   const words = h("output", { class: "seglib-value", "aria-label": "Zoom" });
-  const show = () => (words.textContent = percent(frame.model.get("zoom")));
-  frame.follow(["zoom"], show);
+  frame.follow(["zoom"], () => (words.textContent = percent(frame.model.get("zoom"))));
   return h("div", { class: "seglib-zoom", role: "group", "aria-label": "Zoom" },
     button(frame, "Zoom out", "−", () => stage.zoomBy(1 / 1.5)),
     words,

@@ -27,7 +27,6 @@ function thumbRow(frame, name, { choose, inputs, hidden = false, kind = "" }) {
   const element = h("div", { class: `seglib-thumbs ${kind}`, ...(hidden ? { "aria-hidden": "true" } : { role, "aria-label": name }) });
   const cell = (place) => {
     const [canvas, caption] = [h("canvas", { role: "img" }), h("figcaption")];
-    canvas.removeAttribute("data-lm-suppress-shortcuts"); // it takes no focus
     if (choose) frame.on(canvas, "click", () => choose(place));
     const image = inputs ? h("label", {}, inputs[place], canvas) : canvas;
     return { canvas, caption, figure: h("figure", {}, image, caption) };

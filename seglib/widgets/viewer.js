@@ -23,7 +23,7 @@ async function viewer(frame) {
   const difference = (map, truth) => {
     map.verdicts ??= verdicts(map.labels, truth.labels);
     const words = Object.entries(map.verdicts).map(([verdict, share]) => `${shareWords(share)} ${verdict}`).join(", ");
-    const layer = keep(map, () => paintDifference(scene, (scene.pixels ??= pixelsOf(scene)), map.labels, truth.labels));
+    const layer = keep(map, () => paintDifference(scene, map.labels, truth.labels));
     return { title: `${map.name} against ${truth.name}`, words, layer, verdicts: map.verdicts };
   };
   const shown = () => panels[model.get("mode")]();

@@ -47,6 +47,14 @@ def painted(order, above=lambda score, threshold: score > threshold):
     return paste
 
 
+def sorted_by_tuple(masks, classes, scores, threshold):
+    mask = torch.zeros(masks.shape[1:], dtype=torch.long)
+    for score, region, kind in sorted(zip(scores, masks, classes)):
+        if score > threshold:
+            mask[region] = kind
+    return mask
+
+
 WRONG = {
     "04.1": {
         "regions that do not touch": (any_two, "do not touch"),
@@ -68,6 +76,10 @@ WRONG = {
         "half-covered ones": (mined(0.5, -1), "clear negative"),
         "above 0 only": (mined(0.2, 0), "those above 0"),
         "only the first": (lambda s, o: mined(0.2, -1)(s, o)[:1], "you say [1]"),
+        "only within the margin": (
+            lambda s, o: ((o < 0.2) & (s.abs() <= 1)).nonzero()[:, 0],
+            "Region 9 is missing",
+        ),
     },
     "04.4": {
         "best first": (painted(lambda scores: scores.argsort(descending=True)), "region is below"),
@@ -77,6 +89,7 @@ WRONG = {
             "only the region",
         ),
         "in the order of the list": (painted(lambda scores: torch.arange(len(scores))), "another order"),
+        "never two with one score": (sorted_by_tuple, "It stopped with RuntimeError"),
         "never below 0": (
             painted(torch.argsort, lambda score, threshold: score > max(threshold, 0)),
             "may be negative",

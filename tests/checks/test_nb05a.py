@@ -111,7 +111,7 @@ WRONG = {
     "05a.4": {
         "the bug itself": (
             predicted(lambda scores: scores.argmax(0), evaluate=False),
-            "learned from the image",
+            "running statistics of batch norm have changed",
         ),
         "the worst class": (predicted(lambda scores: scores.argmin(0)), "best score"),
         "with the batch": (lambda net, image: predict_map(net, image)[None], "of shape (9, 11)"),

@@ -57,11 +57,11 @@ def void_as_background(masks):
     return torch.where(masks == 255, 0, masks)
 
 
-def measured(momentum=None, train=True, batches=None):
+def measured(momentum=None, train=True, batches=None, reset=nn.BatchNorm2d.reset_running_stats):
     def measure(net, images):
         for layer in net.modules():
             if isinstance(layer, nn.BatchNorm2d):
-                layer.reset_running_stats()
+                reset(layer)
                 layer.momentum = momentum
         net.train(train)
         with torch.no_grad():
@@ -152,7 +152,8 @@ WRONG = {
         "momentum as it was": (measured(momentum=0.1), "Something of the old statistics is left"),
         "the last batch": (measured(momentum=1.0), "statistics of the last batch"),
         "the first batch only": (measured(batches=1), "later batches count more"),
-        "it learns": (learns, "Nothing shall be learned"),
+        "it learns": (learns, "Only the statistics"),
+        "its weights reset, too": (measured(reset=nn.BatchNorm2d.reset_parameters), "batch norm has some"),
         "no statistics at all": (without_statistics, "statistics are gone"),
     },
 }

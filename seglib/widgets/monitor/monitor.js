@@ -142,8 +142,7 @@ async function unpackValidations(list, before) {
 function layerOf(scene, { labels, painted }, view, hatch) {
   const key = `${view === "difference"} ${hatch}`;
   if (!painted.has(key)) {
-    scene.pixels ??= pixelsOf(scene);
-    painted.set(key, view === "difference" ? paintDifference(scene, scene.pixels, labels, scene.labels)
+    painted.set(key, view === "difference" ? paintDifference(scene, labels, scene.labels)
       : paintLabels(scene, labels, { visible: scene.entries.map(({ name }) => name), outline: true, hatch }));
   }
   return painted.get(key);

@@ -147,7 +147,7 @@ def check_measure_statistics(fn: Callable[[nn.Module, Iterable[Tensor]], None]) 
     with torch.no_grad():
         maps = [net.first(images.float() / 255) for images in batches]
     if not _same(before, net):
-        raise Wrong("The weights have changed. Nothing shall be learned: only the statistics are measured.")
+        raise Wrong("Weights have changed (batch norm has some, too). Only the statistics should change.")
     mean = torch.stack([one.mean((0, 2, 3)) for one in maps]).mean(0)
     var = torch.stack([one.var((0, 2, 3)) for one in maps]).mean(0)
     found, last = net.norm.running_mean, maps[-1].mean((0, 2, 3))
@@ -174,7 +174,7 @@ def check_draw_object(fn: Callable[[], Tensor]) -> str:
         raise Wrong(f"The mask holds the values 0 and 1; yours holds {mask.unique().tolist()[:6]}.")
     pieces, area = label(mask.numpy())[1], 100 * float(mask.double().mean())
     if pieces != 1:
-        raise Wrong(f"One object is a single connected piece, side by side; yours has {pieces} pieces.")
+        raise Wrong(f"One object is one piece, connected along sides of pixels; yours has {pieces} pieces.")
     if area < LEAST:
         raise Wrong(f"Your object has {area:.1f} % of the pixels; it needs at least {LEAST:.0f} %.")
     image, scores = torch.zeros(3, *SIDE, dtype=torch.uint8), dict[int, float]()
