@@ -112,7 +112,7 @@ show_images(
 
 # %% [markdown]
 # Now the whole data set. `pseudo_labels` returns a data set with the same images and other masks. It takes
-# the name of a scheme, or a function like this one, which calls yours for each image.
+# the name of a scheme, or a function like `filled_boxes` below, which calls yours for each image.
 #
 # [[07a.p1]]
 
@@ -189,7 +189,7 @@ pseudo["box-i"] = pseudo_labels(data, box_i, core=core)
 qualities["box-i"] = quality(pseudo["box-i"])
 
 # %% [markdown] tags=["instructor"]
-# **15 minutes to here.** Ask before 07a.2: which pixels of a box are you sure of? Let somebody draw a ring, a
+# **20 minutes to here.** Ask before 07a.2: which pixels of a box are you sure of? Let somebody draw a ring, a
 # star, a cat. Misconception: "ignored is background". Ask what the loss does at 255, at 0 and at 1.
 
 # %% [markdown] tags=["concept"]
@@ -245,7 +245,7 @@ for scheme in ("rectangles", "grabcut+"):
 # * **BoxSup** (2015): each box gets one region, its **candidate**. As long as there is no net, it is drawn
 #   from the five whose own boxes fit best. Notebook 07b chooses again, with the help of a net.
 #
-# Both papers take their regions from MCG. Ours are those of notebook 04, selective search, and BoxSup
+# Both papers take their regions from MCG. Ours are those of notebook 04, selective search, and our BoxSup
 # considers only regions whose own box has an IoU of 0.3 or more with the given one, which saves time.
 
 # %%
@@ -286,12 +286,13 @@ compare(qualities)
 # 07b trains on all of them.
 
 # %% [markdown] tags=["instructor"]
-# **15 minutes.** Take bets on the best scheme before the table, and again after it. Misconception: "mIoU on
+# **10 minutes.** Take bets on the best scheme before the table, and again after it. Misconception: "mIoU on
 # the labelled pixels is label quality". Ask what a scheme would score that labels one sure pixel in each
 # box.
 
 # %% [markdown]
-# **Three data sets.** Label mIoU, with the nearest label for what is ignored, and how much that is:
+# **Three data sets.** Label mIoU of the training images, with the nearest label for what is ignored, and how
+# much that is:
 #
 # [[table:labels]]
 #
@@ -326,8 +327,8 @@ compare(
 # [[07a.3]]
 #
 # A team has reimplemented BoxSup. The loss falls to nearly zero within minutes, and the net sees animals
-# everywhere. Here is the loss, taken from a public implementation. It is computed for two nets: one knows the
-# label by heart, the other predicts "animal" at every pixel.
+# everywhere. Here is the loss, taken from a public implementation. It is computed for two nets: one predicts
+# the label exactly, the other "animal" at every pixel.
 
 
 # %%
@@ -342,7 +343,7 @@ from seglib.course.demos import convinced
 
 mask = pseudo["rectangles"].mask(0)
 everywhere = torch.where(mask == 0, annotations[0].classes[0], mask.long())
-for name, says in (("by heart", mask), ("animal everywhere", everywhere)):
+for name, says in (("the label", mask), ("animal everywhere", everywhere)):
     loss = float(team_loss(convinced(says, len(data.classes)), mask[None]))
     right = 100 * float((says == mask).double().mean())
     print(f"{name:17} loss {loss:.3f}, {right:3.0f} % of the pixels right")

@@ -3,9 +3,8 @@
 # %% [markdown] tags=["question"]
 # ## One image, one question
 #
-# ![A tide pool three times: with its boxes filled with colour; with the labels that follow when a pixel must
-# be as its neighbours and as pixels of its own colour are; and with the true
-# masks.](images/07b_question.png)
+# ![A tide pool three times: with its boxes filled with colour; with the labels that follow when neighbours
+# and pixels of similar colour must agree; and with the true masks.](images/07b_question.png)
 #
 # A net that is trained on filled boxes need not predict boxes. It has seen many of them, and what they have
 # in common is the object. So its predictions may be better labels than those that it has learned from.
@@ -25,37 +24,34 @@
 # wrong (notebook 07a).
 # </details>
 #
-# <details><summary>When is a comparison of nets fair: before or after the validation curve becomes
-# flat?</summary>
+# <details><summary>In BoxSup, what is the candidate of a box, as long as there is no net?</summary>
 #
-# After. Nets that have hardly learned are all alike, so compare them when the best one has stopped improving:
-# at its plateau.
+# One region proposal, drawn from the five whose own boxes fit best (notebook 07a).
 # </details>
 
 # %% [markdown] tags=["setup"]
 # ## Set up
 
 # %%
-import math
-
 import torch
 
+from seglib.boxes import iou
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.results import failures, leaderboard
 from seglib.draw import overlay, show_images
 from seglib.evaluate import Constant, evaluate
 from seglib.regions import cached_proposals
-from seglib.weak.boxes import load_boxes
+from seglib.weak.boxes import NOT, OBJECT, load_boxes, paint
 from seglib.weak.labels import compare, quality
-from seglib.weak.schemes import pseudo_labels
+from seglib.weak.schemes import pseudo_labels, region_loss
 
 lesson = start("07b_rounds")
 
 # %% [markdown] tags=["look"]
 # ## Look at the data
 #
-# The images of notebook 07a, pets or tide pools, and the labels that its schemes make from their boxes. The
-# true masks measure these labels, and one net is trained on them: all others are compared with it.
+# The images of notebook 07a, pets or tide pools, and the labels that its schemes make from their boxes. No
+# net in this notebook is trained on true masks: they only measure.
 
 # %%
 many, few = {"tiny": (6, 4), "laptop": (60, 30), "gpu": (400, 100)}[lesson.profile.name]
@@ -65,30 +61,26 @@ annotations = load_boxes(data)
 pseudo = {scheme: pseudo_labels(data, scheme) for scheme in ("rectangles", "box-i", "grabcut+")}
 for scheme in ("m-and-g+", "boxsup"):
     pseudo[scheme] = pseudo_labels(data, scheme, propose=cached_proposals)
-
-# %%
+shown = [*(one.mask(0) for one in pseudo.values()), data[0][1]]
 show_images(
-    [overlay(data[0][0], labels, data.classes)
-     for labels in (*(one.mask(0) for one in pseudo.values()), data[0][1])],
+    [overlay(data[0][0], mask, data.classes) for mask in shown],
     titles=[*pseudo, "the truth"],
     columns=3,
     alt="An image with the labels of five schemes, pale where a pixel is ignored, and with the truth.",
-)  # fmt: skip
+)
 
 # %% [markdown]
-# How far do you think boxes get? All background costs nothing, so count from there.
-#
 # [[07b.p1]]
 
 # %%
 predict("07b.p1", ...)
 
 # %% [markdown] tags=["train"]
-# ## Full supervision, to its plateau
+# ## A net for each scheme
 #
-# Everything will be compared with true masks, so these come first. All runs below have the same net, number
-# of steps and seed; only the labels differ. (In the tiny profile a run has six steps: everything works, but
-# its numbers mean nothing.)
+# All nets below have the same layers, first weights and number of steps; only the labels differ. Box-i and
+# M-and-G+ come first. Filled boxes, BoxSup and GrabCut+ follow, in rounds. (In the tiny profile a run has six
+# steps: everything works, but its numbers mean nothing.)
 
 # %%
 from seglib import backbones
@@ -103,61 +95,23 @@ def new_net():
 
 
 # %%
-from seglib.train import train
-from seglib.widgets import Monitor
-
-torch.manual_seed(lesson.seed)
-net = new_net()
-monitor = Monitor(train(net, data, val=val, val_every=max(1, steps // 10), **recipe))
-monitor
-
-# %%
-await monitor.finished()
-
-# %% [markdown]
-# Does the curve still rise, or has it reached a **plateau**? If it rises, this net is under-trained, and a
-# ratio to it flatters all others.
-
-# %%
-curve = [100 * scores.mean_iou for scores in monitor.step.history.scores.values()]
-print("mIoU of the validation:", *(f"{value:.0f}" for value in curve))
-third = max(1, len(curve) // 3)  # single values vary, so the last third is compared with the one before it
-late = (sum(curve[-third:]) - sum(curve[-2 * third : -third])) / third
-print(f"The last third brought {late:+.1f} points:", "a plateau" if late < 2 else "NOT at its plateau")
-
-# %% [markdown] tags=["train"]
-# ## The same net, trained on boxes
-#
-# Box-i and M-and-G+ first; each takes as long as the net above. Filled boxes, BoxSup and GrabCut+ follow in
-# rounds, below.
-
-# %%
 from seglib.segmenters import NetSegmenter
-from seglib.train import finish
+from seglib.train import finish, train
 
-trained = {"full supervision": NetSegmenter(net, data.classes, size=recipe["size"])}
-train_seconds = {}  # seconds
-
-
-def teach(name, labels):
-    """The same net, steps, images and seed each time: only the labels differ."""
-    torch.manual_seed(lesson.seed)
-    fresh = new_net()
-    train_seconds[name] = finish(train(fresh, labels, **recipe), name).seconds
-    trained[name] = NetSegmenter(fresh, data.classes, size=recipe["size"])
-
-
-# %%
+trained, train_seconds = {}, {}
 for scheme in ("box-i", "m-and-g+"):
-    teach(scheme, pseudo[scheme])
+    torch.manual_seed(lesson.seed)
+    net = new_net()
+    train_seconds[scheme] = finish(train(net, pseudo[scheme], **recipe), scheme).seconds
+    trained[scheme] = NetSegmenter(net, data.classes, size=recipe["size"])
 
 # %% [markdown] tags=["concept"]
 # ## The net helps to choose
 #
-# BoxSup gives each box one region, its **candidate**, and works in rounds. After each round, the net helps to
-# choose again: each box takes the region that costs least, E_o + 3 E_r. **E_o** is 1 - IoU of the given box
-# and the region's own. **E_r** is the net's mean loss in the box, if the region is the object and the rest of
-# the box is background. (In the paper, this happens in every epoch of one training run.)
+# BoxSup works in rounds. After each, the net helps to choose the candidates anew: each box takes the region
+# that costs least, E_o + 3 E_r. **E_o** is 1 - IoU of the given box and the region's own. **E_r** is the
+# net's mean loss in the box, if the region is the object and the rest of the box is background. (In the
+# paper, this happens in every epoch of one training run.)
 
 # %% [markdown] tags=["exercise"]
 # [[07b.1]]
@@ -185,32 +139,14 @@ check("07b.1", cheapest)
 cheapest = checkpoint("07b.1", cheapest)
 
 # %% [markdown]
-# Use it on the first image, with a lazy net: it is 99 % sure of background everywhere.
-
-# %%
-from seglib.boxes import iou
-from seglib.weak.schemes import region_loss
-
-image, box = data[0][0], annotations[0].boxes[0]
-regions, (x1, y1, x2, y2) = cached_proposals(image), box.tolist()
-fits = iou(regions.boxes, box[None])[:, 0]
-lazy = torch.ones(y2 - y1, x2 - x1)
-as_object, as_background = -math.log(0.01) * lazy, -math.log(0.99) * lazy
-losses = region_loss(regions.masks()[:, y1:y2, x1:x2], as_object, as_background)
-number, cost, none = cheapest(fits, losses, -math.log(0.99))
-print(f"{len(regions)} candidates; the cheapest costs {cost:.2f}, none costs {none:.2f}")
-
-# %% [markdown]
-# If a box may have no candidate, "all background" is nearly free, and a net that predicts it agrees with its
-# labels. So the rule is: **exactly one candidate per box**. Nothing else keeps BoxSup from learning nothing
-# at all. (The authors draw it at random from the five cheapest, so that a poor choice can be replaced later.)
+# Take a net that is 99 % sure of background everywhere. If a box has no candidate, E_r is -ln .99 = .01, and
+# the cost is .03; every candidate costs more. A net that finds nothing would agree with such labels. So
+# BoxSup has a rule: **exactly one candidate per box**. (The authors draw it at random from the five cheapest,
+# so that a poor choice can be replaced later.)
 #
-# Now your function drives the rounds. `rounds` calls `by_cheapest` for each image after each training run,
-# and this calls yours for each box, with the 200 regions that fit the box best.
-
-# %%
-from seglib.weak.boxes import NOT, OBJECT, paint
-from seglib.weak.rounds import rounds
+# Now your function drives the rounds. `rounds` trains a net and calls `by_cheapest` for each image; this
+# calls yours for each box, with the 200 regions that fit the box best. The next net is trained on the new
+# labels.
 
 
 # %%
@@ -229,14 +165,15 @@ def by_cheapest(image, probabilities, given, number, initial):
 
 
 # %%
+from seglib.weak.rounds import rounds
+
 for one in rounds(new_net, pseudo["boxsup"], relabel=by_cheapest, max_rounds=2, min_change=0, **recipe):
     print(one)
 trained["boxsup, round 1"] = one.segmenter
 
 # %% [markdown]
 # Are the second labels better? A net that has hardly learned is sure of background and of little else. Then
-# E_r is smallest for small regions, and the second labels can be worse than the first. The net must be good
-# before its choice helps.
+# E_r is smallest for small regions, and the second labels can be worse than the first.
 
 # %% [markdown] tags=["concept"]
 # ## Rounds, and how they drift
@@ -257,8 +194,6 @@ naive_rounds = list(
 )
 print(*naive_rounds, sep="\n")
 trained["rectangles"] = naive_rounds[0].segmenter
-
-# %%
 moved = 100 * (naive_rounds[-1].quality.filled.mean_iou - naive_rounds[0].quality.filled.mean_iou)
 reveal("07b.p2", "about the same" if abs(moved) < 1 else "better" if moved > 0 else "worse")
 
@@ -270,7 +205,7 @@ reveal("07b.p2", "about the same" if abs(moved) < 1 else "better" if moved > 0 e
 #    first round.
 # 3. **Smooth.** Let the label follow the edges of the image: a **fully connected CRF**, in which every pixel
 #    is influenced by every other one, and most by near ones of its own colour. (Ours compares colours on a
-#    smaller copy of the image, and never leaves the boxes.)
+#    smaller copy of the image.)
 #
 # What is too little? The paper says: less than half of the box. But a star fills a third of its box even if
 # its mask is *perfect*. The share of its box that a class usually fills is its **fill rate**.
@@ -304,11 +239,8 @@ check("07b.2", reset)
 reset = checkpoint("07b.2", reset)
 
 # %% [markdown]
-# Your reset copies the **whole box**: the pixels of a smaller box in front of it are overwritten, too, even
-# if they were right. The library's `reset_outliers` leaves them as they are.
-#
 # Fill rates need shapes, and boxes have none. We take those of GrabCut+: they need not be exact. A class with
-# a single box keeps 100 %, the paper's rule.
+# one box or none keeps 100 %, the paper's rule.
 
 # %%
 from seglib.weak.cleaning import fill_rates
@@ -318,8 +250,8 @@ for name, rate in list(zip(data.classes, rates))[1:]:
     print(f"{name:10} usually fills {100 * rate:.0f} % of its box")
 
 # %% [markdown]
-# Your reset comes between rules 1 and 3 of the library. The CRF takes each label as 90 % sure, so that it may
-# still change it; where a pixel is ignored, all classes are equally likely.
+# Your reset comes between rules 1 and 3. The CRF takes each label as 90 % sure, so that it may still change
+# it; where a pixel is ignored, all classes are equally likely.
 
 # %%
 from seglib.weak.cleaning import keep_inside, mean_field
@@ -341,8 +273,8 @@ def clean(image, probabilities, given, number, initial):
 
 # %% [markdown]
 # Try the rules one after the other, on the predictions of the first net. Nothing is trained here: these are
-# the labels from which the second net *would* learn. The library's rule 3 also uses the net's own
-# probabilities where the rules agree with it. If two rows are equal, the reset made no difference.
+# the labels from which the second net *would* learn. Where two rows are equal, the reset made no difference.
+# (`docs/weak_tables.md` says how the library's rules differ from yours.)
 
 # %%
 from seglib.weak.rounds import next_labels
@@ -356,15 +288,13 @@ cleaners = {
     "all three, with your reset": clean,
     "all three, the library's": Rules(tuple(rates)),
 }
-
-# %%
 qualities = {"the filled boxes": quality(some)}
 for name, cleaner in cleaners.items():
     qualities[name] = quality(next_labels(some, naive_rounds[0].segmenter, cleaner, name))
 compare(qualities)
 
 # %% [markdown] tags=["instructor"]
-# **12 minutes.** Ask which rule helped, and whether more in mIoU or at the outlines. Ask: what does the reset
+# **15 minutes.** Ask which rule helped, and whether more in mIoU or at the outlines. Ask: what does the reset
 # do to an object that is half hidden behind another? (It fires, although nothing is wrong.) Misconception:
 # "smoothing always helps". It cannot bring back what the net has missed.
 
@@ -379,9 +309,9 @@ print(*cleaned_rounds, sep="\n")
 trained["rectangles, round 2"] = cleaned_rounds[-1].segmenter
 
 # %% [markdown]
-# And if the first labels are good already? GrabCut+, cleaned as before. `val` decides when to stop: after
-# each round, net and rules make labels of a few validation images, whose true masks are known. If these are
-# no better than before, the rounds end.
+# And if the first labels are good already? Here are GrabCut+'s, cleaned as before. `val` decides when to
+# stop: after each round, the net and the rules make labels of a few validation images, whose true masks are
+# known. If these are no better than before, the rounds end.
 
 # %%
 for one in rounds(new_net, pseudo["grabcut+"], relabel=clean, max_rounds=2, min_change=0, val=val, **recipe):
@@ -389,8 +319,6 @@ for one in rounds(new_net, pseudo["grabcut+"], relabel=clean, max_rounds=2, min_
     trained[f"grabcut+, round {one.number}"] = one.segmenter
 
 # %% [markdown]
-# Above, true masks showed how good the labels were. With boxes alone you do not have them, so keep a few.
-#
 # Look more closely at the image whose label has changed most. Which scheme would you have chosen? Which rule
 # changed which pixels? At which threshold is a box reset?
 
@@ -412,64 +340,29 @@ RefinementExplorer(
 )
 
 # %% [markdown] tags=["measure"]
-# ## How far did boxes get?
+# ## Which net is the best?
 #
-# All nets are evaluated on the test split. The best of the box nets is chosen on the validation split.
-#
-# The share is that of the **gain over all background**: (net - background) / (full supervision - background).
-# The ratio of the plain mIoUs would be higher and say less, since all background is part of both.
+# All nets are evaluated on the test split. The best one is chosen on the validation split.
 
 # %%
 table = {name: evaluate(segmenter, test) for name, segmenter in trained.items()}
-table["all background"] = evaluate(Constant(0), test)
-
-
-def gain(name):
-    return 100 * (table[name].mean_iou - table["all background"].mean_iou)
-
-
-# %%
-whole = gain("full supervision")
-leaderboard(table, {name: f"{100 * gain(name) / whole:4.0f} % of the gain" for name in table if whole > 0})
-if late >= 2:
-    print("Full supervision is not at its plateau, so these shares mean little.")
-
-# %%
+leaderboard(table | {"all background": evaluate(Constant(0), test)})
 val_mean_iou = {name: evaluate(one, val, boundary=False).mean_iou for name, one in trained.items()}
-boxes_only = [name for name in trained if name != "full supervision"]
-best = max(boxes_only, key=val_mean_iou.get)
+best = max(trained, key=val_mean_iou.get)
 print(f"chosen on the validation split: {best}")
-if whole > 0:
-    reveal("07b.p1", 100 * gain(best) / whole)
+reveal("07b.p1", best.partition(",")[0])
 
 # %% [markdown]
-# Notebook 08 compares the families. Two nets of a single training run are kept for it.
+# Where does it fail? These are its four worst images, each with its truth. Of the nets of Box-i and M-and-G+,
+# the better one is kept for notebook 08, which compares the families.
 
 # %%
 from seglib.course.kept import keep
 
-once = max(train_seconds, key=val_mean_iou.get)
-keep(
-    lesson,
-    trained[once],
-    data,
-    name="FCN-8s from boxes",
-    family="weak",
-    seconds=train_seconds[once],
-    labels="box",
-)
-name, seconds = f"FCN-8s, masks of {len(data)}", monitor.step.seconds
-keep(lesson, trained["full supervision"], data, name=name, family="fcn", seconds=seconds)
-
-# %% [markdown]
-# Three questions. Do the nets have the order of their labels? Are ignored pixels better than wrong ones
-# (Box-i against filled boxes, M-and-G+ against GrabCut+)? And is Boundary IoU as close to that of full
-# supervision as mIoU is?
-#
-# Where does the best of them fail? Its four worst images, each with its truth:
-
-# %%
 failures([trained[best].predict(image) for image, _ in test], test, best)
+once = max(train_seconds, key=val_mean_iou.get)
+seconds = train_seconds[once]
+keep(lesson, trained[once], data, name="FCN-8s from boxes", family="weak", seconds=seconds, labels="box")
 
 # %% [markdown]
 # One run is one throw of the dice. **What three seeds say**, on pets. Label mIoU: ignored pixels take the
@@ -477,10 +370,12 @@ failures([trained[best].predict(image) for image, _ in test], test, best)
 #
 # [[table:boxes-pets]]
 #
-# Which scheme reaches most of the gain of full supervision? `docs/claims.md` has these shares, seed by seed
-# (R8). `docs/weak_tables.md` has the same table for streets and pools, and the labels and nets before and
-# after one round. Did rounds help there? A round replaces labels by cleaned predictions, so it pays where
-# these are better than the labels, and does harm where they are worse.
+# Do the nets have the order of their labels? Are ignored pixels better than wrong ones (Box-i against filled
+# boxes)? Is Boundary IoU as close to that of full supervision, a net from true masks, as mIoU is?
+#
+# `docs/weak_tables.md` has the same table for streets and pools, and labels and nets before and after one
+# round. A round replaces labels by cleaned predictions. It helps where these are better than the labels, and
+# harms where they are worse.
 
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
@@ -492,7 +387,7 @@ failures([trained[best].predict(image) for image, _ in test], test, best)
 # `classes` (M,).
 
 
-# %%
+# %% tags=["nbval-check-output"]
 def team_inside(mask, boxes, classes):
     kept = torch.zeros_like(mask)
     for x1, y1, x2, y2 in boxes.tolist():
@@ -500,7 +395,6 @@ def team_inside(mask, boxes, classes):
     return kept
 
 
-# %% tags=["nbval-check-output"]
 boxes, classes = torch.tensor([[0, 0, 4, 2], [3, 0, 6, 2]]), torch.tensor([1, 2])
 predicted = torch.tensor([[1, 1, 2, 2, 2, 0], [1, 2, 2, 1, 1, 2]], dtype=torch.uint8)
 print("predicted:", *predicted.tolist())

@@ -84,8 +84,8 @@ print(price)
 # %% [markdown] tags=["train"]
 # ## The rows
 #
-# What you trained in notebooks 04, 05b and 07b was kept, and comes back. What is missing is trained here. The
-# last column says which row is which.
+# What you trained in notebooks 04, 05b, 07b and 07c was kept, and comes back. What is missing is trained
+# here. The last column says which row is which.
 #
 # [[08.p1]]
 
@@ -119,7 +119,7 @@ if "regions, joined" not in segmenters:
     segmenters[regions.name] = regions
 
 # %% [markdown]
-# **Nets** (notebooks 05b and 07b): the same steps and seed. Only the stride or the labels differ.
+# **Nets** (notebooks 05b, 07b and 07c): the same steps and seed. Only the stride or the labels differ.
 
 # %%
 from seglib import backbones
