@@ -14,8 +14,8 @@
 # %% [markdown] tags=["recall"]
 # ## Recall
 #
-# Every notebook begins with two questions about earlier ones. There is nothing earlier yet, so guess: answer
-# aloud, then open the answer.
+# Every notebook begins with a question or two about earlier ones. There is nothing earlier yet, so guess:
+# answer aloud, then open the answer.
 #
 # <details><summary>What does a digital image consist of?</summary>
 #
@@ -85,7 +85,7 @@ truth = mask == crab
 reveal("00.p1", 100 * truth.float().mean())
 
 # %% [markdown]
-# Most people guess too much: we see the crab and forget the stones. Here is the answer in colour.
+# Did you guess more? We see the crab and forget the stones. Here is the answer in colour.
 
 # %%
 MaskViewer(image, {"truth": mask}, classes=pools.classes)
@@ -120,7 +120,7 @@ print(image[0, 100:102, 94:98].tolist())
 # ## A mask
 #
 # `mask` holds one number for each pixel: the index of its class. The colours are only for us. Here is every
-# tenth pixel of one row through the crab, and every class with its number:
+# tenth pixel (`::10`) of one row through the crab, and every class with its number:
 
 # %%
 y = int(torch.where(truth)[0].float().mean())
@@ -178,9 +178,10 @@ print(paint((4, 6), (1, 0, 5, 2)).int())
 # %% [markdown] tags=["concept"]
 # ## How good is it?
 #
-# Put your mask over the true one. Count the pixels in *both*. Count the pixels in *either*. Divide. This is
-# **intersection over union**, IoU: 1 for a perfect mask, 0 for a complete miss. Pixels with 255 are unclear,
-# so they count neither for you nor against you.
+# Put your mask over the true one. Count the pixels that are in *both*. Count the pixels that are in *either*,
+# that is, in at least one of the two. Divide the first number by the second. This is **intersection over
+# union**, IoU: 1 for a perfect mask, 0 for a complete miss. Pixels with 255 are unclear, so they count
+# neither for you nor against you.
 
 
 # %%
@@ -216,7 +217,7 @@ reveal("00.p2", 100 * iou(paint((160, 160), tight), mask))
 # many that are not crab. The tightest box misses nothing, so "either" is the whole box, and its IoU is simply
 # the share of the box that is crab.
 #
-# Drawing a box around a thing is quick. Much of what is in the box is not the thing. Half of this course is
+# Drawing a box around a thing is quick. Much of what is in the box is not the thing. Notebooks 07a to 07c are
 # about that trade-off.
 
 # %% [markdown] tags=["clinic"]
@@ -225,7 +226,7 @@ reveal("00.p2", 100 * iou(paint((160, 160), tight), mask))
 # [[00.2]]
 #
 # Every notebook has one bug to find. This crab is red and the stones are not, so somebody subtracts blue from
-# red and keeps what is above 60. The result is white:
+# red and keeps every pixel where the difference is above 60. Those pixels are shown in white:
 
 
 # %%
@@ -241,7 +242,7 @@ show_images([image, white(reddish(image))], alt="The pool; in white, nearly all 
 
 # %% [markdown]
 # Bluish stones are not red at all. Find the bug and rewrite the function: it takes an image `(3, H, W)` and
-# returns True wherever red is *more than 60* above blue.
+# returns a mask `(H, W)` that is True wherever red is *more than 60* above blue.
 
 
 # %%
@@ -267,7 +268,7 @@ show_images([image, white(reddish(image))], alt="The pool; in white, now, hardly
 # finishers: what is the highest IoU that the union of *two* boxes can reach?
 
 # %% [markdown]
-# One line of code, and better than any box. Before you celebrate, try to break it. These pools have a crab:
+# Such a short rule, and better than any box. Now try to break it. These pools have a crab:
 
 # %%
 with_crab = [number for number, (_, mask) in enumerate(pools) if (mask == crab).any()]
@@ -297,7 +298,7 @@ check("00.3", number)
 
 # %%
 scores = sorted(iou(reddish(pools[number][0]), pools[number][1]) for number in with_crab)
-print(f"{len(scores)} crabs. Best {scores[-1]:.2f}, middle {scores[len(scores) // 2]:.2f}")
+print(f"IoU in {len(scores)} pools: best {scores[-1]:.2f}, middle {scores[len(scores) // 2]:.2f}")
 
 # %%
 photos = lesson.photographs("val") or lesson.photo
@@ -326,7 +327,7 @@ progress()
 # ## Further
 #
 # * Keyboard shortcuts of JupyterLab: *Help > Show Keyboard Shortcuts*. Three are enough: Shift + Enter runs a
-#   cell, `A` and `B` add one above and below.
+#   cell; after Esc, `A` and `B` add one above and below.
 # * `python -m seglib doctor`, typed into a terminal, examines your machine more closely.
 # * Next: **01 pixels**. What exactly do you want to know about an image?
 #

@@ -66,14 +66,14 @@ person = photo.classes.index("person")
 reveal("01.p1", int((objects.classes == person).sum()))
 
 # %% [markdown]
-# Point at pixels. Zoom in on the people at the back. Which chair is whose?
+# Point at pixels. Zoom in on the people at the back. Where does one chair end and the next begin?
 
 # %%
 MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 
 # %% [markdown]
 # Did you and the annotator count the same number? Annotators follow rules: how small is too small, how much
-# must be visible. Ground truth is a decision.
+# must be visible. **Ground truth**, the labels that count as true, is a decision.
 
 # %% [markdown] tags=["concept"]
 # ## Five answers
@@ -88,10 +88,11 @@ MaskViewer(image, {"truth": mask}, classes=photo.classes, instances=objects)
 #
 # M is the number of objects.
 #
-# People and chairs are **things**: they can be counted. Road, sky and grass are **stuff**: they have a place
-# and no number. Instance segmentation answers for things only; whatever is not a thing stays unlabelled.
-# Panoptic segmentation gives *every* pixel a class, thing or stuff, and the pixels of things an object as
-# well. So it is more than instance segmentation, and no two of its objects share a pixel.
+# People and chairs are **things**: they can be counted. Road, sky and grass are **stuff**: they cover an
+# area, and there is nothing to count. Instance segmentation answers for things only; whatever is not a thing
+# stays unlabelled. Panoptic segmentation gives *every* pixel a class, thing or stuff, and each pixel of a
+# thing the number of its object as well. So it is more than instance segmentation, and no two of its objects
+# share a pixel.
 
 # %% [markdown]
 # The first answer is a set. It knows nothing about where or how many.
@@ -107,8 +108,9 @@ print(sorted({photo.classes.names[k] for k in objects.classes.tolist()}))
 # %% [markdown] tags=["exercise"]
 # [[01.1]]
 #
-# `masks` is `(M, H, W)`, True where the object is. Return an `(M, 4)` tensor of whole numbers, `x1 y1 x2 y2`.
-# A box runs from `x1` up to, *not including*, `x2`; the same holds for `y`.
+# `masks` is `(M, H, W)`, True where the object is. Return the smallest box around each object: an `(M, 4)`
+# tensor of whole numbers, `x1 y1 x2 y2`. A box runs from `x1` up to, *not including*, `x2`; the same holds
+# for `y`.
 
 
 # %%
@@ -154,8 +156,8 @@ check("01.2", semantic)
 semantic = checkpoint("01.2", semantic)
 
 # %% [markdown]
-# On the photograph your functions and the library's should agree. (The annotator's mask has void along the
-# outlines; the objects' masks have none.)
+# On the photograph your boxes should be the library's, and your label map the annotator's mask. (That has
+# void along the outlines, and the masks of the objects have none: void is left out of the comparison.)
 
 # %%
 boxes, labels = tight_boxes(objects.masks), semantic(objects.masks, objects.classes)
@@ -190,7 +192,7 @@ show_images(
 # ## A blob is not an object
 #
 # A semantic mask has lost the numbers of the objects. Could we get them back by counting separate blobs, that
-# is, pieces that hang together?
+# is, connected pieces?
 #
 # [[01.p2]]
 
@@ -200,8 +202,8 @@ predict("01.p2", ...)
 # %% [markdown] tags=["exercise"]
 # [[01.3]]
 #
-# Return how many separate blobs of class `class_id` the label map holds. Pixels that touch at an edge *or at
-# a corner* belong together. `measure.label` from scikit-image is imported.
+# Return how many separate blobs of class `class_id` the label map `mask` holds. Pixels that touch at an edge
+# *or at a corner* belong together. `measure.label` from scikit-image is imported.
 
 
 # %%
@@ -223,7 +225,7 @@ print(f"{people} people, {pieces} blobs")
 
 # %% [markdown]
 # Why so many? Two reasons. The void line along every outline cuts thin parts off; and things in front cut
-# people into pieces. Give every void pixel to the nearest class and see what is left:
+# people into pieces. Give every void pixel the nearest class and see how many blobs are left:
 
 # %%
 filled = mask[nearest_known(mask)]
@@ -246,7 +248,7 @@ touching = [index for index in range(len(pools)) if merged(index)]
 print(f"In {len(touching)} of {len(pools)} pools, two animals of one class are a single blob.")
 
 # %% [markdown]
-# The most crowded of them. Hover over the blob: the class is one, the objects are two.
+# The most crowded of them. Point at the large blob: one class, and more than one object.
 
 
 # %%
@@ -261,8 +263,8 @@ pool, pool_mask = pools[crowded]
 MaskViewer(pool, {"truth": pool_mask}, classes=pools.classes, instances=pools.instances(crowded))
 
 # %% [markdown]
-# Touching merges; hiding, and void, splits. Two cats that touch are one blob of cat. To count, you need the
-# objects: boxes are enough for that, and the cheapest.
+# Objects that touch become one blob; one object that is partly hidden, or crossed by void, becomes several.
+# To count, you need the objects: boxes are enough for that, and the cheapest.
 
 # %% [markdown] tags=["concept"]
 # ## A label map is numbers, not colours
@@ -291,8 +293,8 @@ show_images(
 # %% [markdown] tags=["concept"]
 # ## The price of a label
 #
-# Somebody drew these outlines, click by click. How many clicks did it take? Take the true outline and remove
-# every corner that moves it by less than two pixels.
+# Back to the canteen. Somebody drew its outlines, click by click. How many clicks did that take? Take a true
+# outline, and leave out corners as long as it moves by less than two pixels.
 
 
 # %%
@@ -312,7 +314,7 @@ man_with_hat = objects.masks[int(number[150, 250]) - 1]
 reveal("01.p3", clicks(man_with_hat))
 
 # %% [markdown]
-# A box always takes four clicks, on the topmost, leftmost, lowest and rightmost point. That takes 7 seconds
+# A box always takes four clicks, on the topmost, leftmost, lowest and rightmost point: 7 seconds
 # (Papadopoulos et al. 2017). Drawing the box by its corners took 35, quality control included. A tight
 # polygon took 54 seconds (Jain and Grauman 2013), a COCO mask 79 (Lin et al. 2014: 22 hours for 1000).
 #
@@ -327,9 +329,9 @@ bars({"minutes for one photograph": minutes}, alt=f"Minutes to label {M} objects
 print(f"{sum(clicks(m) for m in objects.masks)} clicks for {M} outlines, {4 * M} for {M} boxes")
 
 # %% [markdown]
-# So boxes are cheap. What do they leave out? A box also holds pixels that are not the object. The **fill
-# rate** is the share that is. You know it already: in notebook 00 it was the IoU of the tightest box. Void
-# pixels are left out.
+# So boxes are cheap. But a box also holds pixels that are not the object. The **fill rate** is the share of
+# its pixels that are. You know it already: in notebook 00 it was the IoU of the tightest box. Void pixels are
+# left out.
 #
 # [[01.p4]]
 
@@ -362,8 +364,9 @@ bars({"fill rate (%)": fill_rate}, alt=f"Share of the boxes that is object, in p
 # %% [markdown] tags=["concept"]
 # ## The same on your photographs
 #
-# If a data set is on this machine, here is one of its images. The viewer and the kind of mask are the same,
-# the rule for void is different: in Oxford Pets it is the whole outline of the fur.
+# If a data set is on this machine, here is one of its images; if not, the canteen once more. The viewer and
+# the kind of mask are the same. The rule for void may differ: in Oxford Pets it is a wide band along the
+# outline.
 
 # %%
 real = lesson.photographs("val") or photo
@@ -420,7 +423,7 @@ print("agrees with seglib.labels.from_color:", torch.equal(read, from_color(colo
 
 # %% [markdown]
 # `from_color` goes one step further: a colour that is neither a class nor void is an error that names its
-# position. A damaged file should not silently become void.
+# position. A damaged file should be reported, not read.
 
 # %% [markdown]
 # [[01.5]]

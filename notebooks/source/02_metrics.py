@@ -94,8 +94,8 @@ print(f"'No seahorse here' is right on {100 * (~is_seahorse).double().mean():.1f
 # %% [markdown] tags=["exercise"]
 # [[02.1]]
 #
-# `pred` and `mask` hold class indices and have the same shape. `mask` may hold 255, void.
-# Return the counts: shape `(num_classes, num_classes)`, row = true class, column = predicted class.
+# `pred` and `mask` hold class indices and have the same shape. `mask` may hold 255, void. Both may be uint8
+# or int64. Return the counts: shape `(num_classes, num_classes)`, row = true class, column = predicted class.
 
 
 # %%
@@ -115,7 +115,7 @@ check("02.1", confusion)
 confusion = checkpoint("02.1", confusion)
 
 # %% [markdown]
-# Twelve pixels, one of them void: few enough to do on paper.
+# Twelve pixels, one of them void: few enough to count by hand.
 
 # %% tags=["nbval-check-output"]
 pred_12 = torch.tensor([[0, 0, 1, 1], [0, 1, 1, 1], [0, 0, 0, 2]])
@@ -139,8 +139,8 @@ print(confusion(pred_12, mask_12, num_classes=3))
 # |---|---|---|
 # | **recall** | TP / (TP + FN) | how much of the crab did I find? |
 # | **precision** | TP / (TP + FP) | how much of what I call crab is crab? |
-# | **IoU**, or Jaccard index | TP / (TP + FP + FN) | both: pixels in both masks, of those in either |
-# | **Dice**, or F1 | 2 TP / (2 TP + FP + FN) | both: pixels in both masks, of their mean size |
+# | **IoU**, or Jaccard index | TP / (TP + FP + FN) | how much of what is in either mask is in both? |
+# | **Dice**, or F1 | 2 TP / (2 TP + FP + FN) | how much is in both, compared with the mean size of the two? |
 
 # %% [markdown]
 # Recall and precision distinguish too little from too much. Let every object of the true mask lose two pixels
@@ -189,8 +189,8 @@ print("Dice", [round(x, 3) for x in dice.tolist()])
 # your `confusion`. Four more measures come from the same matrix:
 #
 # * **pixel accuracy**: all TP / all pixels. **Mean accuracy**: the mean of recall over the classes.
-# * **Mean IoU**, mIoU: the mean of the IoUs, one class, one vote. **Frequency-weighted IoU**: each class has
-#   as many votes as it has pixels.
+# * **Mean IoU**, mIoU: the mean of the IoUs; each class has one vote. **Frequency-weighted IoU**: each class
+#   has as many votes as it has pixels.
 
 # %%
 mine = evaluate(Constant(0), pools, count=confusion)
@@ -199,14 +199,14 @@ print(f"Equal to the library's: matrix {torch.equal(mine.confusion, lazy.confusi
 mine
 
 # %% [markdown]
-# The lazy segmenter has one good class, and all others are at 0: the mIoU gives it away.
+# The lazy segmenter has one good class, and all others are at 0: the mIoU shows it.
 
 # %% [markdown] tags=["concept"]
 # ## Measuring outlines
 #
 # The inside of a large object is easy, and it can hide a bad outline. **Boundary IoU** (Cheng et al. 2021)
 # looks only at a thin band along the outline: the pixels of each class that are near another class. It is the
-# IoU of the band of the truth and that of the prediction. In its mean, background is left out: its outline is
+# IoU of the band of the truth and that of the prediction. Its mean leaves background out, whose outline is
 # that of all objects once more.
 
 
@@ -315,7 +315,7 @@ check("02.3", dataset_miou)
 dataset_miou = checkpoint("02.3", dataset_miou)
 
 # %% [markdown]
-# A segmenter with a typical weakness: it loses whatever is thin or small. (How it works comes below.)
+# Here is such a segmenter. (How it works comes below.)
 
 # %%
 rough = OracleStride(16)
@@ -394,9 +394,9 @@ bars(
 
 # %% [markdown]
 # Outlines are lost first. The same grid costs less when its cells hold shares, which say where in a cell an
-# outline runs (but not where cells are larger than animals: there background has the largest share). Neither
-# is an upper bound: a network that puts the right numbers into its cells can do better. On PASCAL VOC, whose
-# objects are large, the authors of FCN measured 98.5, 96.4, 92.8 and 86.1 % mIoU at these strides.
+# outline runs. (It costs more where cells are larger than animals: there background has the largest share.)
+# Neither is an upper bound: a network that puts the right numbers into its cells can do better. On PASCAL
+# VOC, whose objects are large, the authors of FCN measured 98.5, 96.4, 92.8 and 86.1 % mIoU at these strides.
 #
 # Shares may be enlarged smoothly; class indices may not. Halfway between background, 0, and seahorse lies the
 # index of some other class. A mask that was resized like a photograph has wrong classes along its outlines.
@@ -404,8 +404,8 @@ bars(
 # %% [markdown] tags=["concept"]
 # ## One outline, three rules
 #
-# On Oxford Pets the outline of the fur is void, as wide as a paw: nobody knows where in it the outline runs.
-# How should one measure it? Make the outlines of our pool as vague, and damage the mask in three ways that we
+# On Oxford Pets a wide band along every outline is void: nobody knows where in it the outline runs. How
+# should one measure it? Make the outlines of our pool as vague, and damage the mask in three ways that we
 # understand.
 
 # %%
@@ -466,8 +466,8 @@ iou_next_year = torch.cat([iou_now, torch.full((12,), torch.nan)])
 print(f"score today {team_score(iou_now):.3f}, with twelve more classes {team_score(iou_next_year):.3f}")
 
 # %% [markdown]
-# The score rose only because classes were declared. Rewrite it: a class that is in neither mask must not
-# matter, and one that was missed must still count.
+# The score rose only because classes were declared. Rewrite it: `iou` has one number per class, NaN for a
+# class that is in neither mask. Such a class must not matter, and one that was missed must still count.
 
 
 # %%
@@ -499,12 +499,8 @@ def my_lie(mask):
 
 
 # %%
-lie = my_lie(exact)
-scores = my_judge(lie, mask, classes)
-for name in ("Dice", "Boundary IoU"):
-    print(f"{name} loses {100 * (1 - scores[name]):.1f} points")
-show_images([overlay(image, lie, classes)], alt="The pool under your damaged mask.")
-check("02.5", my_lie)
+if right := check("02.5", my_lie):
+    show_images([overlay(image, right.answer(exact), classes)], alt="The pool under your damaged mask.")
 # hint("02.5")
 
 # %% [markdown] tags=["recap"]

@@ -7,7 +7,7 @@
 # classes: the background has four fifths of them, the seahorse hardly any.](images/03a_question.png)
 #
 # The advice is old and good: collect about the same number of images for every class, so that all count
-# alike. Here every class got its image.
+# alike. Here every class has one image.
 #
 # **Is the data set balanced?**
 
@@ -20,7 +20,7 @@
 #
 # <details><summary>A segmenter is right on 99 % of the pixels. Why may it be worthless?</summary>
 #
-# Missing a class that has 0.5 % of the pixels costs half a percent.
+# If it never finds a class that has 0.5 % of the pixels, its pixel accuracy is still 99.5 %.
 # </details>
 #
 # <details><summary>What is the difference between the recall of a class and its IoU?</summary>
@@ -61,7 +61,7 @@ counts
 # %% [markdown]
 # **Pixels**, **images** that contain the class, **objects**: three answers to "how much of it is there?"
 #
-# 1. Which class is the rarest by all three? How many times rarer than the next one is it, in each count?
+# 1. Which class is the rarest by all three? In each count, how many times rarer is it than the next class?
 # 2. Which class is in every image and has no object?
 # 3. Choose inverse frequency, and turn the dial down, stop by stop: fewer and fewer images contain a
 #    seahorse. How does its weight change, and how do the weights of all others?
@@ -138,36 +138,37 @@ bars(
 )
 
 # %% [markdown]
-# But an image with a seahorse is still mostly sand. **A sampler chooses images; it cannot balance the pixels
-# inside one.**
+# But an image with a seahorse is still mostly background. **A sampler chooses images; it cannot balance the
+# pixels inside one.**
 #
-# Can any choice of images? `reweight` weights images so that the shares of the classes come as close as
-# possible to a target, and reports how close that is. The target here: ten equal classes.
+# Can any choice of images balance the pixels? `reweight` weights images so that the shares of the classes
+# come as close as possible to a target, and reports how close that is. The target here: ten equal classes.
 
 # %%
 reweight(counts, target=[1 / len(classes)] * len(classes))
 
 # %% [markdown]
-# Read the last line. Even a few images, drawn over and over, leave more than half of the pixels in the wrong
-# class.
+# The last line says how far away it is: the share of the pixels that would have to be of another class. Even
+# with a few images, drawn over and over, that is more than half.
 
 # %% [markdown] tags=["concept"]
 # ## The loss of one pixel
 #
 # For each pixel a net gives K numbers, one per class. **Softmax** makes them K probabilities that sum to 1.
-# The loss of a pixel is $-\ln p$, where $p$ is the probability of its *true* class: 0 if the net is sure and
-# right, 0.7 at one half, 4.6 at one in a hundred. This is **cross-entropy**.
+# The loss of a pixel is $-\ln p$, where $p$ is the probability of its *true* class: 0 for $p = 1$, 0.7 for
+# $p = 1/2$, 4.6 for $p = 1/100$. This is **cross-entropy**.
 #
 # The loss of an image is the **mean** over its pixels. So a class with a thousandth of the pixels makes about
-# a thousandth of the loss, and a net that has given it up loses hardly anything. Give each pixel the
-# **weight** of its true class, and the mean changes its meaning:
+# a thousandth of the loss, and a net that never predicts it loses hardly anything. With a **weight** for each
+# class, a pixel $i$ has the loss $\ell_i$ and the weight $w_i$ of its true class, and the mean becomes
 # $\sum w_i \ell_i \,/\, \sum w_i$.
 
 # %% [markdown] tags=["exercise"]
 # [[03a.2]]
 #
-# `logits` (N, K) are the numbers of N pixels, `truth` (N,) their true classes, `weights` (K,). Return the
-# weighted mean of the losses, a tensor with one number. (Void pixels have been left out.)
+# `logits` (N, K) are the numbers of N pixels, `truth` (N,) their true classes, `weights` (K,) those of the
+# classes. Return the weighted mean of the losses: a tensor with one number, from which a net can learn.
+# Logits may be in the hundreds. (Void pixels have been left out.)
 
 
 # %%
@@ -195,8 +196,8 @@ print(f"yours {weighted_loss(logits, truth, alike):.4f}, the library's {library:
 # %% [markdown] tags=["concept"]
 # ## Which weights?
 #
-# Simplest: weight = 1 / share of the pixels, *inverse frequency*. Then every class contributes the same to
-# the loss.
+# Simplest: weight = 1 / share of the pixels, *inverse frequency*. Then the pixels of every class weigh the
+# same in sum.
 #
 # [[03a.p2]]
 
@@ -208,20 +209,21 @@ inverse = inverse_frequency(counts)
 reveal("03a.p2", float(inverse[rare] / inverse[classes.background]))
 
 # %% [markdown]
-# One wrong pixel at the outline of a seahorse now outweighs a hundred pixels of sand. So the net makes
+# One missed pixel of a seahorse now costs more than a hundred missed pixels of background. So the net makes
 # seahorses too wide. Two milder recipes:
 #
-# * **Median frequency** (Eigen and Fergus 2015). The frequency of a class is its share *of the images that
-#   contain it*. Weight = median of all frequencies / frequency. A class that is in few images, but large
-#   there, is not weighted up.
+# * **Median frequency** (Eigen and Fergus 2015). The frequency of a class is its share of the pixels *of the
+#   images that contain it*. Weight = median of all frequencies / frequency. A class that is in few images,
+#   but large there, gets no large weight.
 # * **ENet** (Paszke et al. 2016). 1 / ln(1.02 + share). However rare a class is, its weight stays below
 #   1 / ln 1.02, about 50.
 
 # %% [markdown] tags=["exercise"]
 # [[03a.3]]
 #
-# `pixels` has one row per image and one column per class. Void has no column. Return one weight per class.
-# Every class occurs. With an even number of frequencies take either of the middle two, or their mean.
+# `pixels` holds counts: one row per image, one column per class; void has no column. Return one weight per
+# class. Every class occurs. With an even number of classes, take either of the two middle frequencies as the
+# median, or their mean.
 
 
 # %%
@@ -268,7 +270,7 @@ bars(
 # ## Do weights pay?
 #
 # Your loss and your weights train the smallest possible net: one linear layer. It sees nine numbers for each
-# pixel: its colour, and the mean colour around it, once near and once far. Six lines are a training loop.
+# pixel: its colour, and the mean colour around it, once near and once far. Its training loop has six lines.
 
 # %%
 seen, truth = colours("train")
@@ -305,9 +307,9 @@ up = [name for name, gain in gains.items() if gain > 0]
 reveal("03a.p3", "both rise" if len(up) == 2 else f"only {up[0]} rises" if up else "both fall")
 
 # %% [markdown]
-# **Weights trade.** With the full inverse frequency more of the rare classes is found, and more of everything
-# is called rare: the wrong claims cost the IoU more than the finds bring. Milder weights gain in both.
-# Notebook 06 asks the same of real nets, with seeds.
+# **Weights are a trade-off.** With inverse frequency the net finds more of the rare classes, and claims them
+# in more places where they are not: that lowers the mIoU more than the finds raise it. Milder weights raise
+# both. Notebook 06 asks the same of larger nets, with several seeds.
 
 # %% [markdown] tags=["exercise"]
 # ## Open task: beat the recipes
@@ -345,7 +347,7 @@ print({name: round(float(weight / mine.min()), 1) for name, weight in zip(classe
 # [[03a.5]]
 #
 # A team weights its loss by inverse frequency, computed anew for each batch. Now and then the loss is NaN,
-# and from then on the net is lost. Here is such a batch: four pools without a seahorse.
+# and from then on so is every number in the net. Here is such a batch: four pools without a seahorse.
 
 
 # %%
@@ -365,8 +367,9 @@ print("the team's loss:", float(team_loss(logits, names, team_weights(batch))))
 print("yours, with their weights:", float(weighted_loss(logits, names, team_weights(batch))))
 
 # %% [markdown]
-# Find the cause and rewrite `team_weights`: `pixels` (K,) int64 are the pixels of each class in the batch. No
-# weight may break the team's loss, and the mean pixel of the batch should weigh exactly 1.
+# Find the cause and rewrite `team_weights`: `pixels` (K,) int64 are the pixels of each class in the batch. It
+# is still inverse frequency; a weight that no pixel needs is 0; and the mean pixel of the batch weighs
+# exactly 1.
 
 
 # %%

@@ -20,7 +20,8 @@
 #
 # <details><summary>You drop a tenth of the images. What else do you drop?</summary>
 #
-# A tenth of each class only if the choice has nothing to do with the classes (notebook 03a).
+# About a tenth of each class, if the choice has nothing to do with the classes. If it has, more of some and
+# less of others.
 # </details>
 #
 # <details><summary>What is void, and which class does it have?</summary>
@@ -48,7 +49,7 @@ lesson = start("03b_quality")
 # ## Look at the data
 #
 # An album of sixty drawn tide pools. Thirty are ordinary. Fifteen are calm: an even ground, no noise,
-# perfectly sharp; each has a seahorse, which likes calm water. Fifteen are out of focus by 2 pixels, and
+# perfectly sharp; each has a seahorse (they live in calm water). Fifteen are out of focus by 2 pixels, and
 # noisy.
 
 # %%
@@ -64,8 +65,8 @@ show_images(
 # %% [markdown] tags=["concept"]
 # ## Blurred, or only smooth?
 #
-# The Laplacian of an image is large where the grey values bend: at edges and details. Its variance is one
-# number for an image. Low means blurred, says the rule.
+# The Laplacian of an image is far from 0 where the grey values change their slope: at edges and details. Its
+# variance is one number for an image. Low means blurred, says the rule.
 #
 # [[03b.p1]]
 
@@ -88,8 +89,9 @@ reveal("03b.p1", max(set(kinds), key=lowest.count))
 # [[03b.1]]
 #
 # `fine` and `coarse` are the slopes of an image at every pixel, (H, W), after a blur of 1 and of 2 pixels.
-# Return one number, high for blurred. It must rank the blurred images above the ordinary ones, above the
-# calm ones, *and* above calm ones in which only the animals are in focus: a few sharp edges are enough.
+# Return one number, high for blurred. In 95 % of all pairs it must rank a blurred image above an ordinary
+# one, above a calm one, *and* above a calm one in which only the animals are in focus: a few sharp edges are
+# enough.
 
 
 # %%
@@ -136,9 +138,9 @@ bars(
 # The Laplacian takes most images with a seahorse, although none of those was blurred. Yours takes a little
 # more of one class and less of another: with fifteen images, that is luck.
 #
-# The library's `sharpness` is your idea, made robust, and `class_shift` makes this account in a table. Here
-# they judge real photographs, if this machine has some. Nobody knows which of them are blurred. Do the two
-# measures agree? Does one of them choose a class?
+# The library's `sharpness` is your idea, made robust, and `class_shift` shows as a table what a cut takes of
+# each class. Here they judge real photographs, if this machine has some. Nobody knows which of them are
+# blurred. Do the two measures agree? Does one of them take much more of one class?
 
 # %%
 real = lesson.photographs("train", "camvid") or lesson.photographs("train") or photos
@@ -161,9 +163,9 @@ judged.show(4)
 #
 # [[03b.2]]
 #
-# No single number is safe. `image` (3, 160, 160) uint8 is out of focus and noisy. Return a copy in which **at
-# most 1 % of the pixels** differ, and which the library's `blur` calls sharper than an ordinary pool. Think
-# of what a camera or an editor adds to a photograph.
+# Every single number can be fooled. `image` (3, 160, 160) uint8 is out of focus and noisy. Return a copy in
+# which **at most 1 % of the pixels** differ, and which the library's `blur` calls sharper than an ordinary
+# pool. Think of what a camera or an editor adds to a photograph.
 
 
 # %%
@@ -197,7 +199,7 @@ show_images(
 # are not a class, masks that are all void, the same image in two splits, boxes that miss their objects.
 #
 # What it calls *wrong* is certain. What is *suspicious* or *unusual* a program cannot decide: look at it.
-# Here is a delivery of 24 training and 8 validation pools.
+# Somebody has delivered these 24 training and 8 validation pools.
 
 # %%
 from seglib.course.samples import delivery
@@ -242,8 +244,8 @@ audit({**parts, "train": parts["train"].subset(left)})
 # ## The price of a label
 #
 # A box costs less than a mask. How much less? Measure it yourself. Draw boxes around the animals of these
-# pools, by clicking on the four outermost points of each: published boxes were drawn in this way. The time of
-# an animal runs from its first point to its last. Mistakes can be undone.
+# pools, by clicking on the four outermost points of each: published boxes were drawn in this way. The time
+# for an animal runs from its first point to its last. Mistakes can be undone.
 #
 # [[03b.p2]]
 
@@ -265,9 +267,9 @@ polygons = Annotator(others, classes=classes, kind="polygons", path="drawn/polyg
 polygons
 
 # %% [markdown]
-# Your seconds become a budget, which notebook 07c uses. They count from ten boxes and ten polygons on that
-# agree with the truth; until then the published seconds are used. If you drew on the first pool, the cell
-# also compares what you drew with the truth.
+# Your seconds become a budget, which notebook 07c uses. They count if you drew at least ten boxes and ten
+# polygons, and if these agree with the truth; otherwise the published seconds are used. If you drew on the
+# first pool, the cell also compares what you drew with the truth.
 
 # %%
 cost = price(boxes, polygons)
@@ -318,8 +320,8 @@ show_images(
 )
 
 # %% [markdown]
-# Find the bug and rewrite the function: uint8 in, uint8 out, no class that was not there before, and void
-# stays void.
+# Find the bug and rewrite the function: the whole mask in `size` (height, width), uint8 in, uint8 out, no
+# class that was not there before, and void stays void.
 
 
 # %%

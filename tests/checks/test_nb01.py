@@ -47,6 +47,7 @@ WRONG = {
     "01.2": {
         "object numbers": (lambda m, *_: semantic(m, torch.arange(1, len(m) + 1)), "number of the object"),
         "background is void": (lambda m, ids: torch.where(m.any(0), semantic(m, ids), 255), "background"),
+        "ones": (lambda masks, *_: masks.any(0).byte(), "your map holds [0, 1]"),
         "one layer per object": (lambda masks, ids: masks * ids[:, None, None], "of shape (6, 8)"),
     },
     "01.3": {

@@ -65,6 +65,7 @@ WRONG = {
         "the bug itself": (lambda iou: float(iou.nan_to_num(1.0).mean()), "lift"),
         "absent class = 0": (lambda iou: float(iou.nan_to_num(0.0).mean()), "pull"),
         "plain mean": (lambda iou: float(iou.mean()), "NaN"),
+        "a sum": (lambda iou: float(iou.nansum()), "yours is 1.400"),
         "misses left out as well": (lambda iou: float(iou[iou > 0].mean()), "still counts"),
     },
     "02.5": {

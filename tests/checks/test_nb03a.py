@@ -72,6 +72,10 @@ WRONG = {
     "03a.2": {
         "over the number of pixels": (over_pixels, "sum of the weights"),
         "a sum": (lambda logits, truth, w: (w[truth] * of_pixels(logits, truth)).sum(), "does not grow"),
+        "over the weights of the classes": (
+            lambda x, t, w: (w[t] * of_pixels(x, t)).sum() / w.sum(),
+            "weights of the classes",
+        ),
         "without weights": (lambda logits, truth, w: of_pixels(logits, truth).mean(), "change nothing"),
         "the sign": (lambda *given: -weighted_loss(*given), "The sign"),
         "no logarithm": (lambda x, t, w: of_pixels(x, t).neg().exp().mean(), "mean probability"),

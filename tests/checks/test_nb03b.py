@@ -70,6 +70,7 @@ WRONG = {
         "only what the report calls wrong": (drop - {"pool_03", "pool_19"}, "2 missing"),
         "everything it names": ({*drop, EMPTY}, "Is its mask wrong?"),
         "a sound pool": ({*drop, "pool_00"}, "Nothing is wrong"),
+        "a name without its zero": ({"pool_7"}, "No training pool is called 'pool_7'"),
         "with the split": ({f"train/{name}" for name in drop}, "without the split"),
         "the judge's copy": ({*drop, "check_06"}, "drop the copy"),
     },

@@ -34,7 +34,7 @@ def check_paint(fn: Callable[[tuple[int, int], Box], Tensor]) -> str:
         refuse(got, f"{large} the first column and row outside.", paint(size, (x1, y1, x2 + 1, y2 + 1)))
         as_size = paint(size, (x1, y1, x1 + x2, y1 + y2))
         refuse(got, f"{large} where it ends, not how wide and high it is.", as_size)
-        raise Wrong(f"{asked} is {_drawn(expected)} and you painted {_drawn(got)}.")
+        raise Wrong(f"{asked} is, with # for True\n{_drawn(expected)}\nand you painted\n{_drawn(got)}")
     return "From here on the notebook uses your `paint`."
 
 
@@ -56,8 +56,9 @@ def check_reddish(fn: Callable[[Tensor], Tensor]) -> str:
     """00.2: eight pixels in a row; green must not matter."""
     pixels = torch.tensor([[[red, 250, blue] for (red, blue), _, _ in PIXELS]], dtype=torch.uint8)
     got = fn(pixels.permute(2, 0, 1).contiguous())
-    *_, dim, _, _, _, _, bright = got[0].tolist()
-    cause = f" {WRAPS}." if dim or bright else ""  # 10 - 11 = 255 and 200 + 60 = 4: no other mistake says so
+    *_, dim, plain, _, _, _, bright = got[0].tolist()
+    # 10 - 11 = 255 and 200 + 60 = 4, and 90 - 80 = 10 in uint8 as well: no other mistake says so.
+    cause = f" {WRAPS}." if (dim or bright) and not plain else ""
     for ((red, blue), expected, why), said in zip(PIXELS, got[0].tolist()):
         if said != expected:
             raise Wrong(f"A pixel with red {red} and blue {blue} {why}. You say {said}.{cause}")
@@ -85,5 +86,5 @@ def check_number(number: int) -> str:
 
 
 def _drawn(mask: Tensor) -> str:
-    """A small mask as text, row by row: `.##. / ....`."""
-    return "`" + " / ".join("".join(".#"[int(pixel)] for pixel in row) for row in mask) + "`"
+    """A small mask as text, a line for each row: `.##.`."""
+    return "\n".join(f"`{''.join('.#'[int(pixel)] for pixel in row)}`" for row in mask)

@@ -108,7 +108,7 @@ def check_dataset_miou(fn: Callable[[Pairs, int], float]) -> str:
     if abs(score - float(ious.nan_to_num(0).mean())) < 1e-4:
         raise Wrong("Class 3 occurs nowhere, and you counted it as 0. It has no score to average.")
     if abs(score - expected) > 1e-4:
-        raise Wrong(f"For two images with 4 classes I expect {expected:.4f}; your result is {score:.4f}.")
+        raise Wrong(f"For two images with 4 classes {expected:.4f} is expected; your result is {score:.4f}.")
     if abs(fn([second, first], 4) - expected) > 1e-4:
         raise Wrong("The same images in another order give another score.")
     return "Sum first, divide once. This is the mIoU of the benchmarks: VOC, Cityscapes, ADE20K."
@@ -124,9 +124,8 @@ def check_score(fn: Callable[[Tensor], float]) -> str:
         moved = "lift" if more > plain else "pull"
         raise Wrong(f"Three classes that occur nowhere {moved} the score from {plain:.2f} to {more:.2f}.")
     if abs(plain - 1.4 / 3) > 1e-4:
-        raise Wrong(
-            f"(0.9 + 0.5 + 0.0) / 3 = 0.467; yours is {plain:.3f}. A missed class, IoU 0, still counts."
-        )
+        missed = " A missed class, IoU 0, still counts." if abs(plain - 0.7) < 1e-4 else ""
+        raise Wrong(f"(0.9 + 0.5 + 0.0) / 3 = 0.467; yours is {plain:.3f}.{missed}")
     return "A class that is neither in the truth nor predicted has no IoU. A class that was missed has IoU 0."
 
 

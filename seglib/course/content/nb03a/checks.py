@@ -55,13 +55,15 @@ def check_weighted_loss(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
     mean, probability = losses.mean(), losses.neg().exp().mean()
     why = "With all weights 1 you return the sum of the losses. A mean does not grow with N."
     refuse(plain, why, losses.sum())
+    why = "You divided by the sum of the weights of the classes. Each pixel brings the weight of its class."
+    refuse(plain, why, losses.sum() / len(alike))
     why = "That is the mean probability. The loss of a pixel is minus its logarithm."
     refuse(plain, why, probability, -probability)
     refuse(plain, "The sign: a logarithm of a probability is negative, and a loss is not.", -mean)
     if not near(plain, mean):
         raise Wrong(
             f"With all weights 1 the loss of six pixels is {float(mean):.3f}; yours is "
-            f"{float(plain):.3f}. Softmax is over the K numbers of a pixel, and only its true class counts."
+            f"{float(plain):.3f}. Softmax is over the K numbers of a pixel; its loss is -ln p of the truth."
         )
     each = "Each pixel has the weight of its true class."
     why = "You divided by the number of pixels. A weighted mean divides by the sum of the weights."
@@ -110,10 +112,10 @@ def check_my_weights(fn: Callable[[Tensor], Tensor]) -> str:
     mine, best = _trial(weights), _best_recipe()
     if mine < best + BEATEN:
         raise Wrong(
-            f"With your weights the mIoU is {100 * mine:.1f}; the best of the three recipes, trained in the "
-            f"same way, has {100 * best:.1f}. {100 * (best + BEATEN):.1f} is asked for."
+            f"With your weights the mIoU is {100 * mine:.2f}; the best of the three recipes, trained in the "
+            f"same way, has {100 * best:.2f}. {100 * (best + BEATEN):.2f} is asked for."
         )
-    return f"With your weights the mIoU is {100 * mine:.1f}, with the best of the recipes {100 * best:.1f}."
+    return f"With your weights the mIoU is {100 * mine:.2f}, with the best of the recipes {100 * best:.2f}."
 
 
 def _shares() -> Tensor:

@@ -107,6 +107,8 @@ def check_drop(answer: Iterable[str]) -> str:
         )
     if EMPTY in names:
         raise Wrong(f"Look at {EMPTY}. Is its mask wrong? What would a net learn from it?")
+    if unknown := sorted(names - {f"pool_{number:02}" for number in range(24)}):
+        raise Wrong(f"No training pool is called {unknown[0]!r}. Write a name as the report does: 'pool_00'.")
     if good := sorted(names - drop):
         raise Wrong(f"Nothing is wrong with {good[0]}: the report does not name it.")
     if missing := len(drop - names):
