@@ -45,6 +45,7 @@ from seglib.course.results import failures, leaderboard, outline_iou
 from seglib.draw import bars, show_images
 from seglib.evaluate import Constant, evaluate
 from seglib.regions import propose
+from seglib.regions.features import shrink_to
 
 lesson = start("04_regions")
 
@@ -360,8 +361,6 @@ ProposalExplorer(photo, regions, scores=scores, classes=test.classes, side=side,
 predict("04.p2", ...)
 
 # %%
-from seglib.regions.features import shrink_to
-
 lite = backbones.load("lite0")
 seen = [shrink_to(photo)[None] for photo, _ in test]  # what the regions were cut from
 with torch.inference_mode():
