@@ -39,7 +39,7 @@ import torch
 from seglib.course import check, checkpoint, hint, predict, quiz, reveal, start
 from seglib.course.results import league, measures
 from seglib.data import in_memory
-from seglib.data.balance import count
+from seglib.data.balance import count, median_frequency
 from seglib.evaluate import evaluate
 from seglib.losses import cross_entropy, focal_loss, lovasz_softmax
 from seglib.segmenters import NetSegmenter
@@ -91,7 +91,7 @@ from seglib import backbones
 from seglib.fcn import FCN
 
 steps, batch = {"tiny": (4, 4), "laptop": (60, 8), "gpu": (200, 16)}[lesson.profile.name]
-recipe = {"steps": steps, "batch_size": batch, "lr": 3e-3, "precision": "float32"}
+options = {"steps": steps, "batch_size": batch, "lr": 3e-3, "precision": "float32"}
 lite = backbones.load("lite0")
 
 
@@ -101,84 +101,107 @@ def new_net(num_classes, seed=lesson.seed):
 
 
 # %% [markdown]
+# Four measures, in %. **Class accuracy** is the mean over the classes of the share of their pixels that was
+# found. The last line is the laziest answer.
+
+# %%
+net = new_net(len(classes))
+finish(train(net, pools, **options), "nothing")
+table = {"nothing": [evaluate(NetSegmenter(net, classes), val, boundary=False)]}
+league(table, rare)
+
+# %% [markdown] tags=["concept"]
+# ## Weights
+#
+# Now the same run, with median-frequency weights (notebook 03a) in the loss.
+#
 # [[06.p1]]
 
 # %%
 predict("06.p1", ...)
 
 # %% [markdown]
-# `Seen` is the loss, and counts the classes of every batch on the way. Watch the row of the seahorse: its
-# share of the **batches**, its **true share** of the validation images, and its **predicted share**.
-
-# %%
-seen = Seen(cross_entropy)
-net = new_net(len(classes))
-monitor = Monitor(train(net, pools, val=val, val_every=max(steps // 6, 1), loss=seen, **recipe), seen=seen)
-monitor
-
-# %%
-await monitor.finished()
-
-# %%
-await monitor.finished()  # if that cell was skipped, the net is still being trained
-table = {"nothing": [evaluate(NetSegmenter(net, classes), val, boundary=False)]}
-seahorse = classes.index("seahorse")
-reveal("06.p1", 100 * table["nothing"][0].iou[seahorse].nan_to_num(0))
-
-# %% [markdown]
-# Four measures, in %. **Class accuracy** is the mean over the classes of the share of their pixels that was
-# found. The last line is the laziest answer.
-
-# %%
-league(table, rare)
-
-# %% [markdown] tags=["exercise"]
-# ## Weights
-#
-# [[06.1]]
-#
-# `shares` (K,) are the classes' shares of the pixels; they sum to 1. A class weighs 1 / share ** power: with
-# power 0 all alike, with 1 *inverse frequency*. A class that does not occur weighs 0. Scale all weights by
-# one factor so that the **mean pixel** weighs 1.
-
-
-# %%
-def soften(shares, power):
-    # BEGIN SOLUTION
-    raw = torch.where(shares > 0, shares.clamp(min=1e-12) ** -power, 0)
-    return (raw / (raw * shares).sum()).float()
-    # END SOLUTION
-
-
-# %%
-check("06.1", soften)
-# hint("06.1")
-
-# %%
-soften = checkpoint("06.1", soften)
-
-# %%
-weights = soften(counts.shares(), power=0.5)
-for name, weight in zip(classes, weights.tolist()):
-    print(f"{name:10} {weight:5.2f}")
-
-# %% [markdown]
-# A **recipe** says what to change in `train`, given the counts of the images. Yours is the second.
+# `Seen` wraps the loss and counts the classes of every batch. While the net is trained, watch the row of the
+# seahorse: its share of the **batches**, its **true share** of the validation images and its **predicted
+# share**. Is it predicted as often as it occurs?
 
 # %%
 from functools import partial
 
+weights = median_frequency(counts)
+weighted, seen = new_net(len(classes)), Seen(partial(cross_entropy, weights=weights))
+run = train(weighted, pools, val=val, val_every=max(steps // 6, 1), loss=seen, **options)
+monitor = Monitor(run, seen=seen)
+monitor
+
+# %%
+await monitor.finished()
+table["weights"] = [evaluate(NetSegmenter(weighted, classes), val, boundary=False)]
+before, after = (measures(table[name][0], rare) for name in ("nothing", "weights"))
+reveal("06.p1", min(before, key=lambda name: after[name] - before[name]))
+league(table, rare)
+
+# %% [markdown]
+# Compare class accuracy with the IoU of the rare classes. The first counts what was found; the second also
+# counts what was claimed wrongly. A report of the first alone can make weights look better than they are.
+
+# %% [markdown] tags=["concept"]
+# ## Weights without training
+#
+# What have the weights taught the net? Take the net that was trained without them, and multiply its
+# probability of each class by the weight of the class; the largest product wins. Adding the logarithm of the
+# weight to the score is the same: *logit adjustment* (Menon et al. 2021).
+
+
+# %%
+class Shifted(NetSegmenter):
+    def predict(self, image):
+        return (self.probabilities(image) * weights[:, None, None]).argmax(0)
+
+
+table["nothing, shifted"] = [evaluate(Shifted(net, classes), val, boundary=False)]
+league(table, rare)
+
+# %% [markdown]
+# Compare the three rows. How much of the effect of the weights is there without training? That part is no new
+# knowledge about seahorses. It is the **threshold** above which a pixel is called a seahorse. You can move it
+# after training, at no cost, to where your application needs it.
+
+# %% [markdown] tags=["instructor"]
+# **12 minutes until here.** The shift is the point of this notebook: let pairs explain in one sentence why
+# weights in the loss and weights on the probabilities have nearly the same effect. Misconception: "weights
+# make the net look harder at seahorses". For early finishers: with which power of the weights is the mean IoU
+# best? (Choose on validation images.)
+
+# %% [markdown] tags=["concept"]
+# ## Sampling
+#
+# Or show rare classes more often, and leave the loss as it is. LVIS repeats images (Gupta et al. 2019): a
+# class that is in a share f of the images has the factor max(1, sqrt(threshold / f)), and an image has the
+# largest factor of its classes. `reweight` (notebook 03a) brings the classes as near to equal shares of the
+# pixels as it can without drawing only a few images.
+#
+# A **recipe** says what to change in `train`, given the counts of the images.
+
+# %%
+from seglib.data.sampling import repeat_factor, reweight
+
 recipes = {
     "nothing": lambda counts: {},
-    "weights": lambda counts: {"loss": partial(cross_entropy, weights=soften(counts.shares(), power=0.5))},
+    "weights": lambda counts: {"loss": partial(cross_entropy, weights=median_frequency(counts))},
+    "sampling": lambda counts: {"weights": repeat_factor(counts, threshold=0.5)},
+    "reweighting": lambda counts: {"weights": reweight(counts).weights},
 }
+factors = repeat_factor(counts, threshold=0.5)
+print(f"sampling: an image counts {factors.min():.1f} to {factors.max():.1f} times")
 
 
+# %%
 def trial(name, data=pools, judge=val, seed=lesson.seed, **more):
     """Train a new net by a recipe; the scores."""
     net = new_net(len(data.classes), seed)
     changes = recipes[name](count(data)) | more
-    finish(train(net, data, **recipe | {"seed": seed} | changes), name)
+    finish(train(net, data, **options | {"seed": seed} | changes), name)
     return evaluate(NetSegmenter(net, data.classes), judge, boundary=False)
 
 
@@ -189,130 +212,44 @@ def trial(name, data=pools, judge=val, seed=lesson.seed, **more):
 predict("06.p2", ...)
 
 # %%
-table["weights"] = [trial("weights")]
-before, after = (measures(table[name][0], rare) for name in ("nothing", "weights"))
-reveal("06.p2", min(before, key=lambda name: after[name] - before[name]))
-
-# %%
-league(table, rare)
-
-# %% [markdown]
-# Compare class accuracy with the IoU of the rare classes. The first counts what was found; the second also
-# counts what was claimed too much. A report of the first alone can make weights look better than they are.
-
-# %% [markdown] tags=["concept"]
-# ## Weights without training
-#
-# What have the weights taught the net? Take the net that was trained without them, and add the logarithm of
-# the weights to its scores. That multiplies the probability of each class by its weight (*logit adjustment*,
-# Menon et al. 2021), without one step of training.
-
-
-# %%
-class Shifted(NetSegmenter):
-    def predict(self, image):
-        scores = self.probabilities(image).log() + weights.log()[:, None, None]
-        return scores.argmax(0)
-
-
-table["nothing, shifted"] = [evaluate(Shifted(net, classes), val, boundary=False)]
-league(table, rare)
-
-# %% [markdown]
-# How much of what the weights changed did the shift change, too? That part is no new knowledge about
-# seahorses: it is the **threshold** above which a net says "seahorse". You can move it after training, at no
-# cost, and to where your application needs it.
-
-# %% [markdown] tags=["instructor"]
-# **15 minutes until here.** The shift is the point of this notebook: let pairs explain in one sentence why
-# adding log w to the scores equals multiplying the odds. Misconception: "weights make the net look harder at
-# seahorses". For early finishers: at which power is the mean IoU best? (Choose on validation images.)
-
-# %% [markdown] tags=["concept"]
-# ## Sampling
-#
-# Or show rare classes more often, and leave the loss as it is. LVIS repeats images (Gupta et al. 2019): a
-# class in the share f of all images has the factor max(1, sqrt(threshold / f)), and an image has the largest
-# factor of its classes.
-
-# %%
-from seglib.data.sampling import repeat_factor
-
-recipes["sampling"] = lambda counts: {"weights": repeat_factor(counts, threshold=0.5)}
-factors = repeat_factor(counts, threshold=0.5)
-print(f"an image counts {factors.min():.1f} to {factors.max():.1f} times")
-
-# %% [markdown]
-# [[06.p3]]
-
-# %%
-predict("06.p3", ...)
-
-# %% [markdown]
-# Watch the sampler. How much does the seahorse's share of the batches grow: as much as its images are
-# repeated?
-
-# %%
-seen, sampled = Seen(cross_entropy), new_net(len(classes))
-run = train(sampled, pools, val=val, val_every=max(steps // 6, 1), loss=seen, weights=factors, **recipe)
-monitor = Monitor(run, seen=seen)
-monitor
-
-# %%
-await monitor.finished()
-
-# %%
-await monitor.finished()  # if that cell was skipped, the net is still being trained
-table["sampling"] = [evaluate(NetSegmenter(sampled, classes), val, boundary=False)]
+for name in ("sampling", "reweighting"):
+    table[name] = [trial(name)]
 better = [measures(table[name][0], rare)["rare IoU"] for name in ("weights", "sampling")]
 close = abs(better[0] - better[1]) < 1
-reveal("06.p3", "about the same" if close else "weights" if better[0] > better[1] else "sampling")
-
-# %% [markdown]
-# Notebook 03a had a third way: `reweight` draws images so that the shares of the pixels come as near as
-# possible to a target. Let it aim at equal classes.
-
-# %%
-from seglib.data.sampling import reweight
-
-recipes["reweighting"] = lambda counts: {"weights": reweight(counts).weights}
-table["reweighting"] = [trial("reweighting")]
+reveal("06.p2", "about the same" if close else "weights" if better[0] > better[1] else "sampling")
 league(table, rare)
 
 # %% [markdown] tags=["exercise"]
 # ## Losses
 #
-# [[06.2]]
+# [[06.1]]
 #
 # A loss can count classes instead of pixels. **Dice** of a class: 2 sum(p t) / (sum p + sum t), with p the
-# probability and t the truth, 0 or 1, summed over all pixels of the batch. The loss is 1 - the mean over the
-# classes that occur in `masks`. `logits` (N, K, H, W), `masks` (N, H, W) with 255 for void: neither p nor t
-# of such a pixel counts. New tensors belong on `logits.device`.
+# probability and t the truth, 0 or 1, summed over the pixels of the batch. The loss is 1 minus the mean Dice
+# of the classes that occur. The first lines make p and t, a row for each class, and leave void out.
 
 
 # %%
 def soft_dice(logits, masks):
-    # BEGIN SOLUTION
     known = masks != 255
     p = logits.softmax(1).movedim(1, 0)[:, known]  # (K, pixels)
-    t = (masks[known] == torch.arange(len(p), device=p.device)[:, None]).float()
-    dice = 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1)).clamp(min=1e-6)
+    t = (masks[known] == torch.arange(len(p), device=p.device)[:, None]).float()  # (K, pixels)
+    # BEGIN SOLUTION
+    dice = 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1))
     return 1 - dice[t.any(1)].mean()
     # END SOLUTION
 
 
 # %%
-check("06.2", soft_dice)
-# hint("06.2")
-
-# %%
-soft_dice = checkpoint("06.2", soft_dice)
+check("06.1", soft_dice)
+# hint("06.1")
 
 # %% [markdown]
 # Two more: the **focal** loss counts a pixel less, the surer the net is of its true class (Lin et al. 2017);
 # **Lovász** is a surrogate for IoU itself that has a gradient (Berman et al. 2018).
 
 # %%
+soft_dice = checkpoint("06.1", soft_dice)
 recipes["your Dice"] = lambda counts: {"loss": soft_dice}
 recipes["focal"] = lambda counts: {"loss": focal_loss}
 recipes["Lovász"] = lambda counts: {"loss": lovasz_softmax}
@@ -328,15 +265,15 @@ league(table, rare)
 #
 # Three times as many steps, and nothing else:
 #
-# [[06.p4]]
+# [[06.p3]]
 
 # %%
-predict("06.p4", ...)
+predict("06.p3", ...)
 
 # %%
 table["nothing, 3 x as long"] = [trial("nothing", steps=3 * steps)]
 longer = measures(table["nothing, 3 x as long"][0], rare)["rare IoU"] - max(better)
-reveal("06.p4", "about the same" if abs(longer) < 1 else "higher" if longer > 0 else "lower")
+reveal("06.p3", "about the same" if abs(longer) < 1 else "higher" if longer > 0 else "lower")
 
 # %% [markdown]
 # A class that is seldom seen is learned late. If longer training alone brings what balancing brought, then
@@ -347,6 +284,7 @@ reveal("06.p4", "about the same" if abs(longer) < 1 else "higher" if longer > 0 
 
 # %%
 common, common_val = pools_at(1.0)
+seahorse = classes.index("seahorse")
 for name in ("nothing", "weights"):
     ious = [trial(name, common, common_val).iou[seahorse], table[name][0].iou[seahorse]]
     print(f"{name:8} IoU of the seahorse, %: dial at 1: {100 * ious[0]:4.1f}, at 0.2: {100 * ious[1]:4.1f}")
@@ -366,18 +304,16 @@ blurred = sharpness(mixed).blurred(1 / 3)
 print(f"{sum(i % 3 == 0 for i in blurred)} of the {len(blurred)} removed images are out of focus")
 
 # %% [markdown]
-# [[06.p5]]
+# [[06.p4]]
 
 # %%
-predict("06.p5", ...)
+predict("06.p4", ...)
 
 # %%
 kept = mixed.subset(sorted(set(range(number)) - set(blurred)))
 sharp = {"all of them": trial("nothing", mixed), "without the blurred": trial("nothing", kept)}
 change = 100 * (sharp["without the blurred"].mean_iou - sharp["all of them"].mean_iou)
-reveal("06.p5", "about the same" if abs(change) < 1 else "better" if change > 0 else "worse")
-
-# %%
+reveal("06.p4", "about the same" if abs(change) < 1 else "better" if change > 0 else "worse")
 league({name: [scores] for name, scores in sharp.items()}, rare)
 
 # %% [markdown]
@@ -400,7 +336,7 @@ for name in recipes:
 league(table, rare)
 
 # %% [markdown] tags=["exercise"]
-# [[06.3]]
+# [[06.2]]
 #
 # `ours` and `theirs` are lists of scores of two recipes, seed by seed. Runs of the same seed have much in
 # common, so compare **in pairs**. Return "better" or "worse" (ours against theirs) if *every* pair agrees
@@ -419,13 +355,11 @@ def verdict(ours, theirs):
 
 
 # %%
-check("06.3", verdict)
-# hint("06.3")
+check("06.2", verdict)
+# hint("06.2")
 
 # %%
-verdict = checkpoint("06.3", verdict)
-
-# %%
+verdict = checkpoint("06.2", verdict)
 values = {name: [measures(scores, rare) for scores in table[name]] for name in recipes}
 for name in list(recipes)[1:]:
     pairs = {
@@ -467,10 +401,11 @@ else:
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
-# [[06.4]]
+# [[06.3]]
 #
 # Since last week a team's net has found rare animals everywhere. Each part of their code is right by itself.
-# They draw images with `class_balanced`. Here are their class weights:
+# They draw images with `class_balanced`. All pixels of a class together should have one tenth of the weight
+# in the loss. Here are their class weights, and what each class gets:
 
 # %%
 from seglib.data.sampling import class_balanced
@@ -480,14 +415,9 @@ pixels = counts.pixels[:, : len(classes)].double()  # (images, classes), without
 
 
 def team_weights(pixels, draw):
-    share = pixels.sum(0) / pixels.sum()
-    return 1 / share
+    return pixels.sum() / pixels.sum(0)
 
 
-# %% [markdown]
-# The weights should give each class the same share of the loss, one tenth. These are the shares:
-
-# %%
 batches = counts.subset(torch.multinomial(draw, 5000, replacement=True))
 part = batches.shares() * team_weights(pixels, draw)
 for name, value in zip(classes, (part / part.sum()).tolist()):
@@ -507,8 +437,8 @@ def weights_of_drawn(pixels, draw):
 
 
 # %%
-check("06.4", weights_of_drawn)
-# hint("06.4")
+check("06.3", weights_of_drawn)
+# hint("06.3")
 
 # %% [markdown] tags=["recap"]
 

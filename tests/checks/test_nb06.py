@@ -2,32 +2,27 @@
 
 import torch
 
-from seglib.course.content.nb06.answers import (
-    soft_dice,
-    soften,
-    verdict,
-    weights_of_drawn,
-)
+from seglib.course.content.nb06.answers import soft_dice, verdict, weights_of_drawn
 
 
-def by_classes(shares, power):
-    raw = soften(shares, power)
-    return raw / raw[shares > 0].mean()
+def dice(each, probabilities=lambda z: z.softmax(1), void=False):
+    """A loss that makes p and t as the notebook does, and continues with `each(p, t)`."""
 
-
-def dice(probabilities=lambda z: z.softmax(1), void=False, two=2, absent=False, result=lambda d: 1 - d):
     def loss(logits, masks):
         known = (masks != 255) | void
         p = probabilities(logits).movedim(1, 0)[:, known]
-        t = (masks[known] == torch.arange(len(p))[:, None]).float()
-        each = two * (p * t).sum(1) / (p.sum(1) + t.sum(1)).clamp(min=1e-6)
-        return result((each if absent else each[t.any(1)]).mean())
+        return each(p, (masks[known] == torch.arange(len(p))[:, None]).float())
 
     return loss
 
 
-def each_image(logits, masks):
-    return torch.stack([soft_dice(z[None], m[None]) for z, m in zip(logits, masks)]).mean()
+def of_classes(p, t, two=2, overlap=0):
+    hits = (p * t).sum(1)
+    return two * hits / (p.sum(1) + t.sum(1) - overlap * hits)
+
+
+def right(p, t):
+    return 1 - of_classes(p, t)[t.any(1)].mean()
 
 
 def judged(decide):
@@ -50,34 +45,33 @@ def drawn(amounts):
 
 WRONG = {
     "06.1": {
-        "upside down": (lambda shares, power: soften(shares, -power), "Upside down"),
-        "infinite": (lambda shares, power: shares**-power, "yours is inf"),
-        "an absent class weighs": (
-            lambda shares, power: soften(shares, power) + (shares == 0),
-            "does not occur: weight 0",
+        "the Dice itself": (dice(lambda p, t: 1 - right(p, t)), "falls when things get better"),
+        "absent classes": (dice(lambda p, t: 1 - of_classes(p, t).mean()), "Class 3 is in no mask"),
+        "half": (dice(lambda p, t: 1 - of_classes(p, t, two=1)[t.any(1)].mean()), "Where is the 2?"),
+        "IoU": (dice(lambda p, t: 1 - of_classes(p, t, 1, 1)[t.any(1)].mean()), "That is IoU"),
+        "all classes at once": (
+            dice(lambda p, t: 1 - 2 * (p * t).sum() / (p.sum() + t.sum())),
+            "You add up the classes, too",
         ),
-        "not scaled": (
-            lambda shares, power: torch.where(shares > 0, shares.clamp(min=1e-9) ** -power, 0),
-            "The mean pixel should weigh 1",
+        "over the classes": (
+            dice(lambda p, t: 1 - (2 * (p * t).sum(0) / (p.sum(0) + t.sum(0))).mean()),
+            "You add up the classes, too",
         ),
-        "the mean class weighs 1": (by_classes, "the mean over classes"),
-        "always inverse": (lambda shares, power: soften(shares, 1.0), "power 0.5"),
-    },
-    "06.2": {
-        "the Dice itself": (dice(result=lambda d: d), "falls when things get better"),
-        "absent classes": (dice(absent=True), "Class 3 is in no mask"),
-        "sigmoid": (dice(torch.sigmoid), "a softmax over the classes"),
+        "brackets": (
+            dice(lambda p, t: 1 - (2 * (p * t).sum(1) / p.sum(1) + t.sum(1))[t.any(1)].mean()),
+            "are brackets missing?",
+        ),
+        "the sum of the classes": (dice(lambda p, t: 1 - of_classes(p, t).sum()), "are brackets missing?"),
+        "one for each class": (dice(lambda p, t: 1 - of_classes(p, t)[t.any(1)]), "of shape ()"),
         "decisions": (
-            dice(lambda z: torch.nn.functional.one_hot(z.argmax(1), 4).movedim(3, 1).float()),
-            "a softmax over the classes",
+            dice(right, lambda z: torch.nn.functional.one_hot(z.argmax(1), 4).movedim(3, 1).float()),
+            "one Dice for each class",
         ),
-        "void counts": (dice(void=True), "two rows of void"),
-        "half": (dice(two=1), "Where is the 2?"),
-        "image by image": (each_image, "each image by itself"),
+        "void counts": (dice(right, void=True), "two rows of void"),
         "no gradient": (lambda logits, masks: soft_dice(logits.detach(), masks), "no gradient"),
         "a number of Python": (lambda logits, masks: soft_dice(logits, masks).item(), "no gradient"),
     },
-    "06.3": {
+    "06.2": {
         "the mean alone": (
             judged(lambda a, b: word((a - b).mean() > 0, (a - b).mean() < 0)),
             "disagrees",
@@ -96,7 +90,7 @@ WRONG = {
             "One pair alone",
         ),
     },
-    "06.4": {
+    "06.3": {
         "the bug itself": (drawn(lambda pixels, draw: pixels), "the bug itself"),
         "squared": (drawn(lambda pixels, draw: pixels * draw**2), "twice"),
         "divided": (drawn(lambda pixels, draw: pixels / draw), "Upside down"),

@@ -5,16 +5,11 @@
 import torch
 
 
-def soften(shares, power):
-    raw = torch.where(shares > 0, shares.clamp(min=1e-12) ** -power, 0)
-    return (raw / (raw * shares).sum()).float()
-
-
 def soft_dice(logits, masks):
     known = masks != 255
     p = logits.softmax(1).movedim(1, 0)[:, known]  # (K, pixels)
-    t = (masks[known] == torch.arange(len(p), device=p.device)[:, None]).float()
-    dice = 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1)).clamp(min=1e-6)
+    t = (masks[known] == torch.arange(len(p), device=p.device)[:, None]).float()  # (K, pixels)
+    dice = 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1))
     return 1 - dice[t.any(1)].mean()
 
 

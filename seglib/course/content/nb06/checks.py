@@ -5,33 +5,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from seglib.course.content.nb06.answers import soft_dice, soften, verdict, weights_of_drawn
+from seglib.course.content.nb06.answers import soft_dice, verdict, weights_of_drawn
 from seglib.course.lesson import Wrong
 
 
-def check_soften(fn: Callable[[Tensor, float], Tensor]) -> str:
-    """06.1: three powers, a class without pixels, and the weight of the mean pixel."""
-    shares = torch.tensor([0.64, 0.2, 0.16, 0.0], dtype=torch.float64)
-    for power in (0.5, 1.0, 0.0):
-        got, wanted = fn(shares, power), soften(shares, power)
-        if got[3] or not got.isfinite().all():
-            raise Wrong(f"The fourth class does not occur: weight 0, yours is {got[3]:.3g}.")
-        ratio, mean = got[2] / got[0], float((got.double() * shares).sum())
-        if not torch.isclose(ratio, wanted[2] / wanted[0], rtol=1e-3):
-            turned = torch.isclose(ratio, wanted[0] / wanted[2], rtol=1e-3)
-            raise Wrong(
-                f"Shares .64 and .16, power {power:g}: the second weighs {wanted[2] / wanted[0]:.3g} times "
-                f"the first; yours {ratio:.3g} times." + " Upside down." * bool(turned)
-            )
-        if abs(mean - 1) > 1e-3:
-            by = " Yours is the mean over classes, which have very different numbers of pixels."
-            near = abs(float(got[:3].mean()) - 1) < 1e-3 or abs(float(got.mean()) - 1) < 1e-3
-            raise Wrong(f"The ratios are right. The mean pixel should weigh 1; yours {mean:.3g}." + by * near)
-    return "A weighted mean does not mind the scale; a loss that divides by the number of pixels does."
-
-
 def check_soft_dice(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """06.2: an absent class, void, a batch of two, and a gradient."""
+    """06.1: an absent class, void, a batch of two, and a gradient."""
     rng = torch.Generator().manual_seed(0)
     logits = (3 * torch.randn(2, 4, 5, 6, generator=rng)).requires_grad_()
     masks = torch.randint(0, 3, (2, 5, 6), generator=rng).to(torch.uint8)
@@ -52,21 +31,26 @@ def check_soft_dice(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
 
 def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) -> None:
     """Why a Dice loss without void differs from the course's."""
-    each = torch.stack([soft_dice(logits[i : i + 1], masks[i : i + 1]) for i in range(2)]).mean()
+    p = logits.softmax(1).movedim(1, 0).flatten(1)  # (K, pixels)
+    t = (masks.flatten() == torch.arange(4)[:, None]).float()
+    hits, both = (p * t).sum(1), (p + t).sum(1)
     known = {
         "That is the mean Dice itself. A loss falls when things get better.": 1 - wanted,
-        "Class 3 is in no mask, so it must not count.": 1 - (1 - wanted) * 3 / 4,
-        "You take each image by itself. The sums run over the whole batch.": each,
+        "Class 3 is in no mask, so it must not count.": 1 - (2 * hits / both).mean(),
         "Where is the 2? Dice of a perfect answer is 1.": 1 - (1 - wanted) / 2,
+        "You add up the classes, too. Sum over the pixels alone, dim 1.": 1 - p[t > 0].mean(),
+        "That is IoU: its denominator counts the overlap once, that of Dice twice.": 1
+        - (hits / (both - hits))[:3].mean(),
     }
     for reason, value in known.items():
         if torch.isclose(got, value, atol=1e-4):
             raise Wrong(reason)
-    raise Wrong(f"Two masks, no void: {wanted:.3f}; yours {got:.3f}. Is p a softmax over the classes?")
+    why = "First one Dice for each class." if 0 <= got <= 1 else "A Dice is 0 to 1: are brackets missing?"
+    raise Wrong(f"Two masks, no void: {wanted:.3f}; yours {got:.3f}. {why}")
 
 
 def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
-    """06.3: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
+    """06.2: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
     theirs, words = [50.0, 40.0, 60.0, 55.0, 45.0], ("better", "worse", "undecided")
     cases = [
         ([2.0, 1.5, 2.5], "every pair gains about 2 points, though the seeds differ by 20"),
@@ -93,7 +77,7 @@ def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
 
 
 def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """06.4: every class has the same part of the loss of what is drawn."""
+    """06.3: every class has the same part of the loss of what is drawn."""
     pixels = torch.tensor([[90.0, 10.0, 0.0], [100.0, 0.0, 0.0], [50.0, 0.0, 50.0]], dtype=torch.float64)
     draw = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
     got, wanted = fn(pixels, draw), weights_of_drawn(pixels, draw)
