@@ -59,13 +59,19 @@ WRONG = {
         ),
         "brackets": (
             dice(lambda p, t: 1 - (2 * (p * t).sum(1) / p.sum(1) + t.sum(1))[t.any(1)].mean()),
-            "are brackets missing?",
+            "are brackets missing",
         ),
-        "the sum of the classes": (dice(lambda p, t: 1 - of_classes(p, t).sum()), "are brackets missing?"),
-        "one for each class": (dice(lambda p, t: 1 - of_classes(p, t)[t.any(1)]), "of shape ()"),
-        "decisions": (
-            dice(right, lambda z: torch.nn.functional.one_hot(z.argmax(1), 4).movedim(3, 1).float()),
-            "one Dice for each class",
+        "the sum of the classes": (dice(lambda p, t: 1 - of_classes(p, t).sum()), "Take their mean"),
+        "a sum of losses": (dice(lambda p, t: (1 - of_classes(p, t)).sum()), "or is it a sum"),
+        "one for each class": (dice(lambda p, t: 1 - of_classes(p, t)[t.any(1)]), "with a single number"),
+        "squares": (
+            dice(lambda p, t: 1 - (2 * (p * t).sum(1) / (p**2 + t**2).sum(1))[t.any(1)].mean()),
+            "as V-Net did",
+        ),
+        "no class": (dice(lambda p, t: 1 - of_classes(p, t)[t.all(1)].mean()), "a mean over no class"),
+        "smoothed": (
+            dice(lambda p, t: 1 - ((2 * (p * t).sum(1) + 1) / ((p + t).sum(1) + 1))[t.any(1)].mean()),
+            "term by term",
         ),
         "void counts": (dice(right, void=True), "two rows of void"),
         "no gradient": (lambda logits, masks: soft_dice(logits.detach(), masks), "no gradient"),
@@ -95,7 +101,16 @@ WRONG = {
         "squared": (drawn(lambda pixels, draw: pixels * draw**2), "twice"),
         "divided": (drawn(lambda pixels, draw: pixels / draw), "Upside down"),
         "images": (drawn(lambda pixels, draw: (pixels > 0) * draw), "Weights act on pixels"),
-        "one for each image": (lambda pixels, draw: draw, "Relative to the first"),
+        "the shares": (lambda pixels, draw: draw @ pixels, "the shares themselves"),
+        "images on the disk": (drawn(lambda pixels, draw: pixels > 0), "images on the disk"),
+        "shares of each image": (
+            drawn(lambda pixels, draw: draw * pixels / pixels.sum(1, keepdim=True)),
+            "Relative to the first",
+        ),
+        "a row for each class": (
+            lambda pixels, draw: 1 / (draw[:, None] * pixels).sum(1),
+            "yours is a float64 tensor of shape (4,)",
+        ),
         "a weight of 0": (
             lambda pixels, draw: weights_of_drawn(pixels, draw) * torch.tensor([1, 1, 0]),
             "is 0",

@@ -37,15 +37,22 @@ def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) ->
     known = {
         "That is the mean Dice itself. A loss falls when things get better.": 1 - wanted,
         "Class 3 is in no mask, so it must not count.": 1 - (2 * hits / both).mean(),
+        "You add the Dice of the classes up. Take their mean.": 1 - (2 * hits / both).sum(),
         "Where is the 2? Dice of a perfect answer is 1.": 1 - (1 - wanted) / 2,
         "You add up the classes, too. Sum over the pixels alone, dim 1.": 1 - p[t > 0].mean(),
         "That is IoU: its denominator counts the overlap once, that of Dice twice.": 1
         - (hits / (both - hits))[:3].mean(),
+        "You square p and t in the denominator, as V-Net did. Here there are no squares.": 1
+        - (2 * hits / (p**2 + t**2).sum(1))[:3].mean(),
     }
     for reason, value in known.items():
         if torch.isclose(got, value, atol=1e-4):
             raise Wrong(reason)
-    why = "First one Dice for each class." if 0 <= got <= 1 else "A Dice is 0 to 1: are brackets missing?"
+    if got.isnan():
+        raise Wrong("NaN: a mean over no class at all, or 0 / 0. Which classes do you take?")
+    why = "Compare your Dice with the formula, term by term."
+    if not 0 <= got <= 1:
+        why = "A mean of Dice is 0 to 1: are brackets missing, or is it a sum?"
     raise Wrong(f"Two masks, no void: {wanted:.3f}; yours {got:.3f}. {why}")
 
 
@@ -78,19 +85,22 @@ def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
 
 def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     """06.3: every class has the same part of the loss of what is drawn."""
-    pixels = torch.tensor([[90.0, 10.0, 0.0], [100.0, 0.0, 0.0], [50.0, 0.0, 50.0]], dtype=torch.float64)
-    draw = torch.tensor([1.0, 0.5, 3.0], dtype=torch.float64)
+    pixels = torch.tensor([[90, 10, 0], [100, 0, 0], [50, 0, 50], [20, 0, 0]]).double()  # the last: much void
+    draw = torch.tensor([1.0, 0.5, 3.0, 2.0]).double()
     got, wanted = fn(pixels, draw), weights_of_drawn(pixels, draw)
     if not got.isfinite().all() or (got <= 0).any():
         raise Wrong("A weight is 0, negative or not finite. Every class occurs here.")
     got, wanted = got / got[0], wanted / wanted[0]
     if torch.allclose(got, wanted, rtol=1e-3):
         return "Now each class has the same part of the loss. Count what the net sees, not what is on disk."
+    there = (pixels > 0).double()
     known = {
         "These fit the images on the disk, each counted once: the bug itself.": pixels.sum(0),
-        "You count how often an image is drawn twice.": (draw[:, None] ** 2 * pixels).sum(0),
+        "These are the shares themselves. A rare class needs the larger weight.": 1 / (draw @ pixels),
+        "You count how often an image is drawn twice.": draw**2 @ pixels,
         "Upside down: an image that is drawn more often must count more.": (pixels / draw[:, None]).sum(0),
-        "You count images that hold the class. Weights act on pixels.": (draw[:, None] * (pixels > 0)).sum(0),
+        "You count images that hold the class. Weights act on pixels.": draw @ there,
+        "You count images on the disk that hold the class. The net sees drawn pixels.": there.sum(0),
     }
     for reason, amounts in known.items():
         if torch.allclose(got, amounts[0] / amounts, rtol=1e-3):
