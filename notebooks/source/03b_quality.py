@@ -309,14 +309,14 @@ def team_shrink(mask, size):
 
 # %%
 shell = classes.index("shell")
-image, mask = next(pair for pair in pools if not (pair[1] == shell).any())
+image, mask = pools[1]
 small = team_shrink(mask, (80, 80))
 print(f"shell: {100 * (mask == shell).double().mean():.1f} % as labelled, "
       f"{100 * (small == shell).double().mean():.1f} % as trained on")  # fmt: skip
 show_images(
     [overlay(image, mask, classes, opacity=0.9), overlay(image[:, ::2, ::2], small, classes, opacity=0.9)],
     titles=["as labelled", "as trained on"],
-    alt="A pool as labelled, and its smaller mask: a line of another class runs around every animal.",
+    alt="A pool as labelled, and its smaller mask: a line of shell runs around every animal.",
 )
 
 # %% [markdown]
