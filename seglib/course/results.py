@@ -89,7 +89,7 @@ def failures(preds: Sequence[Tensor], dataset: SegmentationDataset, name: str, n
     shown = [
         overlay(dataset[i][0], labels, dataset.classes) for i in worst for labels in (masks[i], preds[i])
     ]
-    titles = [f"{what} {i}" for i in worst for what in ("truth", name)]
+    titles = [f"{i}: {what}" for i in worst for what in ("truth", name)]
     found = "image" if len(worst) == 1 else f"{len(worst)} images"
     alt = f"The {found} on which {name} does worst, next to the truth."
     show_images(shown, titles=titles, columns=4, alt=alt)

@@ -39,7 +39,7 @@ def test_failures_are_the_worst_first_next_to_their_truth(monkeypatch):
     preds = [POOLS[index][1].long() for index in range(len(POOLS))]
     preds[4] = torch.zeros(48, 48, dtype=torch.long)
     failures(preds, POOLS, "the net", number=2)
-    assert shown["titles"][:2] == ["truth 4", "the net 4"] and len(shown["images"]) == 4
+    assert shown["titles"][:2] == ["4: truth", "4: the net"] and len(shown["images"]) == 4
     assert shown["alt"] == "The 2 images on which the net does worst, next to the truth."
     failures(preds, POOLS, "the net", number=1)
     assert shown["alt"] == "The image on which the net does worst, next to the truth."
