@@ -228,7 +228,7 @@ def _query(sql: str, values: Sequence[Any], *, many: bool = False) -> list[tuple
                 " set SEGLIB_CACHE to a folder that you may write to",
                 stacklevel=2,
             )
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # the latter: SQLite quotes what is damaged
         with suppress(OSError):
             path.unlink()
     return []

@@ -212,7 +212,8 @@ def outlined(mask: Tensor, classes: Classes, file_name: str) -> AnnotatedImage:
     """
     check_mask(mask, len(classes))
     height, width = mask.shape
-    values = [index for index in mask.unique().tolist() if index not in (classes.background, VOID)]
+    present = np.flatnonzero(np.bincount(mask.cpu().numpy().ravel())).tolist()
+    values = [index for index in present if index not in (classes.background, VOID)]
     drawn = [
         Annotation.outline(classes.names[index], [(x, y) for x, y in ring.tolist()])
         for index in values

@@ -68,24 +68,23 @@ titles = [album.sample_id(index) for index in shown]
 show_images([album[index][0] for index in shown], titles=titles, alt="Two of the photographs.")
 
 # %% [markdown]
-# A phone notes in the file (EXIF) how its pixels must be turned: here they are upright. They are also working
-# copies of a few hundred pixels, which are labelled faster; a net sees no more than that anyway.
+# A phone notes in the file (EXIF) how the image must be turned: here that is done. What you see are working
+# copies of a few hundred pixels, which are labelled faster; the net gets no more than that anyway.
 #
-# **First of all, set the judges aside**: five test images, before anybody has seen a label. A rule that
-# cannot see the content chooses them: a hash of their names.
+# **Set five test images aside first**, before anything is labelled. A hash of their names chooses them: it
+# does not depend on what they show.
 
 # %%
-judges, first, later = yours.parts(album)
-test_images, train_images, pool = (album.subset(part) for part in (judges, first, later))
-print(len(test_images), "judge,", len(train_images), "are labelled first,", len(pool), "perhaps later")
+test_images, train_images, pool = (album.subset(part) for part in yours.parts(album))
+print(len(test_images), "test images,", len(train_images), "to label first,", len(pool), "perhaps later")
 
 # %% [markdown] tags=["concept"]
 # ## Label
 #
-# Boxes for what a net learns from, because they are cheap. Outlines for the five that judge, because a test
-# set of guesses is worth nothing. Draw *every* object, also half hidden ones: what has no box is taught as
-# background. The keyboard is enough: Tab leads from the cell to the image, Shift+Tab back; arrow keys move a
-# cross, Enter sets a point.
+# Boxes for the images that the net learns from, because they are cheap. Outlines for the five test images,
+# because a test set of guesses is worth nothing. Draw *every* object, also half hidden ones: what has no box
+# is taught as background. The keyboard is enough: Tab leads from the cell past its buttons to the image, and
+# on to the next cell; arrow keys move a cross, Enter sets a point.
 #
 # [[09.p1]]
 
@@ -101,8 +100,7 @@ outlines = Annotator(test_images, classes=classes, kind="polygons", path="yours/
 outlines
 
 # %% [markdown]
-# On built-in photographs, the truth is used where you drew nothing. Of your own, images without a drawing
-# are left out.
+# Where you drew nothing, the truth of a built-in photograph is used; a photograph of your own is left out.
 
 # %%
 images, drawn = yours.labels(train_images, boxes)
@@ -110,11 +108,10 @@ judged, truth = yours.labels(test_images, outlines)
 test = yours.from_outlines(judged, truth)
 
 # %%
-objects = sum(len(one.annotations) for one in drawn)
-measured = sum(one.seconds or 0 for one in boxes.annotations)
-seconds = measured or objects * budget().box
-print(f"{objects} boxes, {seconds:.0f} s {'of your time' if measured else 'at the price of notebook 03b'}")
-reveal("09.p1", seconds)
+own, objects = (sum(len(one.annotations) for one in some) for some in (boxes.annotations, drawn))
+rate, source = (boxes.seconds_per_object, "your own boxes") if own else (budget().box, budget().source)
+print(f"{objects} boxes at {rate:.1f} s each: {objects * rate:.0f} s. Source of the {rate:.1f} s: {source}.")
+reveal("09.p1", objects * rate)
 
 # %% [markdown]
 # **From boxes to masks**, by GrabCut+. Look at all of them; a box that was drawn carelessly shows here.
@@ -129,7 +126,7 @@ seen = [overlay(image, mask, classes) for image, mask in train_masks]
 show_images(seen, titles=images.names(), columns=4, alt="The masks that GrabCut+ makes of the boxes.")
 
 # %% [markdown]
-# **Audit**, before a net learns what is wrong.
+# **Audit**, before a net learns from labels that are wrong.
 
 # %%
 from seglib.data.audit import audit
@@ -139,7 +136,7 @@ audit({"train": train_masks, "test": test})
 # %% [markdown] tags=["train"]
 # ## Train
 #
-# A pre-trained net, a size, a budget. A net that has learned from these very labels before is loaded.
+# A pre-trained net, a size, a budget. If a net was trained on these very labels before, it is loaded.
 
 # %%
 from seglib.fcn import FCN, FCNSegmenter
@@ -175,7 +172,7 @@ counts = counts_of(net)
 print(f"mIoU {100 * mean_iou(counts.sum(0)):.1f} % on {len(test)} images")
 
 # %% [markdown]
-# One number, from five images. With five others it would have been another number. Which?
+# One number, from five images. Five others would have given another number. How different might it be?
 #
 # [[09.p2]]
 
@@ -222,13 +219,13 @@ reveal("09.p2", 100 * (high - low))
 failures([net.predict(image) for image, _ in test], test, "your net", number=1)
 
 # %% [markdown] tags=["instructor"]
-# **10 minutes.** Collect the intervals of the class on the board. Ask who could halve theirs, and how: four
+# **10 minutes.** Collect all students' intervals on the board. Ask who could halve theirs, and how: four
 # times as many test images. Misconception: more draws make the interval narrower.
 
 # %% [markdown] tags=["concept"]
 # ## Which image next?
 #
-# Minutes are left for two more photographs. Any two? Or those about which the net knows least? The
+# You have time to label two more photographs. Any two? Or the two of which the net is least sure? The
 # **entropy** of a pixel's probabilities is 0 where one class has 1, and largest where all are equal.
 
 # %% [markdown] tags=["exercise"]
@@ -288,10 +285,10 @@ def with_more(indices):
     return train_masks + pseudo_labels(images, "grabcut+", boxes=load_boxes(images, drawn))
 
 
+data = {"and two uncertain ones": with_more(uncertain), "and two random ones": with_more(at_random)}
 nets = {f"{len(train_masks)} images": net}
-for name, chosen in {"and two uncertain ones": uncertain, "and two random ones": at_random}.items():
-    data = with_more(chosen)
-    nets[name] = yours.once(f"second-{lesson.profile.name}", data, train_on)
+for name, labelled in data.items():
+    nets[name] = yours.once(f"second-{lesson.profile.name}", labelled, train_on)
 
 # %%
 results = {name: counts_of(one) for name, one in nets.items()}
@@ -312,14 +309,14 @@ clear = ["the uncertain two help more", "the random two help more"]
 reveal("09.p3", clear[0] if low > 0 else clear[1] if high < 0 else "the difference is within the interval")
 
 # %% [markdown]
-# Two images, one seed, five judges: this says little about the plan in general, and that is the finding. What
-# would you need to know it?
+# Two images, one seed, five test images: this says little about the plan in general, and that is the finding.
+# What would you need in order to know more?
 
 # %% [markdown] tags=["concept"]
 # ## Use it
 #
-# The net goes over all photographs at their full size. `predict_files` writes a mask, an overlay and the
-# outlines (COCO) of each, and a table of areas; so does `python -m seglib predict`.
+# `predict_files` predicts all photographs. It writes a mask and an overlay of each, at the photograph's full
+# size, the outlines (COCO), and a table of areas; so does `python -m seglib predict`.
 
 # %%
 from seglib.export import predict_files
@@ -331,8 +328,8 @@ predict_files(final, album.files, "yours/results", overwrite=True)
 # %% [markdown] tags=["exercise"]
 # [[09.3]]
 #
-# A ruler in the first photograph says that its width is `width_cm`. Return the area in cm² of the class
-# `index` in `mask` (H, W). Pixels are square.
+# A ruler in a photograph shows that the photograph is `width_cm` wide. Return the area in cm² of the class
+# `index` in its `mask` (H, W). Pixels are square.
 
 
 # %%
@@ -353,17 +350,18 @@ area = checkpoint("09.3", area)
 # %%
 from seglib.data.files import read_labels
 
+wide = 40  # cm, the width of every photograph
 for name, (_, drawn_mask) in zip(test.names(), test):
     mask = torch.from_numpy(read_labels(f"yours/results/masks/{name}.png"))
     for k in range(1, len(classes)):
-        areas = f"{area(mask, k, 40):6.1f} cm² predicted, {area(drawn_mask, k, 40):6.1f} cm² drawn"
+        areas = f"{area(mask, k, wide):6.1f} cm² predicted, {area(drawn_mask, k, wide):6.1f} cm² drawn"
         print(f"{name}, {classes.names[k]}: {areas}")
 
 # %% [markdown] tags=["concept"]
 # ## Hand it over
 #
-# Others do not have PyTorch. **ONNX** is a file format for nets: OpenCV, phones and browsers run it. The JSON
-# file next to it says what weights do not: the classes, the size the net learned at, how to pad.
+# Others may not have PyTorch. **ONNX** is a file format for nets: OpenCV, phones and browsers run them. The
+# JSON file next to it holds the rest: the classes, the size that the net was trained at, how to pad.
 
 # %%
 from seglib.files import read_json, write_text
@@ -381,14 +379,14 @@ with torch.inference_mode():
 print(f"largest difference to PyTorch: {(torch.from_numpy(model.forward()) - expected).abs().max():.0e}")
 
 # %% [markdown]
-# `docs/use.md` has a program of fifteen lines that needs nothing but OpenCV. A net is not handed over without
+# `docs/use.md` has a short program that uses the file and needs only OpenCV. Never hand a net over without
 # a page that says what it is. Change these lines until you would sign them.
 
 # %%
 low, high = interval(results["and two uncertain ones"], 1000, rng)
 page = f"""What it finds: {", ".join(classes.names[1:])}
-Learned from: {len(train_masks) + 2} photographs with boxes, by GrabCut+; {lesson.profile.name} profile
-Judged on: {len(test)} photographs of the same day and place
+Learned from: {len(data["and two uncertain ones"])} photographs with boxes, by GrabCut+
+Judged on: {len(test)} photographs taken together with these
 mIoU: 95 % interval {100 * low:.0f} to {100 * high:.0f} %
 Not tried on: other cameras, other seasons, photographs that are not taken from above
 """
@@ -404,8 +402,8 @@ print(page)
 #
 # [[09.4]]
 #
-# A team labels the same test images with another tool. "The outlines are perfect, but your judge gives us
-# nearly zero." This is their first mask as they read it, and yours.
+# A team labels the same test images with another tool. "The outlines are perfect, but your evaluation gives
+# us nearly zero." This is their first mask as they read it, and yours.
 
 
 # %%
@@ -417,9 +415,9 @@ show_images(both_masks, titles=["team", "yours"], alt="The team's mask, in other
 
 # %%
 pairs = zip(team, test)
-counts = [confusion_matrix(one.long(), mask, len(classes) + 1) for one, (_, mask) in pairs]
+matrices = [confusion_matrix(one.long(), mask, len(classes) + 1) for one, (_, mask) in pairs]
 print("values in their files:", *(f"{v} ({(team[0] == v).float().mean():.0%})" for v in team[0].unique()))
-print(f"a net that learned their masks without a mistake: {100 * mean_iou(sum(counts)):.1f} %")
+print(f"a net that learned their masks without a mistake: {100 * mean_iou(sum(matrices)):.1f} %")
 
 # %% [markdown]
 # Their tool numbers the classes from 1, and 0 means that nobody has labelled the pixel. Write the function
@@ -446,8 +444,8 @@ repaired = checkpoint("09.4", repaired)
 judged_again = [repaired(one) for one in team]
 truths = [torch.where(one == 255, one, mask) for one, (_, mask) in zip(judged_again, test)]
 preds = [torch.where(one == 255, 0, one) for one in judged_again]
-counts = [confusion_matrix(pred, mask, len(classes)) for pred, mask in zip(preds, truths)]
-print(f"the same masks, read right: {100 * mean_iou(sum(counts)):.1f} %")
+matrices = [confusion_matrix(pred, mask, len(classes)) for pred, mask in zip(preds, truths)]
+print(f"the same masks, read right: {100 * mean_iou(sum(matrices)):.1f} %")
 
 # %% [markdown] tags=["recap"]
 

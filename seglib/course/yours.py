@@ -45,7 +45,8 @@ TURNS = (  # EXIF orientation, and the turn that makes of an upright image what 
 class Album(SegmentationDataset):
     """Photographs in a folder, as working copies: upright, and small enough to label and to learn from.
 
-    A mask is the truth where the album is the built-in one, else void everywhere.
+    Copies are kept: reading twelve megapixels takes longer than learning from their copy. A mask is the truth
+    where the album is the built-in one, else void everywhere.
 
     Args:
         files: name -> image file.
@@ -60,19 +61,21 @@ class Album(SegmentationDataset):
         self.name, self.split, self.classes = "yours", "train", classes
         self.stems, self.files = [Path(name).stem for name in files], [*files.values()]
         self.longest, self.truth = longest, truth
+        self.copies: dict[int, Image] = {}
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, index: int) -> tuple[Image, Mask]:
-        image = read_image(self.files[self.position(index)])
-        largest = max(image.shape[1:])
-        if largest > self.longest:
-            size = [max(1, side * self.longest // largest) for side in image.shape[1:]]
-            image = Image(resize(image, size, antialias=True))
-        if self.truth is None:
-            return image, Mask(torch.full(image.shape[1:], VOID, dtype=torch.uint8))
-        return image, Mask(_sized(_truth(self.position(index))[0][None], image)[0])
+        place = self.position(index)
+        if place not in self.copies:
+            image = read_image(self.files[place])
+            largest = max(image.shape[1:])
+            size = [max(1, side * min(largest, self.longest) // largest) for side in image.shape[1:]]
+            self.copies[place] = Image(resize(image, size, antialias=True))
+        image = Image(self.copies[place].clone())
+        void = torch.full(image.shape[1:], VOID, dtype=torch.uint8)
+        return image, Mask(_sized(_truth(place)[0][None], image)[0] if self.truth else void)
 
     def sample_id(self, index: int) -> str:
         """The stem of the photograph's file."""
@@ -149,12 +152,11 @@ def labels(images: SegmentationDataset, annotator: Annotator) -> tuple[Segmentat
     if not entries:
         raise ValueError("nothing has been drawn yet: draw on these images above, then run this cell again")
     own = sum(images.sample_id(index) in drawn for index in entries)
-    given = len(entries) - own
-    left = len(images) - len(entries)
+    given, left = len(entries) - own, len(images) - len(entries)
     say(
-        f"{annotator.kind.capitalize()} on {own} images are yours.",
+        f"{annotator.kind.capitalize()} on {own or 'no'} image{'s' * (own != 1)} are yours.",
         f"On {given} nothing is drawn: there the truth of the built-in photographs is used." * (given > 0)
-        + f"{left} images without a drawing are left out." * (left > 0),
+        + f"Left out, because nothing is drawn there: {left}." * (left > 0),
     )
     return images.subset(entries), AnnotationSet(annotator.names, tuple(entries.values()))
 

@@ -324,7 +324,7 @@ NAMED = (
           "In CVAT, export the task as 'Segmentation mask 1.1' or 'COCO 1.0', with its images"),
     Named("boxes of PASCAL VOC", ".xml files with bndbox",
           _says(b"<annotation", b"<bndbox", suffix=".xml"), "Boxes are no masks: draw the"
-          " outlines with seglib's Annotator, or get masks from boxes as in notebook 07"),
+          " outlines with seglib's Annotator, or get masks from boxes as in notebook 07a"),
     Named("YOLO text files without names", "labels/ with .txt files, no data.yaml", _yolo_without_names,
           'Write a data.yaml next to the folders: names: ["first class", "second class"]'),
     Named("run lengths in a table", "a .csv file with EncodedPixels",

@@ -67,7 +67,10 @@ function card({ model, el }, name) {
 
   watch(["error"], () => tell(model.get("error")));
   tell(model.get("error"));
-  el.replaceChildren(root);
+  // JupyterLab leaves cells out of the Tab order: from the last control Tab comes here, and goes on to the next cell.
+  const end = h("span", { tabindex: 0, role: "link", "aria-label": "To the next cell" });
+  on(end, "focus", ({ relatedTarget }) => root.contains(relatedTarget) && el.closest(".jp-Cell")?.nextElementSibling?.focus());
+  el.replaceChildren(root, end);
   return { model, el, root, fail, guard, watch, follow, on, set, every, everyFrame, onResize, onClose, close: () => leave.abort() };
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import anywidget
 import traitlets
-from IPython.display import display
+from IPython.display import display, update_display
 
 from seglib.draw import embedded
 
@@ -57,6 +57,7 @@ class Shell(anywidget.AnyWidget):
     """
 
     _css = STYLE
+    _displayed = False
     error = traitlets.Unicode("").tag(sync=True)
     # What there is to show; sent once. Everything else that is synced is state.
     data = traitlets.Dict().tag(sync=True)
@@ -119,7 +120,14 @@ class Shell(anywidget.AnyWidget):
         return {**data, "text/html": self.to_html()}, metadata
 
     def _ipython_display_(self, **options: Any) -> None:
-        display_both(*self._repr_mimebundle_(), **options)
+        self._displayed = True
+        display_both(*self._repr_mimebundle_(), display_id=self.model_id, **options)
+
+    def renew_copy(self) -> None:
+        """Bring the copy for places without a kernel up to date, wherever the widget is displayed."""
+        if self._displayed:
+            copy = {"text/html": self.to_html(), "text/plain": self.description()}
+            update_display(copy, raw=True, display_id=self.model_id)
 
 
 class Stage(Shell):

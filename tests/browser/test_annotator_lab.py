@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -112,6 +113,8 @@ def test_a_box_a_polygon_a_restart(notebook: Notebook, lab: Lab) -> None:
     for place in ((40, 40), (120, 40), (120, 120), (60, 130)):
         mouse.click(*point(canvas, *place))
     page.screenshot(path=ARTEFACTS / "annotator-polygons.png")
+    still = page.locator("[data-seglib=annotator] img").first  # kept in the notebook, for the next day
+    expect(still).to_have_attribute("alt", re.compile(r"1 box in boxes.json\.\n.*: fish, in"))
     mouse.click(*point(canvas, 40, 40))
     (polygon,) = saved(lab, "polygons", 1)
     assert polygon["segmentation"] == [[40, 40, 120, 40, 120, 120, 60, 130]]
@@ -147,6 +150,10 @@ def test_lab_leaves_the_keys_to_the_widget(notebook: Notebook) -> None:
     page.wait_for_timeout(500)
     assert page.locator(".jp-Notebook .jp-Cell").count() == cells
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == cells  # M would make it a text cell
+    page.locator(".seglib-card summary").first.focus()
+    page.keyboard.press("Tab")  # from the last control to the next cell
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(2)).to_have_class(re.compile("jp-mod-active"))
+    expect(page.locator(".jp-Notebook .jp-Cell").nth(2)).to_be_focused()
 
 
 def test_an_error_while_saving_reaches_the_student(notebook: Notebook, lab: Lab) -> None:

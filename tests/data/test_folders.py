@@ -187,6 +187,7 @@ def test_names_colours_and_values_in_json(tmp_path: Path) -> None:
         ("a 1 2 300\nb 1 2 3\n", "300"),
         (7, "expected a list of names"),
         ({"classes": ["a"]}, "expected a list of names"),
+        ({"objects": True}, "expected a list of names"),
         ({"names": ["a"], "colours": [[1, 2, 3]]}, "unknown fields.*colours"),
         (["a", 3], "every class needs a name"),
         ({"names": ["a", "b"], "values": [1]}, "2 different numbers"),

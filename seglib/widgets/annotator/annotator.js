@@ -74,7 +74,7 @@ function pager(frame, names, go) {
 function listenToKeys(frame, state, go) {
   const plain = { n: () => go(1), p: () => go(-1), o: () => state.nextObject(1), O: () => state.nextObject(-1) };
   const held = { z: state.undo, Z: state.redo, y: state.redo };
-  const press = (event) => {
+  frame.on(frame.root, "keydown", (event) => {
     const label = Number(event.key) - 1;
     const known = (event.ctrlKey || event.metaKey ? held : plain)[event.key];
     const act = known ?? (state.classes[label] && !event.ctrlKey && !event.altKey ? () => state.useClass(label) : null);
@@ -83,8 +83,7 @@ function listenToKeys(frame, state, go) {
     event.stopPropagation();
     state.clocks.touch();
     act();
-  };
-  frame.on(frame.root, "keydown", press);
+  });
 }
 
 // The page is hidden, the window loses the focus, or the focus leaves the widget: the student is away.

@@ -146,8 +146,7 @@ class Annotator(Shell):
         columns = min(len(worked), 3)
         rows = math.ceil(len(worked) / columns)
         figure = Figure(figsize=(4.2 * columns, 3.6 * rows), layout="constrained")
-        panels = figure.subplots(rows, columns, squeeze=False).flat
-        for panel in panels:
+        for panel in figure.subplots(rows, columns, squeeze=False).flat:
             panel.set_axis_off()
         for panel, index in zip(figure.axes, worked):
             self._draw(panel, index)
@@ -205,10 +204,12 @@ class Annotator(Shell):
         """Send the image that the browser asks for."""
         self.fetched = self.gallery.packed(change.new[0]) | {"asked": change.new[1]}
 
-    def _save(self, _: Any) -> None:
+    def _save(self, change: Any) -> None:
         if self.file:
             self.file.save(self._worked())
         self.saved_change, self.status = self.change, self._summary()
+        if all(old["objects"] == new["objects"] for old, new in zip(change.old, change.new)):
+            self.renew_copy()  # only the clock went on: the student has left the image or the widget
 
     def _summary(self) -> str:
         """How much is drawn, and where it is saved."""

@@ -26,9 +26,8 @@ function clockFace(frame, { clocks, noun }, stopped) {
   };
   frame.every(250, show);
   show();
-  const element = h("div", { class: "seglib-time", role: "group", "aria-label": "Clock" },
-    h("div", {}, object, h("div", {}, whose, reason)), h("div", {}, image, toggle));
-  return { element, show };
+  const parts = [h("div", {}, object, h("div", {}, whose, reason)), h("div", {}, image, toggle)];
+  return { element: h("div", { class: "seglib-time", role: "group", "aria-label": "Clock" }, parts), show };
 }
 
 // The classes, each with the key that selects it.
@@ -80,6 +79,6 @@ const SHORTCUTS = [
 
 function help(kind) {
   const summary = h("summary", { "data-lm-suppress-shortcuts": "true" }, "How to draw, and keys");
-  const keys = SHORTCUTS.map(([key, what]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)));
-  return h("details", { class: "seglib-help" }, summary, KEYS[kind].map((text) => h("p", {}, text)), h("dl", {}, keys));
+  const keys = h("dl", {}, SHORTCUTS.map(([key, what]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what))));
+  return h("details", { class: "seglib-help" }, summary, KEYS[kind].map((text) => h("p", {}, text)), keys);
 }

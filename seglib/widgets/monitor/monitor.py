@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 import traitlets
-from IPython.display import update_display
 from matplotlib.figure import Figure
 
 from seglib import draw
@@ -94,7 +93,6 @@ class Monitor(Shell):
         if seen:
             seen.clear()
         self._sent = self._sent_slow = 0.0
-        self._shown: str | None = None
         self._live = is_interactive() if live is None else live
         self._runner = Runner(steps if self._live else with_bar(steps), self._take, self._report)
         super().__init__(now=reading.now(self._record, "training", ""), **state)
@@ -153,11 +151,6 @@ class Monitor(Shell):
                 panel.set_axis_off()
         return draw.figure_bytes(figure, dpi=80)
 
-    def _ipython_display_(self, **options: Any) -> None:
-        """Display it so that the copy for places without a kernel can be replaced at the end."""
-        self._shown = f"monitor-{self.model_id}"
-        super()._ipython_display_(display_id=self._shown, **options)
-
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """A button was pressed."""
         try:
@@ -183,9 +176,8 @@ class Monitor(Shell):
         """The status changes: everything is sent."""
         self._sent_slow = 0.0
         self._show(status)
-        if self._shown and status not in ("training", "paused"):
-            copy = {"text/html": self.to_html(), "text/plain": self.description()}
-            update_display(copy, raw=True, display_id=self._shown)
+        if status not in ("training", "paused"):
+            self.renew_copy()
 
     def _show(self, status: str) -> None:
         """Bring the browser up to date; the status first, which is true even if the rest cannot be drawn."""
