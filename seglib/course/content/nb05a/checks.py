@@ -129,7 +129,7 @@ def check_patch(patch: Sequence[int]) -> str:
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
         raise Wrong(
             f"The photograph has {width} x {height} pixels, so 0 <= x1 < x2 <= {width} and "
-            f"0 <= y1 < y2 <= {height}."
+            f"0 <= y1 < y2 <= {height}. Yours: x1 = {x1}, y1 = {y1}, x2 = {x2}, y2 = {y2}."
         )
     hidden = photo.clone()
     hidden[:, y1:y2, x1:x2] = 127
