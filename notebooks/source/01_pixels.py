@@ -248,7 +248,7 @@ touching = [index for index in range(len(pools)) if merged(index)]
 print(f"In {len(touching)} of {len(pools)} pools, two animals of one class are a single blob.")
 
 # %% [markdown]
-# The most crowded of them. Point at the large blob: one class, and more than one object.
+# The most crowded of them. Point at its blobs: in one of them lies more than one object.
 
 
 # %%
