@@ -121,9 +121,9 @@ league(table, rare)
 predict("06.p1", ...)
 
 # %% [markdown]
-# `Seen` wraps the loss and counts the classes of every batch. While the net is trained, watch the row of the
-# seahorse: its share of the **batches**, its **true share** of the validation images and its **predicted
-# share**. Is it predicted as often as it occurs?
+# `Seen` wraps the loss and counts the classes of every batch. While the net is trained, compare the share of
+# each class in the **batches**, its **true share** of the validation images and its **predicted share**.
+# Which classes are predicted more often than they occur? Which way do the background and the seahorse go?
 
 # %%
 from functools import partial
@@ -144,6 +144,9 @@ league(table, rare)
 # %% [markdown]
 # Compare class accuracy with the IoU of the rare classes. The first counts what was found; the second also
 # counts what was claimed wrongly. A report of the first alone can make weights look better than they are.
+#
+# Median frequency looks at how large a class is in the images that have it. That few images have a seahorse
+# does not count.
 
 # %% [markdown] tags=["concept"]
 # ## Weights without training
@@ -164,8 +167,8 @@ league(table, rare)
 
 # %% [markdown]
 # Compare the three rows. How much of the effect of the weights is there without training? That part is no new
-# knowledge about seahorses. It is the **threshold** above which a pixel is called a seahorse. You can move it
-# after training, at no cost, to where your application needs it.
+# knowledge about the animals. It is the **threshold** above which a pixel is called an animal. You can move
+# it after training, at no cost, to where your application needs it.
 
 # %% [markdown] tags=["instructor"]
 # **12 minutes until here.** The shift is the point of this notebook: let pairs explain in one sentence why
