@@ -112,6 +112,7 @@ class Board(Tabled):
 
     Attributes:
         rows: name -> `Row`, in the order in which they were added; a name that comes again is replaced.
+        segmenters: name -> what was judged; a net with the board's `size`.
         preds: name -> its predictions, each (H, W) int64.
         rare: name of the class with the fewest true pixels, background and absent classes left out.
 
@@ -133,6 +134,7 @@ class Board(Tabled):
     ) -> None:
         self.dataset, self.size, self.profile, self.device = dataset, size, profile, device
         self.rows: dict[str, Row] = {}
+        self.segmenters: dict[str, Any] = {}
         self.preds: dict[str, list[Tensor]] = {}
         pixels, digest = torch.zeros(len(dataset.classes), dtype=torch.long), hashlib.sha256()
         for image, mask in dataset:
@@ -179,7 +181,7 @@ class Board(Tabled):
             peak = live_bytes([], lambda: segmenter.predict(image))
         recorder = _Recorder(segmenter, name)
         scores = replace(evaluate(recorder, self.dataset), present="truth")
-        self.preds[name] = recorder.preds
+        self.segmenters[name], self.preds[name] = segmenter, recorder.preds
         self.rows[name] = Row(
             name, family, scores.mean_iou, scores.mean_boundary_iou, float(scores.iou[self._rare]),
             float(train_seconds), scores.seconds_per_image, weights_of(segmenter), peak, float(minutes),

@@ -44,9 +44,11 @@ class Kept:
     objects: float
     labels: str
 
-    def minutes(self, price: Price) -> float:
-        """Minutes that its labels took to draw, at this price for an object."""
-        return self.objects * (price.box if self.labels == "box" else price.mask) / 60
+    def row(self, price: Price) -> dict[str, Any]:
+        """What `Board.add` asks for besides the segmenter; labels at this price for an object."""
+        minutes = self.objects * (price.box if self.labels == "box" else price.mask) / 60
+        own = {name: getattr(self, name) for name in ("name", "family", "origin")}
+        return own | {"train_seconds": self.seconds, "minutes": minutes}
 
 
 def count_objects(data: SegmentationDataset) -> float:

@@ -134,7 +134,6 @@ EQUAL = {
         "for (x1, y1, x2, y2), index in zip(boxes, classes.tolist()):": ITERATED,
         "for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes):": ITERATED,
     },
-    "bootstrap": {"return differences": CONVERTED},
     "interval": {
         "return (values.quantile(0.025), values.quantile(0.975).item())": CONVERTED,
         "return (values.quantile(0.025).item(), values.quantile(0.975))": CONVERTED,
@@ -180,7 +179,6 @@ OPEN = {
     "hard_negatives": "the indices select rows for a fit, in any order",
     "choose": "the regions are a set",
     "my_weights": "whatever weights measure well enough are trained with",
-    "bootstrap": "the draws have no order",
 }
 
 

@@ -3,32 +3,24 @@
 import torch
 from torch.nn.functional import interpolate
 
-from seglib.course.content.nb08.answers import pareto
+from seglib.course.content.nb08.answers import dominated
 from seglib.metrics import confusion_matrix, mean_iou
 
 
-def front_if(dominated):
-    def front(costs, quality):
+def dominated_if(beats, others=lambda rows, i: [j for j in rows if j != i]):
+    def dominated(i, costs, quality):
         rows = range(len(costs))
-        kept = [i for i in rows if not any(dominated(costs, quality, i, j) for j in rows if j != i)]
-        return sorted(kept, key=lambda i: costs[i])
+        return any(beats(costs[j] - costs[i], quality[j] - quality[i]) for j in others(rows, i))
 
-    return front
-
-
-def best_only(costs, quality):
-    return [max(range(len(costs)), key=lambda i: quality[i])]
+    return dominated
 
 
 def drawn(draw, score=lambda counts: mean_iou(counts.sum(0)), sign=1):
-    def differences(first, second, draws, rng):
-        found = []
-        for _ in range(draws):
-            one, two = draw(len(first), rng)
-            found.append(sign * (score(first[one]) - score(second[two])))
-        return torch.tensor(found)
+    def difference(first, second, rng):
+        one, two = draw(len(first), rng)
+        return sign * (score(first[one]) - score(second[two]))
 
-    return differences
+    return difference
 
 
 def paired(number, rng):
@@ -98,26 +90,35 @@ def void_as_background(segmenter, image, mask, num_classes):
 
 WRONG = {
     "08.1": {
-        "the best alone": (best_only, "Row 1 is missing"),
-        "dominated by the cheaper": (front_if(lambda c, q, i, j: c[j] < c[i]), "is missing"),
-        "strict in both": (front_if(lambda c, q, i, j: c[j] < c[i] and q[j] > q[i]), "is dominated"),
-        "equal rows drop each other": (
-            front_if(lambda c, q, i, j: c[j] <= c[i] and q[j] >= q[i]), "Equal rows do not dominate",
+        "by the cheaper": (dominated_if(lambda c, q: c < 0), "is not dominated"),
+        "by the better": (dominated_if(lambda c, q: q > 0), "is not dominated"),
+        "strict in both": (dominated_if(lambda c, q: c < 0 and q > 0), "is dominated"),
+        "strict in quality": (dominated_if(lambda c, q: c <= 0 and q > 0), "is dominated"),
+        "equal rows dominate each other": (dominated_if(lambda c, q: c <= 0 and q >= 0), "has an equal"),
+        "every row dominates itself": (
+            dominated_if(lambda c, q: c <= 0 and q >= 0, lambda rows, i: rows), "dominate itself",
         ),
-        "the dearest first": (lambda c, q: pareto(c, q)[::-1], "cheapest comes first"),
-        "from 1": (lambda c, q: [i + 1 for i in pareto(c, q)], "counted from 0"),
+        "only its neighbours": (
+            dominated_if(lambda c, q: c <= 0 and q >= 0 and (c, q) != (0, 0), lambda rows, i: rows[i + 1 :]),
+            "is dominated",
+        ),
+        "whether it stays": (lambda i, c, q: not dominated(i, c, q), "Row 0 is not dominated"),
     },
     "08.2": {
         "two draws": (drawn(unpaired), "against itself"),
-        "without replacement": (drawn(without_replacement), "Every draw gives the same"),
+        "without replacement": (drawn(without_replacement), "Every draw gives 0.093; all images give 0.093"),
         "a third of the images": (drawn(few), "as many images as there are"),
         "second minus first": (drawn(paired, sign=-1), "first minus second"),
-        "in points": (drawn(paired, sign=100), "that of all images"),
-        "a mean over images": (drawn(paired, per_image), "that of all images"),
+        "no sign": (lambda *given: abs(drawn(paired)(*given)), "below 0 where second"),
+        "in points": (drawn(paired, sign=100), "points of a hundred"),
+        "each image once": (drawn(lambda *given: (paired(*given)[0].unique(),) * 2), "counts twice"),
+        "never the last": (drawn(lambda number, rng: paired(number - 1, rng)), "number 11"),
+        "one image": (drawn(lambda number, rng: (torch.randint(number, (1,), generator=rng),) * 2), "vary"),
+        "a mean over images": (drawn(paired, per_image), "First add up"),
     },
     "08.3": {
         "as the team": (judged(small, lambda mask: mask[::2, ::2]), "you count"),
-        "another camera": (judged(full), "The camera gives it"),
+        "another camera": (judged(full), "The camera gives (3, 4)"),
         "a coarse truth": (judged(doubled, coarse), "have a class"),
         "tiles": (judged(tiled), "two rows and two columns"),
         "a column further": (judged(shifted), "beginning at its own"),

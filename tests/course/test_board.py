@@ -70,7 +70,7 @@ def test_every_net_sees_the_same_size_whatever_it_was_made_for():
         large=NetSegmenter(nets[1], POOLS.classes, size=(48, 48), scale=2),
     )
     assert nets[0].sizes == nets[1].sizes == {(24, 20)}
-    assert made.preds["small"][0].shape == (48, 40)
+    assert made.preds["small"][0].shape == (48, 40) and made.segmenters["large"].size == (24, 24)
     assert made.rows["small"].weights == len(POOLS.classes)
     assert made.rows["small"].mean_iou == made.rows["all background"].mean_iou
 
@@ -241,14 +241,16 @@ def test_a_kept_net_comes_back_with_what_it_cost(stored):
     (one,) = kept(session(), POOLS)
     assert (one.name, one.family, one.origin, one.seconds) == ("FCN-8s, mine", "fcn", "notebook 05b", 12)
     assert (one.images, one.objects) == (3, sum(len(POOLS.instances(i)) for i in range(3)))
-    assert one.minutes(PRICE) == one.objects
+    assert one.row(PRICE) == {
+        "name": one.name, "family": "fcn", "origin": one.origin, "train_seconds": 12, "minutes": one.objects
+    }  # fmt: skip
     assert torch.equal(one.segmenter.predict(POOLS[0][0]), stored.predict(POOLS[0][0]))
 
 
 def test_boxes_cost_less_and_the_same_name_is_replaced(stored):
     keep(session(), stored, POOLS, name="FCN-8s, mine", family="weak", seconds=3, labels="box")
     (one,) = kept(session(), POOLS)
-    assert one.family == "weak" and one.minutes(PRICE) == one.objects / 10
+    assert one.family == "weak" and one.row(PRICE)["minutes"] == one.objects / 10
 
 
 def test_nets_of_other_profiles_data_and_classes_stay_where_they_are(stored):

@@ -7,21 +7,16 @@ from seglib.metrics import mean_iou
 import torch
 
 
-def pareto(costs, quality):
-    front = []
-    for i in range(len(costs)):
-        no_worse = [j for j in range(len(costs)) if costs[j] <= costs[i] and quality[j] >= quality[i]]
-        if all(costs[j] == costs[i] and quality[j] == quality[i] for j in no_worse):
-            front.append(i)
-    return sorted(front, key=lambda i: costs[i])
+def dominated(i, costs, quality):
+    for cost, good in zip(costs, quality):
+        if cost <= costs[i] and good >= quality[i] and (cost < costs[i] or good > quality[i]):
+            return True
+    return False
 
 
-def bootstrap(first, second, draws, rng):
-    differences = []
-    for _ in range(draws):
-        drawn = torch.randint(len(first), (len(first),), generator=rng)
-        differences.append(mean_iou(first[drawn].sum(0)) - mean_iou(second[drawn].sum(0)))
-    return torch.tensor(differences)
+def one_draw(first, second, rng):
+    drawn = torch.randint(len(first), (len(first),), generator=rng)
+    return mean_iou(first[drawn].sum(0), "truth") - mean_iou(second[drawn].sum(0), "truth")
 
 
 def fair_counts(segmenter, image, mask, num_classes):

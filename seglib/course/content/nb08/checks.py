@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seglib.course.content.nb08.answers import bootstrap, fair_counts, pareto
+from seglib.course.content.nb08.answers import dominated, fair_counts, one_draw
 from seglib.course.lesson import Wrong
 from seglib.metrics import mean_iou
 
@@ -15,63 +15,86 @@ Numbers = Sequence[float]
 DRAWS = 150
 
 
-def check_pareto(fn: Callable[[Numbers, Numbers], Sequence[int]]) -> str:
-    """08.1: neither more nor less than the rows that are not dominated, the cheapest first."""
-    cases = [
-        ([3.0, 1.0, 2.0], [0.7, 0.4, 0.6]),  # all three
-        ([1.0, 2.0, 3.0, 4.0], [0.4, 0.6, 0.5, 0.8]),  # the third is dominated
+def check_dominated(fn: Callable[[int, Numbers, Numbers], bool]) -> str:
+    """08.1: no dearer, no worse, and not equal."""
+    for costs, quality in (
+        ([1.0, 2.0, 3.0, 4.0], [0.4, 0.6, 0.5, 0.8]),  # the third
+        ([3.0, 1.0, 2.0], [0.7, 0.4, 0.6]),  # none
         ([2.0, 2.0, 1.0], [0.5, 0.6, 0.1]),  # as cheap, and worse
         ([1.0, 3.0, 0.0], [0.5, 0.5, 0.2]),  # as good, and dearer
         ([1.0, 1.0, 5.0], [0.5, 0.5, 0.9]),  # two rows that are equal
-    ]
-    for costs, quality in cases:
-        found, wanted = fn(costs, quality), pareto(costs, quality)
-        if found == wanted or (sorted(found) == sorted(wanted) and costs == cases[-1][0]):
-            continue
-        case = f"costs {costs}, quality {quality}"
-        if sorted(found) == sorted(wanted):
-            raise Wrong(f"The right rows, in another order: the cheapest comes first. ({case})")
-        if extra := [index for index in found if index not in wanted]:
-            if extra[0] not in range(len(costs)):
-                raise Wrong(f"Row {extra[0]} does not exist: there are {len(costs)}, counted from 0.")
-            raise Wrong(
-                f"Row {extra[0]} is dominated: another one is no dearer, no worse, and not equal. ({case})"
-            )
-        lost = next(index for index in wanted if index not in found)
-        if costs == cases[-1][0]:
-            raise Wrong(f"Row {lost} is missing. Equal rows do not dominate each other: both stay. ({case})")
-        raise Wrong(f"Row {lost} is missing, but no row is both no dearer and no worse than it. ({case})")
-    return "Whatever the budget is, the best choice is on this list. Nothing outside of it ever is."
+    ):
+        case, answers = (
+            f"costs {costs}, quality {quality}",
+            [fn(i, costs, quality) for i in range(len(costs))],
+        )
+        if all(answers):
+            raise Wrong(f"You say that each row is dominated. Does a row dominate itself? ({case})")
+        for i, found in enumerate(answers):
+            if found == dominated(i, costs, quality):
+                continue
+            if not found:
+                raise Wrong(
+                    f"Row {i} is dominated: another row is no dearer, no worse, and not equal. ({case})"
+                )
+            if costs.count(costs[i]) == quality.count(quality[i]) == 2:
+                raise Wrong(f"Row {i} has an equal, and equal rows do not dominate each other. ({case})")
+            raise Wrong(f"Row {i} is not dominated: no other row is both no dearer and no worse. ({case})")
+    return "Whatever the budget is, the best choice is a row that is not dominated."
 
 
-def check_bootstrap(fn: Callable[[Tensor, Tensor, int, torch.Generator], Tensor]) -> str:
+def check_one_draw(fn: Callable[[Tensor, Tensor, torch.Generator], float]) -> str:
     """08.2: paired, with replacement, over N images, one mIoU of each sum."""
     rng = torch.Generator().manual_seed(8)
     size = torch.tensor([1] * 6 + [30] * 6)[:, None, None]  # images; the gain is in the small ones
     second = torch.randint(5, 20, (12, 3, 3), generator=rng) * size
     first = second + torch.tensor([60] * 6 + [6] * 6)[:, None, None] * size * torch.eye(3, dtype=torch.long)
-    got = fn(first, second, DRAWS, rng)
+    got, right = _draws(fn, first, second, DRAWS), _draws(one_draw, first, second, 2 * DRAWS)
     truth = mean_iou(first.sum(0)) - mean_iou(second.sum(0))
-    middle, spread = float(got.double().mean()), float(got.double().std())
-    if abs(middle + truth) < 0.3 * truth:
-        raise Wrong("The sign is wrong: first minus second.")
+    apart = sum(map(mean_iou, first)) / 12 - sum(map(mean_iou, second)) / 12  # the mean over images
+    middle, spread, whole = float(got.mean()), float(got.std()), float(right.std())
+    if abs(middle + truth) < 0.3 * truth or (_draws(fn, second, first, 20) > 0).all():
+        raise Wrong("The sign is wrong: first minus second, below 0 where second is better.")
     if spread < 1e-6:
         raise Wrong(
-            "Every draw gives the same. With replacement, some images come twice and some not at all."
+            f"Every draw gives {middle:.3f}; all images give {truth:.3f}. With replacement, some images come "
+            "twice and some not at all."
         )
-    if not torch.equal(fn(first, second, 5, rng), fn(first, second, 5, rng)):  # the check's `rng` is copied
+    if not torch.equal(_draws(fn, first, second, 5), got[:5]):
         raise Wrong("Called twice with the same `rng`, you draw other images: draw with generator=rng.")
-    if fn(first, first, 20, rng).abs().max() > 1e-9:
+    if _draws(fn, first, first, 20).abs().max() > 1e-9:
         raise Wrong("A segmenter against itself must differ by 0 in every draw: draw once, for both.")
-    if abs(middle - truth) > 0.3 * truth:
-        raise Wrong(f"Your differences are around {middle:.3f}, but that of all images is {truth:.3f}.")
-    whole = float(bootstrap(first, second, 2 * DRAWS, rng).double().std())
-    if not 0.8 < spread / whole < 1.25:
+    for image in (0, 11):
+        other = first.clone()
+        other[image] = second[image]
+        if not _draws(fn, first, other, 20).any():
+            raise Wrong(f"Of 12 images, number {image}, counted from 0, is never drawn.")
+    if abs(middle - 100 * truth) < 30 * truth:
+        raise Wrong("That is in points of a hundred: return the difference itself, a part of 1.")
+    if abs(middle - apart) < 0.1 * apart and spread < 5 * whole:
+        raise Wrong("That is a mean over the images' mIoUs. First add up their matrices, then take one mIoU.")
+    if torch.allclose(got, _draws(_once, first, second, DRAWS)):
+        raise Wrong("An image that is drawn twice counts twice.")
+    if not 0.7 < spread / whole < 1.4:
         raise Wrong(
             f"Your differences vary by {spread:.4f}, where {whole:.4f} is right. Each draw has as many "
-            "images as there are, and their matrices are added up before the mIoU."
+            "images as there are."
         )
+    if abs(middle - truth) > 0.3 * truth:
+        raise Wrong(f"Your differences are around {middle:.3f}, but that of all images is {truth:.3f}.")
     return "The same images for both: what is hard for both no longer looks like a difference."
+
+
+def _draws(fn: Callable[..., float], first: Tensor, second: Tensor, number: int) -> Tensor:
+    """Differences, each with a generator of its own, for a check hands a copy of its generator."""
+    seeds = torch.randint(2**31, (number,), generator=torch.Generator().manual_seed(8)).tolist()
+    return torch.tensor([fn(first, second, torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def _once(first: Tensor, second: Tensor, rng: torch.Generator) -> float:
+    """The mistake of one who drops images that were drawn before."""
+    drawn = torch.randint(len(first), (len(first),), generator=rng).unique()
+    return mean_iou(first[drawn].sum(0)) - mean_iou(second[drawn].sum(0))
 
 
 def check_fair_counts(fn: Callable[[Any, Tensor, Tensor, int], Tensor]) -> str:
@@ -89,8 +112,10 @@ def check_fair_counts(fn: Callable[[Any, Tensor, Tensor, int], Tensor]) -> str:
 
         half, segmenter = (-(-height // 2), -(-width // 2)), SimpleNamespace(predict=look, name="a test")
         got, wanted = (each(segmenter, image, mask, 3) for each in (fn, fair_counts))
-        if set(seen) != {half}:
-            raise Wrong(f"The camera gives it {half} of {(height, width)} pixels; your segmenter saw {seen}.")
+        if others := set(seen) - {half}:
+            raise Wrong(
+                f"The camera gives {half} of {(height, width)} pixels; your segmenter saw {others.pop()}."
+            )
         if got.sum() != wanted.sum():
             raise Wrong(
                 f"{int(wanted.sum())} pixels of the truth have a class; you count {int(got.sum())} of them."
