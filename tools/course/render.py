@@ -91,8 +91,8 @@ def machines(lessons: list[Lesson]) -> str:
     ]
     small = [one.number for one in lessons if min(b.megabytes for b in one.budgets.values()) <= 2000]
     return (
-        "## What a machine needs\n\nMemory of the kernel and waiting time, at most, by profile. Those of tiny and "
-        f"laptop were measured on two cores; gpu is a guess. In 2 GB run: {', '.join(small)}.\n\n"
+        "## What a machine needs\n\nMemory of the kernel and waiting time, at most, by profile. Those of "
+        f"tiny and laptop were measured on two cores; gpu is a guess. In 2 GB run: {', '.join(small)}.\n\n"
         f"| notebook |{head}\n|---|{'---|' * len(profiles)}\n" + "\n".join(lines) + "\n"
     )
 
