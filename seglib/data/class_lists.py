@@ -110,13 +110,13 @@ def class_list(fields: Any, source: str) -> ClassList:
         return ClassList(fields, fields, {k: k for k in range(len(fields))}, source)
     if isinstance(fields, (list, tuple)) or (isinstance(fields, dict) and not set(fields) & set(FIELDS)):
         fields = {"names": fields}
-    void_alone = isinstance(fields, dict) and "names" not in fields and fields.get("void", []) != []
-    names = fields.get("names") if isinstance(fields, dict) else None
-    if not void_alone and not isinstance(names, (list, tuple, dict)):
+    given = fields if isinstance(fields, dict) else {}
+    void = given.get("void", [])
+    void_alone = "names" not in given and void != []
+    if not void_alone and not isinstance(given.get("names"), (list, tuple, dict)):
         raise ValueError('expected a list of names, numbers with names, or an object with "names"')
     if unknown := set(fields) - set(FIELDS):
         raise ValueError(f"unknown fields {sorted(unknown)}; known: {', '.join(FIELDS)}")
-    void = fields.get("void", [])
     void = [void] if isinstance(void, int) else void
     if not isinstance(void, list) or not all(map(_is_value, void)):
         raise ValueError(f'"void" must be a list of numbers from 0 to {HIGHEST}, got {void!r:.60}')

@@ -292,7 +292,10 @@ def segmentation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.
 
 def _follows_outline(box: Tensor, segmentation: Any) -> bool:
     """Whether a box x1 y1 x2 y2 is that of all corners of the polygons, give or take a pixel."""
-    with suppress(Exception):  # no polygons: what they are is said where they are drawn
+    if not isinstance(segmentation, list):
+        return False
+    # What is wrong with damaged polygons is said where they are drawn.
+    with suppress(TypeError, ValueError, IndexError, RuntimeError, OverflowError):
         corners = torch.tensor([*chain(*segmentation)], dtype=torch.float64).reshape(-1, 2)
         return bool(((box - torch.cat([corners.amin(0), corners.amax(0)])).abs() <= 1).all())
     return False

@@ -80,7 +80,10 @@ class DrawingCanvas extends Stage {
       if (held?.act === "draw" && held.moved) this.state.lift(this.spot(event), this.reach());
       held = null;
     });
-    on("pointercancel", () => (held?.act === "move" && this.state.cancel(), (held = null)));
+    on("pointercancel", () => {
+      if (held?.act === "move") this.state.cancel();
+      held = null;
+    });
     on("pointerleave", () => ((this.pointer = null), this.paint()));
     on("dblclick", () => this.state.close());
   }

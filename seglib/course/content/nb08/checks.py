@@ -24,10 +24,8 @@ def check_dominated(fn: Callable[[int, Numbers, Numbers], bool]) -> str:
         ([1.0, 3.0, 0.0], [0.5, 0.5, 0.2]),  # as good, and dearer
         ([1.0, 1.0, 5.0], [0.5, 0.5, 0.9]),  # two rows that are equal
     ):
-        case, answers = (
-            f"costs {costs}, quality {quality}",
-            [fn(i, costs, quality) for i in range(len(costs))],
-        )
+        case = f"costs {costs}, quality {quality}"
+        answers = [fn(i, costs, quality) for i in range(len(costs))]
         if all(answers):
             raise Wrong(f"You say that each row is dominated. Does a row dominate itself? ({case})")
         for i, found in enumerate(answers):
