@@ -20,7 +20,7 @@ import io
 import json
 import os
 import tokenize
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,13 +60,17 @@ def append(path: Path, rows: Iterable[Row]) -> None:
         os.close(handle)
 
 
-def code_hash(root: Path, parts: Sequence[str], entry: tuple[str, str, frozenset[str]] | None = None) -> str:
+def code_hash(
+    root: Path, parts: Sequence[str], entry: tuple[str, str, frozenset[str]] | None = None,
+    unused: Mapping[str, frozenset[str]] | None = None,
+) -> str:  # fmt: skip
     """A hash of the statements of some modules.
 
     Args:
         root: the folder that the parts are in.
         parts: files and folders, such as "seglib/fcn" and "seglib/train.py".
         entry: a file of experiments, the function of this one, and those of all: others do not count.
+        unused: functions of a file that no experiment runs; they do not count.
 
     Raises:
         FileNotFoundError: there is no such file or folder.
@@ -75,7 +79,9 @@ def code_hash(root: Path, parts: Sequence[str], entry: tuple[str, str, frozenset
     for part in parts:
         path = root / part
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{file.relative_to(root).as_posix()}\n{statements(_text(file))}".encode())
+            name = file.relative_to(root).as_posix()
+            text = statements(_text(file), (unused or {}).get(name, frozenset()))
+            digest.update(f"{name}\n{text}".encode())
     if entry is not None:
         name, own, every = entry
         digest.update(statements(_text(root / name), every - {own}).encode())

@@ -100,16 +100,20 @@ def test_an_unfinished_line_is_skipped_and_the_next_row_is_whole(tmp_path):
 def test_code_is_hashed_by_its_statements(tmp_path):
     (tmp_path / "a").mkdir()
 
-    def hashed(text, own="one"):
-        (tmp_path / "a/b.py").write_text("x = 1\n")
+    def hashed(text, own="one", saving="return 0", unused=None):
+        (tmp_path / "a/b.py").write_text(f"x = 1\n\nclass Net:\n    def save(self):\n        {saving}\n")
         (tmp_path / "runs.py").write_text(text)
-        return rows.code_hash(tmp_path, ["a"], ("runs.py", own, frozenset({"one", "two"})))
+        return rows.code_hash(tmp_path, ["a"], ("runs.py", own, frozenset({"one", "two"})), unused)
 
     text = "def help():\n    return 1\n\n\ndef one():\n    return help()\n\n\ndef two():\n    return 2\n"
     same = text.replace("return 1", '"""Help."""\n    # one\n\n    return 1  # it is').replace("2", "3")
     assert hashed(text) == hashed(same)
     assert hashed(text) != hashed(text.replace("return 1", "return 7"))
     assert hashed(text, "two") != hashed(text.replace("return 2", "return 3"), "two")
+    save = {"a/b.py": frozenset({"save"})}
+    assert hashed(text, saving="return 1") != hashed(text)
+    assert hashed(text, saving="return 1", unused=save) == hashed(text, unused=save)
+    assert hashed(text, unused={"a/c.py": frozenset({"save"})}) == hashed(text)
     before = hashed(text)
     (tmp_path / "a/b.py").write_text("x = 2\n")
     assert rows.code_hash(tmp_path, ["a"], ("runs.py", "one", frozenset({"one", "two"}))) != before
