@@ -20,6 +20,7 @@ from seglib import train_command
 from seglib.__main__ import app
 from seglib.backbones import NAMES
 from seglib.fcn import FCNSegmenter
+from seglib.files import TensorFileError
 from seglib.labels import VOID
 from seglib.metrics import confusion_matrix
 from seglib.segmenters import NetSegmenter
@@ -74,6 +75,22 @@ def test_it_trains_prints_the_table_and_resumes(folder: Path, tmp_path: Path) ->
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["net"]
     assert segmenter.size == (16, 20) and segmenter.classes.names == ("background", "square", "edge")
     assert all(torch.equal(value, state[name]) for name, value in segmenter.net.state_dict().items())
+    with pytest.raises(TensorFileError, match=r"a checkpoint of a training run goes to train\(checkpoint="):
+        FCNSegmenter.load(tmp_path / "checkpoint.pt")
+
+
+def test_images_of_a_camera_are_scaled_and_it_is_said_before_the_first_step(tmp_path: Path) -> None:
+    for index, (image, mask) in enumerate(Squares(3, (966, 1296))):
+        for kind, photo in (("images", image), ("masks", mask[None])):
+            (tmp_path / "data" / kind / "train").mkdir(parents=True, exist_ok=True)
+            to_pil_image(photo).save(tmp_path / "data" / kind / "train" / f"{index}.png")
+    (tmp_path / "data" / "classes.txt").write_text("background\nsquare\nedge\n")
+    options = ["--data", str(tmp_path / "data"), "--net", NET, "--steps", "1", "--out", str(tmp_path)]
+    ran = command("train", *options)
+    assert ran.exit_code == 0, ran.output
+    said = "Training at 192 x 256 (the images are 966 x 1296), 8 images a step, in float32"
+    assert ran.stderr.count(said) == 1
+    assert NetSegmenter.load(tmp_path / "segmenter.pt", Net(3, norm=False)).size == (192, 256)
 
 
 def test_a_data_set_without_val_is_trained_on_and_not_scored(folder: Path, tmp_path: Path) -> None:

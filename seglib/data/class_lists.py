@@ -218,7 +218,7 @@ def _color(color: Any) -> Color:
 MANY, ONE_BLOB = 10, 0.9
 UNNAMED = "the values in the masks; a class list gives them names"
 HOW_TO_LIST = (
-    "write a classes.json next to the folders with one value in the masks for each name, for example"
+    "write a classes.json next to the folders with one value in the masks, or a list, for each name, as in"
     ' {"names": ["background", "object"], "values": [0, 255]}'
 )
 

@@ -112,7 +112,8 @@ class FileDataset(SegmentationDataset):
         try:
             return from_color(torch.from_numpy(labels).permute(2, 0, 1), self.painted).numpy()
         except ValueError as error:
-            raise LabelError(f"{path}: {error}") from None
+            remedy = 'a colour that is no class can be the "void_color" of a classes.json'
+            raise LabelError(f"{path}: {error}; {remedy}") from None
 
     def _labels(self, image: Pillow.Image, path: str) -> NDArray[Any]:
         """The numbers or colours of an opened mask; a note where files give one number two colours."""
@@ -153,8 +154,8 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
         raise LabelError(
             f"{path}: the mask holds the value {labels[row, column]} at row {row}, column {column}"
             f" ({(mask < 0).sum()} pixels are wrong in total), but the classes are {_ranges(values)}"
-            " and 255 (void); correct the mask, list every class in classes.txt, or what is no class as"
-            ' "void": [...] in classes.json'
+            " and 255 (void); correct the mask, list every class in classes.txt, several values of one class"
+            ' as "values": [..., [1, 2]], or what is no class as "void": [...] in classes.json'
         )
     return mask.astype(np.uint8)
 
@@ -234,13 +235,13 @@ def read_image(path: Path, page: int | None = None, note: Note = warn) -> Image:
         torch.Size([3, 3, 4])
     """
     with _enough_memory(path):
-        return _upright_colors(_open(path, page), path, page, note)
+        return _upright_colors(_open(path, page), path, note)
 
 
-def _upright_colors(image: Pillow.Image, path: Path, page: int | None, note: Note) -> Image:
+def _upright_colors(image: Pillow.Image, path: Path, note: Note) -> Image:
     top = int((getattr(image, "tag_v2", None) or {}).get(281, (0,))[0])  # MaxSampleValue
     if image.info["deep"]:
-        image = Pillow.fromarray(eight_bits(deep_colors(path, page), path, top, note))
+        image = Pillow.fromarray(eight_bits(deep_colors(path, image.info["page"]), path, top, note))
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):
         image = Pillow.fromarray(eight_bits(np.asarray(image), path, top, note))
@@ -359,19 +360,23 @@ _DOUBT = (
 def _open(path: Path, page: int | None) -> Pillow.Image:
     """The decoded image; an error in one sentence if it is missing or damaged.
 
-    `info["deep"]` is whether it has colours of 16 bits each, of which Pillow keeps only the upper 8.
+    A file of one image is read whichever page is asked for: one mask may belong to a whole stack.
+    `info["page"]` is the page of a stack, else None; `info["deep"]` is whether there are colours of 16 bits
+    each, of which Pillow keeps only the upper 8.
     """
     path = as_path(path)
     problem = ""
     try:
         with Pillow.open(path) as image:
             count = _images(image)
+            page = page if count > 1 else None
             if page is None and count > 1:
                 problem = f"it holds {count} images (a stack or an animation), {_CHOOSE}"
             elif page is not None and page not in range(count):
                 problem = f"there is no page {page}; it holds {count}, counted from 0"
             else:
                 image.seek(page or 0)
+                image.info["page"] = page
                 image.info["deep"] = image.mode in ("RGB", "RGBA") and ";16" in str(image.tile)
                 image.load()
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:

@@ -107,6 +107,40 @@ def test_masks_that_are_wrong_or_teach_nothing(clean, labels, check, message):
     assert message in found.findings[0].message
 
 
+def test_a_mask_saved_as_jpeg_is_wrong(clean):
+    (clean / "masks/val/val002.png").unlink()
+    Pillow.fromarray(mask() * 120).save(clean / "masks/val/val002.jpg", quality=60)
+    only(found := report(clean), "unreadable", "val/val002")
+    (clean / "classes.txt").unlink()  # and nobody is told to list the values that JPEG invents
+    for one in (*found.wrong, *report(clean).wrong):
+        assert "export it again as PNG" in one.message and "every class" not in one.message
+
+
+def test_what_is_in_doubt_about_files_is_suspicious_not_wrong(clean):
+    for number, color in (("000", (200, 0, 0)), ("002", (0, 200, 0))):
+        file = Pillow.fromarray(mask(1))
+        file.putpalette([0, 0, 0, *color])
+        file.save(clean / f"masks/val/val{number}.png")
+    only(found := report(clean), "palettes", "val")
+    for words in ("value 1 is", "(200, 0, 0) in val000.png", "(0, 200, 0) in val002.png"):
+        assert words in found.findings[0].message
+    Pillow.fromarray(mask(1)).save(clean / "masks/val/val002.png")
+    exif = Pillow.Exif()
+    exif[0x0112] = 3
+    path = clean / "images/val/val001.png"
+    Pillow.fromarray(np.array(Pillow.open(path))).save(path, exif=exif)
+    only(found := report(clean), "orientation", "val")
+    assert "its EXIF orientation is 3" in found.findings[0].message
+
+
+def test_images_of_sixteen_bits_are_neither_dark_nor_leaks(clean):
+    for path in clean.glob("images/*/*.png"):
+        grey = np.array(Pillow.open(path).convert("L")).astype(np.uint16)
+        Pillow.fromarray(grey * 14).save(path)  # 0..3570
+    only(found := report(clean), "note", "train", "val")
+    assert "4095 becomes 255" in found.findings[0].message
+
+
 def test_images_that_are_blank_or_twice_in_a_split(clean):
     path = clean / "images/val/val004.png"
     pixels = np.array(Pillow.open(clean / "images/val/val001.png"))
@@ -323,6 +357,14 @@ def test_a_split_that_is_too_small(clean):
     assert [one.sample for one in found.of("small split")] == ["test"] and not found.wrong
 
 
+def test_sixteen_images_are_divided_and_the_small_splits_are_named(make_folder):
+    root = make_folder([mask(1 + number % 2) for number in range(16)], "background fish weed")
+    splits = {split: load(root, split) for split in ("train", "val", "test")}
+    few = [split for split in ("val", "test") if len(splits[split]) < 5]
+    assert sum(map(len, splits.values())) == 16 and few
+    assert [one.sample for one in audit(splits).of("small split")] == few
+
+
 class SplitOf(InMemory):
     """The same samples under another split's name."""
 
@@ -408,6 +450,11 @@ def test_the_command_line_says_whether_something_is_wrong(clean, tmp_path):
     result = run(clean)
     assert result.exit_code == 0
     assert "Nothing is wrong." in result.output and "6 in train, 6 in val" in result.output
+    pixels = np.array(Pillow.open(clean / "images/train/train001.png"))
+    pixels[0, 0] ^= 1
+    Pillow.fromarray(pixels).save(clean / "images/val/val004.png")
+    result = run(clean)  # alike: suspicious, and not certain
+    assert result.exit_code == 0 and "1 suspicious: look at it" in result.output
     Pillow.fromarray(mask() * 0 + 255).save(clean / "masks/val/val002.png")
     result = run(clean, "--save", tmp_path / "found.txt")
     assert result.exit_code == 1 and "val/val002: every pixel of the mask is void" in result.output

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import math
+import pickle
+import threading
 from itertools import islice
 from typing import Any
 from unittest import mock
@@ -16,10 +18,13 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as V
 
 from seglib.data import batches as batches_module
+from seglib.data.audit import audit
+from seglib.data.balance import count
 from seglib.data.batches import GREY, Augment, batches, order, resample_batched
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import SizeError
 from seglib.data.in_memory import InMemoryDataset, in_memory, resized, to_device
+from seglib.evaluate import Constant, evaluate
 from seglib.labels import VOID
 from seglib.train import train
 from tests.data.conftest import InMemory
@@ -84,6 +89,26 @@ def test_workers_give_the_same_batches() -> None:
     both = (in_memory(data), data)
     by_index, by_workers = (first(4, each, augment=augment, size=(24, 32)) for each in both)
     assert all(torch.equal(a, b) for pair in zip(by_index, by_workers) for a, b in zip(*pair))
+
+
+def test_a_data_set_that_no_other_process_could_read_is_decoded_by_workers() -> None:
+    """As one whose class is defined in a notebook, or that holds an open file or a lock."""
+
+    class Own(Squares):
+        def __init__(self) -> None:
+            super().__init__(5)
+            self.lock = threading.Lock()
+
+        def __getitem__(self, index: int) -> Any:
+            with self.lock:
+                return super().__getitem__(index)
+
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
+        pickle.dumps(Own())
+    both = (first(2, data, size=(24, 32)) for data in (Own(), in_memory(Squares(5))))
+    assert all(torch.equal(a, b) for pair in zip(*both) for a, b in zip(*pair))
+    assert count(Own()).pixels.sum() == 5 * 24 * 32 and not audit(Own()).of("unreadable")
+    assert evaluate(Constant(), Own()).confusion.sum() == 5 * 22 * 32
 
 
 def test_what_does_not_fit_is_decoded_by_workers_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,7 @@ def test_a_mask_of_other_colours_than_listed(folder: Path) -> None:
     Image.fromarray(painted).save(path)
     message = complaint(folder)
     assert message.startswith(f"{path}: ") and "(1, 2, 3)" in message and "(7, 4)" in message
+    assert '"void_color"' in message
 
 
 @pytest.mark.parametrize(("lost", "what"), [("images", "masks without an"), ("masks", "images without a")])

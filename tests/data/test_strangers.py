@@ -6,12 +6,14 @@ import json
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from seglib.data import folders, layouts
@@ -93,6 +95,41 @@ def test_a_dsb_folder_of_one_mask_and_flat_masks_of_objects(tmp_path: Path) -> N
     assert len(data.instances(0)) == 2 and "2 images, 4 objects" in str(data)
 
 
+@pytest.mark.parametrize(("count", "kind"), [(63, np.uint16), (125, np.uint16), (125, np.uint8)])
+def test_numbers_of_objects_are_not_classes(tmp_path: Path, count: int, kind: type) -> None:
+    ids = np.zeros((60, 60), kind)
+    for k in range(count):
+        ids[k // 12 * 5 : k // 12 * 5 + 3, k % 12 * 5 : k % 12 * 5 + 3] = k + 1
+    data = load(one(tmp_path, ids))
+    with pytest.warns(UserWarning, match='these look like instances: .*"objects": true'):
+        assert data.classes.names == ("background", "object")
+    assert torch.equal(data[0][1] > 0, torch.from_numpy(ids > 0)) and len(data.instances(0)) == count
+
+
+def test_kvasir_as_published_has_masks_in_jpeg(tmp_path: Path) -> None:
+    strangers.pairs(tmp_path, "images/*.jpg", "masks/*.jpg", BINARY, stems="cju0qkwl cju0qoxq")
+    text(tmp_path / "kavsir_bboxes.json", "{}")
+    with pytest.raises(FormatError, match=r"saved as JPEG, .*export it again as PNG, or see 'A mask saved"):
+        load(tmp_path)[0]
+
+
+def test_ade20k_without_its_list_of_names(tmp_path: Path) -> None:
+    strangers.ade20k(tmp_path)
+    (tmp_path / "objectInfo150.txt").unlink()
+    data = load(tmp_path)
+    assert data.classes.names == ("class 1", "class 2") and data[0][1][1].tolist() == [V, 1, 1, V]
+
+
+@pytest.mark.parametrize("name", ["labels.txt", "class_names.txt", "labelmap.txt"])
+def test_a_tree_like_voc_s_takes_the_names_of_its_own_list(tmp_path: Path, name: str) -> None:
+    """Also where the images are called as in VOC."""
+    strangers.voc_itself(tmp_path)
+    text(tmp_path / name, "sea\nfish\ncrab\n".replace("\n", ":::\n" if name == "labelmap.txt" else "\n"))
+    data = load(tmp_path)
+    assert data.classes.names == ("sea", "fish", "crab") and data[0][1].tolist() == MASK.tolist()
+    assert f"({name})" in str(data)
+
+
 # ---- void, several values, class lists ---------------------------------------------------------------------
 
 
@@ -133,6 +170,8 @@ def test_lines_of_a_class_list(
         ({"0": None, "1": "fish", "2": "crab"}, ("fish", "crab"), [V, 1, 1, V]),
         ({"names": ["fish", "crab"], "values": [1, 2], "void": [0]}, ("fish", "crab"), [V, 1, 1, V]),
         ({"names": ["sea", "life"], "values": [0, [1, 2]]}, ("sea", "life"), [0, 1, 1, 0]),
+        ({"0": "sea", "2": "fish", "250": "crab", "1": None}, ("sea", "fish", "crab"), [0, 1, 1, 0]),
+        ({"names": ["sea", "fish"], "values": [0, 1], "void": [2, 250]}, ("sea", "fish"), [0, V, V, 0]),
         ({"void": 0}, ("class 1", "class 2"), [V, 1, 1, V]),
     ],
 )
@@ -149,7 +188,7 @@ def test_251_and_255_are_one_class_and_every_refusal_says_how(tmp_path: Path) ->
     with pytest.raises(ValueError, match=r'"values": \[0, 255\].*"void"'):
         load(one(tmp_path, values)).classes  # noqa: B018
     text(tmp_path / "classes.txt", "sea\nfish\n")
-    with pytest.raises(ValueError, match=r'value 251 .*"void": \[\.\.\.\] in classes\.json'):
+    with pytest.raises(ValueError, match=r'value 251 .*"values": \[\.\.\., \[1, 2\]\], .*"void": \[\.\.\.\]'):
         load(tmp_path)[0]
     data = load(one(tmp_path, values, names=["sea", "fish"], values=[0, [251, 255]]))
     assert data[0][1][0].tolist() == [0, 1, 1, 0] and "void     \n" not in str(data)
@@ -176,6 +215,24 @@ def test_a_tool_s_list_that_is_damaged(tmp_path: Path, name: str, content: str, 
     text(one(tmp_path) / name, content)
     with pytest.raises(ValueError, match=rf"{name}: .*{message}"):
         load(tmp_path)
+
+
+ELSEWHERE: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "a list of a split": (strangers.capitals_and_lists, "train.txt", "a.JPG\nKäfer.JPG\n"),
+    "names of YOLO": (strangers.yolo, "data.yaml", "names: [Käfer, fish]\n"),
+    "labelme": (strangers.labelme, "a.json", '{"shapes": [], "imagePath": "a.jpg", "flags": {"Käfer": 1}}'),
+    "COCO": (strangers.coco_of_windows, "result.json", '{"images": [], "categories": ["Käfer"]}'),
+}
+
+
+@pytest.mark.parametrize("what", ELSEWHERE)
+def test_every_text_in_another_encoding_is_named(tmp_path: Path, what: str) -> None:
+    make, name, content = ELSEWHERE[what]
+    make(tmp_path)
+    (tmp_path / name).write_bytes(content.encode("cp1252"))
+    with pytest.raises(ValueError, match=rf"{name}(, line \d)?: not (UTF-8|JSON)") as caught:
+        load(tmp_path)[0]
+    assert "\n" not in str(caught.value)
 
 
 def test_lists_in_other_encodings(tmp_path: Path) -> None:
@@ -220,6 +277,16 @@ def test_a_gif_gives_the_values_that_were_saved(tmp_path: Path) -> None:
     assert data[0][1][0].tolist() == [0, 2, 2, 0] and data.count_mask(0).pixels.tolist() == [6, 0, 6, 0]
 
 
+def test_a_gif_in_colours_gives_its_colours(tmp_path: Path) -> None:
+    """Its palette is in the order of the program that wrote it, so its indices mean nothing."""
+    image(tmp_path / "images" / "a.jpg")
+    mask(tmp_path / "masks" / "a.gif", MASK, strangers.VOC_COLORS)
+    with pytest.raises(ValueError, match="the mask is painted in colours, and which colour is which class"):
+        load(tmp_path)[0]
+    text(tmp_path / "classes.txt", "crab 0 128 0\nsea 0 0 0\nfish 128 0 0\n")
+    assert load(tmp_path)[0][1].tolist() == np.choose(MASK, [1, 2, 0]).tolist()
+
+
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tif"])
 def test_a_mask_saved_with_losses_is_refused_by_its_format(tmp_path: Path, suffix: str) -> None:
     """Also JPEG that is called .png."""
@@ -241,7 +308,7 @@ def test_webp_without_losses_and_grey_in_three_channels_are_read(tmp_path: Path)
     assert load(tmp_path)[0][1].tolist() == MASK.tolist()
 
 
-@pytest.mark.parametrize("orientation", [2, 3, 4, 6, 8])
+@pytest.mark.parametrize("orientation", range(2, 9))
 def test_exif_where_nothing_can_decide(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -332,8 +399,11 @@ def test_a_stack_is_refused_or_a_page_is_chosen(tmp_path: Path, which: str, suff
         assert (read_image(tmp_path / which / f"a.{suffix}", 2) == 2).all()
     else:
         Image.fromarray(np.zeros((3, 4, 3), np.uint8)).save(tmp_path / "images" / "a.jpg")
-    with pytest.raises(ValueError, match=r"there is no page 7; it holds \d, counted from 0"):
+    with pytest.raises(ValueError, match=r"there is no page 7; it holds 3, counted from 0"):
         load(tmp_path, page=7)[0]
+    for page in (0, 2):  # the advice, followed: the other file is for all pages
+        photo, labels = load(tmp_path, page=page)[0]
+        assert (photo if which == "images" else labels).unique().tolist() == [page]
 
 
 # ---- pairs -------------------------------------------------------------------------------------------------
@@ -352,6 +422,7 @@ def test_a_stack_is_refused_or_a_page_is_chosen(tmp_path: Path, which: str, suff
         ("data/images/*.jpg", "data/ground_truth/*.png"),
         ("training/*.jpg", "training_masks/*.png"),
         ("*.jpg", "*-mask.png"),
+        ("images/*_leftImg8bit.png", "masks/*_gtFine_labelIds.png"),
     ],
 )
 def test_names_with_a_common_part(tmp_path: Path, photo: str, label: str) -> None:
@@ -444,6 +515,12 @@ def test_capitals_lists_and_splits_of_the_publisher(tmp_path: Path) -> None:
         load(tmp_path, "test")
 
 
+def test_a_list_of_a_split_as_windows_writes_it(tmp_path: Path) -> None:
+    strangers.capitals_and_lists(tmp_path)
+    text(tmp_path / "train.txt", "\ufeffImages\\a.JPG Labels\\a.PNG\r\nImages\\d.JPG Labels\\d.PNG\r\n")
+    assert load(tmp_path).names() == ["a", "d"]
+
+
 def test_lists_of_the_publisher_divide_objects_one_a_file_too(tmp_path: Path) -> None:
     strangers.objects_one_a_file(tmp_path)
     text(tmp_path / "train.txt", "02ab\n")
@@ -468,6 +545,20 @@ def test_a_file_that_is_named_directly(tmp_path: Path) -> None:
     )
     with pytest.raises(ValueError, match=r"several COCO files \(.*\); name the one to open: load\("):
         load(tmp_path)
+
+
+def test_a_named_file_gives_polygons_run_lengths_and_crowds(tmp_path: Path) -> None:
+    image(tmp_path / "val2017" / "a.jpg")
+    left, right = ({"size": [3, 4], "counts": counts} for counts in ([0, 2, 10], [9, 3]))
+    shapes = [
+        {"id": k, "image_id": 0, "category_id": 1, "iscrowd": int(shape is right), "segmentation": shape}
+        for k, shape in enumerate(([[1, 0, 3, 0, 3, 2, 1, 2]], left, right))
+    ]
+    path = strangers.coco(tmp_path / "annotations" / "instances_val2017.json", ["a.jpg"], annotations=shapes)
+    data = load(path)
+    assert data[0][1].tolist() == [[1, 1, 1, V], [1, 1, 1, V], [0, 0, 0, V]]
+    found = data.instances(0)
+    assert sorted(found.boxes.tolist()) == [[0, 0, 1, 2], [1, 0, 3, 2]] and found.classes.tolist() == [1, 1]
 
 
 def test_mostly_crowds_are_said_and_can_be_objects(tmp_path: Path) -> None:

@@ -233,6 +233,19 @@ def test_what_the_disk_lost_is_computed_again(home: Path) -> None:
     assert torch.equal(example.read(), before) and runs(extractor) == 2 * done
 
 
+def test_where_nothing_can_be_kept_all_is_computed_and_it_is_said_once(
+    read_only: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEGLIB_CACHE", str(read_only))
+    extractor, image = counting(), SCENES[0][0]
+    with pytest.warns(UserWarning, match="set SEGLIB_CACHE to a folder that you may write to") as said:
+        proposals, features = extractor.cached(image)
+        (example,) = extractor.examples(SCENES.subset([1]), jobs=1)
+        assert len(example.read()) == example.first_true + len(example.classes)
+    assert sum("SEGLIB_CACHE" in str(one.message) for one in said) == 1
+    assert len(features) == len(proposals) > 0
+
+
 class Stopping(Counting):
     """Is interrupted in the second image: each runs the net four times, and this is the sixth run."""
 
