@@ -18,7 +18,7 @@ async function unpackFilm(data) {
       ({ value, name, color, clear: value === palette.clear, hatch: palette.grey || palette.hatched.includes(value) }));
     palette.names = new Map(palette.entries.map(({ value, name }) => [value, name]));
   }
-  const scene = { width: data.width, height: data.height, image: await createImageBitmap(new Blob([data.image])) };
+  const scene = { ...data, image: await createImageBitmap(new Blob([data.image])) };
   return { ...film, maps, values, charts: data.charts, crops: data.crops, scene };
 }
 
@@ -106,7 +106,7 @@ class Screen extends Stage {
   paintNow() {
     super.paintNow();
     for (const { canvas } of this.panels) canvas.setAttribute("aria-description", this.targets() ? CHOOSES : HELP);
-    if (!this.cursor && this.targets()) write(this.words, CLICK_HINT);
+    if (!this.cursor && this.targets()) this.hint(CLICK_HINT);
   }
 }
 
@@ -241,7 +241,7 @@ async function showFilm(frame) {
     title: panel.title, words: panel.words || show.frame().words, layer: layer(panel), bare: panels().length < 2,
     boxes: model.get("show_boxes") ? show.frame().boxes : null,
   }));
-  const readOut = ([x, y]) => [`x ${x}, y ${y}`, ...show.frame().reads.map((k) => {
+  const readOut = ([x, y]) => [pixelWords(film.scene, x, y), ...show.frame().reads.map((k) => {
     const panel = film.panels[k];
     return `${panel.title}: ${name(panel, y * film.scene.width + x)}`;
   })].join(" · ");

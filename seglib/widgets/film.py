@@ -221,7 +221,9 @@ class _Pool:
 
 def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
     """A film as film.js reads it: binary parts, and everything else as one piece of deflated JSON."""
-    maps, values = _Pool(_deflated), defaultdict[Tensor, _Pool](lambda: _Pool(lambda column: column))
+    stride = pack.stride_of(image.shape[1:])
+    maps = _Pool(lambda labels: _deflated(labels[::stride, ::stride]))
+    values = defaultdict[Tensor, _Pool](lambda: _Pool(lambda column: column))
     crops = _Pool(lambda crop: pack.encoded(crop, "WEBP", quality=65))
     palettes, charts = _Pool(Palette.pack), _Pool(Chart.pack)
     panels = _Pool(
@@ -239,6 +241,7 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
             **vars(one),
             "panels": [panels(panel) for panel in one.panels],
             "reads": [panels(panel) for panel in one.reads or one.panels],
+            "boxes": [_thinned(box, stride) for box in one.boxes],
             "crops": [(title, words, crops(crop)) for title, words, crop in one.crops],
         }
     )
@@ -254,7 +257,7 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
         "panels": panels.items,
         "frames": frames.items,
     }
-    return pack.image_data(image) | {
+    return pack.image_data(image[..., ::stride, ::stride], stride) | {
         "film": zlib.compress(json.dumps(words, separators=(",", ":")).encode()),
         "maps": maps.items,
         "values": [
@@ -312,11 +315,14 @@ class Film(Stage):
         reel, numbers = self._views[self.view].reels[self.reel], self.frame.numbers
         shown = ", ".join(filter(None, (self.view, reel.name, reel.stops[self.at])))
         rows = [", ".join(f"{row.name} {row.texts[0]}" for row in numbers)] if numbers else []
-        return "\n".join([*self._facts, f"On show, {shown}: {self.frame.words}", *rows])
+        scale = pack.scale_of(self.data["stride"])
+        said = [*self._facts, f"On show, {shown}: {self.frame.words}", *rows, scale]
+        return "\n".join(filter(None, said))
 
     def still(self) -> bytes:
         """The panels on show, side by side, as a PNG."""
-        return pack.encoded(torch.cat(self.compose(), dim=2), "PNG")
+        stride = self.data["stride"]
+        return pack.encoded(torch.cat(self.compose(), dim=2)[..., ::stride, ::stride], "PNG")
 
     @traitlets.observe("view", "reel")
     def _back_to_a_stop_there_is(self, change: Any) -> None:
@@ -338,6 +344,12 @@ class Film(Stage):
                 f"{name} must be 0 to {count[name] - 1} in the view {self.view!r}, not {value}"
             )
         return value
+
+
+def _thinned(box: Box, stride: int) -> Box:
+    """A box in the pixels that are sent; a pixel that it touches belongs to it."""
+    x1, y1, x2, y2, wide = box
+    return x1 // stride, y1 // stride, -(-x2 // stride), -(-y2 // stride), wide
 
 
 def _deflated(labels: Tensor) -> dict[str, Any]:

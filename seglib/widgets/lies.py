@@ -68,9 +68,7 @@ class LieDetector(Film):
         self, image: Tensor, mask: Tensor, classes: Classes, measure: Measure | None = None, **state: Any
     ) -> None:
         pack.check(image, {"truth": mask}, classes)
-        stride = 1
-        while max(mask.shape) > stride * LARGEST:
-            stride *= 2
+        stride = pack.stride_of(mask.shape, LARGEST)
         image, mask = (whole[..., ::stride, ::stride].contiguous() for whole in (image, mask))
         background = classes.background
         if background is None:
@@ -81,10 +79,9 @@ class LieDetector(Film):
         def frame(lie: str, step: Step) -> Frame:
             words = f"the lie {lie}, {step.words}; the truth is {describe(mask, classes)}"
             panel = Panel("prediction", Labels(step.mask), palette, words, truth=mask)
-            said = f"{LIES[lie]} {_verdict(step.scores, honest.scores)}{note}"
+            said = f"{LIES[lie]} {_verdict(step.scores, honest.scores)} {pack.scale_of(stride)}".strip()
             return Frame(said, (panel,), (truth, panel), numbers=_rows(step.scores, honest.scores))
 
-        note = f" Shown is 1 of every {stride} pixels across and down." if stride > 1 else ""
         lies = all_lies(mask, classes, background=background, measure=measure or judge)
         honest = lies["erode"][0]
         reels = [

@@ -1,6 +1,7 @@
 """What is sent to the browser, once: an image as a file, label maps as deflated bytes; checked first."""
 
 import io
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from seglib.data.dataset import Instances
 from seglib.labels import Classes, check_image, check_mask, describe, shares
 
 LOSSLESS_UP_TO = 256 * 256  # pixels; a PNG of more than that is large, and its pixels cannot be told apart
+LARGEST = 2048  # pixels of the longer side that are sent: notebooks with large photographs stay small
 
 
 def check(image: Tensor, maps: Mapping[str, Tensor], classes: Classes) -> None:
@@ -88,17 +90,33 @@ def names_and_colors(classes: Classes) -> list[dict[str, Any]]:
     return [{"name": name, "color": color} for name, color in zip(classes.names, classes.colors)]
 
 
-def image_data(image: Tensor) -> dict[str, Any]:
-    """An image (3, H, W) uint8 with its size, as the browser reads it."""
-    return {"width": image.shape[2], "height": image.shape[1], "image": encode(image)}
+def stride_of(size: Sequence[int], largest: int = LARGEST) -> int:
+    """1, 2, 4, ...: of so many pixels across and down one is shown, so that a side has at most `largest`.
+
+    Example:
+        >>> stride_of((480, 640)), stride_of((3000, 4000)), stride_of((10, 4097))
+        (1, 2, 4)
+    """
+    return int(2 ** max(0, math.ceil(math.log2(max(size) / largest))))
+
+
+def scale_of(stride: int) -> str:
+    """A sentence about the pixels that are left out; "" where none is."""
+    return f"Shown is 1 of every {stride} pixels across and down." if stride > 1 else ""
+
+
+def image_data(image: Tensor, stride: int = 1) -> dict[str, Any]:
+    """An image (3, H, W) uint8 with its size, as the browser reads it; `stride` is that of `stride_of`."""
+    size = {"width": image.shape[2], "height": image.shape[1], "stride": stride, "note": scale_of(stride)}
+    return size | {"image": encode(image)}
 
 
 def pack(
-    image: Tensor, maps: Mapping[str, Tensor], classes: Classes, instances: Tensor | None = None
+    image: Tensor, maps: Mapping[str, Tensor], classes: Classes, instances: Tensor | None, stride: int
 ) -> dict[str, Any]:
     """Everything `paint.js` unpacks: the image, its label maps with their words and shares, the classes."""
     return {
-        **image_data(image),
+        **image_data(image, stride),
         "classes": names_and_colors(classes),
         "void": classes.void_color,
         "maps": [

@@ -136,7 +136,7 @@ class Stage(Shell):
     Attributes:
         opacity: of the classes' colours, 0..1.
         zoom: 1 shows all of the image, 32 is the maximum.
-        center: [x, y] in image pixels, what zooming keeps in the middle.
+        center: [x, y] in pixels of the image that is sent, what zooming keeps in the middle.
         height: the height of the image in CSS pixels, at most.
     """
 

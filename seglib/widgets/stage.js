@@ -22,6 +22,9 @@ function onOtherScreen(frame, act) {
 
 const within = (value, low, high) => Math.min(high, Math.max(low, value));
 
+// A place in the whole image, of which one of every `stride` pixels across and down is shown.
+const pixelWords = ({ stride }, x, y) => `x ${x * stride}, y ${y * stride}`;
+
 class Stage {
   cursor = null; // [x, y], the image pixel that is read out
   wholePixels = true; // a magnified image is so by a whole number, so that its pixels stay alike
@@ -100,8 +103,14 @@ class Stage {
       const edge = (corner, at) => `${corner + (at + 0.5) * scale - size / 2}px`;
       Object.assign(mark.style, { width: `${size}px`, height: `${size}px`, left: edge(left, cursor[0]), top: edge(top, cursor[1]) });
     });
-    write(this.words, cursor ? this.readOut(cursor) : HINT);
+    if (cursor) write(this.words, this.readOut(cursor));
+    else this.hint(HINT);
     this.words.classList.toggle("seglib-quiet", !cursor);
+  }
+
+  // What is said while no pixel is read out: also which pixels of a large image are shown.
+  hint(words) {
+    write(this.words, this.scene.note ? `${words} ${this.scene.note}` : words);
   }
 
   // Where the image lies on its canvas in CSS pixels. It never leaves its canvas, whatever the centre says.

@@ -32,7 +32,7 @@ async function viewer(frame) {
     const at = y * scene.width + x;
     const parts = maps.map(({ name, labels }) => `${name}: ${scene.name(labels[at])}`);
     if (scene.instances) parts.push(scene.instances[at] ? `object ${scene.instances[at]}` : "no object");
-    return [`x ${x}, y ${y}`, ...parts].join(" · ");
+    return [pixelWords(scene, x, y), ...parts].join(" · ");
   };
   const paintControls = h("div", { class: "seglib-group" },
     opacitySlider(frame),

@@ -23,7 +23,8 @@ class MaskViewer(Stage):
 
     Opacity, classes, outline, hatching, zoom, side by side, difference, and a read-out of the pixel under the
     pointer or the arrow keys. All of it happens in the browser; Python reads and sets the same state:
-    `viewer.opacity = 0.3`, `viewer.visible = ["fish"]`.
+    `viewer.opacity = 0.3`, `viewer.visible = ["fish"]`. Of an image with a side of more than 2048 pixels,
+    1 of every 2, 4, ... pixels across and down is shown, and the viewer says so.
 
     Args:
         image: (3, H, W) uint8.
@@ -68,10 +69,15 @@ class MaskViewer(Stage):
         if not isinstance(maps, Mapping):
             maps = {"mask": maps}
         pack.check(image, maps, classes)
-        self._image, self._maps, self._classes = image, dict(maps), classes
-        ids = None if instances is None else pack.instance_ids(instances, image.shape[1:])
+        stride = pack.stride_of(image.shape[1:])
+        self._image, self._classes = image[..., ::stride, ::stride], classes
+        self._maps = {name: mask[::stride, ::stride] for name, mask in maps.items()}
         begin = {"visible": [*classes, "void"], "layer": next(iter(maps))}
-        super().__init__(data=pack.pack(image, maps, classes, ids), **begin | state)
+        ids = None
+        if instances is not None:
+            ids = pack.instance_ids(instances, image.shape[1:])[::stride, ::stride]
+        data = pack.pack(self._image, self._maps, classes, ids, stride)
+        super().__init__(data=data, **begin | state)
 
     def compose(self) -> Tensor:
         """The image on show at zoom 1, computed without a browser.
@@ -89,9 +95,9 @@ class MaskViewer(Stage):
         return torch.cat(panels if others else [self._image, *panels], dim=2)
 
     def description(self) -> str:
-        """Each label map in words."""
-        words = {name: describe(mask, self._classes) for name, mask in self._maps.items()}
-        return "\n".join(f"{name}: {text}" for name, text in words.items())
+        """Each label map in words, and what is left out of a large image."""
+        words = [f"{name}: {describe(mask, self._classes)}" for name, mask in self._maps.items()]
+        return "\n".join(filter(None, [*words, pack.scale_of(self.data["stride"])]))
 
     def still(self) -> bytes:
         """The image on show as a PNG."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Locator, Page, expect
 from torch import Tensor
 
-from seglib.labels import VOID
+from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
 from seglib.widgets import MaskViewer
 from seglib.widgets.lies import corrupt
@@ -191,6 +193,18 @@ def test_on_another_screen_image_read_out_and_clicks_stay_right(page: Page, twin
         canvas.hover(position={"x": 40.5 * unit, "y": 100.5 * unit})
         assert np.abs(pixels(canvas, 160) - wanted).max() <= 2
         expect(page.locator(".seglib-readout")).to_have_text(at(twin, 40, 100))
+
+
+def test_a_large_image_says_its_scale_and_is_read_out_in_its_own_pixels(page: Page) -> None:
+    mask = torch.zeros(1500, 3000, dtype=torch.uint8)
+    mask[1000:, 2000:] = 1
+    image = mask.expand(3, -1, -1).contiguous()
+    show(page, MaskViewer(image, mask, classes=Classes.of("background", "fish")))
+    words, canvas = page.locator(".seglib-readout"), page.locator(".seglib-canvas canvas").first
+    expect(words).to_contain_text("Shown is 1 of every 2 pixels across and down.")
+    unit = canvas.bounding_box()["width"] / 3000  # type: ignore[index]
+    canvas.hover(position={"x": 2500 * unit, "y": 1250 * unit})
+    expect(words).to_have_text(re.compile(r"x 2[45]\d\d, y 12\d\d · mask: fish"))
 
 
 def sized(canvas: Locator, ratio: int) -> bool:

@@ -128,3 +128,16 @@ def test_displayed_it_carries_words_and_a_copy_that_needs_nothing() -> None:
     for state in ({"at": 2}, {"reel": 1, "at": 0}, {"view": "second"}):
         still = np.asarray(Image.open(io.BytesIO(film(**state).still())))
         assert np.array_equal(still, torch.cat(film(**state).compose(), dim=2).permute(1, 2, 0).numpy())
+
+
+def test_of_a_large_image_one_of_two_pixels_is_shown_with_labels_boxes_and_words() -> None:
+    image, labels = torch.zeros(3, 30, 3000, dtype=torch.uint8), torch.arange(3000).expand(30, -1) // 1000
+    one = Frame("It is.", (Panel("all", Labels(labels), PALETTE, truth=labels),), boxes=((1, 3, 7, 9, True),))
+    shown = Small(image, [View("first", (Reel("", ("0",), (one,)),))])
+    note = "Shown is 1 of every 2 pixels across and down."
+    assert (shown.data["width"], shown.data["height"], shown.data["note"]) == (1500, 15, note)
+    (sent,) = shown.data["maps"]
+    pixels = np.frombuffer(zlib.decompress(sent["labels"]), "u1").reshape(15, 1500)
+    assert np.array_equal(pixels, labels[::2, ::2])
+    assert json.loads(zlib.decompress(shown.data["film"]))["frames"][0]["boxes"] == [[0, 1, 4, 5, True]]
+    assert Image.open(io.BytesIO(shown.still())).size == (1500, 15) and note in shown.description()

@@ -104,6 +104,21 @@ def test_a_large_image_travels_small() -> None:
     assert len(data["image"]) + len(data["maps"][0]["labels"]) < image.numel() / 100
 
 
+def test_of_a_photograph_of_twelve_megapixels_one_of_two_pixels_is_shown_and_it_says_so() -> None:
+    rng = torch.Generator().manual_seed(0)
+    image = torch.randint(0, 256, (3, 3000, 4000), dtype=torch.uint8, generator=rng)
+    mask = torch.randint(0, 3, (3000, 4000), dtype=torch.uint8, generator=rng)
+    shown = MaskViewer(image, mask, classes=CLASSES, instances=instances(mask == 1))
+    data, note = shown.data, "Shown is 1 of every 2 pixels across and down."
+    assert (data["width"], data["height"], data["stride"], data["note"]) == (2000, 1500, 2, note)
+    labels = np.frombuffer(zlib.decompress(data["maps"][0]["labels"]), "u1").reshape(1500, 2000)
+    numbers = np.frombuffer(zlib.decompress(data["instances"]), "<u2").reshape(1500, 2000)
+    assert np.array_equal(labels, mask[::2, ::2]) and np.array_equal(numbers, mask[::2, ::2] == 1)
+    assert shown.compose().shape == (3, 1500, 2000) and note in shown.description()
+    assert len(shown.to_html()) < 20e6  # of noise; of a photograph a few megabytes
+    assert viewer().data["stride"] == 1 and "Shown is" not in viewer().description()
+
+
 BAD = {
     "float image": ({"image": IMAGE.float()}, "the image must be .*float32"),
     "grey image": ({"image": IMAGE[0]}, r"\(6, 8\) uint8"),
