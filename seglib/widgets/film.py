@@ -260,10 +260,7 @@ def packed(image: Tensor, views: Sequence[View]) -> dict[str, Any]:
     return pack.image_data(image[..., ::stride, ::stride], stride) | {
         "film": zlib.compress(json.dumps(words, separators=(",", ":")).encode()),
         "maps": maps.items,
-        "values": [
-            _deflated(torch.stack(columns, dim=1)) if (columns := values[base].items) else None
-            for base in maps.places  # for each a table (V, columns), or None
-        ],
+        "values": [_table(values[base].items) for base in maps.places],
         "charts": charts.items,
         "crops": crops.items,
     }
@@ -350,6 +347,11 @@ def _thinned(box: Box, stride: int) -> Box:
     """A box in the pixels that are sent; a pixel that it touches belongs to it."""
     x1, y1, x2, y2, wide = box
     return x1 // stride, y1 // stride, -(-x2 // stride), -(-y2 // stride), wide
+
+
+def _table(columns: list[Tensor]) -> dict[str, Any] | None:
+    """The values of the pieces of one base, (V, columns); None where the base itself is shown."""
+    return _deflated(torch.stack(columns, dim=1)) if columns else None
 
 
 def _deflated(labels: Tensor) -> dict[str, Any]:
