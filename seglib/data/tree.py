@@ -21,7 +21,7 @@ IMAGE_WORDS = frozenset({
 MASK_WORDS = frozenset({
     "mask", "masks", "label", "labels", "annot", "annots", "annotation", "annotations", "ann", "anns", "seg",
     "segs", "segmentation", "segmentations", "gt", "gts", "groundtruth", "truth", "target", "targets",
-    "manual", "trimaps", "matte",
+    "manual", "trimaps", "matte", "lbl", "lbls",
 })  # fmt: skip
 
 

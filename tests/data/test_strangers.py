@@ -421,6 +421,7 @@ def test_a_stack_is_refused_or_a_page_is_chosen(tmp_path: Path, which: str, suff
         ("images/train/day/*.jpg", "masks/train/day/*_gt.png"),
         ("data/images/*.jpg", "data/ground_truth/*.png"),
         ("training/*.jpg", "training_masks/*.png"),
+        ("img/*.jpg", "lbl/*.png"),
         ("*.jpg", "*-mask.png"),
         ("images/*_leftImg8bit.png", "masks/*_gtFine_labelIds.png"),
     ],
