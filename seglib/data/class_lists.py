@@ -72,7 +72,7 @@ def read_class_list(folder: Path) -> ClassList:
         path = next((names[name] for name in LISTS if name in names and names[name].is_file()), None)
     if path is None:
         return ClassList()
-    read = LISTS.get(path.name.lower(), read_json if path.suffix == ".json" else _text)
+    read = LISTS.get(path.name.lower(), {".json": read_json, ".csv": _table}.get(path.suffix, _text))
     with naming(path):
         return class_list(read(path), path.name)
 
@@ -94,8 +94,8 @@ def class_list(fields: Any, source: str) -> ClassList:
     """A class list from its fields, which are checked.
 
     Args:
-        fields: a list of names, a dictionary value -> name (None or "void" for void), `Classes`, or a
-            dictionary of `FIELDS`.
+        fields: a list of names, or of objects with "name" and "id"; a dictionary value -> name (None or
+            "void" for void), `Classes`, or a dictionary of `FIELDS`.
         source: where it comes from.
 
     Raises:
@@ -108,6 +108,8 @@ def class_list(fields: Any, source: str) -> ClassList:
     """
     if isinstance(fields, Classes):
         return ClassList(fields, fields, {k: k for k in range(len(fields))}, source)
+    if isinstance(fields, list) and fields and all(isinstance(one, dict) for one in fields):
+        fields = {one.get("id", place): str(one.get("name", "")) for place, one in enumerate(fields)}
     if isinstance(fields, (list, tuple)) or (isinstance(fields, dict) and not set(fields) & set(FIELDS)):
         fields = {"names": fields}
     given = fields if isinstance(fields, dict) else {}
@@ -365,4 +367,4 @@ LISTS: dict[str, Callable[[Path], Any]] = {
     "_classes.csv": _table,
     "class_dict.csv": _table,
     "objectinfo150.txt": _table,
-}
+} | dict.fromkeys(("classes.csv", "class_dict_seg.csv", "label_class_dict.csv"), _table)

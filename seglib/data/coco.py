@@ -31,6 +31,7 @@ _CROWDS = (
     "marked iscrowd: 1, and crowds are void, not objects. Tools that paint with a brush often mark every"
     " object so; load(..., crowds='objects') reads them as objects"
 )
+_NO_OUTLINE = "it has no polygon and no run lengths (a box alone is not a mask): draw it, or see notebook 07a"
 
 
 class Content(NamedTuple):
@@ -86,6 +87,12 @@ class Coco(SegmentationDataset):
         crowd = sum(bool(entry.get("iscrowd")) for entry in content.annotations)
         if crowds == "void" and 2 * crowd > len(content.annotations) and not upright:
             self.note("crowds", f"{path}: {crowd} of {len(content.annotations)} objects are {_CROWDS}")
+        shapes = [one.get("segmentation") for one in content.annotations]
+        if shapes and not any(shapes):
+            raise ValueError(f"{self._place(content.annotations[0])}: as all others, {_NO_OUTLINE}")
+        corners = [[len(part) for part in shape or () if isinstance(part, list)] for shape in shapes]
+        if len(shapes) > 9 and all(some == [8] for some in corners):
+            self.note("boxes", f"{path}: every outline has four corners, as boxes have: look at a few")
 
     def __len__(self) -> int:
         return len(self.images)
@@ -304,7 +311,7 @@ def _follows_outline(box: Tensor, segmentation: Any) -> bool:
 def _check_polygons(polygons: Any, height: int, width: int) -> None:
     """Each has three corners or more, all of them on the image or within one image's size of it."""
     if not isinstance(polygons, list) or not polygons:
-        raise ValueError("it has no polygon and no run lengths (a box alone is not a mask)")
+        raise ValueError(_NO_OUTLINE)
     for polygon in polygons:
         if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
             raise ValueError("a polygon is a list x1, y1, x2, y2, ... of at least three corners")

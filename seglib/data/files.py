@@ -298,7 +298,10 @@ def open_mask(path: Path, page: int | None) -> Pillow.Image:
 def labels_in(image: Pillow.Image, path: str, colors: Classes | None) -> NDArray[Any]:
     """What `read_labels` returns, of an opened mask; the colours of a palette that holds only `colors`."""
     if image.mode in ("LA", "RGBA"):
-        image = image.convert(image.mode[:-1])  # without transparency
+        pixels, clear = np.array(image)[..., :-1], np.array(image)[..., -1] == 0
+        if clear.any() and (~clear & (pixels == pixels[clear][0]).all(-1)).any():
+            raise LabelError(f"{path}: one colour is transparent here, opaque there; save it without alpha")
+        image = image.convert(image.mode[:-1])
     if image.mode not in ("1", "L", "P", "RGB") and not image.mode.startswith("I"):
         raise ValueError(f"{path}: a mask in mode {image.mode} cannot be read; save an 8-bit or palette PNG")
     labels = np.array(image, np.uint8 if image.mode == "1" else None)

@@ -3,6 +3,7 @@
 import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -209,7 +210,8 @@ def open_pairs(
     samples, left_out = _chosen(request, part, matched.samples)
     left_out = [*left_out, *matched.left_out, *dict.fromkeys(request.tree.left_out)]
     meaning = classes or request.classes
-    masks = [*dict.fromkeys(chain.from_iterable(group.masks.values() for group in found.values()))]
+    others = (group.masks.values() for other, group in found.items() if other != part)
+    masks = [*dict.fromkeys(chain((one.mask for one in matched.samples.values()), *others))]
     data = kind(path.name, split, samples, meaning, masks=masks, page=request.page)
     source = meaning.source or UNNAMED
     return understood(data, Reading(layout, source, meaning.void, matched.rule, tuple(left_out)))
@@ -242,12 +244,12 @@ def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple
 
 
 def _lists(tree: Tree) -> dict[str, list[str]]:
-    """Split -> the names in the publisher's list: `train.txt` and so on, in the folder or in one of lists."""
+    """Split -> the names in the publisher's list: `train.txt`, `train_list.txt`, or in a folder of lists."""
     for folder in ([], ["splits"], ["split"], ["lists"], ["ImageSets", "Segmentation"], ["ImageSets"]):
         place = tree.folder(*folder)
         found = {}
         for split, names in FOLDERS.items():
-            for file in (place / f"{name}.txt" for name in names if place):
+            for file in (place / f"{name}{end}.txt" for name in names for end in ("_list", "") if place):
                 if file.is_file():
                     firsts = [line.split()[0] for line in read_text(file).splitlines() if line.strip()]
                     found[split] = [first.replace("\\", "/").rpartition("/")[2] for first in firsts]
@@ -317,6 +319,7 @@ def pairs(
     if ordered:
         samples = {str(k): Sample(p.stem, str(p), str(m)) for k, (p, m) in enumerate(zip(photos, labels))}
         rule, left_out = f"{len(samples)}, in the order given", tuple[str, ...]()
+        _check_order([*samples.values()])
     else:
         samples, rule, left_out = match("pairs", Group(_keyed(photos), _keyed(labels)))
     keys = [*samples] if split is None else by_name(samples)[split]
@@ -328,6 +331,17 @@ def pairs(
         data,
         Reading("images and masks as given", meaning.source or UNNAMED, meaning.void, rule, tuple(left_out)),
     )
+
+
+def _check_order(samples: Sequence[Sample]) -> None:
+    """Raise a ValueError where all names match in another order: folders are listed in any order."""
+    mask_of: dict[str, str] = {}
+    with suppress(ValueError):  # of names that do not match
+        images, masks = (_keyed([Path(one[k]) for one in samples]) for k in (1, 2))
+        mask_of = {one.image: one.mask for one in match("pairs", Group(images, masks)).samples.values()}
+    wrong = [one for one in samples if mask_of.get(one.image) != one.mask]
+    if wrong and len(mask_of) == len(samples):
+        raise ValueError(f"the orders differ: {wrong[0].image} is given {wrong[0].mask}; sort both lists")
 
 
 def _files(given: FilesOf) -> list[Path]:
@@ -342,7 +356,7 @@ def _files(given: FilesOf) -> list[Path]:
         files = [Path(file) for file in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
         files = [file for file in files if file.is_file() and not is_clutter(file.name)]
     if not files:
-        raise FileNotFoundError(f"{given}: no image here")
+        raise FileNotFoundError(f"{given}: no image here; of subfolders take a pattern, folder/**/*.png")
     if absent := [file for file in files if not file.is_file()]:
         raise FileNotFoundError(f"{absent[0]}: no such file ({len(absent)} are missing)")
     return files

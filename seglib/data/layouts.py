@@ -76,6 +76,7 @@ def open_folder(
         raise ValueError(f"crowds must be 'void' or 'objects', got {crowds!r}")
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such folder")
+    path = _innermost(path)
     tree = Tree.of(path) if path.is_dir() else Tree(path)
     request = Request(tree, split, page, crowds)
     for layout in LAYOUTS:
@@ -92,10 +93,18 @@ def open_folder(
     )
 
 
+def _innermost(path: Path) -> Path:
+    """The folder itself or, where it holds nothing but one folder, that: archives unpack so."""
+    there = [one for one in path.iterdir() if not is_clutter(one.name)] if path.is_dir() else []
+    there = [one for one in there if not one.name.lower().startswith(("readme", "license"))]
+    alone = len(there) == 1 and there[0].is_dir() and not any(role([there[0].name])[:2])
+    return _innermost(there[0]) if alone else path
+
+
 def _content(tree: Tree) -> str:
     """What a folder holds, in a few words."""
     if tree.path.is_file():
-        return "this is neither a folder nor a .json file that is known"
+        return "this is neither a folder nor a .json file that is known; open the folder that holds it"
     names = sorted(e.name + "/" * e.is_dir() for e in tree.path.iterdir() if not is_clutter(e.name))
     return f"found {listed(names, 8)}" if names else "the folder is empty"
 
@@ -145,8 +154,9 @@ def _cityscapes(request: Request) -> Opened:
     """The masks of `labelTrainIds`, or else of `labelIds`; what is in none of the 19 classes is void."""
     tree = request.tree
     kinds = [kind for kind in ("labelTrainIds", "labelIds") if any(tree.files(f"_{kind.lower()}.png"))]
-    fine = tree.folder("gtFine")
-    if not kinds or not tree.folder("leftImg8bit") or not (fine or tree.folder("gtCoarse")):
+    there = {part.lower() for parts in tree.folders for part in parts}
+    fine = "gtfine" in there
+    if not kinds or "leftimg8bit" not in there or not (fine or "gtcoarse" in there):
         return None
     ends = (f"_{kinds[0].lower()}.png", "_leftimg8bit.png", "_leftimg8bit.jpg")
     found = groups(
@@ -258,12 +268,12 @@ def _ends(*suffixes: str) -> Callable[[Tree], bool]:
     return has
 
 
-def _says(*words: bytes, suffix: str = ".json") -> Callable[[Tree], bool]:
-    """By words near the beginning or the end of text files."""
+def _says(*marks: bytes, suffixes: tuple[str, ...] = (".json",)) -> Callable[[Tree], bool]:
+    """By words (regular expressions) near the beginning or the end of text files."""
 
     def has(tree: Tree) -> bool:
-        files = [tree.path] if tree.path.is_file() else [*tree.files(suffix)][:20]
-        return any(all(word in ends_of(file) for word in words) for file in files if file.suffix == suffix)
+        files = [tree.path] if tree.path.is_file() else [*tree.files(*suffixes)][:20]
+        return any(all(re.search(m, ends_of(f)) for m in marks) for f in files if f.suffix in suffixes)
 
     return has
 
@@ -314,22 +324,22 @@ NAMED = (
     Named("one file of labelme", '"shapes"', _says(b'"shapes"'), "Open the folder that holds the"
           " images and their .json files"),
     Named("a project of the VGG Image Annotator", '"regions" with "shape_attributes"',
-          _says(b'"regions"', b'"shape_attributes"'), "In VIA, choose Annotation > Export"
-          " Annotations (COCO format) and open that file"),
+          _says(b"region", b"shape_attributes", suffixes=(".json", ".csv")), "In VIA, choose Annotation >"
+          " Export Annotations (COCO format) and open that file"),
     Named("a Label Studio export", '"annotations" with "result"', _says(b'"result"', b'"from_name"'),
-          "In Label Studio, export as COCO (polygons) or as PNG masks (brush)"),
+          "In Label Studio, export as COCO (polygons) or as PNG masks (brush: one file for each class)"),
     Named("Cityscapes' polygons", "gtFine/*_polygons.json without labelIds", _ends("_polygons.json"),
           "Make the masks with cityscapesscripts: csCreateTrainIdLabelImgs"),
-    Named("CVAT's own XML", "annotations.xml", _says(b"<annotations>", b"<image ", suffix=".xml"),
+    Named("CVAT's own XML", "annotations.xml", _says(b"<annotations>", b"<image ", suffixes=(".xml",)),
           "In CVAT, export the task as 'Segmentation mask 1.1' or 'COCO 1.0', with its images"),
     Named("boxes of PASCAL VOC", ".xml files with bndbox",
-          _says(b"<annotation", b"<bndbox", suffix=".xml"), "Boxes are no masks: draw the"
+          _says(b"<annotation", b"<bndbox", suffixes=(".xml",)), "Boxes are no masks: draw the"
           " outlines with seglib's Annotator, or get masks from boxes as in notebook 07a"),
     Named("YOLO text files without names", "labels/ with .txt files, no data.yaml", _yolo_without_names,
           'Write a data.yaml next to the folders: names: ["first class", "second class"]'),
     Named("run lengths in a table", "a .csv file with EncodedPixels",
-          _says(b"EncodedPixels", suffix=".csv"), "Write each mask as a PNG file; a script is in"
-          " docs/bring-your-data.md under 'Run lengths in a table'"),
+          _says(rb'EncodedPixels|[,"](\d+ ){3}', suffixes=(".csv",)), "Write each mask as a PNG file; a"
+          " script is in docs/bring-your-data.md under 'Run lengths in a table'"),
     Named("MATLAB files", ".mat", _ends(".mat"), "Read them with scipy.io.loadmat and write each mask"
           " as a PNG file; a script is in docs/bring-your-data.md under 'Arrays'"),
     Named("arrays", ".npy, .npz, .h5, .pkl, .pt", _ends(".npy", ".npz", ".h5", ".hdf5", ".pkl", ".pt"),
@@ -342,8 +352,9 @@ NAMED = (
     Named("a data set of records", ".tfrecord, .parquet, .arrow, .mdb",
           _ends(".tfrecord", ".tfrecords", ".parquet", ".arrow", ".mdb"), "Open it with the library"
           " that wrote it (tensorflow_datasets, datasets, lmdb) and write images and masks as files"),
-    Named("an archive", ".zip, .tar, .rar", _ends(".zip", ".tar", ".tar.gz", ".tgz", ".rar", ".7z"),
+    Named("an archive", ".zip, .tar, .7z", _ends(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"),
           "Unpack it and open the folder"),
-    Named("images without masks", "image files only", _only_images, "If there are masks, "
-          f"{WAY_OUT}. If there are none yet, draw them with seglib.widgets.annotator.Annotator"),
+    Named("images without masks", "no mask, and no annotations of a tool that is known", _only_images, "If"
+          f" there are masks, {WAY_OUT}. If a tool wrote annotations, export them from it as COCO or as PNG"
+          " masks. If there are none yet, draw them with seglib.widgets.annotator.Annotator"),
 )  # fmt: skip

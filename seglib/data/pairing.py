@@ -4,12 +4,15 @@ import os
 import re
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from seglib.data.files import SUFFIXES, Sample, listed
-from seglib.data.tree import MASK_WORDS, WAY_OUT, Files, Group, images_in, words
+from seglib.data.tree import MASK_WORDS, PICTURES, WAY_OUT, Files, Group, images_in, words
+from seglib.files import naming
+
+SEVERAL = f"if each holds one class, put them together as in docs/bring-your-data.md; else {WAY_OUT}"
 
 
 def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[Sample]:
@@ -65,10 +68,11 @@ def match(place: Path | str, group: Group) -> Match:
     images, masks = group
     if not {rest for rest, _ in images} & {rest for rest, _ in masks}:
         images, masks = _flat(place, images), _flat(place, masks)
-    rule, found = _pairs(images, masks)
-    if 2 * len(found) < min(len(images), len(masks)):
-        images, masks = _small_letters(images), _small_letters(masks)
+    with naming(place):
         rule, found = _pairs(images, masks)
+        if 2 * len(found) < min(len(images), len(masks)):
+            images, masks = _small_letters(images), _small_letters(masks)
+            rule, found = _pairs(images, masks)
     if not rule or not found or 2 * len(found) < min(len(images), len(masks)):
         names = [
             f"{len(files)} {what} ({listed([stem for _, stem in sorted(files)], 3)})"
@@ -125,7 +129,7 @@ def _flat(place: Path | str, files: Files) -> Files:
     flat = {("", stem): path for (_, stem), path in files.items()}
     if len(flat) < len(files):
         twice = Counter(stem for _, stem in files).most_common(1)[0][0]
-        raise ValueError(f"{place}: '{twice}' is in several subfolders; {WAY_OUT}")
+        raise ValueError(f"{place}: '{twice}' is in several subfolders; {SEVERAL}")
     return flat
 
 
@@ -144,6 +148,11 @@ class Rule(NamedTuple):
         core = stem[len(self.before) : len(stem) - len(self.after)]
         return f"{self.mask_before}{core}{self.mask_after}" if core else None
 
+    def evidence(self) -> tuple[bool, bool]:
+        """Whether a word says mask, and none picture; whether all of the image's name is in the mask's."""
+        found = {*words(self.mask_before), *words(self.mask_after)}
+        return bool(found & MASK_WORDS) and not found & PICTURES, not any(self[:2])
+
     def words(self) -> str:
         """The rule for people."""
         if self == Rule():
@@ -154,7 +163,11 @@ class Rule(NamedTuple):
 def find_rule(images: set[str], masks: Sequence[str]) -> Rule | None:
     """The rule by which most masks have an image; None if there is none that can be trusted.
 
-    A rule never cuts a number in two, and one that is seen once counts only if a word in it says "mask".
+    A rule never cuts a number in two, and one that is seen once counts only for a single image or mask, if
+    a word in it says "mask".
+
+    Raises:
+        ValueError: another rule is as good: which mask is meant is not known.
 
     Example:
         >>> find_rule({"1_sat", "2_sat", "3_sat"}, ["1_mask", "2_mask"])
@@ -178,9 +191,26 @@ def find_rule(images: set[str], masks: Sequence[str]) -> Rule | None:
     reach = {rule: sum(rule.mask(image) in known for image in images) for rule, _ in votes.most_common(20)}
     if not reach:
         return None
-    best = max(reach, key=lambda rule: (reach[rule], -sum(map(len, rule))))
-    says_mask = MASK_WORDS & {*words(best.mask_before), *words(best.mask_after)}
-    return best if reach[best] > 1 or (reach[best] and says_mask) else None
+    best = max(reach, key=lambda rule: (reach[rule], rule.evidence(), -sum(map(len, rule))))
+    if reach[best] < 2 and not (reach[best] and best.evidence()[0] and 1 in (len(images), len(masks))):
+        return None
+    _check_alone(best, reach, images, known)
+    return best
+
+
+def _check_alone(best: Rule, rules: Iterable[Rule], images: set[str], known: set[str]) -> None:
+    """Raise a ValueError if another rule is as good: images have several masks, or masks several images."""
+    taken = {str(best.mask(image)): image for image in images if best.mask(image) in known}
+    for rule in rules:
+        # The first: it cuts a word, as "cat" of "catfish_mask".
+        if rule.mask_after[:1].isalnum() > rule.after[:1].isalnum() or rule.evidence() < best.evidence():
+            continue
+        found = sorted((str(rule.mask(image)), image) for image in images if rule.mask(image) in known)
+        photos = [(taken[mask], image, mask) for mask, image in found if taken.get(mask, image) != image]
+        masks = [(str(best.mask(image)), mask, image) for mask, image in found if mask not in taken]
+        if some := [one for one in masks if one[0] in taken] or photos * (2 * len(photos) >= len(taken)):
+            one, other, of = some[0]
+            raise ValueError(f"both {one} and {other} fit {of}; {SEVERAL}")
 
 
 def _spans(length: int) -> Iterator[tuple[int, int]]:
@@ -264,6 +294,6 @@ def object_files(group: Group) -> dict[str, tuple[str, list[str]]] | None:
         else:
             return None
         found[key].append(path)
-    if max(map(len, found.values()), default=0) < 2:
+    if max(map(len, found.values()), default=0) < 2 or 2 * len(found) < len(images):
         return None
     return {"/".join(filter(None, key)): (images[key], paths) for key, paths in sorted(found.items())}

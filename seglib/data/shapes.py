@@ -299,12 +299,16 @@ def _yolo_folders(tree: Tree) -> dict[str, tuple[Path, Path]]:
 
 def _yolo_names(tree: Tree, found: Mapping[str, tuple[Path, Path]]) -> tuple[list[str], str] | None:
     """The classes' names, and the file that they are in; None if there is none."""
-    for file in sorted([*tree.path.glob("*.yaml"), *tree.path.glob("*.yml")]):
+    for file in (files := sorted([*tree.path.glob("*.yaml"), *tree.path.glob("*.yml")])):
         try:
             content = yaml.safe_load(read_text(file))
         except yaml.YAMLError as error:
             raise ValueError(f"{file}: not YAML ({first_line(error)})") from None
-        names = content.get("names") if isinstance(content, dict) else None
+        content = content if isinstance(content, dict) else {}
+        if "kpt_shape" in content:
+            raise ValueError(f"{file}: these are key points (kpt_shape), not outlines; export outlines")
+        if (names := content.get("names")) is None and file != files[-1]:
+            continue  # settings of something else
         if isinstance(names, dict) and sorted(names) == list(range(len(names))):
             names = [names[k] for k in range(len(names))]
         if not isinstance(names, list):

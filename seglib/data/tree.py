@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from seglib.data.files import SUFFIXES
 
 WAY_OUT = "say which belong together: seglib.data.folders.pairs(images, masks, classes)"
 DEEPEST = 8  # folders below the data set's that are looked into
-SPLIT_OF = {name: split for split, names in FOLDERS.items() for name in names}
+SPLIT_OF = {name: split for split, names in FOLDERS.items() for name in names} | {"tr": "train", "ts": "test"}
 IMAGE_WORDS = frozenset({
     "image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "original", "originals",
     "input", "inputs", "rgb", "sat",
@@ -23,6 +24,8 @@ MASK_WORDS = frozenset({
     "segs", "segmentation", "segmentations", "gt", "gts", "groundtruth", "truth", "target", "targets",
     "manual", "trimaps", "matte", "lbl", "lbls",
 })  # fmt: skip
+# Of pictures of masks, which are for people.
+PICTURES = frozenset({"color", "colors", "colored", "colour", "colormap", "colormaps", "human", "vis"})
 
 
 def is_clutter(name: str) -> bool:
@@ -58,7 +61,8 @@ def by_stem(folder: str, names: Iterable[str]) -> dict[str, str]:
     """Stem -> path, sorted; a ValueError names two files of one stem."""
     found: dict[str, str] = {}
     for name in sorted(names):
-        if (stem := name.rpartition(".")[0]) in found:
+        # macOS writes letters and their accents apart
+        if (stem := unicodedata.normalize("NFC", name.rpartition(".")[0])) in found:
             twins = f"{Path(found[stem]).name} and {name}"
             raise ValueError(f"{folder}: {twins} have the same stem; rename one of them, or {WAY_OUT}")
         found[stem] = f"{folder}{os.sep}{name}"
@@ -181,6 +185,10 @@ def groups(
     if {"image", "mask"} <= here and (others := {_above(parts) for parts in folders} - {""}):
         tree.left_out += [f"folder {name}/, a data set of its own" for name in sorted(others)]
         folders = {parts: names for parts, names in folders.items() if not _above(parts)}
+    painted = {p for p in folders if role(p)[1] == "mask" and PICTURES & {*words("/".join(p))}}
+    if any(role(p)[1] == "mask" for p in folders if p not in painted):
+        tree.left_out += [f"folder {'/'.join(p)}/, pictures of the masks" for p in sorted(painted)]
+        folders = {p: names for p, names in folders.items() if p not in painted}
     mixed = not any(role(parts)[1] == "mask" for parts in folders)
     found: dict[str, dict[str, Files]] = {kind: defaultdict(dict) for kind in ("image", "mask", "")}
     for parts, names in folders.items():

@@ -16,7 +16,9 @@ from tests.data.conftest import changed
 
 FOUND = Path(__file__).parent / "annotations"  # written by hand, as they are found in the wild
 RECTANGLE = {"label": "cat", "points": [[2, 1], [6, 5]], "shape_type": "rectangle"}
-pytestmark = pytest.mark.filterwarnings("ignore:.*neither polygons nor rectangles")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*neither polygons nor rectangles", "ignore:.*every outline has four corners"
+)
 
 
 def photo(path: Path, size: tuple[int, int] = (40, 30), **options: object) -> None:
