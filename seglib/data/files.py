@@ -189,8 +189,6 @@ _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, EOFError, KeyError, IndexError, OverflowError, MemoryError,
     struct.error, zlib.error,
 )  # fmt: skip
-
-
 # EXIF orientations that swap the sides -> the dimensions to flip before the transposition.
 _FLIPS = {5: (), 6: (-2,), 7: (-2, -1), 8: (-1,)}
 
