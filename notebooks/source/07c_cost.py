@@ -43,6 +43,7 @@ from seglib.course.results import leaderboard
 from seglib.draw import overlay, show, show_images
 from seglib.evaluate import Constant, evaluate
 from seglib.weak.boxes import load_boxes
+from seglib.weak.labels import quality
 from seglib.weak.schemes import pseudo_labels
 
 lesson = start("07c_cost")
@@ -312,6 +313,62 @@ keep(lesson, supervised, data, name=name, family="fcn", seconds=seconds)
 # help? Each image counts the same in training, so a few masks can be outvoted by many boxes. `docs/claims.md`
 # has the verdicts (A6, A7).
 
+# %% [markdown] tags=["exercise"]
+# ## Open task: which images deserve masks?
+#
+# [[07c.3]]
+#
+# Every fourth image got masks above. Choose better. All boxes are drawn, and there are `minutes` for masks.
+# `annotations` holds the `.boxes` (M, 4) and `.classes` (M,) of each image, `sizes` its (height, width). A
+# mask of one object takes `mask_minutes`. Return a list: the indices of the images whose objects all get
+# masks.
+#
+# `check` takes forty drawn pools, and the minutes that masks of every fourth of them take. The true masks of
+# your images, with GrabCut+'s labels of all others, must have a label mIoU one point above that of every
+# fourth image. There is no single right answer: where is GrabCut+ wrong, and what does a mask of it cost?
+
+
+# %%
+def my_choice(annotations, sizes, mask_minutes, minutes):
+    # BEGIN SOLUTION
+    chosen, area = [], []  # pixels of a box, on average: a mask is paid for by the object, whatever its size
+    for one in annotations:
+        area.append((one.boxes[:, 2:] - one.boxes[:, :2]).prod(1).sum() / max(1, len(one.boxes)))
+    for index in sorted(range(len(area)), key=lambda index: area[index], reverse=True):
+        price = len(annotations[index].boxes) * mask_minutes
+        if price <= minutes:
+            chosen.append(index)
+            minutes -= price
+    return chosen
+    # END SOLUTION
+
+
+# %%
+check("07c.3", my_choice)
+# hint("07c.3")
+
+# %%
+my_choice = checkpoint("07c.3", my_choice)
+
+# %% [markdown]
+# On the images of this notebook, in the minutes that a quarter of the masks took:
+
+# %%
+each = cost.mask / 60
+sizes = [tuple(mask.shape) for _, mask in data]
+chosen = my_choice(annotations, sizes, each, each * sum(objects[i] for i in quarter))
+for name, some in (("every fourth image", quarter), ("your choice", chosen)):
+    masks = (data[i][1] if i in some else labels.mask(i) for i in everything)
+    score = quality(labels.relabelled(masks, name)).filled.mean_iou
+    taken = each * sum(objects[i] for i in some)
+    print(f"{name:18} {taken:6.1f} min of masks, label mIoU {100 * score:.1f} %")
+
+# %% [markdown] tags=["instructor"]
+# **5 minutes.** Keep a list on the board: rule, label mIoU of the check. A random choice is on average as good
+# as every fourth image. Large boxes are better, and so are classes that GrabCut+ has wrong. Ask whether better
+# labels teach a better net, and how one would find out. Misconception: "the images with the fewest objects,
+# since they are cheap". Masks are paid for by the object.
+
 # %% [markdown]
 # **What the papers report.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Before you
 # believe the last column, do the bug clinic.
@@ -342,7 +399,7 @@ keep(lesson, supervised, data, name=name, family="fcn", seconds=seconds)
 # %% [markdown] tags=["clinic"]
 # ## Bug clinic
 #
-# [[07c.3]]
+# [[07c.4]]
 #
 # A report says: "Our net from boxes reaches nearly all of full supervision." The share was computed like
 # this. Try it with a segmenter that has learned nothing:
@@ -371,11 +428,11 @@ def share_of_gain(net, full, lazy):
 
 
 # %%
-check("07c.3", share_of_gain)
-# hint("07c.3")
+check("07c.4", share_of_gain)
+# hint("07c.4")
 
 # %%
-share_of_gain = checkpoint("07c.3", share_of_gain)
+share_of_gain = checkpoint("07c.4", share_of_gain)
 for name, scores in tested.items():
     share = share_of_gain(scores.mean_iou, full, lazy.mean_iou)
     print(f"{name:24} {100 * share:4.0f} % of the gain")

@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import cross_entropy
 
-from seglib.course.content.nb07a.answers import box_loss, core, paint_boxes
+from seglib.course.content.nb07a.answers import box_loss, core, my_shape, paint_boxes
 from seglib.weak.schemes import inner_rectangles, rectangles
 
 
@@ -52,6 +52,20 @@ def the_bug_itself(logits, masks):
     return cross_entropy(logits, torch.where(masks == 255, 0, masks), ignore_index=0)
 
 
+def rectangle(share):
+    """The middle of a box, with this share of its area."""
+
+    def shape(height, width):
+        y, x = (((torch.arange(n) + 0.5) / n * 2 - 1).abs() for n in (height, width))
+        return (y[:, None] < share**0.5) & (x < share**0.5)
+
+    return shape
+
+
+def stripes(height, width):
+    return (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 0
+
+
 WRONG = {
     "07a.1": {
         "the larger in front": (painted(lambda areas: areas.argsort().tolist()), "has vanished"),
@@ -73,6 +87,20 @@ WRONG = {
         "the whole box": (lambda box, share: box, "you keep 100 %"),
     },
     "07a.3": {
+        "filled boxes": (rectangle(1), "In which parts of a box is an animal rare"),
+        "nine tenths of them": (rectangle(0.9), "is asked for"),
+        "a smaller rectangle": (rectangle(0.6), "in other places"),
+        "a small core": (rectangle(0.2), "In which other parts"),
+        "nothing": (lambda height, width: torch.zeros(height, width).bool(), "calls no pixel"),
+        "what is not animal": (lambda *size: ~my_shape(*size), "is asked for"),
+        "every other pixel": (stripes, "is an animal likely"),
+        "shares of an animal": (lambda *size: my_shape(*size).float(), "should return a bool tensor"),
+        "width first": (
+            lambda height, width: my_shape(width, height),
+            "should return a bool tensor of shape",
+        ),
+    },
+    "07a.4": {
         "the bug itself": (the_bug_itself, "never wrong"),
         "void is background": (void_as_background, "Now void is background"),
         "the sum": (

@@ -1,6 +1,6 @@
 """Wrong answers to the exercises of notebook 07c, and the words each must be told."""
 
-from seglib.course.content.nb07c.answers import affordable, labelling_minutes, share_of_gain
+from seglib.course.content.nb07c.answers import affordable, labelling_minutes, my_choice, share_of_gain
 
 
 def seconds(*given):
@@ -40,6 +40,24 @@ def never_nothing(minutes, quality, limit):
     return name if name in minutes else min(minutes, key=minutes.get)
 
 
+def by(key, price=lambda one: len(one.boxes)):
+    """Images from the highest key to the lowest, as long as there is time."""
+
+    def choose(annotations, sizes, mask_minutes, minutes):
+        chosen = []
+        for index in sorted(range(len(annotations)), key=lambda index: key(annotations[index]), reverse=True):
+            if mask_minutes * price(annotations[index]) <= minutes:
+                chosen.append(index)
+                minutes -= mask_minutes * price(annotations[index])
+        return chosen
+
+    return choose
+
+
+def area(one):
+    return float((one.boxes[:, 2:] - one.boxes[:, :2]).prod(1).double().mean())
+
+
 WRONG = {
     "07c.1": {
         "seconds": (seconds, "Minutes are asked for"),
@@ -60,6 +78,19 @@ WRONG = {
         "always one": (never_nothing, "return 'nothing'"),
     },
     "07c.3": {
+        "every fourth": (lambda annotations, *_: list(range(0, len(annotations), 4)), "wrong in more"),
+        "as they come": (by(lambda one: 0), "is asked for"),
+        "small boxes": (by(lambda one: -area(one)), "is asked for"),
+        "many objects": (by(lambda one: len(one.boxes)), "counts all classes the same"),
+        "all of them": (lambda annotations, *_: list(range(len(annotations))), "and there are"),
+        "priced by the image": (by(lambda one: len(one.boxes), lambda one: 1), "min for each"),
+        "none": (lambda *_: [], "There is time for another image"),
+        "one twice": (lambda *_: [0, 0], "more than once"),
+        "counted from 1": (lambda annotations, *_: [len(annotations)], "There is no image"),
+        "the best alone": (lambda *given: my_choice(*given)[:1], "There is time for another image"),
+        "yes or no": (lambda annotations, *_: [True] * len(annotations), "should return a list"),
+    },
+    "07c.4": {
         "the bug itself": (lambda net, full, lazy: net / full, "still the ratio"),
         "from two zeros": (lambda net, full, lazy: (net - lazy) / full, "full supervision from 0"),
         "the gain": (lambda net, full, lazy: net - lazy, "that is the gain itself"),

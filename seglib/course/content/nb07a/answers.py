@@ -23,5 +23,11 @@ def core(box, share):
     return round(x1 + across), round(y1 + along), round(x2 - across), round(y2 - along)
 
 
+def my_shape(height, width):
+    y = (torch.arange(height) + 0.5) / height * 2 - 1  # the middle of each row, from -1 to 1
+    x = (torch.arange(width) + 0.5) / width * 2 - 1
+    return y[:, None] ** 2 + x**2 < 0.9
+
+
 def box_loss(logits, masks):
     return nn.functional.cross_entropy(logits, masks.long(), ignore_index=255)
