@@ -364,10 +364,10 @@ for name, some in (("every fourth image", quarter), ("your choice", chosen)):
     print(f"{name:18} {taken:6.1f} min of masks, label mIoU {100 * score:.1f} %")
 
 # %% [markdown] tags=["instructor"]
-# **5 minutes.** Keep a list on the board: rule, label mIoU of the check. A random choice is on average as good
-# as every fourth image. Large boxes are better, and so are classes that GrabCut+ has wrong. Ask whether better
-# labels teach a better net, and how one would find out. Misconception: "the images with the fewest objects,
-# since they are cheap". Masks are paid for by the object.
+# **5 minutes.** Keep a list on the board: rule, label mIoU of the check. A random choice is on average as
+# good as every fourth image. Large boxes are better, and so are classes that GrabCut+ has wrong. Ask whether
+# better labels teach a better net, and how one would find out. Misconception: "the images with the fewest
+# objects, since they are cheap". Masks are paid for by the object.
 
 # %% [markdown]
 # **What the papers report.** VOC 2012, validation split, mIoU in %, each with its own net, VGG-16. Before you
