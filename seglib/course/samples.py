@@ -1,7 +1,8 @@
-"""Data sets made for an exercise: an album with blurred images, and a delivery with faults planted in it."""
+"""Made for an exercise: an album with blurred images, a delivery with planted faults, the smallest net."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.transforms.functional import gaussian_blur
 
 from seglib.course import store
@@ -21,6 +22,7 @@ from seglib.data.quality import grey
 from seglib.data.quality import slope as slope_of
 from seglib.files import writing
 from seglib.labels import VOID
+from seglib.progress import tracked
 from seglib.scenes import Dials, Scenes
 
 ALBUM = {"ordinary": 30, "calm": 15, "blurred": 15}  # images of each kind in `album`, in this order
@@ -67,14 +69,36 @@ def colours(split: str) -> tuple[Tensor, Tensor]:
     """
     images, each = COLOURS[split]
     rng, rows, names = torch.Generator().manual_seed(0), [], []
-    for image, mask in Scenes(images, split=split, size=SIZE):
-        own = image.as_subclass(Tensor).float() / 64 - 2
-        maps = torch.cat([own, *(gaussian_blur(own, 4 * sigma + 1, sigma) for sigma in (2, 5))])
+    for image, mask in tracked(Scenes(images, split=split, size=SIZE), images, "drawing pools"):
         known = (mask.as_subclass(Tensor).flatten() != VOID).nonzero()[:, 0]
         some = known[torch.randperm(len(known), generator=rng)[:each]]
-        rows.append(maps.flatten(1)[:, some].T)
+        rows.append(colour_maps(image).flatten(0, 1)[some])
         names.append(mask.as_subclass(Tensor).flatten()[some].long())
     return torch.cat(rows), torch.cat(names)
+
+
+def colour_maps(image: Tensor) -> Tensor:
+    """What the smallest net sees of an image (3, H, W) uint8: (H, W, 9) float32, see `colours`."""
+    own = image.as_subclass(Tensor).float() / 64 - 2
+    return torch.cat([own, *(gaussian_blur(own, 4 * s + 1, s) for s in (2, 5))]).movedim(0, 2)
+
+
+def smallest_net(loss: Callable[[Tensor, Tensor], Tensor]) -> nn.Linear:
+    """One linear layer, trained on `colours("train")` with a loss, as in notebook 03a.
+
+    Args:
+        loss: (N, K) logits and (N,) int64 classes -> a scalar from which the net learns.
+    """
+    seen, truth = colours("train")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = nn.Linear(seen.shape[1], len(Scenes(1).classes))
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss(net(seen), truth).backward()
+        optimizer.step()
+    return net
 
 
 def slope(image: Tensor, sigma: float) -> Tensor:

@@ -20,7 +20,7 @@ from seglib.course.guard import copied
 from tests.mutation import mutants
 
 # Many answers are right; the check measures what each does.
-OPEN_TASKS = ["02.5", "03a.4", "03b.2", "04.5", "05b.4", "07a.3", "07c.3"]
+OPEN_TASKS = ["02.5", "03a.4", "03b.2", "04.5", "05b.4", "06.1", "07a.3", "07b.3", "07c.3"]
 EXERCISES = [
     name
     for number in content.numbers()

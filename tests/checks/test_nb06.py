@@ -43,8 +43,27 @@ def drawn(amounts):
     return lambda pixels, draw: 1 / amounts(pixels, draw[:, None]).sum(0)
 
 
+def shifted(p, shares, power):
+    return (p / shares[:, None, None] ** power).argmax(0)
+
+
 WRONG = {
     "06.1": {
+        "no shift": (lambda p, shares: p.argmax(0), "shift further"),
+        "the full shift": (lambda p, shares: shifted(p, shares, 1), "shift less"),
+        "nearly the full one": (lambda p, shares: shifted(p, shares, 0.8), "shift less"),
+        "a little": (lambda p, shares: shifted(p, shares, 0.05), "shift further"),
+        "the wrong way": (lambda p, shares: shifted(p, shares, -1), "you shift the wrong way"),
+        "the background alone": (lambda p, shares: p.argmax(0) * 0, "you shift the wrong way"),
+        "the logarithm of the shares alone": (
+            lambda p, shares: (p - shares[:, None, None].log()).argmax(0),
+            "never predict the background",
+        ),
+        "the smallest wins": (lambda p, shares: p.argmin(0), "never predict the background"),
+        "a class too many": (lambda p, shares: p.argmax(0) + 1, "You predict class 10"),
+        "probabilities": (lambda p, shares: p / shares[:, None, None] ** 0.4, "should return an int64"),
+    },
+    "06.2": {
         "the Dice itself": (dice(lambda p, t: 1 - right(p, t)), "falls when things get better"),
         "absent classes": (dice(lambda p, t: 1 - of_classes(p, t).mean()), "Class 3 is in no mask"),
         "half": (dice(lambda p, t: 1 - of_classes(p, t, two=1)[t.any(1)].mean()), "Where is the 2?"),
@@ -77,7 +96,7 @@ WRONG = {
         "no gradient": (lambda logits, masks: soft_dice(logits.detach(), masks), "no gradient"),
         "a number of Python": (lambda logits, masks: soft_dice(logits, masks).item(), "no gradient"),
     },
-    "06.2": {
+    "06.3": {
         "the mean alone": (
             judged(lambda a, b: word((a - b).mean() > 0, (a - b).mean() < 0)),
             "disagrees",
@@ -96,7 +115,7 @@ WRONG = {
             "One pair alone",
         ),
     },
-    "06.3": {
+    "06.4": {
         "the bug itself": (drawn(lambda pixels, draw: pixels), "the bug itself"),
         "squared": (drawn(lambda pixels, draw: pixels * draw**2), "twice"),
         "divided": (drawn(lambda pixels, draw: pixels / draw), "Upside down"),

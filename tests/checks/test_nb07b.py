@@ -63,6 +63,14 @@ def short(mask, boxes, classes):
     return inside(mask, boxes - torch.tensor([0, 0, 1, 1]), classes)
 
 
+def two_rules(threshold):
+    def rule(image, mask, initial, *given):
+        mask, given = inside(mask, *given), BoxAnnotations(*given)
+        return reset_outliers(mask, given, initial, torch.ones(10), threshold=threshold)[0]
+
+    return rule
+
+
 WRONG = {
     "07b.1": {
         "the best fit": (chosen(lambda fits, losses: 1 - fits), "the net disagrees"),
@@ -90,6 +98,16 @@ WRONG = {
         "only what was background": (only_background, "whatever was there"),
     },
     "07b.3": {
+        "as predicted": (lambda image, mask, *_: mask, "in no box of their class"),
+        "rule 1": (lambda image, mask, initial, *given: inside(mask, *given), "What else in a box"),
+        "rules 1 and 2": (two_rules(0.5), "Which pixels of a box"),
+        "another threshold alone": (two_rules(0.3), "Which pixels of a box"),
+        "the filled boxes": (lambda image, mask, initial, *_: initial, "Which pixels of a box"),
+        "nothing": (lambda image, mask, *_: torch.zeros_like(mask), "100 % of the objects' pixels"),
+        "all ignored": (lambda image, mask, *_: torch.full_like(mask, 255), "100 % of the objects' pixels"),
+        "no class": (lambda image, mask, *_: torch.full_like(mask, 77), "Your mask holds 77"),
+    },
+    "07b.4": {
         "the bug itself": (in_any_box, "class 2 in boxes of class 1"),
         "everything stays": (lambda mask, boxes, classes: mask, "in no box at all"),
         "the last box wins": (overwritten, "do not overwrite"),

@@ -5,6 +5,10 @@
 import torch
 
 
+def my_shift(probabilities, shares):
+    return (probabilities / shares[:, None, None] ** 0.4).argmax(0)
+
+
 def soft_dice(logits, masks):
     known = masks != 255
     p = logits.softmax(1).movedim(1, 0)[:, known]  # (K, pixels)

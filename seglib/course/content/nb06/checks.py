@@ -1,16 +1,74 @@
 """The checks of notebook 06."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb06.answers import soft_dice, verdict, weights_of_drawn
 from seglib.course.lesson import Wrong
+from seglib.course.samples import colours, smallest_net
+from seglib.metrics import confusion_matrix, mean_iou
+
+K = 10  # classes of the pools
+BEATEN = 0.025  # by how much the open task's mIoU must be above those without and with the full shift
+
+
+def check_my_shift(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
+    """06.1, open: a finished net's probabilities, shifted, and judged by the mIoU."""
+    probabilities, shares, truth = _finished()
+    shifted, plain, full = (
+        confusion_matrix(pred, truth, K)
+        for pred in (
+            _judged(fn, probabilities, shares),
+            probabilities.argmax(0),
+            (probabilities / shares[:, None, None]).argmax(0),
+        )
+    )
+    mine, asked = mean_iou(shifted), max(mean_iou(plain), mean_iou(full)) + BEATEN
+    said = (
+        f"With your shift the mIoU is {100 * mine:.1f}; without any it is {100 * mean_iou(plain):.1f}, with "
+        f"the full one {100 * mean_iou(full):.1f}."
+    )
+    if mine >= asked:
+        return said
+    ratio, before = (float(found[:, 1:].sum() / found[1:].sum()) for found in (shifted, plain))
+    why = f"You predict {ratio:.2f} times as many object pixels as there are"
+    if not shifted[:, 0].any():
+        why = "You never predict the background: does the largest number win, and does p still count?"
+    elif ratio < before:
+        why += f", fewer than without a shift ({before:.2f}): you shift the wrong way."
+    elif ratio < 0.8:
+        why += ": shift further."
+    elif ratio > 1.1:
+        why += ": shift less."
+    else:
+        why += ", which is about right, but their classes are not: shift each class by its own share."
+    raise Wrong(f"{said} At least {100 * asked:.1f} is asked for. {why}")
+
+
+def _judged(fn: Callable[[Tensor, Tensor], Tensor], probabilities: Tensor, shares: Tensor) -> Tensor:
+    """What a shift predicts; `Wrong` where it holds something that is not a class."""
+    pred = fn(probabilities, shares)
+    if pred.min() < 0 or pred.max() >= K:
+        worst = int(pred.max() if pred.max() >= K else pred.min())
+        raise Wrong(f"You predict class {worst}. Classes are 0 to {K - 1}.")
+    return pred
+
+
+@cache
+def _finished() -> tuple[Tensor, Tensor, Tensor]:
+    """(K, H, W) probabilities of the smallest net, trained with plain cross-entropy; shares; the truth."""
+    (_, seen), (pixels, truth) = colours("train"), colours("val")
+    probabilities = smallest_net(cross_entropy)(pixels).softmax(1).detach()
+    shares = seen.bincount(minlength=K) / len(seen)
+    return probabilities.T.reshape(K, -1, 200), shares, truth.view(-1, 200)
 
 
 def check_soft_dice(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """06.1: an absent class, void, a batch of two, and a gradient."""
+    """06.2: an absent class, void, a batch of two, and a gradient."""
     rng = torch.Generator().manual_seed(0)
     logits = (3 * torch.randn(2, 4, 5, 6, generator=rng)).requires_grad_()
     masks = torch.randint(0, 3, (2, 5, 6), generator=rng).to(torch.uint8)
@@ -57,7 +115,7 @@ def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) ->
 
 
 def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
-    """06.2: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
+    """06.3: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
     theirs, words = [50.0, 40.0, 60.0, 55.0, 45.0], ("better", "worse", "undecided")
     cases = [
         ([2.0, 1.5, 2.5], "every pair gains about 2 points, though the seeds differ by 20"),
@@ -84,7 +142,7 @@ def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
 
 
 def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
-    """06.3: every class has the same part of the loss of what is drawn."""
+    """06.4: every class has the same part of the loss of what is drawn."""
     pixels = torch.tensor([[90, 10, 0], [100, 0, 0], [50, 0, 50], [20, 0, 0]]).double()  # the last: much void
     draw = torch.tensor([1.0, 0.5, 3.0, 2.0]).double()
     got, wanted = fn(pixels, draw), weights_of_drawn(pixels, draw)

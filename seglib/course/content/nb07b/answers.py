@@ -20,6 +20,13 @@ def reset(mask, initial, box, index, fill_rate, threshold):
     return mask
 
 
+def my_rule(image, mask, initial, boxes, classes):
+    result = torch.zeros_like(mask)
+    for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes.tolist()):
+        result[y1:y2, x1:x2][mask[y1:y2, x1:x2] > 0] = index
+    return result
+
+
 def inside(mask, boxes, classes):
     kept = torch.zeros_like(mask)
     for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes.tolist()):
