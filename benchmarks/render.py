@@ -14,6 +14,7 @@ from benchmarks.claims import (
     DATA,
     FAILS,
     HOLDS,
+    LABEL,
     MIOU,
     MISSING,
     OUTLINE,
@@ -35,6 +36,7 @@ MARK = " \\*"  # measured with earlier code or options
 WORDS = {"images": "{} training images", "judged": "{} test image{}", "steps": "{} steps of 8 images",
          "number": "{} regions", "crop": "crops of {} pixels", "sigma": "a blur of {} pixels",
          "frequency": "the rare class {} times as often as others"}  # fmt: skip
+LABELS = (LABEL, "label mIoU before, %", "ignored, %")  # measured on training images, all else on test splits
 VERDICTS = (HOLDS, FAILS, UNDECIDED, MISSING)
 PLACE = re.compile(r"^\[\[table:([\w.-]+)\]\]$", re.MULTILINE)
 #: in a Markdown file that no notebook makes, a table stands between these lines
@@ -128,7 +130,7 @@ def table(name: str, found: Results | None = None, *, marks: bool = False) -> st
     heads = [f"{one}: {measure}" if data[1:] else measure for one, measure in columns]
     lines = [row("", *heads), "|---" * (len(columns) + 1) + "|"]
     lines += [row(arm, *(cell(found, arm, *column, marks) for column in columns)) for arm in arms]
-    return "\n".join([*lines, "", note(found, arms, data)])
+    return "\n".join([*lines, "", note(found, arms, measures, data)])
 
 
 def row(*cells: str) -> str:
@@ -145,6 +147,8 @@ def cell(found: Results, arm: str, data: str, measure: str, marks: bool = False)
     )
     if not values:
         return "" if every else MISSING  # true masks have no quality of labels
+    if not any(values):
+        return "0"
     digits = 3 if max(map(abs, values)) < 1 else 0 if min(map(abs, values)) >= 200 else 1
     text = f"{mean(values):.{digits}f}" + (f" ± {stdev(values):.{digits}f}" if values[1:] else "")
     if len(values) < len(seeds := found.of_arm[arm].seeds):
@@ -158,20 +162,20 @@ def rows_of(found: Results, arm: str, data: str) -> list[dict[str, Any]]:
     return [one for one in every if one is not None]
 
 
-def note(found: Results, arms: tuple[str, ...], data: tuple[str, ...]) -> str:
+def note(found: Results, arms: tuple[str, ...], measures: tuple[str, ...], data: tuple[str, ...]) -> str:
     """What the numbers of a table are of."""
     own = {found.of_arm[arm].name: found.of_arm[arm] for arm in arms}.values()
     seeds = " or ".join(sorted({str(len(one.seeds)) for one in own}))
+    labels = [measure in LABELS for measure in measures]
+    where = "Training images" if all(labels) else "Labels: training images; nets: test splits"
+    said = ("images",) if all(labels) else tuple(WORDS)
     options = (
-        ", ".join(
-            words.format(one.options[key], "s" * (one.options[key] != 1))
-            for key, words in WORDS.items()
-            if key in one.options
-        )
+        ", ".join(WORDS[key].format(one.options[key], "s" * (one.options[key] != 1))
+                  for key in said if key in one.options)
         for one in own
-    )
+    )  # fmt: skip
     parts = [
-        f"Test splits, mean ± standard deviation over {seeds} seeds",
+        f"{where if any(labels) else 'Test splits'}, mean ± standard deviation over {seeds} seeds",
         *filter(None, dict.fromkeys(options)),
     ]
     every = [one for arm in arms for name in data for one in rows_of(found, arm, name)]

@@ -252,18 +252,21 @@ def read(path: Path | str, kind: str) -> Iterator[tuple[Classes, dict[str, Any]]
         ...         print(classes.names, content["value"])
         ('background', 'fish') 100
     """
-    content = files.read(Path(path))
+    content = files.read(files.as_path(path))
     if content.get("format") != FORMAT:
         raise TensorFileError(
             f"{path} is not a saved segmenter of this version of seglib; train and save it again (a "
             "checkpoint of a training run goes to train(checkpoint=...))"
         )
-    if content.get("kind") != kind:
+    other = content.get("kind")
+    if isinstance(other, str) and other != kind:
         raise TensorFileError(
-            f"{path} is a saved segmenter of the kind {content.get('kind')!r}, not {kind!r}; load it with "
-            "the class that saved it"
+            f"{path} is a saved segmenter of the kind {other!r:.60}, not {kind!r}; load it with the class that "
+            "saved it"
         )
     try:
+        if other != kind:
+            raise TypeError("kind")
         *colors, void = ((red, green, blue) for red, green, blue in content["colors"])
         yield Classes(tuple(content["names"]), tuple(colors), void), content
     except TensorFileError:

@@ -193,6 +193,15 @@ def test_a_table_invents_nothing(written):
     assert render.fill("see `[[table:R99]]`", found) == "see `[[table:R99]]`"
 
 
+def test_a_table_says_which_images_its_numbers_are_of(written):
+    found = written({"FCN-8s": (70.0,)})
+    assert render.table("R2", found).splitlines()[-1].startswith("*Test splits, mean")
+    labels, both = (render.table(name).splitlines()[-1] for name in ("labels", "boxes-pets"))
+    assert labels.startswith("*Training images, mean") and "test" not in labels and "steps" not in labels
+    assert both.startswith("*Labels: training images; nets: test splits, mean") and "40 test images" in both
+    assert "| 0 |" in render.table("labels") and "0.000" not in render.table("labels")
+
+
 @pytest.mark.parametrize("name", sorted(render.known()))
 def test_every_table_can_be_made(name, tmp_path):
     assert MISSING in render.table(name, Results(tmp_path))

@@ -78,7 +78,7 @@ def predictions(segmenter: Any) -> list[Tensor]:
 def regions() -> RegionSegmenter:
     features = RegionFeatures(backbones.load("small", pretrained=False), size=32)
     segmenter = RegionSegmenter(TWO, features=features, number=10)
-    segmenter.svms = LinearSVMs(torch.randn(2, 6, generator=torch.Generator().manual_seed(0)), torch.ones(2))
+    segmenter.svms = LinearSVMs(torch.randn(2, 512, generator=torch.Generator().manual_seed(0)), torch.ones(2))
     return segmenter
 
 

@@ -318,7 +318,8 @@ reveal("03a.p3", "both rise" if len(up) == 2 else f"only {up[0]} rises" if up el
 #
 # `shares` (K,) float are the classes' shares of the training pixels. Return one weight per class. `check`
 # trains the same linear layer with them and measures its mIoU on the validation pixels. It must be at least
-# one point above the best of the three recipes. There is no single right answer: try, look, try again.
+# one point above the best of the three recipes, computed from the same shares (so their mIoU differs a little
+# from the table above). There is no single right answer: try, look, try again.
 
 
 # %%

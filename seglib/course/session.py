@@ -152,7 +152,8 @@ def where_you_left_off(lesson: Lesson, record: store.Record) -> str:
     left = [name for name in lesson.exercises if name not in done]
     if not left:
         return "You have solved every exercise here."
-    ahead = f"exercise {left[0]}, {lesson.exercises[left[0]].title}.".replace("?.", "?")
+    title = lesson.exercises[left[0]].title
+    ahead = f"exercise {left[0]}, {title}{'' if title.endswith('?') else '.'}"
     if not done:
         return f"Begin with {ahead}"
     return f"You have solved {len(done)} of {len(lesson.exercises)}; next is {ahead}"

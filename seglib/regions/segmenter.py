@@ -235,8 +235,17 @@ class RegionSegmenter:
             features = RegionFeatures(nets[0], foreground=nets[1], **content["crops"])
             segmenter = cls(classes, features=features, **content["regions"])
             segmenter.svms = LinearSVMs(*content["svms"])
-            segmenter.name, segmenter.threshold = content["name"], content["threshold"]
-            segmenter.fill_class = content["fill_class"]
+            for part, type_ in (("name", str), ("threshold", float), ("fill_class", int)):
+                if not isinstance(content[part], type_):
+                    raise TypeError(part)
+                setattr(segmenter, part, content[part])
+            numbers = features.size, segmenter.extractor.number, segmenter.extractor.seed
+            if not all(isinstance(one, int) for one in numbers):
+                raise TypeError("a size, a number of regions or a seed")
+            _, scores = segmenter.score(torch.zeros(3, 8, 8, dtype=torch.uint8))  # other parts fail here
+            shapes = {tuple(scores.shape[1:]), tuple(segmenter.svms.bias.shape)}
+            if shapes != {(len(classes),)} or segmenter.fill_class not in range(len(classes)):
+                raise ValueError("other classes")
             return segmenter
 
     def _fitted(self) -> LinearSVMs:

@@ -209,6 +209,21 @@ def test_loaded_it_is_the_same_and_other_files_are_refused(fitted: RegionSegment
         files.write(path, {name: value for name, value in content.items() if name != part})
         with pytest.raises(TensorFileError, match=r"regions.pt"):
             RegionSegmenter.load(path)
+    weights, bias = content["svms"]
+    damaged: dict[str, list[object]] = {
+        "svms": [None, [weights, None], [weights[:, 1:], bias], [weights, bias[:1]], [weights[:1], bias[:1]]],
+        "regions": [content["regions"] | part for part in ({"number": "x"}, {"seed": None}, {"kind": 3})],
+        "crops": [content["crops"] | part for part in ({"size": "x"}, {"size": -1})],
+        "name": [3], "threshold": [None, "x"], "fill_class": [7, [], 0.5], "kind": [3, None], "names": [3],
+    }  # fmt: skip
+    for part, values in damaged.items():
+        for value in values:
+            files.write(path, content | {part: value})
+            with pytest.raises(TensorFileError, match=r"regions.pt.* damaged") as error:
+                RegionSegmenter.load(path)
+            assert "\n" not in str(error.value), (part, value)
+    with pytest.raises(ValueError, match="must be text or a Path, not 3"):
+        RegionSegmenter.load(3)  # type: ignore[arg-type]
     for early in (lambda: segmenter().save(path), lambda: segmenter().predict(image)):
         with pytest.raises(ValueError, match=r"call fit\(train, val\)"):
             early()
