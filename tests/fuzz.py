@@ -545,6 +545,8 @@ def main() -> None:
         parser.add_argument(option, type=int, default=default)
     parser.add_argument("--only", default="")
     options = parser.parse_args()
+    if not any(options.only in name for name in FORMATS):
+        parser.error(f"there is no format {options.only!r}; there are {', '.join(FORMATS)}")
     if options.child:
         child(options.start, options.cases, options.seed, options.only)
         return
