@@ -103,8 +103,7 @@ class Stage {
       const edge = (corner, at) => `${corner + (at + 0.5) * scale - size / 2}px`;
       Object.assign(mark.style, { width: `${size}px`, height: `${size}px`, left: edge(left, cursor[0]), top: edge(top, cursor[1]) });
     });
-    if (cursor) write(this.words, this.readOut(cursor));
-    else this.hint(HINT);
+    cursor ? write(this.words, this.readOut(cursor)) : this.hint(HINT);
     this.words.classList.toggle("seglib-quiet", !cursor);
   }
 
