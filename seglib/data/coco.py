@@ -31,6 +31,10 @@ _CROWDS = (
     "marked iscrowd: 1, and crowds are void, not objects. Tools that paint with a brush often mark every"
     " object so; load(..., crowds='objects') reads them as objects"
 )
+_SHARES = (
+    "its outlines are shares of the image, 0..1, where COCO has pixels; multiply x by the width and y by the "
+    "height of the image"
+)
 _NO_OUTLINE = "it has no polygon and no run lengths (a box alone is not a mask): draw it, or see notebook 07a"
 
 
@@ -90,8 +94,11 @@ class Coco(SegmentationDataset):
         shapes = [one.get("segmentation") for one in content.annotations]
         if shapes and not any(shapes):
             raise ValueError(f"{self._place(content.annotations[0])}: as all others, {_NO_OUTLINE}")
-        corners = [[len(part) for part in shape or () if isinstance(part, list)] for shape in shapes]
-        if len(shapes) > 9 and all(some == [8] for some in corners):
+        parts = [[part for part in one if isinstance(part, list)] for one in shapes if isinstance(one, list)]
+        places = [place for some in parts for part in some for place in part if isinstance(place, int | float)]
+        if places and max(places) <= 1:
+            raise ValueError(f"{path}: {_SHARES}")
+        if len(parts) == len(shapes) > 9 and all([*map(len, some)] == [8] for some in parts):
             self.note("boxes", f"{path}: every outline has four corners, as boxes have: look at a few")
 
     def __len__(self) -> int:
@@ -350,7 +357,7 @@ def finite_numbers(values: Any, field: str, lengths: Sequence[int]) -> list[floa
 def _run_lengths(segmentation: dict[str, Any], height: int, width: int) -> list[int]:
     """The run lengths, which must add up to the image."""
     if segmentation.get("size") != [height, width]:
-        raise ValueError(f"its size {segmentation.get('size')} is not the image's [{height}, {width}]")
+        raise ValueError(f"its size {segmentation.get('size')!r:.40} is not the image's [{height}, {width}]")
     counts = segmentation.get("counts")
     if isinstance(counts, str):
         counts = _decompress(counts)

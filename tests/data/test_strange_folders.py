@@ -251,6 +251,20 @@ def test_boxes_that_are_written_as_outlines_are_said(tmp_path: Path) -> None:
         load(tmp_path)
 
 
+def test_outlines_in_shares_of_the_image_are_no_background(tmp_path: Path) -> None:
+    image(tmp_path / "a.jpg")
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "height": MASK.shape[0], "width": MASK.shape[1]}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[0.1, 0.1, 0.9, 0.1, 0.9, 1]]}
+        ],
+    }
+    text(tmp_path / "coco.json", json.dumps(content))
+    with pytest.raises(ValueError, match=r"coco\.json: its outlines are shares of the image, 0\.\.1"):
+        load(tmp_path)
+
+
 # Named.
 
 
