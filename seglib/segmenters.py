@@ -261,8 +261,8 @@ def read(path: Path | str, kind: str) -> Iterator[tuple[Classes, dict[str, Any]]
     other = content.get("kind")
     if isinstance(other, str) and other != kind:
         raise TensorFileError(
-            f"{path} is a saved segmenter of the kind {other!r:.60}, not {kind!r}; load it with the class that "
-            "saved it"
+            f"{path} is a saved segmenter of the kind {other!r:.60}, not {kind!r}; load it with the class "
+            "that saved it"
         )
     try:
         if other != kind:

@@ -78,7 +78,8 @@ def predictions(segmenter: Any) -> list[Tensor]:
 def regions() -> RegionSegmenter:
     features = RegionFeatures(backbones.load("small", pretrained=False), size=32)
     segmenter = RegionSegmenter(TWO, features=features, number=10)
-    segmenter.svms = LinearSVMs(torch.randn(2, 512, generator=torch.Generator().manual_seed(0)), torch.ones(2))
+    weights = torch.randn(2, 512, generator=torch.Generator().manual_seed(0))
+    segmenter.svms = LinearSVMs(weights, torch.ones(2))
     return segmenter
 
 

@@ -95,7 +95,7 @@ class Coco(SegmentationDataset):
         if shapes and not any(shapes):
             raise ValueError(f"{self._place(content.annotations[0])}: as all others, {_NO_OUTLINE}")
         parts = [[part for part in one if isinstance(part, list)] for one in shapes if isinstance(one, list)]
-        places = [place for some in parts for part in some for place in part if isinstance(place, int | float)]
+        places = [at for some in parts for part in some for at in part if isinstance(at, int | float)]
         if places and max(places) <= 1:
             raise ValueError(f"{path}: {_SHARES}")
         if len(parts) == len(shapes) > 9 and all([*map(len, some)] == [8] for some in parts):
