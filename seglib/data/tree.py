@@ -24,8 +24,8 @@ MASK_WORDS = frozenset({
     "segs", "segmentation", "segmentations", "gt", "gts", "groundtruth", "truth", "target", "targets",
     "manual", "trimaps", "matte", "lbl", "lbls",
 })  # fmt: skip
-# Of pictures of masks, which are for people.
-PICTURES = frozenset({"color", "colors", "colored", "colour", "colormap", "colormaps", "human", "vis"})
+# Of masks painted in colours, for people to look at.
+COLORED = frozenset({"color", "colors", "colored", "colour", "colormap", "colormaps", "human", "vis"})
 
 
 def is_clutter(name: str) -> bool:
@@ -185,9 +185,9 @@ def groups(
     if {"image", "mask"} <= here and (others := {_above(parts) for parts in folders} - {""}):
         tree.left_out += [f"folder {name}/, a data set of its own" for name in sorted(others)]
         folders = {parts: names for parts, names in folders.items() if not _above(parts)}
-    painted = {p for p in folders if role(p)[1] == "mask" and PICTURES & {*words("/".join(p))}}
+    painted = {p for p in folders if role(p)[1] == "mask" and COLORED & {*words("/".join(p))}}
     if any(role(p)[1] == "mask" for p in folders if p not in painted):
-        tree.left_out += [f"folder {'/'.join(p)}/, pictures of the masks" for p in sorted(painted)]
+        tree.left_out += [f"folder {'/'.join(p)}/, masks painted in colours" for p in sorted(painted)]
         folders = {p: names for p, names in folders.items() if p not in painted}
     mixed = not any(role(parts)[1] == "mask" for parts in folders)
     found: dict[str, dict[str, Files]] = {kind: defaultdict(dict) for kind in ("image", "mask", "")}

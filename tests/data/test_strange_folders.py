@@ -81,7 +81,7 @@ def accents(root: Path) -> None:
         mask(root / "train" / "masks" / f"{unicodedata.normalize('NFD', name)}.png")
 
 
-def pictures_of_masks(root: Path) -> None:
+def colored_masks(root: Path) -> None:
     for stem in ("p1", "p2"):
         image(root / "train" / "images" / f"{stem}.jpg")
         mask(root / "train" / "masks" / f"{stem}_mask.png")
@@ -104,7 +104,7 @@ OPENED: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int]] = {
     "one folder above": (one_above, ("sea", "fish", "crab"), 3),
     "VOC, one folder above": (voc_kit, (), 1),
     "accents as macOS writes them": (accents, GREY, 2),
-    "pictures of the masks next to them": (pictures_of_masks, GREY, 2),
+    "masks in colours next to them": (colored_masks, GREY, 2),
     "PaddleSeg's lists": (paddle, GREY, 2),
 }
 
@@ -120,7 +120,7 @@ def test_opened(tmp_path: Path, layout: str) -> None:
 
 def test_what_is_beside_the_masks_is_said(tmp_path: Path) -> None:
     bdd100k(tmp_path)
-    assert "left out folder labels/sem_seg/colormaps/train/, pictures of the masks" in str(load(tmp_path))
+    assert "left out folder labels/sem_seg/colormaps/train/, masks painted in colours" in str(load(tmp_path))
     for path in [*(tmp_path / "labels" / "sem_seg" / "masks").glob("*/*")]:
         path.unlink()  # then they are the masks
     with pytest.raises(ValueError, match="painted in colours"):
