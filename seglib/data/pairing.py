@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seglib.data.files import SUFFIXES, Sample, listed
-from seglib.data.tree import MASK_WORDS, COLORED, WAY_OUT, Files, Group, images_in, words
+from seglib.data.tree import COLORED, MASK_WORDS, WAY_OUT, Files, Group, images_in, words
 from seglib.files import naming
 
 SEVERAL = f"if each holds one class, put them together as in docs/bring-your-data.md; else {WAY_OUT}"
@@ -149,7 +149,7 @@ class Rule(NamedTuple):
         return f"{self.mask_before}{core}{self.mask_after}" if core else None
 
     def evidence(self) -> tuple[bool, bool]:
-        """Whether a word says mask and none says colours; whether all of the image's name is in the mask's."""
+        """Whether a word says mask and none says colours; whether the image's whole name is in the mask's."""
         found = {*words(self.mask_before), *words(self.mask_after)}
         return bool(found & MASK_WORDS) and not found & COLORED, not any(self[:2])
 
