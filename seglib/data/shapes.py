@@ -4,11 +4,15 @@ All are translated into the content of a COCO file, and `Coco` checks and draws 
 folder's files is meant, and where its images are.
 """
 
+import base64
+import io
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from PIL import ExifTags
 from PIL import Image as Pillow
@@ -143,9 +147,9 @@ def coco(request: Request) -> Coco | None:
 def labelme(request: Request) -> Coco | None:
     """A folder of labelme files: each shape is an object, shapes of one `group_id` and label are one object.
 
-    Rectangles are filled, and what is called `__ignore__` is void. Shapes that are not regions (points,
-    lines, circles) and JSON files of something else are left out. Without a class list, the classes are the
-    labels of all splits in alphabetical order.
+    Rectangles and circles are filled, and what is called `__ignore__` is void; a shape of the type mask is an
+    object of its own. Shapes that are not regions (points, lines) and JSON files of something else are left
+    out. Without a class list, the classes are the labels of all splits in alphabetical order.
 
     Raises:
         ValueError: a file or a shape is broken; the message names file, shape and field.
@@ -159,7 +163,8 @@ def labelme(request: Request) -> Coco | None:
         if isinstance(content, dict) and "shapes" not in content and "imagePath" not in content:
             others.append(file.name)
         else:
-            parsed[file] = _labelme_image(path, file, content), _labelme_regions(file, content)
+            entry = _labelme_image(path, file, content)
+            parsed[file] = entry, _labelme_regions(file, content, entry)
             lines += len(content["shapes"]) - len(parsed[file][1])
     labels = sorted({label for _, shapes in parsed.values() for _, label, _, _ in shapes} - VOID_NAMES)
     names = request.classes.classes or labels
@@ -170,17 +175,20 @@ def labelme(request: Request) -> Coco | None:
     objects: dict[Any, Entry] = {}
     files = [file for file in found[part] if file in parsed]
     for file in files:
-        for number, label, group, polygon in parsed[file][1]:
+        for number, label, group, outline in parsed[file][1]:
             place = f"{file.relative_to(path).as_posix()} shapes[{number}]"
             entry = {"id": place, "image_id": str(file), "category_id": ids.get(label, 0), "segmentation": []}
             entry["iscrowd"] = int(label in VOID_NAMES)
             key = (file, label, number if group is None else f"group {group}")
-            objects.setdefault(key, entry)["segmentation"].append(polygon)
+            if isinstance(outline, dict):
+                objects[(file, number)] = entry | {"segmentation": outline}
+            else:
+                objects.setdefault(key, entry)["segmentation"].append(outline)
     left_out = []
     if others:
         left_out.append(f".json files without shapes: {len(others)} ({listed(others)})")
     if lines:
-        left_out.append(f"shapes that are neither polygons nor rectangles: {lines}")
+        left_out.append(f"shapes that are no regions, such as lines: {lines}")
     source = request.classes.source or "the labels of all files, in alphabetical order"
     rule = f"{len(files)} .json files with images"
     reading = Reading("labelme", source, "shapes called __ignore__", rule, tuple(left_out))
@@ -198,18 +206,22 @@ def _labelme_files(tree: Tree) -> dict[str, list[Path]]:
     return found if any(b'"shapes"' in ends_of(file) for file in some) else {}
 
 
-def _labelme_regions(file: Path, content: Entry) -> list[tuple[int, str, object, list[float]]]:
-    """Of each region its number, label, group and outline (x1, y1, x2, y2 and so on)."""
-    regions = []
+Region = tuple[int, str, object, list[float] | Entry]  # number, label, group, polygon or run lengths
+
+
+def _labelme_regions(file: Path, content: Entry, image: Entry) -> list[Region]:
+    """The shapes of a file that are regions."""
+    regions: list[Region] = []
     for number, shape in enumerate(content["shapes"]):
         try:
             kind = shape.get("shape_type") or "polygon"  # files before version 3.3 have no type
-            if kind in ("polygon", "rectangle"):
-                polygon = [float(value) for x, y in shape["points"] for value in (x, y)]
-                outline = polygon if kind == "polygon" else _rectangle(polygon)
+            if kind in OUTLINES or kind == "mask":
+                points = [float(value) for x, y in shape["points"] for value in (x, y)]
+                painted = kind == "mask"
+                outline = _painted(shape["mask"], points, image) if painted else OUTLINES[kind](points)
                 regions.append((number, str(shape["label"]), shape.get("group_id"), outline))
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-            needs = 'must have a "label" and "points", pairs of numbers'
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError, MemoryError):
+            needs = 'must have a "label", "points", pairs of numbers, and as a mask a PNG at them'
             raise ValueError(f"{file}: shapes[{number}] {needs}; it is {shape!r:.80}") from None
     return regions
 
@@ -218,6 +230,30 @@ def _rectangle(corners: list[float]) -> list[float]:
     """The outline of a rectangle, from two opposite corners, or from all four in files of labelme 6."""
     (left, right), (top, bottom) = ((min(values), max(values)) for values in (corners[0::2], corners[1::2]))
     return [left, top, right, top, right, bottom, left, bottom]
+
+
+def _circle(points: list[float]) -> list[float]:
+    """The outline of a circle, from its centre and a point on it."""
+    x, y, at, down = points
+    radius, turns = math.hypot(at - x, down - y), [2 * math.pi * k / 64 for k in range(64)]
+    return [c for turn in turns for c in (x + radius * math.cos(turn), y + radius * math.sin(turn))]
+
+
+OUTLINES: dict[str, Callable[[list[float]], list[float]]] = {
+    "polygon": list, "rectangle": _rectangle, "circle": _circle,
+}  # fmt: skip
+
+
+def _painted(png: str, points: list[float], image: Entry) -> Entry:
+    """The run lengths of a mask in base64, whose first pixel is at the first point."""
+    with Pillow.open(io.BytesIO(base64.b64decode(png, validate=True)), formats=["PNG"]) as opened:
+        part = np.asarray(opened) > 0
+    left, top = (round(place) for place in points[:2])
+    height, width = image["height"], image["width"]
+    whole = np.pad(part, ((top, height - top - len(part)), (left, width - left - part.shape[1]))).T.ravel()
+    changes = np.flatnonzero(whole[1:] != whole[:-1]) + 1
+    counts = np.diff([0, *changes, whole.size]).tolist()
+    return {"size": [height, width], "counts": [0, *counts] if whole[0] else counts}
 
 
 def _labelme_image(path: Path, file: Path, content: Any) -> Entry:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import shutil
 from pathlib import Path
@@ -17,7 +19,7 @@ from tests.data.conftest import changed
 FOUND = Path(__file__).parent / "annotations"  # written by hand, as they are found in the wild
 RECTANGLE = {"label": "cat", "points": [[2, 1], [6, 5]], "shape_type": "rectangle"}
 pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*neither polygons nor rectangles", "ignore:.*every outline has four corners"
+    "ignore:.*no regions, such as lines", "ignore:.*every outline has four corners"
 )
 
 
@@ -40,9 +42,7 @@ def classes_in(dataset: SegmentationDataset, index: int = 0) -> list[str]:
 def test_labelme_as_found(tmp_path: Path) -> None:
     shutil.copytree(FOUND / "labelme", tmp_path / "labels")
     photo(tmp_path / "photos" / "pond.jpg")
-    with pytest.warns(
-        UserWarning, match="left out shapes that are neither polygons nor rectangles: 1"
-    ):  # a point
+    with pytest.warns(UserWarning, match="left out shapes that are no regions, such as lines: 1"):  # a point
         dataset = load(tmp_path)
     assert dataset.classes.names == ("background", "cat", "dog") and len(dataset) == 1
     objects = dataset.instances(0)  # the cat's rectangle, two dogs: one of two parts, one of one
@@ -76,6 +76,35 @@ def test_an_undivided_labelme_folder_without_sizes_is_divided(tmp_path: Path) ->
     parts = [load(tmp_path, split) for split in ("train", "val", "test")]
     assert sum(map(len, parts)) == 12 and all(map(len, parts))
     assert parts[0][0][1].shape == (6, 8)
+
+
+def painted(pixels: list[list[int]]) -> str:
+    """A mask as labelme's model-assisted tools write it."""
+    file = io.BytesIO()
+    Image.fromarray(np.array(pixels, np.uint8)).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def test_labelme_circles_and_masks_are_regions(tmp_path: Path) -> None:
+    mask = {"shape_type": "mask", "label": "cat", "points": [[5, 2], [7, 4]]}
+    circle = {"shape_type": "circle", "label": "dog", "points": [[2.5, 2.5], [2.5, 4.0]]}
+    shapes = [circle, mask | {"mask": painted([[1, 0, 1], [1, 1, 1], [0, 0, 1]])}]
+    labelme(tmp_path / "a.json", shapes)
+    assert load(tmp_path)[0][1].tolist() == [
+        [0, 0, 0, 0, 0, 0, 0, 0],
+        [0, 2, 2, 2, 0, 0, 0, 0],
+        [0, 2, 2, 2, 0, 1, 0, 1],
+        [0, 2, 2, 2, 0, 1, 1, 1],
+        [0, 0, 0, 0, 0, 0, 0, 1],
+        [0, 0, 0, 0, 0, 0, 0, 0],
+    ]
+    corner = mask | {"points": [[0, 0], [1, 1]], "mask": painted([[1, 1]])}
+    labelme(tmp_path / "a.json", [corner])
+    assert load(tmp_path)[0][1].nonzero().tolist() == [[0, 0], [0, 1]]
+    for wrong in ({"points": [[6, 4], [8, 6]]}, {"points": [[-1, 0], [1, 2]]}, {"mask": "?"}, {"mask": None}):
+        labelme(tmp_path / "a.json", [shapes[1] | wrong])
+        with pytest.raises(ValueError, match=r"a\.json: shapes\[0\] must have"):
+            load(tmp_path)
 
 
 LABELME_FAULTS = [
