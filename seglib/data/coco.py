@@ -19,6 +19,7 @@ from pycocotools import mask as pycoco
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
+from seglib.data.class_lists import VOID_NAMES
 from seglib.data.dataset import Instances, Part, SegmentationDataset, SplitError, by_name
 from seglib.data.files import instances_of, listed, match_size, read_image
 from seglib.files import naming, read_json
@@ -177,11 +178,13 @@ class Coco(SegmentationDataset):
 
 
 def _classes(path: Path, categories: Iterable[Entry]) -> tuple[Classes, dict[Any, int]]:
-    """The classes, "background" first, and category id -> class."""
+    """The classes, "background" first, and category id -> class; void for what is called so."""
     categories = sorted(categories, key=id_order)
-    names = ["background", *(entry["name"] for entry in categories if entry["name"] != "background")]
+    void = {entry["id"]: VOID for entry in categories if entry["name"].lower() in VOID_NAMES}
+    known = {entry["id"]: entry["name"] for entry in categories if entry["id"] not in void}
+    names = ["background", *(name for name in known.values() if name != "background")]
     with naming(path):
-        return Classes.of(*names), {entry["id"]: names.index(entry["name"]) for entry in categories}
+        return Classes.of(*names), void | {key: names.index(name) for key, name in known.items()}
 
 
 def id_order(entry: Entry) -> tuple[str, Any]:

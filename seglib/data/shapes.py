@@ -136,9 +136,11 @@ def coco(request: Request) -> Coco | None:
     data = Coco(
         file, request.split, content, folders, divide=not part, crowds=request.crowds, page=request.page
     )
-    void = "none" if request.crowds == "objects" else "crowds (iscrowd: 1)"
+    void = [one["name"] for one in content.categories if one["name"].lower() in VOID_NAMES]
+    void += ["crowds (iscrowd: 1)"] * (request.crowds != "objects")
     rule = f"{len(content.images)} images of {file.name}, {len(content.annotations)} objects"
-    return understood(data, Reading("COCO", f"the categories of {file.name}", void, rule, left_out))
+    source = f"the categories of {file.name}"
+    return understood(data, Reading("COCO", source, listed(void) or "none", rule, left_out))
 
 
 # labelme

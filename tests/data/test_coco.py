@@ -134,6 +134,16 @@ def test_a_category_called_background_is_class_0(tmp_path: Path) -> None:
     assert dataset.classes.names == ("background", "cat", "dog") and dataset.class_of == {0: 0, 17: 1, 18: 2}
 
 
+def test_a_category_called_ignore_is_void(tmp_path: Path) -> None:
+    said = content()
+    said["categories"][0]["name"] = "Ignore"
+    write(tmp_path, said)
+    dataset = opened(tmp_path)
+    (name,) = set(dataset.classes.names) & {"cat", "dog"}
+    assert dataset.classes.names == ("background", name) and "Ignore, crowds" in str(dataset)
+    assert set(dataset[0][1].unique().tolist()) <= {0, 1, VOID} and len(dataset.instances(0)) == 1
+
+
 def test_subfolders_in_file_names(tmp_path: Path) -> None:
     (tmp_path / "images" / "day").mkdir(parents=True)
     said = content()
