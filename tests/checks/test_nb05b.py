@@ -118,6 +118,8 @@ WRONG = {
         "an even kernel": (enlarged(1, size=4), "the numbers are not"),
         "padding forgotten": (enlarged(0), "the numbers are not"),
         "mean": (lambda coarse, fine: fuse(coarse, fine) / 2, "That is the mean"),
+        "by NumPy": (lambda coarse, fine: fuse(coarse, fine).detach().numpy(), "no gradient"),
+        "one map without gradient": (lambda c, f: fuse(c.data, f), "no gradient"),
         "twice as large": (lambda c, f: interpolate(c, scale_factor=2.0, mode="bilinear"), "yours"),
     },
     "05b.3": {

@@ -59,6 +59,12 @@ def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         got, wanted = fn(coarse, fine), fuse(coarse, fine)
         if not torch.allclose(got, wanted, atol=1e-4):
             _compare_fused(got, wanted, coarse, fine)
+    for given in ((coarse.clone().requires_grad_(), fine), (coarse, fine.clone().requires_grad_())):
+        if not fn(*given).requires_grad:
+            raise Wrong(
+                "The numbers are right, but have no gradient, so a score layer could not learn. Use torch's "
+                "operations on both maps to the end, without NumPy, .data or detach()."
+            )
     return "The coarse scores are enlarged, the fine scores are added. That is the whole skip."
 
 
