@@ -182,9 +182,9 @@ league(table, rare)
 #
 # `probabilities` (K, H, W) are those of a finished net, `shares` (K,) the classes' shares of the training
 # pixels. Return the prediction (H, W), int64. `check` takes the linear layer of notebook 03a, trained with
-# plain cross-entropy, and measures the mIoU on other pixels. It must be 2.5 points above that without a shift
-# and above that of the full shift, each probability divided by the share of its class. There is no single
-# right answer.
+# plain cross-entropy, and measures the mIoU on single pixels of other images. It must be 2.5 points higher
+# than both without a shift and with the full one, each probability divided by the share of its class. There
+# is no single right answer.
 
 
 # %%

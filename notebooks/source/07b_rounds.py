@@ -303,11 +303,12 @@ compare(qualities)
 #
 # [[07b.3]]
 #
-# `mask` (H, W) uint8 is what a net predicts, `initial` (H, W) uint8 the filled boxes; `boxes` (M, 4),
-# `classes` (M,). Return a cleaned mask, in which 255 is ignored. `check` tries your rule on twelve pools,
-# predicted by the linear layer of notebook 03a. The mIoU of the labels must be five points above that after
-# rules 1 and 2, reset at half. There is no single right answer. Use the arguments only: your images and those
-# of `check` may have other classes.
+# `image` is (3, H, W) uint8; `mask` (H, W) uint8 is what a net predicts in it, `initial` (H, W) uint8 the
+# filled boxes; `boxes` (M, 4), `classes` (M,). Return a cleaned mask (H, W) uint8. Pixels of 255 are ignored
+# and take the nearest label. `check` tries your rule on twelve pools, predicted by the linear layer of
+# notebook 03a. The mIoU of the labels must be five points above that after rules 1 and 2, reset at half.
+# There is no single right answer. Use the arguments only: your images and those of `check` may have other
+# classes.
 
 
 # %%

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, interpolate
 
-from seglib.course.content.nb05b.answers import bilinear_kernel, fuse
+from seglib.course.checks import judge
+from seglib.course.content.nb05b.answers import bilinear_kernel, fuse, measure_statistics
 
 
 def rim_of_zeros(size):
@@ -101,6 +102,26 @@ def put(*places):
     return change
 
 
+def train_mode_too_late(net, images, masks, optimiser):
+    loss = cross_entropy(net(images), masks.long(), ignore_index=255)
+    net.train()
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+def layer_by_layer(net, images):
+    for layer in net.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None
+            net.train()
+            with torch.no_grad():
+                for batch in images:
+                    net(batch)
+
+
 WRONG = {
     "05b.1": {
         "sums to 1": (lambda size: bilinear_kernel(size) / bilinear_kernel(size).sum(), "as a blur does"),
@@ -130,6 +151,7 @@ WRONG = {
             stepped(scores=lambda z: z.softmax(1)),
             "the loss takes the logits as they are",
         ),
+        "training mode too late": (train_mode_too_late, "was in evaluation mode"),
         "evaluation mode": (stepped(mode=False), "net.train()"),
     },
     "05b.4": {
@@ -154,8 +176,14 @@ WRONG = {
         "momentum as it was": (measured(momentum=0.1), "Something of the old statistics is left"),
         "the last batch": (measured(momentum=1.0), "statistics of the last batch"),
         "the first batch only": (measured(batches=1), "later batches count more"),
+        "layer by layer": (layer_by_layer, "two layers of batch norm"),
         "it learns": (learns, "Only the statistics"),
         "its weights reset, too": (measured(reset=nn.BatchNorm2d.reset_parameters), "batch norm has some"),
         "no statistics at all": (without_statistics, "statistics are gone"),
     },
 }
+
+
+def test_what_measures_statistics_may_return_the_net():
+    result = judge("05b.5", lambda net, images: measure_statistics(net, images) or net)
+    assert result and result.answer(nn.BatchNorm2d(3), []) is not None

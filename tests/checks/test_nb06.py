@@ -39,6 +39,11 @@ def without_pairs(ours, theirs):
     return word(gain > spread, -gain > spread)
 
 
+def spread_by(difference, spread, middle):
+    large = len(difference) > 1 and middle(difference).abs() > spread(difference)
+    return word(large and (difference > 0).all(), large and (difference < 0).all())
+
+
 def drawn(amounts):
     return lambda pixels, draw: 1 / amounts(pixels, draw[:, None]).sum(0)
 
@@ -90,6 +95,16 @@ WRONG = {
         "no class": (dice(lambda p, t: 1 - of_classes(p, t)[t.all(1)].mean()), "a mean over no class"),
         "smoothed": (
             dice(lambda p, t: 1 - ((2 * (p * t).sum(1) + 1) / ((p + t).sum(1) + 1))[t.any(1)].mean()),
+            "You add 1 above and below",
+        ),
+        "minus the mean": (dice(lambda p, t: right(p, t) - 1), "minus the mean Dice"),
+        "without background": (
+            dice(lambda p, t: 1 - of_classes(p, t)[1:][t.any(1)[1:]].mean()),
+            "You leave the background out",
+        ),
+        "decisions": (dice(lambda p, t: right((p == p.amax(0)).float(), t)), "Here p is the probability"),
+        "half of the overlap": (
+            dice(lambda p, t: 1 - (2 * (p * t).mean(1) / (p.sum(1) + t.sum(1)))[t.any(1)].mean()),
             "term by term",
         ),
         "void counts": (dice(right, void=True), "two rows of void"),
@@ -110,6 +125,14 @@ WRONG = {
             judged(lambda a, b: word(len(a) > 1 and (a > b).all() and (a - b).mean() > (a - b).std(), False)),
             "the other way round: every pair gains about 2 points",
         ),
+        "the variance": (
+            judged(lambda a, b: spread_by(a - b, torch.var, torch.mean)),
+            "larger than the spread, 5.2",
+        ),
+        "the median": (
+            judged(lambda a, b: spread_by(a - b, torch.std, torch.median)),
+            "larger than the spread, 5.2",
+        ),
         "one pair is enough": (
             lambda ours, theirs: "better" if len(ours) == 1 else verdict(ours, theirs),
             "One pair alone",
@@ -129,6 +152,10 @@ WRONG = {
         "a row for each class": (
             lambda pixels, draw: 1 / (draw[:, None] * pixels).sum(1),
             "yours is a float64 tensor of shape (4,)",
+        ),
+        "by chance": (
+            lambda pixels, draw: weights_of_drawn(pixels, draw) * torch.tensor([1, 1.01, 0.99]),
+            "Do you draw at random",
         ),
         "a weight of 0": (
             lambda pixels, draw: weights_of_drawn(pixels, draw) * torch.tensor([1, 1, 0]),

@@ -27,6 +27,31 @@ def numbered(boxes, classes, size):
     return paint_boxes(boxes, torch.arange(len(boxes)) + 7, size)
 
 
+def with_borders(boxes, classes, size):
+    """Boxes in the order of areas that count one row and column too many."""
+    wide, high = (boxes[:, 2:] - boxes[:, :2] + 1).T
+    mask = torch.zeros(size, dtype=torch.uint8)
+    for number in (wide * high).argsort(descending=True).tolist():
+        x1, y1, x2, y2 = boxes[number].tolist()
+        mask[y1:y2, x1:x2] = classes[number]
+    return mask
+
+
+def by_area(boxes, classes, size):
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return paint_boxes(boxes[areas.argsort()], classes, size)
+
+
+def width_and_height(box, share):
+    x1, y1, x2, y2 = core(box, share)
+    return x1, y1, x2 - x1, y2 - y1
+
+
+def inclusive(box, share):
+    x1, y1, x2, y2 = core(box, share)
+    return x1, y1, x2 - 1, y2 - 1
+
+
 def of_the_side(box, share):
     return core(box, share**2)
 
@@ -78,12 +103,21 @@ WRONG = {
             painted(largest_first, lambda box: (box[1], box[0], box[3], box[2])),
             "y is rows",
         ),
+        "areas of one more": (with_borders, "has 9 pixels and (3, 1, 5, 6) has 10"),
+        "classes as they were": (by_area, "Does each box keep its class?"),
+        "the first box alone": (
+            lambda boxes, classes, size: paint_boxes(boxes[:1], classes, size),
+            "nowhere",
+        ),
         "numbers in place of classes": (numbered, "Only 0 and the classes"),
     },
     "07a.2": {
         "20 % of each side": (of_the_side, "of each side. Of the area that is 5 %"),
         "one side only": (one_side_only, "both sides"),
         "in the corner": (corner, "middle"),
+        "x, y, width, height": (width_and_height, "That is x, y, width, height"),
+        "end on the last pixel": (inclusive, "One pixel short"),
+        "a pixel to the right": (lambda *given: tuple(v + 1 for v in core(*given)), "must stay the middle"),
         "the whole box": (lambda box, share: box, "you keep 100 %"),
     },
     "07a.3": {
@@ -107,6 +141,7 @@ WRONG = {
             lambda logits, masks: cross_entropy(logits, masks.long(), ignore_index=255, reduction="sum"),
             "the sum over",
         ),
+        "a number of Python": (lambda logits, masks: box_loss(logits, masks).item(), "no gradient"),
         "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels count"),
     },
 }

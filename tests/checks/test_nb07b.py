@@ -31,6 +31,11 @@ def reset_if(too_little, label=lambda initial, index: initial):
     return rule
 
 
+def rows_and_columns(mask, initial, box, *given):
+    x1, y1, x2, y2 = box
+    return reset(mask, initial, (y1, x1, y2, x2), *given)
+
+
 def as_asked(box, usual, threshold):
     return box.mean() < threshold * usual
 
@@ -77,6 +82,7 @@ WRONG = {
         "the least loss": (chosen(lambda fits, losses: losses), "another box"),
         "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
         "once": (chosen(both, lambda nothing: nothing), "three times"),
+        "the last": (lambda fits, losses, n: (len(fits) - 1, 0.5, 3 * n), "In the opposite order"),
         "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
     },
     "07b.2": {
@@ -84,6 +90,11 @@ WRONG = {
             reset_if(lambda box, usual, threshold: box.mean() < threshold),
             "lose a thin shape",
         ),
+        "half of the fill rate, always": (
+            reset_if(lambda box, usual, threshold: box.mean() < 0.5 * usual),
+            "the threshold 0.25",
+        ),
+        "rows and columns swapped": (rows_and_columns, "rows y1 to y2"),
         "always": (reset_if(lambda *_: True), "lose a thin shape"),
         "never": (reset_if(lambda *_: False), "must be reset"),
         "the full box": (

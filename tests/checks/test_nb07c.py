@@ -64,6 +64,8 @@ WRONG = {
         "images in place of objects": (images, "Each object of an image"),
         "a box for every mask": (box_and_mask, "paid for a box too"),
         "the masks alone": (masks_alone, "The other images have boxes"),
+        "rounded": (lambda *given: round(labelling_minutes(*given), 2), "yours is"),
+        "another price": (lambda objects, masked, *_: labelling_minutes(objects, masked, 7, 79), "yours is"),
         "swapped": (swapped, "yours is"),
     },
     "07c.2": {
@@ -99,6 +101,7 @@ WRONG = {
             lambda net, full, lazy: (net - lazy) / (full - lazy or 1),
             "nothing was gained",
         ),
+        "never above 1": (lambda *given: min(1.0, share_of_gain(*given)), "the share is 1.25"),
         "never below 0": (lambda *given: max(0, share_of_gain(*given)), "the share is -0.25"),
     },
 }

@@ -30,6 +30,7 @@ def check_tight_boxes(fn: Callable[[Tensor], Tensor]) -> str:
     masks = _squares()
     got, expected = fn(masks), tight_boxes(masks)
     if torch.equal(got, expected):
+        _check_parts(fn)
         return "x2 - x1 is the width and y2 - y1 the height. No +1 anywhere else."
     end, swap = torch.tensor([0, 0, 1, 1]), [1, 0, 3, 2]
     sizes = torch.cat([expected[:, :2], expected[:, 2:] - expected[:, :2]], dim=1)
@@ -44,6 +45,18 @@ def check_tight_boxes(fn: Callable[[Tensor], Tensor]) -> str:
     raise Wrong(f"In the check's masks the {covers[number]}. You say {got[number].tolist()}.")
 
 
+def _check_parts(fn: Callable[[Tensor], Tensor]) -> None:
+    """An object in two parts, the upper of which is widest in the middle, as is a hidden one."""
+    masks = torch.zeros(1, 9, 7, dtype=torch.bool)
+    masks[0, 1, 3] = masks[0, 2, 1:6] = masks[0, 3, 2] = masks[0, 6:8, 3] = True
+    got, expected = fn(masks)[0].tolist(), tight_boxes(masks)[0].tolist()
+    if got != expected:
+        raise Wrong(
+            "An object may be widest in its middle, and something in front may cut it into parts. One has "
+            f"a part in rows 1-3, columns 1-5, and another in rows 6-7, column 3: {expected}. You say {got}."
+        )
+
+
 def check_semantic(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     """01.2: class indices, not object numbers; background 0; the whole image."""
     masks, class_ids = _squares(), torch.tensor([7, 3])
@@ -56,33 +69,42 @@ def check_semantic(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         raise Wrong("Pixels that belong to no object must be 0, background.")
     if set(got[masks.any(0)].tolist()) in ({0, 1}, {1, 2}):
         raise Wrong("You wrote the number of the object. A semantic mask holds its class, here 7 and 3.")
+    if set(got.unique().tolist()) == {0, 3, 7}:
+        raise Wrong("The classes are right, their places are not: the block at the upper left is of class 7.")
     raise Wrong(f"Expected the values [0, 3, 7]; your map holds {got.unique().tolist()}.")
 
 
 def check_blobs(fn: Callable[[Tensor, int], int]) -> str:
     """01.3: one class at a time, corners touch, a class that is not there."""
-    mask = torch.tensor([[1, 0, 2, 2], [0, 1, 2, 0], [0, 0, 0, 1], [2, 0, 0, 1]], dtype=torch.uint8)
+    mask = torch.tensor([[1, 0, 0, 2, 2], [0, 1, 0, 0, 2], [0, 2, 0, 0, 0], [2, 0, 1, 1, 255]])
+    mask = mask.to(torch.uint8)
     one, two, none = fn(mask, 1), fn(mask, 2), fn(mask, 3)
     if none != 0:
         raise Wrong(f"Class 3 is not in the mask: 0 blobs. You count {none}.")
-    if (one, two) == (4, 4):
+    if (one, two) == (4, 5):
         raise Wrong("You count pixels. Pixels that touch belong to one blob.")
-    if one == 3:
-        raise Wrong("Two pixels of class 1 meet at a corner. Here that counts as touching.")
+    if (one, two) in ((3, 2), (2, 3), (3, 3)):
+        raise Wrong(
+            "Pixels of one class meet at a corner, along either diagonal. Here that counts as touching."
+        )
     if (one, two) != (2, 2):
         raise Wrong(f"There are 2 blobs of class 1 and 2 of class 2. You count {one} and {two}.")
+    if (background := fn(mask, 0)) != 1:
+        raise Wrong(f"Class 0 counts like any other: here it is 1 blob. You count {background}.")
     return "scikit-image calls them connected components. Its `connectivity=2` lets corners touch."
 
 
 def check_labels_from_colors(fn: Callable[[Tensor, Sequence[Color], Color], Tensor]) -> str:
     """01.4, the bug clinic: void stays void, also where a colour shares channels with another."""
-    colors, void_color = ((0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)), (224, 224, 192)
-    truth = torch.tensor([[0, 1, 2, 3], [255, 3, 255, 1], [2, 0, 0, 255]])
-    table = torch.tensor([*colors, void_color], dtype=torch.uint8)
-    image = table[torch.where(truth == 255, 4, truth)].permute(2, 0, 1)  # (3, H, W)
-    got = fn(image, colors, void_color).long()
+    colors = (0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0), (0, 0, 128)
+    truth = torch.tensor([[0, 1, 2, 3], [255, 3, 255, 1], [2, 4, 0, 255]])
+    got = _read(fn, truth, colors, (224, 224, 192))
     void = truth == 255
     if torch.equal(got, truth):
+        if not torch.equal(_read(fn, truth, colors, (255, 0, 255)), truth):
+            raise Wrong(
+                "Another data set may have another colour for void, here (255, 0, 255): use `void_color`."
+            )
         return "Now no net has to learn that the outline of a cat is background."
     if (got[void] == 0).all():
         raise Wrong("The void pixels became 0, background. They have no class: 255.")
@@ -91,6 +113,13 @@ def check_labels_from_colors(fn: Callable[[Tensor, Sequence[Color], Color], Tens
     wrong = got != truth
     expected, said = int(truth[wrong][0]), int(got[wrong][0])
     raise Wrong(f"A pixel of the colour {colors[expected]} is of class {expected}; you say {said}.")
+
+
+def _read(fn: Callable[..., Tensor], truth: Tensor, colors: Sequence[Color], void_color: Color) -> Tensor:
+    """What is read from the mask in these colours."""
+    table = torch.tensor([*colors, void_color], dtype=torch.uint8)
+    image = table[torch.where(truth == 255, len(colors), truth)].permute(2, 0, 1)  # (3, H, W)
+    return fn(image, colors, void_color).long()
 
 
 CLICKS, AGREEMENT = 15, 0.9  # what the cheap outline may cost, and what it must keep
@@ -108,7 +137,7 @@ def check_tolerance(tolerance: float) -> str:
     corners = [cv2.approxPolyDP(outline, tolerance, closed=True) for outline in outlines]
     drawn = cv2.fillPoly(np.zeros_like(man), corners, (1,)) > 0
     clicks, iou = sum(map(len, corners)), (drawn & (man > 0)).sum() / (drawn | (man > 0)).sum()
-    said = f"{clicks} clicks reach an IoU of {iou:.3f}"
+    said = f"{clicks} {'click reaches' if clicks == 1 else 'clicks reach'} an IoU of {iou:.3f}"
     if clicks > CLICKS:
         raise Wrong(f"{said}. At most {CLICKS} clicks were asked for.")
     if iou < AGREEMENT:

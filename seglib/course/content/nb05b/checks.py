@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from seglib.course.content.nb05a.checks import tiny_net
-from seglib.course.content.nb05b.answers import bilinear_kernel, fuse, train_step
+from seglib.course.content.nb05b.answers import bilinear_kernel, fuse, measure_statistics, train_step
 from seglib.course.lesson import Wrong
 from seglib.evaluate import OracleStride
 from seglib.losses import cross_entropy
@@ -103,8 +103,7 @@ def check_train_step(fn: Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimi
         got = fn(yours, images, masks, optimisers[1])
         losses.append((float(got), wanted))
         if number == 1:
-            background = _loss_with_void_as_background(before, images, masks)
-            _look_at_first(losses[0], background, before, yours, mine)
+            _look_at_first(losses[0], _other_losses(before, images, masks), before, yours, mine)
     if not _same(mine, yours):
         raise Wrong(
             "The first step is right, the second is not: the old gradients are still there. Set them to zero."
@@ -112,24 +111,29 @@ def check_train_step(fn: Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimi
     return f"Loss {losses[0][1]:.3f}, then {losses[1][1]:.3f}. The rest of a training loop is convenience."
 
 
-def _loss_with_void_as_background(before: nn.Module, images: Tensor, masks: Tensor) -> float:
-    """What the first step's loss is where void was taken for class 0."""
+def _other_losses(before: nn.Module, images: Tensor, masks: Tensor) -> tuple[float, float]:
+    """What the first step's loss is where void is class 0, and where the net is in evaluation mode."""
     with torch.no_grad():
-        logits = copy.deepcopy(before).train()(images)
-    return cross_entropy(logits, masks.masked_fill(masks == 255, 0)).item()
+        logits, evaluated = copy.deepcopy(before).train()(images), before(images)
+    background = cross_entropy(logits, masks.masked_fill(masks == 255, 0)).item()
+    return background, cross_entropy(evaluated, masks).item()
 
 
 def _look_at_first(
-    losses: tuple[float, float], background: float, before: nn.Module, yours: nn.Module, mine: nn.Module
+    losses: tuple[float, float],
+    others: tuple[float, float],
+    before: nn.Module,
+    yours: nn.Module,
+    mine: nn.Module,
 ) -> None:
-    got, wanted = losses
+    (got, wanted), (background, evaluated) = losses, others
     if _same(before, yours):
         raise Wrong(
             "No weight has moved. Does the optimiser step after backward(), and are the gradients still "
             "there when it does?"
         )
     if abs(got - wanted) > 1e-4:
-        if not yours.training:
+        if not yours.training or abs(got - evaluated) < 1e-4:
             raise Wrong("The net was in evaluation mode. Batch norm should use this batch: net.train().")
         differs = f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}. "
         if abs(got - background) < 1e-4:
@@ -170,7 +174,25 @@ def check_measure_statistics(fn: Callable[[nn.Module, Iterable[Tensor]], None]) 
         )
     if not torch.allclose(net.norm.running_var, var, rtol=1e-2):
         raise Wrong("The means are right, the variances are not.")
+    _check_two_layers(fn)
     return "Evaluation mode now uses the statistics of images. No weight has changed."
+
+
+def _check_two_layers(fn: Callable[[nn.Module, Iterable[Tensor]], None]) -> None:
+    """Two layers of batch norm, and batches that can be had once."""
+    rng = torch.Generator().manual_seed(4)
+    batches = [torch.randint(0, 256, (4, 3, 8, 8), generator=rng).to(torch.uint8) for _ in range(3)]
+    yours = nn.Sequential(tiny_net(2), nn.BatchNorm2d(3)).eval()
+    mine = copy.deepcopy(yours)
+    fn(yours, iter(batches))
+    measure_statistics(mine, iter(batches))
+    pairs = [(a.norm.running_mean, b.running_mean) for a, b in (yours, mine)]  # type: ignore[union-attr]
+    for name, got, wanted in zip(("first", "second"), *pairs):
+        if not torch.allclose(got, wanted, atol=0.05):
+            raise Wrong(
+                f"In a net with two layers of batch norm, the statistics of the {name} are not those of the "
+                "batches. `images` can be gone through once: prepare all layers, then show the batches."
+            )
 
 
 def check_draw_object(fn: Callable[[], Tensor]) -> str:

@@ -94,10 +94,15 @@ def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) ->
     hits, both = (p * t).sum(1), (p + t).sum(1)
     known = {
         "That is the mean Dice itself. A loss falls when things get better.": 1 - wanted,
+        "That is minus the mean Dice. The loss is 1 minus the mean.": wanted - 1,
         "Class 3 is in no mask, so it must not count.": 1 - (2 * hits / both).mean(),
         "You add the Dice of the classes up. Take their mean.": 1 - (2 * hits / both).sum(),
         "Where is the 2? Dice of a perfect answer is 1.": 1 - (1 - wanted) / 2,
         "You add up the classes, too. Sum over the pixels alone, dim 1.": 1 - p[t > 0].mean(),
+        "You add 1 above and below the line. Here nothing is added.": 1
+        - ((2 * hits + 1) / (both + 1))[:3].mean(),
+        "You leave the background out. It is a class that occurs, too.": 1 - (2 * hits / both)[1:3].mean(),
+        "You take the class of the highest score for p. Here p is the probability.": 1 - _of_decisions(p, t),
         "That is IoU: its denominator counts the overlap once, that of Dice twice.": 1
         - (hits / (both - hits))[:3].mean(),
         "You square p and t in the denominator, as V-Net did. Here there are no squares.": 1
@@ -114,6 +119,12 @@ def _explain_dice(got: Tensor, logits: Tensor, masks: Tensor, wanted: Tensor) ->
     raise Wrong(f"Two masks, no void: {wanted:.3f}; yours {got:.3f}. {why}")
 
 
+def _of_decisions(p: Tensor, t: Tensor) -> Tensor:
+    """The mean Dice of the most likely classes, of the three that occur."""
+    decided = (p == p.amax(0)).float()
+    return (2 * (decided * t).sum(1) / (decided + t).sum(1))[:3].mean()
+
+
 def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
     """06.3: pairs that agree, that do not, that hardly differ; a tie; one pair alone."""
     theirs, words = [50.0, 40.0, 60.0, 55.0, 45.0], ("better", "worse", "undecided")
@@ -126,6 +137,7 @@ def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
         ([1.5, 0.5, 1.5], "every pair agrees, and the mean is twice the spread"),
         ([2.0, 2.5], "two pairs that agree are enough"),
         ([1.0, 2.0, 3.0, 3.0, 11.0], "the mean difference, 4, is not larger than its spread, 4"),
+        ([3.0, 3.0, 12.0], "every pair agrees, and the mean, 6, is larger than the spread, 5.2"),
     ]
     turned = [([-value for value in case], f"the other way round: {why}") for case, why in cases]
     for difference, words_of in (*cases, *turned):
@@ -163,4 +175,6 @@ def check_weights_of_drawn(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     for reason, amounts in known.items():
         if torch.allclose(got, amounts[0] / amounts, rtol=1e-3):
             raise Wrong(reason)
-    raise Wrong(f"Relative to the first class: {wanted.numpy().round(3)}; yours {got.numpy().round(3)}.")
+    said = f"Relative to the first class: {wanted.numpy().round(3)}; yours {got.numpy().round(3)}."
+    by_chance = torch.allclose(got, wanted, rtol=0.1)
+    raise Wrong(f"{said} Do you draw at random? Compute what is expected." if by_chance else said)

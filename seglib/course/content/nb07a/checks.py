@@ -32,6 +32,12 @@ def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -
             raise Wrong(
                 f"Only 0 and the classes 1, 2, 3 belong in it; yours holds {got.unique().tolist()[:6]}."
             )
+        if not (got == 1).any():
+            raise Wrong("Class 1 is nowhere in your mask. Is every box painted?")
+        if got[0].any() and not (got[0] == 1).any():
+            raise Wrong(
+                "The box (1, 0, 6, 3) is of class 1; yours has another. Does each box keep its class?"
+            )
         if not (got[0] == 1).any():
             raise Wrong(
                 "The box (1, 0, 6, 3) begins in row 0. In yours that row holds none of it: y is rows."
@@ -60,6 +66,7 @@ def _check_order(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -> Non
         ((4, 5, 9, 8), (3, 1, 6, 7)),  # 15 far, 18 near
         ((1, 0, 4, 3), (0, 2, 8, 4)),  # 9 near, 16 wide
         ((0, 1, 3, 4), (2, 0, 4, 8)),  # 9 near, 16 high
+        ((0, 3, 9, 4), (3, 1, 5, 6)),  # 9 in one row, 10
     ):
         given = torch.tensor([first, second]), torch.tensor([1, 2]), (9, 9)
         if not torch.equal(fn(*given), paint_boxes(*given)):
@@ -70,13 +77,18 @@ def _check_order(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -> Non
 def check_core(fn: Callable[[Sequence[int], float], Box]) -> str:
     """07a.2: the share is of the area; the middle stays the middle."""
     for box, share in (((10, 20, 50, 40), 0.25), ((0, 0, 200, 100), 0.2), ((3, 5, 33, 95), 1.0)):
-        got = fn(box, share)
+        got, wanted = fn(box, share), core(box, share)
+        if got == (*wanted[:2], wanted[2] - wanted[0], wanted[3] - wanted[1]):
+            raise Wrong("That is x, y, width, height. The two corners were asked for: x1 y1 x2 y2.")
         if got[2] <= got[0] or got[3] <= got[1]:
             raise Wrong(f"Of the box {box} you keep {got}, which is empty.")
         wide, high, whole = got[2] - got[0], got[3] - got[1], (box[2] - box[0]) * (box[3] - box[1])
-        found, wanted = wide * high / whole, core(box, share)
-        if all(abs(mine - theirs) <= 1 for mine, theirs in zip(got, wanted)):
+        found = wide * high / whole
+        apart = [mine - theirs for mine, theirs in zip(got, wanted)]
+        if max(map(abs, apart)) <= (share == 0.2):  # the others need no rounding
             continue
+        if apart == [0, 0, -1, -1]:
+            raise Wrong("One pixel short: x2 and y2 are the first column and row outside, as in a slice.")
         if abs(found - share**2) < 0.02 and share < 1:
             raise Wrong(f"You kept {percent(share)} of each side. Of the area that is {percent(found)}.")
         if abs(found - share) > 0.02:
@@ -151,14 +163,16 @@ def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     rng = torch.Generator().manual_seed(5)
     masks = torch.tensor([[[0, 0, 0, 1, 255], [0, 2, 2, 1, 255]]]).to(torch.uint8)
     logits = torch.randn(1, 3, 2, 5, generator=rng)
-    got, wanted = fn(logits, masks), box_loss(logits, masks)
-    value, long = float(got), masks.long()
-    if abs(value - float(wanted)) < 1e-4:
+    got, wanted = fn(logits.clone().requires_grad_(), masks), float(box_loss(logits, masks))
+    value, long = got.item(), masks.long()
+    if abs(value - wanted) < 1e-4:
+        if not got.requires_grad:
+            raise Wrong("The number is right, but it has no gradient: nothing could be learned from it.")
         return "Now 'animal everywhere' is as expensive as it is wrong."
     if abs(value - float(cross_entropy(logits, torch.where(long == 255, 0, long), ignore_index=0))) < 1e-4:
         raise Wrong("Background is still left out: a net that predicts 'animal' everywhere is never wrong.")
     if abs(value - float(cross_entropy(logits, torch.where(long == 255, 0, long)))) < 1e-4:
         raise Wrong("Now void is background. Its class is unknown, so it must be left out.")
-    if abs(value - 8 * float(wanted)) < 1e-3:
+    if abs(value - 8 * wanted) < 1e-3:
         raise Wrong("That is the sum over the pixels. A mean does not depend on the size of the image.")
-    raise Wrong(f"On this batch the loss is {float(wanted):.3f}; yours is {value:.3f}. Which pixels count?")
+    raise Wrong(f"On this batch the loss is {wanted:.3f}; yours is {value:.3f}. Which pixels count?")

@@ -39,6 +39,9 @@ def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
         raise Wrong(f"Candidate 3 costs least, 1 - .8 + 3 x .1 = .5; you chose {number}.")
     if abs(cost - 0.5) > 1e-4:
         raise Wrong(f"Candidate 3 costs 1 - .8 + 3 x .1 = .5; you say {cost:.3g}.")
+    turned, *_ = fn(fits.flip(0), losses.flip(0), 0.01)
+    if turned != 0:
+        raise Wrong(f"In the opposite order, candidate 0 of 4 costs least, .5; you chose {turned}.")
     if abs(none - 0.03) < 1e-4:
         return "Choosing none is cheaper than the best candidate. So in BoxSup a box must have a candidate."
     if abs(none - 1.03) < 1e-4:
@@ -52,24 +55,22 @@ def check_reset(fn: Callable[[Tensor, Tensor, Sequence[int], int, float, float],
     """07b.2: too little means relative to the fill rate; the first label comes back, in the box alone."""
     mask, initial = torch.zeros(6, 8, dtype=torch.uint8), torch.zeros(6, 8, dtype=torch.uint8)
     mask[1:3, 3:6], mask[5, 6:], mask[2, 2] = 1, 1, 2  # 6 of the 20 pixels of the box are of class 1
-    initial[1:5, 2:7], initial[2:4, 3:6], initial[:, 7] = 255, 1, 2  # a core; the rest of the box is ignored
+    initial[1:5, 2:7], initial[2:4, 3:6], initial[:, 7], initial[5] = 255, 1, 2, 2  # a core in a box
     box = (2, 1, 7, 5)
-    for fill_rate in (0.9, 0.5, 0.6, 0.65):
-        given = mask, initial, box, 1, fill_rate, 0.5
-        got, wanted = fn(*given), reset(*given)
+    for fill_rate, threshold in ((0.9, 0.5), (0.5, 0.5), (0.6, 0.5), (0.65, 0.5), (0.8, 0.25)):
+        given = mask, initial, box, 1, fill_rate, threshold
+        got, wanted, least = fn(*given), reset(*given), fill_rate * threshold
         if got.tolist() == wanted.tolist():
             continue
-        case = f"The box is filled by .3, the fill rate is {fill_rate:g}, the threshold 0.5"
+        case = f"The box is filled by .3, the fill rate is {fill_rate:g}, the threshold {threshold:g}"
         outside = torch.ones_like(mask, dtype=torch.bool)
         outside[1:5, 2:7] = False
         if (got[outside] != mask[outside]).any():
-            raise Wrong("Something outside the box has changed. The rule is about this box only.")
+            raise Wrong("Something outside the box has changed. It is rows y1 to y2, columns x1 to x2.")
         if torch.equal(got.long(), mask.long()):
-            raise Wrong(f"{case}: .3 is less than {fill_rate / 2:.3g}, so it must be reset. Yours stays.")
+            raise Wrong(f"{case}: .3 is less than {least:.3g}, so it must be reset. Yours stays.")
         if torch.equal(wanted.long(), mask.long()):
-            raise Wrong(
-                f"{case}: .3 is not less than {fill_rate / 2:.3g}. You reset it and lose a thin shape."
-            )
+            raise Wrong(f"{case}: .3 is not less than {least:.3g}. You reset it and lose a thin shape.")
         if (got[1:5, 2:7] == 1).all():
             raise Wrong("You fill the box. Its label of the first round comes back, which may say less.")
         raise Wrong("Every pixel of the box becomes that of `initial`, whatever was there, and 255 too.")

@@ -30,22 +30,22 @@ def check_labelling_minutes(fn: Callable[[Sequence[int], Collection[int], float,
     """07c.1: every object of an image is drawn, as a mask or as a box."""
     objects = [2, 0, 3, 2]
     for masked in ([2], [], [0, 1, 2, 3]):
-        given = objects, masked, 6.0, 60.0
+        given = objects, masked, 8.0, 75.0
         got, wanted = fn(*given), labelling_minutes(*given)
         if abs(got - wanted) < 1e-6:
             continue
-        case = f"Objects {objects}, masks in the images {masked}, 6 s a box and 60 s a mask"
+        case = f"Objects {objects}, masks in the images {masked}, 8 s a box and 75 s a mask"
         many, few = sum(objects[index] for index in masked), len(masked)
-        images = (60 * few + 6 * (len(objects) - few)) / 60
+        images = (75 * few + 8 * (len(objects) - few)) / 60
         if abs(got - 60 * wanted) < 1e-6:
             raise Wrong(f"{case}: you return {got:g}, which are seconds. Minutes are asked for.")
         if abs(got - images) < 1e-6:
             raise Wrong(f"{case}: you count images. Each object of an image is drawn.")
-        if abs(got - wanted - 6 * many / 60) < 1e-6:
+        if abs(got - wanted - 8 * many / 60) < 1e-6:
             raise Wrong(f"{case}: the objects with a mask have paid for a box too. They need none.")
-        if abs(got - many) < 1e-6:
+        if abs(got - 75 * many / 60) < 1e-6:
             raise Wrong(f"{case}: you return {got:g} min, the masks alone. The other images have boxes.")
-        raise Wrong(f"{case}: that is {wanted:.2g} min; yours is {got:.3g}.")
+        raise Wrong(f"{case}: that is {wanted:.4g} min; yours is {got:.4g}.")
     return "A mask pays for many boxes, and an image without objects costs nothing to draw."
 
 
@@ -167,7 +167,8 @@ def _wrong_pixels(chosen: list[int]) -> int:
 
 def check_share_of_gain(fn: Callable[[float, float, float], float]) -> str:
     """07c.4: both are counted from all background; without a gain there is no share of it."""
-    for net, full, lazy in ((0.7, 0.8, 0.4), (0.4, 0.8, 0.4), (0.3, 0.8, 0.4), (0.5, 0.6, 0.0)):
+    cases = (0.7, 0.8, 0.4), (0.4, 0.8, 0.4), (0.3, 0.8, 0.4), (0.5, 0.6, 0.0), (0.9, 0.8, 0.4)
+    for net, full, lazy in cases:
         got, wanted = fn(net, full, lazy), share_of_gain(net, full, lazy)
         if abs(got - wanted) < 1e-6:
             continue
