@@ -532,9 +532,9 @@ print(f"mIoU {100 * before.mean_iou:.1f} % before, {100 * after.mean_iou:.1f} % 
 
 # %% [markdown]
 # A network has more than weights. Batch norm's running statistics are **buffers**: `state_dict()` holds them,
-# `named_parameters()` does not. So the team's began anew, with mean 0 and variance 1, and EfficientNet's batch
-# norm replaces only 1 % of them in each step. In training mode, a batch is normalised by its own statistics,
-# and the loss is low. In evaluation mode, it is normalised by numbers that fit no image.
+# `named_parameters()` does not. So the team's began anew, with mean 0 and variance 1, and EfficientNet's
+# batch norm replaces only 1 % of them in each step. In training mode, a batch is normalised by its own
+# statistics, and the loss is low. In evaluation mode, it is normalised by numbers that fit no image.
 #
 # A network that learns from random weights in a few hundred steps has the same trouble. So `train` makes the
 # statistics follow the last fifth of the steps (`averaging` in `seglib/training/step.py`).

@@ -153,7 +153,7 @@ def check_inside(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
     boxes, classes = torch.tensor([[0, 0, 3, 2], [2, 0, 5, 2], [1, 1, 3, 3]]), torch.tensor([1, 2, 1])
     got, wanted = fn(mask, boxes, classes), inside(mask, boxes, classes)
     if got.tolist() == wanted.tolist():
-        return "Now a cat in a dog's box alone is background again. Rules must be tried on two classes."
+        return "Now a crab in a fish's box alone is background again. Rules must be tried on two classes."
     if got[2, 4] != 0:
         raise Wrong("The pixel in the last row and column is in no box at all, and stays. It is background.")
     if got[1, 1] == 2 or got[1, 3] == 1:
