@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 STYLE = "text-align: right; padding: 0.1em 0.8em"
+SHORT = 20  # letters of a cell that is never broken into lines, such as "0 of 3"
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,17 @@ class Table:
         head = "".join(f'<th scope="col" style="{STYLE}">{html.escape(cell)}</th>' for cell in self.columns)
         body = "".join(
             f'<tr><th scope="row" style="text-align: left">{html.escape(name)}</th>'
-            + "".join(f'<td style="{STYLE}">{html.escape(cell)}</td>' for cell in cells)
+            + "".join(f'<td style="{_style(cell)}">{html.escape(cell)}</td>' for cell in cells)
             + "</tr>"
             for name, *cells in self.rows
         )
         caption = f'<caption style="text-align: left; font-weight: bold">{html.escape(self.title)}</caption>'
         table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return table + (f"<p>{html.escape(self.note)}</p>" if self.note else "")
+
+
+def _style(cell: str) -> str:
+    return STYLE + "; white-space: nowrap" * (len(cell) <= SHORT)
 
 
 class Tabled:

@@ -158,10 +158,10 @@ reweight(counts, target=[1 / len(classes)] * len(classes))
 # The loss of a pixel is $-\ln p$, where $p$ is the probability of its *true* class: 0 for $p = 1$, 0.7 for
 # $p = 1/2$, 4.6 for $p = 1/100$. This is **cross-entropy**.
 #
-# The loss of an image is the **mean** over its pixels. So a class with a thousandth of the pixels makes about
-# a thousandth of the loss, and a net that never predicts it loses hardly anything. With a **weight** for each
-# class, a pixel $i$ has the loss $\ell_i$ and the weight $w_i$ of its true class, and the mean becomes
-# $\sum w_i \ell_i \,/\, \sum w_i$.
+# The loss of an image is the **mean** over its pixels. So a class with a thousandth of the pixels contributes
+# about a thousandth of the loss, and a net that never predicts it loses hardly anything. With a **weight**
+# for each class, a pixel $i$ has the loss $\ell_i$ and the weight $w_i$ of its true class, and the mean
+# becomes $\sum w_i \ell_i \,/\, \sum w_i$.
 
 # %% [markdown] tags=["exercise"]
 # [[03a.2]]

@@ -388,6 +388,8 @@ for name, some in (("every fourth image", quarter), ("your choice", chosen)):
 #   edges of the image (Kolesnikov and Lampert 2016). **Points**, a click on each object, and **scribbles**, a
 #   stroke through it, take seconds (Bearman et al. 2016; Lin et al. 2016). So few labelled pixels teach
 #   little. The rest comes from a prior of what looks like an object, or from a graph of similar superpixels.
+# * **No labels from boxes at all.** BoxInst (Tian et al. 2021) puts the boxes into the loss: the mask must
+#   touch each side of its box, and neighbours of one colour must agree. No mask is made first.
 # * **Prompted nets.** The Segment Anything Model, **SAM** (Kirillov et al. 2023), has learned from 11 million
 #   images with a billion masks, nearly all of which it drew itself, in rounds. It takes points or boxes as a
 #   prompt and answers with a mask. So GrabCut+ has a successor: prompt with each box, and give the mask the
@@ -460,7 +462,8 @@ quiz("07c")
 # * A. Bearman, O. Russakovsky, V. Ferrari, L. Fei-Fei: *What's the Point: Semantic Segmentation with Point
 #   Supervision*, ECCV 2016: points, strokes and masks by the clock.
 # * D. Lin, J. Dai, J. Jia, K. He, J. Sun: *ScribbleSup*, CVPR 2016.
-# * A. Kirillov et al.: *Segment Anything*, ICCV 2023.
+# * Z. Tian, C. Shen, X. Wang, H. Chen: *BoxInst: High-Performance Instance Segmentation with Box
+#   Annotations*, CVPR 2021. A. Kirillov et al.: *Segment Anything*, ICCV 2023.
 #
 # **Data.** Pets: Oxford-IIIT Pet (CC BY-SA 4.0), where found, boxes from its trimaps; else pools drawn by
 # `seglib.scenes`. Weights: EfficientNet-Lite0 on ImageNet (Apache 2.0). See `data/README.md`.

@@ -148,12 +148,13 @@ VOC_NAMES = (
 )  # fmt: skip
 VOC_COLORS = Classes(VOC_NAMES, tuple(map(tuple, imgviz.label_colormap()[: len(VOC_NAMES)].tolist())))
 VOC_BORDER = 5  # pixels: the width of VOC's void border
-_IN_THE_PHOTO = ("person", "diningtable", "chair", "bottle")  # these get the four clearest colours
+_IN_THE_PHOTO = ("person", "diningtable", "chair", "bottle")  # these get clear colours
 
 
 def voc_classes() -> Classes:
     """VOC's 21 classes in colours that colour-blind people can tell apart (VOC's own are `VOC_COLORS`)."""
-    order = dict.fromkeys((*_IN_THE_PHOTO, *VOC_NAMES))
+    # The fourth colour is a grey, in which a bottle cannot be seen at half opacity.
+    order = dict.fromkeys((*_IN_THE_PHOTO[:3], "aeroplane", *_IN_THE_PHOTO, *VOC_NAMES))
     colors = dict(zip(order, Classes.of(*order).colors))
     return Classes(VOC_NAMES, tuple(colors[name] for name in VOC_NAMES))
 

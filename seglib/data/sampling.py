@@ -127,8 +127,9 @@ class Reweighting(Tabled):
             f"Shares of pixels in %, {len(self.weights)} images",
             ["", "before", "after", "target"],
             rows,
-            f"In the wrong class: {self.distance(self.before):.3f} before,"
-            f" {self.distance(self.after):.3f} after; {self.best_distance:.3f} is the best that is possible."
+            f"Distance from the target: {100 * self.distance(self.before):.0f} % before,"
+            f" {100 * self.distance(self.after):.0f} % after;"
+            f" {100 * self.best_distance:.0f} % is the best that is possible."
             f" The weights are worth {self.effective_images:.0f} images; the largest is"
             f" {self.weights.max():.1f} times the mean.",
         )

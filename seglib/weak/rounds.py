@@ -80,7 +80,7 @@ class Round:
             parts.append(f"net: mean IoU {100 * self.scores.mean_iou:.1f} %")
         if self.val_label_quality:
             parts.append(f"labels from it: mean IoU {100 * self.val_label_quality.filled.mean_iou:.1f} %")
-        return ", ".join(parts) + (f". The last: {self.why}" if self.why else "")
+        return ", ".join(parts) + (f". This was the last round: {self.why}" if self.why else "")
 
 
 def rounds(
