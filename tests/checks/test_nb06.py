@@ -125,6 +125,10 @@ WRONG = {
             judged(lambda a, b: word(len(a) > 1 and (a > b).all() and (a - b).mean() > (a - b).std(), False)),
             "the other way round: every pair gains about 2 points",
         ),
+        "half of the range": (
+            judged(lambda a, b: spread_by(a - b, lambda d: (d.max() - d.min()) / 2, torch.mean)),
+            "is not larger than the spread",
+        ),
         "the variance": (
             judged(lambda a, b: spread_by(a - b, torch.var, torch.mean)),
             "larger than the spread, 5.2",

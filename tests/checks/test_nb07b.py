@@ -82,6 +82,10 @@ WRONG = {
         "the least loss": (chosen(lambda fits, losses: losses), "another box"),
         "a misfit for none": (chosen(both, lambda nothing: 1 + 3 * nothing), "nothing to add up"),
         "once": (chosen(both, lambda nothing: nothing), "three times"),
+        "the best fit of low losses": (
+            chosen(lambda fits, losses: both(fits, losses) + 9 * (losses > 0.15)),
+            "Add both terms",
+        ),
         "the last": (lambda fits, losses, n: (len(fits) - 1, 0.5, 3 * n), "In the opposite order"),
         "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
     },
@@ -95,6 +99,10 @@ WRONG = {
             "the threshold 0.25",
         ),
         "rows and columns swapped": (rows_and_columns, "rows y1 to y2"),
+        "class 1 by heart": (
+            lambda mask, initial, box, index, *given: reset(mask, initial, box, 1, *given),
+            "`index` is the class to count",
+        ),
         "always": (reset_if(lambda *_: True), "lose a thin shape"),
         "never": (reset_if(lambda *_: False), "must be reset"),
         "the full box": (

@@ -138,6 +138,7 @@ def check_verdict(fn: Callable[[Sequence[float], Sequence[float]], str]) -> str:
         ([2.0, 2.5], "two pairs that agree are enough"),
         ([1.0, 2.0, 3.0, 3.0, 11.0], "the mean difference, 4, is not larger than its spread, 4"),
         ([3.0, 3.0, 12.0], "every pair agrees, and the mean, 6, is larger than the spread, 5.2"),
+        ([1.2, 1.2, 7.2], "every pair agrees, but the mean, 3.2, is not larger than the spread, 3.5"),
     ]
     turned = [([-value for value in case], f"the other way round: {why}") for case, why in cases]
     for difference, words_of in (*cases, *turned):

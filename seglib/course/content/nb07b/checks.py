@@ -42,6 +42,9 @@ def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
     turned, *_ = fn(fits.flip(0), losses.flip(0), 0.01)
     if turned != 0:
         raise Wrong(f"In the opposite order, candidate 0 of 4 costs least, .5; you chose {turned}.")
+    low, *_ = fn(torch.tensor([0.9, 0.6, 0.5]), torch.tensor([0.2, 0.12, 0.3]), 0.01)
+    if low != 0:
+        raise Wrong(f"Of three others, 0 costs least, 1 - .9 + 3 x .2 = .7; you chose {low}. Add both terms.")
     if abs(none - 0.03) < 1e-4:
         return "Choosing none is cheaper than the best candidate. So in BoxSup a box must have a candidate."
     if abs(none - 1.03) < 1e-4:
@@ -74,6 +77,9 @@ def check_reset(fn: Callable[[Tensor, Tensor, Sequence[int], int, float, float],
         if (got[1:5, 2:7] == 1).all():
             raise Wrong("You fill the box. Its label of the first round comes back, which may say less.")
         raise Wrong("Every pixel of the box becomes that of `initial`, whatever was there, and 255 too.")
+    renamed = *(torch.where(one == 1, 3, one) for one in (mask, initial)), box, 3, 0.5, 0.5
+    if not torch.equal(fn(*renamed).long(), reset(*renamed).long()):
+        raise Wrong("With class 3 in place of class 1, yours is not right. `index` is the class to count.")
     return "A star fills a third of its box. With a fixed half its perfect mask would be lost every round."
 
 
