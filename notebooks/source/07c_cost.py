@@ -386,15 +386,14 @@ for name, some in (("every fourth image", quarter), ("your choice", chosen)):
 #   classifier is nearly a **class activation map** (Zhou et al. 2016): a score for each place, from a net
 #   that has learned from image labels only. It is high on the face and low on the tail, so it is grown to the
 #   edges of the image (Kolesnikov and Lampert 2016). **Points**, a click on each object, and **scribbles**, a
-#   stroke through it, take seconds (Bearman et al. 2016; Lin et al. 2016). So few labelled pixels teach
-#   little. The rest comes from a prior of what looks like an object, or from a graph of similar superpixels.
-# * **No labels from boxes at all.** BoxInst (Tian et al. 2021) puts the boxes into the loss: the mask must
-#   touch each side of its box, and neighbours of one colour must agree. No mask is made first.
+#   stroke through it, take seconds (Bearman et al. 2016; Lin et al. 2016), and label few pixels.
+# * **No labels at all.** BoxInst (Tian et al. 2021) puts the boxes into the loss: a mask must touch each side
+#   of its box, and neighbours of one colour must agree.
 # * **Prompted nets.** The Segment Anything Model, **SAM** (Kirillov et al. 2023), has learned from 11 million
-#   images with a billion masks, nearly all of which it drew itself, in rounds. It takes points or boxes as a
-#   prompt and answers with a mask. So GrabCut+ has a successor: prompt with each box, and give the mask the
-#   box's class. The rest remains: boxes overlap, labels must be measured, and a net that is small and fast
-#   is still trained on them.
+#   images with a billion masks, nearly all of which it drew itself. It takes points or boxes as a prompt and
+#   answers with a mask. So GrabCut+ has a successor: prompt with each box, and give the mask the box's class.
+#   The rest remains: boxes overlap, labels must be measured, and a small and fast net is still trained on
+#   them.
 # * **The price changes, the question does not.** If a mask is a prompt and a correction, it costs little more
 #   than a box. Put your own seconds into `labelling_minutes`, and read the curve again.
 

@@ -77,8 +77,8 @@ def check_reset(fn: Callable[[Tensor, Tensor, Sequence[int], int, float, float],
         if (got[1:5, 2:7] == 1).all():
             raise Wrong("You fill the box. Its label of the first round comes back, which may say less.")
         raise Wrong("Every pixel of the box becomes that of `initial`, whatever was there, and 255 too.")
-    renamed = *(torch.where(one == 1, 3, one) for one in (mask, initial)), box, 3, 0.5, 0.5
-    if not torch.equal(fn(*renamed).long(), reset(*renamed).long()):
+    other, first = (torch.where(one == 1, 3, one) for one in (mask, initial))
+    if fn(other, first, box, 3, 0.5, 0.5).tolist() != reset(other, first, box, 3, 0.5, 0.5).tolist():
         raise Wrong("With class 3 in place of class 1, yours is not right. `index` is the class to count.")
     return "A star fills a third of its box. With a fixed half its perfect mask would be lost every round."
 
