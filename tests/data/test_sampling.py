@@ -109,7 +109,7 @@ def test_a_class_that_is_small_everywhere_stays_small():
     counts = Counts(TWO, torch.tensor([[99, 1, 0], [98, 2, 0], [100, 0, 0]]))
     done = reweight(counts, min_effective=0)
     assert done.after[1] <= 0.02 + 1e-9 and done.best_distance > 0.47
-    assert "0.480 is the best that is possible" in str(done) and "<table>" in done._repr_html_()
+    assert "48 % is the best that is possible" in str(done) and "<table>" in done._repr_html_()
 
 
 @pytest.mark.parametrize("target", [[0.5, 0.5], [0.5, 0.6, -0.1], [0.5, 0.2, 0.2], [0.5, 0.5, float("nan")]])
