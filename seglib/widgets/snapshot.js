@@ -11,7 +11,7 @@ const model = {
   off: (event, listener) => listeners.removeEventListener(event, listener),
 };
 const place = document.querySelector(`[data-seglib="${"NAME"}"]:not([data-live])`);
-if (!place.closest(".lm-Widget")) { // in JupyterLab the still image waits for the live view
+if (place && !place.closest(".lm-Widget")) { // in JupyterLab the still image waits for the live view
   place.dataset.live = "";
   const el = document.createElement("div");
   const giveUp = (error) => {
