@@ -144,7 +144,7 @@ def _save(content: dict[str, Any], file: BinaryIO) -> None:
         raise
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path | str) -> dict[str, Any]:
     """What `write` wrote, with its tensors on the CPU; nothing in the file is run.
 
     Raises:

@@ -252,7 +252,7 @@ def read(path: Path | str, kind: str) -> Iterator[tuple[Classes, dict[str, Any]]
         ...         print(classes.names, content["value"])
         ('background', 'fish') 100
     """
-    content = files.read(files.as_path(path))
+    content = files.read(path)
     if content.get("format") != FORMAT:
         raise TensorFileError(
             f"{path} is not a saved segmenter of this version of seglib; train and save it again (a "

@@ -77,6 +77,12 @@ def colours(split: str) -> tuple[Tensor, Tensor]:
     return torch.cat(rows), torch.cat(names)
 
 
+def colour_shares() -> Tensor:
+    """(K,) float32, the classes' shares of the pixels of `colours("train")`."""
+    _, truth = colours("train")
+    return truth.bincount(minlength=len(Scenes(1).classes)) / len(truth)
+
+
 def colour_maps(image: Tensor) -> Tensor:
     """What the smallest net sees of an image (3, H, W) uint8: (H, W, 9) float32, see `colours`."""
     own = image.as_subclass(Tensor).float() / 64 - 2

@@ -95,11 +95,9 @@ class Coco(SegmentationDataset):
         shapes = [one.get("segmentation") for one in content.annotations]
         if shapes and not any(shapes):
             raise ValueError(f"{self._place(content.annotations[0])}: as all others, {_NO_OUTLINE}")
-        parts = [[part for part in one if isinstance(part, list)] for one in shapes if isinstance(one, list)]
-        places = [at for some in parts for part in some for at in part if isinstance(at, int | float)]
-        if places and max(places) <= 1:
+        if _are_shares(shapes):
             raise ValueError(f"{path}: {_SHARES}")
-        if len(parts) == len(shapes) > 9 and all([*map(len, some)] == [8] for some in parts):
+        if len(shapes) > 9 and all(isinstance(one, list) and _corners(one) == [8] for one in shapes):
             self.note("boxes", f"{path}: every outline has four corners, as boxes have: look at a few")
 
     def __len__(self) -> int:
@@ -185,6 +183,22 @@ def _classes(path: Path, categories: Iterable[Entry]) -> tuple[Classes, dict[Any
     names = ["background", *(name for name in known.values() if name != "background")]
     with naming(path):
         return Classes.of(*names), void | {key: names.index(name) for key, name in known.items()}
+
+
+def _are_shares(shapes: Iterable[Any]) -> bool:
+    """Whether polygons hold numbers, but none above 1; it ends at the first that is."""
+    numbers = (
+        number for one in shapes if isinstance(one, list)
+        for polygon in one if isinstance(polygon, list)
+        for number in polygon if isinstance(number, int | float)
+    )  # fmt: skip
+    first = next(numbers, math.inf)
+    return first <= 1 and all(number <= 1 for number in numbers)
+
+
+def _corners(polygons: list[Any]) -> list[int]:
+    """How many numbers each polygon of a shape has."""
+    return [len(polygon) for polygon in polygons if isinstance(polygon, list)]
 
 
 def id_order(entry: Entry) -> tuple[str, Any]:

@@ -296,7 +296,7 @@ def open_mask(path: Path, page: int | None) -> Pillow.Image:
 def labels_in(image: Pillow.Image, path: str, colors: Classes | None) -> NDArray[Any]:
     """What `read_labels` returns, of an opened mask; the colours of a palette that holds only `colors`."""
     if image.mode in ("LA", "RGBA"):
-        pixels, clear = np.array(image)[..., :-1], np.array(image)[..., -1] == 0
+        pixels, clear = (channels := np.array(image))[..., :-1], channels[..., -1] == 0
         if clear.any() and (~clear & (pixels == pixels[clear][0]).all(-1)).any():
             raise LabelError(f"{path}: one colour is transparent here, opaque there; save it without alpha")
         image = image.convert(image.mode[:-1])

@@ -273,7 +273,8 @@ def _says(*marks: bytes, suffixes: tuple[str, ...] = (".json",)) -> Callable[[Tr
 
     def has(tree: Tree) -> bool:
         files = [tree.path] if tree.path.is_file() else [*tree.files(*suffixes)][:20]
-        return any(all(re.search(m, ends_of(f)) for m in marks) for f in files if f.suffix in suffixes)
+        texts = (ends_of(file) for file in files if file.suffix in suffixes)
+        return any(all(re.search(mark, text) for mark in marks) for text in texts)
 
     return has
 

@@ -202,14 +202,18 @@ def _check_alone(best: Rule, rules: Iterable[Rule], images: set[str], known: set
     """Raise a ValueError if another rule is as good: images have several masks, or masks several images."""
     taken = {str(best.mask(image)): image for image in images if best.mask(image) in known}
     for rule in rules:
-        # The first: it cuts a word, as "cat" of "catfish_mask".
-        if rule.mask_after[:1].isalnum() > rule.after[:1].isalnum() or rule.evidence() < best.evidence():
+        # such as "cat" of "catfish_mask"
+        cuts_a_word = rule.mask_after[:1].isalnum() and not rule.after[:1].isalnum()
+        if cuts_a_word or rule.evidence() < best.evidence():
             continue
         found = sorted((str(rule.mask(image)), image) for image in images if rule.mask(image) in known)
         photos = [(taken[mask], image, mask) for mask, image in found if taken.get(mask, image) != image]
         masks = [(str(best.mask(image)), mask, image) for mask, image in found if mask not in taken]
-        if some := [one for one in masks if one[0] in taken] or photos * (2 * len(photos) >= len(taken)):
-            one, other, of = some[0]
+        clashes = [one for one in masks if one[0] in taken]
+        if not clashes and 2 * len(photos) >= len(taken):
+            clashes = photos
+        if clashes:
+            one, other, of = clashes[0]
             raise ValueError(f"both {one} and {other} fit {of}; {SEVERAL}")
 
 

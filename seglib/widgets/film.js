@@ -106,7 +106,7 @@ class Screen extends Stage {
   paintNow() {
     super.paintNow();
     for (const { canvas } of this.panels) canvas.setAttribute("aria-description", this.targets() ? CHOOSES : HELP);
-    if (!this.cursor && this.targets()) this.hint(CLICK_HINT);
+    if (!this.cursor && this.targets()) write(this.words, this.hint(CLICK_HINT));
   }
 }
 

@@ -103,13 +103,13 @@ class Stage {
       const edge = (corner, at) => `${corner + (at + 0.5) * scale - size / 2}px`;
       Object.assign(mark.style, { width: `${size}px`, height: `${size}px`, left: edge(left, cursor[0]), top: edge(top, cursor[1]) });
     });
-    cursor ? write(this.words, this.readOut(cursor)) : this.hint(HINT);
+    write(this.words, cursor ? this.readOut(cursor) : this.hint(HINT));
     this.words.classList.toggle("seglib-quiet", !cursor);
   }
 
   // What is said while no pixel is read out: also which pixels of a large image are shown.
   hint(words) {
-    write(this.words, this.scene.note ? `${words} ${this.scene.note}` : words);
+    return this.scene.note ? `${words} ${this.scene.note}` : words;
   }
 
   // Where the image lies on its canvas in CSS pixels. It never leaves its canvas, whatever the centre says.

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb03a.answers import batch_weights, median_frequency, weighted_loss
 from seglib.course.lesson import Wrong, near, refuse
-from seglib.course.samples import colours, smallest_net
+from seglib.course.samples import colour_shares, colours, smallest_net
 from seglib.metrics import confusion_matrix, mean_iou
 
 Masks = Sequence[Tensor]
@@ -106,7 +106,7 @@ def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
 
 def check_my_weights(fn: Callable[[Tensor], Tensor]) -> str:
     """03a.4, open: the weights are trained with, and judged by the mIoU on other pixels."""
-    weights = fn(_shares()).double()
+    weights = fn(colour_shares()).double()
     if not torch.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise Wrong("A weight is infinite, NaN or below 0, or all are 0. Weights are at least 0.")
     mine, best = _trial(weights), _best_recipe()
@@ -118,16 +118,10 @@ def check_my_weights(fn: Callable[[Tensor], Tensor]) -> str:
     return f"With your weights the mIoU is {100 * mine:.2f}, with the best of the recipes {100 * best:.2f}."
 
 
-def _shares() -> Tensor:
-    """(K,) float32, the classes' shares of the training pixels."""
-    _, truth = colours("train")
-    return truth.bincount(minlength=K).float() / len(truth)
-
-
 @cache
 def _best_recipe() -> float:
     """The highest mIoU of inverse frequency, median frequency and ENet."""
-    share = _shares()
+    share = colour_shares()
     truth = colours("train")[1].view(-1, 60)  # 60 pixels of each image
     rows = torch.stack([row.bincount(minlength=K) for row in truth])
     recipes = (1 / share, median_frequency(rows), 1 / (1.02 + share).log())

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb07b.answers import inside, reset
 from seglib.course.lesson import Wrong
-from seglib.course.samples import colour_maps, colours, smallest_net
+from seglib.course.samples import colour_maps, colour_shares, smallest_net
 from seglib.labels import VOID
 from seglib.metrics import confusion_matrix, mean_iou
 from seglib.progress import tracked
@@ -117,9 +117,7 @@ def check_my_rule(fn: Rule) -> str:
 def _pools() -> list[tuple[Tensor, Tensor, Tensor, BoxAnnotations, Tensor]]:
     """Some pools: image, what the smallest net predicts, filled boxes, the boxes, the truth."""
     scenes, found = Scenes(POOLS, split="val", size=(96, 96), seed=7), []
-    _, truths = colours("train")
-    shares = truths.bincount(minlength=K) / len(truths)
-    net = smallest_net(partial(cross_entropy, weight=shares**-0.5))
+    net = smallest_net(partial(cross_entropy, weight=colour_shares() ** -0.5))
     pairs = zip(scenes, load_boxes(scenes))
     for (image, truth), given in tracked(pairs, POOLS, "twelve pools"):
         mask = net(colour_maps(image)).argmax(2).to(torch.uint8)
