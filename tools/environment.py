@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,11 +100,7 @@ def suited() -> tuple[str, str]:
 
     What the lock names has CUDA on Linux, which takes 7 GB, and none on Windows and macOS.
     """
-    try:
-        command = [shutil.which("nvidia-smi") or "", "--list-gpus"]
-        nvidia = "GPU" in subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        nvidia = False
+    nvidia = "GPU" in (answer("nvidia-smi", "--list-gpus") or "")
     if sys.platform == "win32" and nvidia:
         return "auto", "PyTorch with CUDA, because there is an NVIDIA GPU"
     if sys.platform == "linux" and not nvidia:
@@ -117,7 +114,8 @@ def setup() -> None:
     A set-up that was killed half-way is thrown away and begun again, from the downloads in uv's cache. An
     environment that somebody else made in `.venv` is added to, never deleted, as long as its Python starts.
     """
-    request, state, usable = requested(), recall(), starts(PYTHON)
+    request, state = requested(), recall()
+    usable = answer(PYTHON, "-c", "") is not None  # not after the Python below it was upgraded away
     if usable and state.get("key") == request.key:
         return
     say(f"Setting up the course in .venv: about {request.gigabytes:g} GB, usually 2 to 15 minutes.")
@@ -160,14 +158,6 @@ def remember(key: str, request: Request) -> None:
     scratch = STATE.with_suffix(".tmp")
     scratch.write_text(json.dumps({"key": key, "backend": request.backend}))
     scratch.replace(STATE)
-
-
-def starts(python: Path) -> bool:
-    """Whether this interpreter runs; it does not after the Python below it was upgraded away."""
-    try:
-        return subprocess.run([python, "-c", ""], capture_output=True, timeout=60).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
 
 
 def create(request: Request) -> None:
@@ -228,24 +218,10 @@ def locked() -> dict[str, list[str]]:
 
 def reached(uv: str, backend: str) -> bool:
     """Whether the package index, or that of a torch build, answers within a minute."""
-    probe = [
-        uv,
-        "pip",
-        "install",
-        "--python",
-        str(PYTHON),
-        "--dry-run",
-        "--reinstall",
-        "--refresh",
-        "--no-deps",
-    ]
+    probe = [uv, "pip", "install", "--python", str(PYTHON)]
+    probe += ["--dry-run", "--reinstall", "--refresh", "--no-deps"]
     probe += ["--torch-backend", backend, "torch"] if backend else ["uv"]
-    try:
-        return not subprocess.run(
-            probe, cwd=ROOT, env=variables(), capture_output=True, timeout=60
-        ).returncode
-    except subprocess.TimeoutExpired:
-        return False
+    return answer(*probe) is not None
 
 
 def find_uv() -> str:
@@ -263,12 +239,9 @@ def find_uv() -> str:
 
 def uv_on_path() -> str:
     """This machine's uv if it is 0.8 or newer and really starts (a name on PATH can be a shim), else ""."""
-    try:
-        path = shutil.which("uv") or ""
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=60).stdout
-        return path if [int(part) for part in answer.split()[1].split(".")[:2]] >= [0, 8] else ""
-    except (OSError, IndexError, ValueError, subprocess.TimeoutExpired):
-        return ""
+    path = shutil.which("uv") or ""
+    found = re.match(r"uv (\d+)\.(\d+)", answer(path, "--version") or "")
+    return path if found and (int(found[1]), int(found[2])) >= (0, 8) else ""
 
 
 def free_space() -> tuple[Path, float]:
@@ -284,6 +257,17 @@ def why_it_stopped(request: Request, uv: str) -> str:
     if free < 2:  # the installer cleans up after a failure, so a full disk is no longer quite full
         return f"The disk is full: {request.gigabytes:g} GB are needed, {free:.1f} GB are free at {place}."
     return AGAIN if reached(uv, request.backend) else NETWORK
+
+
+def answer(*command: str | Path) -> str | None:
+    """What a command prints; None if it does not start, fails, or takes longer than a minute."""
+    try:
+        ran = subprocess.run(
+            command, env=variables(), cwd=ROOT, capture_output=True, errors="replace", timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return ran.stdout if ran.returncode == 0 else None
 
 
 def variables() -> dict[str, str]:
