@@ -17,10 +17,9 @@ import numpy as np
 from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
-from seglib.data.audit import audit
+from seglib.data.audit import audit, hashes
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset, by_name
-from seglib.data.faults import hashes
 from seglib.data.files import FileDataset
 
 
