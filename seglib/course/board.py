@@ -6,7 +6,7 @@ A `Board` is one judge: its images, and the size at which a net sees them, are f
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -80,15 +80,9 @@ class Row:
     def cells(self) -> list[str]:
         """The row as the texts of a table."""
         scores = [f"{100 * share:.1f}" for share in (self.mean_iou, self.boundary, self.rare_iou)]
-        costs = [f"{self.train_seconds:.0f}", f"{self.image_seconds:.3f}", f"{self.weights / 1e6:.2f}"]
-        return [
-            self.name,
-            *scores,
-            *costs,
-            f"{self.peak_bytes / 1e6:.1f}",
-            f"{self.minutes:.1f}",
-            self.origin,
-        ]
+        seconds = [f"{self.train_seconds:.0f}", f"{self.image_seconds:.3f}"]
+        sizes = [f"{self.weights / 1e6:.2f}", f"{self.peak_bytes / 1e6:.1f}"]
+        return [self.name, *scores, *seconds, *sizes, f"{self.minutes:.1f}", self.origin]
 
 
 def columns(rare: str) -> list[str]:
@@ -125,12 +119,7 @@ class Board(Tabled):
     """
 
     def __init__(
-        self,
-        dataset: SegmentationDataset,
-        *,
-        size: tuple[int, int],
-        profile: str = "",
-        device: str = "cpu",
+        self, dataset: SegmentationDataset, *, size: tuple[int, int], profile: str = "", device: str = "cpu"
     ) -> None:
         self.dataset, self.size, self.profile, self.device = dataset, size, profile, device
         self.rows: dict[str, Row] = {}
@@ -179,9 +168,14 @@ class Board(Tabled):
         image = self.dataset[0][0]
         with torch.inference_mode():  # the first call is also the slow one
             peak = live_bytes([], lambda: segmenter.predict(image))
-        recorder = _Recorder(segmenter, name)
-        scores = replace(evaluate(recorder, self.dataset), present="truth")
-        self.segmenters[name], self.preds[name] = segmenter, recorder.preds
+        preds: list[Tensor] = []
+
+        def count(pred: Tensor, mask: Tensor, num_classes: int) -> Tensor:
+            preds.append(pred)
+            return confusion_matrix(pred, mask, num_classes)
+
+        scores = replace(evaluate(segmenter, self.dataset, count=count), present="truth")
+        self.segmenters[name], self.preds[name] = segmenter, preds
         self.rows[name] = Row(
             name, family, scores.mean_iou, scores.mean_boundary_iou, float(scores.iou[self._rare]),
             float(train_seconds), scores.seconds_per_image, weights_of(segmenter), peak, float(minutes),
@@ -239,18 +233,6 @@ class Board(Tabled):
         return path
 
 
-class _Recorder:
-    """A segmenter that remembers its predictions."""
-
-    def __init__(self, segmenter: Segmenter, name: str) -> None:
-        self.segmenter, self.name = segmenter, name
-        self.preds: list[Tensor] = []
-
-    def predict(self, image: Tensor) -> Tensor:
-        self.preds.append(self.segmenter.predict(image))
-        return self.preds[-1]
-
-
 def _rarest(pixels: Tensor, classes: Classes) -> int:
     """The class with the fewest pixels, but some; the background only if there is no other."""
     there = [index for index in range(len(pixels)) if pixels[index] and index != classes.background]
@@ -278,15 +260,12 @@ def weights_of(segmenter: Any) -> int:
         elif isinstance(part, list | tuple):
             todo += part
         elif hasattr(part, "predict"):
-            todo += [
-                value
-                for name, value in (vars(type(part)) | getattr(part, "__dict__", {})).items()
-                if name[:2] != "__"
-            ]
+            own = vars(type(part)) | getattr(part, "__dict__", {})
+            todo += [value for name, value in own.items() if not name.startswith("__")]
     return sum(weights.values())
 
 
-def chart(rows: Sequence[Row], across: str, front: Iterable[int] = ()) -> None:
+def chart(rows: Sequence[Row], across: str, front: Sequence[int] = ()) -> None:
     """Draw mIoU against a cost, on a log axis, with a line through the rows of the front.
 
     Args:
@@ -294,16 +273,13 @@ def chart(rows: Sequence[Row], across: str, front: Iterable[int] = ()) -> None:
         across: one of `COSTS`.
         front: indices of the rows that the line goes through.
     """
-    show(chart_figure(rows, across, front), alt=_chart_words(rows, across, front))
-
-
-def _chart_words(rows: Sequence[Row], across: str, front: Iterable[int]) -> str:
     values = "; ".join(f"{row.name} {100 * row.mean_iou:.1f} % at {getattr(row, across):.3g}" for row in rows)
     joined = ", ".join(rows[index].name for index in front) or "none"
-    return f"mIoU against {COSTS[across]}, on a log axis: {values}. On the line: {joined}."
+    alt = f"mIoU against {COSTS[across]}, on a log axis: {values}. On the line: {joined}."
+    show(chart_figure(rows, across, front), alt=alt)
 
 
-def chart_figure(rows: Sequence[Row], across: str, front: Iterable[int] = ()) -> Figure:
+def chart_figure(rows: Sequence[Row], across: str, front: Sequence[int] = ()) -> Figure:
     """The figure that `chart` shows."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     axis = figure.subplots()
@@ -316,10 +292,8 @@ def chart_figure(rows: Sequence[Row], across: str, front: Iterable[int] = ()) ->
             continue
         axis.plot(cost, value, marker, color=color, markersize=9, markeredgecolor="black", label=label)
         axis.annotate(str(number), (cost, value), (7, 5), textcoords="offset points", fontsize=10)
-    line = sorted(
-        (getattr(rows[k], across), 100 * rows[k].mean_iou) for k in front if getattr(rows[k], across) > 0
-    )
-    if line:
+    points = sorted((getattr(rows[index], across), 100 * rows[index].mean_iou) for index in front)
+    if line := [point for point in points if point[0] > 0]:
         axis.plot(*zip(*line), color="black", linewidth=1, drawstyle="steps-post", zorder=1)
     axis.grid(which="both", axis="x", alpha=0.3)
     axis.xaxis.set_major_formatter("{x:g}")

@@ -10,7 +10,7 @@ import torch
 
 from seglib.course import store
 from seglib.course.say import say
-from seglib.files import write_text
+from seglib.files import read_json, write_text
 from seglib.widgets.annotator.annotator import Annotator
 
 LONGEST = 3600  # seconds for one object; more is a mistake
@@ -103,7 +103,7 @@ def _why_not(what: str, drawn: Annotator) -> str:
 def budget() -> Price:
     """The student's own seconds if notebook 03b has saved them, else published ones; `source` says which."""
     try:
-        kept = json.loads(_file().read_bytes())
+        kept = read_json(_file())
         own = Price(float(kept["box"]), float(kept["mask"]), "your own boxes and polygons in notebook 03b")
         enough = kept["objects"] >= LEAST  # of files of earlier versions nobody knows
     except (OSError, ValueError, TypeError, KeyError, OverflowError):

@@ -1,7 +1,6 @@
 """A class's boards merged: one table and one page for each set of test images that was judged."""
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import groupby
@@ -11,6 +10,7 @@ from typing import Any
 from seglib import files
 from seglib.course.board import FAMILIES, FORMAT, Row, chart_figure, columns
 from seglib.draw import embedded, figure_bytes
+from seglib.labels import numbered
 from seglib.tables import Table
 
 LARGEST = 1_000_000  # bytes; a board's file has a few thousand
@@ -45,7 +45,7 @@ class Sheet:
     rows: Sequence[Row]
 
     @property
-    def judged(self) -> tuple[str, ...]:
+    def judged(self) -> tuple[str, str, str, str]:
         """What two sheets must have in common for their rows to be compared."""
         return self.data, self.profile, self.fingerprint, self.rare
 
@@ -69,7 +69,7 @@ def read(path: Path) -> Sheet:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError("is not a board of this version; write it again with board.write()")
         for name in TEXTS:
-            if not isinstance(text := content.get(name), str) or len(text) > 200 or not text.isprintable():
+            if not _is_text(content.get(name)):
                 raise ValueError(f"{name!r} must be a text of at most 200 characters; write the board again")
         rows = content.get("rows")
         if not isinstance(rows, list) or not 0 < len(rows) <= 200:
@@ -81,13 +81,17 @@ def read(path: Path) -> Sheet:
         )
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
+
+
 def _row(given: Any, number: int) -> Row:
     if not isinstance(given, dict) or given.keys() != {field.name for field in fields(Row)}:
         raise ValueError(f"row {number} has other fields than a board's row; write the board again")
     for field in fields(Row):
-        value, kind = given[field.name], field.type
-        if kind is str:
-            good = isinstance(value, str) and len(value) <= 200 and value.isprintable()
+        value = given[field.name]
+        if field.type is str:
+            good = _is_text(value)
         else:
             good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
             good = good and value <= (1 if field.name in SHARES else 1e15)
@@ -102,25 +106,19 @@ def _row(given: Any, number: int) -> Row:
 def tables(sheets: Sequence[Sheet]) -> Iterator[tuple[Table, list[Row]]]:
     """A table for each set of images that was judged, the highest mIoU first, and its rows.
 
-    Two sheets with the same student's name are kept apart: the second is numbered.
+    Sheets with the same student's name are kept apart: they are numbered.
     """
-    seen: Counter[str] = Counter()
-    named = []
-    for sheet in sheets:
-        seen[sheet.student] += 1
-        again = f" ({seen[sheet.student]})" if seen[sheet.student] > 1 else ""
-        named.append((sheet, sheet.student + again))
-    for judged, group in groupby(sorted(named, key=lambda pair: pair[0].judged), lambda pair: pair[0].judged):
-        pairs = [(row, student, sheet) for sheet, student in group for row in sheet.rows]
-        pairs.sort(key=lambda pair: -pair[0].mean_iou)
-        name, *headings = columns(judged[3])
-        cells = [[row.name, student, *row.cells()[1:]] for row, student, _ in pairs]
-        machines = ", ".join(sorted({sheet.machine for *_, sheet in pairs}))
-        title = f"{judged[0]}, profile {judged[1] or 'not named'}"
-        yield (
-            Table(title, [name, "student", *headings], cells, f"Machines: {machines}."),
-            [row for row, *_ in pairs],
-        )
+    named = zip(sheets, numbered([sheet.student for sheet in sheets]))
+    ordered = sorted(named, key=lambda pair: pair[0].judged)
+    for (data, profile, _, rare), group in groupby(ordered, key=lambda pair: pair[0].judged):
+        lines = [(row, student, sheet.machine) for sheet, student in group for row in sheet.rows]
+        lines.sort(key=lambda line: -line[0].mean_iou)
+        name, *headings = columns(rare)
+        cells = [[row.name, student, *row.cells()[1:]] for row, student, _ in lines]
+        machines = ", ".join(sorted({machine for *_, machine in lines}))
+        title = f"{data}, profile {profile or 'not named'}"
+        table = Table(title, [name, "student", *headings], cells, f"Machines: {machines}.")
+        yield table, [row for row, *_ in lines]
 
 
 def page(sheets: Sequence[Sheet]) -> str:

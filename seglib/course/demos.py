@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, one_hot, pad
 from torchvision.models import ResNet18_Weights
+from torchvision.ops import box_convert
 from torchvision.utils import draw_bounding_boxes
 
 from seglib.backbones import Backbone
@@ -33,9 +34,8 @@ NEVER = -1e4  # the score of a class without a place to learn from
 
 #: What the 1000 outputs of an ImageNet classifier stand for.
 WORDS: list[str] = ResNet18_Weights.DEFAULT.meta["categories"]
-CAT_WORDS = [
-    WORDS.index(word) for word in ("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat")
-]
+CATS = ("tabby", "tiger cat", "Persian cat", "Siamese cat", "Egyptian cat")
+CAT_WORDS = [WORDS.index(word) for word in CATS]
 
 
 def cat() -> Tensor:
@@ -83,12 +83,10 @@ def heat(photo: Tensor, maps: Mapping[str, Tensor]) -> None:
     for axis, (name, where) in zip(axes, maps.items()):
         bottom, right = (STRIDE * places - STRIDE // 2 for places in where.shape)
         axis.imshow(photo.permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
-        seen = axis.imshow(
-            where.numpy(), extent=(-STRIDE // 2, right, bottom, -STRIDE // 2), cmap="cividis", alpha=0.72,
-            vmin=0, vmax=1, interpolation="nearest",
-        )  # fmt: skip
-        axis.set(xlim=(0, width), ylim=(height, 0), title=f"probability of a {name}, {where.shape[0]} x "
-                 f"{where.shape[1]} places")  # fmt: skip
+        extent, look = (-STRIDE // 2, right, bottom, -STRIDE // 2), {"cmap": "cividis", "alpha": 0.72}
+        seen = axis.imshow(where.numpy(), extent=extent, vmin=0, vmax=1, interpolation="nearest", **look)
+        places = f"{where.shape[0]} x {where.shape[1]} places"
+        axis.set(xlim=(0, width), ylim=(height, 0), title=f"probability of a {name}, {places}")
         axis.set_axis_off()
         row, column = divmod(int(where.argmax()), where.shape[1])
         alt.append(f"{name}: up to {float(where.max()):.2f}, in row {row}, column {column}")
@@ -125,16 +123,15 @@ def first_regions(image: Tensor, scale: float) -> tuple[Tensor, Tensor, Tensor, 
     """
     labels = superpixels(image, scale=scale)
     found = describe(labels.numpy(), *bins_of_pixels(in_space(as_rgb(image), "lab")))
-    both = [(one, other) for one, near in enumerate(found.neighbours) for other in sorted(near)]
-    pairs = [pair for pair in both if pair[0] < pair[1]]
+    touching = [(one, other) for one, near in enumerate(found.neighbours) for other in sorted(near)]
+    pairs = [(one, other) for one, other in touching if one < other]
     sizes = torch.from_numpy(found.sizes).float()
     return labels, torch.from_numpy(found.colour), sizes, torch.tensor(pairs)
 
 
 def searched_by_opencv(proposals: Proposals) -> Tensor:
     """(R, 4) int64: the boxes of regions as OpenCV's selective search returns them: x, y, width, height."""
-    corner, end = proposals.boxes.split(2, dim=1)
-    return torch.cat([corner, end - corner], dim=1)
+    return box_convert(proposals.boxes, "xyxy", "xywh")
 
 
 def boxed(image: Tensor, one: BoxAnnotations, classes: Classes) -> Tensor:

@@ -5,7 +5,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from seglib.course import store
 from seglib.course.budget import Price
@@ -92,13 +92,13 @@ def keep(
         ValueError: the data set does not know its objects.
     """
     source = getattr(data, "source", data)
-    facts = {
-        "name": name, "family": family, "labels": labels, "number": lesson.lesson.number,
-        "profile": lesson.profile.name, "data": source.name, "classes": list(source.classes.names),
+    number = lesson.lesson.number
+    facts = _learned_from(lesson, source) | {
+        "name": name, "family": family, "origin": f"notebook {number}", "labels": labels,
         "seconds": float(seconds), "images": len(source), "objects": count_objects(source),
         "regions": isinstance(segmenter, RegionSegmenter),
     }  # fmt: skip
-    path = _folder() / f"{lesson.lesson.number}-{re.sub('[^a-z0-9]+', '-', name.lower())}.json"
+    path = _folder() / f"{number}-{re.sub('[^a-z0-9]+', '-', name.lower())}.json"
     try:
         path.unlink(missing_ok=True)  # facts are written last, so they never belong to another net
         segmenter.save(path.with_suffix(".pt"))
@@ -116,26 +116,24 @@ def kept(lesson: Session, data: SegmentationDataset) -> list[Kept]:
         lesson: what `start` returned.
         data: its name and classes are compared.
     """
-    wanted = {"profile": lesson.profile.name, "data": data.name, "classes": list(data.classes.names)}
-    found = []
+    wanted, found = _learned_from(lesson, data).items(), []
     for path in sorted(_folder().glob("*.json")):
         try:
             facts = read_json(path)
-            if any(facts[key] != value for key, value in wanted.items()):
+            if any(facts[key] != value for key, value in wanted):
                 continue
             load = RegionSegmenter.load if facts["regions"] else FCNSegmenter.load
-            found.append(_kept(load(path.with_suffix(".pt")), facts))
+            kinds = get_type_hints(Kept).items()
+            own = {name: kind(facts[name]) for name, kind in kinds if name != "segmenter"}
+            found.append(Kept(load(path.with_suffix(".pt")), **own))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             say(f"{path.name} cannot be used.", f"{error}. It is trained again here.")
     return found
 
 
-def _kept(segmenter: NetSegmenter | RegionSegmenter, facts: dict[str, Any]) -> Kept:
-    numbers: dict[str, Any] = {key: float(facts[key]) for key in ("seconds", "objects")}
-    texts: dict[str, Any] = {key: str(facts[key]) for key in ("name", "family", "labels")}
-    return Kept(
-        segmenter, origin=f"notebook {facts['number']}", images=int(facts["images"]), **numbers, **texts
-    )
+def _learned_from(lesson: Session, data: SegmentationDataset) -> dict[str, Any]:
+    """What must be the same where a segmenter comes back."""
+    return {"profile": lesson.profile.name, "data": data.name, "classes": list(data.classes.names)}
 
 
 def _folder() -> Path:

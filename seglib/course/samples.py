@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from seglib.data.catalog import load
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.quality import grey
 from seglib.data.quality import slope as slope_of
-from seglib.files import writing
+from seglib.files import write_text, writing
 from seglib.labels import VOID
 from seglib.progress import tracked
 from seglib.scenes import Dials, Scenes
@@ -31,6 +31,13 @@ COLOURS = {"train": (60, 60), "val": (30, 200)}  # images, and pixels of each, i
 SIZE = (96, 96)
 LENGTHS = {"train": 24, "val": 8}
 SEED = 3
+
+
+class Pool(NamedTuple):
+    """Pixels (H, W, 3) and (H, W), uint8, as files hold them."""
+
+    image: NDArray[Any]
+    mask: NDArray[Any]
 
 
 def album(size: tuple[int, int] = (160, 160)) -> SegmentationDataset:
@@ -48,12 +55,8 @@ def album(size: tuple[int, int] = (160, 160)) -> SegmentationDataset:
     parts = zip((still, lit), (CALM[::2], CALM[1::2]))
     even, lines = (Scenes(CALM[-1] + 1, seed=6, size=size, dials=d).subset(chosen) for d, chosen in parts)
     ordinary = Scenes(ALBUM["ordinary"], seed=5, size=size)
-    return (
-        ordinary
-        + even
-        + lines
-        + Scenes(ALBUM["blurred"], seed=7, size=size, dials=Dials(blur=2.0, noise=10.0))
-    )
+    blurred = Scenes(ALBUM["blurred"], seed=7, size=size, dials=Dials(blur=2.0, noise=10.0))
+    return ordinary + even + lines + blurred
 
 
 @cache
@@ -130,35 +133,33 @@ def delivery(folder: Path | None = None) -> dict[str, SegmentationDataset]:
         DiskError: it cannot be written.
     """
     root = folder or store.folder().parent / "delivery"
-    for split, length in LENGTHS.items():
-        for number, (image, mask) in enumerate(Scenes(length, split=split, size=SIZE, seed=SEED)):
-            _write(root, split, number, image.permute(1, 2, 0).numpy(), mask.numpy())
-    _plant_faults(root)
-    with writing(root):
-        (root / "classes.txt").write_text("\n".join(Scenes(1).classes.names), encoding="utf-8")
+    pools = {split: _drawn(Scenes(LENGTHS[split], split=split, size=SIZE, seed=SEED)) for split in LENGTHS}
+    _plant_faults(**pools)
+    for split, name in (("train", "pool"), ("val", "check")):
+        for number, (image, mask) in enumerate(pools[split]):
+            _save(root / split / "images" / f"{name}_{number:02}.png", image)
+            _save(root / split / "masks" / f"{name}_{number:02}.png", mask)
+    write_text(root / "classes.txt", "\n".join(Scenes(1).classes.names))
     return {split: load(str(root), split) for split in LENGTHS}
 
 
-def _plant_faults(root: Path) -> None:
-    pools = Scenes(LENGTHS["train"], split="train", size=SIZE, seed=SEED)
-    pixels = {k: pools[k][0].permute(1, 2, 0).numpy() for k in (3, 7, 11, 15, 19)}
-    masks = {k: pools[k][1].numpy() for k in pixels}
-    copy = Image.fromarray(pixels[3]).resize((48, 48)).resize(SIZE)  # not the same bytes, the same pool
-    _write(root, "val", 6, np.asarray(copy), masks[3])  # it is in the training split as well
-    _write(root, "train", 7, pixels[7], masks[7][:80])  # its mask has another size than its image
-    half = Image.fromarray(masks[11]).resize((48, 48), Image.Resampling.BILINEAR)
+def _plant_faults(train: list[Pool], val: list[Pool]) -> None:
+    copy = Image.fromarray(train[3].image).resize((48, 48)).resize(SIZE)  # not the same bytes, the same pool
+    val[6] = Pool(np.asarray(copy), train[3].mask)  # it is in the training split as well
+    train[5] = _drawn(Scenes(1, size=SIZE, seed=SEED + 1, dials=Dials(count=(0, 0))))[0]  # odd, but right
+    train[7] = train[7]._replace(mask=train[7].mask[:80])  # its mask has another size than its image
+    half = Image.fromarray(train[11].mask).resize((48, 48), Image.Resampling.BILINEAR)
     mixed = np.asarray(half.resize(SIZE, Image.Resampling.BILINEAR))
-    _write(root, "train", 11, pixels[11], mixed)  # its mask holds a value that is not a class
-    _write(root, "train", 15, pixels[15], np.full_like(masks[15], 255))  # nobody labelled it: all is void
-    _write(root, "train", 19, np.full_like(pixels[19], 2), masks[19])  # the lens cap was on
-    empty, mask = Scenes(1, size=SIZE, seed=SEED + 1, dials=Dials(count=(0, 0)))[0]
-    _write(root, "train", 5, empty.permute(1, 2, 0).numpy(), mask.numpy())  # odd, but right: no animals
+    train[11] = train[11]._replace(mask=mixed)  # its mask holds a value that is not a class
+    train[15] = train[15]._replace(mask=np.full_like(train[15].mask, VOID))  # nobody labelled it
+    train[19] = train[19]._replace(image=np.full_like(train[19].image, 2))  # the lens cap was on
 
 
-def _write(root: Path, split: str, number: int, image: NDArray[Any], mask: NDArray[Any]) -> None:
-    name = f"{'pool' if split == 'train' else 'check'}_{number:02}.png"
-    for sub, array in (("images", image), ("masks", mask)):
-        path = root / split / sub / name
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(np.ascontiguousarray(array)).save(path)
+def _drawn(pools: Scenes) -> list[Pool]:
+    return [Pool(np.ascontiguousarray(image.permute(1, 2, 0)), mask.numpy()) for image, mask in pools]
+
+
+def _save(path: Path, pixels: NDArray[Any]) -> None:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)

@@ -132,16 +132,13 @@ def card(session: Session) -> list[str]:
     """The lines that `start` shows."""
     profile, lesson = session.profile, session.lesson
     budget = lesson.budgets[profile.name]
-    data = (
-        ", ".join(catalog.found())
-        or "built-in scenes and one photograph (real data sets: see data/README.md)"
-    )
+    built_in = "built-in scenes and one photograph (real data sets: see data/README.md)"
     return [
         f"Your machine: {cores()} core{'s' * (cores() > 1)}, {memory_gb():.0f} GB of memory, "
         f"Python {platform.python_version()}, torch {torch.__version__}.",
         f"Profile: {profile.name} ({profile.why}). Device: {profile.device}. Seed: {session.seed}.",
         f"Running everything takes at most {budget.seconds} s; plan about {lesson.minutes} minutes.",
-        f"Data: {data}.",
+        f"Data: {', '.join(catalog.found()) or built_in}.",
         where_you_left_off(lesson, store.read(lesson.number)),
     ]
 
@@ -164,14 +161,12 @@ def progress() -> None:
     lessons = {number: content.load(number) for number in content.numbers()}
     records = {number: store.read(number) for number in lessons}
     rows = [row(lesson, records[number]) for number, lesson in lessons.items()]
-    summary = calibration(
-        [
-            (asked, records[number]["predictions"].get(name, {}))
-            for number, lesson in lessons.items()
-            for name, asked in lesson.predictions.items()
-        ]
-    )
-    table = Table("Your progress, kept on this disk", HEAD, rows, summary)
+    guesses = [
+        (asked, records[number]["predictions"].get(name, {}))
+        for number, lesson in lessons.items()
+        for name, asked in lesson.predictions.items()
+    ]
+    table = Table("Your progress, kept on this disk", HEAD, rows, calibration(guesses))
     show_html(table._repr_html_(), str(table))
 
 

@@ -117,11 +117,7 @@ def _load(number: str, repair: bool = False) -> Record:
     for path in _files(number):
         try:
             return _parse(path.read_bytes())
-        except (
-            ValueError,
-            AttributeError,
-            RecursionError,
-        ):  # AttributeError: a number where a table should be
+        except (ValueError, AttributeError, RecursionError):  # AttributeError: a number in place of a table
             if repair:
                 aside = path.rename(_unused(path, "broken"))
                 advice = f"It is kept as `{aside}`; the one before it is used if there is one."

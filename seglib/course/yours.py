@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -239,7 +239,7 @@ def _draw(root: Path) -> None:
         pixels = BUILT_IN[index][0].permute(1, 2, 0).numpy()
         large = np.asarray(Pillow.fromarray(pixels).resize((640, 480), Pillow.Resampling.BICUBIC), float)
         photo = Pillow.fromarray((large * tint + noise).clip(0, 255).astype(np.uint8))
+        stored = photo if turn is None else photo.transpose(turn)
         exif = Pillow.Exif()
         exif[ExifTags.Base.Orientation], exif[ExifTags.Base.Model] = orientation, "drawn by seglib"
-        stored = photo if turn is None else photo.transpose(turn)
-        write_whole(path, lambda file, s=stored, e=exif: s.save(file, "JPEG", quality=85, exif=e))  # type: ignore[misc]
+        write_whole(path, partial(stored.save, format="JPEG", quality=85, exif=exif))

@@ -25,8 +25,23 @@ def project(tmp_path, towels, monkeypatch):
     return tmp_path / "project"
 
 
+@pytest.fixture
+def built(project):
+    """The same after its first build; returns the content of a file."""
+    assert build.main([]) == 0
+    return lambda name: (project / name).read_text(encoding="utf-8")
+
+
 def texts(notebook):
     return [cell.source for cell in notebook.cells]
+
+
+def rewrite(project, old, new):
+    """Change the source."""
+    path = project / "notebooks/source/42_towels.py"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def test_the_student_s_notebook(towels):
@@ -52,19 +67,18 @@ def test_the_solution(towels):
     assert "](../images/42_question.png)" in everything
 
 
-def test_text_is_written_without_running_and_changed_code_is_refused(project, monkeypatch, capsys):
-    assert build.main([]) == 0
-    path, source = project / "notebooks/solutions/42_towels.ipynb", project / "notebooks/source/42_towels.py"
+def test_text_is_written_without_running_and_changed_code_is_refused(project, built, monkeypatch, capsys):
+    path = project / "notebooks/solutions/42_towels.ipynb"
     notebook = nbformat.read(path, as_version=4)
     cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
     cell.outputs = [nbformat.v4.new_output("stream", text="seen")]
     nbformat.write(notebook, path)
     monkeypatch.setattr(build, "run", None)
-    source.write_text(source.read_text().replace("# ## Towels", "# ## Towels of linen"))
+    rewrite(project, "# ## Towels", "# ## Towels of linen")
     assert build.main(["--text"]) == 0
     made = nbformat.read(path, as_version=4)
     assert "## Towels of linen" in "".join(texts(made)) and "seen" in path.read_text()
-    source.write_text(source.read_text().replace("number = 7", "number = 8"))
+    rewrite(project, "number = 7", "number = 8")
     assert build.main(["--text"]) == 2 and "code has changed" in capsys.readouterr().out
 
 
@@ -72,8 +86,7 @@ def contents(project):
     return {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
 
 
-def test_building_twice_gives_the_same_bytes(project):
-    assert build.main([]) == 0
+def test_building_twice_gives_the_same_bytes(project, built):
     once = contents(project)
     assert build.main(["42"]) == build.main(["42_towels"]) == 0
     assert contents(project) == once
@@ -81,9 +94,8 @@ def test_building_twice_gives_the_same_bytes(project):
     assert all(content.endswith(b"\n") for content in once.values())
 
 
-def test_the_notebook_holds_nothing_that_changes_by_itself(project):
-    build.main([])
-    notebook = json.loads((project / "notebooks/42_towels.ipynb").read_text(encoding="utf-8"))
+def test_the_notebook_holds_nothing_that_changes_by_itself(built):
+    notebook = json.loads(built("notebooks/42_towels.ipynb"))
     assert notebook["metadata"] == build.METADATA
     told, ours = IPythonKernel.language_info, build.METADATA["language_info"]
     assert ours == told | {"version": ours["version"]}  # or JupyterLab calls it unsaved when it is opened
@@ -94,26 +106,14 @@ def test_the_notebook_holds_nothing_that_changes_by_itself(project):
     assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
 
 
-def test_the_instructor_s_guide(project):
-    build.main([])
-    guide = (project / "docs/instructor.md").read_text(encoding="utf-8")
+def test_the_instructor_s_guide_and_the_answers(built):
+    guide = built("docs/instructor.md")
     assert "## 42 · Towels\n\n12 minutes, of which 4 are exercises." in guide
     assert "| 42.1 | Double | 3 |" in guide and "### Towels\n\nBring a towel." in guide
-
-
-def test_the_answers(project):
-    build.main([])
-    text = (project / "seglib/course/content/nb42/answers.py").read_text(encoding="utf-8")
-    assert text.endswith("""
-
-
-def double(numbers):
-    \"\"\"Double every number.\"\"\"
-    return [2 * number for number in numbers]
-
-
-number = 7
-""")
+    double = (
+        'def double(numbers):\n    """Double every number."""\n    return [2 * number for number in numbers]'
+    )
+    assert built("seglib/course/content/nb42/answers.py").endswith(f"\n\n\n{double}\n\n\nnumber = 7\n")
 
 
 def test_only_some_notebooks(project, capsys):
@@ -124,47 +124,41 @@ def test_only_some_notebooks(project, capsys):
     assert "no source '44'; there are 42_towels, 43_shells" in capsys.readouterr().out
 
 
-def test_check_is_content_with_a_fresh_build_and_writes_nothing(project):
-    build.main([])
+def test_check_is_content_with_a_fresh_build_and_writes_nothing(project, built):
     before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
     assert build.main(["--check"]) == 0
     assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
 
 
+STUDENT, SOLUTION = "notebooks/42_towels.ipynb", "notebooks/solutions/42_towels.ipynb"
+ANSWERS = "seglib/course/content/nb42/answers.py"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "stale"),
     [
-        ("A towel on", "Two towels on", ["notebooks/42_towels.ipynb", "notebooks/solutions/42_towels.ipynb"]),
+        ("A towel on", "Two towels on", [STUDENT, SOLUTION]),
         ("Bring a towel.", "Bring two.", ["docs/instructor.md"]),
-        (
-            "[2 * number for",
-            "[number + number for",
-            ["seglib/course/content/nb42/answers.py", "notebooks/solutions/42_towels.ipynb"],
-        ),
+        ("[2 * number for", "[number + number for", [ANSWERS, SOLUTION]),
     ],
 )
-def test_check_names_each_file_that_is_stale(project, capsys, old, new, stale):
-    build.main([])
+def test_check_names_each_file_that_is_stale(project, built, capsys, old, new, stale):
     capsys.readouterr()
-    source = project / "notebooks/source/42_towels.py"
-    source.write_text(source.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    rewrite(project, old, new)
     assert build.main(["--check"]) == 1
     *files, advice = capsys.readouterr().out.splitlines()
     assert files == [f"{path} is not what its source says." for path in stale] and "make notebooks" in advice
 
 
 @pytest.mark.parametrize("name", ["notebooks/41_shells.ipynb", "notebooks/solutions/41_shells.ipynb"])
-def test_check_finds_a_notebook_without_a_source(project, capsys, name):
-    build.main([])
+def test_check_finds_a_notebook_without_a_source(project, built, capsys, name):
     shutil.copy(project / "notebooks/42_towels.ipynb", project / name)
     assert build.main(["--check"]) == 1
     assert f"{name} has no source." in capsys.readouterr().out
 
 
 def test_a_notebook_may_not_be_large(project, capsys):
-    source = project / "notebooks/source/42_towels.py"
-    with source.open("a", encoding="utf-8") as file:
-        file.write("# " + "word " * 50_000 + "\n")
+    rewrite(project, "# ## Further", "# " + "word " * 50_000)
     assert build.main([]) == 2
     assert "a notebook may have 200000" in capsys.readouterr().out
 

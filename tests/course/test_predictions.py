@@ -34,26 +34,15 @@ def test_three_dots_are_no_guess_yet(towels, capsys):
     assert kept() is None
 
 
-def test_a_guess_is_kept_and_shown_beside_the_result(towels, capsys):
+def test_a_guess_may_change_before_the_result_and_stays_after_it(towels, capsys):
+    predict("42.p1", 70)
     predict("42.p1", 60)
     assert kept() == {"guess": 60.0}
     reveal("42.p1", torch.tensor(96.25))
     assert "it is 96.2 %. You guessed 60 %: 36.2 points too low." in capsys.readouterr().out
     assert kept() == {"guess": 60.0, "value": 96.25}
-
-
-def test_before_the_result_a_guess_may_change(towels):
-    predict("42.p1", 60)
-    predict("42.p1", 70)
-    assert kept() == {"guess": 70.0}
-
-
-def test_after_the_result_the_first_guess_stays(towels, capsys):
-    predict("42.p1", 60)
-    reveal("42.p1", 96)
     predict("42.p1", 96)
     assert "first guess stays: 60 %. You have seen the result. To guess anew" in capsys.readouterr().out
-    assert kept()["guess"] == 60
     reveal("42.p1", 95)
     assert kept() == {"guess": 60.0, "value": 95.0}
 
@@ -68,29 +57,26 @@ def test_a_guess_made_after_the_result_does_not_count(towels, capsys):
 
 
 @pytest.mark.parametrize(
-    ("guess", "choice"), [("b", "Green"), ("B ", "Green"), ("green", "Green"), ("Red", "Red")]
-)
-def test_a_choice_by_letter_or_in_words(guess, choice):
-    assert parse_guess(COLOR, guess) == choice
-
-
-@pytest.mark.parametrize(
-    ("guess", "number"),
+    ("asked", "guess", "answer"),
     [
-        ((12, 5), 12.5),
-        (("12,5",), 12.5),
-        (("30 %",), 30),
-        (("30%",), 30),
-        ((" 7 ",), 7),
-        (("0.3 %",), 0.3),
-        ((torch.tensor(4),), 4),
-        ((0,), 0),
-        ((1,), 1),
-        (("1e1",), 10),
+        (COLOR, ("b",), "Green"),
+        (COLOR, ("B ",), "Green"),
+        (COLOR, ("green",), "Green"),
+        (COLOR, ("Red",), "Red"),
+        (SHARE, (12, 5), 12.5),
+        (SHARE, ("12,5",), 12.5),
+        (SHARE, ("30 %",), 30),
+        (SHARE, ("30%",), 30),
+        (SHARE, (" 7 ",), 7),
+        (SHARE, ("0.3 %",), 0.3),
+        (SHARE, (torch.tensor(4),), 4),
+        (SHARE, (0,), 0),
+        (SHARE, (1,), 1),
+        (SHARE, ("1e1",), 10),
     ],
 )
-def test_a_number_is_read_as_people_write_it(guess, number):
-    assert parse_guess(SHARE, *guess) == number
+def test_a_guess_is_read_as_people_write_it(asked, guess, answer):
+    assert parse_guess(asked, *guess) == answer
 
 
 @pytest.mark.parametrize(
@@ -111,13 +97,23 @@ def test_what_can_be_read_in_two_ways_is_asked(asked, guess, said):
         parse_guess(asked, *guess)
 
 
-@pytest.mark.parametrize(
-    "guess", ["many", -1, 101, float("nan"), float("inf"), True, [1], None, torch.zeros(3), "", "%"]
-)
-def test_what_is_no_number_in_range_is_told_how(towels, capsys, guess):
-    predict("42.p1", guess)
-    assert "write a number in %, 0 to 100" in capsys.readouterr().out
-    assert kept() is None
+NUMBER, LETTER = "write a number in %, 0 to 100", '"a" Red, "b" Green, "c" Blue'
+NO_ANSWERS = [
+    *(
+        ("42.p1", guess, NUMBER)
+        for guess in ("many", -1, 101, torch.nan, torch.inf, True, [1], None, "", "%")
+    ),
+    ("42.p1", torch.zeros(3), NUMBER),
+    *(("42.p2", guess, LETTER) for guess in ("d", "", 1, "purple")),
+    ("42.p9", 1, "no prediction '42.p9'. It has 42.p1, 42.p2."),
+]
+
+
+@pytest.mark.parametrize(("name", "guess", "said"), NO_ANSWERS)
+def test_what_is_no_answer_is_told_how_and_not_recorded(towels, capsys, name, guess, said):
+    predict(name, guess)
+    assert said in capsys.readouterr().out
+    assert kept(name) is None
 
 
 def test_the_tiny_profile_judges_nothing_and_spoils_no_guess(towels, monkeypatch, capsys):
@@ -135,18 +131,6 @@ def test_a_result_that_is_not_finite_is_said_and_not_recorded(towels, capsys, va
     reveal("42.p1", value)
     assert "cannot be compared" in capsys.readouterr().out
     assert kept() == {"guess": 60.0}
-
-
-@pytest.mark.parametrize("guess", ["d", "", 1, "purple"])
-def test_what_is_no_choice_is_told_the_choices(towels, capsys, guess):
-    predict("42.p2", guess)
-    assert '"a" Red, "b" Green, "c" Blue' in capsys.readouterr().out
-    assert kept("42.p2") is None
-
-
-def test_an_unknown_prediction_is_one_sentence(towels, capsys):
-    predict("42.p9", 1)
-    assert "no prediction '42.p9'. It has 42.p1, 42.p2." in capsys.readouterr().out
 
 
 def test_a_result_that_is_no_choice_is_the_author_s_mistake(towels):
