@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,22 +126,18 @@ def run_jobs(jobs: Sequence[Job], results: Results, limit: float, workers: int =
             problems[f"{job.experiment.name} on {job.data} was not run: {why}"] = None
         else:
             possible.append(job)
-    end, total = time.time() + limit, len(possible)
-    if workers == 1:
-        said = (_run([job], results, end) for job in possible)
-    else:  # the seeds of a run in one process, which keeps their data; masks from boxes take longest
-        chunks: dict[Any, list[Job]] = {(job.experiment.name, job.data, job.group): [] for job in possible}
-        for job in possible:
-            chunks[job.experiment.name, job.data, job.group].append(job)
-        longest = sorted(chunks.values(), key=lambda chunk: "seglib/weak" not in chunk[0].experiment.code)
-        pool = Parallel(n_jobs=workers, return_as="generator_unordered")
-        said = pool(delayed(_run)(chunk, results, end) for chunk in longest)
-    done, began = 0, time.monotonic()
-    for lines in said:
-        for line, problem in lines:
-            done += 1
-            print(f"{done}/{total} {line} ({(time.monotonic() - began) / 60:.0f} min)", flush=True)
-            problems |= {problem: None} if problem else {}
+    chunks = [[job] for job in possible]
+    if (
+        workers > 1
+    ):  # the seeds of a run in one process, which keeps their data; masks from boxes take longest
+        chunks = [list(chunk) for _, chunk in groupby(possible, lambda job: job[:3])]
+        chunks.sort(key=lambda chunk: "seglib/weak" not in chunk[0].experiment.code)
+    began, end = time.monotonic(), time.time() + limit
+    pool = Parallel(n_jobs=workers, return_as="generator_unordered")
+    said = chain.from_iterable(pool(delayed(_run)(chunk, results, end) for chunk in chunks))
+    for done, (line, problem) in enumerate(said, start=1):
+        print(f"{done}/{len(possible)} {line} ({(time.monotonic() - began) / 60:.0f} min)", flush=True)
+        problems |= {problem: None} if problem else {}
     return list(problems)
 
 
@@ -152,9 +149,8 @@ def _run(jobs: Sequence[Job], results: Results, end: float) -> list[tuple[str, s
     said = []
     for job in jobs:
         if time.time() > end:
-            said.append(
-                (f"{job}: not begun", "Time was over before some runs began; run this again to resume")
-            )
+            problem = "Time was over before some runs began; run this again to resume"
+            said.append((f"{job}: not begun", problem))
             continue
         start, options = time.monotonic(), job.experiment.options_for(job.data)
         try:
@@ -263,9 +259,7 @@ def quick() -> int:
 
 def main(arguments: list[str]) -> int:
     """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.bench", description=(__doc__ or "").splitlines()[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description="Run benchmarks.")
     parser.add_argument("names", nargs="*", metavar="SCRIPT", help="scripts of benchmarks/; all by default")
     parser.add_argument("--claim", nargs="+", metavar="ID", help="fill the rows of these claims, or of all")
     parser.add_argument("--data", nargs="+", default=DATA, choices=DATA, help="of --claim: data sets")
@@ -278,11 +272,9 @@ def main(arguments: list[str]) -> int:
         return quick()
     if asked.claims:
         return show()
-    return (
-        fill(asked.claim, asked.data, asked.minutes, asked.workers)
-        if asked.claim
-        else run_scripts(asked.names)
-    )
+    if asked.claim:
+        return fill(asked.claim, asked.data, asked.minutes, asked.workers)
+    return run_scripts(asked.names)
 
 
 if __name__ == "__main__":

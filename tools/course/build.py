@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from ipykernel.ipkernel import IPythonKernel
 from joblib import Parallel, delayed
 from nbclient import NotebookClient
 from nbformat import NotebookNode, v4
@@ -40,15 +41,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     # What a kernel tells JupyterLab, which would add what is missing and call an untouched notebook unsaved.
     # The version is that of the Python the course is built with; with another the notebook is still marked.
-    "language_info": {
-        "codemirror_mode": {"name": "ipython", "version": 3},
-        "file_extension": ".py",
-        "mimetype": "text/x-python",
-        "name": "python",
-        "nbconvert_exporter": "python",
-        "pygments_lexer": "ipython3",
-        "version": "3.11.7",
-    },
+    "language_info": IPythonKernel.language_info | {"version": "3.11.7"},
 }
 CHECKED = "nbval-check-output"
 SECONDS_PER_CELL = 300
@@ -68,11 +61,10 @@ def sources(root: Path, only: list[str] | None = None) -> list[Path]:
         ValueError: there is no source of this name.
     """
     found = sorted((root / "notebooks/source").glob("[0-9][0-9]*_*.py"))
+    there = ", ".join(path.stem for path in found)
     for name in only or []:
         if not any(path.stem.startswith(name) for path in found):
-            raise ValueError(
-                f"There is no source {name!r}; there are {', '.join(path.stem for path in found)}."
-            )
+            raise ValueError(f"There is no source {name!r}; there are {there}.")
     return [path for path in found if not only or path.stem.startswith(tuple(only))]
 
 
@@ -84,12 +76,11 @@ def student(cells: list[Cell], lesson: Lesson) -> NotebookNode:
 
 def solution(cells: list[Cell], lesson: Lesson) -> NotebookNode:
     """The solved notebook, not yet executed; images lie one folder up from it."""
-    kept = [cell for cell in cells if "instructor" not in cell.tags]
-    texts = [
-        solved(render.whole(cell.text, cell.tags, lesson)).replace("](images/", "](../images/")
-        for cell in kept
-    ]
-    return _notebook([_node(cell, text) for cell, text in zip(kept, texts)])
+
+    def text(cell: Cell) -> str:
+        return solved(render.whole(cell.text, cell.tags, lesson)).replace("](images/", "](../images/")
+
+    return _notebook([_node(cell, text(cell)) for cell in cells if "instructor" not in cell.tags])
 
 
 def notes(cells: list[Cell], lesson: Lesson) -> list[str]:
@@ -111,7 +102,7 @@ def written(root: Path) -> dict[Path, str]:
     """
     paths = sources(root)
     cells = {path: read_cells(path) for path in paths}
-    made = {_answers(root, path): answers(cells[path], path.name) for path in paths}
+    made = {_answers_file(root, path): answers(cells[path], path.name) for path in paths}
     lessons = {path: content.load(path.stem) for path in paths}
     for path in paths:
         made[root / f"notebooks/{path.stem}.ipynb"] = _dump(student(cells[path], lessons[path]))
@@ -133,23 +124,21 @@ def build(root: Path, only: list[str] | None = None, *, execute: bool = True) ->
     """
     chosen = sources(root, only)
     for path in sources(root):  # before a lesson is loaded
-        _write(_answers(root, path), answers(read_cells(path), path.name))
+        _write(_answers_file(root, path), answers(read_cells(path), path.name))
     for path, text in written(root).items():
-        if not only or path.suffix != ".ipynb" or path.stem in [each.stem for each in chosen]:
+        if path.suffix != ".ipynb" or path.stem in [each.stem for each in chosen]:
             _write(path, text)
-    if not execute:
-        for path in chosen:
-            file = root / f"notebooks/solutions/{path.stem}.ipynb"
-            made = solution(read_cells(path), content.load(path.stem))
-            _write(file, _dump(_with_outputs(made, nbformat.read(file, as_version=4), path.stem)))
+    if execute:
+        pool = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")
+        for path, (seconds, megabytes) in zip(
+            chosen, pool(delayed(_run_solution)(root, path) for path in chosen)
+        ):
+            yield cost(path, "tiny", seconds, megabytes)
             yield from minutes.report(path)
-        return
-    ran = Parallel(n_jobs=min(AT_A_TIME, cores()), prefer="threads", return_as="generator")(
-        delayed(_run_solution)(path, root) for path in chosen
-    )
-    for path, (seconds, megabytes) in zip(chosen, ran):
-        yield cost(path, "tiny", seconds, megabytes)
-        yield from minutes.report(path)
+    else:
+        for path in chosen:
+            _write(_solution_file(root, path), _dump(_with_outputs(root, path)))
+            yield from minutes.report(path)
 
 
 def measure(root: Path, only: list[str], profile: str) -> Iterator[str]:
@@ -233,36 +222,27 @@ def stale(root: Path) -> list[str]:
 
     Of a solution cells, tags and ids are compared. `nbval` runs it and compares the outputs.
     """
-    made, found = written(root), []
-    for path, text in made.items():
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            found.append(path)
+    made = written(root)
+    found = [path for path, text in made.items() if not path.exists() or path.read_text("utf-8") != text]
     for source in sources(root):
-        path = root / f"notebooks/solutions/{source.stem}.ipynb"
+        path, wanted = _solution_file(root, source), solution(read_cells(source), content.load(source.stem))
         made[path] = ""
-        wanted = solution(read_cells(source), content.load(source.stem))
         if not path.exists() or _shape(nbformat.read(path, as_version=4)) != _shape(wanted):
             found.append(path)
     notebooks = {*root.glob("notebooks/*.ipynb"), *root.glob("notebooks/solutions/*.ipynb")}
-    orphans = [
-        f"{path.relative_to(root).as_posix()} has no source." for path in sorted(notebooks - made.keys())
-    ]
-    return [f"{path.relative_to(root).as_posix()} is not what its source says." for path in found] + orphans
+    said = [(path, "is not what its source says.") for path in found]
+    said += [(path, "has no source.") for path in sorted(notebooks - made.keys())]
+    return [f"{path.relative_to(root).as_posix()} {problem}" for path, problem in said]
 
 
 def main(arguments: list[str]) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.course.build", description="Build the notebooks.")
-    parser.add_argument(
-        "only", nargs="*", metavar="NN", help="numbers of notebooks; all are built by default"
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="run and write nothing; fail when a file is stale"
-    )
-    parser.add_argument("--text", action="store_true", help="run nothing: only text or tables have changed")
-    parser.add_argument(
-        "--measure", choices=("laptop", "gpu"), help="only run in this profile, and say the cost"
-    )
+    add = parser.add_argument
+    add("only", nargs="*", metavar="NN", help="numbers of notebooks; all are built by default")
+    add("--check", action="store_true", help="run and write nothing; fail when a file is stale")
+    add("--text", action="store_true", help="run nothing: only text or tables have changed")
+    add("--measure", choices=("laptop", "gpu"), help="only run in this profile, and say the cost")
     options = parser.parse_args(arguments)
     if options.check:
         found = stale(ROOT)
@@ -270,13 +250,12 @@ def main(arguments: list[str]) -> int:
         if found:
             print("Run `make notebooks` (ONLY=02 for one) and commit the result.")
         return 1 if found else 0
-    make = (
-        measure(ROOT, options.only, options.measure)
-        if options.measure
-        else build(ROOT, options.only, execute=not options.text)
-    )
     try:
-        for line in make:
+        if options.measure:
+            lines = measure(ROOT, options.only, options.measure)
+        else:
+            lines = build(ROOT, options.only, execute=not options.text)
+        for line in lines:
             print(line, flush=True)
     except ValueError as error:
         print(error)
@@ -284,27 +263,33 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run_solution(path: Path, root: Path) -> tuple[float, float]:
+def _run_solution(root: Path, source: Path) -> tuple[float, float]:
     """Write the executed solution of one source; returns the seconds and the megabytes that it took."""
     began = time.monotonic()
-    notebook = solution(read_cells(path), content.load(path.stem))
+    notebook = solution(read_cells(source), content.load(source.stem))
     megabytes = run(notebook, folder=root / "notebooks/solutions")
-    _write(root / f"notebooks/solutions/{path.stem}.ipynb", _dump(notebook))
+    _write(_solution_file(root, source), _dump(notebook))
     return time.monotonic() - began, megabytes
 
 
-def _with_outputs(made: NotebookNode, before: NotebookNode, name: str) -> NotebookNode:
-    """A notebook with the outputs that the same code cells had before."""
+def _with_outputs(root: Path, source: Path) -> NotebookNode:
+    """The solution of one source, with the outputs that the same code cells had before."""
+    made = solution(read_cells(source), content.load(source.stem))
+    before = nbformat.read(_solution_file(root, source), as_version=4)
     known = {cell.source: cell for cell in before.cells if cell.cell_type == "code"}
     for cell in (cell for cell in made.cells if cell.cell_type == "code"):
         if cell.source not in known:
-            raise ValueError(f"{name}: code has changed; build it without --text:\n{cell.source}")
+            raise ValueError(f"{source.stem}: code has changed; build it without --text:\n{cell.source}")
         cell.outputs, cell.execution_count = known[cell.source].outputs, known[cell.source].execution_count
     return made
 
 
-def _answers(root: Path, source: Path) -> Path:
+def _answers_file(root: Path, source: Path) -> Path:
     return root / f"seglib/course/content/nb{source.stem.partition('_')[0]}/answers.py"
+
+
+def _solution_file(root: Path, source: Path) -> Path:
+    return root / f"notebooks/solutions/{source.stem}.ipynb"
 
 
 def _strip(cell: NotebookNode) -> None:
