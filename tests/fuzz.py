@@ -244,11 +244,11 @@ def regions_predicted(root: Path) -> None:
     RegionSegmenter.load(root / "regions.pt").predict(torch.from_numpy(PIXELS).permute(2, 0, 1).contiguous())
 
 
-def layout(make: Callable[[Path], None], *damaged: str) -> Format:
+def layout(name: str, *damaged: str) -> Format:
     """A layout of `tests/data/strangers.py`, and the patterns of what is damaged in it."""
 
     def made(root: Path) -> list[Path]:
-        make(root)
+        strangers.write(root, strangers.LAYOUTS[name])
         return [sorted(root.glob(pattern))[0] for pattern in damaged]
 
     return Format(made, samples)
@@ -355,14 +355,14 @@ FORMATS = {
     "prices": Format(prices, with_home(budget.budget)),
     "cache": Format(kept_results, with_home(looked_up)),
     "region segmenter": Format(region_segmenter, regions_predicted),
-    "cvat": layout(strangers.voc_of_cvat, "labelmap.txt", "SegmentationClass/*", "SegmentationObject/*"),
-    "roboflow": layout(strangers.roboflow, "train/_classes.csv", "train/*_mask.png"),
-    "cityscapes": layout(strangers.cityscapes, "gtFine/train/*/*labelIds.png", "leftImg8bit/train/*/*.png"),
-    "ade20k": layout(strangers.ade20k, "objectInfo150.txt", "annotations/training/*"),
-    "class_dict.csv": layout(strangers.deepglobe, "class_dict.csv", "train/*_mask.png"),
-    "one mask an object": layout(strangers.objects_one_a_file, "00ab/masks/*", "00ab/images/*"),
-    "numbers of objects": layout(strangers.numbers_of_objects, "masks/a.tif", "images/a.tif"),
-    "coco, two files": layout(strangers.coco_2017, "annotations/instances_train2017.json"),
+    "cvat": layout("CVAT, mask 1.1", "labelmap.txt", "SegmentationClass/*", "SegmentationObject/*"),
+    "roboflow": layout("Roboflow, semantic masks", "train/_classes.csv", "train/*_mask.png"),
+    "cityscapes": layout("Cityscapes, labelIds", "gtFine/train/*/*labelIds.png", "leftImg8bit/train/*/*.png"),
+    "ade20k": layout("ADE20K", "objectInfo150.txt", "annotations/training/*"),
+    "class_dict.csv": layout("DeepGlobe", "class_dict.csv", "train/*_mask.png"),
+    "one mask an object": layout("one mask file for each object", "00/masks/*", "00/images/*"),
+    "numbers of objects": layout("numbers of objects", "masks/a.tif", "images/a.tif"),
+    "coco, two files": layout("COCO 2017", "annotations/instances_train2017.json"),
 }  # fmt: skip
 
 

@@ -1,388 +1,431 @@
-"""Folders as other tools and publishers write them, small and made here: one function for each layout."""
+"""Folders as other tools and publishers write them, small: what is in them, and what becomes of them."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from seglib.data.catalog import load
+from seglib.labels import VOID as V
 
 MASK = np.array([[0, 1, 1, 0], [0, 2, 2, 0], [0, 0, 0, 0]], np.uint8)
 BINARY = np.array([[0, 255, 255, 0], [0, 255, 255, 0], [0, 0, 0, 0]], np.uint8)
-VOC_COLORS = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+COLORS = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]  # of VOC
+PAINTED = np.array(COLORS, np.uint8)[MASK]
+PHOTO = Image.new("RGB", (4, 3), (9, 90, 200))
+BOX = "0 0.25 0 0.75 0 0.75 0.6667 0.25 0.6667\n"  # the upper middle, as YOLO writes it
 
 
-def image(path: Path, size: tuple[int, int] = (4, 3), **options: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (9, 90, 200)).save(path, **options)
-    return path
-
-
-def mask(path: Path, values: np.ndarray = MASK, palette: list[list[int]] | None = None) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def indexed(values: np.ndarray = MASK, colors: Sequence[Sequence[int]] = COLORS) -> Image.Image:
+    """A palette image."""
     file = Image.fromarray(values)
-    if palette:
-        file.putpalette(np.array(palette, np.uint8).ravel().tolist())
-    file.save(path)
-    return path
+    file.putpalette(np.array(colors, np.uint8).ravel().tolist())
+    return file
 
 
-def text(path: Path, content: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content, "utf-8")
-    return path
+def encoded(image: Image.Image | np.ndarray, kind: str = "PNG", **options: Any) -> bytes:
+    """An image file."""
+    image = Image.fromarray(image) if isinstance(image, np.ndarray) else image
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
 
 
-def pairs(root: Path, photo: str, label: str, values: np.ndarray = MASK, stems: str = "a b c") -> None:
-    """An image and a mask for each stem, whose paths have a star in its place."""
-    for stem in stems.split():
-        image(root / photo.replace("*", stem))
-        mask(root / label.replace("*", stem), values)
+def turned(orientation: int) -> Image.Exif:
+    """EXIF data with this orientation."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
 
 
-def coco(path: Path, names: list[str], **fields: Any) -> Path:
+def names(pattern: str) -> list[str]:
+    """Of "{a,b}.{x,y}": a.x, a.y, b.x, b.y."""
+    return ["".join(parts) for parts in product(*(part.split(",") for part in re.split(r"[{}]", pattern)))]
+
+
+def write(root: Path, files: Mapping[str, Any]) -> Path:
+    """Write files of given names (patterns with braces) and contents: bytes, text, images, arrays, JSON."""
+    for pattern, content in files.items():
+        for name in names(pattern):
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, bytes):
+                path.write_bytes(content)
+            elif isinstance(content, str):
+                path.write_text(content, "utf-8")
+            elif isinstance(content, (Image.Image, np.ndarray)):
+                (Image.fromarray(content) if isinstance(content, np.ndarray) else content).save(path)
+            else:
+                path.write_text(json.dumps(content), "utf-8")
+    return root
+
+
+def one(pixels: Any = MASK, suffix: str = "png", **classes: Any) -> dict[str, Any]:
+    """One image and its mask, and a classes.json of these fields."""
+    size = pixels.shape[1::-1] if isinstance(pixels, np.ndarray) else PHOTO.size
+    files = {"images/a.jpg": PHOTO.resize(size), f"masks/a.{suffix}": pixels}
+    return files | ({"classes.json": classes} if classes else {})
+
+
+def coco(files: Sequence[str] = ("a.jpg",), **fields: Any) -> dict[str, Any]:
     """A COCO file with one object of category 1 on each image: the upper middle of 4 x 3 pixels."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    box = [[1, 0, 3, 0, 3, 2, 1, 2]]
-    content = {
-        "images": [{"id": k, "file_name": name, "height": 3, "width": 4} for k, name in enumerate(names)],
-        "annotations": [
-            {
-                "id": k,
-                "image_id": k,
-                "category_id": 1,
-                "iscrowd": 0,
-                "segmentation": box,
-                "bbox": [1, 0, 2, 2],
-            }
-            for k in range(len(names))
-        ],
-        "categories": [{"id": 1, "name": "fish", "supercategory": "animal"}],
-    }
-    path.write_text(json.dumps(content | fields))
-    return path
+    images = [{"id": k, "file_name": name, "height": 3, "width": 4} for k, name in enumerate(files)]
+    shape = {"category_id": 1, "segmentation": [[1, 0, 3, 0, 3, 2, 1, 2]]}
+    annotations = [{"id": k, "image_id": k, "bbox": [1, 0, 2, 2]} | shape for k in range(len(files))]
+    return {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "fish"}]} | fields
+
+
+def snapshot(folder: Path) -> dict[Path, bytes | None]:
+    return {path: None if path.is_dir() else path.read_bytes() for path in sorted(folder.rglob("*"))}
+
+
+def refusal(folder: Path, words: str = "") -> str:
+    """What opening a folder and reading everything in it says.
+
+    It is a sentence or two in which `words` (a regular expression) are found; no file is changed.
+    """
+    before = snapshot(folder)
+    with pytest.raises((ValueError, FileNotFoundError), match=words) as caught:
+        for _ in load(folder):
+            pass
+    message = str(caught.value)
+    assert "\n" not in message and len(message) < 500, message
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__ or not caught.value.__context__
+    assert snapshot(folder) == before
+    return message
+
+
+CITY = "{train/aachen/aachen,val/lindau/lindau}_000000_000019"
+LABEL_IDS, TRAIN_IDS = (np.choose(MASK, ids).astype(np.uint8) for ids in ([7, 26, 3], [0, 13, V]))
+CITYSCAPES = {
+    f"leftImg8bit/{CITY}_leftImg8bit.png": PHOTO,
+    f"gtFine/{CITY}_gtFine_labelIds.png": LABEL_IDS,
+    f"gtFine/{CITY}_gtFine_color.png": PAINTED,
+    f"gtFine/{CITY}_gtFine_instanceIds.png": MASK,
+    f"gtFine/{CITY}_gtFine_polygons.json": {"objects": []},
+}
+SHAPES = [
+    {"label": "fish", "points": [[1, 0], [3, 2]], "shape_type": "rectangle"},
+    {"label": "__ignore__", "points": [[0, 2], [1, 3]], "shape_type": "rectangle"},
+]
+
+
+def labelme(name: str) -> dict[str, Any]:
+    return {"shapes": SHAPES, "imagePath": name, "imageWidth": 4, "imageHeight": 3}
+
+
+def numbered(count: int) -> np.ndarray:
+    """A mask of so many objects, 1, 2, ..."""
+    ids = np.zeros((12, 64), np.uint16)
+    for k in range(count):
+        ids[2:5, 2 * k + 1] = k + 1
+    return ids
 
 
 # Opened.
-
-
-def voc_of_cvat(root: Path) -> None:
-    for stem in "ab":
-        image(root / "JPEGImages" / f"{stem}.jpg")
-        for folder in ("SegmentationClass", "SegmentationObject"):
-            mask(root / folder / f"{stem}.png", np.array(VOC_COLORS, np.uint8)[MASK])
-    text(root / "ImageSets/Segmentation/default.txt", "a\nb\n")
-    lines = ["# label:color_rgb:parts:actions", "background:0,0,0::", "crab:0,128,0::", "fish:128,0,0::"]
-    text(root / "labelmap.txt", "\n".join(lines))
-
-
-def voc_of_labelme(root: Path) -> None:
-    for stem in "ab":
-        image(root / "JPEGImages" / f"{stem}.jpg")
-        mask(root / "SegmentationClass" / f"{stem}.png", MASK, VOC_COLORS)
-        image(root / "SegmentationClassVisualization" / f"{stem}.jpg")
-    text(root / "class_names.txt", "_background_\nfish\ncrab\n")
-
-
-def voc_without_a_list(root: Path) -> None:
-    pairs(root, "JPEGImages/*.jpg", "SegmentationClass/*.png")
-    text(root / "ImageSets/Segmentation/train.txt", "a\nb\n")
-    text(root / "ImageSets/Segmentation/val.txt", "c\n")
-
-
-def voc_itself(root: Path) -> None:
-    pairs(root, "JPEGImages/*.jpg", "SegmentationClass/*.png", stems="2007_000032 2007_000039")
-    text(root / "ImageSets/Segmentation/train.txt", "2007_000032\n2007_000039\n")
-
-
-def cityscapes(root: Path, ids: str = "labelIds") -> None:
-    values = {"labelIds": np.choose(MASK, [7, 26, 3]), "labelTrainIds": np.choose(MASK, [0, 13, 255])}
-    for split, city in (("train", "aachen"), ("val", "lindau")):
-        name = f"{city}_000000_000019"
-        image(root / "leftImg8bit" / split / city / f"{name}_leftImg8bit.png")
-        for kind in dict.fromkeys(["labelIds", ids]):
-            path = root / "gtFine" / split / city / f"{name}_gtFine_{kind}.png"
-            mask(path, values[kind].astype(np.uint8))
-        mask(root / "gtFine" / split / city / f"{name}_gtFine_color.png", np.zeros((3, 4, 3), np.uint8))
-        mask(root / "gtFine" / split / city / f"{name}_gtFine_instanceIds.png", MASK)
-        text(root / "gtFine" / split / city / f"{name}_gtFine_polygons.json", '{"objects": []}')
-
-
-def ade20k(root: Path) -> None:
-    for split, short in (("training", "train"), ("validation", "val")):
-        image(root / "images" / split / f"ADE_{short}_00000001.jpg")
-        mask(root / "annotations" / split / f"ADE_{short}_00000001.png")
-    text(
-        root / "objectInfo150.txt",
-        "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t.1\t1\t1\t1\twall\n2\t.1\t1\t1\t1\tsky\n",
-    )
-
-
-def loveda(root: Path) -> None:
-    for split in ("Train", "Val"):
-        for place in ("Rural", "Urban"):
-            pairs(root / split / place, "images_png/*.png", "masks_png/*.png", stems=f"{len(split + place)}")
-
-
-def drive(root: Path) -> None:
-    for split, numbers in (("training", "21 22"), ("test", "01 02")):
-        for number in numbers.split():
-            image(root / split / "images" / f"{number}_{split}.tif")
-            mask(root / split / "1st_manual" / f"{number}_manual1.gif", BINARY)
-            mask(root / split / "mask" / f"{number}_{split}_mask.gif", np.full_like(BINARY, 255))
-            mask(root / "test" / "2nd_manual" / f"{number}_manual2.gif", BINARY)
-
-
-def isic(root: Path) -> None:
-    for stem in ("ISIC_0000000", "ISIC_0000001"):
-        image(root / "ISIC2018_Task1-2_Training_Input" / f"{stem}.jpg")
-        mask(root / "ISIC2018_Task1_Training_GroundTruth" / f"{stem}_segmentation.png", BINARY)
-    text(root / "ISIC2018_Task1-2_Training_Input" / "ATTRIBUTION.txt", "")
-
-
-def carvana(root: Path) -> None:
-    pairs(
-        root, "train/*.jpg", "train_masks/*_mask.gif", BINARY // 255, stems="0cdf5b5d0ce1_01 0cdf5b5d0ce1_02"
-    )
-
-
-def kvasir_as_png(root: Path) -> None:
-    pairs(
-        root,
-        "images/*.jpg",
-        "masks/*.png",
-        BINARY,
-        stems="cju0qkwl35piu0993l0dewei2 cju0qoxqj9q6s0835b43399p4",
-    )
-    text(root / "kavsir_bboxes.json", "{}")
-    text(root / "classes.json", '{"names": ["background", "polyp"], "values": [0, 255]}')
-
-
-def roboflow(root: Path) -> None:
-    for split in ("train", "valid"):
-        for stem in ("sea_jpg.rf.0a1", "sand_jpg.rf.2b3"):
-            image(root / split / f"{stem}.jpg")
-            mask(root / split / f"{stem}_mask.png")
-        text(root / split / "_classes.csv", "Pixel Value, Class\n0, background\n1, fish\n2, crab\n")
-
-
-def yolo(root: Path) -> None:
-    for split in ("train", "valid"):
-        image(root / split / "images" / "a.jpg")
-        text(root / split / "labels" / "a.txt", "0 0.25 0 0.75 0 0.75 0.6667 0.25 0.6667\n")
-    text(root / "data.yaml", "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['fish', 'crab']\n")
-
-
-def yolo_of_coco(root: Path) -> None:
-    image(root / "images" / "train2017" / "a.jpg")
-    text(root / "labels" / "train2017" / "a.txt", "0 0.25 0 0.75 0 0.75 0.6667 0.25 0.6667\n")
-    text(root / "coco.yaml", "names:\n  0: fish\n  1: crab\n")
-
-
-def labelme(root: Path) -> None:
-    shape = {"label": "fish", "points": [[1, 0], [3, 2]], "shape_type": "rectangle"}
-    ignored = {"label": "__ignore__", "points": [[0, 2], [1, 3]], "shape_type": "rectangle"}
-    for stem in "ab":
-        image(root / f"{stem}.jpg")
-        content = {"shapes": [shape, ignored], "imagePath": f"{stem}.jpg", "imageWidth": 4, "imageHeight": 3}
-        text(root / f"{stem}.json", json.dumps(content))
-    text(root / ".labelmerc.json", "{")
-    text(root / "settings.json", '{"window": 3}')
-
-
-def coco_2017(root: Path) -> None:
-    for split in ("train2017", "val2017"):
-        image(root / split / "000000000009.jpg")
-        coco(root / "annotations" / f"instances_{split}.json", ["000000000009.jpg"])
-        coco(root / "annotations" / f"person_keypoints_{split}.json", ["000000000009.jpg"])
-        text(root / "annotations" / f"captions_{split}.json", '{"images": [], "annotations": []}')
-
-
-def coco_of_roboflow(root: Path) -> None:
-    image(root / "train" / "a_jpg.rf.12.jpg")
-    categories = [
-        {"id": 0, "name": "fish", "supercategory": "none"},
-        {"id": 1, "name": "fish", "supercategory": "fish"},
-    ]
-    coco(root / "train" / "_annotations.coco.json", ["a_jpg.rf.12.jpg"], categories=categories)
-
-
-def coco_of_windows(root: Path) -> None:
-    image(root / "images" / "a.jpg")
-    coco(root / "result.json", ["images\\a.jpg"])
-    text(root / "classes.json", '["fish"]')
-    text(root / "notes.json", "{}")
-
-
-def objects_one_a_file(root: Path) -> None:
-    one, other = (MASK == 1) * np.uint8(255), (MASK == 2) * np.uint8(255)
-    for number in range(3):
-        image(root / f"0{number}ab" / "images" / f"0{number}ab.png")
-        mask(root / f"0{number}ab" / "masks" / "77f.png", one)
-        mask(root / f"0{number}ab" / "masks" / "c3d.png", other)
-
-
-def numbers_of_objects(root: Path) -> None:
-    for stem, count in (("a", 20), ("b", 30), ("c", 12)):
-        ids = np.zeros((12, 64), np.uint16)
-        for k in range(count):
-            ids[2:5, 2 * k + 1] = k + 1
-        image(root / "images" / f"{stem}.tif", (64, 12))
-        mask(root / "masks" / f"{stem}.tif", ids)
-
-
-def mmsegmentation(root: Path) -> None:
-    for split, stems in (("train", "a b"), ("val", "c")):
-        pairs(root, f"img_dir/{split}/*.jpg", f"ann_dir/{split}/*.png", stems=stems)
-
-
-def deepglobe(root: Path) -> None:
-    for number in ("100694", "119"):
-        image(root / "train" / f"{number}_sat.jpg")
-        colors = np.array([[0, 255, 255], [255, 255, 0], [0, 0, 0]], np.uint8)
-        mask(root / "train" / f"{number}_mask.png", colors[MASK])
-    text(
-        root / "class_dict.csv",
-        "name,r,g,b\nurban_land,0,255,255\nagriculture_land,255,255,0\nunknown,0,0,0\n",
-    )
-
-
-def kaggle_camvid(root: Path) -> None:
-    for split, stems in (("train", "0001TP_1 0001TP_2"), ("val", "0016E5_1 0016E5_2")):
-        for stem in stems.split():
-            image(root / split / f"{stem}.png")
-            mask(root / f"{split}_labels" / f"{stem}_L.png", np.array(VOC_COLORS, np.uint8)[MASK])
-    text(root / "class_dict.csv", "name,r,g,b\nSky,0,0,0\nCar,128,0,0\nVoid,0,128,0\n")
-
-
-def capitals_and_lists(root: Path) -> None:
-    pairs(root, "Images/*.JPG", "Labels/*.PNG", stems="a b c d")
-    text(root / "train.txt", "a.JPG\nb.JPG\nd.JPG\n")
-    text(root / "val.txt", "c.JPG\n")
-
-
-def one_folder(root: Path) -> None:
-    pairs(root, "photo_*.jpg", "label_*.png", stems="1 2 10")
-
-
-def twins(root: Path) -> None:
-    pairs(root, "*.jpg", "*.png")
-
-
-GREY, VOC21 = ("class 0", "class 1", "class 2"), "aeroplane"
-THREE = ("background", "fish", "crab")
-V = 255
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "CVAT, mask 1.1": {
+        "JPEGImages/{a,b}.jpg": PHOTO,
+        "Segmentation{Class,Object}/{a,b}.png": PAINTED,
+        "ImageSets/Segmentation/default.txt": "a\nb\n",
+        "labelmap.txt": "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncrab:0,128,0::\nfish:128,0,0::",
+    },
+    "labelme2voc": {
+        "JPEGImages/{a,b}.jpg": PHOTO,
+        "SegmentationClass/{a,b}.png": indexed(),
+        "SegmentationClassVisualization/{a,b}.jpg": PHOTO,
+        "class_names.txt": "_background_\nfish\ncrab\n",
+    },
+    "a tree like VOC's": {
+        "JPEGImages/{a,b,c}.jpg": PHOTO,
+        "SegmentationClass/{a,b,c}.png": MASK,
+        "ImageSets/Segmentation/train.txt": "a\nb\n",
+        "ImageSets/Segmentation/val.txt": "c\n",
+    },
+    "PASCAL VOC": {
+        "JPEGImages/2007_0000{32,39}.jpg": PHOTO,
+        "SegmentationClass/2007_0000{32,39}.png": MASK,
+        "ImageSets/Segmentation/train.txt": "2007_000032\n2007_000039\n",
+    },
+    "PASCAL VOC, one folder above": {
+        "VOCdevkit/VOC2012/JPEGImages/2007_0000{32,39}.jpg": PHOTO,
+        "VOCdevkit/VOC2012/Segmentation{Class,Object}/2007_0000{32,39}.png": MASK,
+        "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt": "2007_000032\n",
+    },
+    "Oxford-IIIT Pet": {
+        "images/cat_{1,2}.jpg": PHOTO,
+        "annotations/trimaps/cat_{1,2}.png": np.choose(MASK, [2, 1, 3]).astype(np.uint8),
+        "annotations/{trainval,test}.txt": "cat_1 1 1 1\ncat_2 1 1 1\n",
+    },
+    "CamVid": {"{train,val}/a.png": PHOTO, "{train,val}annot/a.png": MASK},
+    "CamVid with a list": {
+        "{train,val}/a.png": PHOTO,
+        "{train,val}annot/a.png": MASK,
+        "classes.txt": "a\nb\nc",
+    },
+    "CamVid with class_dict.csv": {
+        "{train/0001TP_1,train/0001TP_2,val/0016E5_1}.png": PHOTO,
+        "{train_labels/0001TP_1,train_labels/0001TP_2,val_labels/0016E5_1}_L.png": PAINTED,
+        "class_dict.csv": "name,r,g,b\nSky,0,0,0\nCar,128,0,0\nVoid,0,128,0\n",
+    },
+    "Cityscapes, labelIds": CITYSCAPES,
+    "Cityscapes, trainIds": CITYSCAPES | {f"gtFine/{CITY}_gtFine_labelTrainIds.png": TRAIN_IDS},
+    "Cityscapes as unpacked": {
+        f"leftImg8bit_trainvaltest/leftImg8bit/{CITY}_leftImg8bit.png": PHOTO,
+        f"gtFine_trainvaltest/gtFine/{CITY}_gtFine_{{labelTrainIds,instanceIds}}.png": MASK,
+    },
+    "ADE20K": {
+        "images/{training/ADE_train,validation/ADE_val}_00000001.jpg": PHOTO,
+        "annotations/{training/ADE_train,validation/ADE_val}_00000001.png": MASK,
+        "objectInfo150.txt": "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t.1\t1\t1\t1\twall\n2\t.1\t1\t1\t1\tsky",
+    },
+    "ADE20K without its list": {
+        "images/{training/ADE_train,validation/ADE_val}_00000001.jpg": PHOTO,
+        "annotations/{training/ADE_train,validation/ADE_val}_00000001.png": MASK,
+    },
+    "LoveDA": {
+        "{Train,Val}/{Rural,Urban}/images_png/8.png": PHOTO,
+        "{Train,Val}/{Rural,Urban}/masks_png/8.png": MASK,
+    },
+    "DRIVE": {
+        "{training/images/21_training,training/images/22_training,test/images/01_test}.tif": PHOTO,
+        "{training/1st_manual/21,training/1st_manual/22,test/1st_manual/01}_manual1.gif": BINARY,
+        "{training/mask/21_training,training/mask/22_training,test/mask/01_test}_mask.gif": BINARY | 255,
+        "test/2nd_manual/01_manual2.gif": BINARY,
+    },
+    "ISIC": {
+        "ISIC2018_Task1-2_Training_Input/ISIC_000000{0,1}.jpg": PHOTO,
+        "ISIC2018_Task1-2_Training_Input/ATTRIBUTION.txt": "",
+        "ISIC2018_Task1_Training_GroundTruth/ISIC_000000{0,1}_segmentation.png": BINARY,
+    },
+    "Carvana": {
+        "train/0cdf5b5d0ce1_{01,02}.jpg": PHOTO,
+        "train_masks/0cdf5b5d0ce1_{01,02}_mask.gif": BINARY // 255,
+    },
+    "Kvasir-SEG, masks as PNG": {
+        "images/{cju0qkwl35piu0993l0dewei2,cju0qoxqj9q6s0835b43399p4}.jpg": PHOTO,
+        "masks/{cju0qkwl35piu0993l0dewei2,cju0qoxqj9q6s0835b43399p4}.png": BINARY,
+        "kavsir_bboxes.json": {},
+        "classes.json": {"names": ["background", "polyp"], "values": [0, 255]},
+    },
+    "Roboflow, semantic masks": {
+        "{train,valid}/{sea_jpg.rf.0a1,sand_jpg.rf.2b3}.jpg": PHOTO,
+        "{train,valid}/{sea_jpg.rf.0a1,sand_jpg.rf.2b3}_mask.png": MASK,
+        "{train,valid}/_classes.csv": "Pixel Value, Class\n0, background\n1, fish\n2, crab\n",
+    },
+    "YOLO-seg": {
+        "{train,valid}/images/a.jpg": PHOTO,
+        "{train,valid}/labels/a.txt": BOX,
+        "data.yaml": "train: ../train/images\nval: ../valid/images\nnc: 2\nnames: ['fish', 'crab']\n",
+    },
+    "YOLO-seg, train2017": {
+        "images/train2017/a.jpg": PHOTO,
+        "labels/train2017/a.txt": BOX,
+        "coco.yaml": "names:\n  0: fish\n  1: crab\n",
+    },
+    "labelme": {
+        "{a,b}.jpg": PHOTO,
+        "a.json": labelme("a.jpg"),
+        "b.json": labelme("b.jpg"),
+        ".labelmerc.json": "{",
+        "settings.json": {"window": 3},
+    },
+    "COCO 2017": {
+        "{train,val}2017/000000000009.jpg": PHOTO,
+        "annotations/{instances,person_keypoints}_{train,val}2017.json": coco(["000000000009.jpg"]),
+        "annotations/captions_{train,val}2017.json": {"images": [], "annotations": []},
+    },
+    "COCO of Roboflow": {
+        "train/a_jpg.rf.12.jpg": PHOTO,
+        "train/_annotations.coco.json": coco(
+            ["a_jpg.rf.12.jpg"],
+            categories=[
+                {"id": 0, "name": "fish", "supercategory": "none"},
+                {"id": 1, "name": "fish", "supercategory": "fish"},
+            ],
+        ),
+    },
+    "COCO of Windows": {
+        "images/a.jpg": PHOTO,
+        "result.json": coco(["images\\a.jpg"]),
+        "classes.json": ["fish"],
+        "notes.json": {},
+    },
+    "one mask file for each object": {
+        "{00/images/00,01/images/01,02/images/02}.png": PHOTO,
+        "{00,01,02}/masks/77f.png": (MASK == 1) * np.uint8(255),
+        "{00,01,02}/masks/c3d.png": (MASK == 2) * np.uint8(255),
+    },
+    "flat masks of objects": {
+        "images/{a,b}.png": PHOTO,
+        "masks/{a,b}_0.png": (MASK == 1) * np.uint8(1),
+        "masks/{a,b}_1.png": (MASK == 2) * np.uint8(1),
+    },
+    "numbers of objects": {
+        "images/{a,b,c}.tif": PHOTO.resize((64, 12)),
+        "masks/a.tif": numbered(20),
+        "masks/b.tif": numbered(30),
+        "masks/c.tif": numbered(12),
+    },
+    "MMSegmentation": {
+        "img_dir/{train/a,train/b,val/c}.jpg": PHOTO,
+        "ann_dir/{train/a,train/b,val/c}.png": MASK,
+    },
+    "DeepGlobe": {
+        "train/{100694,119}_sat.jpg": PHOTO,
+        "train/{100694,119}_mask.png": np.array([[0, 255, 255], [255, 255, 0], [0, 0, 0]], np.uint8)[MASK],
+        "class_dict.csv": "name,r,g,b\nurban_land,0,255,255\nagriculture_land,255,255,0\nunknown,0,0,0\n",
+    },
+    "nnU-Net": {
+        "imagesTr/case_00{1,2}_0000.png": PHOTO,
+        "labelsTr/case_00{1,2}.png": MASK,
+        "imagesTs/case_003_0000.png": PHOTO,
+        "labelsTs/case_003.png": MASK,
+    },
+    "Mapillary": {
+        "training/images/{a,b}.jpg": PHOTO,
+        "training/{labels,instances}/{a,b}.png": indexed(),
+    },
+    "Supervisely, masks": {
+        "ds/img/{a,b}.jpg": PHOTO,
+        "ds/masks_machine/{a,b}.png": np.stack([MASK] * 3, -1),
+        "ds/masks_human/{a,b}.png": PAINTED,
+        "obj_class_to_machine_color.json": {"fish": [1, 1, 1], "crab": [2, 2, 2]},
+    },
+    "BDD100K": {
+        "images/10k/{train/0000f77c-6257be58,val/7d06fefd-f7be05a6}.jpg": PHOTO,
+        "labels/sem_seg/masks/{train/0000f77c-6257be58,val/7d06fefd-f7be05a6}.png": MASK,
+        "labels/sem_seg/colormaps/{train/0000f77c-6257be58,val/7d06fefd-f7be05a6}.png": PAINTED,
+    },
+    "PaddleSeg's lists": {
+        "JPEGImages/{a,b,c,d}.jpg": PHOTO,
+        "Annotations/{a,b,c,d}.png": MASK,
+        "train_list.txt": "JPEGImages/a.jpg Annotations/a.png\nJPEGImages/d.jpg Annotations/d.png\n",
+        "val_list.txt": "JPEGImages/b.jpg Annotations/b.png\nJPEGImages/c.jpg Annotations/c.png\n",
+    },
+    "Images/, Labels/, train.txt": {
+        "Images/{a,b,c,d}.JPG": PHOTO,
+        "Labels/{a,b,c,d}.PNG": MASK,
+        "train.txt": "a.JPG\nb.JPG\nd.JPG\n",
+        "val.txt": "c.JPG\n",
+    },
+    "one folder above": {
+        "reef/images/train/{a,b,c}.jpg": PHOTO,
+        "reef/masks/train/{a,b,c}.png": MASK,
+        "reef/classes.csv": "id,name\n0,sea\n1,fish\n2,crab\n",
+        "README.md": "# Reef",
+    },
+    "accents as macOS writes them": {
+        "train/images/{caf\u00e9,na\u00efve}.jpg": PHOTO,
+        "train/masks/{cafe\u0301,nai\u0308ve}.png": MASK,
+    },
+    "masks in colours next to them": {
+        "train/images/p{1,2}.jpg": PHOTO,
+        "train/masks/p{1,2}_mask.png": MASK,
+        "train/masks/p{1,2}_vis.png": PAINTED,
+    },
+    "prefixes in one folder": {"photo_{1,2,10}.jpg": PHOTO, "label_{1,2,10}.png": MASK},
+    "a.jpg and a.png": {"{a,b,c}.jpg": PHOTO, "{a,b,c}.png": MASK},
+}
+GREY, THREE = ("class 0", "class 1", "class 2"), ("background", "fish", "crab")
+FISH, OBJECT = ("background", "fish"), ("background", "object")
 CARS = [[0, 13, 13, 0], [0, V, V, 0], [0] * 4]
-TWO = [[0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
-# layout -> its maker, its name, the classes, and the first mask of train (None: MASK; []: not compared)
-OPENED: dict[str, tuple[Callable[[Path], None], str, tuple[str, ...], list[list[int]] | None]] = {
-    "CVAT, segmentation mask 1.1": (
-        voc_of_cvat, "PASCAL VOC", ("background", "crab", "fish"), np.choose(MASK, [0, 2, 1]).tolist()),
-    "labelme2voc": (voc_of_labelme, "PASCAL VOC", THREE, None),
-    "a tree like VOC's": (voc_without_a_list, "PASCAL VOC", GREY, None),
-    "PASCAL VOC": (voc_itself, "PASCAL VOC", (), None),
-    "Cityscapes, labelIds": (cityscapes, "Cityscapes", (), CARS),
-    "Cityscapes, trainIds": (
-        lambda root: cityscapes(root, "labelTrainIds"), "Cityscapes", (), CARS),
-    "ADE20K": (ade20k, "ADE20K", ("wall", "sky"), [[V, 0, 0, V], [V, 1, 1, V], [V] * 4]),
-    "LoveDA": (loveda, "LoveDA", (), [[V, 0, 0, V], [V, 1, 1, V], [V] * 4]),
-    "DRIVE": (drive, "DRIVE", ("background", "vessel"), TWO),
-    "ISIC": (isic, "ISIC", ("background", "lesion"), TWO),
-    "Carvana": (carvana, "Carvana", ("background", "car"), TWO),
-    "Kvasir-SEG, masks as PNG": (kvasir_as_png, "pairs", ("background", "polyp"), TWO),
-    "Roboflow, semantic masks": (roboflow, "Roboflow", THREE, None),
-    "YOLO-seg": (yolo, "YOLO-seg", THREE, TWO),
-    "YOLO-seg, train2017": (yolo_of_coco, "YOLO-seg", THREE, TWO),
-    "labelme": (labelme, "labelme", ("background", "fish"), [[0, 1, 1, 0], [0, 1, 1, 0], [V, 0, 0, 0]]),
-    "COCO 2017": (coco_2017, "COCO", ("background", "fish"), TWO),
-    "COCO of Roboflow": (coco_of_roboflow, "COCO", ("background", "fish"), TWO),
-    "COCO of Windows": (coco_of_windows, "COCO", ("background", "fish"), TWO),
-    "one mask file for each object": (objects_one_a_file, "one mask file", ("background", "object"), TWO),
-    "numbers of objects": (numbers_of_objects, "pairs", ("background", "object"), []),
-    "MMSegmentation": (mmsegmentation, "pairs", GREY, None),
-    "DeepGlobe": (
-        deepglobe, "pairs", ("urban_land", "agriculture_land", "unknown"), None),
-    "CamVid with class_dict.csv": (
-        kaggle_camvid, "pairs", ("Sky", "Car"), [[0, 1, 1, 0], [0, V, V, 0], [0] * 4]),
-    "Images/, Labels/, train.txt": (capitals_and_lists, "pairs", GREY, None),
-    "prefixes in one folder": (one_folder, "pairs", GREY, None),
-    "a.jpg and a.png": (twins, "pairs", GREY, None),
-}  # fmt: skip
+FROM_ONE = [[V, 0, 0, V], [V, 1, 1, V], [V] * 4]
+TWO = BINARY // 255
+# layout -> the name that is shown, classes (a number of published ones), training images, the first mask
+OPENED: dict[str, tuple[str, Sequence[str] | int, int, Any]] = {
+    "CVAT, mask 1.1": ("PASCAL VOC", ("background", "crab", "fish"), 1, np.choose(MASK, [0, 2, 1])),
+    "labelme2voc": ("PASCAL VOC", THREE, 1, MASK),
+    "a tree like VOC's": ("PASCAL VOC", GREY, 2, MASK),
+    "PASCAL VOC": ("PASCAL VOC", 21, 2, MASK),
+    "PASCAL VOC, one folder above": ("PASCAL VOC", 21, 1, MASK),
+    "Oxford-IIIT Pet": ("Oxford-IIIT Pet", 3, 1, [[0, 1, 1, 0], [0, V, V, 0], [0] * 4]),
+    "CamVid": ("CamVid", 11, 1, MASK),
+    "CamVid with a list": ("pairs", "abc", 1, MASK),
+    "CamVid with class_dict.csv": ("pairs", ("Sky", "Car"), 2, [[0, 1, 1, 0], [0, V, V, 0], [0] * 4]),
+    "Cityscapes, labelIds": ("Cityscapes", 19, 1, CARS),
+    "Cityscapes, trainIds": ("Cityscapes", 19, 1, CARS),
+    "Cityscapes as unpacked": ("Cityscapes", 19, 1, MASK),
+    "ADE20K": ("ADE20K", ("wall", "sky"), 1, FROM_ONE),
+    "ADE20K without its list": ("ADE20K", ("class 1", "class 2"), 1, FROM_ONE),
+    "LoveDA": ("LoveDA", 7, 2, FROM_ONE),
+    "DRIVE": ("DRIVE", ("background", "vessel"), 2, TWO),
+    "ISIC": ("ISIC", ("background", "lesion"), 2, TWO),
+    "Carvana": ("Carvana", ("background", "car"), 2, TWO),
+    "Kvasir-SEG, masks as PNG": ("pairs", ("background", "polyp"), 1, TWO),
+    "Roboflow, semantic masks": ("Roboflow", THREE, 2, MASK),
+    "YOLO-seg": ("YOLO-seg", THREE, 1, TWO),
+    "YOLO-seg, train2017": ("YOLO-seg", THREE, 1, TWO),
+    "labelme": ("labelme", FISH, 1, [[0, 1, 1, 0], [0, 1, 1, 0], [V, 0, 0, 0]]),
+    "COCO 2017": ("COCO", FISH, 1, TWO),
+    "COCO of Roboflow": ("COCO", FISH, 1, TWO),
+    "COCO of Windows": ("COCO", FISH, 1, TWO),
+    "one mask file for each object": ("one mask file", OBJECT, 1, TWO),
+    "flat masks of objects": ("one mask file", OBJECT, 1, TWO),
+    "numbers of objects": ("pairs", OBJECT, 1, None),
+    "MMSegmentation": ("pairs", GREY, 2, MASK),
+    "DeepGlobe": ("pairs", ("urban_land", "agriculture_land", "unknown"), 2, MASK),
+    "nnU-Net": ("pairs", GREY, 2, MASK),
+    "Mapillary": ("pairs", GREY, 2, MASK),
+    "Supervisely, masks": ("pairs", GREY, 1, MASK),
+    "BDD100K": ("pairs", GREY, 1, MASK),
+    "PaddleSeg's lists": ("pairs", GREY, 2, MASK),
+    "Images/, Labels/, train.txt": ("pairs", GREY, 3, MASK),
+    "one folder above": ("pairs", ("sea", "fish", "crab"), 3, MASK),
+    "accents as macOS writes them": ("pairs", GREY, 2, MASK),
+    "masks in colours next to them": ("pairs", GREY, 2, MASK),
+    "prefixes in one folder": ("pairs", GREY, 1, MASK),
+    "a.jpg and a.png": ("pairs", GREY, 1, MASK),
+}
 
-
-# Recognised, and not read: layout -> its maker, and a word of the next step.
-
-
-def panoptic(root: Path) -> None:
-    image(root / "train2017" / "a.jpg")
-    mask(root / "annotations" / "panoptic_train2017" / "a.png", np.zeros((3, 4, 3), np.uint8))
-    shape = [{"image_id": 0, "segments_info": [{"id": 1}]}]
-    coco(root / "annotations" / "panoptic_train2017.json", ["a.jpg"], annotations=shape)
-
-
-def supervisely(root: Path) -> None:
-    image(root / "ds0" / "img" / "a.jpg")
-    text(root / "ds0" / "ann" / "a.jpg.json", '{"objects": []}')
-    text(root / "meta.json", "{}")
-
-
-def via(root: Path) -> None:
-    image(root / "a.jpg")
-    text(root / "via_region_data.json", '{"a.jpg": {"regions": [{"shape_attributes": {}}]}}')
-
-
-def label_studio(root: Path) -> None:
-    text(root / "export.json", '[{"annotations": [{"result": [{"from_name": "tag"}]}]}]')
-
-
-def only_files(*names: str) -> Callable[[Path], None]:
-    def make(root: Path) -> None:
-        image(root / "images" / "a.jpg")
-        for name in names:
-            text(root / name, "0")
-
-    return make
-
-
-def boxes_of_voc(root: Path) -> None:
-    image(root / "JPEGImages" / "a.jpg")
-    text(root / "Annotations" / "a.xml", "<annotation><object><bndbox></bndbox></object></annotation>")
-
-
-def yolo_without_names(root: Path) -> None:
-    image(root / "images" / "a.jpg")
-    text(root / "labels" / "a.txt", "0 0.25 0 0.75 0 0.75 0.6667 0.25 0.6667\n")
-
-
-def polygons_of_cityscapes(root: Path) -> None:
-    image(root / "leftImg8bit" / "train" / "ulm" / "ulm_0_0_leftImg8bit.png")
-    text(root / "gtFine" / "train" / "ulm" / "ulm_0_0_gtFine_polygons.json", "{}")
-
-
-def cvat_xml(root: Path) -> None:
-    text(root / "annotations.xml", "<annotations><image id='0'></image></annotations>")
-    image(root / "images" / "a.jpg")
-
-
-REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
-    "COCO panoptic": (panoptic, "panoptic2semantic"),
-    "Supervisely": (supervisely, "Export to COCO"),
-    "VIA": (via, "COCO format"),
-    "Label Studio": (label_studio, "export as COCO"),
-    "Cityscapes' polygons": (polygons_of_cityscapes, "csCreateTrainIdLabelImgs"),
-    "CVAT for images": (cvat_xml, "Segmentation mask 1.1"),
-    "boxes of VOC": (boxes_of_voc, "Boxes are no masks"),
-    "YOLO without names": (yolo_without_names, "data.yaml"),
-    "run lengths in a table": (
-        lambda root: text(root / "train.csv", "ImageId,EncodedPixels\na,1 3\n"), "Run lengths in a table"),
-    "MATLAB": (only_files("groundTruth/a.mat"), "scipy.io.loadmat"),
-    "arrays": (only_files("train.npz"), "Arrays"),
-    "DICOM": (only_files("series/IM0001.dcm"), "window of grey values"),
-    "NIfTI": (only_files("case/ct.nii.gz"), "window of grey values"),
-    "records": (only_files("train-00001.tfrecord"), "with the library"),
-    "an archive": (only_files("masks.zip"), "Unpack it"),
-    "images alone": (only_files(), "Annotator"),
-}  # fmt: skip
+# Recognised, and not read: words of the next step -> what is in the folder besides an image.
+REFUSED: dict[str, dict[str, Any]] = {
+    "COCO panoptic.* panoptic2semantic": {
+        "train2017/a.jpg": PHOTO,
+        "annotations/panoptic_train2017/a.png": PAINTED,
+        "annotations/panoptic_train2017.json": coco(
+            annotations=[{"image_id": 0, "segments_info": [{"id": 1}]}]
+        ),
+    },
+    "Supervisely.*Export to COCO": {
+        "ds0/img/a.jpg": PHOTO,
+        "ds0/ann/a.jpg.json": {"objects": []},
+        "meta.json": {},
+    },
+    r"VGG Image Annotator.*\(COCO format\)": {
+        "via_region_data.json": {"a.jpg": {"regions": [{"shape_attributes": {}}]}}
+    },
+    "VGG Image Annotator": {"via.csv": 'region_count,region_shape_attributes\n1,"{}"\n'},
+    "Label Studio.* export as COCO": {"export.json": [{"annotations": [{"result": [{"from_name": "tag"}]}]}]},
+    "Cityscapes' polygons.* csCreateTrainIdLabelImgs": {
+        "leftImg8bit/train/ulm/ulm_0_0_leftImg8bit.png": PHOTO,
+        "gtFine/train/ulm/ulm_0_0_gtFine_polygons.json": {},
+    },
+    "CVAT.*Segmentation mask 1.1": {"annotations.xml": "<annotations><image id='0'></image></annotations>"},
+    "Boxes are no masks": {
+        "JPEGImages/b.jpg": PHOTO,
+        "Annotations/b.xml": "<annotation><object><bndbox></bndbox></object></annotation>",
+    },
+    "YOLO.* data.yaml": {"images/a.jpg": PHOTO, "labels/a.txt": BOX},
+    "EncodedPixels.*Run lengths in a table": {"train.csv": "ImageId,EncodedPixels\na,1 3\n"},
+    "Run lengths in a table": {"train.csv": "id,class,segmentation\na,cat,28094 3 28358 7\n"},
+    "scipy.io.loadmat": {"groundTruth/a.mat": "0"},
+    "'Arrays'": {"train.npz": "0"},
+    "medical.* window of grey values": {"series/IM0001.dcm": "0"},
+    "window of grey values": {"case/ct.nii.gz": "0"},
+    "records.* with the library": {"train-00001.tfrecord": "0"},
+    "Unpack it": {"masks.zip": "0"},
+    "an archive.* Unpack it": {"masks.tar.xz": ""},
+    "Annotator": {},
+    "If a tool wrote annotations, export them": {"a.jpg.json": {"instances": [{"className": "cat"}]}},
+}
