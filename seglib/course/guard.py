@@ -14,7 +14,7 @@ import inspect
 import linecache
 import textwrap
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from copy import deepcopy
 from typing import Any
 
@@ -87,16 +87,17 @@ class Guarded:
         Raises:
             Wrong: it raised, changed its arguments, or returned another type or shape.
         """
-        inputs = _inputs_in_words(self.answer, args, kwargs)  # before the call: it may change them
+        before = _by_name(self.answer, args, kwargs)
+        inputs = ", ".join(f"{name} = {in_words(value)}" for name, value in before.items()) or "nothing"
         expected = _expected(self.reference, args, kwargs)
         given, named = (args, kwargs) if self.mutates else copied((args, kwargs))
         result = _report(self.answer, given, named, inputs)
         self.last = f"the input was {inputs}, the answer {in_words(result)}"
-        after = [*given, *named.values()]
-        if not self.mutates and not all(map(_same, [*args, *kwargs.values()], after)):
+        after = _by_name(self.answer, given, named)
+        changed = [name for name, value in before.items() if not _same(value, after[name])]
+        if changed and not self.mutates:
             raise Wrong(
-                f"`{self.name}` changes the array it is given, which its caller still needs. "
-                "Work on a copy, or make a new array."
+                f"`{self.name}` changes `{changed[0]}`, which its caller still needs. Work on a copy."
             )
         if self.mutates and expected is None:  # what it changed is the answer
             return None
@@ -198,19 +199,23 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def _inputs_in_words(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def _by_name(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[Any, Any]:
+    """The arguments of a call by the names that the function has for them."""
     try:
-        named: dict[Any, Any] = inspect.signature(function).bind(*args, **kwargs).arguments
+        return inspect.signature(function).bind(*args, **kwargs).arguments
     except (TypeError, ValueError):  # a wrong number of arguments, no signature: the call itself will say so
-        named = dict(enumerate(args)) | kwargs
-    return ", ".join(f"{name} = {in_words(value)}" for name, value in named.items()) or "nothing"
+        return dict(enumerate(args)) | kwargs
 
 
 def _same(old: Any, new: Any) -> bool:
-    """Whether a tensor or array is what it was; True for anything else."""
+    """Whether the tensors and arrays in it are what they were; True for anything else."""
+    if isinstance(old, list | tuple):
+        return all(map(_same, old, new))
     if not isinstance(old, Tensor | np.ndarray):
         return True
     if isinstance(old, Tensor):
+        if old.requires_grad != new.requires_grad:
+            return False
         old, new = old.detach(), new.detach()
     return old.shape == new.shape and bool(((old == new) | ((old != old) & (new != new))).all())
 

@@ -24,24 +24,60 @@ class Wrong(Exception):  # noqa: N818 - a wrong answer is not an error
 
 
 def near(one: Tensor, other: Tensor) -> bool:
-    """Whether two results have one shape and the same numbers, but for rounding."""
+    """Whether two results have one shape and the same numbers, but for rounding; NaN equals NaN."""
     same = one.shape == other.shape
-    return same and torch.allclose(one.detach().double(), other.detach().double(), atol=1e-4)
+    return same and torch.allclose(one.detach().double(), other.detach().double(), atol=1e-4, equal_nan=True)
 
 
-def refuse(got: Tensor, why: str, *mistakes: Tensor) -> None:
-    """Raise `Wrong(why)` if `got` is what a known mistake gives.
+def refuse(got: Tensor, mistakes: Mapping[str, Tensor | tuple[Tensor, ...]]) -> None:
+    """Raise `Wrong` with the reason if `got` is what a known mistake gives; the first that fits.
 
     Args:
         got: what an answer returned.
-        why: what to say to this mistake.
-        mistakes: what an answer returns that makes it, one for each of its forms.
+        mistakes: what to say to a mistake, and what an answer returns that makes it, in one or more forms.
 
     Raises:
         Wrong: it is.
     """
-    if any(near(got, mistake) for mistake in mistakes):
-        raise Wrong(why)
+    for why, forms in mistakes.items():
+        if any(near(got, form) for form in (forms if isinstance(forms, tuple) else (forms,))):
+            raise Wrong(why)
+
+
+def learnable(result: Tensor) -> None:
+    """Raise `Wrong` if a right number has no gradient: what was computed in NumPy or detached, say."""
+    if not result.requires_grad:
+        raise Wrong(
+            "The numbers are right, but have no gradient, so nothing could be learned from them. Use torch's "
+            "operations to the end, without NumPy, .item(), .data or detach()."
+        )
+
+
+def first_true(reasons: Mapping[str, object], otherwise: str = "") -> str:
+    """The first of some reasons whose condition holds, else `otherwise`.
+
+    Example:
+        >>> first_true({"too few": 3 < 2, "too many": 3 > 2}, "as many as asked for")
+        'too many'
+    """
+    return next((reason for reason, holds in reasons.items() if holds), otherwise)
+
+
+def open_task(said: str, share: float, bar: float, advice: str) -> str:
+    """What the check of an open task returns, where any answer is right that measures well enough.
+
+    Args:
+        said: what was measured, in one sentence.
+        share: what the answer reaches, 0..1.
+        bar: what it must reach.
+        advice: what to change if it does not.
+
+    Raises:
+        Wrong: `share` is below `bar`.
+    """
+    if share < bar:
+        raise Wrong(f"{said} At least {100 * bar:.1f} is asked for. {advice}")
+    return said
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,7 @@ ARRAYS = [
 )
 def test_a_changed_argument_is_noticed_and_harmless(changes, array):
     before = str(array)
-    with pytest.raises(Wrong, match="changes the array"):
+    with pytest.raises(Wrong, match="changes `array`"):
         Guarded(changes, lambda array: array)(array)
     assert str(array) == before
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision.ops import box_convert
 
 from seglib.course.content.nb01.answers import semantic, tight_boxes
 from seglib.course.lesson import Wrong, refuse
@@ -19,9 +20,7 @@ Color = tuple[int, int, int]
 def _squares() -> Tensor:
     """Two objects on 6 rows and 8 columns: a 2 x 3 block at the upper left, an L at the lower right."""
     masks = torch.zeros(2, 6, 8, dtype=torch.bool)
-    masks[0, 0:2, 1:4] = True
-    masks[1, 2:6, 6] = True
-    masks[1, 5, 4:7] = True
+    masks[0, 0:2, 1:4] = masks[1, 2:6, 6] = masks[1, 5, 4:7] = True
     return masks
 
 
@@ -32,14 +31,15 @@ def check_tight_boxes(fn: Callable[[Tensor], Tensor]) -> str:
     if torch.equal(got, expected):
         _check_parts(fn)
         return "x2 - x1 is the width and y2 - y1 the height. No +1 anywhere else."
-    end, swap = torch.tensor([0, 0, 1, 1]), [1, 0, 3, 2]
-    sizes = torch.cat([expected[:, :2], expected[:, 2:] - expected[:, :2]], dim=1)
-    why = "Your boxes end on the last pixel; here the end is exclusive. A box of width 3 has x2 - x1 = 3."
-    refuse(got, why, expected - end)
-    why = "The x and y are swapped. Rows are y; a mask is indexed [y, x], a box is x1 y1 x2 y2."
-    refuse(got, why, expected[:, swap], (expected - end)[:, swap])
-    why = "That is x, y, width, height. The two corners were asked for: x1 y1 x2 y2."
-    refuse(got, why, sizes, sizes - end)
+    last, swap = expected - torch.tensor([0, 0, 1, 1]), [1, 0, 3, 2]
+    for boxes in (expected, last):
+        sizes = box_convert(boxes, "xyxy", "xywh")
+        known = {
+            "Your boxes end on the last pixel; here the end is exclusive. Width 3 is x2 - x1 = 3.": last,
+            "The x and y are swapped. A mask is indexed [y, x], a box is x1 y1 x2 y2.": boxes[:, swap],
+            "That is x, y, width, height. The two corners were asked for: x1 y1 x2 y2.": sizes,
+        }
+        refuse(got, known)
     number = int((got != expected).any(1).nonzero()[0])
     covers = ("first object covers rows 0-1, columns 1-3", "second object covers rows 2-5, columns 4-6")
     raise Wrong(f"In the check's masks the {covers[number]}. You say {got[number].tolist()}.")
@@ -84,9 +84,7 @@ def check_blobs(fn: Callable[[Tensor, int], int]) -> str:
     if (one, two) == (4, 5):
         raise Wrong("You count pixels. Pixels that touch belong to one blob.")
     if (one, two) in ((3, 2), (2, 3), (3, 3)):
-        raise Wrong(
-            "Pixels of one class meet at a corner, along either diagonal. Here that counts as touching."
-        )
+        raise Wrong("Pixels of one class that meet at a corner touch here, along either diagonal.")
     if (one, two) != (2, 2):
         raise Wrong(f"There are 2 blobs of class 1 and 2 of class 2. You count {one} and {two}.")
     if (background := fn(mask, 0)) != 1:
@@ -102,9 +100,7 @@ def check_labels_from_colors(fn: Callable[[Tensor, Sequence[Color], Color], Tens
     void = truth == 255
     if torch.equal(got, truth):
         if not torch.equal(_read(fn, truth, colors, (255, 0, 255)), truth):
-            raise Wrong(
-                "Another data set may have another colour for void, here (255, 0, 255): use `void_color`."
-            )
+            raise Wrong("Another data set has another colour for void, (255, 0, 255): use `void_color`.")
         return "Now no net has to learn that the outline of a cat is background."
     if (got[void] == 0).all():
         raise Wrong("The void pixels became 0, background. They have no class: 255.")

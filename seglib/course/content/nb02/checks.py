@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
-from seglib.course.lesson import Wrong
+from seglib.course.lesson import Wrong, first_true, near
 from seglib.metrics import confusion_matrix, nearest_known
 from seglib.scenes import Scenes
 from seglib.widgets.lies import judge
@@ -32,37 +32,29 @@ def _expect_matrix(fn: Callable[[Tensor, Tensor, int], Tensor], pair: tuple[Tens
     got, expected = fn(*pair, k), confusion_matrix(*pair, k)
     if torch.equal(got, expected):
         return
-    if torch.equal(got, expected.T):
-        raise Wrong("Rows and columns are swapped. Row = true class, column = predicted class.")
-    if got.sum() > expected.sum():
-        raise Wrong(
-            f"You counted {int(got.sum())} pixels, but only {int(expected.sum())} have a true class. "
-            "What does 255 mean?"
-        )
-    small = pair[0].dtype == torch.uint8
-    small_words = " Prediction and mask are uint8 here, 0 to 255. Does every number you make fit?" * small
-    if got.sum() < expected.sum():
-        raise Wrong(f"You counted {int(got.sum())} of {int(expected.sum())} pixels.{small_words}")
+    counted, known = int(got.sum()), int(expected.sum())
+    small = " Prediction and mask are uint8 here, 0 to 255. Does every number you make fit?"
+    small *= pair[0].dtype == torch.uint8
+    reasons = {
+        "Rows and columns are swapped. Row = true class, column = prediction.": torch.equal(got, expected.T),
+        f"You counted {counted} pixels, but only {known} have a true class. What does 255 mean?": counted
+        > known,
+        f"You counted {counted} of {known} pixels.{small}": counted < known,
+    }
     row, column = (got != expected).nonzero()[0].tolist()
-    raise Wrong(
-        f"With {k} classes, {int(expected[row, column])} pixels of class {row} are predicted as {column}; "
-        f"you say {int(got[row, column])}.{small_words}"
-    )
+    cell = f"{expected[row, column]} pixels of class {row} are predicted as {column}"
+    raise Wrong(first_true(reasons, f"With {k} classes, {cell}; you say {got[row, column]}.{small}"))
 
 
 def check_confusion(fn: Callable[[Tensor, Tensor, int], Tensor]) -> str:
     """02.1: rows, columns, void, classes that never occur, more than one seed."""
     for seed, num_classes in ((0, 3), (1, 5)):
         _expect_matrix(fn, _random_pair(seed, num_classes), num_classes)
-    _expect_matrix(fn, (torch.zeros(2, 3, dtype=torch.int64), torch.zeros(2, 3, dtype=torch.int64)), 4)
+    _expect_matrix(fn, (torch.zeros(2, 3).long(), torch.zeros(2, 3).long()), 4)
     for num_classes in (3, 21):  # 20 * 21 + 20 does not fit into uint8
         pred, mask = _random_pair(2, num_classes, (40, 50))
         _expect_matrix(fn, (pred.to(torch.uint8), mask.to(torch.uint8)), num_classes)
     return "It sums to the number of pixels that have a true class. Matrices of many images can be added."
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    return bool(torch.allclose(a.double(), b.double(), atol=1e-4, equal_nan=True))
 
 
 def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
@@ -71,24 +63,17 @@ def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
     iou, dice = fn(cm)
     expected_iou, expected_dice = iou_and_dice(cm)
     if not (math.isnan(iou[2]) and math.isnan(dice[2])):
-        raise Wrong(
-            f"Class 2 occurs neither in the truth nor in the prediction, so it has no score: NaN. "
-            f"You say IoU {float(iou[2]):.2f} and Dice {float(dice[2]):.2f}."
-        )
-    if _close(iou, expected_dice) and _close(dice, expected_iou):
+        raise Wrong(f"Class 2 occurs nowhere: its scores are NaN. You say {iou[2]:.2f} and {dice[2]:.2f}.")
+    if near(iou, expected_dice) and near(dice, expected_iou):
         raise Wrong("These are the right numbers in the wrong order: first IoU, then Dice.")
-    if _close(dice, expected_iou):
+    if near(dice, expected_iou):
         raise Wrong("Your Dice equals IoU. They agree only at 0 and 1; here the masks overlap partly.")
-    if _close(iou, cm.diagonal() / cm.sum(1)):
+    if near(iou, cm.diagonal() / cm.sum(1)):
         raise Wrong("That is the share of each true class that was found. What about pixels wrongly claimed?")
-    if not _close(iou, expected_iou):
-        raise Wrong(
-            f"IoU of class 0: 6 pixels are shared. How many are in either mask? You say {iou[0]:.3f}."
-        )
-    if not _close(dice, expected_dice):
-        raise Wrong(
-            f"Dice of class 0 compares 6 shared pixels with the mean of 8 and 7. You say {dice[0]:.3f}."
-        )
+    if not near(iou, expected_iou):
+        raise Wrong(f"IoU of class 0: 6 pixels are shared; how many are in either? You say {iou[0]:.3f}.")
+    if not near(dice, expected_dice):
+        raise Wrong(f"Dice of class 0 is 6 shared pixels by the mean of 8 and 7. You say {dice[0]:.3f}.")
     return "Dice = 2 IoU / (1 + IoU): the same order of classes, larger numbers."
 
 
@@ -101,10 +86,7 @@ def check_dataset_miou(fn: Callable[[Pairs, int], float]) -> str:
     if math.isnan(score):
         raise Wrong("The result is NaN: a class that occurs nowhere (class 3 here) has no IoU. Leave it out.")
     if abs(score - sum(dataset_miou([pair], 4) for pair in pairs) / 2) < 1e-4:
-        raise Wrong(
-            "That is the mean of one score per image: 20 pixels weigh as much as 400. "
-            "What can be added before dividing?"
-        )
+        raise Wrong("A mean of one score per image: 20 pixels weigh as much as 400. What can be added first?")
     if abs(score - float(ious.nan_to_num(0).mean())) < 1e-4:
         raise Wrong("Class 3 occurs nowhere, and you counted it as 0. It has no score to average.")
     if abs(score - expected) > 1e-4:
@@ -139,11 +121,8 @@ def check_my_lie(fn: Callable[[Tensor], Tensor]) -> str:
     _, mask = pools[0]
     truth = mask[nearest_known(mask)].as_subclass(Tensor)
     pred = fn(truth)
-    if not 0 <= int(pred.min()) <= int(pred.max()) < len(pools.classes):
-        values = sorted(set(pred.flatten().tolist()) - set(range(len(pools.classes))))
-        raise Wrong(
-            f"A prediction holds class indices, 0 to {len(pools.classes) - 1}; yours holds {values[:3]}."
-        )
+    if values := sorted({*pred.unique().tolist()} - {*range(len(pools.classes))}):
+        raise Wrong(f"Class indices are 0 to {len(pools.classes) - 1}; yours holds {values[:3]}.")
     if torch.equal(pred, truth):
         raise Wrong("Your prediction is the truth: no measure loses anything.")
     scores = judge(pred, mask, pools.classes)

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb03a.answers import batch_weights, median_frequency, weighted_loss
-from seglib.course.lesson import Wrong, near, refuse
+from seglib.course.guard import in_words
+from seglib.course.lesson import Wrong, learnable, near, refuse
 from seglib.course.samples import colour_shares, colours, smallest_net
 from seglib.metrics import confusion_matrix, mean_iou
 
@@ -27,21 +28,16 @@ def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> st
         torch.tensor([[2, 2, 2, 2, 0]], dtype=torch.uint8),
     ]
     pixels, images = fn(masks, 4)
-    if len(pixels) != 4 or len(images) != 4:
-        raise Wrong(
-            f"Four classes are declared, so both have four numbers; yours have {len(pixels)} and "
-            f"{len(images)}. Class 3 never occurs, and void is not a class."
-        )
+    if (lengths := (len(pixels), len(images))) != (4, 4):
+        raise Wrong(f"Both have 4 numbers, one for each class; yours have {lengths}. Class 3 never occurs.")
     if pixels.sum() == 21:
         raise Wrong("You counted 21 pixels. Two of them are void: their class is unknown.")
     if pixels.tolist() != [12, 3, 4, 0]:
-        raise Wrong(
-            f"The three masks hold 12, 3, 4 and 0 pixels of the four classes; you say {_list(pixels)}."
-        )
+        raise Wrong(f"The three masks hold 12, 3, 4 and 0 pixels of the classes; you say {pixels.tolist()}.")
     if images.tolist() == pixels.tolist():
         raise Wrong("The pixels are right. The second count is of images: an image counts once.")
     if images.tolist() != [3, 1, 1, 0]:
-        raise Wrong(f"Class 0 is in all 3 images, 1 and 2 in one, 3 in none; you say {_list(images)}.")
+        raise Wrong(f"Class 0 is in all 3 images, 1 and 2 in one, 3 in none; you say {images.tolist()}.")
     return "Two counts, two answers to 'how rare is it?'. Void is in neither of them."
 
 
@@ -52,34 +48,27 @@ def check_weighted_loss(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
     weights, alike = torch.tensor([0.5, 4.0, 2.0]), torch.ones(3)
     got, plain = fn(logits, truth, weights), fn(logits, truth, alike)
     losses = -logits.log_softmax(1)[torch.arange(6), truth]
-    mean, probability = losses.mean(), losses.neg().exp().mean()
-    why = "With all weights 1 you return the sum of the losses. A mean does not grow with N."
-    refuse(plain, why, losses.sum())
-    why = "You divided by the sum of the weights of the classes. Each pixel brings the weight of its class."
-    refuse(plain, why, losses.sum() / len(alike))
-    why = "That is the mean probability. The loss of a pixel is minus its logarithm."
-    refuse(plain, why, probability, -probability)
-    refuse(plain, "The sign: a logarithm of a probability is negative, and a loss is not.", -mean)
+    total, mean, probability = losses.sum(), losses.mean(), losses.neg().exp().mean()
+    known = {
+        "With all weights 1 you return the sum of the losses. A mean does not grow with N.": total,
+        "You divided by the sum of the weights of the classes. Each pixel brings one of its own.": total / 3,
+        "That is the mean probability. The loss of a pixel is minus its logarithm.": probability.copysign(
+            plain
+        ),
+        "The sign: a logarithm of a probability is negative, and a loss is not.": -mean,
+    }
+    refuse(plain, known)
     if not near(plain, mean):
-        raise Wrong(
-            f"With all weights 1 the loss of six pixels is {float(mean):.3f}; yours is "
-            f"{float(plain):.3f}. Softmax is over the K numbers of a pixel; its loss is -ln p of the truth."
-        )
+        rule = "Softmax is over the K numbers of a pixel; its loss is -ln p of the truth."
+        raise Wrong(f"With all weights 1 the loss is {mean:.3f}; yours is {plain:.3f}. {rule}")
     each = "Each pixel has the weight of its true class."
     why = "You divided by the number of pixels. A weighted mean divides by the sum of the weights."
-    refuse(got, why, (weights[truth] * losses).mean())
-    refuse(got, f"The weights change nothing in yours. {each}", mean)
+    refuse(got, {why: (weights[truth] * losses).mean(), f"The weights change nothing in yours. {each}": mean})
     if not near(got, expected := weighted_loss(logits, truth, weights)):
         raise Wrong(f"With the weights .5, 4, 2 the loss is {expected:.3f}; yours is {got:.3f}. {each}")
     if not near(fn(100 * logits, truth, weights), weighted_loss(100 * logits, truth, weights)):
-        raise Wrong(
-            "With logits a hundred times as large yours overflows: exp(300) is infinite. Is there one "
-            "function for softmax and logarithm together?"
-        )
-    if not fn(logits.requires_grad_(), truth, weights).requires_grad:
-        raise Wrong(
-            "The number is right, but has no gradient, so a net cannot learn from it. Keep the tensor."
-        )
+        raise Wrong("With logits of 300 yours overflows. Is there one function for softmax and logarithm?")
+    learnable(fn(logits.requires_grad_(), truth, weights))
     return "Multiply all weights by ten, and nothing changes: only their ratios count."
 
 
@@ -89,15 +78,14 @@ def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
     weights, expected = fn(pixels), median_frequency(pixels)
     if not near(weights, expected):
         total, images = pixels.sum(0), (pixels > 0).sum(0)
-        why = "You divided by the pixels of all images. The frequency of a class is taken over the images "
-        refuse(weights, why + "that contain it: 20 of 100 for class 1.", total.median() / total)
-        total = total / images
-        why = "You divided by the number of images. Images may differ in size: divide by the pixels of those "
-        refuse(weights, why + "that contain the class.", total.median() / total)
-        why = "Upside down: the rarest class has the smallest weight. It is median / frequency."
-        refuse(weights, why, 1 / expected)
-        why = "The ratios are right, but the class of median frequency must have the weight 1."
-        refuse(weights, why, expected / expected[1] * weights[1])
+        around = "The frequency of a class is taken over the images that contain it: 20 of 100 for class 1."
+        known = {
+            f"You divided by the pixels of all images. {around}": total.median() / total,
+            f"You divided by the number of images. {around}": (total / images).median() / (total / images),
+            "Upside down: the rarest class has the smallest weight. It is median / frequency.": 1 / expected,
+            "The class of median frequency must have the weight 1.": expected / expected[1] * weights[1],
+        }
+        refuse(weights, known)
     five = torch.tensor([[10, 30, 0, 60, 0], [90, 0, 9, 0, 1], [20, 0, 0, 0, 180]])
     for rows in (pixels, pixels * 7, five):
         _agree(fn(rows), median_frequency(rows), f"For images with the pixels {rows.tolist()}")
@@ -110,12 +98,10 @@ def check_my_weights(fn: Callable[[Tensor], Tensor]) -> str:
     if not torch.isfinite(weights).all() or (weights < 0).any() or not weights.any():
         raise Wrong("A weight is infinite, NaN or below 0, or all are 0. Weights are at least 0.")
     mine, best = _trial(weights), _best_recipe()
+    said = f"With your weights the mIoU is {100 * mine:.2f}, with the best of the three {100 * best:.2f}."
     if mine < best + BEATEN:
-        raise Wrong(
-            f"With your weights the mIoU is {100 * mine:.2f}; the best of the three recipes, trained in the "
-            f"same way, has {100 * best:.2f}. {100 * (best + BEATEN):.2f} is asked for."
-        )
-    return f"With your weights the mIoU is {100 * mine:.2f}, with the best of the recipes {100 * best:.2f}."
+        raise Wrong(f"{said} {100 * (best + BEATEN):.2f} is asked for.")
+    return said
 
 
 @cache
@@ -142,28 +128,20 @@ def check_batch_weights(fn: Callable[[Tensor], Tensor]) -> str:
     if weights[1].isinf() or weights[1].isnan():
         raise Wrong(f"Class 1 has no pixel, and its weight is {float(weights[1])}. 0 times that is NaN.")
     why = "No weight is infinite. But the mean pixel weighs .75: you count a class that is not there."
-    refuse(weights, why, torch.tensor([100 / 240, 0, 100 / 120, 100 / 40]))
+    refuse(weights, {why: torch.tensor([100 / 240, 0, 100 / 120, 100 / 40])})
     mean = float((weights * pixels).sum() / pixels.sum())
     if abs(mean - 1) > 1e-4:
-        raise Wrong(
-            f"For 60, 0, 30 and 10 pixels the mean pixel weighs {mean:.3f} in yours; it should weigh 1."
-        )
+        raise Wrong(f"Of 60, 0, 30 and 10 pixels the mean pixel weighs {mean:.3f}; it should weigh 1.")
     if abs(float(weights[0] * 60 - weights[3] * 10)) > 1e-3:
         raise Wrong("Inverse frequency: 60 pixels of one class and 10 of another contribute the same in sum.")
     if weights[1] != 0:
-        raise Wrong(
-            f"A class without pixels has nothing to weight, and gets 0; in yours it is {weights[1]:.3g}."
-        )
+        raise Wrong(f"A class without pixels has nothing to weight and gets 0; yours is {weights[1]:.3g}.")
     for pixels in (torch.tensor([5, 5]), torch.tensor([6, 0, 1, 1])):
-        _agree(fn(pixels), batch_weights(pixels), f"For {_list(pixels)} pixels")
+        _agree(fn(pixels), batch_weights(pixels), f"For {pixels.tolist()} pixels")
     return "A batch is a small data set: what is rare in the whole is often absent in it."
 
 
 def _agree(weights: Tensor, expected: Tensor, given: str) -> None:
     """`Wrong` if weights are not the expected ones."""
     if not near(weights, expected):
-        raise Wrong(f"{given} the weights are {_list(expected)}; you say {_list(weights)}.")
-
-
-def _list(numbers: Tensor) -> str:
-    return ", ".join(f"{number:.3g}" for number in numbers.tolist())
+        raise Wrong(f"{given} the weights are {in_words(expected)}; you say {in_words(weights)}.")

@@ -14,6 +14,7 @@ from seglib.course.content.nb03b.answers import drop
 from seglib.course.lesson import Wrong
 from seglib.course.samples import album, slope
 from seglib.data.quality import blur
+from seglib.labels import percent
 
 EMPTY = "pool_05"  # odd, not wrong: no animals, and no mistake in its mask
 CHANGED = 0.01  # of the pixels at most
@@ -52,9 +53,7 @@ def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
     if max(ordinary, calm) < 0.1:
         raise Wrong("The sharp images have the highest scores. High should mean blurred.")
     if calm < ENOUGH <= ordinary:
-        raise Wrong(
-            f"{said} Calm images have large areas without an edge. Which pixels tell you about the focus?"
-        )
+        raise Wrong(f"{said} Calm images have large areas without an edge. Which pixels show the focus?")
     if part < ENOUGH <= min(ordinary, calm):
         raise Wrong(f"{said} A few sharp edges are enough. Which of the ratios should count?")
     if min(ordinary, calm, part) < ENOUGH:
@@ -64,27 +63,20 @@ def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
 
 def check_disguise(fn: Callable[[Tensor], Tensor]) -> str:
     """03b.2, open: a blurred image that measures as sharp, with few pixels changed."""
-    images, limit = album(), _ordinary()
-    changed, scores = [], []
-    for number in TRIED:
-        image = images[number][0].as_subclass(Tensor)
-        got = fn(image)
-        changed.append(float((got != image).any(0).float().mean()))
-        scores.append(blur(got))
-    most, worst = max(changed), max(scores)
+    blurred = [album()[number][0].as_subclass(Tensor) for number in TRIED]
+    disguised = [fn(image) for image in blurred]
+    most = max(float((new != old).any(0).float().mean()) for old, new in zip(blurred, disguised))
+    worst, limit = max(map(blur, disguised)), _ordinary()
     if not most:
         raise Wrong("Nothing was changed.")
     if most > CHANGED:
         raise Wrong(f"{100 * most:.1f} % of the pixels differ; at most {100 * CHANGED:.0f} % may.")
-    if not worst < limit:  # also NaN
-        raise Wrong(
-            f"{100 * most:.2f} % of the pixels differ, and the image measures {worst:.2f}. An ordinary pool "
-            f"measures {limit:.2f}: yours must be below."
-        )
-    return (
-        f"With {100 * most:.2f} % of the pixels changed it measures {worst:.2f}; ordinary pools {limit:.2f}. "
-        "So look at the images before you trust a number. Can you do it with fewer pixels?"
+    said = (
+        f"With {100 * most:.2f} % of the pixels changed it measures {worst:.2f}; ordinary pools {limit:.2f}."
     )
+    if not worst < limit:  # also NaN
+        raise Wrong(f"{said} Yours must be below.")
+    return f"{said} So look at the images before you trust a number. Can you do it with fewer pixels?"
 
 
 @cache
@@ -102,9 +94,7 @@ def check_drop(answer: Iterable[str]) -> str:
     if named := sorted(name for name in names if name.startswith("train/")):
         raise Wrong(f"Give names without the split: {named[0].removeprefix('train/')!r}, not {named[0]!r}.")
     if val := sorted(name for name in names if name.startswith(("val/", "check_"))):
-        raise Wrong(
-            f"Keep {val[0]}, which is in the validation split, and drop the copy in the training split."
-        )
+        raise Wrong(f"Keep {val[0]} in the validation split, and drop the copy in the training split.")
     if EMPTY in names:
         raise Wrong(f"Look at {EMPTY}. Is its mask wrong? What would a net learn from it?")
     if unknown := sorted(names - {f"pool_{number:02}" for number in range(24)}):
@@ -112,10 +102,7 @@ def check_drop(answer: Iterable[str]) -> str:
     if good := sorted(names - drop):
         raise Wrong(f"Nothing is wrong with {good[0]}: the report does not name it.")
     if missing := len(drop - names):
-        raise Wrong(
-            f"{len(names)} right, {missing} missing. Some are only suspicious: a program cannot "
-            "decide there, and you can."
-        )
+        raise Wrong(f"{len(names)} right, {missing} missing. Some are only suspicious: there you decide.")
     return "Five are out. The empty pool stays: it shows what a pool without animals looks like."
 
 
@@ -126,9 +113,7 @@ def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
     small = fn(mask, (11, 17))
     found, allowed = set(small.unique().tolist()), {0, 3, 9, 255}
     if made_up := sorted(found - allowed):
-        raise Wrong(
-            f"The mask held 0, 3, 9 and 255. Yours also holds {made_up[0]}, a class that was not there."
-        )
+        raise Wrong(f"The mask held 0, 3, 9 and 255. Yours also holds {made_up[0]}, which was not there.")
     if 255 not in found:
         raise Wrong("Void is gone. Pixels without a label must not become a class.")
     corners = [int(small[y, x]) for y in (0, -1) for x in (0, -1)]
@@ -136,10 +121,8 @@ def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
         raise Wrong(f"The corners held 0, 9, 3 and 255; yours hold {', '.join(map(str, corners))}.")
     shares = [float((one == 9).float().mean()) for one in (mask, small)]
     if abs(shares[0] - shares[1]) > 0.06:
-        raise Wrong(
-            f"Class 9 had {100 * shares[0]:.0f} % of the pixels and has {100 * shares[1]:.0f} % in yours: "
-            "only a part of the mask was shrunk."
-        )
+        before, now = map(percent, shares)
+        raise Wrong(f"Class 9 had {before} of the pixels, in yours {now}: only a part was shrunk.")
     return "Nearest neighbour copies one pixel. The mean of class 3 and class 9 is not class 6."
 
 

@@ -8,8 +8,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from seglib.course.content.nb04.answers import corners, foreground
-from seglib.course.lesson import Wrong, near
+from seglib.course.content.nb04.answers import corners, foreground, paste
+from seglib.course.guard import in_words
+from seglib.course.lesson import Wrong, near, refuse
 from seglib.labels import VOID
 from seglib.regions.proposals import Proposals, propose, true_regions
 from seglib.scenes import Scenes
@@ -28,9 +29,7 @@ def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> 
     if pair == [0, 2]:
         raise Wrong("Regions 0 and 2 are the most similar, but they do not touch: (0, 2) is not in pairs.")
     if pair in ([0, 1], [1, 2]):
-        raise Wrong(
-            f"Regions {pair[0]} and {pair[1]} share least of all pairs, .2. Merge the two that share most."
-        )
+        raise Wrong(f"Regions {pair[0]} and {pair[1]} share least, .2. Merge the two that share most.")
     if pair != [1, 3]:
         raise Wrong(f"Of the four pairs, 1 and 3 share most: .2 + .6. You merged {pair}.")
     merged = histograms[[1, 3]]
@@ -39,14 +38,12 @@ def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> 
     if near(mixed, merged.sum(0)):
         raise Wrong("Your histogram sums to 2. It is of one region now: its bins sum to 1.")
     if not near(mixed, torch.tensor([0.0, 0.36, 0.64])):
-        raise Wrong(f"10 and 40 pixels mix to 0, .36, .64; yours: {_list(mixed)}.")
+        raise Wrong(f"10 and 40 pixels mix to 0, .36, .64; yours: {in_words(mixed)}.")
     other = torch.tensor([[0, 0.2, 0.7, 0, 0.1], [0, 0.6, 0.2, 0.1, 0.1], [0.2, 0, 0.4, 0.4, 0]])
     pair = sorted(fn(other, torch.ones(3), torch.tensor([[0, 1], [1, 2], [0, 2]]))[0])
     if pair != [0, 1]:
-        raise Wrong(
-            f"Of three other regions, 0 and 1 share .5, 0 and 2 share .4; you merged {pair}. What two "
-            "histograms have in common is the smaller of the two, bin by bin, summed up."
-        )
+        common = "What two histograms share is the smaller of the two, bin by bin, summed up."
+        raise Wrong(f"Of three others, 0 and 1 share .5, 0 and 2 share .4; you merged {pair}. {common}")
     return "No pixel was looked at. That is why a whole hierarchy takes a fraction of a second."
 
 
@@ -101,26 +98,26 @@ def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
     masks = torch.zeros(3, 2, 5, dtype=torch.bool)
     masks[0, :, :3], masks[1, :, 2:4], masks[2, :, 3:] = True, True, True
     classes, scores = torch.tensor([1, 2, 3]), torch.tensor([0.4, 0.9, -0.2])
+    exactly, same = torch.tensor([0.4, 0.9, 0.5]), torch.tensor([0.4, -0.9, 0.4])
     got = fn(masks, classes, scores, 0.0)
     if got.tolist() == [[1, 1, 1, 2, 0]] * 2:
         raise Wrong("The better region is below: pixel 2 belongs to the region with .9, not .4.")
     if (got[:, 4] == 3).all():
         raise Wrong("A region below the threshold was painted: -0.2 is not above 0.")
-
-    def expect(row: list[int], threshold: float, sentence: str, scores: Tensor = scores) -> None:
-        """The same with the regions in two orders."""
+    cases = {
+        "": (scores, 0.0),
+        "With the threshold at .5 only the region with .9 is left.": (scores, 0.5),
+        "At -.5 the region with -.2 is painted too: scores may be negative.": (scores, -0.5),
+        "A region that scores exactly .5 was painted at threshold .5. It must be above it.": (exactly, 0.5),
+        "Two regions have the same score.": (same, 0.0),
+    }
+    for sentence, (scores, threshold) in cases.items():
         for order in ([0, 1, 2], [1, 0, 2]):
-            got = fn(masks[order], classes[order], scores[order], threshold)
-            if got.tolist() != [row] * 2:
-                wanted = f"A row should be {_list(torch.tensor(row))}; yours is {_list(got[0])}."
-                raise Wrong(f"{sentence if order[0] == 0 else OTHER_ORDER} {wanted}".lstrip())
-
-    expect([1, 1, 2, 2, 0], 0.0, "")
-    expect([0, 0, 2, 2, 0], 0.5, "With the threshold at .5 only the region with .9 is left.")
-    expect([1, 1, 2, 2, 3], -0.5, "At -.5 the region with -.2 is painted too: scores may be negative.")
-    at = "A region that scores exactly .5 was painted at the threshold .5. It must be above it."
-    expect([0, 0, 2, 2, 0], 0.5, at, torch.tensor([0.4, 0.9, 0.5]))
-    expect([1, 1, 1, 3, 3], 0.0, "Two regions have the same score.", torch.tensor([0.4, -0.9, 0.4]))
+            given = masks[order], classes[order], scores[order], threshold
+            got, wanted = fn(*given), paste(*given)
+            if not torch.equal(got, wanted):
+                rows = f"A row should be {in_words(wanted[0])}; yours is {in_words(got[0])}."
+                raise Wrong(f"{sentence if order[0] == 0 else OTHER_ORDER} {rows}".lstrip())
     if fn(masks[:0], classes[:0], scores[:0], 0.0).any():
         raise Wrong("Without any region the mask is 0 everywhere.")
     return "Painted from the worst to the best, each over what was there: the painter's algorithm."
@@ -130,8 +127,7 @@ def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
 def _pools() -> list[tuple[Proposals, Tensor]]:
     """The regions of some pools, and their overlaps (R, G) with the true ones."""
     found = []
-    scenes = Scenes(POOLS, split="val", size=(112, 112), seed=4)
-    for image, mask in (scenes[number] for number in range(POOLS)):
+    for image, mask in Scenes(POOLS, split="val", size=(112, 112), seed=4):
         proposals, truth = propose(image, REGIONS), true_regions(mask)[0]
         found.append((proposals, proposals.overlaps_many(truth.masks(), mask == VOID)))
     return found
@@ -151,29 +147,22 @@ def check_choose(fn: Callable[[Proposals, int], Tensor]) -> str:
         mine.append(overlaps[chosen].amax(0))
         first.append(overlaps[:CHOSEN].amax(0))
     yours, ours = (float(torch.cat(parts).mean()) for parts in (mine, first))
+    said = f"Mean best overlap {yours:.3f}; the library's first twenty have {ours:.3f}."
     if yours < ours + BEATEN:
-        raise Wrong(
-            f"The best of your twenty overlaps an animal by {yours:.3f} on average, of the library's first "
-            f"twenty by {ours:.3f}. Yours must be {BEATEN} better."
-        )
-    return f"Mean best overlap {yours:.3f}; the library's first twenty have {ours:.3f}."
+        raise Wrong(f"{said} Yours must be {BEATEN} better.")
+    return said
 
 
 def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
     """04.6: x y w h to x1 y1 x2 y2, end-exclusive."""
     rects = torch.tensor([[10, 20, 30, 5], [0, 0, 4, 8]])
     got, wanted = fn(rects), corners(rects)
-    for sentence, mistake in {
+    known = {
         "Unchanged. A box that begins at x = 10 and ends at x2 = 30 is 20 wide, not 30.": rects,
         "One pixel short: our boxes end after their last pixel.": wanted - torch.tensor([0, 0, 1, 1]),
         "Rows and columns are swapped: x comes first.": wanted[:, [1, 0, 3, 2]],
-    }.items():
-        if torch.equal(got, mistake):
-            raise Wrong(sentence)
+    }
+    refuse(got, known)
     if not torch.equal(got, wanted):
         raise Wrong(f"10 20 30 5 should become 10 20 40 25; yours is {got[0].tolist()}.")
     return "Two conventions and no error message. Draw boxes before you train with them. COCO uses OpenCV's."
-
-
-def _list(numbers: Tensor) -> str:
-    return " ".join(f"{number:.3g}" for number in numbers.tolist())

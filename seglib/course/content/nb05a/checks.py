@@ -14,7 +14,8 @@ from seglib import backbones
 from seglib.backbones import Backbone
 from seglib.course.content.nb05a.answers import predict_map
 from seglib.course.demos import CAT_WORDS, cup_and_cat
-from seglib.course.lesson import Wrong
+from seglib.course.guard import in_words
+from seglib.course.lesson import Wrong, first_true, near, refuse
 
 LARGEST, LIKELIEST = 5.0, 20.0  # % of the photograph that a patch may hide, and of cat that may be left
 
@@ -24,48 +25,36 @@ def check_as_convolution(fn: Callable[[nn.Linear, int, int, int], nn.Conv2d]) ->
     rng = torch.Generator().manual_seed(0)
     linear = nn.Linear(2 * 3 * 4, 5)
     conv = fn(linear, 2, 3, 4)
-    if conv.in_channels != 2 or tuple(conv.kernel_size) != (3, 4):
-        raise Wrong(
-            f"The layer sees 2 channels of 3 x 4. Your convolution sees {conv.in_channels} channels of "
-            f"{conv.kernel_size[0]} x {conv.kernel_size[1]}."
-        )
-    if conv.weight.shape != (5, 2, 3, 4):
-        raise Wrong(
-            f"Its weights have the shape (5, 2, 3, 4), for 5 outputs; yours have {tuple(conv.weight.shape)}."
-        )
-    image = torch.rand(1, 2, 3, 4, generator=rng)
+    channels, (high, wide) = conv.in_channels, conv.kernel_size
+    if (channels, high, wide) != (2, 3, 4):
+        raise Wrong(f"The layer sees 2 channels of 3 x 4. Yours sees {channels} channels of {high} x {wide}.")
+    if (shape := tuple(conv.weight.shape)) != (5, 2, 3, 4):
+        raise Wrong(f"Its weights have the shape (5, 2, 3, 4), for 5 outputs; yours have {shape}.")
+    image, larger = torch.rand(1, 2, 3, 4, generator=rng), torch.rand(1, 2, 5, 9, generator=rng)
+    before = copy.deepcopy(linear)
     with torch.no_grad():
-        got, wanted = conv(image), linear(image.flatten(1))[..., None, None]
-        if got.shape != wanted.shape:
-            raise Wrong(
-                f"On 3 x 4 there is one place: shape (1, 5, 1, 1); yours {tuple(got.shape)}. Padding?"
-            )
-        if not torch.allclose(got, wanted, atol=1e-5):
-            _compare_surgery(got, wanted, conv, linear)
-        larger = tuple(conv(torch.rand(1, 2, 5, 9, generator=rng)).shape)
-        if larger != (1, 5, 3, 6):
-            raise Wrong(f"On 5 x 9 I expect a map (1, 5, 3, 6); yours is {larger}. Is there a stride?")
-        before = copy.deepcopy(linear)
-        for numbers in conv.parameters():
-            numbers.add_(1)
+        got, empty, wanted = conv(image), conv(0 * image), linear(image.flatten(1))[..., None, None]
+        shape, numbers = tuple(conv(larger).shape), conv.weight.flatten().sort()[0]
+        for parameter in conv.parameters():
+            parameter.add_(1)
+    if got.shape != wanted.shape:
+        raise Wrong(f"On 3 x 4 there is one place: shape (1, 5, 1, 1); yours {tuple(got.shape)}. Padding?")
+    if not near(got, wanted):
+        bias = before.bias[:, None, None]
+        known = {
+            "The bias is missing.": near(got, wanted - bias),
+            "The weights are right. The bias is not the layer's.": near(got - empty, wanted - bias),
+            "These are not the layer's weights. Copy them into the convolution.": not torch.equal(
+                numbers, before.weight.flatten().sort()[0]
+            ),
+        }
+        order = "Flattening goes through channels, then rows, then columns; so must yours."
+        raise Wrong(first_true(known, f"Same size, other numbers. {order}"))
+    if shape != (1, 5, 3, 6):
+        raise Wrong(f"On 5 x 9 I expect a map (1, 5, 3, 6); yours is {shape}. Is there a stride?")
     if not all(map(torch.equal, before.parameters(), linear.parameters())):
-        raise Wrong(
-            "Your convolution shares its numbers with the layer: training one changes the other. Copy them."
-        )
+        raise Wrong("Numbers are shared with the layer: training one changes the other. Copy them.")
     return "Equal on 3 x 4, and a map of 3 x 6 on 5 x 9. No weight has changed."
-
-
-def _compare_surgery(got: Tensor, wanted: Tensor, conv: nn.Conv2d, linear: nn.Linear) -> None:
-    if torch.allclose((got - wanted).flatten(), -linear.bias, atol=1e-5):
-        raise Wrong("The bias is missing.")
-    bare = got - conv(torch.zeros(1, 2, 3, 4))
-    if torch.allclose(bare.flatten(), wanted.flatten() - linear.bias, atol=1e-5):
-        raise Wrong("The weights are right. The bias is not the layer's.")
-    if not torch.equal(conv.weight.flatten().sort()[0], linear.weight.flatten().sort()[0]):
-        raise Wrong("These are not the layer's weights. Copy them into the convolution.")
-    raise Wrong(
-        "Same size, other numbers. Flattening goes through channels, then rows, then columns; so must yours."
-    )
 
 
 def check_seen(fn: Callable[[nn.Module, Tensor, int, int, int], Tensor]) -> str:
@@ -75,45 +64,35 @@ def check_seen(fn: Callable[[nn.Module, Tensor, int, int, int], Tensor]) -> str:
         net = nn.Conv2d(3, 4, 3, stride=2)
         images = torch.rand(1, 3, 9, 11)
     for index, row, column in ((2, 0, 3), (1, 3, 1)):
-        asks, before = images.clone(), images.clone()
-        got, wanted = fn(net, asks, index, row, column), torch.zeros(9, 11)
-        window, weight = (slice(2 * row, 2 * row + 3), slice(2 * column, 2 * column + 3)), net.weight.detach()
-        wanted[window] = weight[index].abs().sum(0)
-        if asks.requires_grad or not torch.equal(asks, before):
-            raise Wrong("Your function changes `images`, which its caller still needs. Work on a copy.")
-        _compare_seen(got.detach(), wanted, weight[index], window, (row, column))
+        got, weight = fn(net, images, index, row, column).detach(), net.weight.detach()[index]
+        window = slice(2 * row, 2 * row + 3), slice(2 * column, 2 * column + 3)
+        wanted = torch.zeros(9, 11)
+        wanted[window] = weight.abs().sum(0)
+        if not near(got, wanted):
+            _compare_seen(got, weight, window, (row, column))
     return "Outside of its window nothing counts, whatever is there."
 
 
-def _compare_seen(
-    got: Tensor, wanted: Tensor, weight: Tensor, window: tuple[slice, slice], place: tuple[int, int]
-) -> None:
-    if torch.allclose(got, wanted, atol=1e-5):
-        return
-    if torch.allclose(got[window], weight.sum(0), atol=1e-5):
-        raise Wrong(
-            "Colours that pull in opposite directions cancel in yours: absolute values first, then sum."
-        )
-    largest = torch.allclose(got[window], weight.abs().amax(0), atol=1e-5)
-    if largest or any(torch.allclose(got, one, atol=1e-5) for one in (wanted / 3, wanted.square())):
-        raise Wrong("The window is right. The absolute values of the three colours are summed.")
+def _compare_seen(got: Tensor, weight: Tensor, window: tuple[slice, slice], place: tuple[int, int]) -> None:
+    largest, mean, square = weight.abs().amax(0), weight.abs().mean(0), weight.abs().sum(0).square()
+    known = {
+        "Opposite colours cancel in yours: absolute values first, then sum.": (weight.sum(0),),
+        "The window is right. The absolute values of the three colours are summed.": (largest, mean, square),
+    }
+    refuse(got[window], known)
     rows, columns = (got != 0).nonzero(as_tuple=True)
     if not len(rows):
         raise Wrong("Yours is 0 everywhere. Did the gradient of an earlier place cancel it?")
     here = tuple(slice(int(each.min()), int(each.max()) + 1) for each in (rows, columns))
     if here == window:
-        raise Wrong(
-            "The window is right, the numbers are not. It should be the gradient of one score, that of class "
-            "`index`, as the net gives it."
-        )
+        score = "It should be the gradient of one score, that of class `index`, as the net gives it."
+        raise Wrong(f"The window is right, the numbers are not. {score}")
     expected, found = (
         f"rows {high.start} to {high.stop - 1}, columns {wide.start} to {wide.stop - 1}"
         for high, wide in (window, here)
     )
-    raise Wrong(
-        f"The net is a convolution of 3 x 3 with stride 2: its place {place} sees {expected}. Yours is not 0 "
-        f"at {found}."
-    )
+    net = f"The net is a convolution of 3 x 3 with stride 2: its place {place}"
+    raise Wrong(f"{net} sees {expected}. Yours is not 0 at {found}.")
 
 
 @functools.cache
@@ -127,10 +106,8 @@ def check_patch(patch: Sequence[int]) -> str:
     height, width = photo.shape[1:]
     x1, y1, x2, y2 = patch
     if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
-        raise Wrong(
-            f"The photograph has {width} x {height} pixels, so 0 <= x1 < x2 <= {width} and "
-            f"0 <= y1 < y2 <= {height}. Yours: x1 = {x1}, y1 = {y1}, x2 = {x2}, y2 = {y2}."
-        )
+        inside = f"so 0 <= x1 < x2 <= {width} and 0 <= y1 < y2 <= {height}"
+        raise Wrong(f"The photograph has {width} x {height} pixels, {inside}. Yours is {in_words(patch)}.")
     hidden = photo.clone()
     hidden[:, y1:y2, x1:x2] = 127
     with torch.no_grad():
@@ -146,43 +123,41 @@ def check_patch(patch: Sequence[int]) -> str:
 
 
 class TinyNet(nn.Module):
-    """Two convolutions with batch norm between them: small enough to check by hand."""
+    """Two convolutions, each with batch norm, small enough to check by hand: (N, 3, H, W) uint8 to logits.
 
-    def __init__(self, num_classes: int = 3) -> None:
+    The first batch norm has other running statistics than the next batch, and weights other than 1.
+    """
+
+    def __init__(self, seed: int) -> None:
         super().__init__()
-        self.first, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
-        self.last = nn.Conv2d(8, num_classes, 1)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.first, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+            self.last, self.second_norm = nn.Conv2d(8, 3, 1), nn.BatchNorm2d(3)
+            self.norm.running_mean, self.norm.running_var = torch.randn(8), torch.rand(8) + 0.5
+            self.norm.num_batches_tracked = torch.tensor(5)
+            nn.init.uniform_(self.norm.weight, 0.5, 1.5)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, 3, H, W) uint8 -> (N, K, H, W)."""
-        hidden: Tensor = self.norm(self.first(images.float() / 255)).relu()
-        return self.last(hidden)
+    def forward(self, images: Tensor) -> Tensor:  # noqa: D102
+        logits: Tensor = self.second_norm(self.last(self.norm(self.first(images / 255)).relu()))
+        return logits
 
 
-def tiny_net(seed: int) -> TinyNet:
-    """A net whose batch norm has other running statistics than the next batch, and weights other than 1."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        net = TinyNet()
-        net.norm.running_mean = torch.randn(8)
-        net.norm.running_var = torch.rand(8) + 0.5
-        nn.init.uniform_(net.norm.weight, 0.5, 1.5)
-    return net
+def noise(seed: int, *shape: int) -> Tensor:
+    """uint8 random numbers of this shape."""
+    return torch.randint(256, shape, generator=torch.Generator().manual_seed(seed)).to(torch.uint8)
 
 
 def check_predict_map(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
     """05a.4, the bug clinic: evaluation mode, one image, no state changed."""
-    rng = torch.Generator().manual_seed(3)
-    image = torch.randint(0, 256, (3, 9, 11), generator=rng).to(torch.uint8)
-    net = tiny_net(1)
-    wanted = predict_map(copy.deepcopy(net), image)
-    remembered = net.state_dict()["norm.running_mean"].clone()
+    image, net = noise(3, 3, 9, 11), TinyNet(1)
+    wanted, before = predict_map(copy.deepcopy(net), image), copy.deepcopy(net.state_dict())
     got = fn(net.train(), image)
-    if not torch.equal(net.state_dict()["norm.running_mean"], remembered):
+    if not torch.equal(net.state_dict()["norm.running_mean"], before["norm.running_mean"]):
         raise Wrong("The running statistics of batch norm have changed. Predicting must not change the net.")
-    if not torch.equal(got.long(), wanted):
-        share = (got == wanted).double().mean()
-        raise Wrong(f"Only {100 * share:.0f} % of the pixels are right. Which class has the best score?")
+    if not torch.equal(got, wanted):
+        right = 100 * float((got == wanted).double().mean())
+        raise Wrong(f"Only {right:.0f} % of the pixels are right. Which class has the best score?")
     if not torch.equal(fn(net, image), got):
         raise Wrong("A second call returns something else.")
     return "In evaluation mode nothing is dropped, and a map depends on its image alone."

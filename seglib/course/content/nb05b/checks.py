@@ -10,11 +10,13 @@ from scipy.ndimage import label
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from seglib.course.content.nb05a.checks import tiny_net
+from seglib.course.content.nb05a.checks import TinyNet, noise
 from seglib.course.content.nb05b.answers import bilinear_kernel, fuse, measure_statistics, train_step
-from seglib.course.lesson import Wrong
+from seglib.course.guard import in_words
+from seglib.course.lesson import Wrong, first_true, learnable, near, refuse
 from seglib.evaluate import OracleStride
 from seglib.losses import cross_entropy
+from seglib.metrics import confusion_matrix, iou
 
 SIDE = (128, 128)
 LEAST, BAR = 10.0, 40.0  # % of the pixels that an object has at least; % IoU below which nobody can draw it
@@ -24,30 +26,20 @@ def check_bilinear_kernel(fn: Callable[[int], Tensor]) -> str:
     """05b.1: odd and even kernels, and that enlarging a constant map gives it back."""
     for size in (3, 4, 16):
         kernel, wanted = fn(size), bilinear_kernel(size)
-        kernel = kernel.float()
-        if torch.allclose(kernel, wanted, atol=1e-5):
+        if near(kernel, wanted):
             continue
-        if torch.allclose(kernel, wanted / wanted.sum(), atol=1e-5):
-            raise Wrong(
-                "Yours sums to 1, as a blur does. But a new pixel that lies on a cell must get all of that "
-                "cell's score: where the size is odd, the top is 1."
-            )
-        if (kernel == kernel[0, 0]).all():
-            raise Wrong("Yours is flat. That copies each score into a block: nearest neighbour.")
-        if torch.allclose(kernel[[0, -1]], 0 * wanted[[0, -1]], atol=1e-6):
-            raise Wrong("Your border is 0. The first 0 is one step outside the kernel.")
-        roof = wanted[:, (size - 1) // 2] / wanted[:, (size - 1) // 2].amax()
-        if torch.allclose(kernel / kernel.amax(), torch.minimum(roof[:, None], roof), atol=1e-4):
-            raise Wrong("A pyramid, but with flat sides: the smaller roof. The two roofs are multiplied.")
-        raise Wrong(
-            f"For size {size} the top row should be {_row(wanted)}; yours is {_row(kernel)}. "
-            "How far is each place from the middle?"
-        )
+        roof = wanted[:, size // 2] / wanted[:, size // 2].amax()
+        pyramid = near(kernel / kernel.amax(), torch.minimum(roof[:, None], roof))
+        known = {
+            "Yours sums to 1, as a blur does. But a new pixel that lies on a cell gets all of its score: "
+            "where the size is odd, the top is 1.": near(kernel, wanted / wanted.sum()),
+            "Yours is flat. That copies each score into a block: nearest neighbour.": kernel.std() == 0,
+            "Your border is 0. The first 0 is one step outside the kernel.": not kernel[[0, -1]].any(),
+            "A pyramid, but with flat sides: the smaller roof. The two roofs are multiplied.": pyramid,
+        }
+        top = f"the top row begins with {in_words(wanted[0, :6])}, yours with {in_words(kernel[0, :6])}"
+        raise Wrong(first_true(known, f"For size {size} {top}. How far is each place from the middle?"))
     return "A pyramid. In the paper, the enlargements by 2 begin as this and are trained; the last one stays."
-
-
-def _row(kernel: Tensor) -> str:
-    return " ".join(f"{value:.3g}" for value in kernel[0, :6].tolist())
 
 
 def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
@@ -57,142 +49,95 @@ def check_fuse(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
         coarse = torch.rand(2, 3, height, width, generator=rng)
         fine = torch.rand(2, 3, 2 * height - 1, 2 * width - 1, generator=rng)
         got, wanted = fn(coarse, fine), fuse(coarse, fine)
-        if not torch.allclose(got, wanted, atol=1e-4):
-            _compare_fused(got, wanted, coarse, fine)
-    for given in ((coarse.clone().requires_grad_(), fine), (coarse, fine.clone().requires_grad_())):
-        if not fn(*given).requires_grad:
-            raise Wrong(
-                "The numbers are right, but have no gradient, so a score layer could not learn. Use torch's "
-                "operations on both maps to the end, without NumPy, .data or detach()."
-            )
-    return "The coarse scores are enlarged, the fine scores are added. That is the whole skip."
-
-
-def _compare_fused(got: Tensor, wanted: Tensor, coarse: Tensor, fine: Tensor) -> None:
-    size = fine.shape[2:]
-    if torch.allclose(got, wanted - fine, atol=1e-4) or torch.allclose(got, fine):
-        raise Wrong("One of the two is missing: the scores are added.")
-    if torch.allclose(got, wanted / 2, atol=1e-4):
-        raise Wrong("That is the mean. FCN adds: how much each counts is learned.")
-    if torch.allclose(got, interpolate(coarse, size=size, mode="nearest") + fine, atol=1e-4):
-        raise Wrong("You copied blocks. Bilinear means: the scores between two cells lie between theirs.")
-    if torch.allclose(got, interpolate(coarse, size=size, mode="bilinear") + fine, atol=1e-4):
-        raise Wrong(
+        if near(got, wanted):
+            continue
+        blocks, shifted = (interpolate(coarse, fine.shape[2:], mode=mode) for mode in ("nearest", "bilinear"))
+        added = f"{coarse[0, 0, 1, 1]:.2f} is added there; you added {(got - fine)[0, 0, 2, 2]:.2f}."
+        known = {
+            "One of the two is missing: the scores are added.": (wanted - fine, fine),
+            "That is the mean. FCN adds: how much each counts is learned.": (wanted / 2,),
+            "You copied blocks. Bilinear: scores between two cells lie between theirs.": (blocks + fine,),
             "Yours is bilinear, but shifted: it puts the outer edges of both maps on each other. Here coarse "
-            f"cell (1, 1) lies on fine cell (2, 2), so {coarse[0, 0, 1, 1]:.2f} is added there; you added "
-            f"{(got - fine)[0, 0, 2, 2]:.2f}."
-        )
-    if torch.allclose((got - fine)[..., 1:-1, 1:-1], (wanted - fine)[..., 1:-1, 1:-1], atol=1e-4):
-        raise Wrong("Inside, yours is right; at the border it is not. How large is the padding?")
-    raise Wrong("The shape is right, the numbers are not. Enlarge the coarse scores bilinearly, then add.")
+            f"cell (1, 1) lies on fine cell (2, 2), so {added}": (shifted + fine,),
+        }
+        refuse(got, known)
+        if near(got[..., 1:-1, 1:-1], wanted[..., 1:-1, 1:-1]):
+            raise Wrong("Inside, yours is right; at the border it is not. How large is the padding?")
+        raise Wrong("The shape is right, the numbers are not. Enlarge the coarse map bilinearly, then add.")
+    learnable(fn(coarse.clone().requires_grad_(), fine))
+    learnable(fn(coarse, fine.clone().requires_grad_()))
+    return "The coarse scores are enlarged, the fine scores are added. That is the whole skip."
 
 
 def check_train_step(fn: Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimizer], float]) -> str:
     """05b.3: two steps equal the course's; void teaches nothing; the net is in training mode."""
-    rng = torch.Generator().manual_seed(2)
-    images = torch.randint(0, 256, (2, 3, 8, 8), generator=rng).to(torch.uint8)
-    masks = torch.randint(0, 3, (2, 8, 8), generator=rng).to(torch.uint8)
+    images, masks = noise(2, 2, 3, 8, 8), noise(3, 2, 8, 8) % 3
     masks[:, :3] = 255
-    mine = tiny_net(0)
-    yours = copy.deepcopy(mine).eval()
-    before = copy.deepcopy(yours)
-    losses = []
-    optimisers = [torch.optim.SGD(net.parameters(), lr=0.5) for net in (mine, yours)]
-    for number in (1, 2):
-        wanted = train_step(mine, images, masks, optimisers[0])
-        got = fn(yours, images, masks, optimisers[1])
-        losses.append((float(got), wanted))
-        if number == 1:
-            _look_at_first(losses[0], _other_losses(before, images, masks), before, yours, mine)
-    if not _same(mine, yours):
-        raise Wrong(
-            "The first step is right, the second is not: the old gradients are still there. Set them to zero."
-        )
-    return f"Loss {losses[0][1]:.3f}, then {losses[1][1]:.3f}. The rest of a training loop is convenience."
-
-
-def _other_losses(before: nn.Module, images: Tensor, masks: Tensor) -> tuple[float, float]:
-    """What the first step's loss is where void is class 0, and where the net is in evaluation mode."""
-    with torch.no_grad():
-        logits, evaluated = copy.deepcopy(before).train()(images), before(images)
-    background = cross_entropy(logits, masks.masked_fill(masks == 255, 0)).item()
-    return background, cross_entropy(evaluated, masks).item()
-
-
-def _look_at_first(
-    losses: tuple[float, float],
-    others: tuple[float, float],
-    before: nn.Module,
-    yours: nn.Module,
-    mine: nn.Module,
-) -> None:
-    (got, wanted), (background, evaluated) = losses, others
+    before, yours, mine = (TinyNet(0).eval() for _ in range(3))
+    descent = [torch.optim.SGD(net.parameters(), lr=0.5) for net in (yours, mine)]
+    got, wanted = fn(yours, images, masks, descent[0]), train_step(mine, images, masks, descent[1])
     if _same(before, yours):
-        raise Wrong(
-            "No weight has moved. Does the optimiser step after backward(), and are the gradients still "
-            "there when it does?"
-        )
+        raise Wrong("No weight moved. Is there a step after backward(), and are the gradients still there?")
+    with torch.no_grad():
+        evaluated = float(cross_entropy(before(images), masks))
+        background = float(cross_entropy(before.train()(images), masks.masked_fill(masks == 255, 0)))
+    differs = f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}."
+    known = {
+        "The net was in evaluation mode. Batch norm should use this batch: net.train().": (
+            not yours.training or abs(got - evaluated) < 1e-4
+        ),
+        f"{differs} Three rows of every mask are void: they must not count as background.": (
+            abs(got - background) < 1e-4
+        ),
+    }
+    rule = (
+        "The net takes the images as they are, the loss takes the logits as they are, and it is the mean "
+        "over the pixels that are not void, before the step."
+    )
     if abs(got - wanted) > 1e-4:
-        if not yours.training or abs(got - evaluated) < 1e-4:
-            raise Wrong("The net was in evaluation mode. Batch norm should use this batch: net.train().")
-        differs = f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}. "
-        if abs(got - background) < 1e-4:
-            raise Wrong(f"{differs}Three rows of every mask are void: they must not count as background.")
-        raise Wrong(
-            f"{differs}The net takes the images as they are, the loss takes the logits as they are, and it "
-            "is the mean over the pixels that are not void, before the step."
-        )
+        raise Wrong(first_true(known, f"{differs} {rule}"))
     if not _same(mine, yours):
         raise Wrong("The loss is right, but the weights are not where one step takes them.")
+    fn(yours, images, masks, descent[0])
+    second = train_step(mine, images, masks, descent[1])
+    if not _same(mine, yours):
+        raise Wrong("The second step is not right: the old gradients are still there. Set them to zero.")
+    return f"Loss {wanted:.3f}, then {second:.3f}. The rest of a training loop is convenience."
 
 
 def check_measure_statistics(fn: Callable[[nn.Module, Iterable[Tensor]], None]) -> str:
     """05b.5, the bug clinic: running statistics are those of the batches; nothing was learned."""
-    rng = torch.Generator().manual_seed(3)
-    batches = [torch.randint(0, 256, (4, 3, 8, 8), generator=rng).to(torch.uint8) for _ in range(3)]
-    net = tiny_net(1).eval()
-    net.norm.num_batches_tracked.fill_(5)  # type: ignore[union-attr]
-    before = copy.deepcopy(net)
-    fn(net, iter(batches))
-    with torch.no_grad():
-        maps = [net.first(images.float() / 255) for images in batches]
-    if not _same(before, net):
+    yours, batches = TinyNet(1).eval(), noise(3, 3, 4, 3, 8, 8)
+    before, mine = copy.deepcopy(yours), copy.deepcopy(yours)
+    fn(yours, iter(batches))  # batches can be had once
+    measure_statistics(mine, iter(batches))
+    if not _same(before, yours):
         raise Wrong("Weights have changed (batch norm has some, too). Only the statistics should change.")
-    mean = torch.stack([one.mean((0, 2, 3)) for one in maps]).mean(0)
-    var = torch.stack([one.var((0, 2, 3)) for one in maps]).mean(0)
-    found, last = net.norm.running_mean, maps[-1].mean((0, 2, 3))
-    if found is None or net.norm.running_var is None:
+    old, got, wanted = (net.state_dict() for net in (before, yours, mine))
+    if got.keys() != wanted.keys():
         raise Wrong("The running statistics are gone, and evaluation mode needs them.")
-    if not found.any() or torch.equal(found, before.norm.running_mean):  # type: ignore[arg-type]
-        raise Wrong("Nothing was measured: the batches left no trace. In which mode are statistics updated?")
-    if torch.allclose(found, last, atol=1e-4):
-        raise Wrong("These are the statistics of the last batch. They should be the mean over all batches.")
-    if not torch.allclose(found, mean, atol=1e-4):
+    mean, var, last = "norm.running_mean", "norm.running_var", yours.first(batches[-1] / 255).mean((0, 2, 3))
+    known = {
+        "Nothing was measured: the batches left no trace. In which mode are statistics updated?": (
+            torch.zeros_like(last),
+            old[mean],
+        ),
+        "These are the statistics of the last batch. They should be the mean over all batches.": (last,),
+    }
+    refuse(got[mean], known)
+    if not near(got[mean], wanted[mean]):
         raise Wrong(
-            f"The mean of the first channel over the batches is {mean[0]:.3f}; yours is {found[0]:.3f}. "
+            f"The mean of channel 0 over the batches is {wanted[mean][0]:.3f}; yours is {got[mean][0]:.3f}. "
             "Something of the old statistics is left, or later batches count more than earlier ones."
         )
-    if not torch.allclose(net.norm.running_var, var, rtol=1e-2):
+    if not torch.allclose(got[var], wanted[var], rtol=1e-2):
         raise Wrong("The means are right, the variances are not.")
-    _check_two_layers(fn)
+    if not torch.allclose(got[f"second_{mean}"], wanted[f"second_{mean}"], atol=0.05):
+        raise Wrong(
+            "With two layers of batch norm, the statistics of the second are not those of the batches. "
+            "`images` can be gone through once: prepare all layers, then show the batches."
+        )
     return "Evaluation mode now uses the statistics of images. No weight has changed."
-
-
-def _check_two_layers(fn: Callable[[nn.Module, Iterable[Tensor]], None]) -> None:
-    """Two layers of batch norm, and batches that can be had once."""
-    rng = torch.Generator().manual_seed(4)
-    batches = [torch.randint(0, 256, (4, 3, 8, 8), generator=rng).to(torch.uint8) for _ in range(3)]
-    yours = nn.Sequential(tiny_net(2), nn.BatchNorm2d(3)).eval()
-    mine = copy.deepcopy(yours)
-    fn(yours, iter(batches))
-    measure_statistics(mine, iter(batches))
-    pairs = [(a.norm.running_mean, b.running_mean) for a, b in (yours, mine)]  # type: ignore[union-attr]
-    for name, got, wanted in zip(("first", "second"), *pairs):
-        if not torch.allclose(got, wanted, atol=0.05):
-            raise Wrong(
-                f"In a net with two layers of batch norm, the statistics of the {name} are not those of the "
-                "batches. `images` can be gone through once: prepare all layers, then show the batches."
-            )
 
 
 def check_draw_object(fn: Callable[[], Tensor]) -> str:
@@ -207,9 +152,8 @@ def check_draw_object(fn: Callable[[], Tensor]) -> str:
         raise Wrong(f"Your object has {area:.1f} % of the pixels; it needs at least {LEAST:.0f} %.")
     image, scores = torch.zeros(3, *SIDE, dtype=torch.uint8), dict[int, float]()
     for stride in (32, 16, 8):
-        pred = OracleStride(stride, soft=True).predict(image, mask.to(torch.uint8))
-        both, either = ((pred == 1) & (mask == 1)).sum(), ((pred == 1) | (mask == 1)).sum()
-        scores[stride] = 100 * float(both / either)
+        pred = OracleStride(stride, soft=True).predict(image, mask)
+        scores[stride] = 100 * float(iou(confusion_matrix(pred, mask, 2))[1])
     said = ", ".join(f"{score:.0f} % at stride {stride}" for stride, score in scores.items())
     if scores[8] >= BAR:
         raise Wrong(f"The IoU of your object: {said}. It should be less than {BAR:.0f} % at stride 8.")
