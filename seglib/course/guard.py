@@ -213,11 +213,13 @@ def _same(old: Any, new: Any) -> bool:
         return all(map(_same, old, new))
     if not isinstance(old, Tensor | np.ndarray):
         return True
+    if type(old) is not type(new) or old.shape != new.shape:
+        return False
     if isinstance(old, Tensor):
         if old.requires_grad != new.requires_grad:
             return False
         old, new = old.detach(), new.detach()
-    return old.shape == new.shape and bool(((old == new) | ((old != old) & (new != new))).all())
+    return bool(((old == new) | ((old != old) & (new != new))).all())
 
 
 def copied(value: Any) -> Any:

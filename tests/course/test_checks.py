@@ -110,6 +110,10 @@ def resizes(array):
     return array.unsqueeze_(0)
 
 
+def asks_for_a_gradient(array):
+    return array.requires_grad_().detach()
+
+
 ARRAYS = [
     torch.ones(3),
     np.ones(3),
@@ -120,7 +124,13 @@ ARRAYS = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "array"), [*((clears, array) for array in ARRAYS), (resizes, torch.ones(3))], ids=str
+    ("changes", "array"),
+    [
+        *((clears, array) for array in (*ARRAYS, [torch.ones(3)])),
+        (resizes, torch.ones(3)),
+        (asks_for_a_gradient, torch.ones(3)),
+    ],
+    ids=str,
 )
 def test_a_changed_argument_is_noticed_and_harmless(changes, array):
     before = str(array)
