@@ -111,14 +111,40 @@ def overlay(
         tensor([[  0, 109]], dtype=torch.uint8)
     """
     _same_size(image, mask)
-    paint = to_color(mask, classes).float()
-    if hatch:
-        paint = torch.where(class_stripes(mask), contrast(paint), paint)
-    weight = torch.full(mask.shape, float(opacity), device=mask.device)
-    if classes.background is not None:
-        weight = weight.masked_fill(mask == classes.background, 0)
+    paint = to_color(mask, classes)
+    clear = torch.zeros_like(mask).bool() if classes.background is None else mask == classes.background
+    return blend(image, mask, paint, clear, opacity=opacity, outline=outline, striped=hatch)
+
+
+def blend(
+    image: Tensor,
+    labels: Tensor,
+    paint: Tensor,
+    clear: Tensor,
+    *,
+    opacity: float,
+    outline: bool,
+    striped: Tensor | bool,
+) -> Tensor:
+    """Lay painted labels over an image, as paint.js does it in the browser; nothing is checked.
+
+    Args:
+        image: (3, H, W), 0..255.
+        labels: (H, W) integers, which the outlines and stripes follow.
+        paint: (3, H, W), 0..255: the colour of each pixel's label.
+        clear: (H, W) bool: where the image is seen as it is; there are no outlines within.
+        opacity: 0 shows the image alone, 1 the paint alone.
+        outline: draw a white line where two labels meet.
+        striped: whether labels are striped, or (H, W) bool: where.
+
+    Returns:
+        (3, H, W) uint8, a new tensor.
+    """
+    paint = paint.float()
+    paint = torch.where(class_stripes(labels) & striped, contrast(paint), paint)
+    weight = torch.full(labels.shape, float(opacity), device=labels.device).masked_fill(clear, 0)
     if outline:
-        edge = edges(mask)
+        edge = edges(labels.long().masked_fill(clear, -1))
         paint = paint.masked_fill(edge, 255)
         weight = weight.masked_fill(edge, max(0.9 * (opacity > 0), opacity))
     return torch.lerp(image.float(), paint, weight).round().to(torch.uint8)
@@ -167,18 +193,34 @@ def show_images(
     if not len(images) or (titles is not None and len(titles) != len(images)):
         raise ValueError(f"{len(images)} images and {len(titles or [])} titles; give one title per image")
     columns = columns or min(len(images), 4)
-    rows = math.ceil(len(images) / columns)
     width = min(3.2 * columns, 12.0)
     height, wide = images[0].shape[-2:]
-    figure = Figure(figsize=(width, rows * (width / columns * height / wide + 0.3)), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    tall = math.ceil(len(images) / columns) * (width / columns * height / wide + 0.3)
+    figure = Figure(figsize=(width, tall), layout="constrained")
+    image_grid(figure, images, titles or [""] * len(images), columns)
+    show(figure, alt=alt)
+
+
+def image_grid(figure: Any, images: Sequence[Tensor], titles: Sequence[str], columns: int) -> list[Any]:
+    """Draw images on a matplotlib figure or subfigure in rows, each under its title; returns their axes.
+
+    Args:
+        figure: with nothing on it.
+        images: each (3, H, W) uint8, or (H, W) for a grey image; one unit of its axes is a pixel, and (0, 0)
+            is the upper left corner of the first.
+        titles: one per image.
+        columns: images per row.
+    """
+    axes = figure.subplots(math.ceil(len(images) / columns), columns, squeeze=False).ravel()
     for axis in axes:
         axis.set_axis_off()
-    for axis, image, title in zip(axes, images, titles or [""] * len(images)):
+    for axis, image, title in zip(axes, images, titles):
+        height, width = image.shape[-2:]
         pixels = image.cpu().numpy()
-        axis.imshow(pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0), cmap="gray")
+        pixels = pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)
+        axis.imshow(pixels, cmap="gray", extent=(0, width, height, 0))
         axis.set_title(title, fontsize=10)
-    show(figure, alt=alt)
+    return list(axes[: len(images)])
 
 
 def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = "", digits: int = 1) -> None:

@@ -79,19 +79,12 @@ class Palette:
         """(3, H, W) uint8: labels (H, W) int64 over their image, as paint.js does it."""
         table = torch.zeros(max(self.entries) + 1, 3)
         table[list(self.entries)] = torch.tensor([color for _, color in self.entries.values()]).float()
-        paint = table[labels].permute(2, 0, 1)
-        hatched = list(self.entries if hatch or self.grey else self.hatched)
-        striped = torch.isin(labels, torch.tensor(hatched, dtype=torch.long))
-        paint = torch.where(draw.class_stripes(labels) & striped, draw.contrast(paint), paint)
-        under = image.float()
+        paint, clear = table[labels].permute(2, 0, 1), labels == self.clear
         if self.grey:
-            under, opacity = (under.mean(dim=0) * 0.6).floor().expand(3, -1, -1), 1.0
-        weight = torch.full(labels.shape, opacity).masked_fill(labels == self.clear, 0)
-        if not self.grey:
-            edge = draw.edges(labels)
-            paint = paint.masked_fill(edge, 255)
-            weight = weight.masked_fill(edge, max(0.9 * (opacity > 0), opacity))
-        return torch.lerp(under, paint, weight).round().to(torch.uint8)
+            dim = (image.float().mean(dim=0) * 0.6).floor().expand(3, -1, -1)
+            return draw.blend(dim, labels, paint, clear, opacity=1, outline=False, striped=True)
+        striped = hatch | torch.isin(labels, torch.tensor(self.hatched, dtype=torch.long))
+        return draw.blend(image, labels, paint, clear, opacity=opacity, outline=True, striped=striped)
 
 
 @dataclass(frozen=True, eq=False)

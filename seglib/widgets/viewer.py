@@ -10,7 +10,7 @@ from torch import Tensor
 
 from seglib import draw
 from seglib.data.dataset import Instances
-from seglib.labels import VOID, Classes, describe
+from seglib.labels import VOID, Classes, describe, to_color
 from seglib.widgets import pack
 from seglib.widgets.shell import RefusedError, Stage, display_both, module
 
@@ -105,9 +105,12 @@ class MaskViewer(Stage):
 
     def _painted(self, name: str) -> Tensor:
         """One panel, (3, H, W) uint8."""
-        mask, classes = _hide(self._maps[name], self._classes, self.visible)
-        return draw.overlay(
-            self._image, mask, classes, opacity=self.opacity, outline=self.outline, hatch=self.hatch
+        mask, named = self._maps[name], [*enumerate(self._classes), (VOID, "void")]
+        hidden = [index for index, name in named if name not in self.visible or name == "background"]
+        clear = torch.isin(mask.long(), torch.tensor(hidden, dtype=torch.long))
+        paint, striped = to_color(mask, self._classes), self.hatch
+        return draw.blend(
+            self._image, mask, paint, clear, opacity=self.opacity, outline=self.outline, striped=striped
         )
 
     @traitlets.validate("visible", "layer", "mode")
@@ -174,17 +177,3 @@ def linked(*viewers: MaskViewer) -> LinkedViewers:
         for trait in LINKED:
             ipywidgets.jslink((first, trait), (viewer, trait))
     return LinkedViewers(viewers)
-
-
-def _hide(mask: Tensor, classes: Classes, visible: list[str]) -> tuple[Tensor, Classes]:
-    """The mask with every hidden class as background, which an overlay leaves clear; and its classes."""
-    clear = classes.background
-    if clear is None:
-        clear = len(classes)
-        unused = next((0, 0, blue) for blue in range(256) if (0, 0, blue) not in classes.colors)
-        classes = Classes((*classes, "background"), (*classes.colors, unused), classes.void_color)
-    seen_as = torch.arange(VOID + 1)
-    for index, name in [*enumerate(classes), (VOID, "void")]:
-        if name not in visible:
-            seen_as[index] = clear
-    return seen_as[mask.long()], classes

@@ -10,7 +10,7 @@ from matplotlib.patches import Polygon
 
 from seglib.data.annotations import Agreement, AnnotatedImage, AnnotationSet, agreement
 from seglib.data.dataset import Instances
-from seglib.draw import embedded, figure_bytes
+from seglib.draw import embedded, figure_bytes, image_grid
 from seglib.labels import Classes, Color
 from seglib.widgets import pack
 from seglib.widgets.annotator.drawn_file import KINDS, DrawnFile, Entry, entry_of, image_of
@@ -144,11 +144,9 @@ class Annotator(Shell):
         """The images that were worked on, at most six, with what is drawn on them, as a PNG."""
         worked = [index for index, entry in enumerate(self.work) if entry["objects"]][:SHOWN] or [self.index]
         columns = min(len(worked), 3)
-        rows = math.ceil(len(worked) / columns)
-        figure = Figure(figsize=(4.2 * columns, 3.6 * rows), layout="constrained")
-        for panel in figure.subplots(rows, columns, squeeze=False).flat:
-            panel.set_axis_off()
-        for panel, index in zip(figure.axes, worked):
+        figure = Figure(figsize=(4.2 * columns, 3.6 * math.ceil(len(worked) / columns)), layout="constrained")
+        images, names = zip(*((self.gallery.image(index), self.gallery.names[index]) for index in worked))
+        for panel, index in zip(image_grid(figure, images, names, columns), worked):
             self._draw(panel, index)
         return figure_bytes(figure)
 
@@ -183,10 +181,7 @@ class Annotator(Shell):
         return image_of(entry, self.gallery.names[index], self.gallery.size(index), self.names, self.kind)
 
     def _draw(self, panel: Any, index: int) -> None:
-        """An image on matplotlib axes, with the outline, number and class of each object."""
-        width, height = self.gallery.size(index)
-        panel.imshow(self.gallery.image(index).permute(1, 2, 0).numpy(), extent=(0, width, height, 0))
-        panel.set_title(self.gallery.names[index], fontsize=9)
+        """The outline, number and class of each object, on an image on matplotlib axes."""
         for number, one in enumerate(self.image(index).annotations, 1):
             rgb = self.classes.colors[self.classes.index(one.name)]
             color = [channel / 255 for channel in rgb]

@@ -64,8 +64,8 @@ class Gallery:
         """Image `index` as it is sent to the browser: a file, and the size of the whole image."""
         image = self.image(index)
         width, height = self.sizes[index]
-        if (largest := max(width, height)) > LARGEST:
-            image = resize(image, [height * LARGEST // largest, width * LARGEST // largest], antialias=True)
+        if max(width, height) > LARGEST:
+            image = resize(image, None, max_size=LARGEST, antialias=True)
         file = pack.encode(torch.as_tensor(image))
         return {"index": index, "width": width, "height": height, "image": file}
 

@@ -66,9 +66,9 @@ class BalanceBoard(Shell):
     def __init__(
         self, dataset: SegmentationDataset, *, sharpness: Sharpness | None = None, **state: Any
     ) -> None:
-        known = self._survey = survey(dataset, sharpness)
-        own = next(setting for setting in known.settings if setting.dataset is dataset)
-        begin = {"selected": known.rare or _rarest(known.counts), "frequency": own.frequency}
+        known = survey(dataset, sharpness)
+        self._rare, self._classes = known.rare, dataset.classes
+        begin = {"selected": known.rare or _rarest(known.own.counts), "frequency": known.own.frequency}
         super().__init__(data=frames(known), **begin | state)
 
     def columns(self) -> list[dict[str, Any]]:
@@ -79,22 +79,21 @@ class BalanceBoard(Shell):
     def words(self) -> str:
         """The sentences below the bars."""
         words = self._shown()["words"]
-        classes = self._survey.counts.classes
-        return words if self.view == "blur" else words[self.scheme][classes.index(self.selected)]
+        return words if self.view == "blur" else words[self.scheme][self._classes.index(self.selected)]
 
     def description(self) -> str:
         """The board in words: the data set, every class, and what is looked at."""
-        shown, rare = self.columns(), self._survey.rare
+        shown, rare = self.columns(), self._rare
         often = f", {rare} drawn {self.frequency:g} times as often as any other class" if rare else ""
         lines = [
             f"{name}: " + ", ".join(f"{one['title'].lower()} {one['texts'][place]}" for one in shown)
-            for place, name in enumerate(self._survey.counts.classes)
+            for place, name in enumerate(self._classes)
         ]
         return "\n".join([f"Class balance of {self.data['source']}{often}.", *lines, self.words()])
 
     def still(self) -> bytes:
         """The bars as a PNG: a panel for each column, a bar for each class with its number."""
-        classes, shown = self._survey.counts.classes, self.columns()
+        classes, shown = self._classes, self.columns()
         figure = Figure(figsize=(2.0 + 1.5 * len(shown), 0.7 + 0.27 * len(classes)), layout="constrained")
         panels = figure.subplots(1, len(shown), sharey=True)
         colors = [[channel / 255 for channel in color] for color in classes.colors]
@@ -122,7 +121,7 @@ class BalanceBoard(Shell):
         stops = [one["stop"][0] for one in self.data["cuts" if name == "cut" else "settings"]] or [0]
         try:
             if name == "selected":
-                self._survey.counts.classes.index(value)  # says which classes there are
+                self._classes.index(value)  # says which classes there are
             elif value == "blur" and not self.data["cuts"]:
                 raise ValueError("the blur of these images is not known; pass sharpness=sharpness(dataset)")
             elif name in ("frequency", "cut") and value not in stops:

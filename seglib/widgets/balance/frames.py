@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2.functional import center_crop, resize
 
 from seglib.data.balance import Counts, Unit
@@ -32,15 +33,16 @@ def frames(survey: Survey) -> dict[str, Any]:
     Images are chosen in one shuffled order, the same for all classes and stops: none is picked for its
     looks, and few images serve many classes.
     """
-    counts, order = survey.counts, np.random.default_rng(0).permutation(len(survey.counts)).tolist()
+    counts, dataset = survey.own.counts, survey.own.dataset
+    order = np.random.default_rng(0).permutation(len(counts)).tolist()
     shown = [choose(setting.counts, order) for setting in survey.settings]
     made = cuts(survey.sharpness, counts) if survey.sharpness else []
     sheet, number = thumbs(survey, shown, made)
     counted = _counted(survey)
     columns = {scheme: list(zip(*counted, *_weighed(survey, scheme))) for scheme in SCHEMES}
-    start = [setting.dataset for setting in survey.settings].index(survey.dataset)
+    start = survey.settings.index(survey.own)
     return {
-        "source": f"{survey.dataset.name} {survey.dataset.split}, {_plural(len(counts), 'image')}",
+        "source": f"{dataset.name} {dataset.split}, {_plural(len(counts), 'image')}",
         "classes": pack.names_and_colors(counts.classes),
         "note": "" if counts.objects is not None else "This data set has no instance annotations.",
         "schemes": [[name, TITLES[name], formula] for name, (formula, _) in SCHEMES.items()],
@@ -82,14 +84,14 @@ def _packed_cut(survey: Survey, cut: Cut, number: Places) -> dict[str, Any]:
     scores = survey.sharpness.scores if survey.sharpness else ()
 
     def crops(indices: tuple[int, ...]) -> list[dict[str, Any]]:
-        titles = [f"image {survey.dataset.sample_id(i)}: " for i in indices]
+        titles = [f"image {survey.own.dataset.sample_id(i)}: " for i in indices]
         blurs = [f"blur {significant(scores[i])}" for i in indices]
         return [_thumb(number["blur", i], *words) for i, *words in zip(indices, blurs, titles)]
 
     blur = f", blur ≥ {significant(cut.threshold)}" if cut.dropped else ""
     return {
-        "stop": [cut.dropped, f"{cut.dropped:,} of {len(survey.counts):,}{blur}"],
-        "words": _cut_words(survey.counts, cut),
+        "stop": [cut.dropped, f"{cut.dropped:,} of {len(survey.own.counts):,}{blur}"],
+        "words": _cut_words(survey.own.counts, cut),
         "stays": crops(cut.stays),
         "goes": crops(cut.goes),
     }
@@ -249,12 +251,9 @@ def thumbs(
     for place, setting in enumerate(survey.settings):
         needed = {index for images in shown[place] for index in images}
         jobs |= {(place, index): setting.dataset for index in sorted(needed)}
-    jobs |= {("blur", index): survey.dataset for cut in cuts for index in (*cut.stays, *cut.goes)}
-    sheet: dict[
-        bytes, tuple[int, dict[str, Any]]
-    ] = {}  # by content: the same image at two stops is sent once
-    number = {}
-    label = f"Making thumbnails of {survey.dataset.name}"
+    jobs |= {("blur", index): survey.own.dataset for cut in cuts for index in (*cut.stays, *cut.goes)}
+    number, sheet = {}, dict[bytes, tuple[int, dict[str, Any]]]()  # by content: what is equal is sent once
+    label = f"Making thumbnails of {survey.own.dataset.name}"
     for (where, index), dataset in tracked(jobs.items(), len(jobs), label):
         image, mask = dataset[index]
         thumb = _crop(image) if where == "blur" else _whole(image, torch.as_tensor(mask))
@@ -264,14 +263,11 @@ def thumbs(
 
 
 def _whole(image: Tensor, mask: Tensor) -> dict[str, Any]:
-    """The whole image, small, with its labels; of these every n-th pixel is taken, so that none are mixed."""
+    """The whole image, small, with its labels; of these pixels are left out, so that none are mixed."""
     scale = min(LONGEST / max(mask.shape), 1)
-    height, width = (max(round(side * scale), 1) for side in mask.shape)
-    rows, columns = (
-        torch.linspace(0, side - 1, count).round().long() for side, count in zip(mask.shape, (height, width))
-    )
-    small = torch.as_tensor(resize(image, [height, width], antialias=True))
-    return pack.thumbnail(small, mask[rows][:, columns])
+    size = [max(round(side * scale), 1) for side in mask.shape]
+    small = torch.as_tensor(resize(image, size, antialias=True))
+    return pack.thumbnail(small, resize(mask[None], size, InterpolationMode.NEAREST_EXACT)[0])
 
 
 def _crop(image: Tensor) -> dict[str, Any]:

@@ -44,7 +44,7 @@ MUCH = 1.5  # times as much as images are dropped is "much more"
 DOUBT = 2.0  # standard deviations of a cut at random
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """The data set at one stop of the dial, or as it is where there is no dial.
 
@@ -59,21 +59,19 @@ class Setting:
     counts: Counts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Survey:
     """A data set, counted at each stop of its dial.
 
     Attributes:
         settings: at least one.
-        dataset: the data set that was given.
-        counts: what is in it.
+        own: the one of the data set that was given.
         rare: the class that the dial makes rarer, where there is a dial.
         sharpness: the blur of every image of the data set, or None.
     """
 
     settings: tuple[Setting, ...]
-    dataset: SegmentationDataset
-    counts: Counts
+    own: Setting
     rare: str | None = None
     sharpness: Sharpness | None = None
 
@@ -92,17 +90,17 @@ def survey(dataset: SegmentationDataset, sharpness: Sharpness | None = None) -> 
         raise ValueError(f"the board shows a data set, as load() gives, not a {type(dataset).__name__}")
     if sharpness is not None:
         _check(dataset, sharpness)
-    counts = count(dataset)
     if not isinstance(dataset, Scenes):
-        return Survey((Setting(1.0, dataset, counts),), dataset, counts, None, sharpness)
+        own = Setting(1.0, dataset, count(dataset))
+        return Survey((own,), own, None, sharpness)
     dials = dataset.dials
-    settings = [Setting(dials.frequency, dataset, counts)]
+    settings = {dials.frequency: Setting(dials.frequency, dataset, count(dataset))}
     for stop in {*STOPS} - {dials.frequency}:
         where = (dataset.length, dataset.split, dataset.size, dataset.seed)
         drawn = Scenes(*where, replace(dials, frequency=stop))
-        settings.append(Setting(stop, drawn, count(drawn)))
-    settings.sort(key=lambda setting: setting.frequency)
-    return Survey(tuple(settings), dataset, counts, dials.rare, sharpness)
+        settings[stop] = Setting(stop, drawn, count(drawn))
+    rising = tuple(settings[stop] for stop in sorted(settings))
+    return Survey(rising, settings[dials.frequency], dials.rare, sharpness)
 
 
 def _check(dataset: SegmentationDataset, given: Sharpness) -> None:

@@ -143,12 +143,11 @@ class Monitor(Shell):
             chart(record, self.status).draw(panel)
         if at and at.preds is not None:
             parts[1].suptitle(f"Predictions after step {at.number:,}", fontsize=10)
-            panels = parts[1].subplots(1, len(at.preds), squeeze=False)[0]
-            for panel, image, mask, pred in zip(panels, *record.images, at.preds):
-                over = draw.overlay(image, pred, at.scores.classes)
-                panel.imshow(over.permute(1, 2, 0).numpy())
-                panel.set_title(f"{percent(reading.right_share(pred, mask))} right", fontsize=9)
-                panel.set_axis_off()
+            shown, titles = [], []
+            for image, mask, pred in zip(*record.images, at.preds):
+                shown.append(draw.overlay(image, pred, at.scores.classes))
+                titles.append(f"{percent(reading.right_share(pred, mask))} right")
+            draw.image_grid(parts[1], shown, titles, columns=len(shown))
         return draw.figure_bytes(figure, dpi=80)
 
     def _receive(self, _: Any, content: dict[str, Any], __: Any) -> None:
@@ -161,8 +160,7 @@ class Monitor(Shell):
 
     @traitlets.observe("request")
     def _obey(self, change: Any) -> None:
-        runner = self._runner
-        {"train": runner.resume, "pause": runner.pause, "stop": runner.stop}[change.new]()
+        self._runner.obey(change.new)
 
     def _take(self, step: Step) -> None:
         """A step is done. In most steps this is all that happens."""
@@ -240,7 +238,7 @@ class Runner:
     def start(self) -> None:
         """Train in a thread. A run that is still in a thread is stopped first."""
         if (older := Runner.running) is not None:
-            older.stop()
+            older.obey("stop")
             older.wait()
         Runner.running = self
         atexit.register(self.leave)
@@ -278,18 +276,17 @@ class Runner:
             if close := getattr(self.steps, "close", None):
                 close()
 
-    def pause(self) -> None:
-        """Pause after this step."""
-        self.open.clear()
+    def obey(self, request: str) -> None:
+        """Pause or stop after this step, or "train" on.
 
-    def resume(self) -> None:
-        """Resume."""
-        self.open.set()
-
-    def stop(self) -> None:
-        """Stop after this step; the net can be used, and a checkpoint is written if one was asked for."""
-        self.stopping.set()
-        self.open.set()
+        After a stop the net can be used, and a checkpoint is written if one was asked for.
+        """
+        if request == "stop":
+            self.stopping.set()
+        if request == "pause":
+            self.open.clear()
+        else:
+            self.open.set()
 
     def wait(self) -> None:
         """Wait until it is over."""
@@ -303,5 +300,5 @@ class Runner:
 
     def leave(self) -> None:
         """Stop when the process ends."""
-        self.stop()
+        self.obey("stop")
         self.thread.join(5)

@@ -12,6 +12,7 @@ from seglib.evaluate import Scores
 from seglib.labels import VOID
 from seglib.training.progress import Step
 from seglib.training.step import Loss
+from seglib.widgets.pack import stride_of
 
 Point = tuple[float, float]
 LONGEST = 256  # points of a curve: half as many as a chart has pixels
@@ -144,9 +145,7 @@ class Record:
 
 def small(images: Tensor) -> Tensor:
     """Return a copy of (..., H, W), every n-th row and column of it, its longer side at most 256 pixels."""
-    stride = 1
-    while max(images.shape[-2:]) > stride * LARGEST:
-        stride *= 2
+    stride = stride_of(images.shape[-2:], LARGEST)
     return images[..., ::stride, ::stride].clone()
 
 
