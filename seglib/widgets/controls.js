@@ -96,18 +96,23 @@ const label = (node, text) => node.getAttribute("aria-label") === text || node.s
 
 const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
-// The slider of the opacity, with its value in words next to it.
-function opacitySlider(card) {
-  const input = h("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": "Opacity" });
+// A slider; its `show(value, words)` moves it, with the value in words next to it.
+function slider(card, name, attributes, moved) {
+  const input = h("input", { type: "range", "aria-label": name, ...attributes });
   const output = h("output", { class: "seglib-value", "aria-hidden": "true" });
-  const show = () => {
-    input.value = card.model.get("opacity");
-    output.textContent = percent(card.model.get("opacity"));
-    input.setAttribute("aria-valuetext", output.textContent);
+  card.on(input, "input", () => moved(input.valueAsNumber));
+  const show = (value, words) => {
+    input.value = value;
+    write(output, words);
+    input.setAttribute("aria-valuetext", words);
   };
-  card.on(input, "input", () => card.set("opacity", input.valueAsNumber));
-  card.follow(["opacity"], show);
-  return h("label", { class: "seglib-slider" }, h("span", {}, "Opacity"), input, output);
+  return { element: h("label", { class: "seglib-slider" }, h("span", {}, name), input, output), input, show };
+}
+
+function opacitySlider(card) {
+  const { element, show } = slider(card, "Opacity", { min: 0, max: 1, step: 0.01 }, (value) => card.set("opacity", value));
+  card.follow(["opacity"], () => show(card.model.get("opacity"), percent(card.model.get("opacity"))));
+  return element;
 }
 
 // A tick box.

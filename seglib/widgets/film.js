@@ -47,11 +47,10 @@ function projector({ model }, film) {
 
 // Label maps as arrays, and as layers; the last few are kept.
 function lab(film, { model }) {
-  const keep = keeper();
   const pixels = ({ map, values }) => {
     if (values === null) return film.maps[map];
     const { width, all } = film.values[map];
-    return keep(`values ${map} ${values}`, () => Uint16Array.from(film.maps[map], (piece) => all[piece * width + values]));
+    return keep(film, `values ${map} ${values}`, () => Uint16Array.from(film.maps[map], (piece) => all[piece * width + values]));
   };
   const paint = (panel) => {
     const { entries, grey } = film.palettes[panel.palette];
@@ -59,11 +58,11 @@ function lab(film, { model }) {
       return paintDifference(film.scene, pixels(panel), film.maps[panel.truth]);
     }
     const layer = paintLabels({ ...film.scene, entries }, pixels(panel), { outline: !grey, hatch: model.get("hatch") });
-    return grey ? { ...layer, solid: true, under: keep("grey", () => dimmed(film.scene)) } : layer;
+    return grey ? { ...layer, solid: true, under: keep(film.scene, "dimmed", () => dimmed(film.scene)) } : layer;
   };
   const layer = (panel) => {
     const { map, values, palette, truth } = panel;
-    return keep(`${[map, values, palette, truth !== null && model.get("difference"), model.get("hatch")]}`, () => paint(panel));
+    return keep(film, `${[map, values, palette, truth !== null && model.get("difference"), model.get("hatch")]}`, () => paint(panel));
   };
   const name = (panel, at) => film.palettes[panel.palette].names.get(pixels(panel)[at]);
   return { layer, name };

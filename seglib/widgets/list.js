@@ -50,18 +50,14 @@ const colorSwatch = (color) => swatch(`rgb(${color.join(" ")})`);
 
 // A slider over a few stops, [value, words], which need not be equally far apart; `stops()` may grow.
 function stopSlider(frame, name, stops, { chosen, choose, watch }) {
-  const input = h("input", { type: "range", min: 0, step: 1, "aria-label": name });
-  const output = h("output", { class: "seglib-value", "aria-hidden": "true" });
+  const { element, input, show: move } = slider(frame, name, { min: 0, step: 1 }, (at) => choose(stops()[at][0]));
+  element.classList.add("seglib-stops");
   const show = () => {
     const at = stops().findIndex(([value]) => value === chosen());
-    const words = stops()[at]?.[1] ?? "";
     input.max = stops().length - 1;
-    input.value = at;
-    write(output, words);
-    input.setAttribute("aria-valuetext", words);
+    move(at, stops()[at]?.[1] ?? "");
   };
-  frame.on(input, "input", () => choose(stops()[input.valueAsNumber][0]));
   watch?.(show);
   show();
-  return { element: h("label", { class: "seglib-slider seglib-stops" }, h("span", {}, name), input, output), input, show };
+  return { element, input, show };
 }

@@ -26,14 +26,15 @@ async function inflate(bytes) {
   return new Response(stream).arrayBuffer();
 }
 
-// Keeps the last few things that were made, by key.
-function keeper() {
-  const kept = new Map();
-  return (key, make) => {
-    if (kept.size > 16) kept.clear();
-    if (!kept.has(key)) kept.set(key, make());
-    return kept.get(key);
-  };
+// What was made of an `owner`, such as the layers of an image: the last few are kept, by key.
+const made = new WeakMap();
+
+function keep(owner, key, make) {
+  const kept = made.get(owner) ?? new Map();
+  made.set(owner, kept);
+  if (kept.size > 16) kept.clear();
+  if (!kept.has(key)) kept.set(key, make());
+  return kept.get(key);
 }
 
 // `visible` are names of classes; without it all are painted. An entry with `hatch` is always hatched.
@@ -102,7 +103,7 @@ function tiled(side, colorAt) {
 // Right: the image in dim grey. Wrong: orange with dark stripes. Void: light grey with dots.
 function paintDifference(scene, pred, truth) {
   const { width, height } = scene;
-  const pixels = (scene.pixels ??= pixelsOf(scene));
+  const pixels = keep(scene, "pixels", () => pixelsOf(scene));
   const fill = new Uint32Array(truth.length);
   for (let i = 0; i < truth.length; i++) {
     const grey = (pixels[4 * i] + pixels[4 * i + 1] + pixels[4 * i + 2]) / 3;
@@ -145,8 +146,8 @@ function toImage(pixels, width, height) {
   return canvas;
 }
 
-// `ratio` is how many of the canvas's own pixels a CSS pixel takes. A layer is { fill, edges: lines or null, solid: whether the fill hides the image } and may bring an image of its own
-// to lie `under` it.
+// `ratio` is how many of the canvas's own pixels a CSS pixel takes. A layer is { fill, edges: lines or null, solid: whether
+// the fill hides the image } and may bring an image of its own to lie `under` it.
 function drawLayers(canvas, { scale, left, top, ratio = 1 }, image, layer, opacity) {
   const context = canvas.getContext("2d", { alpha: false }); // the page below need not be blended in
   const unit = scale * ratio;

@@ -5,7 +5,7 @@ const thumbShown = new WeakMap(); // canvas -> what it shows: to paint it again 
 // What was sent, with the image and the labels unpacked.
 async function unpackThumb(thumb) {
   const labels = thumb.labels && new Uint8Array(await inflate(thumb.labels));
-  return { ...thumb, labels, image: await createImageBitmap(new Blob([thumb.image])), painted: new Map() };
+  return { ...thumb, labels, image: await createImageBitmap(new Blob([thumb.image])) };
 }
 
 // `layer` is one of paint.js, or null. A thumbnail has a whole number of canvas pixels for each of its image.

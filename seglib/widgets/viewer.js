@@ -7,9 +7,8 @@ async function viewer(frame) {
   const scene = await unpack(model.get("data"));
   const { maps } = scene;
   const several = maps.length > 1;
-  const keep = keeper();
   const style = () => ({ visible: model.get("visible"), outline: model.get("outline"), hatch: model.get("hatch") });
-  const painted = ({ name, labels }) => keep(JSON.stringify([name, style()]), () => paintLabels(scene, labels, style()));
+  const painted = ({ name, labels }) => keep(scene, JSON.stringify([name, style()]), () => paintLabels(scene, labels, style()));
 
   // The panels on show: { title, words, layer } and, where it is one label map, `map`; in a difference, `verdicts`.
   const chosen = () => Math.max(0, maps.findIndex(({ name }) => name === model.get("layer")));
@@ -21,10 +20,10 @@ async function viewer(frame) {
     difference: () => [difference(maps[chosen() || 1], maps[0])], // the first map is the truth, and is never judged
   };
   const difference = (map, truth) => {
-    map.verdicts ??= verdicts(map.labels, truth.labels);
-    const words = Object.entries(map.verdicts).map(([verdict, share]) => `${shareWords(share)} ${verdict}`).join(", ");
-    const layer = keep(map, () => paintDifference(scene, map.labels, truth.labels));
-    return { title: `${map.name} against ${truth.name}`, words, layer, verdicts: map.verdicts };
+    const counted = keep(map, "verdicts", () => verdicts(map.labels, truth.labels));
+    const words = Object.entries(counted).map(([verdict, share]) => `${shareWords(share)} ${verdict}`).join(", ");
+    const layer = keep(map, "difference", () => paintDifference(scene, map.labels, truth.labels));
+    return { title: `${map.name} against ${truth.name}`, words, layer, verdicts: counted };
   };
   const shown = () => panels[model.get("mode")]();
 

@@ -76,17 +76,14 @@ function blurView(frame, data, scenes) {
 // A dark veil over every other class, and a white line around the class, with a black one outside of it.
 function lit(scene, place) {
   const { labels, width, height } = scene;
-  if (!scene.painted.has(place)) {
-    const is = (x, y, here) => (x < 0 || y < 0 || x >= width || y >= height ? here : labels[y * width + x] === place);
-    const fill = Uint32Array.from(labels, (label, i) => {
-      const [x, y, here] = [i % width, Math.floor(i / width), label === place];
-      const edge = [[1, 0], [-1, 0], [0, 1], [0, -1]].some(([dx, dy]) => is(x + dx, y + dy, here) !== here);
-      if (edge) return here ? 0xffffffff : 0xff000000;
-      return here ? 0 : 0x60000000; // black, mostly see-through
-    });
-    scene.painted.set(place, { fill: toImage(fill, width, height), edges: null, solid: true });
-  }
-  return scene.painted.get(place);
+  const is = (x, y, here) => (x < 0 || y < 0 || x >= width || y >= height ? here : labels[y * width + x] === place);
+  const color = (label, i) => {
+    const [x, y, here] = [i % width, Math.floor(i / width), label === place];
+    const edge = [[1, 0], [-1, 0], [0, 1], [0, -1]].some(([dx, dy]) => is(x + dx, y + dy, here) !== here);
+    if (edge) return here ? 0xffffffff : 0xff000000;
+    return here ? 0 : 0x60000000; // black, mostly see-through
+  };
+  return keep(scene, place, () => ({ fill: toImage(Uint32Array.from(labels, color), width, height), edges: null, solid: true }));
 }
 
 export default widget("Class balance", board);

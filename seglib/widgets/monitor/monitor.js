@@ -135,17 +135,12 @@ async function unpackScenes(data) {
 // Validations that were unpacked before stay, with what was painted of them.
 async function unpackValidations(list, before) {
   const known = new Map(before.map((one) => [one.number, one]));
-  const unpackFrame = async (frame) => ({ ...(await unpackLabels(frame)), painted: new Map() });
-  return Promise.all(list.map(async (one) => known.get(one.number) ?? { ...one, frames: await Promise.all(one.frames.map(unpackFrame)) }));
+  return Promise.all(list.map(async (one) => known.get(one.number) ?? { ...one, frames: await Promise.all(one.frames.map(unpackLabels)) }));
 }
 
-function layerOf(scene, { labels, painted }, view, hatch) {
-  const key = `${view === "difference"} ${hatch}`;
-  if (!painted.has(key)) {
-    painted.set(key, view === "difference" ? paintDifference(scene, labels, scene.labels)
-      : paintLabels(scene, labels, { visible: scene.entries.map(({ name }) => name), outline: true, hatch }));
-  }
-  return painted.get(key);
+function layerOf(scene, { labels }, view, hatch) {
+  if (view === "difference") return keep(labels, view, () => paintDifference(scene, labels, scene.labels));
+  return keep(labels, hatch, () => paintLabels(scene, labels, { outline: true, hatch }));
 }
 
 // The images at one validation, and one of them through all validations: a strip with a slider.
