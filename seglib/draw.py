@@ -12,16 +12,10 @@ from matplotlib.figure import Figure
 from PIL import Image as Pillow
 from torch import Tensor
 
-from seglib.labels import VOID, Classes, check_image, check_tensors, to_color
+from seglib.labels import VOID, Classes, check_image, check_tensors, palette, to_color
 from seglib.machine import ipython
 
 LARGEST_PNG = 100_000  # bytes; a larger figure holds photographs, and is shown as WebP: notebooks stay small
-
-
-def stripes(mask: Tensor) -> Tensor:
-    """(H, W) bool: diagonal stripes, two pixels in eight."""
-    y, x = _coordinates(mask)
-    return (x + y) % 8 < 2
 
 
 def dots(mask: Tensor) -> Tensor:
@@ -111,28 +105,21 @@ def overlay(
         tensor([[  0, 109]], dtype=torch.uint8)
     """
     _same_size(image, mask)
-    paint = to_color(mask, classes)
-    clear = torch.zeros_like(mask).bool() if classes.background is None else mask == classes.background
-    return blend(image, mask, paint, clear, opacity=opacity, outline=outline, striped=hatch)
+    paint, labels = to_color(mask, classes).float(), mask.long()
+    if classes.background is not None:
+        labels = labels.masked_fill(labels == classes.background, -1)
+    return blend(image, labels, paint, opacity=opacity, outline=outline, striped=hatch)
 
 
 def blend(
-    image: Tensor,
-    labels: Tensor,
-    paint: Tensor,
-    clear: Tensor,
-    *,
-    opacity: float,
-    outline: bool,
-    striped: Tensor | bool,
+    image: Tensor, labels: Tensor, paint: Tensor, *, opacity: float, outline: bool, striped: Tensor | bool
 ) -> Tensor:
     """Lay painted labels over an image, as paint.js does it in the browser; nothing is checked.
 
     Args:
         image: (3, H, W), 0..255.
-        labels: (H, W) integers, which the outlines and stripes follow.
-        paint: (3, H, W), 0..255: the colour of each pixel's label.
-        clear: (H, W) bool: where the image is seen as it is; there are no outlines within.
+        labels: (H, W) int64, which the outlines and stripes follow; -1 where the image is seen as it is.
+        paint: (3, H, W) float, 0..255: the colour of each pixel's label.
         opacity: 0 shows the image alone, 1 the paint alone.
         outline: draw a white line where two labels meet.
         striped: whether labels are striped, or (H, W) bool: where.
@@ -140,11 +127,10 @@ def blend(
     Returns:
         (3, H, W) uint8, a new tensor.
     """
-    paint = paint.float()
     paint = torch.where(class_stripes(labels) & striped, contrast(paint), paint)
-    weight = torch.full(labels.shape, float(opacity), device=labels.device).masked_fill(clear, 0)
+    weight = torch.full(labels.shape, float(opacity), device=labels.device).masked_fill(labels < 0, 0)
     if outline:
-        edge = edges(labels.long().masked_fill(clear, -1))
+        edge = edges(labels)
         paint = paint.masked_fill(edge, 255)
         weight = weight.masked_fill(edge, max(0.9 * (opacity > 0), opacity))
     return torch.lerp(image.float(), paint, weight).round().to(torch.uint8)
@@ -170,7 +156,8 @@ def difference(image: Tensor, pred: Tensor, mask: Tensor) -> Tensor:
     _same_size(image, pred)
     grey = image.float().mean(dim=0).expand(3, -1, -1)
     orange = grey.new_tensor(WRONG)[:, None, None]
-    wrong = torch.where(stripes(mask), orange * 0.25, orange * 0.9 + grey * 0.1)
+    y, x = _coordinates(mask)
+    wrong = torch.where((x + y) % 8 < 2, orange * 0.25, orange * 0.9 + grey * 0.1)
     void = torch.where(dots(mask), 90.0, 190.0)
     shown = torch.where(pred == mask, grey * 0.6, wrong)
     return torch.where(mask == VOID, void, shown).clamp(0, 255).to(torch.uint8)
@@ -211,14 +198,12 @@ def image_grid(figure: Any, images: Sequence[Tensor], titles: Sequence[str], col
         titles: one per image.
         columns: images per row.
     """
-    axes = figure.subplots(math.ceil(len(images) / columns), columns, squeeze=False).ravel()
-    for axis in axes:
-        axis.set_axis_off()
+    rows, blank = math.ceil(len(images) / columns), {"frame_on": False, "xticks": [], "yticks": []}
+    axes = figure.subplots(rows, columns, squeeze=False, subplot_kw=blank).ravel()
     for axis, image, title in zip(axes, images, titles):
         height, width = image.shape[-2:]
-        pixels = image.cpu().numpy()
-        pixels = pixels if pixels.ndim == 2 else pixels.transpose(1, 2, 0)
-        axis.imshow(pixels, cmap="gray", extent=(0, width, height, 0))
+        pixels = image if image.ndim == 2 else image.permute(1, 2, 0)
+        axis.imshow(pixels.cpu().numpy(), cmap="gray", extent=(0, width, height, 0))
         axis.set_title(title, fontsize=10)
     return list(axes[: len(images)])
 
@@ -241,18 +226,15 @@ def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = ""
     figure = Figure(figsize=(8, 0.7 + len(rows) * (0.12 + 0.24 * len(values))), layout="constrained")
     axis = figure.subplots()
     thickness = 0.8 / len(values)
-    colors = Classes.of(*map(str, range(len(values)))).colors
-    for index, (name, series) in enumerate(values.items()):
+    for index, ((name, series), rgb) in enumerate(zip(values.items(), palette(len(values)))):
         places = [rows.index(row) + (index - (len(values) - 1) / 2) * thickness for row in series]
-        color, hatch = [channel / 255 for channel in colors[index]], HATCHES[index % len(HATCHES)]
-        look = dict[str, Any](label=name, color=color, hatch=hatch, edgecolor="black")
-        drawn = axis.barh(places, list(series.values()), thickness, **look)
+        look = dict[str, Any](color=[part / 255 for part in rgb], hatch=HATCHES[index % len(HATCHES)])
+        drawn = axis.barh(places, list(series.values()), thickness, label=name, edgecolor="black", **look)
         axis.bar_label(drawn, fmt=f"%.{digits}f", padding=3, fontsize=9)
-    axis.set_yticks(range(len(rows)), rows)
+    axis.set(title=title, yticks=range(len(rows)), yticklabels=rows)
     axis.invert_yaxis()
     axis.margins(x=0.1)
     axis.spines[["top", "right"]].set_visible(False)
-    axis.set_title(title)
     figure.legend(loc="outside lower center", frameon=False, ncols=len(values))
     show(figure, alt=alt)
 
@@ -310,6 +292,5 @@ def _same_size(image: Tensor, mask: Tensor) -> None:
     check_tensors(mask=mask)
     if image.shape[1:] != mask.shape:
         raise ValueError(
-            f"the image is {tuple(image.shape)} and the mask {tuple(mask.shape)}; they must be (3, H, W) and "
-            "(H, W) with the same H and W"
+            f"the image {tuple(image.shape)} and mask {tuple(mask.shape)} must be (3, H, W) and (H, W) of one size"
         )

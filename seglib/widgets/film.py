@@ -79,12 +79,12 @@ class Palette:
         """(3, H, W) uint8: labels (H, W) int64 over their image, as paint.js does it."""
         table = torch.zeros(max(self.entries) + 1, 3)
         table[list(self.entries)] = torch.tensor([color for _, color in self.entries.values()]).float()
-        paint, clear = table[labels].permute(2, 0, 1), labels == self.clear
+        paint, seen = table[labels].permute(2, 0, 1), labels.masked_fill(labels == self.clear, -1)
         if self.grey:
             dim = (image.float().mean(dim=0) * 0.6).floor().expand(3, -1, -1)
-            return draw.blend(dim, labels, paint, clear, opacity=1, outline=False, striped=True)
+            return draw.blend(dim, seen, paint, opacity=1, outline=False, striped=True)
         striped = hatch | torch.isin(labels, torch.tensor(self.hatched, dtype=torch.long))
-        return draw.blend(image, labels, paint, clear, opacity=opacity, outline=True, striped=striped)
+        return draw.blend(image, seen, paint, opacity=opacity, outline=True, striped=striped)
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,13 +105,11 @@ class MaskViewer(Stage):
 
     def _painted(self, name: str) -> Tensor:
         """One panel, (3, H, W) uint8."""
-        mask, named = self._maps[name], [*enumerate(self._classes), (VOID, "void")]
+        mask, named = self._maps[name].long(), [*enumerate(self._classes), (VOID, "void")]
         hidden = [index for index, name in named if name not in self.visible or name == "background"]
-        clear = torch.isin(mask.long(), torch.tensor(hidden, dtype=torch.long))
-        paint, striped = to_color(mask, self._classes), self.hatch
-        return draw.blend(
-            self._image, mask, paint, clear, opacity=self.opacity, outline=self.outline, striped=striped
-        )
+        labels = mask.masked_fill(torch.isin(mask, torch.tensor(hidden, dtype=torch.long)), -1)
+        paint, look = to_color(mask, self._classes).float(), {"outline": self.outline, "striped": self.hatch}
+        return draw.blend(self._image, labels, paint, opacity=self.opacity, **look)
 
     @traitlets.validate("visible", "layer", "mode")
     def _is_there(self, proposal: Any) -> Any:

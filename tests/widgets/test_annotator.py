@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import io
 import json
 import math
@@ -213,21 +212,6 @@ def test_a_full_disk_is_told_and_the_next_object_saves_both(
     draw(widget, 1, OTHER)
     assert widget.error == "" and widget.saved_change == widget.change == 2
     assert [len(image.annotations) for image in read_coco(path)] == [1, 1]
-
-
-def test_a_disk_that_cannot_flush_keeps_what_is_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a network share or a FUSE mount."""
-
-    def refused(*_: object) -> None:
-        raise OSError(errno.EINVAL, "Invalid argument")
-
-    monkeypatch.setattr("os.fsync", refused)
-    monkeypatch.setattr("os.chmod", refused)
-    widget = annotator(path := tmp_path / "drawn.json")
-    draw(widget, 0, BOX)
-    assert widget.error == "" and len(read_coco(path)[0].annotations) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The lie detector: lies worked by hand, scikit-learn as the oracle of the judge, and every lie as a frame."""
+"""The lie detector: lies worked by hand, scikit-learn as oracle of the judge, and every lie as a frame."""
 
 from __future__ import annotations
 

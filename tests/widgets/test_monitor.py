@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import itertools
 import json
 import math
@@ -22,7 +21,6 @@ import pytest
 import torch
 import traitlets
 from nbclient import NotebookClient
-from PIL import Image
 
 from seglib.losses import cross_entropy
 from seglib.train import train
@@ -31,6 +29,7 @@ from seglib.widgets import Monitor
 from seglib.widgets.monitor import reading
 from seglib.widgets.monitor.record import LONGEST, MOST, Record, Seen, curve, small
 from tests.training.nets import Net, Squares
+from tests.widgets.kit import pixels, refused
 from tests.widgets.trainings import TRUTH, recorded, steps, until
 
 # What is kept.
@@ -156,11 +155,9 @@ def test_what_is_sent_is_small_and_complete() -> None:
     assert sum(len(line["points"]) for chart in sent["charts"] for line in chart["lines"]) < 6_000
 
 
-def test_it_has_a_copy_without_a_kernel_and_a_description() -> None:
+def test_it_has_an_image_and_a_description() -> None:
     monitor = Monitor(steps(6))
-    assert Image.open(io.BytesIO(monitor.still())).size == (720, 416)
-    html = monitor.to_html()
-    assert "Finished: 6 steps, 3 s." in html and "export default" not in html
+    assert pixels(monitor.still()).shape == (416, 720, 3)
     assert repr(monitor).splitlines() == [
         "Finished: 6 steps, 3 s.",
         f"Loss: 1.000 at first, {monitor.now['charts'][0]['title'].split()[1]} now, smoothed.",
@@ -173,7 +170,7 @@ def test_it_has_a_copy_without_a_kernel_and_a_description() -> None:
 def test_without_validation_there_are_curves_only() -> None:
     monitor = Monitor(steps(3, every=0))
     assert monitor.data == {} and monitor.validations == [] and "no validation yet" in repr(monitor)
-    assert Image.open(io.BytesIO(monitor.still())).size == (720, 208)
+    assert pixels(monitor.still()).shape == (208, 720, 3)
 
 
 # Its thread: pause, resume, stop and errors.
@@ -311,8 +308,7 @@ def test_a_button_is_a_message_and_a_wrong_one_is_an_error() -> None:
 
 @pytest.mark.parametrize("wrong", [Net(), 3, None])
 def test_what_is_not_a_training_run_is_refused(wrong: Any) -> None:
-    with pytest.raises(ValueError, match=r"the steps that train\(net, dataset, ...\) returns, not a"):
-        Monitor(wrong)
+    refused(r"the steps that train\(net, dataset, ...\) returns, not a", Monitor, wrong)
 
 
 def test_a_notebook_that_is_run_by_a_program_trains_in_the_cell() -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions import Proposals, hierarchy, propose
 from seglib.regions.crops import crops
@@ -20,6 +19,7 @@ from seglib.widgets import ProposalExplorer
 from seglib.widgets.film import Frame
 from seglib.widgets.proposals import OVERLAP, _grouping, stops_down, stops_up
 from tests.widgets.explorers import IMAGE, LABELS, LESS, MEMBERS, OBJECTS, PROPOSALS, SCORES, TREE, given
+from tests.widgets.kit import instances, refused
 
 CLASSES = Classes.of("background", "fish", "crab")
 SQUARE = torch.zeros(1, 12, 16).bool()
@@ -29,15 +29,6 @@ SQUARE[:, 3:9, 4:12] = True
 def frames(view: str, reel: int = 0, **changes: Any) -> tuple[Frame, ...]:
     explorer = ProposalExplorer(**given(**changes), view=view)
     return explorer._views[view].reels[reel].frames
-
-
-def instances(masks: torch.Tensor, *kinds: int) -> Instances:
-    return Instances(masks, torch.tensor(kinds).long(), torch.zeros(len(kinds), 4, dtype=torch.int64))
-
-
-def read(frame: Frame, x: int, y: int, title: str) -> str:
-    panel = next(panel for panel in frame.reads if panel.title == title)
-    return panel.palette.entries[int(panel.labels.pixels[y, x])][0]
 
 
 def test_the_grouping_step_by_step() -> None:
@@ -51,17 +42,11 @@ def test_the_grouping_step_by_step() -> None:
     for frame, merging in zip(shown, ([0, 1], [2, 3], [4, 5])):  # nodes of the tree
         pixels, pair = frame.panels[0].labels.pixels, TREE.members(merging)[:, LABELS]
         assert torch.equal(pixels == 0, pair[0]) and torch.equal(pixels == 1, pair[1])
-    panel = shown[1].panels[0]
-    name, color = panel.palette.entries[int(panel.labels.pixels[0, 0])]
-    assert name == "128 pixels, 2 superpixels"
+    panels = [frame.panels[0] for frame in shown]
+    corners = [panel.palette.entries[int(panel.labels.pixels[0, 0])] for panel in panels]
     mean = IMAGE[:, (LABELS < 2)].float().mean(dim=1).round()
-    assert list(color) == mean.tolist()
-    assert read_name(shown[3]) == "192 pixels, 4 superpixels"
-
-
-def read_name(frame: Frame) -> str:
-    panel = frame.panels[0]
-    return panel.palette.entries[int(panel.labels.pixels[0, 0])][0]
+    assert corners[1] == ("128 pixels, 2 superpixels", tuple(mean.tolist()))
+    assert corners[3][0] == "192 pixels, 4 superpixels"
 
 
 @pytest.mark.parametrize(
@@ -137,18 +122,14 @@ def test_what_a_paste_covers_is_told() -> None:
     assert words == "2 of 3: fish, score +0.90, 128 pixels; it covers 64 of crab."
 
 
+@pytest.mark.parametrize("background", [LESS, 7.0])  # never pasted, whatever it scores
 @pytest.mark.parametrize("threshold", [-5.0, 0.45, 9.0])
-def test_the_threshold_is_that_of_paste(threshold: float) -> None:
-    last = frames("paste", threshold=threshold)[-1]
+def test_the_threshold_is_that_of_paste(threshold: float, background: float) -> None:
+    scores = SCORES.clone()
+    scores[:, 0] = background
+    last = frames("paste", scores=scores, threshold=threshold)[-1]
     assert torch.equal(last.panels[0].labels.pixels, paste_regions(PROPOSALS, SCORES, threshold=threshold))
     assert ("so nothing is pasted" in last.words) == (threshold == 9)
-
-
-def test_the_background_is_never_pasted_whatever_it_scores() -> None:
-    scores = SCORES.clone()
-    scores[:, 0] = 7
-    pasted = frames("paste", scores=scores)[-1].panels[0].labels.pixels
-    assert torch.equal(pasted, paste_regions(PROPOSALS, SCORES, threshold=0))
 
 
 def test_scores_of_the_region_on_show() -> None:
@@ -239,28 +220,22 @@ def test_a_larger_copy_of_the_image_is_made_small() -> None:
     assert explorer.data["width"] == 16 and "overlap 1.000" in explorer.frame.words
 
 
-BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "float image": ({"image": IMAGE / 255}, "uint8"),
-    "other proposals": (
-        {"image": IMAGE[:, :5]},
-        r"proposals have the size \(12, 16\)",
-    ),
-    "no proposals": ({"proposals": PROPOSALS.subset([])}, "no regions in the proposals"),
-    "two sizes": ({"hierarchy": hierarchy(IMAGE[:, ::2, ::2])}, r"\(12, 16\), the hierarchy \(6, 8\)"),
-    "other objects": ({"instances": instances(SQUARE[:, :5], 1)}, r"instances have the size \(5, 16\)"),
-    "no such class": ({"instances": instances(SQUARE, 7)}, "class 7"),
-    "scores of others": ({"scores": torch.zeros(2, 3)}, r"\(R, K\) = \(5, 3\)"),
-    "no such object": ({"view": "proposals", "reel": 3}, "reel must be 0 to 2"),
-    "old name": ({"rest": 0}, "no option 'rest'"),
-}
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"image": IMAGE / 255}, "uint8"),
+    ({"image": IMAGE[:, :5]}, r"proposals have the size \(12, 16\)"),
+    ({"proposals": PROPOSALS.subset([])}, "no regions in the proposals"),
+    ({"hierarchy": hierarchy(IMAGE[:, ::2, ::2])}, r"\(12, 16\), the hierarchy \(6, 8\)"),
+    ({"instances": instances(SQUARE[:, :5], 1)}, r"instances have the size \(5, 16\)"),
+    ({"instances": instances(SQUARE, 7)}, "class 7"),
+    ({"scores": torch.zeros(2, 3)}, r"\(R, K\) = \(5, 3\)"),
+    ({"view": "proposals", "reel": 3}, "reel must be 0 to 2"),
+    ({"rest": 0}, "no option 'rest'"),
+]
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_a_mistake_gets_one_sentence(case: str) -> None:
-    wrong, sentence = BAD[case]
-    with pytest.raises(ValueError, match=sentence) as caught:
-        ProposalExplorer(**given(**wrong))
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize(("wrong", "sentence"), BAD)
+def test_a_mistake_gets_one_sentence(wrong: dict[str, Any], sentence: str) -> None:
+    refused(sentence, ProposalExplorer, **given(**wrong))
 
 
 @pytest.mark.parametrize("superpixels", [1, 2, 7, 180, 181, 5000])
