@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seglib.data.dataset import Reading
 from seglib.data.files import PAINTED, LabelError, listed, read_labels
 from seglib.files import naming, read_json, read_text
 from seglib.labels import VOID, VOID_COLOR, Classes, Color
@@ -37,13 +38,11 @@ class ClassList(NamedTuple):
     source: str = ""
     objects: bool = False
 
-    @property
-    def void(self) -> str:
-        """The values that are void, for people."""
-        stated = [value for value, label in self.values.items() if label == VOID]
-        if VOID not in self.values:
-            stated.append(VOID)
-        return ", ".join(map(str, sorted(stated)))
+    def reading(self, layout: str, pairs: str, left_out: Iterable[str]) -> Reading:
+        """How a folder with these classes was understood."""
+        void = sorted(value for value, label in ({VOID: VOID} | dict(self.values)).items() if label == VOID)
+        source = self.source or UNNAMED
+        return Reading(layout, source, ", ".join(map(str, void)), pairs, tuple(left_out))
 
 
 def read_class_list(folder: Path) -> ClassList:

@@ -2,6 +2,8 @@
 
 import glob
 import os
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,29 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.class_lists import (
-    HOW_TO_LIST,
-    UNNAMED,
-    ClassList,
-    class_list,
-    of_objects,
-    read_class_list,
-    shown_by,
-)
-from seglib.data.dataset import (
-    FOLDERS,
-    Instances,
-    Part,
-    Reading,
-    SegmentationDataset,
-    SplitError,
-    by_name,
-    check_split,
-)
-from seglib.data.files import FileDataset, Sample, instances_of, listed, match_size, read_image, read_labels
-from seglib.data.pairing import match, object_files, stem_of
+from seglib.data import dataset, pairing
+from seglib.data.class_lists import HOW_TO_LIST, ClassList, class_list, of_objects, read_class_list, shown_by
+from seglib.data.dataset import Instances, Part, Reading, SegmentationDataset, SplitError
+from seglib.data.files import FileDataset, Sample, instances_of, match_size, read_image, read_labels
+from seglib.data.pairing import Files, Group, Tree, counted
 from seglib.data.photographs import objects_in
-from seglib.data.tree import Files, Group, Tree, groups, images_in, is_clutter, role
 from seglib.files import as_path, naming, read_text
 from seglib.labels import VOID, Classes
 
@@ -67,6 +52,13 @@ class Request:
     def classes_or(self, published: ClassList) -> ClassList:
         """The folder's class list or, where it has none, the classes that were published."""
         return self.classes if self.classes.source else published
+
+    def part(self, there: Mapping[str, object]) -> str:
+        """The split among those that are there; "" where the folder is not divided into splits."""
+        if self.split not in there and "" not in there:
+            found = ", ".join(map(repr, there))
+            raise SplitError(f"{self.tree.path}: there is no split '{self.split}'; there is {found}")
+        return "" if "" in there else self.split
 
 
 D = TypeVar("D", bound=SegmentationDataset)
@@ -204,17 +196,15 @@ def open_pairs(
     """
     if not found:
         return None
-    path, split = request.tree.path, request.split
-    part = part_of(path, split, found)
-    matched = match(path, found[part])
+    path, part = request.tree.path, request.part(found)
+    matched = pairing.match(path, found[part])
     samples, left_out = _chosen(request, part, matched.samples)
     left_out = [*left_out, *matched.left_out, *dict.fromkeys(request.tree.left_out)]
     meaning = classes or request.classes
     others = (group.masks.values() for other, group in found.items() if other != part)
     masks = [*dict.fromkeys(chain((one.mask for one in matched.samples.values()), *others))]
-    data = kind(path.name, split, samples, meaning, masks=masks, page=request.page)
-    source = meaning.source or UNNAMED
-    return understood(data, Reading(layout, source, meaning.void, matched.rule, tuple(left_out)))
+    data = kind(path.name, request.split, samples, meaning, masks=masks, page=request.page)
+    return understood(data, meaning.reading(layout, matched.rule, left_out))
 
 
 def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple[list[Sample], list[str]]:
@@ -230,15 +220,11 @@ def _chosen(request: Request, part: str, samples: Mapping[str, Sample]) -> tuple
     known = {name: one for one in samples.values() for name in (one.id, Path(one.image).name)}
     there = [name for some in names.values() for name in some]
     if not names or 2 * sum(name in known for name in there) < len(there):
-        return [samples[key] for key in by_name(samples)[split]], []
-    part_of(request.tree.path, split, names)  # raises where there is no list of this split
-    wanted = [*dict.fromkeys(names[split])]
+        return [samples[key] for key in dataset.by_name(samples)[split]], []
+    wanted = [*dict.fromkeys(names[request.part(names)])]
     absent = [name for name in wanted if name not in known]
-    unlisted = len(samples) - len({known[name] for name in there if name in known})
-    left_out = []
-    if absent:
-        left_out.append(f"names in the list of {split} without a pair: {len(absent)} ({listed(absent)})")
-    if unlisted:
+    left_out = [*counted((f"names in the list of {split} without a pair", absent))]
+    if unlisted := len(samples) - len({known[name] for name in there if name in known}):
         left_out.append(f"pairs that are in no list: {unlisted}")
     return [known[name] for name in wanted if name in known], left_out
 
@@ -248,7 +234,7 @@ def _lists(tree: Tree) -> dict[str, list[str]]:
     for folder in ([], ["splits"], ["split"], ["lists"], ["ImageSets", "Segmentation"], ["ImageSets"]):
         place = tree.folder(*folder)
         found = {}
-        for split, names in FOLDERS.items():
+        for split, names in dataset.FOLDERS.items():
             for file in (place / f"{name}{end}.txt" for name in names for end in ("_list", "") if place):
                 if file.is_file():
                     firsts = [line.split()[0] for line in read_text(file).splitlines() if line.strip()]
@@ -256,13 +242,6 @@ def _lists(tree: Tree) -> dict[str, list[str]]:
         if found:
             return found
     return {}
-
-
-def part_of(path: Path, split: str, there: Mapping[str, object]) -> str:
-    """The split where the folder is divided into splits, "" where it is not."""
-    if split not in there and "" not in there:
-        raise SplitError(f"{path}: there is no split '{split}'; there is {', '.join(map(repr, there))}")
-    return "" if "" in there else split
 
 
 FilesOf = str | Path | Sequence[str | Path]
@@ -301,7 +280,7 @@ def pairs(
         >>> len(data), data.classes.names, data[0][1].shape
         (1, ('sea', 'fish'), torch.Size([3, 4]))
     """
-    check_split(split or "train")
+    dataset.check_split(split or "train")
     photos, labels = _files(images), _files(masks)
     if isinstance(classes, (str, Path)):
         meaning = read_class_list(Path(classes).expanduser())
@@ -321,16 +300,13 @@ def pairs(
         rule, left_out = f"{len(samples)}, in the order given", tuple[str, ...]()
         _check_order([*samples.values()])
     else:
-        samples, rule, left_out = match("pairs", Group(_keyed(photos), _keyed(labels)))
-    keys = [*samples] if split is None else by_name(samples)[split]
+        samples, rule, left_out = pairing.match("pairs", Group(_keyed(photos), _keyed(labels)))
+    keys = [*samples] if split is None else dataset.by_name(samples)[split]
     data = PairFolder(
         photos[0].parent.name, split or "train", [samples[key] for key in keys], meaning,
         masks=[*map(str, labels)], page=page,
     )  # fmt: skip
-    return understood(
-        data,
-        Reading("images and masks as given", meaning.source or UNNAMED, meaning.void, rule, tuple(left_out)),
-    )
+    return understood(data, meaning.reading("images and masks as given", rule, left_out))
 
 
 def _check_order(samples: Sequence[Sample]) -> None:
@@ -338,7 +314,8 @@ def _check_order(samples: Sequence[Sample]) -> None:
     mask_of: dict[str, str] = {}
     with suppress(ValueError):  # of names that do not match
         images, masks = (_keyed([Path(one[k]) for one in samples]) for k in (1, 2))
-        mask_of = {one.image: one.mask for one in match("pairs", Group(images, masks)).samples.values()}
+        samples_by_name = pairing.match("pairs", Group(images, masks)).samples
+        mask_of = {one.image: one.mask for one in samples_by_name.values()}
     wrong = [one for one in samples if mask_of.get(one.image) != one.mask]
     if wrong and len(mask_of) == len(samples):
         raise ValueError(f"the orders differ: {wrong[0].image} is given {wrong[0].mask}; sort both lists")
@@ -351,10 +328,10 @@ def _files(given: FilesOf) -> list[Path]:
     if not isinstance(given, (str, Path)):
         files = [as_path(each).expanduser() for each in given]
     elif (path := Path(given).expanduser()).is_dir():
-        files = [Path(file) for file in images_in(path).values()]
+        files = [Path(file) for file in pairing.images_in(path).values()]
     else:
         files = [Path(file) for file in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-        files = [file for file in files if file.is_file() and not is_clutter(file.name)]
+        files = [file for file in files if file.is_file() and not pairing.is_clutter(file.name)]
     if not files:
         raise FileNotFoundError(f"{given}: no image here; of subfolders take a pattern, folder/**/*.png")
     if absent := [file for file in files if not file.is_file()]:
@@ -368,7 +345,7 @@ def _keyed(files: Sequence[Path]) -> Files:
     top = os.path.commonpath(parents)
     keyed: Files = {}
     for file, parent in zip(files, parents):
-        key = role(parent.relative_to(top).parts)[2], file.stem
+        key = pairing.role(parent.relative_to(top).parts)[2], file.stem
         if key in keyed:
             raise ValueError(f"{file} and {keyed[key]} have the same name; give two lists in the same order")
         keyed[key] = str(file)
@@ -419,20 +396,48 @@ class ObjectFolder(FileDataset):
 
 def open_objects(request: Request) -> ObjectFolder | None:
     """One class of objects, called by the class list if there is one; None if masks are not one an object."""
-    found = {split: object_files(group) for split, group in groups(request.tree).items()}
+    found = {split: _object_files(group) for split, group in pairing.groups(request.tree).items()}
     if not found or not all(found.values()):
         return None
-    path, split = request.tree.path, request.split
-    part = part_of(path, split, found)
+    path, part = request.tree.path, request.part(found)
     with naming(path):
         classes = of_objects(request.classes.classes)
-    here = found[part] or {}
-    samples = {key: Sample(stem_of(image), image, masks[0]) for key, (image, masks) in here.items()}
+    samples = {
+        key: Sample(pairing.stem_of(image), image, masks[0]) for key, (image, masks) in found[part].items()
+    }
     chosen, left_out = _chosen(request, part, samples)
-    parts = dict(here.values())
-    data = ObjectFolder(
-        path.name, split, classes, chosen, parts=[parts[one.image] for one in chosen], page=request.page
-    )
-    rule = f"{len(parts)} images, {sum(map(len, parts.values()))} objects"
+    masks_of = dict(found[part].values())
+    parts = [masks_of[one.image] for one in chosen]
+    data = ObjectFolder(path.name, request.split, classes, chosen, parts=parts, page=request.page)
+    rule = f"{len(masks_of)} images, {sum(map(len, masks_of.values()))} objects"
     source = request.classes.source or "one class of objects; a classes.txt with two names names it"
     return understood(data, Reading("one mask file for each object", source, "none", rule, tuple(left_out)))
+
+
+_NUMBERED = re.compile(
+    rf"(.+?)(?:[_\-. ](?:{pairing.MASK_WORD}|obj|object|cell|nucleus|instance))?[_\-. ]+\d+"
+)
+
+
+def _object_files(group: Group) -> dict[str, tuple[str, list[str]]]:
+    """Key -> an image and the masks of its objects; empty unless every mask is one object of one image.
+
+    The masks are next to their only image (as in `ID/images/ID.png`, `ID/masks/...`), in a folder that is
+    called as the image, or called as the image with a number at the end.
+    """
+    images, masks = group
+    rests = Counter(rest for rest, _ in images)
+    alone = {rest: stem for rest, stem in images if rest and rests[rest] == 1}
+    rest_of = {stem: rest for rest, stem in images}
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (rest, stem), path in sorted(masks.items()):
+        before, _, last = rest.rpartition("/")
+        core = _NUMBERED.fullmatch(stem)
+        keys = [(rest, alone.get(rest, "")), (before, last), (rest_of.get(last, ""), last)]
+        keys.append((rest, core[1] if core else ""))
+        if not (fitting := [key for key in keys if key in images]):
+            return {}
+        found[fitting[0]].append(path)
+    if max(map(len, found.values()), default=0) < 2 or 2 * len(found) < len(images):
+        return {}
+    return {"/".join(filter(None, key)): (images[key], paths) for key, paths in sorted(found.items())}

@@ -1,7 +1,7 @@
 """The table of layouts: which folders can be opened, and which are recognised and what to do about them.
 
 A layout of your own is one more row of `LAYOUTS`: its name, how it looks, and a function that opens a folder
-which has it. Usually that is a line or two, as `tree.groups` finds the images and the masks, and
+which has it. Usually that is a line or two, as `pairing.groups` finds the images and the masks, and
 `folders.open_pairs` pairs them.
 """
 
@@ -15,8 +15,9 @@ from seglib.data.class_lists import class_list, read_class_list
 from seglib.data.dataset import Reading, SegmentationDataset, check_split
 from seglib.data.files import listed
 from seglib.data.folders import Request, VocTree, open_objects, open_pairs, understood
+from seglib.data.pairing import WAY_OUT, Group, Tree, groups, is_clutter, is_image, role
 from seglib.data.photographs import Pets, Voc, camvid
-from seglib.data.tree import WAY_OUT, Group, Tree, ends_of, groups, is_clutter, is_image, role
+from seglib.data.shapes import ends_of
 from seglib.labels import VOID
 
 

@@ -1,18 +1,229 @@
-"""Which mask belongs to which image: by equal names, or by a common prefix or suffix of their names."""
+"""What is in a folder: which files are images and which are masks, and which of them belong together.
+
+Masks belong to images by equal names, or by a common prefix or suffix of their names.
+"""
 
 import os
 import re
+import unicodedata
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
+from seglib.data.dataset import FOLDERS
 from seglib.data.files import SUFFIXES, Sample, listed
-from seglib.data.tree import COLORED, MASK_WORDS, WAY_OUT, Files, Group, images_in, words
 from seglib.files import naming
 
+WAY_OUT = "say which belong together: seglib.data.folders.pairs(images, masks, classes)"
 SEVERAL = f"if each holds one class, put them together as in docs/bring-your-data.md; else {WAY_OUT}"
+DEEPEST = 8  # folders below the data set's that are looked into
+SPLIT_OF = {name: split for split, names in FOLDERS.items() for name in names} | {"tr": "train", "ts": "test"}
+IMAGE_WORDS = frozenset({
+    "image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "original", "originals",
+    "input", "inputs", "rgb", "sat",
+})  # fmt: skip
+MASK_WORDS = frozenset({
+    "mask", "masks", "label", "labels", "annot", "annots", "annotation", "annotations", "ann", "anns", "seg",
+    "segs", "segmentation", "segmentations", "gt", "gts", "groundtruth", "truth", "target", "targets",
+    "manual", "trimaps", "matte", "lbl", "lbls",
+})  # fmt: skip
+# Of masks painted in colours, for people to look at.
+COLORED = frozenset({"color", "colors", "colored", "colour", "colormap", "colormaps", "human", "vis"})
+CLUTTER = frozenset({"thumbs.db", "desktop.ini", "@eadir", "ehthumbs.db"})
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder is one that systems and editors leave behind: hidden, thumbnails."""
+    return name.startswith((".", "__")) or name.lower() in CLUTTER
+
+
+def images_in(folder: Path) -> dict[str, str]:
+    """The image files of a folder by stem, sorted; nothing is opened, hidden files are ignored.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+        ValueError: two images have the same stem.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if is_image(entry.name) and not entry.is_dir()]
+    return by_stem(str(folder), names)
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name is one of an image."""
+    return not is_clutter(name) and f".{name.rpartition('.')[2].lower()}" in SUFFIXES
+
+
+def by_stem(folder: str, names: Iterable[str]) -> dict[str, str]:
+    """Stem -> path, sorted; a ValueError names two files of one stem."""
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        # macOS writes letters and their accents apart
+        if (stem := unicodedata.normalize("NFC", name.rpartition(".")[0])) in found:
+            twins = f"{Path(found[stem]).name} and {name}"
+            raise ValueError(f"{folder}: {twins} have the same stem; rename one of them, or {WAY_OUT}")
+        found[stem] = f"{folder}{os.sep}{name}"
+    return dict(sorted(found.items()))
+
+
+@dataclass
+class Tree:
+    """A folder and everything in it but clutter, read once.
+
+    Attributes:
+        path: the folder, or a file.
+        folders: folder relative to it, as ("images", "train") -> the names of the files in it, sorted.
+        left_out: folders that are taken for something else.
+    """
+
+    path: Path
+    folders: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, path: Path) -> "Tree":
+        """Read a folder's names; no file is opened."""
+        folders: dict[tuple[str, ...], list[str]] = {}
+        for place, below, names in os.walk(path, followlinks=True):
+            parts = Path(place).relative_to(path).parts
+            below[:] = [] if len(parts) >= DEEPEST else sorted(name for name in below if not is_clutter(name))
+            folders[parts] = sorted(name for name in names if not is_clutter(name))
+        return cls(path, folders)
+
+    def folder(self, *names: str) -> Path | None:
+        """The folder of these names, in large or small letters; None if there is none."""
+        wanted = tuple(name.lower() for name in names)
+        found = [parts for parts in self.folders if tuple(part.lower() for part in parts) == wanted]
+        return self.path.joinpath(*found[0]) if found else None
+
+    def files(self, *suffixes: str) -> Iterator[Path]:
+        """The files whose names end so, in large or small letters."""
+        for parts, names in self.folders.items():
+            yield from (self.path.joinpath(*parts, n) for n in names if n.lower().endswith(suffixes))
+
+
+# Folders' roles.
+
+
+Files = dict[tuple[str, str], str]  # (subfolder, stem) -> path
+
+
+class Group(NamedTuple):
+    """The image files and the mask files of one split."""
+
+    images: Files
+    masks: Files
+
+
+def words(name: str) -> list[str]:
+    """The words in a folder's name, in small letters.
+
+    Example:
+        >>> words("JPEGImages"), words("train2017"), words("trainannot"), words("ISIC2018_Training_Input")
+        (['jpeg', 'images'], ['train', '2017'], ['train', 'annot'], ['isic', '2018', 'training', 'input'])
+    """
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)
+    return [word for part in parts for word in _halves(part.lower())]
+
+
+def _halves(word: str) -> list[str]:
+    """The two words in "trainannot"."""
+    for split in SPLIT_OF:
+        if word.startswith(split) and word.removeprefix(split) in MASK_WORDS | IMAGE_WORDS:
+            return [split, word.removeprefix(split)]
+    return [word]
+
+
+def role(parts: Sequence[str]) -> tuple[str, str, str]:
+    """Split, "image", "mask" or "", and the rest of a folder's path.
+
+    Example:
+        >>> role(("leftImg8bit", "train", "aachen")), role(("Val", "masks_png"))
+        (('train', 'image', 'aachen'), ('val', 'mask', ''))
+    """
+    split, kind, rest = "", "", []
+    for part in parts:
+        found = words(part)
+        named = next((SPLIT_OF[word] for word in found if word in SPLIT_OF), "")
+        what = "mask" if MASK_WORDS & {*found} else "image" if IMAGE_WORDS & {*found} else ""
+        split, kind = split or named, what or kind
+        if not (named or what):
+            rest.append(part)
+    return split, kind, "/".join(rest)
+
+
+def groups(
+    tree: Tree, wanted: Callable[[str], bool] = is_image, ignored: Sequence[str] = ()
+) -> dict[str, Group]:
+    """Split -> its images and masks; the split is "" where the folder is not divided.
+
+    Args:
+        tree: the folder.
+        wanted: which file names count.
+        ignored: folders that are neither, in small letters.
+    """
+    folders = {
+        parts: some
+        for parts, names in tree.folders.items()
+        if not {part.lower() for part in parts} & {*ignored} and (some := [n for n in names if wanted(n)])
+    }
+    here = {role(parts)[1] for parts in folders if not _above(parts)}
+    if {"image", "mask"} <= here and (others := {_above(parts) for parts in folders} - {""}):
+        tree.left_out += [f"folder {name}/, a data set of its own" for name in sorted(others)]
+        folders = {parts: names for parts, names in folders.items() if not _above(parts)}
+    masks_in = {parts for parts in folders if role(parts)[1] == "mask"}
+    painted = {parts for parts in masks_in if COLORED & {*words("/".join(parts))}}
+    if painted < masks_in:
+        tree.left_out += [f"folder {'/'.join(p)}/, masks painted in colours" for p in sorted(painted)]
+        folders = {parts: names for parts, names in folders.items() if parts not in painted}
+    found: dict[str, dict[str, Files]] = {kind: defaultdict(dict) for kind in ("image", "mask", "")}
+    for parts, names in folders.items():
+        split, kind, rest = role(parts)
+        folder = str(tree.path.joinpath(*parts))
+        for which, some in ({"": names} if masks_in else _mixed(names)).items():
+            place = found[which or kind][split]
+            for stem, path in by_stem(folder, some).items():
+                if (other := place.setdefault((rest, stem), path)) != path:
+                    raise ValueError(f"{path} and {other} have the same stem; {WAY_OUT}")
+    masks = found["mask"]
+    images = found["image"] or found[""]
+    splits = {*masks, *images} - {""} or {""}
+    both = {
+        split: Group(images.get(split) or images.get("", {}), masks.get(split) or masks.get("", {}))
+        for split in [*FOLDERS, ""] if split in splits
+    }  # fmt: skip
+    return {split: group for split, group in both.items() if group.images and group.masks}
+
+
+def _above(parts: Sequence[str]) -> str:
+    """The folders before the first one that says what it holds; "" if it is the first."""
+    return "/".join(takewhile(lambda part: not any(role([part])[:2]), parts))
+
+
+MASK_WORD = f"(?:{'|'.join(sorted(MASK_WORDS))})"
+_MASK_NAME = re.compile(rf"(?:.*[_\-. ])?{MASK_WORD}(?:[_\-. ]?\d+)?|{MASK_WORD}[_\-. ].*", re.IGNORECASE)
+_LOSSY = (".jpg", ".jpeg")
+
+
+def _mixed(names: Sequence[str]) -> dict[str, list[str]]:
+    """The files of one folder by role: masks are those called so, or the PNG files if each has a JPEG."""
+    called = {name for name in names if _MASK_NAME.fullmatch(name.rpartition(".")[0])}
+    photos = {name.rpartition(".")[0] for name in names if name.lower().endswith(_LOSSY)}
+    others = {name for name in names if not name.lower().endswith(_LOSSY)}
+    if not called and photos and photos == {name.rpartition(".")[0] for name in others}:
+        called = others
+    if len(called) == len(names):
+        return {"": [*names]}
+    return {"": [name for name in names if name not in called], "mask": [n for n in names if n in called]}
+
+
+# Images and masks that belong together.
 
 
 def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[Sample]:
@@ -42,21 +253,12 @@ def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[
     return [Sample(stem, photos[stem], labels[stem]) for stem in stems]
 
 
-# Names that belong together.
-
-
 class Match(NamedTuple):
-    """Images with their masks, and what was left out.
+    """Images with their masks, and what was left out."""
 
-    Attributes:
-        samples: by key, which is the stem, with its subfolder if there is one.
-        rule: how the names belong together, for people.
-        left_out: what has no partner, for people.
-    """
-
-    samples: dict[str, Sample]
-    rule: str
-    left_out: tuple[str, ...]
+    samples: dict[str, Sample]  # by stem, with its subfolder if there is one
+    rule: str  # how the names belong together, for people
+    left_out: tuple[str, ...]  # what has no partner, for people
 
 
 def match(place: Path | str, group: Group) -> Match:
@@ -68,35 +270,37 @@ def match(place: Path | str, group: Group) -> Match:
     images, masks = group
     if not {rest for rest, _ in images} & {rest for rest, _ in masks}:
         images, masks = _flat(place, images), _flat(place, masks)
+    fewest = min(len(images), len(masks))
     with naming(place):
         rule, found = _pairs(images, masks)
-        if 2 * len(found) < min(len(images), len(masks)):
+        if 2 * len(found) < fewest:
             images, masks = _small_letters(images), _small_letters(masks)
             rule, found = _pairs(images, masks)
-    if not rule or not found or 2 * len(found) < min(len(images), len(masks)):
+    if rule is None or 2 * len(found) < fewest:
         names = [
             f"{len(files)} {what} ({listed([stem for _, stem in sorted(files)], 3)})"
             for files, what in ((images, "images"), (masks, "masks"))
         ]
-        raise ValueError(
-            f"{place}: the names of {' and '.join(names)} do not match; name them alike, or {WAY_OUT}"
-        )
+        both = " and ".join(names)
+        raise ValueError(f"{place}: the names of {both} do not match; name them alike, or {WAY_OUT}")
     used = {*found.values()}
-    left_out = [
-        f"{what}: {len(some)} ({listed(some)})"
-        for some, what in (
-            ([key[1] for key in images if key not in found], "images without a mask"),
-            ([key[1] for key, path in masks.items() if path not in used], "masks without an image"),
-        )
-        if some
-    ]
+    left_out = counted(
+        ("images without a mask", [key[1] for key in images if key not in found]),
+        ("masks without an image", [key[1] for key, path in masks.items() if path not in used]),
+    )
     samples = {
         "/".join(filter(None, key)): Sample(stem_of(images[key]), images[key], mask)
         for key, mask in sorted(found.items())
     }
+    how = "of the same name" if rule == Rule() else "by a common part of their names"
     example = next(iter(samples.values()))
     both = f"{Path(example.image).name} with {Path(example.mask).name}"
-    return Match(samples, f"{len(samples)}, {rule.words()}: {both}", tuple(left_out))
+    return Match(samples, f"{len(samples)}, {how}: {both}", left_out)
+
+
+def counted(*found: tuple[str, Sequence[str]]) -> tuple[str, ...]:
+    """What was left out, for people: of each kind that is not empty how many, and the first names."""
+    return tuple(f"{what}: {len(names)} ({listed(names)})" for what, names in found if names)
 
 
 def stem_of(path: str) -> str:
@@ -111,11 +315,7 @@ def _pairs(images: Files, masks: Files) -> tuple["Rule | None", Files]:
     if not (rule := Rule() if equal else find_rule(stems, labels)):
         return None, {}
     partners = {key: (key[0], rule.mask(key[1])) for key in images}
-    return rule, {
-        key: masks[rest, stem]
-        for key, (rest, stem) in partners.items()
-        if stem is not None and (rest, stem) in masks
-    }
+    return rule, {key: masks[mask] for key, mask in partners.items() if mask in masks}
 
 
 def _small_letters(files: Files) -> Files:
@@ -141,23 +341,20 @@ class Rule(NamedTuple):
     mask_before: str = ""
     mask_after: str = ""
 
-    def mask(self, stem: str) -> str | None:
-        """The stem of an image's mask; None if the rule does not fit the image."""
-        if not (stem.startswith(self.before) and stem.endswith(self.after)):
-            return None
+    def mask(self, stem: str) -> str:
+        """The stem of an image's mask; "" if the rule does not fit the image."""
         core = stem[len(self.before) : len(stem) - len(self.after)]
-        return f"{self.mask_before}{core}{self.mask_after}" if core else None
+        fits = core and stem.startswith(self.before) and stem.endswith(self.after)
+        return f"{self.mask_before}{core}{self.mask_after}" if fits else ""
+
+    def backwards(self) -> "Rule":
+        """The rule for names that are written backwards."""
+        return Rule(*(part[::-1] for part in (self.after, self.before, self.mask_after, self.mask_before)))
 
     def evidence(self) -> tuple[bool, bool]:
         """Whether a word says mask and none says colours; whether the image's whole name is in the mask's."""
         found = {*words(self.mask_before), *words(self.mask_after)}
         return bool(found & MASK_WORDS) and not found & COLORED, not any(self[:2])
-
-    def words(self) -> str:
-        """The rule for people."""
-        if self == Rule():
-            return "of the same name"
-        return "by a common part of their names"
 
 
 def find_rule(images: set[str], masks: Sequence[str]) -> Rule | None:
@@ -173,20 +370,14 @@ def find_rule(images: set[str], masks: Sequence[str]) -> Rule | None:
         >>> find_rule({"1_sat", "2_sat", "3_sat"}, ["1_mask", "2_mask"])
         Rule(before='', after='sat', mask_before='', mask_after='mask')
     """
-    some = masks[:: max(1, len(masks) // 100)]
-    ordered = sorted(images)
-    backwards = sorted(stem[::-1] for stem in images)
+    ordered, backwards = sorted(images), sorted(stem[::-1] for stem in images)
     votes: Counter[Rule] = Counter()
-    for mask in some:
-        found = {Rule("", "", mask[:i], mask[j:]) for i, j in _spans(len(mask)) if mask[i:j] in images}
-        found |= {rule for image in _near(ordered, mask) if (rule := _exchange(image, mask))}
-        for image in _near(backwards, mask[::-1]):
-            if rule := _exchange(image, mask[::-1]):
-                found.add(Rule(rule.after[::-1], "", rule.mask_after[::-1], ""))
+    for mask in masks[:: max(1, len(masks) // 100)]:
+        found = _inside(images, mask) | _by_beginnings(ordered, mask)
+        found |= {rule.backwards() for rule in _by_beginnings(backwards, mask[::-1])}
         votes.update(rule for rule in found if not _cuts(rule, mask))
-    both = _stripped(images, masks)
-    if both:
-        votes[both] += 1
+    if (stripped := _stripped(images, masks)) != Rule():
+        votes[stripped] += 1
     known = {*masks}
     reach = {rule: sum(rule.mask(image) in known for image in images) for rule, _ in votes.most_common(20)}
     if not reach:
@@ -200,15 +391,15 @@ def find_rule(images: set[str], masks: Sequence[str]) -> Rule | None:
 
 def _check_alone(best: Rule, rules: Iterable[Rule], images: set[str], known: set[str]) -> None:
     """Raise a ValueError if another rule is as good: images have several masks, or masks several images."""
-    taken = {str(best.mask(image)): image for image in images if best.mask(image) in known}
+    taken = {best.mask(image): image for image in images if best.mask(image) in known}
     for rule in rules:
         # such as "cat" of "catfish_mask"
         cuts_a_word = rule.mask_after[:1].isalnum() and not rule.after[:1].isalnum()
         if cuts_a_word or rule.evidence() < best.evidence():
             continue
-        found = sorted((str(rule.mask(image)), image) for image in images if rule.mask(image) in known)
+        found = sorted((rule.mask(image), image) for image in images if rule.mask(image) in known)
         photos = [(taken[mask], image, mask) for mask, image in found if taken.get(mask, image) != image]
-        masks = [(str(best.mask(image)), mask, image) for mask, image in found if mask not in taken]
+        masks = [(best.mask(image), mask, image) for mask, image in found if mask not in taken]
         clashes = [one for one in masks if one[0] in taken]
         if not clashes and 2 * len(photos) >= len(taken):
             clashes = photos
@@ -217,42 +408,33 @@ def _check_alone(best: Rule, rules: Iterable[Rule], images: set[str], known: set
             raise ValueError(f"both {one} and {other} fit {of}; {SEVERAL}")
 
 
-def _spans(length: int) -> Iterator[tuple[int, int]]:
-    """Where a part of a text can begin and end; of long names only parts at one end."""
-    for i in range(length):
-        for j in range(i + 1, length + 1):
-            if length <= 60 or i == 0 or j == length:
-                yield i, j
+def _inside(images: set[str], mask: str) -> set[Rule]:
+    """The rules by which a mask's name holds the whole name of an image; in long names only at one end."""
+    end = len(mask)
+    spans = ((i, j) for i, j in combinations(range(end + 1), 2) if end <= 60 or i == 0 or j == end)
+    return {Rule("", "", mask[:i], mask[j:]) for i, j in spans if mask[i:j] in images}
 
 
-def _near(ordered: Sequence[str], name: str) -> Sequence[str]:
-    """The names that begin most alike."""
-    place = bisect(ordered, name)
-    return ordered[max(0, place - 2) : place + 2]
+def _by_beginnings(ordered: Sequence[str], mask: str) -> set[Rule]:
+    """The rules by which only the ends of a mask's name and of those that begin most alike differ."""
+    place = bisect(ordered, mask)
+    near = ordered[max(0, place - 2) : place + 2]
+    shared = [(image, len(_common([image, mask]))) for image in near]
+    return {Rule("", image[number:], "", mask[number:]) for image, number in shared if number}
 
 
-def _exchange(image: str, mask: str) -> Rule | None:
-    """The rule by which only the ends differ."""
-    common = len(_common([image, mask]))
-    return Rule("", image[common:], "", mask[common:]) if common else None
-
-
-def _common(names: Sequence[str]) -> str:
+def _common(names: Iterable[str]) -> str:
     """What all names begin with."""
-    first, last = min(names), max(names)
-    return first[
-        : next((k for k, (a, b) in enumerate(zip(first, last)) if a != b), min(len(first), len(last)))
-    ]
+    return os.path.commonprefix([*names])  # noqa: RUF071
 
 
-def _stripped(images: set[str], masks: Sequence[str]) -> Rule | None:
+def _stripped(images: Iterable[str], masks: Iterable[str]) -> Rule:
     """The rule of "img_001_rgb" and "lbl_001_seg": letters that all have in common, at both ends."""
     ends = []
-    for names in (sorted(images), masks):
-        first = re.match(r"\D*", _common(names))
-        last = re.match(r"\D*", _common([name[::-1] for name in names]))
-        ends += [first[0] if first else "", last[0][::-1] if last else ""]
-    return Rule(*ends) if any(ends) else None
+    for names in (images, masks):
+        first, last = _common(names), _common(name[::-1] for name in names)
+        ends += [re.split(r"\d", first)[0], re.split(r"\d", last)[0][::-1]]
+    return Rule(*ends)
 
 
 def _cuts(rule: Rule, mask: str) -> bool:
@@ -263,41 +445,3 @@ def _cuts(rule: Rule, mask: str) -> bool:
     ends = [(rule.before[-1:], core[0]), (rule.mask_before[-1:], core[0])]
     ends += [(core[-1], rule.after[:1]), (core[-1], rule.mask_after[:1])]
     return any(one.isdigit() and other.isdigit() for one, other in ends)
-
-
-# Several masks for one image, one for each object.
-
-
-_NUMBERED = re.compile(
-    rf"(.+?)(?:[_\-. ](?:{'|'.join(sorted(MASK_WORDS))}|obj|object|cell|nucleus|instance))?[_\-. ]+\d+"
-)
-
-
-def object_files(group: Group) -> dict[str, tuple[str, list[str]]] | None:
-    """Key -> an image and the masks of its objects; None unless every mask is one object of one image.
-
-    The masks are next to their only image (as in `ID/images/ID.png`, `ID/masks/...`), in a folder that is
-    called as the image, or called as the image with a number at the end.
-    """
-    images, masks = group
-    rests = Counter(rest for rest, _ in images)
-    alone = {rest: stem for rest, stem in images if rest and rests[rest] == 1}
-    by_stems = {stem: rest for rest, stem in images}
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (rest, stem), path in sorted(masks.items()):
-        before, _, last = rest.rpartition("/")
-        core = _NUMBERED.fullmatch(stem)
-        if rest in alone:
-            key = rest, alone[rest]
-        elif (before, last) in images:
-            key = before, last
-        elif last in by_stems:
-            key = by_stems[last], last
-        elif core and (rest, core[1]) in images:
-            key = rest, core[1]
-        else:
-            return None
-        found[key].append(path)
-    if max(map(len, found.values()), default=0) < 2 or 2 * len(found) < len(images):
-        return None
-    return {"/".join(filter(None, key)): (images[key], paths) for key, paths in sorted(found.items())}

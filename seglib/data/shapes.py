@@ -21,8 +21,8 @@ from seglib.data.class_lists import LISTS, VOID_NAMES, read_class_list
 from seglib.data.coco import Coco, Content, Entry, is_line, is_side, read
 from seglib.data.dataset import Reading
 from seglib.data.files import listed
-from seglib.data.folders import Request, part_of, understood
-from seglib.data.tree import Tree, ends_of, images_in, is_clutter, role
+from seglib.data.folders import Request, understood
+from seglib.data.pairing import Tree, counted, images_in, is_clutter, role
 from seglib.files import first_line, naming, read_json, read_text
 from seglib.progress import tracked
 
@@ -84,6 +84,14 @@ def _one(files: Sequence[Path]) -> Path:
     )
 
 
+def ends_of(file: Path) -> bytes:
+    """The beginning and the end of a file, where tools leave their marks; files may be large."""
+    with file.open("rb") as opened:
+        beginning = opened.read(65536)
+        opened.seek(max(0, file.stat().st_size - 65536))
+        return beginning + opened.read()
+
+
 def looks_like_coco(file: Path) -> bool:
     """Whether a file has COCO's name or fields and is not of another kind; only its ends are read."""
     ends = ends_of(file)
@@ -131,7 +139,7 @@ def coco(request: Request) -> Coco | None:
     """The images of a COCO file, whole or of one split."""
     if not (found := _coco_files(request.tree)):
         return None
-    file, folders = found[part := part_of(request.tree.path, request.split, found)]
+    file, folders = found[part := request.part(found)]
     content, left_out = cleaned(file, read(file))
     data = Coco(
         file, request.split, content, folders, divide=not part, crowds=request.crowds, page=request.page
@@ -158,7 +166,7 @@ def labelme(request: Request) -> Coco | None:
     """
     if not (found := _labelme_files(request.tree)):
         return None
-    path, part = request.tree.path, part_of(request.tree.path, request.split, found)
+    path, part = request.tree.path, request.part(found)
     parsed, others, lines = {}, [], 0
     for file in (file for files in found.values() for file in files):
         content = read_json(file)
@@ -186,9 +194,7 @@ def labelme(request: Request) -> Coco | None:
                 objects[(file, number)] = entry | {"segmentation": outline}
             else:
                 objects.setdefault(key, entry)["segmentation"].append(outline)
-    left_out = []
-    if others:
-        left_out.append(f".json files without shapes: {len(others)} ({listed(others)})")
+    left_out = [*counted((".json files without shapes", others))]
     if lines:
         left_out.append(f"shapes that are no regions, such as lines: {lines}")
     source = request.classes.source or "the labels of all files, in alphabetical order"
@@ -292,7 +298,7 @@ def yolo(request: Request) -> Coco | None:
     found = _yolo_folders(request.tree)
     if not found or not (named := _yolo_names(request.tree, found)):
         return None
-    path, part = request.tree.path, part_of(request.tree.path, request.split, found)
+    path, part = request.tree.path, request.part(found)
     names, source = named
     images, labels = found[part]
     photos = images_in(images)

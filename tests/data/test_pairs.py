@@ -9,8 +9,7 @@ import pytest
 from seglib.data import folders
 from seglib.data.catalog import load
 from seglib.data.files import Sample
-from seglib.data.pairing import find_rule, pair
-from seglib.data.tree import images_in
+from seglib.data.pairing import find_rule, images_in, pair
 from tests.data.strangers import BINARY, GREY, MASK, PHOTO, refusal, write
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

@@ -10,7 +10,7 @@ from torchvision.transforms.v2.functional import resize
 
 from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import read_image
-from seglib.data.tree import images_in
+from seglib.data.pairing import images_in
 from seglib.labels import check_image
 from seglib.widgets import pack
 
