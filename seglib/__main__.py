@@ -4,13 +4,14 @@ import io
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 if sys.version_info < (3, 11):  # noqa: UP036 - an old Python is exactly what this is for
     sys.exit("seglib needs Python 3.11 or newer. In the project's folder, `make lab` sets everything up.")
 try:
     import typer
     from rich.console import Console
+    from typer.core import TyperGroup
 except ModuleNotFoundError:
     sys.exit(
         f"The packages of seglib are not installed in {sys.executable}. "
@@ -21,7 +22,21 @@ from seglib import train_command
 from seglib.doctor import examine, report
 
 ABOUT = "Learn semantic segmentation by building it."
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+class Sentences(TyperGroup):
+    """Commands whose errors about files and arguments are a sentence each, with exit status 1."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except (ValueError, OSError) as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(cls=Sentences, add_completion=False, no_args_is_help=True)
 data = typer.Typer(no_args_is_help=True, help="Check data sets.")
 app.add_typer(data, name="data")
 app.command()(train_command.train)
@@ -50,7 +65,7 @@ def board(
 ) -> None:
     """Merge the boards of a class into one table and one page; exit status 1 if a file cannot be used."""
     from seglib.course import class_board
-    from seglib.files import DiskError, write_text
+    from seglib.files import write_text
 
     sheets, failed = [], False
     for path in files:
@@ -61,14 +76,10 @@ def board(
             failed = True
     for table, _ in class_board.tables(sheets):
         print(table, end="\n\n")
-    try:
-        if sheets:
-            write_text(out, class_board.page(sheets))
-            print(f"{len(sheets)} of {len(files)} boards are in {out}.")
-    except DiskError as error:
-        typer.echo(str(error), err=True)
-        failed = True
-    raise typer.Exit(1 if failed else 0)
+    if sheets:
+        write_text(out, class_board.page(sheets))
+        print(f"{len(sheets)} of {len(files)} boards are in {out}.")
+    raise typer.Exit(failed)
 
 
 @app.command()
@@ -84,9 +95,6 @@ def predict(
 
     try:
         areas = predict_files(FCNSegmenter.load(net), images, out, overwrite=overwrite)
-    except (ValueError, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         typer.echo(f"Stopped; the masks and overlays so far are in {out}.", err=True)
         raise typer.Exit(130) from None
@@ -106,18 +114,14 @@ def audit(
     from seglib.data.dataset import FOLDERS, SplitError
 
     splits = {}
-    try:
-        for split in FOLDERS:
-            with suppress(SplitError):
-                splits[split] = load(path, split)
-        result = audit(splits or load(path))  # where there is no split, `load` says so
-        print(result)
-        if save:
-            result.save(save)
-            print(f"\nAll {len(result.findings)} findings are in {save}.")
-    except (ValueError, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    for split in FOLDERS:
+        with suppress(SplitError):
+            splits[split] = load(path, split)
+    result = audit(splits or load(path))  # where there is no split, `load` says so
+    print(result)
+    if save:
+        result.save(save)
+        print(f"\nAll {len(result.findings)} findings are in {save}.")
     raise typer.Exit(bool(result.wrong))
 
 

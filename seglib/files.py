@@ -20,11 +20,6 @@ import torch
 from torch import Tensor, nn
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-# What reading a damaged file of tensors raises, besides pickle.UnpicklingError.
-_BROKEN = (
-    RuntimeError, EOFError, ValueError, OSError, KeyError, IndexError, TypeError, AttributeError,
-    OverflowError, MemoryError,
-)  # fmt: skip
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 _LOST = _FULL | {errno.EIO}  # of `fsync`: the bytes did not reach the disk
 
@@ -169,7 +164,7 @@ def read(path: Path | str) -> dict[str, Any]:
             f"{path} contains more than tensors, numbers and strings and was not read: opening such a file "
             "can run any program; use a file that seglib wrote"
         ) from None
-    except _BROKEN as error:
+    except Exception as error:  # nearly anything, from what is damaged
         raise TensorFileError(f"{path} is cut off or damaged ({first_line(error)}); copy it again") from None
     if not isinstance(content, dict):
         raise TensorFileError(f"{path} holds a {type(content).__name__} and is not a file of seglib")

@@ -40,9 +40,6 @@ def train(
         options["seconds"] = 60
     try:
         run(path=path, **options)
-    except (ValueError, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
     except KeyboardInterrupt:
         kept = f"{path} is saved; the same command resumes" if path.exists() else "there is no checkpoint yet"
         typer.echo(f"Stopped; {kept}.", err=True)
