@@ -12,6 +12,7 @@ from torch import Tensor
 from seglib.boxes import from_mask
 from seglib.data.catalog import load
 from seglib.metrics import boundary_counts, boundary_iou, nearest_known
+from tests.refused import refused
 
 
 def blobs(seed: int, size: tuple[int, int] = (60, 80), num_classes: int = 4) -> Tensor:
@@ -46,7 +47,7 @@ def naive_counts(pred: Tensor, mask: Tensor, num_classes: int, frame: int) -> li
 
 @pytest.mark.parametrize("published", [True, False])
 @pytest.mark.parametrize("size", [(60, 80), (150, 131)])
-def test_an_erosion_for_every_class_gives_the_same_counts(size: tuple[int, int], published: bool):
+def test_an_erosion_for_every_class_gives_the_same_counts(size, published):
     for seed in range(4):
         mask, pred = blobs(seed, size), blobs(seed, size).roll((2, 3), (0, 1))
         counts = boundary_counts(pred, mask, 4, published=published)
@@ -57,26 +58,21 @@ def test_an_erosion_for_every_class_gives_the_same_counts(size: tuple[int, int],
 MASK = torch.zeros(4, 5).long()
 
 
-@pytest.mark.parametrize(
-    ("pred", "mask", "num_classes", "words"),
-    [
-        (MASK.T, MASK, 2, r"pred \(5, 4\) and mask \(4, 5\) must both be \(H, W\)"),
-        (MASK[None], MASK[None], 2, r"must both be \(H, W\)"),
-        (MASK[:0], MASK[:0], 2, r"must both be \(H, W\), not empty"),
-        (MASK + 2, MASK, 2, r"pred holds the value 2 .* the classes are 0\.\.1"),
-        (MASK, MASK + 7, 2, r"mask holds the value 7 .* the classes are 0\.\.1"),
-        (MASK + 2**32, MASK, 2, "pred holds the value 4294967296"),
-        (MASK + 0.9, MASK, 2, "pred is torch.float32"),
-        (MASK, MASK, 300, "num_classes must be 1 to 255"),
-    ],
+test_what_would_be_counted_wrongly_is_refused = refused(
+    boundary_counts,
+    (MASK.T, MASK, 2, r"pred \(5, 4\) and mask \(4, 5\) must both be \(H, W\)"),
+    (MASK[None], MASK[None], 2, r"must both be \(H, W\)"),
+    (MASK[:0], MASK[:0], 2, r"must both be \(H, W\), not empty"),
+    (MASK + 2, MASK, 2, r"pred holds the value 2 .* the classes are 0\.\.1"),
+    (MASK, MASK + 7, 2, r"mask holds the value 7 .* the classes are 0\.\.1"),
+    (MASK + 2**32, MASK, 2, "pred holds the value 4294967296"),
+    (MASK + 0.9, MASK, 2, "pred is torch.float32"),
+    (MASK, MASK, 300, "num_classes must be 1 to 255"),
 )
-def test_what_would_be_counted_wrongly_is_refused(pred, mask, num_classes, words):
-    with pytest.raises(ValueError, match=words):
-        boundary_counts(pred, mask, num_classes)
 
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.int8, torch.uint8, torch.int32])
-def test_any_integer_dtype_gives_the_same(dtype: torch.dtype):
+def test_any_integer_dtype_gives_the_same(dtype):
     """A bool cannot hold 255, which void becomes."""
     pred, mask = blobs(1, num_classes=2), blobs(2, num_classes=2)
     void = mask.clone()
@@ -90,11 +86,9 @@ def test_any_integer_dtype_gives_the_same(dtype: torch.dtype):
 
 def resized(shape: Tensor, pixels: int) -> Tensor:
     """(H, W) bool, larger by some pixels on all sides but not from the frame; smaller by -pixels."""
-    if pixels < 0:
-        return ~resized(~shape, -pixels)
-    return (
-        torch.from_numpy(ndimage.binary_dilation(shape.numpy(), np.ones((3, 3)), pixels)) if pixels else shape
-    )
+    if pixels <= 0:
+        return ~resized(~shape, -pixels) if pixels else shape
+    return torch.from_numpy(ndimage.binary_dilation(shape.numpy(), np.ones((3, 3)), pixels))
 
 
 def animal(ring: int, row: int = 120) -> Tensor:
@@ -119,13 +113,8 @@ def damaged(mask: Tensor) -> dict[str, Tensor]:
     x1, y1, x2, y2 = from_mask(known).tolist()
     box[y1:y2, x1:x2] = index
     sizes = {f"{n:+}": resized(known, n).long() * index for n in (-2, -4, -8)}
-    return {
-        "perfect": whole,
-        "hole": cut,
-        "box": box,
-        "other class": torch.where(whole > 0, 3 - whole, 0),
-        **sizes,
-    }
+    other = torch.where(whole > 0, 3 - whole, 0)
+    return {"perfect": whole, "hole": cut, "box": box, "other class": other, **sizes}
 
 
 def scores_of(masks: list[Tensor], published: bool = False) -> dict[str, float]:
@@ -139,7 +128,7 @@ def scores_of(masks: list[Tensor], published: bool = False) -> dict[str, float]:
 
 @pytest.mark.parametrize("row", [120, 30])  # in the middle of the image; cut off by its frame
 @pytest.mark.parametrize("ring", [0, 4, 10, 20])  # the rim of this image is 8 pixels wide
-def test_what_is_more_wrong_scores_less(ring: int, row: int):
+def test_what_is_more_wrong_scores_less(ring, row):
     scores = scores_of([animal(ring, row)])
     assert scores["perfect"] == 1 > scores["hole"] > 0.8 > scores["-2"] > scores["-4"] > scores["-8"]
     assert scores["-4"] > 0.25 and scores["-2"] > scores["box"] and scores["other class"] == 0
@@ -173,7 +162,7 @@ def test_the_same_on_pets(photographs):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_predicted_at_void_does_not_matter(seed: int):
+def test_what_is_predicted_at_void_does_not_matter(seed):
     rng = torch.Generator().manual_seed(seed)
     mask = blobs(seed, num_classes=2)
     pred = mask.roll(2, 0)

@@ -1,7 +1,5 @@
 """labels: classes, masks in colour, masks in words."""
 
-from __future__ import annotations
-
 import itertools
 
 import pytest
@@ -10,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seglib.labels import Classes, describe, from_color, percent, position, shares, to_color
+from tests.refused import refused
 
 PETS = Classes.of("background", "cat", "dog")
 #                        3 x 4 pixels: two of cat in the lower left, one of dog, one void
@@ -23,35 +22,17 @@ def test_classes_have_a_length_names_and_indices():
     assert Classes.of("background", "cat", "dog") == PETS and hash(PETS) == hash(Classes.of(*PETS))
 
 
-def test_an_unknown_name_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match="no class is called 'cow'; the classes are background, cat, dog"):
-        PETS.index("cow")
-    with pytest.raises(ValueError, match="no class is called 'backgroud'; did you mean 'background'"):
-        PETS.index("backgroud")
-
-
-@pytest.mark.parametrize(
-    ("names", "colors", "words"),
-    [
-        ((), (), "1 to 255 classes, not 0"),
-        (tuple(map(str, range(256))), ((0, 0, 0),) * 256, "1 to 255 classes, not 256"),
-        (("a", "b"), ((0, 0, 0),), "2 names and 1 colours"),
-        (("a", "a"), ((0, 0, 0), (1, 1, 1)), "two classes are called 'a'"),
-        (("a", "b"), ((1, 1, 1), (1, 1, 1)), r"have the colour \(1, 1, 1\)"),
-        (("a", "b"), ((1, 1, 1), (224, 224, 192)), r"a class and void, have the colour \(224, 224, 192\)"),
-        (("a",), ((0, 0, 256),), r"\(0, 0, 256\) is not .* from 0 to 255"),
-        (("a",), ((0, 0),), r"\(0, 0\) is not \(red, green, blue\)"),
-    ],
+test_impossible_classes_are_refused = refused(
+    Classes,
+    ((), (), "1 to 255 classes, not 0"),
+    (tuple(map(str, range(256))), ((0, 0, 0),) * 256, "1 to 255 classes, not 256"),
+    (("a", "b"), ((0, 0, 0),), "2 names and 1 colours"),
+    (("a", "a"), ((0, 0, 0), (1, 1, 1)), "two classes are called 'a'"),
+    (("a", "b"), ((1, 1, 1), (1, 1, 1)), r"have the colour \(1, 1, 1\)"),
+    (("a", "b"), ((1, 1, 1), (224, 224, 192)), r"a class and void, have the colour \(224, 224, 192\)"),
+    (("a",), ((0, 0, 256),), r"\(0, 0, 256\) is not .* from 0 to 255"),
+    (("a",), ((0, 0),), r"\(0, 0\) is not \(red, green, blue\)"),
 )
-def test_impossible_classes_are_refused(names: tuple, colors: tuple, words: str):
-    with pytest.raises(ValueError, match=words):
-        Classes(names, colors)
-
-
-def test_255_classes_fit():
-    classes = Classes.of("background", *map(str, range(254)))
-    mask = torch.arange(256).reshape(16, 16)
-    assert torch.equal(from_color(to_color(mask, classes), classes), mask.byte())
 
 
 def test_a_mask_is_painted_in_its_colours():
@@ -64,10 +45,32 @@ def test_a_mask_is_painted_in_its_colours():
 
 @given(st.lists(st.sampled_from([0, 1, 2, 255]), min_size=1, max_size=50))
 @settings(deadline=None, derandomize=True)
-def test_colours_lead_back_to_the_mask(values: list[int]):
+def test_colours_lead_back_to_the_mask(values):
     mask = torch.tensor([values])
     back = from_color(to_color(mask, PETS), PETS)
     assert back.dtype == torch.uint8 and back.tolist() == mask.tolist()
+
+
+def test_255_classes_fit():
+    classes = Classes.of("background", *map(str, range(254)))
+    mask = torch.arange(256).reshape(16, 16)
+    assert torch.equal(from_color(to_color(mask, classes), classes), mask.byte())
+
+
+test_an_unknown_name_is_answered_with_those_there_are = refused(
+    PETS.index,
+    ("cow", "no class is called 'cow'; the classes are background, cat, dog"),
+    ("backgroud", "no class is called 'backgroud'; did you mean 'background'"),
+)
+test_only_a_colour_image_can_be_read_and_of_known_colours = refused(
+    lambda image: from_color(image, PETS),
+    (MASK, r"a colour mask must be a tensor \(3, H, W\) uint8"),
+    (torch.zeros(3, 2, 2), r"a colour mask must be a tensor \(3, H, W\) uint8"),
+    (torch.full((3, 1, 1), 255).byte(), r"\(255, 255, 255\) at \(x, y\) = \(0, 0\)"),  # above all known ones
+)
+test_what_is_no_mask_has_no_shares = refused(
+    lambda mask: shares(mask, PETS), (MASK[:0], "the mask is"), (MASK.float(), "the mask is")
+)
 
 
 def test_an_unknown_colour_is_named_with_its_place():
@@ -76,31 +79,13 @@ def test_an_unknown_colour_is_named_with_its_place():
     image[:, 2, 1] = 9  # a second unknown colour, later
     with pytest.raises(ValueError, match=r"^.*\(1, 2, 3\) at \(x, y\) = \(2, 1\), 2 pixels of it.*$"):
         from_color(image, PETS)
-    with pytest.raises(ValueError, match=r"\(255, 255, 255\) at \(x, y\) = \(0, 0\)"):  # above all known ones
-        from_color(torch.full((3, 1, 1), 255, dtype=torch.uint8), PETS)
 
 
-@pytest.mark.parametrize("image", [torch.zeros(2, 2, dtype=torch.uint8), torch.zeros(3, 2, 2)])
-def test_only_a_colour_image_can_be_read(image: torch.Tensor):
-    with pytest.raises(ValueError, match=r"a colour mask must be a tensor \(3, H, W\) uint8"):
-        from_color(image, PETS)
-
-
-@pytest.mark.parametrize(
-    ("value", "words"), [(3, r"value 3 in 2 pixels.*0\.\.2"), (-1, "value -1 in 2 pixels")]
+test_a_value_that_is_no_class_is_named = refused(
+    lambda function, value: function(MASK.int() + (MASK == 1) * (value - 1), PETS),
+    *((function, 3, r"value 3 in 2 pixels.*0\.\.2") for function in (shares, to_color, describe)),
+    *((function, -1, "value -1 in 2 pixels") for function in (shares, to_color, describe)),
 )
-def test_a_value_that_is_no_class_is_named(value: int, words: str):
-    mask = MASK.int()
-    mask[0, :2] = value
-    for function in (shares, to_color, describe):
-        with pytest.raises(ValueError, match=words):
-            function(mask, PETS)
-
-
-@pytest.mark.parametrize("mask", [torch.zeros(0, 4).long(), torch.zeros(2, 2)])
-def test_what_is_no_mask_has_no_shares(mask: torch.Tensor):
-    with pytest.raises(ValueError, match="the mask is"):
-        shares(mask, PETS)
 
 
 def test_a_mask_in_words():
@@ -122,15 +107,12 @@ def test_words_neither_lose_a_little_nor_round_up_to_all():
     ]  # fmt: skip
 
 
-def test_the_nine_places():
+def test_the_nine_places_and_the_edges_it_touches():
     rows, columns = zip((1, 4, 7), ("upper", "centre", "lower")), zip((1, 4, 7), ("left", "centre", "right"))
     for (y, row), (x, column) in itertools.product(rows, columns):
         where = torch.zeros(9, 9, dtype=torch.bool)
         where[y, x] = True
         assert position(where) == (f"{row} {column}" if (y, x) != (4, 4) else "centre")
-
-
-def test_the_edges_it_touches():
     where = torch.zeros(9, 9, dtype=torch.bool)
     where[0, 2:7] = True
     assert position(where) == "upper centre, touches the upper edge"

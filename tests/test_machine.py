@@ -1,7 +1,5 @@
 """machine: the memory of a container, and the profile for this machine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import psutil
@@ -28,7 +26,7 @@ def write(folder: Path, limit: str, used: int, cache: int, version: int) -> None
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_limit_counts(group: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_counts(group, version, monkeypatch):
     monkeypatch.setattr(machine, "accelerator", lambda: "cpu")
     write(group, str(GB), 6 * GB // 10, GB // 10, version)
     assert machine.total_memory() == GB and machine.free_memory() == GB // 2
@@ -37,14 +35,14 @@ def test_the_limit_counts(group: Path, version: int, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("limit", ["max", str(2**63), None])  # None: there are no groups
-def test_without_a_limit_the_machine_counts(group: Path, limit: str | None) -> None:
+def test_without_a_limit_the_machine_counts(group, limit):
     if limit:
         write(group, limit, GB, 0, 2)
     assert machine.total_memory() == psutil.virtual_memory().total
     assert 0 < machine.free_memory() <= psutil.virtual_memory().total
 
 
-def test_processes_of_one_machine_share_its_memory(group: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_of_one_machine_share_its_memory(group, monkeypatch):
     write(group, str(GB), 0, 0, 2)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     assert free_bytes(torch.device("cpu")) == GB // 4

@@ -1,7 +1,5 @@
 """The progress bar: nothing for quick work, a bar for slow work, and the items unchanged."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -48,7 +46,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_quick_work_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+def test_quick_work_shows_nothing(clock, capsys):
     letters = []
     for letter in tracked("abc", 3, "spelling"):
         letters.append(letter)
@@ -57,14 +55,14 @@ def test_quick_work_shows_nothing(clock: Clock, capsys: pytest.CaptureFixture[st
     assert letters == ["a", "b", "c"] and not SEEN and capsys.readouterr() == ("", "")
 
 
-def test_the_bar_appears_after_two_seconds_and_changes_four_times_a_second(clock: Clock) -> None:
+def test_the_bar_appears_after_two_seconds_and_changes_four_times_a_second(clock):
     for _ in tracked(range(40), 40, "counting"):
         clock.pass_(0.1)
     assert SEEN[0] == "show" and SEEN[-1] == "remove"
     assert SEEN[1:4] == [20, 23, 26]  # shown at 2.0 s, then at the first item after .25 s each
 
 
-def test_the_bar_appears_while_the_first_item_is_still_computed(clock: Clock) -> None:
+def test_the_bar_appears_while_the_first_item_is_still_computed(clock):
     def slow() -> Iterator[int]:
         clock.pass_(60)
         assert SEEN == ["show"]
@@ -73,14 +71,14 @@ def test_the_bar_appears_while_the_first_item_is_still_computed(clock: Clock) ->
     assert list(tracked(slow(), 1, "reading")) == [1]
 
 
-def test_a_fraction_in_place_of_the_number_of_items(clock: Clock) -> None:
+def test_a_fraction_in_place_of_the_number_of_items(clock):
     for _ in tracked([0.5, 0.75], 1, "training", fraction=lambda item: item):
         clock.pass_(3)
     assert SEEN == ["show", 0.75, "remove"]
 
 
 @pytest.mark.parametrize("end", ["error", "break"])
-def test_an_early_end_removes_the_bar_and_an_error_comes_through(clock: Clock, end: str) -> None:
+def test_an_early_end_removes_the_bar_and_an_error_comes_through(clock, end):
     def items() -> Iterator[int]:
         yield 1
         clock.pass_(3)
@@ -99,7 +97,7 @@ def test_an_early_end_removes_the_bar_and_an_error_comes_through(clock: Clock, e
     assert SEEN.count("show") == 1
 
 
-def test_in_a_notebook_it_is_an_element_with_a_label(clock: Clock) -> None:
+def test_in_a_notebook_it_is_an_element_with_a_label(clock):
     bar = Bar("counting <pools>", 4)
     bar.done, clock.now = 2, 6.0
     shown = element(bar)
@@ -109,9 +107,7 @@ def test_in_a_notebook_it_is_an_element_with_a_label(clock: Clock) -> None:
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_a_notebook_that_nobody_watches_gets_no_output(
-    clock: Clock, answers: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_notebook_that_nobody_watches_gets_no_output(clock, answers, monkeypatch, capsys):
     """JupyterLab offers to answer input(); nbval does not, and would refuse such output."""
     kernel = SimpleNamespace(get_parent=lambda: {"content": {"allow_stdin": answers}})
     monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: SimpleNamespace(kernel=kernel))

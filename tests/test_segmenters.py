@@ -1,13 +1,13 @@
 """A network as a segmenter."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 from seglib.labels import Classes
 from seglib.segmenters import NetSegmenter
+from tests.refused import refused
+from tests.training.nets import weights
 from tests.weak.samples import Blobs
 
 TWO = Classes.of("background", "fish")
@@ -41,15 +41,15 @@ def half_bright(height: int, width: int) -> Tensor:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 47)])
-def test_the_mask_is_the_best_score_and_each_module_stays_in_its_mode(size: tuple[int, int]):
+def test_the_mask_is_the_best_score_and_each_module_stays_in_its_mode(size):
     net = Layers()
-    before = {key: value.clone() for key, value in net.state_dict().items()}
+    before = weights(net)
     modes = [module.training for module in net.modules()]
     image = torch.randint(0, 256, (3, *size), dtype=torch.uint8)
     mask = NetSegmenter(net, TWO).predict(image)
     assert mask.shape == size and mask.dtype == torch.int64
     assert [module.training for module in net.modules()] == modes
-    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+    assert torch.equal(weights(net), before)
     with torch.no_grad():
         assert torch.equal(mask, net.eval()(image[None])[0].argmax(0))
 
@@ -100,52 +100,41 @@ def test_fit_trains_at_the_segmenters_size_and_gives_itself():
         NetSegmenter(Layers(), TWO).fit(data, steps=1)
 
 
-@pytest.mark.parametrize(
-    ("image", "reason"),
-    [
-        (torch.zeros(3, 4, 4), r"not \(3, 4, 4\) float32"),
-        (torch.zeros(4, 4, dtype=torch.uint8), r"not \(4, 4\)"),
-        (torch.zeros(1, 4, 4, dtype=torch.uint8), r"not \(1, 4, 4\)"),
-        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), r"not \(1, 3, 4, 4\)"),
-        (torch.zeros(3, 0, 4, dtype=torch.uint8), "at least one pixel"),
-    ],
+IMAGES = [
+    (torch.zeros(3, 4, 4), r"not \(3, 4, 4\) float32"),
+    (torch.zeros(4, 4, dtype=torch.uint8), r"not \(4, 4\)"),
+    (torch.zeros(1, 4, 4, dtype=torch.uint8), r"not \(1, 4, 4\)"),
+    (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), r"not \(1, 3, 4, 4\)"),
+    (torch.zeros(3, 0, 4, dtype=torch.uint8), "at least one pixel"),
+]
+RESIZED = [{}, {"scale": 2}, {"size": (8, 8)}]
+test_an_image_that_is_something_else_is_refused = refused(
+    lambda options, image: NetSegmenter(Bright(), TWO, **options).predict(image),
+    *((options, *row) for options in RESIZED for row in IMAGES),
 )
-@pytest.mark.parametrize("options", [{}, {"scale": 2}, {"size": (8, 8)}])
-def test_an_image_that_is_something_else_is_refused(image: Tensor, reason: str, options: dict):
-    with pytest.raises(ValueError, match=reason):
-        NetSegmenter(Bright(), TWO, **options).predict(image)
 
 
-class Gives(nn.Module):
-    """A net that gives always the same."""
-
-    def __init__(self, what: object) -> None:
-        super().__init__()
-        self.what = what
-
-    def forward(self, images: Tensor) -> object:
-        return self.what
+def gives(what: object) -> nn.Module:
+    """A net that always gives the same."""
+    net = nn.Identity()
+    net.forward = lambda images: what
+    return net
 
 
-@pytest.mark.parametrize("options", [{}, {"scale": 2}, {"size": (8, 8)}])
-@pytest.mark.parametrize(
-    ("what", "reason"),
-    [
-        (torch.zeros(1, 2, 5, 5), r"gives \(1, 2, 5, 5\) for images \(1, 3, "),
-        (torch.zeros(20, 30), r"gives \(20, 30\) for images"),
-        ({"out": torch.zeros(1, 2, 20, 30)}, r"gives a dict for images .* scores \(N, K, H, W\)"),
-    ],
+GIVEN = [
+    (torch.zeros(1, 2, 5, 5), r"gives \(1, 2, 5, 5\) for images \(1, 3, "),
+    (torch.zeros(20, 30), r"gives \(20, 30\) for images"),
+    ({"out": torch.zeros(1, 2, 20, 30)}, r"gives a dict for images .* scores \(N, K, H, W\)"),
+]
+test_what_is_not_a_score_for_every_pixel_is_refused = refused(
+    lambda options, what: NetSegmenter(gives(what), TWO, **options).predict(half_bright(20, 30)),
+    *((options, *row) for options in RESIZED for row in GIVEN),
 )
-def test_what_is_not_a_score_for_every_pixel_is_refused(what: object, reason: str, options: dict):
-    with pytest.raises(ValueError, match=reason):
-        NetSegmenter(Gives(what), TWO, **options).predict(half_bright(20, 30))
 
 
-def test_a_wrong_number_of_classes_or_scale_is_refused():
-    with pytest.raises(ValueError, match=r"scores 2 classes, but there are 3 names .*num_classes=3"):
-        NetSegmenter(Bright(), Classes.of("a", "b", "c"))
-    with pytest.raises(ValueError, match="scores 5 classes, but there are 2 names"):
-        NetSegmenter(nn.Conv2d(3, 5, 1), TWO, scale=2).predict(half_bright(4, 4))
-    for scale in (0, -1, float("inf"), float("nan")):
-        with pytest.raises(ValueError, match="above 0"):
-            NetSegmenter(Bright(), TWO, scale=scale)
+test_a_wrong_number_of_classes_or_scale_is_refused = refused(
+    lambda net, classes, scale: NetSegmenter(net, classes, scale=scale).predict(half_bright(4, 4)),
+    (Bright(), Classes.of("a", "b", "c"), 1, r"scores 2 classes, but there are 3 names .*num_classes=3"),
+    (nn.Conv2d(3, 5, 1), TWO, 2, "scores 5 classes, but there are 2 names"),
+    *((Bright(), TWO, scale, "above 0") for scale in (0, -1, float("inf"), float("nan"))),
+)

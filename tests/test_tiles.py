@@ -1,7 +1,5 @@
 """Large images in tiles: what the whole gives, at every size, without seams."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest
@@ -55,9 +53,7 @@ def noise(height: int, width: int) -> Tensor:
 @pytest.mark.parametrize("side", [96, 128, 192])
 @pytest.mark.parametrize("shape", [(400, 333), (70, 500), (96, 96), (5, 300)])
 @pytest.mark.parametrize("options", [{}, {"scale": 0.5}, {"scale": 1.5}, {"size": (100, 300)}])
-def test_tiles_are_the_whole_where_a_net_sees_no_farther_than_the_margin(
-    side: int, shape: tuple[int, int], options: dict[str, Any], little: Any
-) -> None:
+def test_tiles_are_the_whole_where_a_net_sees_no_farther_than_the_margin(side, shape, options, little):
     image, net = noise(*shape), Near()
     segmenter = NetSegmenter(net, TWO, **options)
     whole, scores = segmenter.predict(image), segmenter.probabilities(image)
@@ -68,7 +64,7 @@ def test_tiles_are_the_whole_where_a_net_sees_no_farther_than_the_margin(
     assert differ <= 1e-3 and net.seen <= side * side  # ties of rounding
 
 
-def test_memory_decides_and_a_small_image_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_decides_and_a_small_image_is_never_cut(monkeypatch):
     net, image = Near(), noise(1000, 1000)
     each = 4 * 1000 * 1000
     monkeypatch.setattr(tiles, "free_bytes", lambda device: 1e12)
@@ -81,7 +77,7 @@ def test_memory_decides_and_a_small_image_is_never_cut(monkeypatch: pytest.Monke
     assert tiles.tile_side(net, noise(100, 100), (100, 100), 2) is None
 
 
-def test_seams_cannot_be_seen_on_a_real_photograph(photographs: Any, little: Any) -> None:
+def test_seams_cannot_be_seen_on_a_real_photograph(photographs, little):
     """lite0 sees the whole image: tiles at other places change few pixels, though its scores are random."""
     photo = load("camvid", "test")[0][0].as_subclass(Tensor)
     image = nn.functional.interpolate(photo[None].float(), (480, 640), mode="bilinear")[0].to(torch.uint8)
@@ -99,7 +95,7 @@ def test_seams_cannot_be_seen_on_a_real_photograph(photographs: Any, little: Any
         assert 0.2 < one.float().mean() < 0.8 and (one != other).float().mean() < 0.04
 
 
-def test_an_image_of_many_pixels_needs_no_scores_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_of_many_pixels_needs_no_scores_of_all(monkeypatch):
     """Seen small, enlarged in strips: the scores of all pixels are never there at once."""
     most = 0
 

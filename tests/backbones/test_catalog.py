@@ -1,7 +1,5 @@
 """Weights from the internet, without the internet."""
 
-from __future__ import annotations
-
 import email.message
 import io
 import urllib.request
@@ -30,7 +28,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_offline_says_what_to_use_instead_and_the_others_still_load(cache: Path) -> None:
+def test_offline_says_what_to_use_instead_and_the_others_still_load(cache):
     with pytest.raises(WeightsError, match=r"resnet18 are not on this machine.*\(.*refused.*\); use 'lite0'"):
         backbones.load("resnet18")
     assert not list(cache.iterdir())
@@ -38,7 +36,7 @@ def test_offline_says_what_to_use_instead_and_the_others_still_load(cache: Path)
     assert backbones.load("resnet18", pretrained=False).name == "resnet18"
 
 
-def test_downloaded_weights_need_no_network_and_a_damaged_file_is_named(cache: Path) -> None:
+def test_downloaded_weights_need_no_network_and_a_damaged_file_is_named(cache):
     torch.manual_seed(3)
     net = resnet18(weights=None).eval()
     torch.save(net.state_dict(), cache / FILE)
@@ -60,11 +58,11 @@ class Liar(urllib.request.HTTPSHandler):
         headers = email.message.Message()
         headers["Content-Length"] = "4"
         answer = urllib.request.addinfourl(io.BytesIO(b"oops"), headers, request.full_url, 200)
-        answer.msg = "OK"  # type: ignore[attr-defined]
+        answer.msg = "OK"
         return answer
 
 
-def test_a_wrong_download_is_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_download_is_not_kept(cache, monkeypatch):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), Liar())
     monkeypatch.setattr(urllib.request, "_opener", opener)
     with pytest.raises(WeightsError, match="resnet18 are damaged"):

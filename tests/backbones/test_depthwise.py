@@ -1,7 +1,5 @@
 """The fast gradients in bfloat16 are the gradients."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import pytest
@@ -27,9 +25,7 @@ def tensors(kernel: int, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding", "size"), CASES)
-def test_in_double_precision_they_equal_autograds(
-    kernel: int, stride: int, padding: tuple[int, int], size: tuple[int, int]
-) -> None:
+def test_in_double_precision_they_equal_autograds(kernel, stride, padding, size):
     x, weight = tensors(kernel, size)
     out = F.conv2d(x, weight, None, stride, padding, groups=4)
     grad = torch.randn_like(out)
@@ -40,7 +36,7 @@ def test_in_double_precision_they_equal_autograds(
 
 
 @pytest.mark.parametrize(("kernel", "stride"), list(product((3, 5), (1, 2))))
-def test_in_bfloat16_they_are_as_good_as_pytorchs(kernel: int, stride: int) -> None:
+def test_in_bfloat16_they_are_as_good_as_pytorchs(kernel, stride):
     x, weight = tensors(kernel, (13, 13))
     padding = (kernel // 2, kernel // 2)
     low = [tensor.detach().bfloat16().requires_grad_() for tensor in (x, weight)]
@@ -58,7 +54,7 @@ def test_in_bfloat16_they_are_as_good_as_pytorchs(kernel: int, stride: int) -> N
 
 
 @pytest.mark.parametrize("size", [(9, 9), (8, 9), (8, 8)])
-def test_a_layer_gives_the_same_either_way(size: tuple[int, int]) -> None:
+def test_a_layer_gives_the_same_either_way(size):
     layer, x = SameConv2d(4, 4, 5, stride=2, groups=4, bias=False), torch.randn(1, 4, *size)
     with torch.autocast("cpu", torch.bfloat16):
         trained = layer(x)
@@ -73,7 +69,7 @@ def test_a_layer_gives_the_same_either_way(size: tuple[int, int]) -> None:
     [SameConv2d(4, 4, 7, groups=4, bias=False), SameConv2d(4, 4, 3, groups=2, bias=False),
      SameConv2d(4, 8, 3, groups=4, bias=False), SameConv2d(4, 4, 3, groups=4)],
 )  # fmt: skip
-def test_what_it_is_not_made_for_is_left_to_pytorch(layer: SameConv2d) -> None:
+def test_what_it_is_not_made_for_is_left_to_pytorch(layer):
     """Another kernel, groups of several channels, a bias: as in float32, but for rounding."""
     x, grads = torch.rand(2, 4, 9, 9), []
     for enabled in (False, True):

@@ -1,7 +1,5 @@
 """EfficientNet-Lite0 equals the package its weights come from, and classifies photographs."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from functools import cache
@@ -33,14 +31,14 @@ def reference(size: int, **changes: object) -> EfficientNet:
 
 
 @pytest.mark.parametrize("size", [224, 97, 50, 2, 1])
-def test_the_outputs_are_the_references(size: int) -> None:
+def test_the_outputs_are_the_references(size):
     images = torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8)
     with torch.no_grad():
         expected = reference(size)((images.float() - 127) / 128)
         assert torch.equal(ours().classify(images), expected)
 
 
-def test_in_training_too() -> None:
+def test_in_training_too():
     changes = {"drop_connect_rate": 0.0, "dropout_rate": 0.0}
     theirs, net = reference(64, **changes).train(), backbones.load("lite0").train()
     net.classifier[3].p = 0.0
@@ -56,14 +54,14 @@ def test_in_training_too() -> None:
 
 
 @pytest.mark.parametrize(("photograph", "expected"), [("chelsea", "Egyptian cat"), ("coffee", "espresso")])
-def test_it_classifies_photographs(photograph: str, expected: str) -> None:
+def test_it_classifies_photographs(photograph, expected):
     image = torch.from_numpy(getattr(skimage.data, photograph)()).permute(2, 0, 1)
     image = resize(center_crop(image, min(image.shape[1:])), [224, 224], antialias=True)
     with torch.no_grad():
         assert NAMES[ours().classify(image[None]).argmax()] == expected
 
 
-def test_without_weights_it_differs_and_a_seed_repeats_it() -> None:
+def test_without_weights_it_differs_and_a_seed_repeats_it():
     nets = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)

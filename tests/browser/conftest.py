@@ -1,13 +1,10 @@
 """A private JupyterLab and a Chromium for the tests in this folder; screenshots go to artefacts/browser/."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from xdist.scheduler import LoadScopeScheduling
@@ -19,7 +16,7 @@ from tools.checks import find_chromium
 
 NOTEBOOKS = "test_notebooks"
 # Files that share the notebook of `widgets`.
-WIDGETS = ("test_balance", "test_lies", "test_viewer")
+WIDGETS = ("test_balance", "test_films", "test_viewer")
 VIEWPORT: ViewportSize = {"width": 1280, "height": 960}
 
 
@@ -84,15 +81,9 @@ def page(browser: Browser, errors: list[str]) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def widgets(lab: Lab, context: BrowserContext) -> Iterator[tuple[Notebook, list[str]]]:
-    """A notebook with a viewer and a lie detector, and what it has written to the console as errors."""
-    wrong: list[str] = []
-    tab = context.new_page()
-    watch(tab, wrong)
-    cells = [nbformat.v4.new_code_cell(source) for source in CELLS]
-    notebook = lab.open(tab, nbformat.v4.new_notebook(cells=cells), "widgets.ipynb")
-    notebook.run_all()
-    tab.locator(".seglib-card canvas").last.wait_for()
-    yield notebook, wrong
-    tab.close()
-    lab.shut_down(notebook)
+def widgets(lab: Lab, context: BrowserContext) -> Iterator[Notebook]:
+    """A notebook with five widgets."""
+    with lab.open(context, "widgets.ipynb", *CELLS) as notebook:
+        notebook.run_all()
+        notebook.page.locator(".seglib-card canvas").last.wait_for()
+        yield notebook

@@ -1,12 +1,12 @@
 """A film on a page, compared with the same one in this process."""
 
-from __future__ import annotations
-
 import base64
 from functools import partial
+from typing import Any
 
 import numpy as np
 from playwright.sync_api import Locator, Page, expect
+from torch import Tensor
 
 from seglib.widgets.film import Film
 from tests.browser.lab import until
@@ -22,9 +22,6 @@ SAMPLES = """(canvas, width) => {
     }
     return btoa(Array.from(out, value => String.fromCharCode(value)).join(""));
 }"""
-NAMELESS = """controls => controls.filter(
-    control => !(control.ariaLabel || control.labels?.[0]?.textContent || control.textContent)
-    || control.dataset.lmSuppressShortcuts !== "true").map(control => control.outerHTML)"""
 
 
 def pixels(canvas: Locator, width: int) -> np.ndarray:
@@ -41,20 +38,29 @@ def opened(page: Page, twin: Film, width: int = 1100) -> Locator:
     return page.locator(".seglib-card")
 
 
+def paints(canvas: Locator, image: Tensor) -> bool:
+    """Whether the canvas shows the image (3, H, W), to two grey levels."""
+    wanted = image.permute(1, 2, 0).numpy().astype(int)
+    return bool(np.abs(pixels(canvas, wanted.shape[1]) - wanted).max() <= 2)
+
+
+def put(widget: Any, **state: object) -> Any:
+    """The widget in another state."""
+    with widget.hold_trait_notifications():
+        for name, value in state.items():
+            setattr(widget, name, value)
+    return widget
+
+
 def shows(card: Locator, twin: Film) -> bool:
-    """Whether the images are the twin's, to two grey levels."""
-    canvases = [canvas for canvas in card.locator(".seglib-canvas canvas").all() if canvas.is_visible()]
-    wanted = [panel.permute(1, 2, 0).numpy().astype(int) for panel in twin.compose()]
-    return len(canvases) == len(wanted) and all(
-        np.abs(pixels(canvas, panel.shape[1]) - panel).max() <= 2 for canvas, panel in zip(canvases, wanted)
-    )
+    """Whether the images are the twin's."""
+    canvases, panels = card.locator(".seglib-canvas canvas:visible").all(), twin.compose()
+    return len(canvases) == len(panels) and all(map(paints, canvases, panels))
 
 
 def agree(card: Locator, twin: Film, **state: object) -> None:
     """Words, images, numbers and crops on the page are those of the twin in this state."""
-    with twin.hold_trait_notifications():
-        for name, value in state.items():
-            setattr(twin, name, value)
+    put(twin, **state)
     expect(card.locator(".seglib-says")).to_have_text(twin.frame.words)
     until(partial(shows, card, twin), f"the images of {twin.view}, {twin.reel}, {twin.at}", 10)
     crops = [image.get_attribute("alt") for image in card.locator(".seglib-crops img:visible").all()]
@@ -70,14 +76,9 @@ def press(control: Locator, *keys: str) -> None:
         control.page.keyboard.press(key)
 
 
-def fits(card: Locator) -> bool:
-    return card.evaluate("card => card.scrollWidth - card.clientWidth") <= 0
-
-
-def fits_and_has_names(card: Locator, views: tuple[str, ...]) -> None:
-    """It fits a narrow cell, and every control has a name and keeps its keys."""
-    card.page.set_viewport_size({"width": 480, "height": 1400})
-    for view in views:
-        card.get_by_role("radio", name=view, exact=True).check()
-        until(partial(fits, card), f"{view} fits", 5)
-    assert card.locator("input, button, [tabindex]").evaluate_all(NAMELESS) == []
+def turn(card: Locator, twin: Film, view: str) -> int:
+    """Go to another view, where its first reel begins; returns that stop."""
+    card.get_by_role("radio", name=view.capitalize(), exact=True).first.check()
+    begin = twin._views[view].reels[0].begin
+    agree(card, twin, view=view, reel=0, at=begin)
+    return begin

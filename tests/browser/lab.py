@@ -1,11 +1,11 @@
 """JupyterLab as a test drives it: a server, a notebook that is open in it, and that notebook's kernel."""
 
-from __future__ import annotations
-
 import ast
 import json
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import nbformat
 from jupyter_client import BlockingKernelClient
-from playwright.sync_api import ConsoleMessage, Locator, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "artefacts" / "browser"
@@ -39,6 +39,15 @@ PROGRESS = """wrong => {
 
 def checksum(canvas: Locator) -> int:
     return canvas.evaluate(CHECKSUM)
+
+
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float], milliseconds: int = 0) -> None:
+    """Press the mouse at one place of the page, and let go at another after some time."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=5)
+    page.wait_for_timeout(milliseconds)
+    page.mouse.up()
 
 
 def until(condition: Any, what: str, seconds: float = 60, pause: float = 0.1) -> Any:
@@ -66,9 +75,8 @@ class Kernel:
 
         def answer() -> dict[str, Any] | None:
             content: dict[str, Any] = self.thread.submit(ask).result()["content"]
-            return (
-                None if content["status"] == "aborted" else content
-            )  # the kernel drops what follows an error
+            # the kernel drops what follows an error
+            return None if content["status"] == "aborted" else content
 
         content = until(answer, "the kernel takes a request", 10)
         assert content["status"] == "ok", content
@@ -81,11 +89,16 @@ class Kernel:
 
 @dataclass
 class Notebook:
-    """A notebook that is open in JupyterLab, and its kernel."""
+    """A notebook that is open in JupyterLab, its kernel, and what its page wrote to the console as errors."""
 
     page: Page
     kernel: Kernel
     session: str
+    errors: list[str]
+
+    def ask_all(self) -> None:
+        for name in ("Run", "Run All Cells"):
+            self.page.get_by_role("menuitem", name=name, exact=True).click()
 
     def run_all(self, seconds: float = 240) -> None:
         """Run All Cells, and wait until each has run; fails with what the first failing cell says."""
@@ -95,8 +108,7 @@ class Notebook:
             assert not error, error
             return not waiting
 
-        self.page.get_by_role("menuitem", name="Run", exact=True).click()
-        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        self.ask_all()
         until(done, "every cell has run", seconds, pause=0.5)
         self.page.locator(IDLE).wait_for(timeout=30_000)
 
@@ -126,8 +138,22 @@ class Lab:
         with urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def open(self, page: Page, notebook: nbformat.NotebookNode, name: str) -> Notebook:
+    @contextmanager
+    def open(self, context: BrowserContext, name: str, *cells: str, content: Any = None) -> Iterator:
+        """A notebook of these cells, or of `content`; an error on the console fails the test at the end."""
+        new = nbformat.v4
+        content = content or new.new_notebook(cells=[new.new_code_cell(source) for source in cells])
+        notebook = self._open(context.new_page(), content, name)
+        try:
+            yield notebook
+        finally:
+            notebook.page.close()
+            self.shut_down(notebook)
+        assert not notebook.errors, notebook.errors
+
+    def _open(self, page: Page, notebook: nbformat.NotebookNode, name: str) -> Notebook:
         """Write a notebook into the server's folder, give it a kernel, and open it."""
+        watch(page, errors := [])
         spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         notebook.metadata.setdefault("kernelspec", spec)  # without it Lab asks
         nbformat.write(notebook, self.folder / name)
@@ -143,7 +169,7 @@ class Lab:
         kernel = Kernel(self.runtime / f"kernel-{until(attached, 'Lab attaches the kernel', 120)}.json")
         self.kernels.append(kernel)
         page.locator(IDLE).wait_for(timeout=60_000)
-        return Notebook(page, kernel, began)
+        return Notebook(page, kernel, began, errors)
 
     def shut_down(self, notebook: Notebook) -> None:
         """End the kernel of a notebook: each holds half a gigabyte."""

@@ -1,7 +1,5 @@
 """A Chromium with an empty profile, and a JupyterLab server with a home of its own."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets
@@ -16,15 +14,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab import ROOT, Lab, until
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+OFF = ("gpu", "quic", "background-networking", "component-update", "sync")
+ARGUMENTS = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in OFF)]
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is on the page, also those below it
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -38,6 +29,8 @@ OWN = {
     "IPYTHONDIR": "ipython",
     "SEGLIB_HOME": "seglib",
 }
+
+TESTS = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}  # for the kernels
 
 
 @contextmanager
@@ -67,7 +60,7 @@ def jupyterlab(home: Path) -> Iterator[Lab]:
     with (home / "log.txt").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *where, *how],
-            env=os.environ | {name: str(home / place) for name, place in OWN.items()},
+            env=os.environ | {name: str(home / place) for name, place in OWN.items()} | TESTS,
             cwd=ROOT,
             stdout=log,
             stderr=log,

@@ -1,13 +1,13 @@
 """A widget on a plain page, with a kernel of a few lines: for what needs a browser and no JupyterLab."""
 
-from __future__ import annotations
-
 import base64
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 from anywidget import AnyWidget
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 BYTES = """const bytes = (_, value) =>
   value?.base64 === undefined ? value : Uint8Array.from(atob(value.base64), (letter) => letter.charCodeAt(0));
@@ -63,6 +63,21 @@ def show(page: Page, *widgets: AnyWidget, answers: str = "const answers = () => 
             [str(widget._css), script],
         )
         page.locator(f"main[data-ready] >> nth={number - 1}").wait_for(timeout=20_000)
+
+
+def exported(page: Page, widget: AnyWidget, folder: Path) -> Locator:
+    """The card of a widget's exported copy, on a page without a network."""
+    html = f"<!doctype html><meta charset=utf-8>{widget.to_html()}"
+    return read(page, html, folder).locator(".seglib-card")
+
+
+def read(page: Page, html: str, folder: Path) -> Page:
+    """A file in a browser without a network."""
+    file = folder / "export.html"
+    file.write_text(html, encoding="utf-8")
+    page.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
+    page.goto(file.as_uri())
+    return page
 
 
 def quoted(value: Any) -> str:

@@ -1,17 +1,14 @@
 """The annotator in JupyterLab: drawn on, saved, and still there after the kernel was restarted."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-import nbformat
 import pytest
 from playwright.sync_api import BrowserContext, Locator, expect
 
-from tests.browser.lab import ARTEFACTS, Kernel, Lab, Notebook, until, watch
+from tests.browser.lab import ARTEFACTS, Kernel, Lab, Notebook, drag, until
 from tests.browser.test_annotator import PIXEL
 
 SET_UP = """\
@@ -32,16 +29,10 @@ polygons"""
 
 @pytest.fixture(scope="module")
 def notebook(lab: Lab, context: BrowserContext) -> Iterator[Notebook]:
-    """A notebook with an annotator for boxes and one for polygons; no error may reach the console."""
-    errors: list[str] = []
-    page = context.new_page()
-    watch(page, errors)
-    cells = [nbformat.v4.new_code_cell(source) for source in (SET_UP, BOXES, POLYGONS)]
-    opened = lab.open(page, nbformat.v4.new_notebook(cells=cells), "annotator.ipynb")
-    opened.run_all()
-    yield opened
-    page.close()
-    assert not errors, errors
+    """A notebook with an annotator for boxes and one for polygons."""
+    with lab.open(context, "annotator.ipynb", SET_UP, BOXES, POLYGONS) as opened:
+        opened.run_all()
+        yield opened
 
 
 def easel(notebook: Notebook, index: int) -> Locator:
@@ -64,12 +55,12 @@ def pixel(canvas: Locator, x: float, y: float) -> list[int]:
 def saved(lab: Lab, name: str, objects: int) -> list[dict[str, Any]]:
     """The objects in a file, once there are so many."""
     path = lab.folder / "drawn" / f"{name}.json"
-    until(
-        lambda: path.exists() and len(json.loads(path.read_text())["annotations"]) == objects,
-        "it is saved",
-        10,
-    )
-    return json.loads(path.read_text())["annotations"]
+
+    def found() -> list[dict[str, Any]] | None:
+        annotations = json.loads(path.read_text())["annotations"] if path.exists() else []
+        return annotations if len(annotations) == objects else None
+
+    return until(found, "it is saved", 10)
 
 
 def restart(notebook: Notebook, lab: Lab) -> None:
@@ -87,20 +78,12 @@ def restart(notebook: Notebook, lab: Lab) -> None:
     until(lambda: notebook.python("'polygons' in globals()"), "all cells have run", 90)
 
 
-def test_a_box_a_polygon_a_restart(notebook: Notebook, lab: Lab) -> None:
-    page, mouse = notebook.page, notebook.page.mouse
-    canvas = easel(notebook, 0)
-    mouse.move(*point(canvas, 20, 30))
-    mouse.down()
-    mouse.move(*point(canvas, 70, 90), steps=5)
-    page.wait_for_timeout(1200)
-    mouse.up()
+def test_a_box_a_polygon_a_restart(notebook, lab):
+    page, canvas = notebook.page, easel(notebook, 0)
+    drag(page, point(canvas, 20, 30), point(canvas, 70, 90), 1200)
     (box,) = saved(lab, "boxes", 1)
     assert box["bbox"] == [20, 30, 50, 60] and 1.2 <= box["seconds"] < 10
-    mouse.move(*point(canvas, 100, 100))
-    mouse.down()
-    mouse.move(*point(canvas, 120, 130), steps=5)
-    mouse.up()
+    drag(page, point(canvas, 100, 100), point(canvas, 120, 130))
     saved(lab, "boxes", 2)
     page.keyboard.press("Control+z")
     saved(lab, "boxes", 1)
@@ -111,11 +94,11 @@ def test_a_box_a_polygon_a_restart(notebook: Notebook, lab: Lab) -> None:
     canvas = easel(notebook, 1)
     page.get_by_role("radio", name="starfish").nth(1).check()
     for place in ((40, 40), (120, 40), (120, 120), (60, 130)):
-        mouse.click(*point(canvas, *place))
+        page.mouse.click(*point(canvas, *place))
     page.screenshot(path=ARTEFACTS / "annotator-polygons.png")
     still = page.locator("[data-seglib=annotator] img").first  # kept in the notebook, for the next day
     expect(still).to_have_attribute("alt", re.compile(r"1 box in boxes.json\.\n.*: fish, in"))
-    mouse.click(*point(canvas, 40, 40))
+    page.mouse.click(*point(canvas, 40, 40))
     (polygon,) = saved(lab, "polygons", 1)
     assert polygon["segmentation"] == [[40, 40, 120, 40, 120, 120, 60, 130]]
     assert notebook.python("polygons.annotations[0].boxes().tolist()") == [[40, 40, 120, 130]]
@@ -127,7 +110,7 @@ def test_a_box_a_polygon_a_restart(notebook: Notebook, lab: Lab) -> None:
     assert notebook.python("boxes.work[0]['objects'][0]['points']") == [[20, 30], [70, 90]]
 
 
-def test_after_the_restart_the_box_is_seen(notebook: Notebook) -> None:
+def test_after_the_restart_the_box_is_seen(notebook):
     card = notebook.page.locator(".seglib-card").first
     card.get_by_role("button", name="Previous image").click()
     expect(card.get_by_role("button", name="Select box 1, fish")).to_be_visible()
@@ -136,7 +119,7 @@ def test_after_the_restart_the_box_is_seen(notebook: Notebook) -> None:
     until(lambda: pixel(canvas, 20, 60) == color, "the box is painted", 10)
 
 
-def test_lab_leaves_the_keys_to_the_widget(notebook: Notebook) -> None:
+def test_lab_leaves_the_keys_to_the_widget(notebook):
     page = notebook.page
     cells = page.locator(".jp-Notebook .jp-Cell").count()
     canvas = easel(notebook, 0)
@@ -156,7 +139,7 @@ def test_lab_leaves_the_keys_to_the_widget(notebook: Notebook) -> None:
     expect(page.locator(".jp-Notebook .jp-Cell").nth(2)).to_be_focused()
 
 
-def test_an_error_while_saving_reaches_the_student(notebook: Notebook, lab: Lab) -> None:
+def test_an_error_while_saving_reaches_the_student(notebook, lab):
     page, canvas = notebook.page, easel(notebook, 0)
     (lab.folder / "drawn" / "boxes.json").write_text("{}")  # somebody else's
     page.mouse.click(*point(canvas, 5, 5))

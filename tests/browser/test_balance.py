@@ -1,23 +1,21 @@
 """The class-balance board in Chromium: bars, numbers and thumbnails follow every control, as Python says."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from seglib.data.quality import Sharpness
 from seglib.scenes import Scenes
 from seglib.widgets import BalanceBoard
-from tests.browser.lab import ARTEFACTS, Notebook, checksum, until
-from tests.browser.plain import show
+from tests.browser.explorer import pixels, put
+from tests.browser.lab import ARTEFACTS, checksum, until
+from tests.browser.plain import exported, show
+from tests.browser.samples import blurred
 from tests.browser.widget import Widget
 
 POOLS = Scenes(24, size=(96, 96))
-BLUR = Sharpness(POOLS, np.random.default_rng(0).random(24), np.zeros(24))
+BLUR = blurred(POOLS)
 LENGTHS = """rows => rows.map(row => [...row.querySelectorAll(".seglib-length")].map(
     bar => bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width))"""
 
@@ -30,10 +28,7 @@ def built() -> BalanceBoard:
 @pytest.fixture
 def twin(built: BalanceBoard) -> BalanceBoard:
     """The board in this process, in its first state."""
-    begin = {"view": "classes", "selected": "seahorse", "frequency": 0.4, "cut": 0}
-    for name, value in {**begin, "scheme": "none"}.items():
-        setattr(built, name, value)
-    return built
+    return put(built, view="classes", selected="seahorse", frequency=0.4, cut=0, scheme="none")
 
 
 @pytest.fixture
@@ -78,7 +73,7 @@ def images(card: Locator) -> list[int]:
     return [checksum(canvas) for canvas in card.locator(".seglib-thumbs canvas:visible").all()]
 
 
-def test_every_scheme(card: Locator, twin: BalanceBoard) -> None:
+def test_every_scheme(card, twin):
     agree(card, twin)
     for scheme in ("Inverse frequency", "Median frequency", "ENet", "Effective number", "None"):
         card.get_by_role("radio", name=scheme).check()
@@ -86,7 +81,7 @@ def test_every_scheme(card: Locator, twin: BalanceBoard) -> None:
         agree(card, twin)
 
 
-def test_a_class_is_chosen_by_key_and_by_click(card: Locator, twin: BalanceBoard) -> None:
+def test_a_class_is_chosen_by_key_and_by_click(card, twin):
     card.get_by_role("radio", name="seahorse").focus()
     before = images(card)
     for key, name in (("ArrowUp", "snail"), ("ArrowUp", "urchin"), ("ArrowDown", "snail")):
@@ -102,7 +97,7 @@ def test_a_class_is_chosen_by_key_and_by_click(card: Locator, twin: BalanceBoard
     agree(card, twin)
 
 
-def test_the_dial_redraws_all(card: Locator, twin: BalanceBoard) -> None:
+def test_the_dial_redraws_all(card, twin):
     dial = card.get_by_label("How often a seahorse is drawn")
     dial.focus()
     card.page.keyboard.press("Home")
@@ -117,15 +112,13 @@ def test_the_dial_redraws_all(card: Locator, twin: BalanceBoard) -> None:
     card.screenshot(path=ARTEFACTS / "balance.png")
 
 
-def test_the_class_is_lit_and_all_else_is_dimmed(card: Locator, twin: BalanceBoard) -> None:
+def test_the_class_is_lit_and_all_else_is_dimmed(card, twin):
     title = twin.data["settings"][2]["images"][0][0]["title"]
     image, mask = POOLS[int(re.findall(r"\d+", title)[0])]
     row(card, "background").click()
     canvas = card.locator(".seglib-thumbs canvas").first
     expect(canvas).to_have_attribute("aria-label", title)
-    scale, *data = canvas.evaluate("""canvas => [canvas.width / 96,
-        ...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.width).data]""")
-    seen = np.array(data).reshape(96 * scale, 96 * scale, 4)[::scale, ::scale, :3]
+    seen = pixels(canvas, 96)
     expected = image.permute(1, 2, 0).numpy().astype(float)
     object_ = (mask > 0).numpy() & (mask < 255).numpy()
     ratio = seen.mean(axis=2) / expected.mean(axis=2).clip(1)
@@ -134,7 +127,7 @@ def test_the_class_is_lit_and_all_else_is_dimmed(card: Locator, twin: BalanceBoa
     assert (seen[(mask == 0).numpy()] > 240).all(axis=1).any()  # the line, on the class's side
 
 
-def test_the_cut_moves_the_images_and_shows_what_is_lost(card: Locator, twin: BalanceBoard) -> None:
+def test_the_cut_moves_the_images_and_shows_what_is_lost(card, twin):
     card.get_by_role("radio", name="Blur").check()
     twin.view = "blur"
     agree(card, twin)
@@ -157,7 +150,7 @@ def test_the_cut_moves_the_images_and_shows_what_is_lost(card: Locator, twin: Ba
     card.screenshot(path=ARTEFACTS / "balance-blur.png")
 
 
-def test_hatching_can_be_left_out(card: Locator) -> None:
+def test_hatching_can_be_left_out(card):
     bar = row(card, "crab").locator(".seglib-length").first
     assert "url(" in bar.evaluate("bar => getComputedStyle(bar).backgroundImage")
     card.get_by_role("checkbox", name="Hatching").focus()
@@ -165,12 +158,8 @@ def test_hatching_can_be_left_out(card: Locator) -> None:
     assert bar.evaluate("bar => getComputedStyle(bar).backgroundImage") == "none"
 
 
-def test_exported_it_works_without_a_kernel(page: Page, twin: BalanceBoard, tmp_path: Path) -> None:
-    file = tmp_path / "board.html"
-    file.write_text(f"<!doctype html><meta charset=utf-8>{twin.to_html()}", encoding="utf-8")
-    page.route(re.compile("^(?!file:)"), lambda route: route.abort())
-    page.goto(file.as_uri())
-    card = page.locator(".seglib-card")
+def test_exported_it_works_without_a_kernel(page, twin, tmp_path):
+    card = exported(page, twin, tmp_path)
     agree(card, twin)
     dial = card.get_by_label("How often a seahorse is drawn")
     before = dial.input_value()
@@ -180,9 +169,8 @@ def test_exported_it_works_without_a_kernel(page: Page, twin: BalanceBoard, tmp_
     agree(card, twin)
 
 
-def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(widgets: tuple[Notebook, list[str]]) -> None:
-    notebook, errors = widgets
-    board = Widget(notebook, "Class balance")
+def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(widgets):
+    board = Widget(widgets, "Class balance")
     board.card.get_by_label("How often a seahorse is drawn").focus()
     board.page.keyboard.press("ArrowLeft")
     until(lambda: board.python("board.frequency") == 0.2, "Python reads the dial", 5)
@@ -193,4 +181,4 @@ def test_in_jupyterlab_the_keys_are_its_own_and_python_knows(widgets: tuple[Note
     expect(board.card.get_by_role("radio", name="ENet")).to_be_checked()
     expect(board.card.get_by_role("status").first).to_have_text(board.python("board.words()"))
     board.card.screenshot(path=ARTEFACTS / "balance-lab.png")
-    assert not errors, errors
+    assert not widgets.errors, widgets.errors

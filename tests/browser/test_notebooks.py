@@ -1,16 +1,14 @@
 """Every notebook in JupyterLab: Run All, every slider moves its image, no error, also on the console."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import Locator, Page
 
-from tests.browser.lab import ARTEFACTS, ROOT, Lab, Notebook, checksum, until, watch
+from tests.browser.lab import ARTEFACTS, ROOT, Notebook, checksum, until
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*_*.ipynb"))
 # Widgets that blend an image under a slider. Board, monitor and annotator have tests of their own.
@@ -18,19 +16,12 @@ BLENDED = ".seglib-card:has(.seglib-canvas canvas):has(input[type=range])"
 
 
 @pytest.fixture
-def notebook(
-    lab: Lab, context: BrowserContext, errors: list[str], request: pytest.FixtureRequest
-) -> Iterator[Notebook]:
-    page = context.new_page()
-    watch(page, errors)
+def notebook(lab, context, request) -> Iterator[Notebook]:
     path: Path = request.param
     shutil.copytree(path.parent / "images", lab.folder / "images", dirs_exist_ok=True)
     shutil.rmtree(lab.folder / "drawn", ignore_errors=True)  # what another test has drawn
-    opened = lab.open(page, nbformat.read(path, as_version=4), path.name)
-    yield opened
-    lab.shut_down(opened)
-    page.close()
-    assert not errors, errors
+    with lab.open(context, path.name, content=nbformat.read(path, as_version=4)) as opened:
+        yield opened
 
 
 def move_slider(page: Page, card: Locator) -> None:
@@ -50,7 +41,7 @@ def move_slider(page: Page, card: Locator) -> None:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem, indirect=True)
-def test_run_all_and_move_every_slider(notebook: Notebook, lab: Lab, request: pytest.FixtureRequest) -> None:
+def test_run_all_and_move_every_slider(notebook, lab, request):
     page, name = notebook.page, request.node.callspec.id
     saved = lab.folder / f"{name}.ipynb"
     notebook.run_all(300)

@@ -1,40 +1,25 @@
 """The proposal explorer in Chromium: image, words, crops and lists follow every control, as Python says."""
 
-from __future__ import annotations
-
 import re
-from pathlib import Path
 
 import pytest
-import torch
 from playwright.sync_api import Locator, Page, expect
 
-from seglib.regions import propose
-from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
-from tests.browser.explorer import agree, fits_and_has_names, opened, press
+from tests.browser.explorer import agree, opened, press, put, turn
 from tests.browser.lab import ARTEFACTS
-
-POOLS = Scenes(length=1, size=(96, 96))
-BEGIN = {"view": "grouping", "reel": 0, "at": 0, "opacity": 0.5, "hatch": False}
+from tests.browser.samples import proposals
 
 
 @pytest.fixture(scope="module")
 def built() -> ProposalExplorer:
-    """An explorer of a scene, with everything; each class's score is how much of the region it is."""
-    image, mask = POOLS[0]
-    proposals = propose(image, 200)
-    scores = 3 * proposals.overlaps_many(mask == torch.arange(10)[:, None, None]) - 1
-    return ProposalExplorer(image, proposals, POOLS.instances(0), classes=POOLS.classes, scores=scores)
+    return proposals()
 
 
 @pytest.fixture
 def twin(built: ProposalExplorer) -> ProposalExplorer:
     """The explorer in this process, in its first state."""
-    with built.hold_trait_notifications():
-        for name, value in BEGIN.items():
-            setattr(built, name, value)
-    return built
+    return put(built, view="grouping", reel=0, at=0, opacity=0.5, hatch=False)
 
 
 @pytest.fixture
@@ -43,15 +28,7 @@ def card(page: Page, twin: ProposalExplorer) -> Locator:
     return opened(page, twin, 900)
 
 
-def turn(card: Locator, twin: ProposalExplorer, view: str) -> int:
-    """Go to another view, where its first reel begins; returns that stop."""
-    card.get_by_role("radio", name=view.capitalize(), exact=True).check()
-    begin = twin._views[view].reels[0].begin
-    agree(card, twin, view=view, reel=0, at=begin)
-    return begin
-
-
-def test_the_grouping_by_slider(card: Locator, twin: ProposalExplorer) -> None:
+def test_the_grouping_by_slider(card, twin):
     agree(card, twin)
     slider = card.get_by_label("Regions left")
     press(slider, "ArrowRight", "ArrowRight")
@@ -70,7 +47,7 @@ def test_the_grouping_by_slider(card: Locator, twin: ProposalExplorer) -> None:
     card.screenshot(path=ARTEFACTS / "proposals-grouping.png")
 
 
-def test_the_number_of_proposals_by_key(card: Locator, twin: ProposalExplorer) -> None:
+def test_the_number_of_proposals_by_key(card, twin):
     last = turn(card, twin, "proposals")
     slider = card.get_by_label("Proposals examined")
     press(slider, "Home")
@@ -91,11 +68,11 @@ def test_the_number_of_proposals_by_key(card: Locator, twin: ProposalExplorer) -
     card.screenshot(path=ARTEFACTS / "proposals.png")
 
 
-def test_an_object_by_click_by_arrow_key_and_in_the_list(card: Locator, twin: ProposalExplorer) -> None:
+def test_an_object_by_click_by_arrow_key_and_in_the_list(card, twin):
     turn(card, twin, "proposals")
     view, canvas = twin._views["proposals"], card.locator(".seglib-canvas canvas")
     assert view.targets is not None
-    unit, count = canvas.bounding_box()["width"] / 96, len(view.reels) - 1  # type: ignore[index]
+    unit, count = canvas.bounding_box()["width"] / 96, len(view.reels) - 1
     for index in reversed(range(count)):
         y, x = (view.targets == index + 1).nonzero()[0].tolist()
         canvas.click(position={"x": (x + 0.5) * unit, "y": (y + 0.5) * unit})
@@ -113,9 +90,7 @@ def test_an_object_by_click_by_arrow_key_and_in_the_list(card: Locator, twin: Pr
     agree(card, twin, reel=1)
 
 
-def test_the_paste_by_slider_and_list_and_each_view_keeps_its_place(
-    card: Locator, twin: ProposalExplorer
-) -> None:
+def test_the_paste_by_slider_and_list_and_each_view_keeps_its_place(card, twin):
     last = turn(card, twin, "paste")
     press(card.get_by_label("Regions pasted"), "Home")
     for stop in range(last + 1):
@@ -130,19 +105,3 @@ def test_the_paste_by_slider_and_list_and_each_view_keeps_its_place(
     turn(card, twin, "proposals")
     card.get_by_role("radio", name="Paste", exact=True).check()
     agree(card, twin, view="paste", reel=0, at=1)
-
-
-def test_it_fits_a_narrow_cell_and_every_control_has_a_name(card: Locator) -> None:
-    fits_and_has_names(card, ("Grouping", "Paste", "Proposals"))
-
-
-def test_exported_it_works_without_a_kernel(page: Page, twin: ProposalExplorer, tmp_path: Path) -> None:
-    twin.view, twin.at, twin.show_boxes = "proposals", 3, False
-    file = tmp_path / "explorer.html"
-    file.write_text(f"<!doctype html><meta charset=utf-8>{twin.to_html()}", encoding="utf-8")
-    page.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
-    page.goto(file.as_uri())
-    card = page.locator(".seglib-card")
-    agree(card, twin)
-    press(card.get_by_label("Proposals examined"), "ArrowLeft")
-    agree(card, twin, at=2)

@@ -1,6 +1,7 @@
 """The quiz in JupyterLab: by keyboard, announced, and known to Python."""
 
-import nbformat
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -8,13 +9,11 @@ from tests.browser.lab import ARTEFACTS, Lab, Notebook, until
 
 
 @pytest.fixture(scope="module")
-def opened(lab: Lab, context, request) -> Notebook:
-    page = context.new_page()
-    request.addfinalizer(page.close)
+def opened(lab: Lab, context) -> Iterator[Notebook]:
     code = "from seglib.course import quiz, store\nasked = quiz('00')\nasked"
-    notebook = lab.open(page, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), "quiz.ipynb")
-    notebook.run_all()
-    return notebook
+    with lab.open(context, "quiz.ipynb", code) as notebook:
+        notebook.run_all()
+        yield notebook
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ def quiz(opened: Notebook) -> Page:
     return opened.page
 
 
-def test_answering_by_keyboard(opened: Notebook, quiz: Page) -> None:
+def test_answering_by_keyboard(opened, quiz):
     first = quiz.get_by_role("group").first
     first.get_by_role("radio").first.focus()
     quiz.keyboard.press("Space")
@@ -38,7 +37,7 @@ def test_answering_by_keyboard(opened: Notebook, quiz: Page) -> None:
     quiz.locator(".seglib-card").screenshot(path=str(ARTEFACTS / "quiz.png"))
 
 
-def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: Page) -> None:
+def test_a_wrong_choice_is_told_why_and_can_be_changed(opened, quiz):
     second = quiz.get_by_role("group").nth(1)
     check = second.get_by_role("button")
     check.click()
@@ -53,21 +52,20 @@ def test_a_wrong_choice_is_told_why_and_can_be_changed(opened: Notebook, quiz: P
     record = "store.read('00')['quiz']['00.q2']"
     until(lambda: opened.python(record)["right"], "Python keeps the score", 5)
     assert opened.python(record)["first"] == 0
-    widths = [
-        button.bounding_box()["width"] for button in quiz.get_by_role("button", name="Check question").all()
-    ]
+    buttons = quiz.get_by_role("button", name="Check question").all()
+    widths = [button.bounding_box()["width"] for button in buttons]
     assert max(widths) - min(widths) < 0.5  # a long reason beside it does not squeeze the button
     assert opened.python("quiz('00').chosen")["00.q2"] == 1  # a second run shows what was answered
 
 
-def test_python_answers_and_the_page_shows_it(opened: Notebook, quiz: Page) -> None:
+def test_python_answers_and_the_page_shows_it(opened, quiz):
     opened.execute("asked.chosen = {'00.q3': 0}")
     third = quiz.get_by_role("group").nth(2)
     expect(third.get_by_role("status")).to_contain_text("No. 10 is its height")
     expect(third.get_by_role("radio").first).to_be_checked()
 
 
-def test_an_error_while_recording_reaches_the_student(opened: Notebook, quiz: Page) -> None:
+def test_an_error_while_recording_reaches_the_student(opened, quiz):
     opened.execute("kept = store.update; store.update = lambda *_: 1 / 0")
     first = quiz.get_by_role("group").first
     first.get_by_role("radio").first.check()
@@ -76,6 +74,6 @@ def test_an_error_while_recording_reaches_the_student(opened: Notebook, quiz: Pa
     opened.execute("store.update = kept")
 
 
-def test_the_copy_that_needs_no_kernel_is_not_shown_with_it(quiz: Page) -> None:
+def test_the_copy_that_needs_no_kernel_is_not_shown_with_it(quiz):
     """It unfolds every reason: a student would see the answers above the questions."""
     expect(quiz.get_by_text("4 of 8").filter(visible=True)).to_have_count(1)

@@ -114,8 +114,8 @@ class InMemory(SegmentationDataset):
         images: Sequence[Tensor] | None = None,
         instances: Sequence[Instances] | None = None,
     ) -> None:
-        self.classes, self.masks, self.known = Classes.of(*names), masks, instances
-        self.images = images or [torch.full((3, *mask.shape), 128, dtype=torch.uint8) for mask in masks]
+        self.classes, self.masks, self.known = Classes.of(*names), [*masks], instances
+        self.images = [*(images or (torch.full((3, *mask.shape), 128, dtype=torch.uint8) for mask in masks))]
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -125,6 +125,12 @@ class InMemory(SegmentationDataset):
 
     def instances(self, index: int) -> Instances | None:
         return self.known[index] if self.known else None
+
+    def spoilt(self, index: int, image: Callable | None = None, mask: Callable | None = None) -> InMemory:
+        """With a sample that is no longer what it should be: its image or its mask, changed by a function."""
+        for kept, change in ((self.images, image), (self.masks, mask)):
+            kept[index] = change(kept[index]) if change else kept[index]
+        return self
 
 
 @pytest.fixture(scope="session")

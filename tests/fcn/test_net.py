@@ -1,8 +1,5 @@
 """FCN-32s, 16s, 8s and U-Net: any size, staged, aligned, frozen; and the upsampling of an FCN."""
 
-from __future__ import annotations
-
-import copy
 from functools import cache
 
 import pytest
@@ -17,6 +14,8 @@ from seglib.backbones import Backbone
 from seglib.fcn import FCN, UNet, Upsample, bilinear_kernel
 from seglib.losses import cross_entropy
 from seglib.scenes import CLASSES, Scenes
+from tests.refused import refused
+from tests.training.nets import weights
 
 SIDES = st.integers(1, 100)
 
@@ -57,7 +56,7 @@ def example(name: str, kind: str) -> nn.Module:
 )  # fmt: skip
 @given(height=SIDES, width=SIDES)
 @settings(max_examples=15, deadline=None)
-def test_the_scores_have_the_images_size(name: str, kind: str, height: int, width: int) -> None:
+def test_the_scores_have_the_images_size(name, kind, height, width):
     scores = example(name, kind)(photos(1, height, width))
     assert scores.shape == (1, 3, height, width) and scores.isfinite().all()
 
@@ -65,7 +64,7 @@ def test_the_scores_have_the_images_size(name: str, kind: str, height: int, widt
 @torch.no_grad()
 @pytest.mark.parametrize("centred", [True, False])
 @pytest.mark.parametrize("stride", [32, 16, 8])
-def test_scores_lie_where_the_image_is(stride: int, centred: bool) -> None:
+def test_scores_lie_where_the_image_is(stride, centred):
     """A ramp, seen through the coarsest map or the finest, comes back as the same ramp, not shifted."""
     side = 128 if centred else 129
     ramp = torch.arange(side).float().expand(1, 3, side, side)
@@ -79,7 +78,7 @@ def test_scores_lie_where_the_image_is(stride: int, centred: bool) -> None:
 
 
 @torch.no_grad()
-def test_a_new_skip_changes_nothing_at_first() -> None:
+def test_a_new_skip_changes_nothing_at_first():
     net, images = randomised(FCN(backbones.load("small"), 3)), photos(2, 70, 50)
     coarse = net(images)
     torch.testing.assert_close(net.add_skip()(images), coarse, atol=1e-5, rtol=1e-5)
@@ -89,7 +88,7 @@ def test_a_new_skip_changes_nothing_at_first() -> None:
 
 
 @torch.no_grad()
-def test_a_new_skip_changes_a_centred_net_s_scores_only_by_flattening_isolated_peaks() -> None:
+def test_a_new_skip_changes_a_centred_net_s_scores_only_by_flattening_isolated_peaks():
     """Which is why `add_skip` promises it for the others only."""
     for centred, exact in ((False, True), (True, False)):
         net = FCN(pooling_net(centred), 1).eval()
@@ -102,7 +101,7 @@ def test_a_new_skip_changes_a_centred_net_s_scores_only_by_flattening_isolated_p
 
 
 @torch.no_grad()
-def test_staged_and_at_once_are_the_same_net() -> None:
+def test_staged_and_at_once_are_the_same_net():
     staged, images = FCN(backbones.load("small"), 3).add_skip().add_skip(), photos(1, 40, 40)
     at_once = FCN(backbones.load("small"), 3, 8)
     assert staged.settings == at_once.settings
@@ -113,18 +112,17 @@ def test_staged_and_at_once_are_the_same_net() -> None:
 
 
 @pytest.mark.parametrize("kind", [FCN, UNet])
-def test_the_backbone_is_copied(kind: type) -> None:
+def test_the_backbone_is_copied(kind):
     backbone = backbones.load("resnet18", pretrained=False)
-    before = copy.deepcopy(backbone.state_dict())
-    net = kind(backbone, 3)
+    before, net = weights(backbone), kind(backbone, 3)
     assert net.backbone.classifier is None and backbone.classifier is not None
     for weight in net.parameters():
         weight.data.add_(1)
-    assert all(torch.equal(before[key], value) for key, value in backbone.state_dict().items())
+    assert torch.equal(weights(backbone), before)
 
 
 @pytest.mark.parametrize("kind", [FCN, UNet])
-def test_frozen_only_the_head_learns(kind: type) -> None:
+def test_frozen_only_the_head_learns(kind):
     net = kind(backbones.load("lite0", pretrained=False), 3).freeze().train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
     optimiser = torch.optim.SGD([weight for weight in net.parameters() if weight.requires_grad], lr=0.1)
@@ -137,7 +135,7 @@ def test_frozen_only_the_head_learns(kind: type) -> None:
 
 
 @pytest.mark.parametrize("kind", [FCN, UNet])
-def test_a_new_net_is_in_training_mode_all_of_it(kind: type) -> None:
+def test_a_new_net_is_in_training_mode_all_of_it(kind):
     net = kind(backbones.load("small"), 3)  # which comes in evaluation mode
     assert all(module.training for module in net.modules())
     net.train().freeze()
@@ -149,7 +147,7 @@ def test_a_new_net_is_in_training_mode_all_of_it(kind: type) -> None:
     assert not any(module.training for module in hidden.modules())
 
 
-def test_unfrozen_everything_learns_after_the_first_step_but_the_upsampling_only_if_asked_for() -> None:
+def test_unfrozen_everything_learns_after_the_first_step_but_the_upsampling_only_if_asked_for():
     net = FCN(backbones.load("small"), 3, stride=8).train()
     optimiser = torch.optim.SGD([weight for weight in net.parameters() if weight.requires_grad], lr=0.1)
     images, masks = photos(2, 64, 64), torch.randint(0, 3, (2, 64, 64))
@@ -166,7 +164,7 @@ def test_unfrozen_everything_learns_after_the_first_step_but_the_upsampling_only
 
 
 @pytest.mark.parametrize("make", [lambda backbone, k: FCN(backbone, k, stride=8), UNet])
-def test_it_can_memorise_four_scenes(make: type) -> None:
+def test_it_can_memorise_four_scenes(make):
     torch.manual_seed(0)
     scenes = Scenes(length=4, size=(48, 48))
     images, masks = (torch.stack(part).as_subclass(Tensor) for part in zip(*scenes))
@@ -185,26 +183,24 @@ def test_it_can_memorise_four_scenes(make: type) -> None:
 SMALL = backbones.load("small")
 
 
-@pytest.mark.parametrize("kind", [FCN, UNet])
-@pytest.mark.parametrize(
-    ("backbone", "classes", "words"),
-    [("lite0", 3, "the backbone is 'lite0'; it must be a seglib Backbone"),
-     (nn.Identity(), 3, r"the backbone is Identity\(\); it must"),
-     (SMALL, 0, "num_classes is 0; it must be a whole number from 1 to 255"),
-     (SMALL, 256, "num_classes is 256"), (SMALL, 2.5, "is 2.5; it"), (SMALL, "3", "num_classes is 3")],
-)  # fmt: skip
-def test_bad_arguments_are_refused(kind: type, backbone: object, classes: object, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        kind(backbone, classes)
-
-
-@pytest.mark.parametrize("kind", [FCN, UNet])
-def test_a_bad_stride_and_bad_images_are_refused(kind: type) -> None:
-    with pytest.raises(ValueError, match="stride 4 must be one of 32, 16, 8"):
-        FCN(SMALL, 3, stride=4)
-    for shape, words in (((1, 1, 8, 8), "1, 1, 8, 8"), ((3, 8, 8), "batch"), ((1, 3, 0, 8), "no pixels")):
-        with pytest.raises(ValueError, match=words):
-            kind(SMALL, 2)(torch.zeros(*shape))
+ARGUMENTS = [
+    ("lite0", 3, "the backbone is 'lite0'; it must be a seglib Backbone"),
+    (nn.Identity(), 3, r"the backbone is Identity\(\); it must"),
+    (SMALL, 0, "num_classes is 0; it must be a whole number from 1 to 255"),
+    (SMALL, 256, "num_classes is 256"),
+    (SMALL, 2.5, "is 2.5; it"),
+    (SMALL, "3", "num_classes is 3"),
+]
+test_bad_arguments_and_strides_are_refused = refused(
+    lambda kind, *arguments: kind(*arguments),
+    *((kind, *row) for kind in (FCN, UNet) for row in ARGUMENTS),
+    (FCN, SMALL, 3, 4, "stride 4 must be one of 32, 16, 8"),
+)
+IMAGES = [((1, 1, 8, 8), "1, 1, 8, 8"), ((3, 8, 8), "batch"), ((1, 3, 0, 8), "no pixels")]
+test_bad_images_are_refused = refused(
+    lambda kind, shape: kind(SMALL, 2)(torch.zeros(shape)),
+    *((kind, *row) for kind in (FCN, UNet) for row in IMAGES),
+)
 
 
 # Upsampling.
@@ -219,13 +215,13 @@ def papers_kernel(size: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 15, 16, 31, 32, 63, 64])
-def test_the_kernel_is_the_paper_s(size: int) -> None:
+def test_the_kernel_is_the_paper_s(size):
     torch.testing.assert_close(bilinear_kernel(size), papers_kernel(size))
 
 
 @pytest.mark.parametrize("factor", [2, 8, 16, 32])
 @pytest.mark.parametrize("size", [(1, 1), (3, 4)])
-def test_it_interpolates_between_the_cells(factor: int, size: tuple[int, int]) -> None:
+def test_it_interpolates_between_the_cells(factor, size):
     scores = torch.randn(2, 3, *size)
     fine = Upsample(3, factor)(scores)
     expected = [(length - 1) * factor + 1 for length in size]
@@ -234,7 +230,7 @@ def test_it_interpolates_between_the_cells(factor: int, size: tuple[int, int]) -
 
 
 @pytest.mark.parametrize("factor", [2, 8, 16, 32])
-def test_centred_it_does_too_except_for_half_a_cell_at_the_border(factor: int) -> None:
+def test_centred_it_does_too_except_for_half_a_cell_at_the_border(factor):
     scores, rim = torch.randn(2, 3, 3, 4), factor // 2
     fine = Upsample(3, factor, centred=True)(scores)
     expected = F.interpolate(scores, scale_factor=factor, mode="bilinear", align_corners=False)
@@ -245,7 +241,7 @@ def test_centred_it_does_too_except_for_half_a_cell_at_the_border(factor: int) -
 
 @pytest.mark.parametrize("centred", [False, True])
 @pytest.mark.parametrize("factor", [2, 8, 32])
-def test_fixed_it_is_the_same_transposed_convolution(factor: int, centred: bool) -> None:
+def test_fixed_it_is_the_same_transposed_convolution(factor, centred):
     """It is computed differently; an oracle: the layer whose kernels may be trained, which is PyTorch's."""
     fixed, learned = (Upsample(3, factor, centred=centred, learned=learned) for learned in (False, True))
     assert learned.weight.requires_grad and not fixed.weight.requires_grad
@@ -256,7 +252,7 @@ def test_fixed_it_is_the_same_transposed_convolution(factor: int, centred: bool)
     torch.testing.assert_close(*grads, rtol=1e-4, atol=2e-3)  # of about 100, a sum over 4000 pixels
 
 
-def test_autocast_changes_nothing_and_an_odd_factor_is_refused() -> None:
+def test_autocast_changes_nothing_and_an_odd_factor_is_refused():
     scores = torch.randn(1, 2, 3, 3).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
         fine = Upsample(2, 4)(scores)

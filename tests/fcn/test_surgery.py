@@ -1,9 +1,5 @@
 """After the surgery a classifier gives the same scores, and gives them at every location."""
 
-from __future__ import annotations
-
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,6 +7,7 @@ from torch import Tensor, nn
 from seglib import backbones
 from seglib.fcn import as_convolution, convolutionalise
 from seglib.fcn.surgery import hidden_layers
+from tests.refused import refused
 
 torch.manual_seed(0)
 
@@ -50,7 +47,7 @@ def randomised(net: nn.Sequential) -> nn.Sequential:
 @torch.no_grad()
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("make", [vgg_like, pooled, perceptron])
-def test_on_its_own_size_it_gives_the_same_scores(make: type, dtype: torch.dtype) -> None:
+def test_on_its_own_size_it_gives_the_same_scores(make, dtype):
     classifier, images = make().to(dtype), torch.randn(4, 3, 32, 32, dtype=dtype)
     scores = convolutionalise(classifier, (3, 32, 32))(images)
     torch.testing.assert_close(scores, classifier(images)[:, :, None, None], atol=1e-4, rtol=0)
@@ -58,7 +55,7 @@ def test_on_its_own_size_it_gives_the_same_scores(make: type, dtype: torch.dtype
 
 @torch.no_grad()
 @pytest.mark.parametrize(("make", "step"), [(lambda: vgg_like(padding=0), 4), (pooled, 2), (perceptron, 1)])
-def test_on_a_larger_one_it_gives_everywhere_the_scores_of_the_crop(make: type, step: int) -> None:
+def test_on_a_larger_one_it_gives_everywhere_the_scores_of_the_crop(make, step):
     classifier, image = make(), torch.randn(1, 3, 44, 40)
     map = convolutionalise(classifier, (3, 32, 32))(image)
     assert map.shape[2:] == ((44 - 32) // step + 1, (40 - 32) // step + 1)
@@ -69,7 +66,7 @@ def test_on_a_larger_one_it_gives_everywhere_the_scores_of_the_crop(make: type, 
 
 
 @torch.no_grad()
-def test_lite0_with_its_weights() -> None:
+def test_lite0_with_its_weights():
     backbone, images = backbones.load("lite0"), torch.randint(0, 256, (2, 3, 224, 224), dtype=torch.uint8)
     net = convolutionalise(backbone.as_classifier(), (3, 224, 224))
     torch.testing.assert_close(net(images)[..., 0, 0], backbone.classify(images), atol=1e-4, rtol=0)
@@ -77,7 +74,7 @@ def test_lite0_with_its_weights() -> None:
 
 
 @torch.no_grad()
-def test_vgg16_the_net_of_the_paper() -> None:
+def test_vgg16_the_net_of_the_paper():
     backbone = backbones.load("vgg16_bn", pretrained=False).eval()
     images = torch.randint(0, 256, (1, 3, 224, 224), dtype=torch.uint8)
     features = backbone(images)[32]
@@ -87,7 +84,7 @@ def test_vgg16_the_net_of_the_paper() -> None:
 
 
 @torch.no_grad()
-def test_a_linear_layer_by_hand() -> None:
+def test_a_linear_layer_by_hand():
     linear = nn.Linear(4, 1, bias=False)
     linear.weight.copy_(torch.tensor([[1.0, 2.0, 3.0, 4.0]]))
     conv = as_convolution(linear, channels=1, height=2, width=2)
@@ -96,7 +93,7 @@ def test_a_linear_layer_by_hand() -> None:
     assert conv(image).tolist() == [[[[1.0, 4.0]]]]
 
 
-def test_weights_are_copies_and_the_modes_stay() -> None:
+def test_weights_are_copies_and_the_modes_stay():
     classifier = vgg_like().train()
     net = convolutionalise(classifier, (3, 32, 32))
     assert all(layer.training for layer in [net, *net, *classifier.modules()])
@@ -115,35 +112,29 @@ class Whole(nn.Module):
         return images.flatten(1)
 
 
-@pytest.mark.parametrize(
-    ("classifier", "words"),
-    [
-        (vgg_like()[1], r"takes 1024 numbers, but the map before it has 3 x 8 x 8; is input_size that"),
-        (nn.Sequential(nn.Conv2d(3, 2, 3), Whole()), r"Whole gives \(1, 1800\), which is not a map"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3)), r"Conv2d cannot take a map \(1, 3, 32, 32\); is input_size"),
-        (backbones.load("small"), r"Backbone gives dict, which is not a map"),
-        (nn.Sequential(nn.AdaptiveMaxPool2d(1)), "AdaptiveMaxPool2d gives the same size for every image"),
-        (nn.Sequential(nn.AdaptiveAvgPool2d(5)), "cannot cut 32 x 32 into 5 x 5 equal parts"),
-        (nn.Sequential(nn.Flatten(), nn.Linear(3072, 4), nn.BatchNorm1d(4, track_running_stats=False)),
-         "without running statistics"),
-    ],
+test_what_cannot_be_converted_is_refused = refused(
+    lambda classifier: convolutionalise(classifier, (3, 32, 32)),
+    (vgg_like()[1], r"takes 1024 numbers, but the map before it has 3 x 8 x 8; is input_size that"),
+    (nn.Sequential(nn.Conv2d(3, 2, 3), Whole()), r"Whole gives \(1, 1800\), which is not a map"),
+    (nn.Sequential(nn.Conv2d(1, 2, 3)), r"Conv2d cannot take a map \(1, 3, 32, 32\); is input_size"),
+    (backbones.load("small"), r"Backbone gives dict, which is not a map"),
+    (nn.Sequential(nn.AdaptiveMaxPool2d(1)), "AdaptiveMaxPool2d gives the same size for every image"),
+    (nn.Sequential(nn.AdaptiveAvgPool2d(5)), "cannot cut 32 x 32 into 5 x 5 equal parts"),
+    (nn.Sequential(nn.Flatten(), nn.Linear(3072, 4), nn.BatchNorm1d(4, track_running_stats=False)),
+     "without running statistics"),
 )  # fmt: skip
-def test_what_cannot_be_converted_is_refused(classifier: nn.Module, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        convolutionalise(classifier, (3, 32, 32))
 
 
-@pytest.mark.parametrize("size", [(32, 32), 224])
-def test_a_bad_size_is_refused(size: Any) -> None:
-    with pytest.raises(ValueError, match=r"input_size .* must be \(channels, height, width\)"):
-        convolutionalise(perceptron(), size)
-    with pytest.raises(ValueError, match="takes 18 numbers, but the map before it has 3 x 3 x 3"):
-        as_convolution(nn.Linear(18, 5), 3, 3, 3)
-    with pytest.raises(ValueError, match=r"31 x 40 is smaller than the 32 x 32 .*pad it"):
-        convolutionalise(vgg_like(), (3, 32, 32))(torch.zeros(1, 3, 31, 40))
+test_a_bad_size_is_refused = refused(
+    lambda call, *arguments: call(*arguments),
+    (convolutionalise, perceptron(), (32, 32), r"input_size .* must be \(channels, height, width\)"),
+    (convolutionalise, perceptron(), 224, r"input_size .* must be \(channels, height, width\)"),
+    (as_convolution, nn.Linear(18, 5), 3, 3, 3, "takes 18 numbers, but the map before it has 3 x 3 x 3"),
+    (convolutionalise(vgg_like(), (3, 32, 32)), torch.zeros(1, 3, 31, 40), "31 x 40 is smaller .*pad it"),
+)
 
 
-def test_hidden_layers_of_a_fully_connected_classifier_are_its_first_two() -> None:
+def test_hidden_layers_of_a_fully_connected_classifier_are_its_first_two():
     head = (nn.Linear(4 * 49, 20), nn.ReLU(), nn.Linear(20, 6))
     classifier = nn.Sequential(nn.AdaptiveAvgPool2d(7), nn.Flatten(), *head)
     backbone = backbones.load("small")
@@ -156,14 +147,14 @@ def test_hidden_layers_of_a_fully_connected_classifier_are_its_first_two() -> No
 
 
 @pytest.mark.parametrize("layer", [nn.Softmax(dim=-1), nn.LogSoftmax(dim=-1), nn.Softmax(dim=None)])
-def test_a_softmax_along_the_last_axis_would_become_one_along_the_width(layer: nn.Module) -> None:
+def test_a_softmax_along_the_last_axis_would_become_one_along_the_width(layer):
     with pytest.raises(ValueError, match=r"along the last axis, .* dim=1"):
         convolutionalise(nn.Sequential(nn.Flatten(), nn.Linear(12, 4), layer), (3, 2, 2))
     right = convolutionalise(nn.Sequential(nn.Flatten(), nn.Linear(12, 4), nn.Softmax(1)), (3, 2, 2))
     assert torch.allclose(right(torch.rand(2, 3, 5, 5)).sum(1), torch.ones(2, 4, 4))
 
 
-def test_a_chain_with_a_forward_of_its_own_is_one_layer() -> None:
+def test_a_chain_with_a_forward_of_its_own_is_one_layer():
     class Twice(nn.Sequential):
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(super().forward(x))

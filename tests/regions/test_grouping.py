@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import label
-from torch import Tensor
 
 from seglib.regions import grouping, hierarchy
 from seglib.regions.grouping import CUES, Regions, Strategy, describe, group, hierarchies, merge, similarity
@@ -25,7 +24,7 @@ def three() -> Regions:
     return described(labels, colours)
 
 
-def test_a_description_by_hand() -> None:
+def test_a_description_by_hand():
     regions = three()
     assert regions.sizes.tolist() == [6, 3, 3] and regions.neighbours == [{1}, {0, 2}, {1}]
     assert regions.low.tolist() == [[0, 0], [0, 2], [0, 3]]
@@ -35,15 +34,15 @@ def test_a_description_by_hand() -> None:
         assert histogram.sum(axis=1) == pytest.approx(1)
 
 
-def test_slopes_point_where_the_image_gets_brighter() -> None:
+def test_slopes_point_where_the_image_gets_brighter():
     ramp = np.broadcast_to(np.arange(9, dtype=np.float32)[None, :, None] / 10, (9, 9, 1))
     found = grouping.slopes(np.ascontiguousarray(ramp))[4, 4]
     assert found == pytest.approx([0.1, 0.0707, 0, 0, 0, 0, 0, 0.0707], abs=1e-3)
 
 
-def test_each_cue_by_hand() -> None:
+def test_each_cue_by_hand():
     def alike(*cues: str) -> list[float]:
-        return similarity(three(), 0, [1, 2], cues).tolist()  # type: ignore[arg-type]
+        return similarity(three(), 0, [1, 2], cues).tolist()
 
     assert alike("colour") == pytest.approx([1, 0])
     assert alike("size") == pytest.approx([1 - 9 / 12, 1 - 9 / 12])
@@ -52,7 +51,7 @@ def test_each_cue_by_hand() -> None:
     assert alike("colour", "size") == pytest.approx([1.25, 0.25])
 
 
-def test_a_merged_region_has_the_description_of_its_pixels(scene: Tensor) -> None:
+def test_a_merged_region_has_the_description_of_its_pixels(scene):
     labels, colours = superpixels(scene, scale=30).numpy(), in_space(scene, "lab")
     regions = described(labels, colours).with_room()
     count = int(labels.max()) + 1
@@ -68,7 +67,7 @@ def test_a_merged_region_has_the_description_of_its_pixels(scene: Tensor) -> Non
     assert not regions.neighbours[0] and not regions.neighbours[other]
 
 
-def test_the_most_similar_neighbours_are_merged_first(scene: Tensor) -> None:
+def test_the_most_similar_neighbours_are_merged_first(scene):
     """A slow loop over all pairs, repeated after each merge, gives the same tree."""
     labels, colours = superpixels(scene, scale=60).numpy(), in_space(scene, "lab")
     regions = described(labels, colours)
@@ -85,7 +84,7 @@ def test_the_most_similar_neighbours_are_merged_first(scene: Tensor) -> None:
 
 
 @pytest.mark.parametrize("cues", [CUES, ("size",), ("colour",), ("texture", "fill")])
-def test_every_node_joins_its_two_parts_and_the_last_is_the_whole_image(scene: Tensor, cues: tuple) -> None:
+def test_every_node_joins_its_two_parts_and_the_last_is_the_whole_image(scene, cues):
     tree = hierarchy(scene, cues=cues, scale=40)
     count = int(tree.labels.max()) + 1
     assert len(tree) == 2 * count - 1
@@ -99,7 +98,7 @@ def test_every_node_joins_its_two_parts_and_the_last_is_the_whole_image(scene: T
     assert tree.sums(ones).tolist() == members.sum(dim=1).tolist()
 
 
-def test_each_step_of_the_tree_joins_two_connected_regions(scene: Tensor) -> None:
+def test_each_step_of_the_tree_joins_two_connected_regions(scene):
     tree = hierarchy(scene, scale=40)
     count = len(tree.merges) + 1
     assert tree.at(count).equal(tree.labels) and not tree.at(1).any()
@@ -113,13 +112,13 @@ def test_each_step_of_the_tree_joins_two_connected_regions(scene: Tensor) -> Non
             tree.at(wrong)
 
 
-def test_strategies_share_superpixels_and_nothing_else(scene: Tensor) -> None:
+def test_strategies_share_superpixels_and_nothing_else(scene):
     strategies = [Strategy("lab", 40), Strategy("hsv", 40), Strategy("lab", 40, ("size",))]
     lab, size, hsv = hierarchies(scene, strategies)
     assert lab.labels is size.labels is not hsv.labels
     assert size.merges.equal(hierarchy(scene, scale=40, cues=("size",)).merges)
     with pytest.raises(ValueError, match=r"cues must be .* of colour, texture, size, fill; got .'shape'"):
-        hierarchy(scene, cues=("shape",))  # type: ignore[arg-type]
+        hierarchy(scene, cues=("shape",))
     with pytest.raises(ValueError, match=r"got \(\)"):
         hierarchy(scene, cues=())
     with pytest.raises(ValueError, match="strategies is empty"):

@@ -4,7 +4,6 @@ import copy
 import itertools
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from hypothesis import strategies as some
 from torch import Tensor
 
 from seglib import backbones, files
-from seglib.data.dataset import SegmentationDataset
 from seglib.evaluate import evaluate
 from seglib.files import TensorFileError
 from seglib.labels import Classes
@@ -26,6 +24,7 @@ from seglib.regions.features import RegionExtractor, resize_mask, shrink_to
 from seglib.regions.segmenter import STAGES, THRESHOLDS, paste, paste_regions, region_nms, select_regions
 from seglib.regions.svm import LinearSVMs, hard_negatives
 from tests.data.conftest import InMemory
+from tests.refused import refused
 
 NEVER = -math.inf
 LABELS = torch.tensor([[0, 0, 1, 2], [3, 3, 1, 2], [3, 3, 3, 3]])
@@ -37,7 +36,7 @@ def proposals(*members: list[int]) -> Proposals:
     return Proposals(LABELS, torch.tensor(members).bool(), torch.zeros(len(members)))
 
 
-def test_one_shared_superpixel_is_enough_to_be_suppressed() -> None:
+def test_one_shared_superpixel_is_enough_to_be_suppressed():
     members = torch.tensor([[1, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 1]]).bool()
     assert region_nms(torch.tensor([0.3, 0.2, 0.1]), members).tolist() == [0, 2]
     assert region_nms(torch.tensor([0.2, 0.3, 0.1]), members).tolist() == [1]
@@ -45,7 +44,7 @@ def test_one_shared_superpixel_is_enough_to_be_suppressed() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(some.integers(0, 10_000))
-def test_what_is_kept_is_disjoint_and_the_rest_shares_a_pixel_with_a_better_one(seed: int) -> None:
+def test_what_is_kept_is_disjoint_and_the_rest_shares_a_pixel_with_a_better_one(seed):
     rng = torch.Generator().manual_seed(seed)
     members = torch.rand(12, 6, generator=rng) < 0.3
     scores = torch.randn(12, generator=rng)
@@ -56,7 +55,7 @@ def test_what_is_kept_is_disjoint_and_the_rest_shares_a_pixel_with_a_better_one(
         assert (members[better] & members[index]).any()
 
 
-def test_a_lower_threshold_only_adds_regions_below() -> None:
+def test_a_lower_threshold_only_adds_regions_below():
     """What the choice of the threshold relies on."""
     rng = torch.Generator().manual_seed(1)
     members = torch.rand(40, 4, generator=rng) < 0.4
@@ -69,7 +68,7 @@ def test_a_lower_threshold_only_adds_regions_below() -> None:
         assert torch.equal(select_regions(regions, scores, threshold=threshold), above)
 
 
-def test_the_best_region_is_in_front() -> None:
+def test_the_best_region_is_in_front():
     regions = proposals([1, 1, 1, 0], [0, 1, 0, 0])
     over = paste_regions(regions, torch.tensor([[NEVER, 0.5, 0.1], [NEVER, 0.2, 0.9]]))
     under = paste_regions(regions, torch.tensor([[NEVER, 0.9, 0.1], [NEVER, 0.2, 0.5]]))
@@ -77,7 +76,7 @@ def test_the_best_region_is_in_front() -> None:
     assert under.tolist() == [[1, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
 
 
-def test_without_a_region_above_the_threshold_everything_is_the_fill_class() -> None:
+def test_without_a_region_above_the_threshold_everything_is_the_fill_class():
     regions, scores = proposals([1, 1, 1, 0]), torch.tensor([[NEVER, 0.5]])
     assert paste_regions(regions, scores, threshold=0.5, fill_class=7).unique().tolist() == [7]
     assert paste_regions(regions, scores, threshold=0.4, fill_class=7).unique().tolist() == [1, 7]
@@ -90,7 +89,7 @@ def test_without_a_region_above_the_threshold_everything_is_the_fill_class() -> 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU: torch finds no CUDA")
 @pytest.mark.parametrize("devices", [("cuda", "cuda"), ("cuda", "cpu"), ("cpu", "cuda")])
-def test_pasting_works_on_any_device(devices: tuple[str, str]) -> None:
+def test_pasting_works_on_any_device(devices):
     here, scores = proposals([1, 1, 1, 0], [0, 1, 0, 0]), torch.tensor([[NEVER, 0.5, 0.1], [NEVER, 0.2, 0.9]])
     there = Proposals(*(part.to(devices[0]) for part in (here.labels, here.members, here.scores)))
     assert paste_regions(there, scores.to(devices[1])).cpu().equal(paste_regions(here, scores))
@@ -99,14 +98,7 @@ def test_pasting_works_on_any_device(devices: tuple[str, str]) -> None:
 class Squares(InMemory):
     """A grey ground with noise, and on it a square in the colour of its class."""
 
-    def __init__(
-        self,
-        length: int,
-        split: str = "train",
-        *,
-        kinds: tuple[int, ...] = (1, 2),
-        spoil: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
+    def __init__(self, length: int, split: str = "train", kinds: tuple[int, ...] = (1, 2)) -> None:
         images, masks = [], []
         for index in range(length):
             rng = torch.Generator().manual_seed(index + 1000 * (split != "train"))
@@ -116,8 +108,6 @@ class Squares(InMemory):
                 mask[y : y + 20, x : x + 24] = kinds[index % len(kinds)]
             noise = torch.randint(-9, 10, (48, 56, 3), generator=rng)
             images.append((COLOURS[mask.long()].int() + noise).clamp(0, 255).byte().permute(2, 0, 1))
-            if spoil and index == 1:
-                masks[1] = spoil(mask)
         super().__init__(THREE, masks, images)
         self.name, self.split = "squares", split
 
@@ -132,7 +122,7 @@ def one_class(length: int, split: str = "train") -> InMemory:
 def segmenter(kind: str = "joined", classes: Classes = THREE) -> RegionSegmenter:
     torch.manual_seed(0)
     features = RegionFeatures(backbones.load("small", pretrained=False), size=32)
-    return RegionSegmenter(classes, features=features, kind=kind, number=30)  # type: ignore[arg-type]
+    return RegionSegmenter(classes, features=features, kind=kind, number=30)
 
 
 @pytest.fixture(scope="module")
@@ -141,14 +131,14 @@ def fitted() -> RegionSegmenter:
 
 
 @pytest.mark.parametrize("kind", ["full", "foreground", "joined"])
-def test_it_finds_the_squares(kind: str) -> None:
+def test_it_finds_the_squares(kind):
     """Even a net with random weights tells red from blue, and regions do the rest."""
     scores = evaluate(segmenter(kind).fit(Squares(12), Squares(6, "val"), jobs=1), Squares(6, "test"))
     assert scores.mean_iou > scores.baseline.mean_iou + 0.3 and scores.name == f"regions, {kind}"
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.5])
-def test_the_threshold_is_the_best_by_brute_force(fitted: RegionSegmenter, spread: float) -> None:
+def test_the_threshold_is_the_best_by_brute_force(fitted, spread):
     """With the fitted SVMs, and with some that are wrong at random, so that the threshold matters."""
     val, one = Squares(6, "val"), copy.copy(fitted)
     assert fitted.svms is not None
@@ -165,13 +155,13 @@ def test_the_threshold_is_the_best_by_brute_force(fitted: RegionSegmenter, sprea
         assert fitted.threshold == THRESHOLDS[int(np.argmax(means))]
 
 
-def test_the_same_seed_gives_the_same_mask(fitted: RegionSegmenter) -> None:
+def test_the_same_seed_gives_the_same_mask(fitted):
     again = segmenter().fit(Squares(12), Squares(6, "val"), jobs=1)
     image = Squares(1, "test")[0][0]
     assert again.threshold == fitted.threshold and torch.equal(again.predict(image), fitted.predict(image))
 
 
-def test_functions_of_a_student_run_in_place_of_the_librarys(fitted: RegionSegmenter) -> None:
+def test_functions_of_a_student_run_in_place_of_the_librarys(fitted):
     """Each is called, also where the library's features are on the disk, and decides what comes out."""
     called = set()
 
@@ -186,9 +176,8 @@ def test_functions_of_a_student_run_in_place_of_the_librarys(fitted: RegionSegme
     net, image = backbones.load("small", pretrained=False), Squares(1, "test")[0][0]
     features = RegionFeatures(net, size=32, mask_out=noted(foreground_crop))
     own = {"hard_negatives": noted(hard_negatives), "paste": noted(paste)}
-    one = RegionSegmenter(THREE, features=features, number=30, **own).fit(
-        Squares(12), Squares(6, "val"), jobs=1
-    )
+    one = RegionSegmenter(THREE, features=features, number=30, **own)
+    one.fit(Squares(12), Squares(6, "val"), jobs=1)
     assert called == {"foreground_crop", "hard_negatives", "paste"}
     assert one.threshold == fitted.threshold and torch.equal(one.predict(image), fitted.predict(image))
     one.paste = lambda masks, *_: torch.full(masks.shape[1:], 2)  # class 1: 0 stays free for "not painted"
@@ -198,7 +187,7 @@ def test_functions_of_a_student_run_in_place_of_the_librarys(fitted: RegionSegme
     assert torch.equal(rows, rows[:1].expand_as(rows))
 
 
-def test_loaded_it_is_the_same_and_other_files_are_refused(fitted: RegionSegmenter, tmp_path: Path) -> None:
+def test_loaded_it_is_the_same_and_other_files_are_refused(fitted, tmp_path):
     fitted.save(path := tmp_path / "regions.pt")
     loaded, image = RegionSegmenter.load(path), Squares(1, "test")[0][0]
     assert torch.equal(loaded.predict(image), fitted.predict(image))
@@ -223,7 +212,7 @@ def test_loaded_it_is_the_same_and_other_files_are_refused(fitted: RegionSegment
                 RegionSegmenter.load(path)
             assert "\n" not in str(error.value), (part, value)
     with pytest.raises(ValueError, match="must be text or a Path, not 3"):
-        RegionSegmenter.load(3)  # type: ignore[arg-type]
+        RegionSegmenter.load(3)
     for early in (lambda: segmenter().save(path), lambda: segmenter().predict(image)):
         with pytest.raises(ValueError, match=r"call fit\(train, val\)"):
             early()
@@ -240,7 +229,7 @@ def test_loaded_it_is_the_same_and_other_files_are_refused(fitted: RegionSegment
         assert torch.equal(next(net.parameters()), next(saved.parameters()))
 
 
-def test_a_larger_image_is_processed_smaller_and_answered_in_its_size(fitted: RegionSegmenter) -> None:
+def test_a_larger_image_is_processed_smaller_and_answered_in_its_size(fitted):
     image = Squares(1, "test")[0][0]
     large = torch.nn.functional.interpolate(image[None].float(), scale_factor=8)[0].byte()
     regions, _ = fitted.score(large)
@@ -250,7 +239,7 @@ def test_a_larger_image_is_processed_smaller_and_answered_in_its_size(fitted: Re
     assert torch.equal(pred, resize_mask(small, (384, 448)))
 
 
-def test_seconds_by_stage_are_of_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seconds_by_stage_are_of_one_image(monkeypatch):
     one = segmenter("full")
     one.svms = LinearSVMs(torch.zeros(3, 256), torch.zeros(3))
     assert one.seconds_by_stage == dict.fromkeys(STAGES, 0.0)
@@ -261,7 +250,7 @@ def test_seconds_by_stage_are_of_one_image(monkeypatch: pytest.MonkeyPatch) -> N
     assert one.seconds_by_stage == dict.fromkeys(STAGES, 1.0)
 
 
-def test_images_of_one_colour_down_to_one_pixel_and_grey_ones(fitted: RegionSegmenter) -> None:
+def test_images_of_one_colour_down_to_one_pixel_and_grey_ones(fitted):
     for size in ((1, 1), (1, 9), (40, 40)):
         pred = fitted.predict(torch.full((3, *size), 90, dtype=torch.uint8))
         assert pred.shape == size and pred.dtype == torch.int64 and pred.unique().numel() == 1
@@ -271,34 +260,34 @@ def test_images_of_one_colour_down_to_one_pixel_and_grey_ones(fitted: RegionSegm
         fitted.predict(torch.rand(3, 8, 8))
 
 
-def test_a_class_without_training_objects_is_named_and_never_predicted() -> None:
+def test_a_class_without_training_objects_is_named_and_never_predicted():
     with pytest.warns(UserWarning, match="object of blue: it will never"):
         poor = segmenter().fit(Squares(6, kinds=(1,)), Squares(4, "val"), jobs=1)
     assert not any((poor.predict(image) == 2).any() for image, _ in Squares(4, "test"))
 
 
-def test_without_background_the_most_frequent_class_fills() -> None:
+def test_without_background_the_most_frequent_class_fills():
     one = segmenter(classes=Classes.of("paper")).fit(one_class(3), one_class(2, "val"), jobs=1)
     assert one.fill_class == 0 and one.predict(Squares(1)[0][0]).unique().tolist() == [0]
 
 
-@pytest.mark.parametrize(
-    ("train", "val", "words"),
-    [
-        (Squares(0), Squares(2, "val"), "squares train has no images"),
-        (Squares(2), one_class(2, "val"), r"squares val has the classes paper, .* background, red, blue"),
-        (Squares(3, kinds=()), Squares(2, "val"), "no object to learn from in 3 training images"),
-        (Squares(3), Squares(3, "val", spoil=lambda mask: mask | 255).subset([1]), "every pixel is void"),
-    ],
+test_wrong_data_is_refused = refused(
+    lambda train, val: segmenter("full").fit(train, val, jobs=1),
+    (Squares(0), Squares(2, "val"), "squares train has no images"),
+    (Squares(2), one_class(2, "val"), r"squares val has the classes paper, .* background, red, blue"),
+    (Squares(3, kinds=()), Squares(2, "val"), "no object to learn from in 3 training images"),
+    (
+        Squares(3),
+        Squares(3, "val").spoilt(1, mask=lambda mask: mask | 255).subset([1]),
+        "every pixel is void",
+    ),
 )
-def test_wrong_data_is_refused(train: SegmentationDataset, val: SegmentationDataset, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        segmenter("full").fit(train, val, jobs=1)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
-@pytest.mark.parametrize("spoil", [lambda mask: mask + 2, lambda mask: mask[:20]], ids=["value", "size"])
-def test_a_wrong_mask_is_named(spoil: Callable[[Tensor], Tensor], split: str) -> None:
-    parts = {"train": Squares(3), "val": Squares(3, "val")} | {split: Squares(3, split, spoil=spoil)}
+@pytest.mark.parametrize("change", [lambda mask: mask + 2, lambda mask: mask[:20]], ids=["value", "size"])
+def test_a_wrong_mask_is_named(change, split):
+    parts = {"train": Squares(3), "val": Squares(3, "val")}
+    parts[split].spoilt(1, mask=change)
     with pytest.raises(ValueError, match=f"squares {split}, image 1"):
         segmenter("full").fit(**parts, jobs=1)

@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 from skimage.color import rgb2hsv, rgb2lab
-from torch import Tensor
 
 from seglib.regions import superpixels as module
 from seglib.regions.superpixels import Channels, as_rgb, in_space, renumber, superpixels
 
 
-def test_colours_are_those_of_scikit_image(scene: Tensor) -> None:
+def test_colours_are_those_of_scikit_image(scene):
     rgb = scene.permute(1, 2, 0).numpy()
     lab = in_space(scene, "lab") * [100, 255, 255] - [0, 128, 128]
     assert lab == pytest.approx(rgb2lab(rgb), abs=0.6)
@@ -20,9 +19,7 @@ def test_colours_are_those_of_scikit_image(scene: Tensor) -> None:
         assert colours.dtype == np.float32 and colours.min() >= 0 and colours.max() <= 1
 
 
-def test_small_pieces_join_a_neighbour_but_never_more_than_100_pixels(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_small_pieces_join_a_neighbour_but_never_more_than_100_pixels(monkeypatch):
     """Squares of 36 and of 144 pixels on black: the least size is 25, 100 and 100 pixels."""
     monkeypatch.setattr(module, "SIGMA", 0.1)  # smoothing would add pieces along the edges
     image = torch.zeros(3, 60, 80, dtype=torch.uint8)
@@ -31,7 +28,7 @@ def test_small_pieces_join_a_neighbour_but_never_more_than_100_pixels(
     assert pieces == {50: 3, 200: 2, 900: 2}
 
 
-def test_numbers_have_no_gaps_and_a_larger_scale_gives_fewer(scene: Tensor) -> None:
+def test_numbers_have_no_gaps_and_a_larger_scale_gives_fewer(scene):
     fine, coarse = (superpixels(scene, scale=scale) for scale in (20, 200))
     for labels in (fine, coarse):
         assert labels.dtype == torch.int64
@@ -41,10 +38,10 @@ def test_numbers_have_no_gaps_and_a_larger_scale_gives_fewer(scene: Tensor) -> N
     with pytest.raises(ValueError, match="scale must be above 0"):
         superpixels(scene, scale=0)
     with pytest.raises(ValueError, match="rgb, lab, hsv, chroma, grey; got 'cmyk'"):
-        superpixels(scene, space="cmyk")  # type: ignore[arg-type]
+        superpixels(scene, space="cmyk")
 
 
-def test_another_algorithm_gets_the_colours_and_its_map_is_renumbered(scene: Tensor) -> None:
+def test_another_algorithm_gets_the_colours_and_its_map_is_renumbered(scene):
     def halves(colours: Channels, scale: float, sigma: float, min_size: int) -> np.ndarray:
         assert colours.shape == (60, 80, 1) and (scale, sigma, min_size) == (30, 0.8, 15)
         return np.where(np.arange(80) < 40, 9, 4).repeat(60).reshape(80, 60).T.astype(np.int32)
@@ -54,17 +51,17 @@ def test_another_algorithm_gets_the_colours_and_its_map_is_renumbered(scene: Ten
 
 
 @pytest.mark.parametrize(("size", "count"), [((1, 1), 1), ((1, 40), 2), ((40, 1), 2), ((2, 2), 1)])
-def test_images_of_one_row_or_pixel(size: tuple[int, int], count: int) -> None:
+def test_images_of_one_row_or_pixel(size, count):
     image = torch.zeros(3, *size, dtype=torch.uint8)
     image[:, size[0] // 2 :, size[1] // 2 :] = 255 if max(size) > 2 else 0
     labels = superpixels(image, scale=10)
     assert labels.shape == size and int(labels.max()) + 1 == count
 
 
-def test_grey_images_get_three_channels_and_other_things_are_refused() -> None:
+def test_grey_images_get_three_channels_and_other_things_are_refused():
     grey = torch.arange(12, dtype=torch.uint8).reshape(3, 4)
     assert as_rgb(grey).shape == as_rgb(grey[None]).shape == (3, 3, 4)
     others = [torch.zeros(*shape).byte() for shape in ((4, 4, 3), (2, 3, 4, 4), (3, 0, 4), (2, 4, 4), (0, 4))]
     for wrong in (torch.zeros(3, 4, 4), np.zeros((3, 4, 4), np.uint8), *others):
         with pytest.raises(ValueError, match=r"\(3, H, W\) uint8"):
-            as_rgb(wrong)  # type: ignore[arg-type]
+            as_rgb(wrong)

@@ -43,7 +43,7 @@ def wrong(svms: LinearSVMs, examples: list[RegionExamples]) -> int:
     )
 
 
-def test_one_svm_is_scikit_learns_with_the_settings_of_sds() -> None:
+def test_one_svm_is_scikit_learns_with_the_settings_of_sds():
     rng = np.random.default_rng(0)
     positives, negatives = rng.normal(1, 1, (30, 5)), rng.normal(-1, 1, (60, 5))
     theirs = LinearSVC(C=1e-3, loss="hinge", class_weight={1: 2}, intercept_scaling=10, random_state=0)
@@ -53,14 +53,14 @@ def test_one_svm_is_scikit_learns_with_the_settings_of_sds() -> None:
     assert np.allclose(ours, theirs.decision_function(positives * 3.0), atol=1e-3)
 
 
-def test_objects_score_above_other_regions() -> None:
+def test_objects_score_above_other_regions():
     svms = train_svms(images(), 3)
     for image in images(seed=1):
         kind, scores = int(image.classes), svms.scores(image.read())
         assert int(scores[40].argmax()) == kind and scores[40, kind] > scores[2:40, kind].max()
 
 
-def test_hard_negatives_leave_fewer_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hard_negatives_leave_fewer_wrong(monkeypatch):
     monkeypatch.setattr(module, "PER_IMAGE", 1)
     examples = images(30)
     miner = Miner(examples, 3)
@@ -69,7 +69,7 @@ def test_hard_negatives_leave_fewer_wrong(monkeypatch: pytest.MonkeyPatch) -> No
     assert new > 0 and wrong(after, examples) < wrong(before, examples)
 
 
-def test_a_negative_on_the_margin_is_hard_and_one_below_is_not() -> None:
+def test_a_negative_on_the_margin_is_hard_and_one_below_is_not():
     rows = torch.tensor([[-1.0], [-1.001], [5.0], [1.0]])
     overlaps = torch.tensor([[0.0], [0.0], [NEGATIVE_IOU], [1.0]])
     miner = Miner([RegionExamples(lambda: rows, overlaps, torch.tensor([0]))], 1)
@@ -77,7 +77,7 @@ def test_a_negative_on_the_margin_is_hard_and_one_below_is_not() -> None:
     assert set(miner.negatives[0]) == {(0, 0)}
 
 
-def test_memory_is_bounded_and_the_hardest_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_and_the_hardest_stay(monkeypatch):
     examples = images()
     miner = Miner(examples, 3)
     svms = miner.start()
@@ -94,7 +94,7 @@ def test_memory_is_bounded_and_the_hardest_stay(monkeypatch: pytest.MonkeyPatch)
     assert [set(miner.negatives[kind]) for kind in (1, 2)] == [set(keys) for keys in expected]
 
 
-def test_the_first_negatives_do_not_grow_with_the_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_negatives_do_not_grow_with_the_images(monkeypatch):
     monkeypatch.setattr(module, "MAX_NEGATIVES", 24)
     for number, per_image in ((4, 6), (20, 1)):
         miner = Miner(images(number), 3)
@@ -106,7 +106,7 @@ def test_the_first_negatives_do_not_grow_with_the_images(monkeypatch: pytest.Mon
             assert 40 in {row for one, row in known if int(miner.images[one].classes) != kind}
 
 
-def test_the_update_takes_the_best_proposal_near_the_object_or_its_true_region() -> None:
+def test_the_update_takes_the_best_proposal_near_the_object_or_its_true_region():
     near, none = images(2)
     none = replace(none, overlaps=none.overlaps * torch.tensor([0.5] * 40 + [1.0])[:, None])
     miner = Miner([near, none], 3)
@@ -116,7 +116,7 @@ def test_the_update_takes_the_best_proposal_near_the_object_or_its_true_region()
     assert torch.equal(miner.positives[2][0], none.read()[40])
 
 
-def test_a_class_without_objects_scores_minus_infinity_and_a_seed_fixes_the_rest() -> None:
+def test_a_class_without_objects_scores_minus_infinity_and_a_seed_fixes_the_rest():
     svms = train_svms(images(), 5, seed=3)
     again = train_svms(images(), 5, seed=3)
     assert torch.equal(svms.weights, again.weights) and torch.equal(svms.bias, again.bias)

@@ -3,9 +3,7 @@
 Measures with nothing learnt in them; the same rulers are laid on photographs, so that they are checked too.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -64,9 +62,7 @@ def grabcut_overlap(sample: Sample) -> list[float]:
 
 @pytest.mark.parametrize("overlap", [superpixel_overlap, grabcut_overlap])
 @pytest.mark.parametrize("name", ["scenes", pytest.param("pets", marks=pytest.mark.photographs)])
-def test_neither_one_superpixel_nor_grabcut_finds_the_object_with_ease(
-    name: str, overlap: Callable[[Sample], list[float]], request: pytest.FixtureRequest
-) -> None:
+def test_neither_one_superpixel_nor_grabcut_finds_the_object_with_ease(name, overlap, request):
     if name == "scenes":
         pools, indices = Scenes(40, "val"), range(40)
         least, most = (0.4, 0.8) if overlap is superpixel_overlap else (0.6, 0.85)
@@ -79,7 +75,7 @@ def test_neither_one_superpixel_nor_grabcut_finds_the_object_with_ease(
     assert least < np.mean(overlaps) < most, text
 
 
-def test_shares_of_pixels() -> None:
+def test_shares_of_pixels():
     part = torch.stack([shares(mask, CLASSES) for _, mask in Scenes(240, "val")]).mean(0)
     background, rare, void = (part[k].item() for k in (0, CLASSES.index("seahorse"), -1))
     text = f"background {background:.1%}, seahorse {rare:.2%}, void {void:.1%} of the pixels"

@@ -1,7 +1,5 @@
 """Fixtures of the tests of training runs."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Iterator

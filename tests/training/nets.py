@@ -1,7 +1,5 @@
 """Small nets, data and losses for the tests of training; also imported by the processes that are killed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +81,11 @@ def begin(net: nn.Module, count: int, **options: Any) -> Any:
     for _ in range(count):
         next(steps)
     return steps
+
+
+def running(steps: Any) -> Any:
+    """The run of this generator."""
+    return steps.gi_frame.f_locals["run"]
 
 
 def loss_with(change: Callable[[int, Tensor, Tensor], Tensor]) -> Any:

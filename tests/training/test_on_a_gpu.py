@@ -1,12 +1,9 @@
 """Tests that need a GPU: the same numbers, no waiting, running out of memory, moving between devices."""
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,14 +30,14 @@ def on(device: str, net: nn.Module, **settings: Any) -> list[Step]:
     return list(train(net, Squares(), device=device, **{**PLAIN, **settings}))
 
 
-def test_it_learns_what_a_cpu_learns() -> None:
+def test_it_learns_what_a_cpu_learns():
     """Convolutions may use TF32 there, with 10 bits of precision."""
     first = Net(norm=False)
     losses = [on(where, copy.deepcopy(first), steps=12)[-1].history.losses for where in ("cpu", "cuda")]
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
 
 
-def test_the_same_batches_as_on_a_cpu() -> None:
+def test_the_same_batches_as_on_a_cpu():
     data = Squares(size=(40, 60))
     ways = [
         batches(in_memory(data, device=device), batch_size=5, augment=Augment(), device=device)
@@ -52,7 +49,7 @@ def test_the_same_batches_as_on_a_cpu() -> None:
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
-def test_between_two_readings_of_the_loss_nothing_waits_for_the_gpu(optimiser: str) -> None:
+def test_between_two_readings_of_the_loss_nothing_waits_for_the_gpu(optimiser):
     steps = train(Net(), in_memory(Squares(), device="cuda"), steps=99, optimiser=optimiser, **PLAIN)
     for _ in range(FLUSH_EVERY):
         next(steps)
@@ -75,14 +72,14 @@ def little_memory() -> Iterator[None]:
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-def test_running_out_of_memory_splits_the_batch(little_memory: None) -> None:
+def test_running_out_of_memory_splits_the_batch(little_memory):
     steps = on("cuda", Net(), steps=3, size=(512, 512), batch_size=32, augment=None)
     messages = " ".join(step.message for step in steps)
     assert "Out of memory at step 1: from now on, batches of 32 go through the net in " in messages
     assert len(steps) == 3 and len(steps[-1].history.losses) == 3
 
 
-def test_one_image_that_is_too_large_is_reported(little_memory: None) -> None:
+def test_one_image_that_is_too_large_is_reported(little_memory):
     def greedy(logits: Tensor, masks: Tensor) -> Tensor:
         if logits.requires_grad:  # it is tried once before the first step
             torch.empty(10**9, device="cuda")
@@ -93,7 +90,7 @@ def test_one_image_that_is_too_large_is_reported(little_memory: None) -> None:
 
 
 @pytest.mark.parametrize(("there", "here"), [("cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cuda")])
-def test_a_checkpoint_moves_between_cpu_and_gpu(there: str, here: str, tmp_path: Path) -> None:
+def test_a_checkpoint_moves_between_cpu_and_gpu(there, here, tmp_path):
     kept = {"checkpoint": tmp_path / "checkpoint.pt", "steps": 8}
     for step in train(Net(), Squares(), device=there, **PLAIN, **kept):
         if step.number == 3:
@@ -102,14 +99,14 @@ def test_a_checkpoint_moves_between_cpu_and_gpu(there: str, here: str, tmp_path:
     assert [step.number for step in again] == [4, 5, 6, 7, 8]
 
 
-def test_the_clock_includes_work_on_the_gpu() -> None:
+def test_the_clock_includes_work_on_the_gpu():
     """Steps run asynchronously on a GPU; reading the losses from time to time synchronises the two."""
     begin = time.monotonic()
     list(train(Net(), Squares(), device="cuda", seconds=2, size=(256, 256), **PLAIN))
     assert 1.9 < time.monotonic() - begin < 4
 
 
-def test_images_in_main_memory_are_predicted_there(tmp_path: Path) -> None:
+def test_images_in_main_memory_are_predicted_there(tmp_path):
     val = Squares(3, split="val")
     net = FCN(backbones.load("small"), 3, stride=8)
     (*_, last) = train(net, Squares(), steps=4, val=val, batch_size=4, device="cuda")

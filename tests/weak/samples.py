@@ -1,7 +1,6 @@
 """Small images, nets and regions for the tests of weak supervision; another process can import them too."""
 
-from __future__ import annotations
-
+import itertools
 import os
 import signal
 import time
@@ -48,12 +47,8 @@ class Discs(InMemory):
     def __init__(self, count: int = 4, split: str = "train") -> None:
         images, shapes = zip(*(disc(radius=6 + 2 * (index % 5)) for index in range(count)))
         shapes = [inside & (index < count - 1) for index, inside in enumerate(shapes)]
-        known = [
-            Instances(inside[None], torch.ones(1).long(), box_of(inside))
-            if inside.any()
-            else Instances(inside[None][:0], *reversed(NOTHING))
-            for inside in shapes
-        ]
+        known = [Instances(inside[None], torch.ones(1).long(), box_of(inside)) for inside in shapes[:-1]]
+        known += [Instances(inside[None][:0], *reversed(NOTHING)) for inside in shapes[-1:]]
         super().__init__(["background", "disc", "ring"], [inside.byte() for inside in shapes], images, known)
         self.name, self.split = "discs", split
 
@@ -86,9 +81,7 @@ class Blobs(InMemory):
     With `known=False` every true mask is void, as of images without labels; `boxed=False` has no instances.
     """
 
-    def __init__(
-        self, count: int = 4, *, known: bool = True, boxed: bool = True, split: str = "train"
-    ) -> None:
+    def __init__(self, count: int = 4, known: bool = True, boxed: bool = True, split: str = "train") -> None:
         images, masks, objects = [], [], []
         for index in range(count):
             left = 2 + index % 4
@@ -114,29 +107,21 @@ class TinyNet(nn.Module):
         return self.look(images / 255 - 0.5)
 
 
-class Deadly:
-    """Cross-entropy that kills its process after some steps; None: never.
+def train_and_die(left: int | None, folder: Path | None) -> Round:
+    """The last of two rounds from rectangles, of 25 steps each, with as many checkpoints as possible.
 
-    A checkpoint is written by a thread, which on a slow disk may take longer than all the steps: the end
-    waits until there is one.
+    After `left` steps, if that is a number, the process is killed. A checkpoint is written by a thread, which
+    on a slow disk may take longer than all the steps: the end waits until there is one.
     """
+    steps = itertools.count()
 
-    def __init__(self, left: int | None, folder: Path | None) -> None:
-        self.left, self.folder = left, folder
-
-    def __call__(self, logits: Tensor, masks: Tensor) -> Tensor:
-        if self.left is not None and self.folder is not None:
-            self.left -= 1
-            if self.left < 0:
-                while not list(self.folder.glob("training*.pt")):
-                    time.sleep(0.01)
-                os.kill(os.getpid(), signal.SIGKILL)
+    def loss(logits: Tensor, masks: Tensor) -> Tensor:
+        if next(steps) == left:
+            while not list(folder.glob("training*.pt")):
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGKILL)
         return cross_entropy(logits, masks)
 
-
-def train_and_die(left: int | None, folder: Path | None) -> Round:
-    """The last of two rounds from rectangles, of 25 steps each, with as many checkpoints as possible."""
     kind = {"max_rounds": 2, "min_change": 0, "checkpoint_seconds": 0, **SHORT}
-    labels = pseudo_labels(Blobs(), "rectangles")
-    *_, last = rounds(TinyNet, labels, loss=Deadly(left, folder), folder=folder, **kind)
+    *_, last = rounds(TinyNet, pseudo_labels(Blobs(), "rectangles"), loss=loss, folder=folder, **kind)
     return last

@@ -1,7 +1,5 @@
 """GrabCut+ and its votes on easy objects, and its parts against slow or independent computations."""
 
-from __future__ import annotations
-
 from itertools import product
 
 import numpy as np

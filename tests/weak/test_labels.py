@@ -1,7 +1,5 @@
 """How good pseudo-labels are."""
 
-from __future__ import annotations
-
 import torch
 
 from seglib.labels import VOID

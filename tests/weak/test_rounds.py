@@ -1,7 +1,5 @@
 """Rounds: what is trained on what, when they stop, and that a stopped run resumes to the same result."""
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 import signal
@@ -87,9 +85,7 @@ def test_continues_while_the_labels_of_validation_improve_although_the_net_does_
         return ((image[0] > 100) & (number > 1)).to(torch.uint8)
 
     val = Blobs(2, split="val")
-    first, second, third = rounds(
-        TinyNet, boxes, relabel=relabel, max_rounds=9, min_change=0, val=val, **SHORT
-    )
+    first, second, third = rounds(TinyNet, boxes, relabel=relabel, val=val, **TWO | {"max_rounds": 9})
     assert second.scores.mean_iou < first.scores.mean_iou
     assert first.val_label_quality.filled.iou[1] == 0 and second.val_label_quality.filled.mean_iou == 1
     assert "the labels from its net have 100.0 %, not more than 100.0 % before" in third.why

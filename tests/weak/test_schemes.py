@@ -1,12 +1,9 @@
 """Every scheme on an image, at the edge of what works too; and on a data set: kept, resumed, refused."""
 
-from __future__ import annotations
-
 import inspect
 from functools import partial
 from pathlib import Path
 
-import joblib
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -26,6 +23,7 @@ from seglib.weak.schemes import (
     rectangles,
     region_loss,
 )
+from tests.refused import refused
 from tests.weak.samples import Discs, NoRegions, TwoRegions, box_of, disc, one_box
 
 ONE, WHOLE = torch.tensor([1]), torch.tensor([[0, 0, 40, 40]])
@@ -162,13 +160,6 @@ def test_masks_are_made_once_and_found_by_content(note):
     assert Path(note).read_text() == "x" * 7
 
 
-def test_what_was_made_before_a_failure_is_kept(note):
-    for _ in range(2):
-        with pytest.raises(ValueError, match="stopped here"):
-            pseudo_labels(Discs(), broken, note=note)
-    assert Path(note).read_text() == "x"
-
-
 class Proposals:
     """Counts how often regions are asked for."""
 
@@ -202,40 +193,22 @@ def test_the_masks_of_a_function_that_cannot_be_pickled_are_not_kept(note):
     assert labels.name == "discs, boxsup"
 
 
-def test_two_workers_make_the_same_masks(home, monkeypatch):
-    alone = masks(pseudo_labels(Discs(), "grabcut+", jobs=1))
-    monkeypatch.setenv("SEGLIB_CACHE", str(home / "other"))
-    with joblib.parallel_config(backend="threading"):  # processes take a minute to start on a busy core
-        assert masks(pseudo_labels(Discs(), "grabcut+", jobs=2)) == alone
-
-
-class Odd(Discs):
-    """Images that are something else."""
-
-    def __init__(self, spoil):
-        super().__init__(2)
-        self.spoil = spoil
-
-    def __getitem__(self, index):
-        image, mask = super().__getitem__(index)
-        return self.spoil(image), mask
-
-
 @pytest.mark.parametrize("scheme", ["rectangles", "grabcut+", "m-and-g+"])
-@pytest.mark.parametrize("spoil", [lambda image: image / 255, lambda image: image[:1]], ids=["float", "grey"])
-def test_an_image_that_is_something_else_is_named(scheme, spoil):
+@pytest.mark.parametrize(
+    "change", [lambda image: image / 255, lambda image: image[:1]], ids=["float", "grey"]
+)
+def test_an_image_that_is_something_else_is_named(scheme, change):
     settings = {"propose": TwoRegions} if scheme == "m-and-g+" else {}
     with pytest.raises(ValueError, match=r"discs train, image disc0 must be .* not \(\d, 40, 40\)"):
-        pseudo_labels(Odd(spoil), scheme, jobs=1, **settings)
+        pseudo_labels(Discs(2).spoilt(0, image=change), scheme, jobs=1, **settings)
 
 
-def test_an_unknown_scheme_or_setting_is_named():
-    with pytest.raises(ValueError, match="there is no scheme 'grabcut'; there are rectangles"):
-        pseudo_labels(Discs(2), "grabcut")
-    with pytest.raises(ValueError, match="rectangles: got an unexpected keyword argument 'seed'"):
-        pseudo_labels(Discs(2), "rectangles", seed=1)
-    with pytest.raises(ValueError, match=r"boxsup: missing a required .*'propose'"):
-        pseudo_labels(Discs(2), "boxsup")
+test_an_unknown_scheme_or_setting_is_named = refused(
+    lambda scheme, settings: pseudo_labels(Discs(2), scheme, **settings),
+    ("grabcut", {}, "there is no scheme 'grabcut'; there are rectangles"),
+    ("rectangles", {"seed": 1}, "rectangles: got an unexpected keyword argument 'seed'"),
+    ("boxsup", {}, r"boxsup: missing a required .*'propose'"),
+)
 
 
 def test_a_training_run_afterwards_has_its_threads_back(note):
