@@ -231,9 +231,8 @@ def bars(values: Mapping[str, Mapping[str, float]], *, alt: str, title: str = ""
         look = dict[str, Any](color=[part / 255 for part in rgb], hatch=HATCHES[index % len(HATCHES)])
         drawn = axis.barh(places, list(series.values()), thickness, label=name, edgecolor="black", **look)
         axis.bar_label(drawn, fmt=f"%.{digits}f", padding=3, fontsize=9)
-    axis.set(title=title, yticks=range(len(rows)), yticklabels=rows)
+    axis.set(title=title, yticks=range(len(rows)), yticklabels=rows, xmargin=0.1)
     axis.invert_yaxis()
-    axis.margins(x=0.1)
     axis.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", frameon=False, ncols=len(values))
     show(figure, alt=alt)
@@ -292,5 +291,6 @@ def _same_size(image: Tensor, mask: Tensor) -> None:
     check_tensors(mask=mask)
     if image.shape[1:] != mask.shape:
         raise ValueError(
-            f"the image {tuple(image.shape)} and mask {tuple(mask.shape)} must be (3, H, W) and (H, W) of one size"
+            f"the image is {tuple(image.shape)} and the mask {tuple(mask.shape)}; they must be (3, H, W) and "
+            "(H, W) with the same H and W"
         )
