@@ -120,7 +120,7 @@ def test_a_chart_tells_every_row_in_words(capsys):
     said = capsys.readouterr().out
     assert "minutes of labelling, on a log axis" in said and "dear 60.0 % at 50" in said
     assert said.rstrip().endswith("On the line: free, dear.")
-    (axis,) = chart_figure(rows, "minutes", [1, 2]).axes
+    (axis,) = chart_figure(rows, "minutes", [0, 1, 2]).axes
     assert axis.get_xscale() == "log"
     assert sorted(axis.lines[-1].get_xdata()) == [1.0, 50.0]
     many = chart_figure([row(str(k)) for k in range(40)], "image_seconds")
@@ -161,7 +161,7 @@ def test_a_class_s_boards_become_one_table_and_one_page(sheet, page):
 
 def test_rows_judged_on_other_images_or_in_another_profile_stand_in_another_table(sheet, page):
     other, faster = sheet("b.json", "Ben", fingerprint="other"), sheet("c.json", "Cleo", profile="gpu")
-    assert merged(page, sheet("a.json"), other, faster).exit_code == 0
+    assert merged(page, sheet("a.json"), other, faster, sheet("d.json", "Dan")).exit_code == 0
     assert page.read_text().count("<table>") == 3
 
 

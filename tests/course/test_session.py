@@ -13,7 +13,12 @@ def alone(monkeypatch):
     monkeypatch.setenv("SEGLIB_DATA", "none")
 
 
-def test_the_card_says_what_there_is(towels, alone, capsys):
+@pytest.fixture
+def session(towels, alone):
+    return start("42_towels")
+
+
+def test_the_card_says_what_there_is_and_where_you_left_off(towels, alone, capsys):
     session = start("42_towels")
     said = capsys.readouterr().out
     assert said.startswith("▸ 42 Towels\nYour machine: ")
@@ -22,9 +27,6 @@ def test_the_card_says_what_there_is(towels, alone, capsys):
     assert "built-in scenes and one photograph" in said
     assert "Begin with exercise 42.1, Double." in said
     assert (session.profile.name, session.seed) == ("tiny", 0)
-
-
-def test_the_card_says_where_you_left_off(towels, alone, capsys):
     check("42.1", lambda numbers: [2 * number for number in numbers])
     start("42_towels")
     assert "You have solved 1 of 2; next is exercise 42.2, Name." in capsys.readouterr().out
@@ -56,15 +58,13 @@ def test_an_unknown_lesson_is_told_the_known(towels, name):
         start(name)
 
 
-def test_a_session_is_seeded(towels, alone):
-    start("42_towels")
+def test_a_session_is_seeded(session):
     first = torch.rand(3)
     start("42_towels")
     assert torch.equal(first, torch.rand(3))
 
 
-def test_scenes_follow_the_profile_and_the_dials(towels, alone):
-    session = start("42_towels")
+def test_scenes_follow_the_profile_and_the_dials(session):
     assert len(session.scenes("val")) == session.profile.val_images
     pools = session.scenes("train", length=2, size=(32, 48), count=(0, 0))
     image, mask = pools[0]
@@ -73,17 +73,12 @@ def test_scenes_follow_the_profile_and_the_dials(towels, alone):
         session.scenes(tides=3)
 
 
-def test_no_photographs_is_none_and_the_photo_is_always_there(towels, alone):
-    session = start("42_towels")
+def test_photographs_are_the_first_data_set_that_is_here_and_the_photo_is_always_there(session, monkeypatch):
     assert session.photographs("val") is None and session.photographs(name="pets") is None
     image, mask = session.photo[0]
     assert image.shape[1:] == mask.shape and session.photo.instances(0)
-
-
-def test_the_first_data_set_that_is_here(towels, monkeypatch):
     monkeypatch.setattr(catalog, "found", lambda: {"camvid": "a folder"})
     monkeypatch.setattr(catalog, "load", lambda name, split: (name, split))
-    session = start("42_towels")
     assert session.photographs("val") == ("camvid", "val")
     assert session.photographs(name="pets") is None
 
@@ -119,6 +114,7 @@ def cell(towels, alone):
 def test_a_cell_shows_a_check_once(cell):
     seen = cell('check("42.2", 8)')[1]
     assert len(seen.outputs) == 1 and "text/html" in seen.outputs[0].data
+    assert "CheckResult" not in seen.stdout
     assert 'role="status"' in seen.outputs[0].data["text/html"]
     assert "<code>hint(" in seen.outputs[0].data["text/html"]
     seen = cell("def double(numbers):\n    zero = 0\n    return numbers[0] / zero\ncheck('42.1', double)")[1]

@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
+from seglib import backbones
 from seglib.course import yours
+from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import read_image
-from seglib.fcn import FCNSegmenter
+from seglib.fcn import FCN, FCNSegmenter
 from seglib.labels import VOID, Classes
+from seglib.scenes import Scenes
 from seglib.widgets import Annotator
 
 
@@ -54,16 +57,11 @@ def test_ones_own_photographs_have_no_labels_until_somebody_draws(tmp_path: Path
     with pytest.raises(ValueError, match="nothing has been drawn yet: draw on these images above"):
         yours.labels(images, annotator)
     box = {"label": 0, "points": [[10, 2], [30, 20]], "seconds": 2.0}
-    nothing = {"objects": [], "seconds": 0.0}
-    annotator.work = [
-        nothing,
-        {"objects": [box], "seconds": 3.0},
-        {"objects": [], "seconds": 1.0},
-        *[nothing] * 2,
-    ]
-    kept, drawn = yours.labels(images, annotator)
+    drawn = [([], 0.0), ([box], 3.0), ([], 1.0), ([], 0.0), ([], 0.0)]
+    annotator.work = [{"objects": objects, "seconds": seconds} for objects, seconds in drawn]
+    kept, labels = yours.labels(images, annotator)
     assert kept.names() == [images.sample_id(1), images.sample_id(2)]
-    assert [len(one.annotations) for one in drawn] == [1, 0]  # the second was looked at: nothing is on it
+    assert [len(one.annotations) for one in labels] == [1, 0]  # the second was looked at: nothing is on it
 
 
 @pytest.mark.parametrize(
@@ -83,35 +81,25 @@ def test_what_cannot_work_is_said_at_once(tmp_path: Path, number: int, names: li
 def test_truth_stands_in_as_boxes_and_as_outlines(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     album = yours.bring(None, [], "tiny")
     images = album.subset(yours.parts(album)[0][:2])
-    for kind in ("boxes", "polygons"):
-        annotator = Annotator(images, classes=album.classes, kind=kind)
-        kept, drawn = yours.labels(images, annotator)
-        assert "the truth of the built-in photographs is used" in capsys.readouterr().out
-        assert len(kept) == 2
-        if kind == "boxes":
-            objects = images.instances(0)
-            assert objects is not None and torch.equal(drawn[0].boxes(), objects.boxes)
-            continue
-        for index, (_, mask) in enumerate(yours.from_outlines(kept, drawn)):
-            truth = images[index][1].as_subclass(Tensor)
-            assert torch.equal(mask.as_subclass(Tensor), truth.masked_fill(truth == VOID, 0))
+    kept, drawn = yours.labels(images, Annotator(images, classes=album.classes, kind="boxes"))
+    objects = images.instances(0)
+    assert len(kept) == 2 and objects is not None and torch.equal(drawn[0].boxes(), objects.boxes)
+    assert "the truth of the built-in photographs is used" in capsys.readouterr().out
+    kept, drawn = yours.labels(images, Annotator(images, classes=album.classes, kind="polygons"))
+    for (_, mask), (_, true) in zip(yours.from_outlines(kept, drawn), images, strict=True):
+        truth = true.as_subclass(Tensor)
+        assert torch.equal(mask.as_subclass(Tensor), truth.masked_fill(truth == VOID, 0))
 
 
 def test_what_was_trained_on_the_same_labels_is_used_again(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seglib import backbones
-    from seglib.fcn import FCN
-    from seglib.scenes import Scenes
-
     monkeypatch.chdir(tmp_path)
     made: list[int] = []
 
-    def make(data: Scenes) -> FCNSegmenter:
+    def make(data: SegmentationDataset) -> FCNSegmenter:
         made.append(len(data))
-        classes = Classes.of("background", "leaf")
-        net: nn.Module = FCN(backbones.load("small"), 2)
-        return FCNSegmenter(net, classes)
+        return FCNSegmenter(FCN(backbones.load("small"), 2), Classes.of("background", "leaf"))
 
     one, other = Scenes(2, size=(32, 32)), Scenes(2, size=(32, 32), seed=5)
     for data in (one, other, one, other):
