@@ -42,7 +42,7 @@ class Mutant:
 def mutants(function: Callable[..., Any]) -> Iterator[Mutant]:
     """Every function that differs from this one by a single change, each change once."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    module, seen = sys.modules[function.__module__], {ast.unparse(tree)}
+    seen = {ast.unparse(tree)}
     for node in [each for each in ast.walk(tree) if each is not tree and each is not tree.body[0]]:
         for replacement in changes(node):
             twin = copy.deepcopy(tree, {id(node): replacement})  # a copy with the replacement in its place
@@ -50,12 +50,27 @@ def mutants(function: Callable[..., Any]) -> Iterator[Mutant]:
             if text in seen:
                 continue
             seen.add(text)
-            names = dict(vars(module))
             try:
-                exec(compile(text, "<mutant>", "exec"), names)
+                mutant = _made(function, text)
             except SyntaxError:
                 continue
-            yield Mutant(_difference(ast.unparse(tree), text), names[function.__name__])
+            yield Mutant(_difference(ast.unparse(tree), text), mutant)
+
+
+def edited(function: Callable[..., Any], *changes: str) -> Callable[..., Any]:
+    """A known mistake: the function with a piece of its source replaced by the next text, once or more."""
+    text = textwrap.dedent(inspect.getsource(function))
+    for old, new in zip(changes[::2], changes[1::2], strict=True):
+        assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {function.__name__}"
+        text = text.replace(old, new)
+    return _made(function, text)
+
+
+def _made(function: Callable[..., Any], text: str) -> Callable[..., Any]:
+    """The function of this source, among the names of the module of the other."""
+    names = dict(vars(sys.modules[function.__module__]))
+    exec(compile(text, "<mutant>", "exec"), names)
+    return names[function.__name__]
 
 
 def changes(node: ast.AST) -> Iterator[Any]:

@@ -3,43 +3,22 @@
 import torch
 
 from seglib.course.content.nb00.answers import paint
+from tests.mutation import edited
 
 
-def turned(size, box):
-    mask = torch.zeros(size, dtype=torch.bool)
-    x1, y1, x2, y2 = box
-    mask[x1:x2, y1:y2] = True
-    return mask
-
-
-def end_included(size, box):
-    x1, y1, x2, y2 = box
-    return paint(size, (x1, y1, x2 + 1, y2 + 1))
-
-
-def width_and_height(size, box):
-    mask = torch.zeros(size, dtype=torch.bool)
-    x, y, width, height = box
-    mask[y : y + height, x : x + width] = True
-    return mask
-
-
-def corners_only(size, box):
-    mask = torch.zeros(size, dtype=torch.bool)
-    x1, y1, x2, y2 = box
-    mask[y1, x1] = mask[y2 - 1, x2 - 1] = True
-    return mask
+def painted(where):
+    return edited(paint, "mask[y1:y2, x1:x2]", where)
 
 
 WRONG = {
     "00.1": {
-        "x for y": (turned, "transposed"),
-        "the end included": (end_included, "too large"),
-        "width and height": (width_and_height, "not how wide"),
-        "nothing painted": (lambda size, box: torch.zeros(size, dtype=torch.bool), "you made none"),
+        "x for y": (painted("mask[x1:x2, y1:y2]"), "transposed"),
+        "the end included": (painted("mask[y1 : y2 + 1, x1 : x2 + 1]"), "too large"),
+        "width and height": (painted("mask[y1 : y1 + y2, x1 : x1 + x2]"), "not how wide"),
+        "nothing painted": (painted("mask[:0]"), "you made none"),
         "inside out": (lambda size, box: ~paint(size, box), "inverted"),
         "numbers for truth values": (lambda size, box: paint(size, box).int(), "bool tensor"),
-        "two corners": (corners_only, "you painted"),
+        "two corners": (painted("mask[y1, x1] = mask[y2 - 1, x2 - 1]"), "you painted"),
         "an image of another shape": (lambda size, box: paint(size[::-1], box), "of shape (4, 6)"),
     },
     "00.2": {

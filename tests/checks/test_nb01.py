@@ -1,45 +1,17 @@
 """Wrong answers to the exercises of notebook 01, and the words each must be told."""
 
+from functools import partial
+
 import torch
+from scipy.ndimage import label
 from skimage import measure
+from torchvision.ops import box_convert
 
-from seglib.course.content.nb01.answers import labels_from_colors, semantic, tight_boxes
+from seglib.course.content.nb01.answers import blobs, labels_from_colors, semantic, tight_boxes
+from tests.mutation import edited
 
-
-def width_and_height(masks):
-    boxes = tight_boxes(masks)
-    return torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], dim=1)
-
-
-def count(mask, class_id, connectivity=2):
-    return int(measure.label((mask == class_id).numpy(), connectivity=connectivity).max())
-
-
-def void_is_background(image, colors, void_color):
-    mask = labels_from_colors(image, colors, void_color)
-    return torch.where(mask == 255, 0, mask)
-
-
-def void_is_a_class(image, colors, void_color):
-    mask = labels_from_colors(image, colors, void_color)
-    return torch.where(mask == 255, len(colors), mask)
-
-
-def red_channel_only(image, colors, void_color):
-    mask = torch.full(image.shape[1:], 255, dtype=torch.uint8)
-    for class_id, color in enumerate(colors):
-        mask[image[0] == color[0]] = class_id
-    return mask
-
-
-def background_is_void(image, colors, void_color):
-    mask = labels_from_colors(image, colors, void_color)
-    return torch.where(mask == 0, 255, mask)
-
-
-def ends_of(masks):
-    found = [torch.where(mask) for mask in masks]
-    return torch.tensor([[xs.min(), ys[0], xs[-1] + 1, ys[-1] + 1] for ys, xs in found])
+counted = partial(edited, blobs)
+colored = partial(edited, labels_from_colors)
 
 
 def largest_part(masks):
@@ -47,30 +19,7 @@ def largest_part(masks):
     return torch.tensor([[x1, y1, x2, y2] for y1, x1, y2, x2 in (part.bbox for part in parts)])
 
 
-def filled(mask, class_id, neighbours):
-    """The blobs, counted by filling them from pixel to pixel."""
-    left, blobs = {tuple(place) for place in (mask == class_id).nonzero().tolist()}, 0
-    while left:
-        blobs, todo = blobs + 1, [left.pop()]
-        while todo:
-            y, x = todo.pop()
-            near = left & {(y + down, x + right) for down, right in neighbours}
-            left -= near
-            todo += near
-    return blobs
-
-
-SIX = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1))  # of the eight neighbours
-
-
-def by_channels(*channels):
-    def read(image, colors, void_color):
-        mask = torch.full(image.shape[1:], 255, dtype=torch.uint8)
-        for class_id, color in enumerate(colors):
-            mask[torch.stack([image[c] == color[c] for c in channels]).all(0)] = class_id
-        return mask
-
-    return read
+ONE_DIAGONAL = [[1, 1, 0], [1, 1, 1], [0, 1, 1]]  # the neighbours of a pixel, six of the eight
 
 
 def void_by_heart(image, colors, void_color):
@@ -83,8 +32,11 @@ WRONG = {
     "01.1": {
         "end on the last pixel": (lambda masks: tight_boxes(masks) - torch.tensor([0, 0, 1, 1]), "exclusive"),
         "rows before columns": (lambda masks: tight_boxes(masks)[:, [1, 0, 3, 2]], "swapped"),
-        "x, y, width, height": (width_and_height, "corners"),
-        "x2 of the last pixel": (ends_of, "widest in its middle"),
+        "x, y, width, height": (lambda masks: box_convert(tight_boxes(masks), "xyxy", "xywh"), "corners"),
+        "x2 of the last pixel": (
+            edited(tight_boxes, "ys.min(), xs.max() + 1, ys.max()", "ys[0], xs[-1] + 1, ys[-1]"),
+            "widest in its middle",
+        ),
         "the largest part": (largest_part, "cut it into parts"),
         "one box for all": (lambda masks: tight_boxes(masks.any(0, keepdim=True)), "(2, 4)"),
     },
@@ -97,22 +49,19 @@ WRONG = {
     },
     "01.3": {
         "pixels": (lambda mask, class_id: int((mask == class_id).sum()), "count pixels"),
-        "corners apart": (lambda mask, class_id: count(mask, class_id, connectivity=1), "corner"),
-        "one diagonal": (lambda mask, class_id: filled(mask, class_id, SIX), "either diagonal"),
-        "this class or a higher one": (
-            lambda mask, class_id: int(measure.label((mask >= class_id).numpy()).max()),
-            "Class 3 is not in",
-        ),
-        "background is nothing": (lambda mask, class_id: count(mask, class_id) * (class_id > 0), "Class 0"),
-        "all classes at once": (lambda mask, *_: count(mask > 0, True), "Class 3"),
+        "corners apart": (counted("connectivity=2", "connectivity=1"), "corner"),
+        "one diagonal": (lambda mask, class_id: label(mask == class_id, ONE_DIAGONAL)[1], "either diagonal"),
+        "this class or a higher one": (counted("==", ">="), "Class 3 is not in"),
+        "background is nothing": (lambda mask, class_id: blobs(mask, class_id) * (class_id > 0), "Class 0"),
+        "all classes at once": (counted("== class_id", "> 0"), "Class 3"),
     },
     "01.4": {
-        "the textbook's: void is background": (void_is_background, "background"),
-        "void is one more class": (void_is_a_class, "255"),
-        "red channel only": (red_channel_only, "you say"),
-        "without blue": (by_channels(0, 1), "you say"),
+        "the textbook's: void is background": (lambda *given: labels_from_colors(*given) % 255, "background"),
+        "void is one more class": (colored("255", "len(colors)"), "255"),
+        "red channel only": (colored(".all(0)", "[0]"), "you say"),
+        "without blue": (colored(".all(0)", "[:2].all(0)"), "you say"),
         "void of VOC by heart": (void_by_heart, "Another data set"),
-        "background is void": (background_is_void, "of class 0; you say 255"),
+        "background is void": (colored("= class_id", "= class_id or 255"), "of class 0; you say 255"),
     },
     "01.5": {
         "as at first": (2.0, "At most 15 clicks"),

@@ -4,61 +4,32 @@ import torch
 
 from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
 from seglib.widgets.lies import corrupt
-
-
-def uint8_overflow(pred, mask, num_classes):
-    valid = mask != 255
-    pair = mask[valid] * num_classes + pred[valid]
-    return torch.bincount(pair, minlength=num_classes**2).reshape(num_classes, num_classes)
-
-
-def forgets_the_diagonal(pred, mask, num_classes):
-    cm = confusion(pred, mask, num_classes)
-    return cm - torch.diag(cm.diagonal())
-
-
-def dice_is_iou(cm):
-    iou, _ = iou_and_dice(cm)
-    return iou, iou
-
-
-def absent_is_one(cm):
-    iou, dice = iou_and_dice(cm)
-    return iou.nan_to_num(1.0), dice.nan_to_num(1.0)
-
-
-def recall_is_iou(cm):
-    return cm.diagonal() / cm.sum(1), iou_and_dice(cm)[1]
+from tests.mutation import edited
 
 
 def mean_over_images(pairs, num_classes):
     return sum(dataset_miou([pair], num_classes) for pair in pairs) / len(pairs)
 
 
-def plain_mean(pairs, num_classes):
-    return float(iou_and_dice(sum(confusion(p, m, num_classes) for p, m in pairs))[0].mean())
-
-
-def absent_is_zero(pairs, num_classes):
-    return float(iou_and_dice(sum(confusion(p, m, num_classes) for p, m in pairs))[0].nan_to_num(0).mean())
-
-
 WRONG = {
     "02.1": {
         "rows and columns swapped": (lambda pred, mask, k: confusion(pred, mask, k).T, "swapped"),
         "void counted as background": (lambda p, m, k: confusion(p, torch.where(m == 255, 0, m), k), "255"),
-        "pairs numbered in uint8": (uint8_overflow, "Does every number you make fit?"),
-        "only the errors": (forgets_the_diagonal, "You counted"),
+        "pairs numbered in uint8": (edited(confusion, ".long()", ""), "Does every number you make fit?"),
+        "only the errors": (lambda *given: confusion(*given).fill_diagonal_(0), "You counted"),
     },
     "02.2": {
-        "Dice that is IoU": (dice_is_iou, "agree only at 0 and 1"),
-        "absent class = 1": (absent_is_one, "NaN"),
-        "recall in place of IoU": (recall_is_iou, "wrongly claimed"),
+        "Dice that is IoU": (lambda cm: iou_and_dice(cm)[:1] * 2, "agree only at 0 and 1"),
+        "absent class = 1": (lambda cm: [score.nan_to_num(1.0) for score in iou_and_dice(cm)], "NaN"),
+        "recall in place of IoU": (
+            edited(iou_and_dice, "(true + predicted - shared)", "true"),
+            "wrongly claimed",
+        ),
     },
     "02.3": {
         "mean over images": (mean_over_images, "one score per image"),
-        "mean with NaN": (plain_mean, "NaN"),
-        "absent class = 0": (absent_is_zero, "counted it as 0"),
+        "mean with NaN": (edited(dataset_miou, "nanmean", "mean"), "NaN"),
+        "absent class = 0": (edited(dataset_miou, "nanmean()", "nan_to_num(0).mean()"), "counted it as 0"),
         "the last image": (lambda pairs, num_classes: dataset_miou(pairs[-1:], num_classes), "expect"),
     },
     "02.4": {

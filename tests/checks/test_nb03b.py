@@ -1,37 +1,17 @@
 """Wrong answers to the exercises of notebook 03b, and the words each must be told."""
 
-import torch
-from torch.nn.functional import interpolate
-
 from seglib.course.content.nb03b.answers import drop, edge_blur, shrink
 from seglib.course.content.nb03b.checks import EMPTY
 from seglib.course.samples import delivery
 from seglib.data.audit import audit
+from tests.mutation import edited
 
-
-def difference(fine, coarse):
-    return -float((fine - coarse).mean())
-
-
-def ratios(fine, coarse, share=0.02):
-    strong = coarse >= coarse.quantile(1 - share)
-    return (coarse / fine)[strong]
-
-
-def interpolated(mask, size):
-    return interpolate(mask[None, None].float(), size=size, mode="bilinear")[0, 0].round().to(torch.uint8)
-
-
-def void_as_background_first(mask, size):
-    return shrink(torch.where(mask == 255, 0, mask), size)
+interpolated = edited(shrink, '"nearest-exact"', '"bilinear"', ".to(", ".round().to(")
 
 
 def corners_only(mask, size):
-    rows, columns = (
-        torch.cat([torch.arange(n // 2), torch.arange(m - n + n // 2, m)]) for n, m in zip(size, mask.shape)
-    )
     small = shrink(mask, size)
-    small[1:-1, 1:-1] = mask[rows][:, columns][1:-1, 1:-1] * 0 + 9
+    small[1:-1, 1:-1] = 9
     return small
 
 
@@ -50,14 +30,11 @@ WRONG = {
         "sums over all pixels": (lambda fine, coarse: float(coarse.sum() / fine.sum()), "pairs"),
         "the median": (lambda fine, coarse: float((coarse / (fine + 1e-6)).median()), "pairs"),
         "steepness, as Laplacian variance": (lambda fine, *_: -float(fine.square().mean()), "pairs"),
-        "a difference, not a ratio": (difference, "pairs"),
+        "a difference, not a ratio": (lambda fine, coarse: -float((fine - coarse).mean()), "pairs"),
         "high means sharp": (lambda fine, coarse: -edge_blur(fine, coarse), "High should mean blurred"),
         "not a number": (lambda fine, coarse: float((coarse * 0 / (fine * 0)).mean()), "NaN"),
-        "the median at the edges": (lambda *slopes: float(ratios(*slopes).median()), "A few sharp edges"),
-        "half of the pixels": (
-            lambda *slopes: float(ratios(*slopes, 0.5).quantile(0.1)),
-            "A few sharp edges",
-        ),
+        "the median at the edges": (edited(edge_blur, "quantile(0.1)", "median()"), "A few sharp edges"),
+        "half of the pixels": (edited(edge_blur, "0.98", "0.5"), "A few sharp edges"),
     },
     "03b.2": {
         "as it is": (lambda image: image, "Nothing was changed"),
@@ -77,7 +54,7 @@ WRONG = {
     "03b.4": {
         "the bug itself": (interpolated, "was not there"),
         "limited to the last class": (lambda mask, size: interpolated(mask, size).clamp(max=9), "not there"),
-        "void becomes background": (void_as_background_first, "Void is gone"),
+        "void becomes background": (lambda mask, size: shrink(mask % 255, size), "Void is gone"),
         "not shrunk": (lambda mask, size: mask, "shape"),
         "cut out": (lambda mask, size: mask[: size[0], : size[1]], "Void is gone"),
         "the corners alone": (corners_only, "only a part"),

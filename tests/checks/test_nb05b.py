@@ -1,27 +1,29 @@
 """Wrong answers to the exercises of notebook 05b, and the words each must be told."""
 
+from functools import partial
+
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, interpolate
+from torch.nn.functional import interpolate, pad
 
 from seglib.course.checks import judge
-from seglib.course.content.nb05b.answers import bilinear_kernel, fuse, measure_statistics
+from seglib.course.content.nb05b.answers import (
+    bilinear_kernel,
+    draw_object,
+    fuse,
+    measure_statistics,
+    train_step,
+)
+from tests.mutation import edited
 
 
-def rim_of_zeros(size):
-    kernel = torch.zeros(size, size)
-    kernel[1:-1, 1:-1] = 1
-    return kernel
+def kernel(product):
+    return edited(bilinear_kernel, "slope[:, None] * slope", product)
 
 
-def cone(size):
-    distance = (torch.arange(size) - (size - 1) / 2).abs()
-    return 1 - (distance[:, None] + distance) / size
-
-
-def smaller_roof(size):
-    roof = 1 - (torch.arange(size) - (size - 1) / 2).abs() / ((size + 1) // 2)
-    return torch.minimum(roof[:, None], roof)
+drawn = partial(edited, draw_object)
+stepped = partial(edited, train_step)
+measured = partial(edited, measure_statistics)
 
 
 def enlarged(padding, size=3):
@@ -36,42 +38,6 @@ def enlarged(padding, size=3):
     return fuse
 
 
-def stretched(align_corners):
-    return lambda c, f: interpolate(c, size=f.shape[2:], mode="bilinear", align_corners=align_corners) + f
-
-
-def stepped(zero="before", mode=True, target=lambda m: m, scores=lambda z: z):
-    def train_step(net, images, masks, optimiser):
-        loss = cross_entropy(scores(net.train(mode)(images)), target(masks.long()), ignore_index=255)
-        if zero == "before":
-            optimiser.zero_grad()
-        loss.backward()
-        if zero == "after":
-            optimiser.zero_grad()
-        optimiser.step()
-        return loss.item()
-
-    return train_step
-
-
-def void_as_background(masks):
-    return torch.where(masks == 255, 0, masks)
-
-
-def measured(momentum=None, train=True, batches=None, reset=nn.BatchNorm2d.reset_running_stats):
-    def measure(net, images):
-        for layer in net.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                reset(layer)
-                layer.momentum = momentum
-        net.train(train)
-        with torch.no_grad():
-            for batch in list(images)[:batches]:
-                net(batch)
-
-    return measure
-
-
 def learns(net, images):
     net.train()
     optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -80,61 +46,22 @@ def learns(net, images):
         optimiser.step()
 
 
-def without_statistics(net, images):
-    for layer in net.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.running_mean = layer.running_var = None
-
-
-def drawn(change):
-    def draw():
-        mask = torch.zeros(128, 128, dtype=torch.uint8)
-        return mask if change(mask) is None else change(mask)
-
-    return draw
-
-
-def put(*places):
-    def change(mask):
-        for rows, columns in places:
-            mask[rows, columns] = 1
-
-    return change
-
-
-def train_mode_too_late(net, images, masks, optimiser):
-    loss = cross_entropy(net(images), masks.long(), ignore_index=255)
-    net.train()
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.item()
-
-
-def layer_by_layer(net, images):
-    for layer in net.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.momentum = None
-            net.train()
-            with torch.no_grad():
-                for batch in images:
-                    net(batch)
-
-
 WRONG = {
     "05b.1": {
         "sums to 1": (lambda size: bilinear_kernel(size) / bilinear_kernel(size).sum(), "as a blur does"),
         "flat": (lambda size: torch.ones(size, size), "nearest neighbour"),
         "one row": (lambda size: bilinear_kernel(size)[0], "shape"),
-        "rim of zeros": (rim_of_zeros, "border is 0"),
-        "a cone": (cone, "from the middle"),
-        "the smaller roof": (smaller_roof, "The two roofs are multiplied"),
+        "rim of zeros": (lambda size: pad(torch.ones(size - 2, size - 2), (1, 1, 1, 1)), "border is 0"),
+        "a cone": (kernel("1 - (distance[:, None] + distance) / size"), "from the middle"),
+        "the smaller roof": (kernel("torch.minimum(slope[:, None], slope)"), "The two roofs are multiplied"),
     },
     "05b.2": {
         "joined, not added": (lambda coarse, fine: torch.cat([fine, fine], 1), "yours"),
         "nearest": (lambda c, f: interpolate(c, size=f.shape[2:], mode="nearest") + f, "copied blocks"),
-        "the outer edges on each other": (stretched(False), "it puts the outer edges of both maps"),
+        "the outer edges on each other": (
+            edited(fuse, "align_corners=True", "align_corners=False"),
+            "it puts the outer edges of both maps",
+        ),
         "the fine ones only": (lambda coarse, fine: fine, "missing"),
         "an even kernel": (enlarged(1, size=4), "the numbers are not"),
         "padding forgotten": (enlarged(0), "the numbers are not"),
@@ -144,42 +71,54 @@ WRONG = {
         "twice as large": (lambda c, f: interpolate(c, scale_factor=2.0, mode="bilinear"), "yours"),
     },
     "05b.3": {
-        "void is background": (stepped(target=void_as_background), "not count as background"),
-        "gradients pile up": (stepped(zero="never"), "Set them to zero"),
-        "gradients set to zero before the step": (stepped(zero="after"), "are the gradients still there"),
+        "void is background": (stepped("masks.long()", "masks.long() % 255"), "not count as background"),
+        "gradients pile up": (stepped("optimiser.zero_grad()", "pass"), "Set them to zero"),
+        "gradients set to zero before the step": (
+            stepped("optimiser.step()", "optimiser.zero_grad(); optimiser.step()"),
+            "are the gradients still there",
+        ),
         "softmax before the loss": (
-            stepped(scores=lambda z: z.softmax(1)),
+            stepped("net(images)", "net(images).softmax(1)"),
             "the loss takes the logits as they are",
         ),
-        "training mode too late": (train_mode_too_late, "was in evaluation mode"),
-        "evaluation mode": (stepped(mode=False), "net.train()"),
+        "training mode too late": (
+            stepped("net.train()", "pass", "optimiser.step()", "net.train(); optimiser.step()"),
+            "was in evaluation mode",
+        ),
+        "evaluation mode": (stepped("net.train()", "net.eval()"), "net.train()"),
     },
     "05b.4": {
-        "a square": (drawn(put((slice(20, 90), slice(20, 90)))), "It should be less than 40 %"),
+        "a square": (drawn("10:110, 10:110:5", "20:90, 20:90"), "It should be less than 40 %"),
         "thick stripes": (
-            drawn(
-                put(
-                    (slice(10, 110), slice(10, 110, 2)),
-                    (slice(10, 110), slice(11, 110, 4)),
-                    (60, slice(10, 110)),
-                )
-            ),
+            drawn("110:5]", "110:2]", "mask[60", "mask[10:110, 11:110:4] = mask[60"),
             "It should be less than 40 %",
         ),
-        "stripes": (drawn(put((slice(0, 128), slice(0, 128, 5)))), "yours has 26 pieces"),
-        "one line": (drawn(put((slice(0, 128), 5))), "at least 10 %"),
-        "white is 255": (drawn(lambda mask: (255 * (mask + 1)).byte()), "values 0 and 1"),
-        "another size": (drawn(lambda mask: torch.ones(64, 64, dtype=torch.uint8)), "(128, 128)"),
+        "stripes": (drawn("mask[60, 10:110] = 1", "pass"), "yours has 20 pieces"),
+        "one line": (drawn("10:110, 10:110:5", ":, 60"), "at least 10 %"),
+        "white is 255": (drawn("110:5] = 1", "110:5] = 255"), "values 0 and 1"),
+        "another size": (drawn("128, 128", "64, 64"), "(128, 128)"),
     },
     "05b.5": {
-        "evaluation mode": (measured(train=False), "In which mode are statistics updated?"),
-        "momentum as it was": (measured(momentum=0.1), "Something of the old statistics is left"),
-        "the last batch": (measured(momentum=1.0), "statistics of the last batch"),
-        "the first batch only": (measured(batches=1), "later batches count more"),
-        "layer by layer": (layer_by_layer, "two layers of batch norm"),
+        "evaluation mode": (measured("net.train()", "net.eval()"), "In which mode are statistics updated?"),
+        "momentum as it was": (
+            measured("momentum = None", "momentum = 0.1"),
+            "of the old statistics is left",
+        ),
+        "the last batch": (measured("momentum = None", "momentum = 1.0"), "statistics of the last batch"),
+        "the first batch only": (measured("in images", "in list(images)[:1]"), "later batches count more"),
+        "layer by layer": (
+            measured("momentum = None", "momentum = None; net.train(); list(map(net, images))"),
+            "two layers of batch norm",
+        ),
         "it learns": (learns, "Only the statistics"),
-        "its weights reset, too": (measured(reset=nn.BatchNorm2d.reset_parameters), "batch norm has some"),
-        "no statistics at all": (without_statistics, "statistics are gone"),
+        "its weights reset, too": (
+            measured("reset_running_stats", "reset_parameters"),
+            "batch norm has some",
+        ),
+        "no statistics at all": (
+            measured("layer.momentum = None", "layer.running_mean = layer.running_var = None"),
+            "statistics are gone",
+        ),
     },
 }
 
