@@ -198,7 +198,7 @@ def read_coco(path: Path) -> AnnotationSet:
         ValueError: it is not COCO JSON, or an entry is broken; the message names the entry and the field.
     """
     content = coco.read(path)
-    names = {entry["id"]: entry["name"] for entry in sorted(content.categories, key=coco.id_order)}
+    names = {entry["id"]: entry["name"] for entry in content.categories}
     objects: dict[Any, list[Annotation]] = {entry["id"]: [] for entry in content.images}
     runs = 0
     for number, entry in enumerate(content.annotations):

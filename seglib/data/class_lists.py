@@ -16,9 +16,12 @@ from seglib.files import naming, read_json, read_text
 from seglib.labels import VOID, VOID_COLOR, Classes, Color
 from seglib.progress import tracked
 
-# Names that say of themselves that they are no class.
-VOID_NAMES = frozenset({"void", "ignore", "__ignore__", "unlabeled", "unlabelled"})
 HIGHEST = 65535  # of the values in a mask of 16 bits
+
+
+def is_void(name: str) -> bool:
+    """Whether a name says of itself that it is no class."""
+    return name.lower() in ("void", "ignore", "__ignore__", "unlabeled", "unlabelled")
 
 
 class ClassList(NamedTuple):
@@ -156,7 +159,7 @@ def _checked(
     lines: Sequence[_Line], void: Sequence[int], fields: Mapping[str, Any], source: str
 ) -> ClassList:
     """The classes of the lines, without those that are void."""
-    no_class = [line for line in lines if line.name is None or line.name.lower() in VOID_NAMES]
+    no_class = [line for line in lines if line.name is None or is_void(line.name)]
     names = [str(line.name) for line in lines if line not in no_class]
     if isinstance(fields["names"], dict):  # two numbers of one name are one class
         names = [*dict.fromkeys(names)]

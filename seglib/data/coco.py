@@ -19,7 +19,7 @@ from pycocotools import mask as pycoco
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
-from seglib.data.class_lists import VOID_NAMES
+from seglib.data.class_lists import is_void
 from seglib.data.dataset import Instances, Part, SegmentationDataset, SplitError, by_name
 from seglib.data.files import instances_of, listed, match_size, read_image
 from seglib.files import naming, read_json
@@ -57,7 +57,7 @@ class Coco(SegmentationDataset):
         path: where the annotations come from, for messages.
         split: "train", "val" or "test".
         content: images, annotations and categories, of all splits if `divide`.
-        folders: where the images may be; the first that holds the first image is used.
+        folders: where the images may be; the first that holds the first and the last image is used.
         divide: take only the images whose file name's hash falls into `split`.
         crowds: "void", or "objects": some tools write every object as a crowd.
         upright: whether shapes are known to lie on the upright photograph.
@@ -177,12 +177,11 @@ class Coco(SegmentationDataset):
 
 def _classes(path: Path, categories: Iterable[Entry]) -> tuple[Classes, dict[Any, int]]:
     """The classes, "background" first, and category id -> class; void for what is called so."""
-    categories = sorted(categories, key=id_order)
-    void = {entry["id"]: VOID for entry in categories if entry["name"].lower() in VOID_NAMES}
-    known = {entry["id"]: entry["name"] for entry in categories if entry["id"] not in void}
-    names = ["background", *(name for name in known.values() if name != "background")]
+    name_of = {entry["id"]: entry["name"] for entry in categories}
+    names = ["background", *(name for name in name_of.values() if name != "background" and not is_void(name))]
     with naming(path):
-        return Classes.of(*names), void | {key: names.index(name) for key, name in known.items()}
+        classes = Classes.of(*names)
+    return classes, {key: VOID if is_void(name) else names.index(name) for key, name in name_of.items()}
 
 
 def _are_shares(shapes: Iterable[Any]) -> bool:
@@ -201,11 +200,6 @@ def _corners(polygons: list[Any]) -> list[int]:
     return [len(polygon) for polygon in polygons if isinstance(polygon, list)]
 
 
-def id_order(entry: Entry) -> tuple[str, Any]:
-    """A sort key: entries in the order of their ids, numbers before text."""
-    return str(type(entry["id"])), entry["id"]
-
-
 def _image_files(path: Path, folders: Sequence[Path], names: list[str]) -> tuple[Path, list[str]]:
     r"""The folder with the images, and their names in it.
 
@@ -216,8 +210,9 @@ def _image_files(path: Path, folders: Sequence[Path], names: list[str]) -> tuple
     plain = [name.rpartition("/")[2] for name in inside]
     safe = [not (name[:1] == "/" or name[1:2] == ":" or ".." in name.split("/")) for name in inside]
 
-    def holds(folder: Path) -> tuple[bool, bool, bool]:
-        return safe[0] and (folder / inside[0]).is_file(), (folder / plain[0]).is_file(), folder.is_dir()
+    def holds(folder: Path) -> tuple[int, bool, bool]:
+        ends = sum(safe[k] and (folder / inside[k]).is_file() for k in (0, -1))
+        return ends, (folder / plain[0]).is_file(), folder.is_dir()
 
     folder = max(folders, key=holds)
     parents = {folder, *((folder / name).parent for name, fits in zip(inside, safe) if fits)}
@@ -256,7 +251,7 @@ _FIELDS = {
 
 
 def read(path: Path) -> Content:
-    """The images, annotations and categories of a COCO file.
+    """The images, annotations and categories of a COCO file; categories by their ids, numbers before text.
 
     Raises:
         ValueError: the file is incomplete or not COCO, or an entry lacks a field or refers to something that
@@ -264,6 +259,7 @@ def read(path: Path) -> Content:
     """
     file = read_json(path)
     content = Content(*(_entries(path, file, key) for key in _FIELDS))
+    content.categories.sort(key=lambda entry: (str(type(entry["id"])), entry["id"]))
     for field, entries in (("image_id", content.images), ("category_id", content.categories)):
         known, what = {entry["id"] for entry in entries}, field.removesuffix("_id")
         for entry in content.annotations:

@@ -379,17 +379,18 @@ def find_rule(images: set[str], masks: Sequence[str]) -> Rule | None:
     if (stripped := _stripped(images, masks)) != Rule():
         votes[stripped] += 1
     known = {*masks}
-    reach = {rule: sum(rule.mask(image) in known for image in images) for rule, _ in votes.most_common(20)}
+    likely = sorted(votes, key=lambda rule: (-votes[rule], rule))[:20]
+    reach = {rule: sum(rule.mask(image) in known for image in images) for rule in likely}
     if not reach:
         return None
     best = max(reach, key=lambda rule: (reach[rule], rule.evidence(), -sum(map(len, rule))))
     if reach[best] < 2 and not (reach[best] and best.evidence()[0] and 1 in (len(images), len(masks))):
         return None
-    _check_alone(best, reach, images, known)
+    _check_alone(best, reach, ordered, known)
     return best
 
 
-def _check_alone(best: Rule, rules: Iterable[Rule], images: set[str], known: set[str]) -> None:
+def _check_alone(best: Rule, rules: Iterable[Rule], images: Sequence[str], known: set[str]) -> None:
     """Raise a ValueError if another rule is as good: images have several masks, or masks several images."""
     taken = {best.mask(image): image for image in images if best.mask(image) in known}
     for rule in rules:

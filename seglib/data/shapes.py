@@ -8,7 +8,8 @@ import base64
 import io
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import yaml
 from PIL import ExifTags
 from PIL import Image as Pillow
 
-from seglib.data.class_lists import LISTS, VOID_NAMES, read_class_list
+from seglib.data.class_lists import LISTS, is_void, read_class_list
 from seglib.data.coco import Coco, Content, Entry, is_line, is_side, read
 from seglib.data.dataset import Reading
 from seglib.data.files import listed
@@ -144,7 +145,7 @@ def coco(request: Request) -> Coco | None:
     data = Coco(
         file, request.split, content, folders, divide=not part, crowds=request.crowds, page=request.page
     )
-    void = [one["name"] for one in content.categories if one["name"].lower() in VOID_NAMES]
+    void = [one["name"] for one in content.categories if is_void(one["name"])]
     void += ["crowds (iscrowd: 1)"] * (request.crowds != "objects")
     rule = f"{len(content.images)} images of {file.name}, {len(content.annotations)} objects"
     source = f"the categories of {file.name}"
@@ -167,41 +168,28 @@ def labelme(request: Request) -> Coco | None:
     if not (found := _labelme_files(request.tree)):
         return None
     path, part = request.tree.path, request.part(found)
-    parsed, others, lines = {}, [], 0
-    for file in (file for files in found.values() for file in files):
+    images, objects, others, lines = {}, {}, [], 0
+    for file in chain(*found.values()):
         content = read_json(file)
-        if isinstance(content, dict) and "shapes" not in content and "imagePath" not in content:
+        if isinstance(content, dict) and not {"shapes", "imagePath"} & set(content):
             others.append(file.name)
-        else:
-            entry = _labelme_image(path, file, content)
-            parsed[file] = entry, _labelme_regions(file, content, entry)
-            lines += len(content["shapes"]) - len(parsed[file][1])
-    labels = sorted({label for _, shapes in parsed.values() for _, label, _, _ in shapes} - VOID_NAMES)
-    names = request.classes.classes or labels
-    ids = {name: number for number, name in enumerate(name for name in names if name != "background")}
-    if unknown := [label for label in labels if label not in ids and label != "background"]:
+            continue
+        images[file] = _labelme_image(path, file, content)
+        objects[file], left = _labelme_objects(path, file, content["shapes"], images[file])
+        lines += left
+    labels = sorted({one["category_id"] for some in objects.values() for one in some})
+    names = request.classes.classes or [label for label in labels if not is_void(label)]
+    if unknown := [label for label in labels if label not in (*names, "background") and not is_void(label)]:
         raise ValueError(f"{path}: the label '{unknown[0]}' is not in the class list ({', '.join(names)})")
-    ids["background"] = len(ids)
-    objects: dict[Any, Entry] = {}
-    files = [file for file in found[part] if file in parsed]
-    for file in files:
-        for number, label, group, outline in parsed[file][1]:
-            place = f"{file.relative_to(path).as_posix()} shapes[{number}]"
-            entry = {"id": place, "image_id": str(file), "category_id": ids.get(label, 0), "segmentation": []}
-            entry["iscrowd"] = int(label in VOID_NAMES)
-            key = (file, label, number if group is None else f"group {group}")
-            if isinstance(outline, dict):
-                objects[(file, number)] = entry | {"segmentation": outline}
-            else:
-                objects.setdefault(key, entry)["segmentation"].append(outline)
     left_out = [*counted((".json files without shapes", others))]
     if lines:
         left_out.append(f"shapes that are no regions, such as lines: {lines}")
     source = request.classes.source or "the labels of all files, in alphabetical order"
+    files = [file for file in found[part] if file in images]
     rule = f"{len(files)} .json files with images"
     reading = Reading("labelme", source, "shapes called __ignore__", rule, tuple(left_out))
-    images = [parsed[file][0] for file in files]
-    return _of_shapes(request, images, [*objects.values()], ids, reading, divide=not part)
+    here = [images[file] for file in files], [one for file in files for one in objects[file]]
+    return _of_shapes(request, *here, {name: name for name in (*names, *labels)}, reading, divide=not part)
 
 
 def _labelme_files(tree: Tree) -> dict[str, list[Path]]:
@@ -214,24 +202,28 @@ def _labelme_files(tree: Tree) -> dict[str, list[Path]]:
     return found if any(b'"shapes"' in ends_of(file) for file in some) else {}
 
 
-Region = tuple[int, str, object, list[float] | Entry]  # number, label, group, polygon or run lengths
-
-
-def _labelme_regions(file: Path, content: Entry, image: Entry) -> list[Region]:
-    """The shapes of a file that are regions."""
-    regions: list[Region] = []
-    for number, shape in enumerate(content["shapes"]):
+def _labelme_objects(path: Path, file: Path, shapes: list[Any], image: Entry) -> tuple[list[Entry], int]:
+    """The objects in a file, with their labels as categories, and how many of its shapes are no regions."""
+    objects: dict[Any, Entry] = {}
+    lines = 0
+    for number, shape in enumerate(shapes):
         try:
             kind = shape.get("shape_type") or "polygon"  # files before version 3.3 have no type
-            if kind in OUTLINES or kind == "mask":
-                points = [float(value) for x, y in shape["points"] for value in (x, y)]
-                painted = kind == "mask"
-                outline = _painted(shape["mask"], points, image) if painted else OUTLINES[kind](points)
-                regions.append((number, str(shape["label"]), shape.get("group_id"), outline))
+            if kind not in OUTLINES and kind != "mask":
+                lines += 1
+                continue
+            points = [float(value) for x, y in shape["points"] for value in (x, y)]
+            label, group = str(shape["label"]), shape.get("group_id")
+            outline = _painted(shape["mask"], points, image) if kind == "mask" else [OUTLINES[kind](points)]
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError, MemoryError):
             needs = 'must have a "label", "points", pairs of numbers, and as a mask a PNG at them'
             raise ValueError(f"{file}: shapes[{number}] {needs}; it is {shape!r:.80}") from None
-    return regions
+        place = f"{file.relative_to(path).as_posix()} shapes[{number}]"
+        one = {"id": place, "image_id": str(file), "category_id": label, "segmentation": outline}
+        key = number if group is None or kind == "mask" else (label, f"group {group}")
+        if objects.setdefault(key, one) is not one:
+            objects[key]["segmentation"] += outline
+    return [*objects.values()], lines
 
 
 def _rectangle(corners: list[float]) -> list[float]:
@@ -302,8 +294,8 @@ def yolo(request: Request) -> Coco | None:
     names, source = named
     images, labels = found[part]
     photos = images_in(images)
-    files = {file.stem: file for file in sorted(labels.glob("*.txt")) if file.name.lower() not in LISTS}
-    files = {stem: file for stem, file in files.items() if not is_clutter(file.name)}
+    texts = [file for file in sorted(labels.glob("*.txt")) if not is_clutter(file.name)]
+    files = {file.stem: file for file in texts if file.name.lower() not in LISTS}
     if absent := [stem for stem in files if stem not in photos]:
         raise ValueError(f"{files[absent[0]]}: there is no image of this name in {images}")
     entries, objects = [], []
@@ -322,7 +314,7 @@ def yolo(request: Request) -> Coco | None:
                 objects.append(one | ({"segmentation": [polygon]} if len(shares) != 4 else {}))  # 4: a box
     rule = f"{len(files)} text files, {len(photos)} images, of the same name"
     reading = Reading("YOLO-seg", source, "none", rule)
-    return _of_shapes(request, entries, objects, names, reading, divide=not part)
+    return _of_shapes(request, entries, objects, dict(enumerate(names)), reading, divide=not part)
 
 
 def _yolo_folders(tree: Tree) -> dict[str, tuple[Path, Path]]:
@@ -376,11 +368,11 @@ def _yolo_line(words: list[str], names: Sequence[str]) -> tuple[int, list[float]
 
 
 def _of_shapes(
-    request: Request, images: list[Entry], objects: list[Entry], names: Iterable[str], reading: Reading, *,
-    divide: bool,
+    request: Request, images: list[Entry], objects: list[Entry], names: Mapping[Any, str],
+    reading: Reading, *, divide: bool,
 ) -> Coco:  # fmt: skip
-    """The data set; a category's id is its place in `names`."""
-    categories = [{"id": number, "name": name} for number, name in enumerate(names)]
+    """The data set; `names` are those of the categories, by their ids."""
+    categories = [{"id": key, "name": name} for key, name in names.items()]
     path, content = request.tree.path, Content(images, objects, categories)
     data = Coco(path, request.split, content, [path], divide=divide, upright=True, page=request.page)
     return understood(data, reading)
