@@ -31,7 +31,7 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -78,30 +78,27 @@ PIXELS = RNG.integers(0, 255, (12, 16, 3), np.uint8)
 MASK = np.repeat(np.arange(3, dtype=np.uint8), 64).reshape(12, 16)
 
 
-def write_image(path: Path, pixels: np.ndarray, **options: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-    return path
+def one(name: str, content: Any, read: Callable[[Path], object]) -> Format:
+    """A single file: its name, its content or what writes it, and what opens it."""
+
+    def make(root: Path) -> list[Path]:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if callable(content):
+            content(path)
+        else:
+            strangers.write(root, {name: content})
+        return [path]
+
+    return Format(make, lambda root: read(root / name))
 
 
 def image(suffix: str, pixels: np.ndarray = PIXELS, **options: Any) -> Format:
-    def read(root: Path) -> None:
-        read_image(root / f"one.{suffix}")
-
-    return Format(lambda root: [write_image(root / f"one.{suffix}", pixels, **options)], read)
+    return one(f"one.{suffix}", lambda path: Image.fromarray(pixels).save(path, **options), read_image)
 
 
-def mask(suffix: str, **options: Any) -> Format:
-    def make(root: Path) -> list[Path]:
-        return [write_image(root / f"mask.{suffix}", MASK, **options)]
-
-    return Format(make, lambda root: read_labels(root / f"mask.{suffix}"))
-
-
-def text(path: Path, content: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    return path
+def mask(suffix: str) -> Format:
+    return one(f"mask.{suffix}", MASK, read_labels)
 
 
 def samples(path: Path) -> None:
@@ -119,21 +116,25 @@ def samples(path: Path) -> None:
         load(path)
 
 
-def pairs(root: Path) -> None:
-    for name in ("a", "b", "c"):
-        write_image(root / "images" / f"{name}.jpg", PIXELS)
-        write_image(root / "masks" / f"{name}.png", MASK)
+def folder(content: Mapping[str, Any], *damaged: str, opened: str = "") -> Format:
+    """A data set: its files (see `strangers.write`), patterns of those to damage, and what is opened."""
 
-
-def folder(*class_lists: tuple[str, object]) -> Format:
     def make(root: Path) -> list[Path]:
-        pairs(root)
-        there = [root / "masks" / "b.png", root / "images" / "a.jpg"]
-        return [text(root / name, content) for name, content in class_lists] or there
+        strangers.write(root, content)
+        return [sorted(root.glob(pattern))[0] for pattern in damaged]
 
-    return Format(make, samples)
+    return Format(make, lambda root: samples(root / opened))
 
 
+def classes(name: str, content: Any) -> Format:
+    return folder(PAIRS | {name: content}, name)
+
+
+def layout(name: str, *damaged: str) -> Format:
+    return folder(strangers.LAYOUTS[name], *damaged)
+
+
+PAIRS = {"images/{a,b,c}.jpg": PIXELS, "masks/{a,b,c}.png": MASK}
 COLORS = {"names": [*CLASSES], "colors": [[0, 0, 0], [9, 9, 9], [1, 2, 3]], "void_color": [255, 255, 255]}
 VALUES = {"names": [*CLASSES], "values": [0, 1, 2]}
 RUNS = {"size": [12, 16], "counts": [3, 5, 184]}
@@ -154,104 +155,64 @@ def coco_content() -> dict[str, Any]:
             "categories": [{"id": 1, "name": "fish"}, {"id": 2, "name": "weed"}]}  # fmt: skip
 
 
-def coco(root: Path) -> list[Path]:
-    for number in range(3):
-        write_image(root / "images" / f"{number}.jpg", PIXELS)
-    return [text(root / "some.json", coco_content())]
-
-
-def drawn(root: Path) -> list[Path]:
+def drawn() -> dict[str, Any]:
     content = coco_content()
     for one in [*content["images"], *content["annotations"]]:
         one["seconds"] = 2.5
-    return [text(root / "drawn.json", content)]
+    return content
 
 
-def read_drawn(root: Path) -> None:
-    read_coco(root / "drawn.json")
-    before = (root / "drawn.json").read_bytes()
-    file = DrawnFile(root / "drawn.json", "polygons", ("fish", "weed"))
+def read_drawn(path: Path) -> None:
+    read_coco(path)
+    before = path.read_bytes()
+    file = DrawnFile(path, "polygons", ("fish", "weed"))
     try:
         file.save([*file.images.values()])
     finally:
-        (root / "drawn.json").write_bytes(before)
+        path.write_bytes(before)
 
 
-def yolo(root: Path) -> list[Path]:
-    pairs(root)
-    lines = "0 0.1 0.1 0.5 0.1 0.5 0.5\n1 0.5 0.5 0.9 0.5 0.9 0.9\n"
-    labels = [text(root / "labels" / f"{name}.txt", lines) for name in ("a", "b", "c")]
-    for file in (root / "masks").iterdir():
-        file.unlink()
-    (root / "masks").rmdir()
-    return [labels[0], text(root / "data.yaml", "path: .\ntrain: images\nnames:\n  0: fish\n  1: weed\n")]
+COCO = {"images/{0,1,2}.jpg": PIXELS, "some.json": coco_content()}
+YOLO = {
+    "images/{a,b,c}.jpg": PIXELS,
+    "labels/{a,b,c}.txt": "0 0.1 0.1 0.5 0.1 0.5 0.5\n1 0.5 0.5 0.9 0.5 0.9 0.9\n",
+    "data.yaml": "path: .\ntrain: images\nnames:\n  0: fish\n  1: weed\n",
+}
+SHAPES = [
+    {"label": "fish", "points": [[1, 1], [8, 1], [8, 8]], "shape_type": "polygon", "group_id": None},
+    {"label": "weed", "points": [[9, 9], [14, 11]], "shape_type": "rectangle", "group_id": 1},
+]
+LABELME = {
+    f"{name}.json": {"version": "5.0", "shapes": SHAPES, "imagePath": f"{name}.jpg", "imageData": None,
+                     "imageHeight": 12, "imageWidth": 16} for name in "abc"
+} | {"{a,b,c}.jpg": PIXELS}  # fmt: skip
+VOC = {
+    "JPEGImages/2007_{0,1,2}.jpg": PIXELS,
+    "Segmentation{Class,Object}/2007_{0,1,2}.png": MASK,
+    "ImageSets/Segmentation/{train,val}.txt": "2007_0\n2007_1\n2007_2\n",
+}
+PETS = {
+    "images/beagle_{0,1,2,3}.jpg": PIXELS,
+    "annotations/trimaps/beagle_{0,1,2,3}.png": MASK + 1,
+    "annotations/{trainval,test}.txt": "".join(f"beagle_{number} 1 2 1\n" for number in range(4)),
+}
 
 
-def labelme(root: Path) -> list[Path]:
-    found = []
-    for name in ("a", "b", "c"):
-        write_image(root / f"{name}.jpg", PIXELS)
-        shapes = [
-            {"label": "fish", "points": [[1, 1], [8, 1], [8, 8]], "shape_type": "polygon", "group_id": None},
-            {"label": "weed", "points": [[9, 9], [14, 11]], "shape_type": "rectangle", "group_id": 1},
-        ]
-        content = {"version": "5.0", "shapes": shapes, "imagePath": f"{name}.jpg", "imageData": None,
-                   "imageHeight": 12, "imageWidth": 16}  # fmt: skip
-        found.append(text(root / f"{name}.json", content))
-    return found[:1]
-
-
-def voc(root: Path) -> list[Path]:
-    stems = [f"2007_{number}" for number in range(3)]
-    for stem in stems:
-        write_image(root / "JPEGImages" / f"{stem}.jpg", PIXELS)
-        write_image(root / "SegmentationClass" / f"{stem}.png", MASK)
-        write_image(root / "SegmentationObject" / f"{stem}.png", MASK)
-    lists = root / "ImageSets/Segmentation"
-    there = [text(lists / f"{part}.txt", "\n".join(stems) + "\n") for part in ("train", "val")]
-    return [*there, root / "SegmentationObject" / f"{stems[0]}.png"]
-
-
-def pets(root: Path) -> list[Path]:
-    stems = [f"beagle_{number}" for number in range(4)]
-    for stem in stems:
-        write_image(root / "images" / f"{stem}.jpg", PIXELS)
-        write_image(root / "annotations" / "trimaps" / f"{stem}.png", MASK + 1)
-    lines = "".join(f"{stem} 1 2 1\n" for stem in stems)
-    return [text(root / "annotations" / f"{part}.txt", lines) for part in ("trainval", "test")]
-
-
-def segmenter(root: Path) -> list[Path]:
+def segmenter(path: Path) -> None:
     torch.manual_seed(0)
-    FCNSegmenter(FCN(load_backbone("small"), 3, stride=8), CLASSES, size=(32, 48)).save(root / "net.pt")
-    return [root / "net.pt"]
+    FCNSegmenter(FCN(load_backbone("small"), 3, stride=8), CLASSES, size=(32, 48)).save(path)
 
 
-def predicted(root: Path) -> None:
-    FCNSegmenter.load(root / "net.pt").predict(torch.from_numpy(PIXELS).permute(2, 0, 1).contiguous())
-
-
-def region_segmenter(root: Path) -> list[Path]:
+def region_segmenter(path: Path) -> None:
     torch.manual_seed(0)
     features = RegionFeatures(load_backbone("small"), foreground=load_backbone("small"), size=32)
     one = RegionSegmenter(CLASSES, features=features, kind="full", number=9)
     one.svms = LinearSVMs(torch.randn(len(CLASSES), 256), torch.zeros(len(CLASSES)))
-    one.save(root / "regions.pt")
-    return [root / "regions.pt"]
+    one.save(path)
 
 
-def regions_predicted(root: Path) -> None:
-    RegionSegmenter.load(root / "regions.pt").predict(torch.from_numpy(PIXELS).permute(2, 0, 1).contiguous())
-
-
-def layout(name: str, *damaged: str) -> Format:
-    """A layout of `tests/data/strangers.py`, and the patterns of what is damaged in it."""
-
-    def made(root: Path) -> list[Path]:
-        strangers.write(root, strangers.LAYOUTS[name])
-        return [sorted(root.glob(pattern))[0] for pattern in damaged]
-
-    return Format(made, samples)
+def predicted(kind: type[FCNSegmenter] | type[RegionSegmenter]) -> Callable[[Path], object]:
+    return lambda path: kind.load(path).predict(torch.from_numpy(PIXELS).permute(2, 0, 1).contiguous())
 
 
 class Linear(torch.nn.Module):
@@ -266,72 +227,51 @@ class Linear(torch.nn.Module):
         return self.scores(images.float() / 255)
 
 
-def steps(root: Path, number: int) -> None:
-    options: dict[str, Any] = {
-        "batch_size": 1,
-        "seed": 0,
-        "precision": "float32",
-        "checkpoint": root / "run.pt",
-    }
+def steps(path: Path, number: int) -> None:
+    options: dict[str, Any] = {"batch_size": 1, "seed": 0, "precision": "float32", "checkpoint": path}
     for _ in train(Linear(), Scenes(2, size=(16, 16)), steps=number, **options):
         pass
 
 
-def checkpoint(root: Path) -> list[Path]:
-    steps(root, 1)
-    return [root / "run.pt"]
-
-
-def resumed(root: Path) -> None:
-    before = (root / "run.pt").read_bytes()
+def resumed(path: Path) -> None:
+    before = path.read_bytes()
     try:
-        steps(root, 2)
+        steps(path, 2)
     finally:
-        (root / "run.pt").write_bytes(before)
+        path.write_bytes(before)
 
 
-def tensors(root: Path) -> list[Path]:
-    files.write(root / "some.pt", {"weights": {"a": torch.ones(2, 3)}, "names": ["x"], "rate": 0.5})
-    return [root / "some.pt"]
+PROGRESS = {
+    "checks": {"02.1": {"attempts": 2, "right": True}}, "hints": {"02.1": {"shown": 1}},
+    "predictions": {"02.p1": {"guess": 0.5, "value": 0.25, "late": False}},
+    "quiz": {"1": {"first": 1, "tries": 2, "right": True}},
+}  # fmt: skip
+ROW = Row("net", "fcn", 0.5, 0.4, 0.3, 10.0, 0.1, weights=1000, peak_bytes=10**6, minutes=4.0)
+BOARD = dict.fromkeys(class_board.TEXTS, "text") | {"format": class_board.FORMAT, "rows": [asdict(ROW)]}
+TENSORS = {"weights": {"a": torch.ones(2, 3)}, "names": ["x"], "rate": 0.5}
 
 
-def read_tensors(root: Path) -> None:
-    files.read(root / "some.pt")
+def at_home(folder: Path) -> None:
+    os.environ["SEGLIB_HOME"] = os.environ["SEGLIB_CACHE"] = str(folder)
 
 
-def progress(root: Path) -> list[Path]:
-    content = {"checks": {"02.1": {"attempts": 2, "right": True}}, "hints": {"02.1": {"shown": 1}},
-               "predictions": {"02.p1": {"guess": 0.5, "value": 0.25, "late": False}},
-               "quiz": {"1": {"first": 1, "tries": 2, "right": True}}}  # fmt: skip
-    return [text(root / "progress" / "02.json", content)]
+def read_progress(path: Path) -> None:
+    at_home(path.parents[1])
+    store.read("02")
 
 
-def board(root: Path) -> list[Path]:
-    row = Row("net", "fcn", 0.5, 0.4, 0.3, 10.0, 0.1, weights=1000, peak_bytes=10**6, minutes=4.0)
-    content: dict[str, Any] = dict.fromkeys(class_board.TEXTS, "text")
-    content |= {"format": class_board.FORMAT, "rows": [asdict(row)]}
-    return [text(root / "board.json", content)]
+def read_prices(path: Path) -> None:
+    at_home(path.parent)
+    budget.budget()
 
 
-def prices(root: Path) -> list[Path]:
-    return [text(root / "prices.json", {"box": 6.5, "mask": 40.0, "objects": 12})]
-
-
-def with_home(read: Callable[[], object]) -> Callable[[Path], None]:
-    def call(root: Path) -> None:
-        os.environ["SEGLIB_HOME"] = os.environ["SEGLIB_CACHE"] = str(root)
-        read()
-
-    return call
-
-
-def kept_results(root: Path) -> list[Path]:
-    os.environ["SEGLIB_CACHE"] = str(root)
+def keep_results(path: Path) -> None:
+    at_home(path.parent)
     cache.save("key", {"a": np.arange(6).reshape(2, 3)})
-    return [root / "cache.sqlite"]
 
 
-def looked_up() -> None:
+def look_up(path: Path) -> None:
+    at_home(path.parent)
     cache.load("key")
     cache.save("other", {"a": np.arange(3)})
 
@@ -341,20 +281,24 @@ FORMATS = {
     "jpeg": image("jpg"), "tiff": image("tif"), "tiff, packed": image("tif", compression="tiff_lzw"),
     "gif": image("gif"), "bmp": image("bmp"), "webp": image("webp"), "ppm": image("ppm"),
     "mask png": mask("png"), "mask tiff": mask("tif"), "mask gif": mask("gif"), "mask bmp": mask("bmp"),
-    "folder": folder(),
-    "classes.json": folder(("classes.json", VALUES)),
-    "classes.json, colours": folder(("classes.json", COLORS)),
-    "classes.txt": folder(("classes.txt", "background\nfish\nweed\n")),
-    "classes.txt, colours": folder(("classes.txt", "sea 0 0 0\nfish 9 9 9\nweed 1 2 3\n")),
-    "coco": Format(coco, lambda root: samples(root / "some.json")), "drawn": Format(drawn, read_drawn),
-    "yolo": Format(yolo, samples), "labelme": Format(labelme, samples), "voc": Format(voc, samples),
-    "pets": Format(pets, samples), "segmenter": Format(segmenter, predicted),
-    "checkpoint": Format(checkpoint, resumed), "tensors": Format(tensors, read_tensors),
-    "progress": Format(progress, with_home(lambda: store.read("02"))),
-    "board": Format(board, lambda root: class_board.read(root / "board.json")),
-    "prices": Format(prices, with_home(budget.budget)),
-    "cache": Format(kept_results, with_home(looked_up)),
-    "region segmenter": Format(region_segmenter, regions_predicted),
+    "folder": folder(PAIRS, "masks/b.png", "images/a.jpg"),
+    "classes.json": classes("classes.json", VALUES),
+    "classes.json, colours": classes("classes.json", COLORS),
+    "classes.txt": classes("classes.txt", "background\nfish\nweed\n"),
+    "classes.txt, colours": classes("classes.txt", "sea 0 0 0\nfish 9 9 9\nweed 1 2 3\n"),
+    "coco": folder(COCO, "some.json", opened="some.json"),
+    "drawn": one("drawn.json", drawn(), read_drawn),
+    "yolo": folder(YOLO, "labels/a.txt", "data.yaml"), "labelme": folder(LABELME, "a.json"),
+    "voc": folder(VOC, "*/*/train.txt", "*/*/val.txt", "SegmentationObject/2007_0.png"),
+    "pets": folder(PETS, "annotations/trainval.txt", "annotations/test.txt"),
+    "segmenter": one("net.pt", segmenter, predicted(FCNSegmenter)),
+    "checkpoint": one("run.pt", lambda path: steps(path, 1), resumed),
+    "tensors": one("some.pt", lambda path: files.write(path, TENSORS), files.read),
+    "progress": one("progress/02.json", PROGRESS, read_progress),
+    "board": one("board.json", BOARD, class_board.read),
+    "prices": one("prices.json", {"box": 6.5, "mask": 40.0, "objects": 12}, read_prices),
+    "cache": one("cache.sqlite", keep_results, look_up),
+    "region segmenter": one("regions.pt", region_segmenter, predicted(RegionSegmenter)),
     "cvat": layout("CVAT, mask 1.1", "labelmap.txt", "SegmentationClass/*", "SegmentationObject/*"),
     "roboflow": layout("Roboflow, semantic masks", "train/_classes.csv", "train/*_mask.png"),
     "cityscapes": layout("Cityscapes, labelIds", "gtFine/train/*/*labelIds.png", "leftImg8bit/train/*/*.png"),
@@ -403,10 +347,10 @@ def damaged_value(content: Any, rng: random.Random) -> Any:
 
 def damaged_tensors(content: Any, rng: random.Random) -> Any:
     """The same, and tensors of other shapes and types."""
+    content = copy.deepcopy(content)
     found = [(box, key) for box, key in places(content) if isinstance(box[key], torch.Tensor)]
     if found and rng.random() < 0.4:
-        content = copy.deepcopy(content)
-        box, key = rng.choice([(b, k) for b, k in places(content) if isinstance(b[k], torch.Tensor)])
+        box, key = rng.choice(found)
         changes: list[Callable[[torch.Tensor], Any]] = [
             lambda t: t.reshape(-1)[:-1], lambda t: t[None], lambda t: t.bool(), lambda t: t * torch.nan,
             lambda t: t.to(torch.complex64), lambda t: t.tolist(), lambda t: torch.zeros(0),

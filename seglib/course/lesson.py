@@ -23,13 +23,13 @@ class Wrong(Exception):  # noqa: N818 - a wrong answer is not an error
     """
 
 
-def near(one: Tensor, other: Tensor) -> bool:
+def near(one: Tensor | float, other: Tensor | float) -> bool:
     """Whether two results have one shape and the same numbers, but for rounding; NaN equals NaN."""
-    same = one.shape == other.shape
-    return same and torch.allclose(one.detach().double(), other.detach().double(), atol=1e-4, equal_nan=True)
+    one, other = (torch.as_tensor(value, dtype=torch.float64).detach() for value in (one, other))
+    return one.shape == other.shape and torch.allclose(one, other, atol=1e-4, equal_nan=True)
 
 
-def refuse(got: Tensor, mistakes: Mapping[str, Tensor | tuple[Tensor, ...]]) -> None:
+def refuse(got: Tensor | float, mistakes: Mapping[str, Tensor | float | tuple[Tensor, ...]]) -> None:
     """Raise `Wrong` with the reason if `got` is what a known mistake gives; the first that fits.
 
     Args:

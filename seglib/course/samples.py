@@ -24,6 +24,7 @@ from seglib.files import write_text, writing
 from seglib.labels import VOID
 from seglib.progress import tracked
 from seglib.scenes import Dials, Scenes
+from seglib.weak.boxes import BoxAnnotations
 
 ALBUM = {"ordinary": 30, "calm": 15, "blurred": 15}  # images of each kind in `album`, in this order
 CALM = (0, 23, 41, 43, 53, 56, 72, 78, 81, 83, 92, 95, 97, 98, 108)  # calm pools that have a seahorse
@@ -90,6 +91,13 @@ def colour_maps(image: Tensor) -> Tensor:
     """What the smallest net sees of an image (3, H, W) uint8: (H, W, 9) float32, see `colours`."""
     own = image.as_subclass(Tensor).float() / 64 - 2
     return torch.cat([own, *(gaussian_blur(own, 4 * s + 1, s) for s in (2, 5))]).movedim(0, 2)
+
+
+def boxed_pool(number: int, side: int, seed: int) -> tuple[Tensor, Tensor, BoxAnnotations]:
+    """Image (3, side, side) uint8, mask (side, side) uint8 and boxes of pool `number` of a "val" split."""
+    scene = Scenes(number + 1, split="val", size=(side, side), seed=seed).scene(number)
+    boxes = BoxAnnotations(scene.instances.boxes, scene.instances.classes)
+    return scene.image.as_subclass(Tensor), scene.mask.as_subclass(Tensor), boxes
 
 
 def smallest_net(loss: Callable[[Tensor, Tensor], Tensor]) -> nn.Linear:

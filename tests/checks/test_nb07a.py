@@ -7,53 +7,28 @@ from seglib.course.content.nb07a.answers import box_loss, core, my_shape, paint_
 from seglib.weak.schemes import inner_rectangles, rectangles
 
 
-def painted(order, change=lambda box: box):
+def painted(order):
     def paint(boxes, classes, size):
         mask = torch.zeros(size, dtype=torch.uint8)
-        areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        for number in order(areas):
-            x1, y1, x2, y2 = change(boxes[number].tolist())
+        for number in order(boxes):
+            x1, y1, x2, y2 = boxes[number].tolist()
             mask[y1:y2, x1:x2] = classes[number]
         return mask
 
     return paint
 
 
-def largest_first(areas):
-    return areas.argsort(descending=True).tolist()
+def by_area(boxes, border=0):
+    wide, high = (boxes[:, 2:] - boxes[:, :2] + border).T
+    return (wide * high).argsort().tolist()
 
 
-def numbered(boxes, classes, size):
-    return paint_boxes(boxes, torch.arange(len(boxes)) + 7, size)
+def boxed(change):
+    return lambda boxes, *given: paint_boxes(change(boxes), *given)
 
 
-def with_borders(boxes, classes, size):
-    """Boxes in the order of areas that count one row and column too many."""
-    wide, high = (boxes[:, 2:] - boxes[:, :2] + 1).T
-    mask = torch.zeros(size, dtype=torch.uint8)
-    for number in (wide * high).argsort(descending=True).tolist():
-        x1, y1, x2, y2 = boxes[number].tolist()
-        mask[y1:y2, x1:x2] = classes[number]
-    return mask
-
-
-def by_area(boxes, classes, size):
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return paint_boxes(boxes[areas.argsort()], classes, size)
-
-
-def width_and_height(box, share):
-    x1, y1, x2, y2 = core(box, share)
-    return x1, y1, x2 - x1, y2 - y1
-
-
-def inclusive(box, share):
-    x1, y1, x2, y2 = core(box, share)
-    return x1, y1, x2 - 1, y2 - 1
-
-
-def of_the_side(box, share):
-    return core(box, share**2)
+def cored(change):
+    return lambda box, share: change(box, *core(box, share))
 
 
 def one_side_only(box, share):
@@ -62,19 +37,8 @@ def one_side_only(box, share):
     return x1 + cut, y1, x2 - cut, y2
 
 
-def corner(box, share):
-    x1, y1, x2, y2 = core(box, share)
-    return box[0], box[1], box[0] + x2 - x1, box[1] + y2 - y1
-
-
-def void_as_background(logits, masks):
-    masks = masks.long()
-    return cross_entropy(logits, torch.where(masks == 255, 0, masks))
-
-
-def the_bug_itself(logits, masks):
-    masks = masks.long()
-    return cross_entropy(logits, torch.where(masks == 255, 0, masks), ignore_index=0)
+def void_as_background(logits, masks, **options):
+    return cross_entropy(logits, masks.long() % 255, **options)
 
 
 def rectangle(share):
@@ -93,30 +57,42 @@ def stripes(height, width):
 
 WRONG = {
     "07a.1": {
-        "the larger in front": (painted(lambda areas: areas.argsort().tolist()), "has vanished"),
-        "as they come": (painted(lambda areas: range(len(areas))), "smaller one is in front"),
-        "one pixel short": (
-            painted(largest_first, lambda box: (box[0], box[1], box[2] - 1, box[3] - 1)),
-            "One pixel short",
+        "the larger in front": (painted(by_area), "has vanished"),
+        "as they come": (painted(lambda boxes: range(len(boxes))), "smaller one is in front"),
+        "one pixel short": (boxed(lambda boxes: boxes - torch.tensor([0, 0, 1, 1])), "One pixel short"),
+        "rows and columns swapped": (boxed(lambda boxes: boxes[:, [1, 0, 3, 2]]), "y is rows"),
+        "areas of one more": (
+            painted(lambda boxes: by_area(boxes, 1)[::-1]),
+            "has 9 pixels and (3, 1, 5, 6) has 10",
         ),
-        "rows and columns swapped": (
-            painted(largest_first, lambda box: (box[1], box[0], box[3], box[2])),
-            "y is rows",
-        ),
-        "areas of one more": (with_borders, "has 9 pixels and (3, 1, 5, 6) has 10"),
-        "classes as they were": (by_area, "Does each box keep its class?"),
+        "classes as they were": (boxed(lambda boxes: boxes[by_area(boxes)]), "Does each box keep its class?"),
         "the first box alone": (
             lambda boxes, classes, size: paint_boxes(boxes[:1], classes, size),
             "nowhere",
         ),
-        "numbers in place of classes": (numbered, "Only 0 and the classes"),
+        "numbers in place of classes": (
+            lambda boxes, classes, size: paint_boxes(boxes, torch.arange(len(boxes)) + 7, size),
+            "Only 0 and the classes",
+        ),
     },
     "07a.2": {
-        "20 % of each side": (of_the_side, "of each side. Of the area that is 5 %"),
+        "20 % of each side": (
+            lambda box, share: core(box, share**2),
+            "of each side. Of the area that is 5 %",
+        ),
         "one side only": (one_side_only, "both sides"),
-        "in the corner": (corner, "middle"),
-        "x, y, width, height": (width_and_height, "That is x, y, width, height"),
-        "end on the last pixel": (inclusive, "One pixel short"),
+        "in the corner": (
+            cored(lambda box, x1, y1, x2, y2: (*box[:2], box[0] + x2 - x1, box[1] + y2 - y1)),
+            "middle",
+        ),
+        "x, y, width, height": (
+            cored(lambda _, x1, y1, x2, y2: (x1, y1, x2 - x1, y2 - y1)),
+            "That is x, y, width, height",
+        ),
+        "end on the last pixel": (
+            cored(lambda _, x1, y1, x2, y2: (x1, y1, x2 - 1, y2 - 1)),
+            "One pixel short",
+        ),
         "a pixel to the right": (lambda *given: tuple(v + 1 for v in core(*given)), "must stay the middle"),
         "the whole box": (lambda box, share: box, "you keep 100 %"),
     },
@@ -129,18 +105,12 @@ WRONG = {
         "what is not animal": (lambda *size: ~my_shape(*size), "is asked for"),
         "every other pixel": (stripes, "is an animal likely"),
         "shares of an animal": (lambda *size: my_shape(*size).float(), "should return a bool tensor"),
-        "width first": (
-            lambda height, width: my_shape(width, height),
-            "should return a bool tensor of shape",
-        ),
+        "width first": (lambda *size: my_shape(*size[::-1]), "should return a bool tensor of shape"),
     },
     "07a.4": {
-        "the bug itself": (the_bug_itself, "never wrong"),
+        "the bug itself": (lambda *given: void_as_background(*given, ignore_index=0), "never wrong"),
         "void is background": (void_as_background, "Now void is background"),
-        "the sum": (
-            lambda logits, masks: cross_entropy(logits, masks.long(), ignore_index=255, reduction="sum"),
-            "the sum over",
-        ),
+        "the sum": (lambda logits, masks: box_loss(logits, masks) * (masks != 255).sum(), "the sum over"),
         "a number of Python": (lambda logits, masks: box_loss(logits, masks).item(), "no gradient"),
         "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels count"),
     },

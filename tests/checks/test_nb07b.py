@@ -23,49 +23,34 @@ def both(fits, losses):
 def reset_if(too_little, label=lambda initial, index: initial):
     def rule(mask, initial, box, index, usual, threshold):
         x1, y1, x2, y2 = box
-        mask, label_then = mask.clone(), label(initial, index)
-        if too_little((mask[y1:y2, x1:x2] == index).double(), usual, threshold):
-            mask[y1:y2, x1:x2] = label_then[y1:y2, x1:x2]
+        mask = mask.clone()
+        inside = mask[y1:y2, x1:x2]
+        if too_little((inside == index).double().mean(), usual, threshold):
+            inside[:] = label(initial, index)[y1:y2, x1:x2]
         return mask
 
     return rule
 
 
-def rows_and_columns(mask, initial, box, *given):
-    x1, y1, x2, y2 = box
-    return reset(mask, initial, (y1, x1, y2, x2), *given)
-
-
-def as_asked(box, usual, threshold):
-    return box.mean() < threshold * usual
-
-
-def only_background(mask, *given):
-    return torch.where(mask == 0, reset(mask, *given), mask)
+def as_asked(fill, usual, threshold):
+    return fill < threshold * usual
 
 
 def in_any_box(mask, boxes, classes):
     return torch.where(inside(torch.ones_like(mask), boxes, torch.ones_like(classes)) == 1, mask, 0)
 
 
-def overwritten(mask, boxes, classes):
-    kept = torch.zeros_like(mask)
-    for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes.tolist()):
-        here = mask[y1:y2, x1:x2]
-        kept[y1:y2, x1:x2] = torch.where(here == index, here, 0)
-    return kept
+def each_box(change):
+    """What `change` leaves of the pixels of a box, box after box, over what was kept before."""
 
+    def rule(mask, boxes, classes):
+        kept = inside(mask, boxes, classes)
+        for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes.tolist()):
+            window = slice(y1, y2), slice(x1, x2)
+            kept[window] = change(mask[window], kept[window], index)
+        return kept
 
-def filled(mask, boxes, classes):
-    kept = inside(mask, boxes, classes)
-    for (x1, y1, x2, y2), index in zip(boxes.tolist(), classes.tolist()):
-        here = kept[y1:y2, x1:x2]
-        here[here == 0] = index
-    return kept
-
-
-def short(mask, boxes, classes):
-    return inside(mask, boxes - torch.tensor([0, 0, 1, 1]), classes)
+    return rule
 
 
 def two_rules(threshold):
@@ -90,31 +75,31 @@ WRONG = {
         "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
     },
     "07b.2": {
-        "half of the box, always": (
-            reset_if(lambda box, usual, threshold: box.mean() < threshold),
-            "lose a thin shape",
-        ),
+        "half of the box, always": (reset_if(lambda fill, usual, least: fill < least), "lose a thin shape"),
         "half of the fill rate, always": (
-            reset_if(lambda box, usual, threshold: box.mean() < 0.5 * usual),
+            reset_if(lambda fill, usual, least: fill < 0.5 * usual),
             "the threshold 0.25",
         ),
-        "rows and columns swapped": (rows_and_columns, "rows y1 to y2"),
+        "rows and columns swapped": (
+            lambda mask, initial, box, *given: reset(mask, initial, (*box[1::-1], *box[:1:-1]), *given),
+            "rows y1 to y2",
+        ),
         "class 1 by heart": (
             lambda mask, initial, box, index, *given: reset(mask, initial, box, 1, *given),
             "`index` is the class to count",
         ),
         "always": (reset_if(lambda *_: True), "lose a thin shape"),
         "never": (reset_if(lambda *_: False), "must be reset"),
-        "the full box": (
-            reset_if(as_asked, lambda initial, index: torch.full_like(initial, index)),
-            "You fill",
-        ),
+        "the full box": (reset_if(as_asked, torch.full_like), "You fill"),
         "what is ignored becomes background": (
             reset_if(as_asked, lambda initial, index: torch.where(initial == 255, 0, initial)),
             "255 too",
         ),
         "all of the image": (lambda mask, initial, *_: initial, "outside the box"),
-        "only what was background": (only_background, "whatever was there"),
+        "only what was background": (
+            lambda mask, *given: torch.where(mask == 0, reset(mask, *given), mask),
+            "whatever was there",
+        ),
     },
     "07b.3": {
         "as predicted": (lambda image, mask, *_: mask, "in no box of their class"),
@@ -129,9 +114,18 @@ WRONG = {
     "07b.4": {
         "the bug itself": (in_any_box, "class 2 in boxes of class 1"),
         "everything stays": (lambda mask, boxes, classes: mask, "in no box at all"),
-        "the last box wins": (overwritten, "do not overwrite"),
-        "the box is filled": (filled, "only takes pixels away"),
-        "one pixel short": (short, "x2 and y2 are outside"),
+        "the last box wins": (
+            each_box(lambda here, kept, index: torch.where(here == index, here, 0)),
+            "do not overwrite",
+        ),
+        "the box is filled": (
+            each_box(lambda here, kept, index: torch.where(kept == 0, index, kept)),
+            "only takes pixels away",
+        ),
+        "one pixel short": (
+            lambda mask, boxes, classes: inside(mask, boxes - torch.tensor([0, 0, 1, 1]), classes),
+            "x2 and y2 are outside",
+        ),
         "the first box alone": (lambda mask, boxes, classes: inside(mask, boxes[:1], classes), "overlap"),
     },
 }

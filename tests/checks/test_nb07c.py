@@ -3,28 +3,8 @@
 from seglib.course.content.nb07c.answers import affordable, labelling_minutes, my_choice, share_of_gain
 
 
-def seconds(*given):
-    return 60 * labelling_minutes(*given)
-
-
-def images(objects, *given):
-    return labelling_minutes([1] * len(objects), *given)
-
-
-def box_and_mask(objects, masked, box, mask):
-    return labelling_minutes(objects, masked, box, box + mask)
-
-
-def masks_alone(objects, masked, box, mask):
-    return labelling_minutes(objects, masked, 0, mask)
-
-
-def swapped(objects, masked, box, mask):
-    return labelling_minutes(objects, masked, mask, box)
-
-
-def best(minutes, quality, limit):
-    return max(quality, key=quality.get)
+def priced(change):
+    return lambda objects, masked, *prices: labelling_minutes(objects, masked, *change(*prices))
 
 
 def chosen(key, fits=lambda minutes, limit: minutes <= limit):
@@ -35,20 +15,16 @@ def chosen(key, fits=lambda minutes, limit: minutes <= limit):
     return choose
 
 
-def never_nothing(minutes, quality, limit):
-    name = affordable(minutes, quality, limit)
-    return name if name in minutes else min(minutes, key=minutes.get)
-
-
 def by(key, price=lambda one: len(one.boxes)):
     """Images from the highest key to the lowest, as long as there is time."""
 
     def choose(annotations, sizes, mask_minutes, minutes):
         chosen = []
         for index in sorted(range(len(annotations)), key=lambda index: key(annotations[index]), reverse=True):
-            if mask_minutes * price(annotations[index]) <= minutes:
+            cost = mask_minutes * price(annotations[index])
+            if cost <= minutes:
                 chosen.append(index)
-                minutes -= mask_minutes * price(annotations[index])
+                minutes -= cost
         return chosen
 
     return choose
@@ -60,16 +36,19 @@ def area(one):
 
 WRONG = {
     "07c.1": {
-        "seconds": (seconds, "Minutes are asked for"),
-        "images in place of objects": (images, "Each object of an image"),
-        "a box for every mask": (box_and_mask, "paid for a box too"),
-        "the masks alone": (masks_alone, "The other images have boxes"),
+        "seconds": (lambda *given: 60 * labelling_minutes(*given), "Minutes are asked for"),
+        "images in place of objects": (
+            lambda objects, *given: labelling_minutes([1] * len(objects), *given),
+            "Each object of an image",
+        ),
+        "a box for every mask": (priced(lambda box, mask: (box, box + mask)), "paid for a box too"),
+        "the masks alone": (priced(lambda box, mask: (0, mask)), "The other images have boxes"),
         "rounded": (lambda *given: round(labelling_minutes(*given), 2), "yours is"),
-        "another price": (lambda objects, masked, *_: labelling_minutes(objects, masked, 7, 79), "yours is"),
-        "swapped": (swapped, "yours is"),
+        "another price": (priced(lambda *_: (7, 79)), "yours is"),
+        "swapped": (priced(lambda box, mask: (mask, box)), "yours is"),
     },
     "07c.2": {
-        "the best of all": (best, "more than there is"),
+        "the best of all": (chosen(lambda minutes, quality: quality, lambda *_: True), "more than there is"),
         "the cheapest": (chosen(lambda minutes, quality: -minutes), "is not the best"),
         "most points a minute": (chosen(lambda minutes, quality: quality / minutes), "is not the best"),
         "the first of two": (chosen(lambda minutes, quality: quality), "takes less time"),
@@ -77,7 +56,7 @@ WRONG = {
             chosen(lambda minutes, quality: (quality, -minutes), lambda minutes, limit: minutes < limit),
             "may be used up",
         ),
-        "always one": (never_nothing, "return 'nothing'"),
+        "always one": (lambda *given: affordable(*given).replace("nothing", "boxes"), "return 'nothing'"),
     },
     "07c.3": {
         "every fourth": (lambda annotations, *_: list(range(0, len(annotations), 4)), "wrong in more"),

@@ -15,77 +15,41 @@ def dominated_if(beats, others=lambda rows, i: [j for j in rows if j != i]):
     return dominated
 
 
-def drawn(draw, score=lambda counts: mean_iou(counts.sum(0)), sign=1):
+def of_all(number, rng):
+    return torch.randint(number, (number,), generator=rng)
+
+
+def drawn(draw=of_all, score=lambda counts: mean_iou(counts.sum(0)), sign=1, paired=True):
     def difference(first, second, rng):
-        one, two = draw(len(first), rng)
+        one = draw(len(first), rng)
+        two = one if paired else draw(len(first), rng)
         return sign * (score(first[one]) - score(second[two]))
 
     return difference
 
 
-def paired(number, rng):
-    return (torch.randint(number, (number,), generator=rng),) * 2
-
-
-def unpaired(number, rng):
-    return paired(number, rng)[0], paired(number, rng)[0]
-
-
-def without_replacement(number, rng):
-    return (torch.randperm(number, generator=rng),) * 2
-
-
-def few(number, rng):
-    return (torch.randint(number, (number // 3,), generator=rng),) * 2
-
-
 def per_image(counts):
-    return sum(mean_iou(one) for one in counts) / len(counts)
+    return sum(map(mean_iou, counts)) / len(counts)
 
 
-def judged(pred_of, truth_of=lambda mask: mask):
+def judged(enlarge, truth_of=lambda mask: mask, step=2):
     def counts(segmenter, image, mask, num_classes):
-        return confusion_matrix(pred_of(segmenter, image, mask), truth_of(mask), num_classes)
+        pred = segmenter.predict(image[:, ::step, ::step])
+        return confusion_matrix(enlarge(pred, mask.shape), truth_of(mask), num_classes)
 
     return counts
 
 
-def small(segmenter, image, mask):
-    return segmenter.predict(image[:, ::2, ::2])
+def doubled(pred, size):
+    return pred.repeat_interleave(2, 0).repeat_interleave(2, 1)[: size[0], : size[1]]
 
 
-def full(segmenter, image, mask):
-    return segmenter.predict(image)
+def tiled(pred, size):
+    return pred.repeat(2, 2)[: size[0], : size[1]]
 
 
-def doubled(segmenter, image, mask):
-    twice = small(segmenter, image, mask).repeat_interleave(2, 0).repeat_interleave(2, 1)
-    return twice[: mask.shape[0], : mask.shape[1]]
-
-
-def tiled(segmenter, image, mask):
-    return small(segmenter, image, mask).repeat(2, 2)[: mask.shape[0], : mask.shape[1]]
-
-
-def shifted(segmenter, image, mask):
-    return doubled(segmenter, image, mask).roll(1, 1)
-
-
-def blended(segmenter, image, mask):
-    pred = small(segmenter, image, mask)[None, None].float()
-    return interpolate(pred, mask.shape, mode="bilinear")[0, 0].round().long()
-
-
-def coarse(mask):
-    return mask[::2, ::2].repeat_interleave(2, 0).repeat_interleave(2, 1)[: mask.shape[0], : mask.shape[1]]
-
-
-def transposed(segmenter, image, mask, num_classes):
-    return judged(doubled)(segmenter, image, mask, num_classes).T
-
-
-def void_as_background(segmenter, image, mask, num_classes):
-    return judged(doubled)(segmenter, image, torch.where(mask == 255, 0, mask), num_classes)
+def blended(pred, size):
+    return interpolate(pred[None, None].float(), size, mode="bilinear")[0, 0].round().long()
 
 
 WRONG = {
@@ -96,7 +60,8 @@ WRONG = {
         "strict in quality": (dominated_if(lambda c, q: c <= 0 and q > 0), "is dominated"),
         "equal rows dominate each other": (dominated_if(lambda c, q: c <= 0 and q >= 0), "has an equal"),
         "every row dominates itself": (
-            dominated_if(lambda c, q: c <= 0 and q >= 0, lambda rows, i: rows), "dominate itself",
+            dominated_if(lambda c, q: c <= 0 and q >= 0, lambda rows, i: rows),
+            "dominate itself",
         ),
         "only its neighbours": (
             dominated_if(lambda c, q: c <= 0 and q >= 0 and (c, q) != (0, 0), lambda rows, i: rows[i + 1 :]),
@@ -105,25 +70,31 @@ WRONG = {
         "whether it stays": (lambda i, c, q: not dominated(i, c, q), "Row 0 is not dominated"),
     },
     "08.2": {
-        "two draws": (drawn(unpaired), "against itself"),
-        "without replacement": (drawn(without_replacement), "Every draw gives 0.093; all images give 0.093"),
-        "a third of the images": (drawn(few), "as many images as there are"),
-        "second minus first": (drawn(paired, sign=-1), "first minus second"),
-        "no sign": (lambda *given: abs(drawn(paired)(*given)), "below 0 where second"),
-        "in points": (drawn(paired, sign=100), "points of a hundred"),
-        "each image once": (drawn(lambda *given: (paired(*given)[0].unique(),) * 2), "counts twice"),
-        "never the last": (drawn(lambda number, rng: paired(number - 1, rng)), "number 11"),
-        "one image": (drawn(lambda number, rng: (torch.randint(number, (1,), generator=rng),) * 2), "vary"),
-        "a mean over images": (drawn(paired, per_image), "First add up"),
+        "two draws": (drawn(paired=False), "against itself"),
+        "without replacement": (
+            drawn(lambda number, rng: torch.randperm(number, generator=rng)),
+            "Every draw gives 0.093; all images give 0.093",
+        ),
+        "a third of the images": (drawn(lambda *given: of_all(*given)[::3]), "as many images as there are"),
+        "second minus first": (drawn(sign=-1), "first minus second"),
+        "no sign": (lambda *given: abs(drawn()(*given)), "below 0 where second"),
+        "in points": (drawn(sign=100), "points of a hundred"),
+        "each image once": (drawn(lambda *given: of_all(*given).unique()), "counts twice"),
+        "never the last": (drawn(lambda number, rng: of_all(number - 1, rng)), "number 11"),
+        "one image": (drawn(lambda *given: of_all(*given)[:1]), "vary"),
+        "a mean over images": (drawn(score=per_image), "First add up"),
     },
     "08.3": {
-        "as the team": (judged(small, lambda mask: mask[::2, ::2]), "you count"),
-        "another camera": (judged(full), "The camera gives (3, 4)"),
-        "a coarse truth": (judged(doubled, coarse), "have a class"),
+        "as the team": (judged(lambda pred, size: pred, lambda mask: mask[::2, ::2]), "you count"),
+        "another camera": (judged(lambda pred, size: pred, step=1), "The camera gives (3, 4)"),
+        "a coarse truth": (
+            judged(doubled, lambda mask: doubled(mask[::2, ::2], mask.shape)),
+            "have a class",
+        ),
         "tiles": (judged(tiled), "two rows and two columns"),
-        "a column further": (judged(shifted), "beginning at its own"),
+        "a column further": (judged(lambda *given: doubled(*given).roll(1, 1)), "beginning at its own"),
         "blended classes": (judged(blended), "two rows and two columns"),
-        "truth first": (transposed, "prediction first, then truth"),
-        "void as background": (void_as_background, "have a class"),
+        "truth first": (lambda *given: judged(doubled)(*given).T, "prediction first, then truth"),
+        "void as background": (judged(doubled, lambda mask: mask % 255), "have a class"),
     },
-}  # fmt: skip
+}

@@ -1,29 +1,27 @@
 """The checks of notebook 07c."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from math import isclose
 
 import torch
 from torch import Tensor
 
 from seglib import cache as store
 from seglib.course.content.nb07c.answers import affordable, labelling_minutes, share_of_gain
-from seglib.course.lesson import Wrong
+from seglib.course.lesson import Wrong, first_true, open_task, refuse
+from seglib.course.samples import boxed_pool
 from seglib.metrics import confusion_matrix, mean_iou
-from seglib.scenes import CLASSES, Scenes
+from seglib.scenes import CLASSES
 from seglib.weak.boxes import BoxAnnotations, Size
 from seglib.weak.grabcut import grabcut_plus
 
 Numbers = Mapping[str, float]
 Choice = Callable[[list[BoxAnnotations], list[Size], float, float], list[int]]
 POOLS, EVERY = 40, 4  # of the open task
-BEATEN = 0.01  # by how much label mIoU must be above that of every fourth image; of random choices 1 % are
-SIZE, SEED, PRICE = (112, 112), 6, 1.3  # of the pools; the last is minutes for the mask of an object
+BEATEN = 0.01  # its label mIoU above that of every fourth image; a choice at random hardly ever reaches it
+SIDE, SEED, PRICE = 112, 6, 1.3  # of the pools; the last is minutes for the mask of an object
 CODE = ("seglib.boxes", "seglib.metrics", "seglib.scenes", "seglib.weak")  # what the labels depend on
-PARTS = ("boxes", "classes", "boxed", "masked")
 
 
 def check_labelling_minutes(fn: Callable[[Sequence[int], Collection[int], float, float], float]) -> str:
@@ -32,19 +30,17 @@ def check_labelling_minutes(fn: Callable[[Sequence[int], Collection[int], float,
     for masked in ([2], [], [0, 1, 2, 3]):
         given = objects, masked, 8.0, 75.0
         got, wanted = fn(*given), labelling_minutes(*given)
-        if abs(got - wanted) < 1e-6:
+        if isclose(got, wanted, abs_tol=1e-6):
             continue
         case = f"Objects {objects}, masks in the images {masked}, 8 s a box and 75 s a mask"
-        many, few = sum(objects[index] for index in masked), len(masked)
-        images = (75 * few + 8 * (len(objects) - few)) / 60
-        if abs(got - 60 * wanted) < 1e-6:
-            raise Wrong(f"{case}: you return {got:g}, which are seconds. Minutes are asked for.")
-        if abs(got - images) < 1e-6:
-            raise Wrong(f"{case}: you count images. Each object of an image is drawn.")
-        if abs(got - wanted - 8 * many / 60) < 1e-6:
-            raise Wrong(f"{case}: the objects with a mask have paid for a box too. They need none.")
-        if abs(got - 75 * many / 60) < 1e-6:
-            raise Wrong(f"{case}: you return {got:g} min, the masks alone. The other images have boxes.")
+        many, images = sum(objects[index] for index in masked), 75 * len(masked) + 8 * (4 - len(masked))
+        mistakes = {
+            f"{case}: you return {got:g}, which are seconds. Minutes are asked for.": 60 * wanted,
+            f"{case}: you count images. Each object of an image is drawn.": images / 60,
+            f"{case}: the objects with a mask have paid for a box too, needlessly.": wanted + many * 8 / 60,
+            f"{case}: you return {got:g} min, the masks alone. The other images have boxes.": many * 75 / 60,
+        }
+        refuse(got, mistakes)
         raise Wrong(f"{case}: that is {wanted:.4g} min; yours is {got:.4g}.")
     return "A mask pays for many boxes, and an image without objects costs nothing to draw."
 
@@ -60,80 +56,61 @@ def check_affordable(fn: Callable[[Numbers, Numbers, float], str]) -> str:
             got, wanted = fn(*offers, limit), affordable(*offers, limit)
             if got == wanted:
                 continue
-            case = f"{words}; {limit:g} minutes"
+            case, time = f"{words}; {limit:g} minutes", minutes.get(got, 0.0)
             if wanted not in minutes:
                 raise Wrong(f"{case}: none is within the budget, so return 'nothing'. Yours is {got!r}.")
-            if got not in minutes:
-                raise Wrong(f"{case}: return the name of one of them. Yours is {got!r}.")
-            if minutes[got] > limit:
-                raise Wrong(f"{case}: {got!r} takes {minutes[got]:g}, more than there is.")
-            if quality[got] == quality[wanted]:
-                raise Wrong(f"{case}: {got!r} is as good as another that takes less time.")
-            exactly = " A budget may be used up." if minutes[wanted] == limit else ""
-            raise Wrong(f"{case}: of what is within the budget, {got!r} is not the best.{exactly}")
+            mistakes = {
+                f"{case}: return the name of one of them. Yours is {got!r}.": got not in minutes,
+                f"{case}: {got!r} takes {time:g}, more than there is.": time > limit,
+                f"{case}: {got!r} is as good as another that takes less time.": quality.get(got)
+                == quality[wanted],
+            }
+            exactly = " A budget may be used up." * (minutes[wanted] == limit)
+            best = f"{case}: of what is within the budget, {got!r} is not the best.{exactly}"
+            raise Wrong(first_true(mistakes, best))
     return "The best label is that of a budget: with more minutes it is another one."
 
 
-class Pools(NamedTuple):
-    """Some pools: their boxes, and the confusion matrices (N, K, K) of GrabCut+'s and of the true masks."""
-
-    annotations: list[BoxAnnotations]
-    boxed: Tensor
-    masked: Tensor
-
-
 @cache
-def _pools() -> Pools:
-    """The pools of the open task."""
-    keys = [store.key("07c.3", number, SIZE, SEED, code=CODE) for number in range(POOLS)]
+def _pools() -> tuple[list[BoxAnnotations], Tensor]:
+    """The boxes of the pools of the open task, and the confusion matrices (N, K, K) of GrabCut+'s labels."""
+    keys = [store.key("07c.3", number, SIDE, SEED, code=CODE) for number in range(POOLS)]
     each = list(store.each(range(POOLS), _pool, keys, "GrabCut+'s labels of forty pools", jobs=1))
-    boxes, classes, boxed, masked = ([torch.from_numpy(one[name]) for one in each] for name in PARTS)
-    return Pools([*map(BoxAnnotations, boxes, classes)], torch.stack(boxed), torch.stack(masked))
+    boxes, classes, counts = ([torch.from_numpy(one[name]) for one in each] for name in each[0])
+    return [*map(BoxAnnotations, boxes, classes)], torch.stack(counts)
 
 
 def _pool(number: int) -> store.Arrays:
-    """The arrays `PARTS` of one pool."""
-    scene, count = Scenes(POOLS, split="val", size=SIZE, seed=SEED).scene(number), len(CLASSES)
-    known = BoxAnnotations(scene.instances.boxes, scene.instances.classes)
-    mask = scene.mask.as_subclass(Tensor)
-    label = grabcut_plus(scene.image, *known)
-    counts = (confusion_matrix(each, mask, count) for each in (label, mask))
-    return {name: part.numpy() for name, part in zip(PARTS, (*known, *counts))}
+    """Boxes, their classes, and the confusion matrix of the label that GrabCut+ makes of them."""
+    image, mask, known = boxed_pool(number, SIDE, SEED)
+    counts = confusion_matrix(grabcut_plus(image, *known), mask, len(CLASSES))
+    return {"boxes": known.boxes.numpy(), "classes": known.classes.numpy(), "counts": counts.numpy()}
 
 
 def check_my_choice(fn: Choice) -> str:
     """07c.3, open: within the minutes, by the label mIoU of masks and GrabCut+'s labels together."""
-    known = _pools().annotations
+    known, _ = _pools()
     _chosen(fn, known[: POOLS // 2], 0.5)  # other images, another price
-    chosen, even = _chosen(fn, known, PRICE), _even(known)
-    mine, theirs = _label_mean_iou(chosen), _label_mean_iou(even)
+    chosen, even = _chosen(fn, known, PRICE), list(range(0, POOLS, EVERY))
+    (mine, few), (theirs, many) = map(_with_masks, (chosen, even))
     taken, minutes = (PRICE * _objects(known, some) for some in (chosen, even))
     said = (
         f"Masks in your {len(chosen)} of {POOLS} images take {taken:.1f} of {minutes:.1f} min, and the label "
-        f"mIoU is {100 * mine:.1f} %. With every fourth image it is {100 * theirs:.1f} %"
+        f"mIoU is {100 * mine:.1f} %. With every fourth image it is {100 * theirs:.1f} %."
     )
-    if mine >= theirs + BEATEN:
-        return f"{said}."
-    few, many = _wrong_pixels(chosen), _wrong_pixels(even)
-    why = f"Your masks put {few} pixels right, those of every fourth image {many}."
+    right = f"Your masks put {few} pixels right, those of every fourth image {many}."
+    advice = f"{right} Where is GrabCut+ wrong in more?"
     if few > many:
-        why += " But mIoU counts all classes the same: how many pixels has each?"
-    else:
-        why += " Where is GrabCut+ wrong in more?"
-    others = [len(one.boxes) for number, one in enumerate(known) if number not in chosen]
-    if taken + PRICE * min(others) <= minutes:
-        why += " There is time for another image."
-    raise Wrong(f"{said}; {100 * (theirs + BEATEN):.1f} % is asked for. {why}")
-
-
-def _even(known: list[BoxAnnotations]) -> list[int]:
-    return list(range(0, len(known), EVERY))
+        advice = f"{right} But mIoU counts all classes the same: how many pixels has each?"
+    if taken + PRICE * min(len(known[number].boxes) for number in {*range(POOLS)} - {*chosen}) <= minutes:
+        advice += " There is time for another image."
+    return open_task(said, mine, theirs + BEATEN, advice)
 
 
 def _chosen(fn: Choice, known: list[BoxAnnotations], price: float) -> list[int]:
     """The images that are chosen; `Wrong` if one does not exist or is there twice, or they take too long."""
-    minutes = price * _objects(known, _even(known))
-    chosen = fn(known, [SIZE] * len(known), price, minutes)
+    minutes = price * _objects(known, range(0, len(known), EVERY))
+    chosen = fn(known, [(SIDE, SIDE)] * len(known), price, minutes)
     if unknown := [number for number in chosen if not 0 <= number < len(known)]:
         raise Wrong(f"There is no image {unknown[0]}: the indices of {len(known)} begin at 0.")
     if twice := [number for number in chosen if chosen.count(number) > 1]:
@@ -147,22 +124,16 @@ def _chosen(fn: Choice, known: list[BoxAnnotations], price: float) -> list[int]:
     return chosen
 
 
-def _objects(known: list[BoxAnnotations], chosen: list[int]) -> int:
+def _objects(known: list[BoxAnnotations], chosen: Sequence[int]) -> int:
     return sum(len(known[number].boxes) for number in chosen)
 
 
-def _label_mean_iou(chosen: list[int]) -> float:
-    """The mIoU of the labels if these images have masks."""
-    pools = _pools()
-    counts = pools.boxed.clone()
-    counts[chosen] = pools.masked[chosen]
-    return mean_iou(counts.sum(0))
-
-
-def _wrong_pixels(chosen: list[int]) -> int:
-    """How many pixels GrabCut+ has wrong in these images."""
-    counts = _pools().boxed[chosen].sum(0)
-    return int(counts.sum() - counts.diagonal().sum())
+def _with_masks(chosen: list[int]) -> tuple[float, int]:
+    """The mIoU of the labels if these images have masks, and how many pixels GrabCut+ has wrong in them."""
+    counts = _pools()[1].clone()
+    wrong = int(counts[chosen].sum() - counts[chosen].diagonal(dim1=1, dim2=2).sum())
+    counts[chosen] = counts[chosen].sum(2).diag_embed()  # a mask has every pixel of a class right
+    return mean_iou(counts.sum(0)), wrong
 
 
 def check_share_of_gain(fn: Callable[[float, float, float], float]) -> str:
@@ -170,15 +141,15 @@ def check_share_of_gain(fn: Callable[[float, float, float], float]) -> str:
     cases = (0.7, 0.8, 0.4), (0.4, 0.8, 0.4), (0.3, 0.8, 0.4), (0.5, 0.6, 0.0), (0.9, 0.8, 0.4)
     for net, full, lazy in cases:
         got, wanted = fn(net, full, lazy), share_of_gain(net, full, lazy)
-        if abs(got - wanted) < 1e-6:
+        if isclose(got, wanted, abs_tol=1e-6):
             continue
         case = f"A net with {net:g}, full supervision {full:g}, all background {lazy:g}"
-        if abs(got - net / full) < 1e-6:
-            raise Wrong(f"{case}: yours is {net / full:.3g}, still the ratio of the plain mIoUs.")
-        if abs(got - (net - lazy) / full) < 1e-6:
-            raise Wrong(f"{case}: you count the net from all background, and full supervision from 0.")
-        if abs(got - (net - lazy)) < 1e-6:
-            raise Wrong(f"{case}: that is the gain itself. Which share of the largest one is it?")
+        mistakes = {
+            f"{case}: yours is {got:.3g}, still the ratio of the plain mIoUs.": net / full,
+            f"{case}: the net is counted from all background, full supervision from 0.": (net - lazy) / full,
+            f"{case}: that is the gain itself. Which share of the largest one is it?": net - lazy,
+        }
+        refuse(got, mistakes)
         raise Wrong(f"{case}: the share is {wanted:.3g}; yours is {got:.3g}.")
     for full in (0.4, 0.3):
         if fn(0.5, full, 0.4) != 0:

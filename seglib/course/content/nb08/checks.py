@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seglib.course.content.nb08.answers import dominated, fair_counts, one_draw
-from seglib.course.lesson import Wrong
+from seglib.course.lesson import Wrong, first_true
 from seglib.metrics import mean_iou
 
 Numbers = Sequence[float]
@@ -24,20 +24,20 @@ def check_dominated(fn: Callable[[int, Numbers, Numbers], bool]) -> str:
         ([1.0, 3.0, 0.0], [0.5, 0.5, 0.2]),  # as good, and dearer
         ([1.0, 1.0, 5.0], [0.5, 0.5, 0.9]),  # two rows that are equal
     ):
-        case = f"costs {costs}, quality {quality}"
         answers = [fn(i, costs, quality) for i in range(len(costs))]
-        if all(answers):
-            raise Wrong(f"You say that each row is dominated. Does a row dominate itself? ({case})")
         for i, found in enumerate(answers):
             if found == dominated(i, costs, quality):
                 continue
-            if not found:
-                raise Wrong(
-                    f"Row {i} is dominated: another row is no dearer, no worse, and not equal. ({case})"
-                )
-            if costs.count(costs[i]) == quality.count(quality[i]) == 2:
-                raise Wrong(f"Row {i} has an equal, and equal rows do not dominate each other. ({case})")
-            raise Wrong(f"Row {i} is not dominated: no other row is both no dearer and no worse. ({case})")
+            twin = costs.count(costs[i]) == quality.count(quality[i]) == 2
+            mistakes = {
+                "You say that each row is dominated. Does a row dominate itself?": all(answers),
+                f"Row {i} is dominated: another row is no dearer, no worse, and not equal.": not found,
+                f"Row {i} has an equal, and equal rows do not dominate each other.": twin,
+            }
+            why = first_true(
+                mistakes, f"Row {i} is not dominated: no other row is both no dearer and no worse."
+            )
+            raise Wrong(f"{why} (costs {costs}, quality {quality})")
     return "Whatever the budget is, the best choice is a row that is not dominated."
 
 
@@ -47,17 +47,19 @@ def check_one_draw(fn: Callable[[Tensor, Tensor, torch.Generator], float]) -> st
     size = torch.tensor([1] * 6 + [30] * 6)[:, None, None]  # images; the gain is in the small ones
     second = torch.randint(5, 20, (12, 3, 3), generator=rng) * size
     first = second + torch.tensor([60] * 6 + [6] * 6)[:, None, None] * size * torch.eye(3, dtype=torch.long)
-    got, right = _draws(fn, first, second, DRAWS), _draws(one_draw, first, second, 2 * DRAWS)
+    got = _draws(fn, first, second, DRAWS)
     truth = mean_iou(first.sum(0)) - mean_iou(second.sum(0))
     apart = sum(map(mean_iou, first)) / 12 - sum(map(mean_iou, second)) / 12  # the mean over images
-    middle, spread, whole = float(got.mean()), float(got.std()), float(right.std())
+    middle, spread, whole = (
+        float(got.mean()),
+        float(got.std()),
+        float(_draws(one_draw, first, second, 2 * DRAWS).std()),
+    )
     if abs(middle + truth) < 0.3 * truth or (_draws(fn, second, first, 20) > 0).all():
         raise Wrong("The sign is wrong: first minus second, below 0 where second is better.")
     if spread < 1e-6:
-        raise Wrong(
-            f"Every draw gives {middle:.3f}; all images give {truth:.3f}. With replacement, some images come "
-            "twice and some not at all."
-        )
+        every = f"Every draw gives {middle:.3f}; all images give {truth:.3f}"
+        raise Wrong(f"{every}. With replacement, some images come twice and some not at all.")
     if not torch.equal(_draws(fn, first, second, 5), got[:5]):
         raise Wrong("Called twice with the same `rng`, you draw other images: draw with generator=rng.")
     if _draws(fn, first, first, 20).abs().max() > 1e-9:
@@ -74,10 +76,8 @@ def check_one_draw(fn: Callable[[Tensor, Tensor, torch.Generator], float]) -> st
     if torch.allclose(got, _draws(_once, first, second, DRAWS)):
         raise Wrong("An image that is drawn twice counts twice.")
     if not 0.7 < spread / whole < 1.4:
-        raise Wrong(
-            f"Your differences vary by {spread:.4f}, where {whole:.4f} is right. Each draw has as many "
-            "images as there are."
-        )
+        right = f"Your differences vary by {spread:.4f}, where {whole:.4f} is right"
+        raise Wrong(f"{right}. Each draw has as many images as there are.")
     if abs(middle - truth) > 0.3 * truth:
         raise Wrong(f"Your differences are around {middle:.3f}, but that of all images is {truth:.3f}.")
     return "The same images for both: what is hard for both no longer looks like a difference."
@@ -112,15 +112,13 @@ def check_fair_counts(fn: Callable[[Any, Tensor, Tensor, int], Tensor]) -> str:
         got, wanted = (each(segmenter, image, mask, 3) for each in (fn, fair_counts))
         if others := set(seen) - {half}:
             raise Wrong(
-                f"The camera gives {half} of {(height, width)} pixels; your segmenter saw {others.pop()}."
+                f"The camera gives {half} of {height, width} pixels; your segmenter saw {others.pop()}."
             )
-        if got.sum() != wanted.sum():
-            raise Wrong(
-                f"{int(wanted.sum())} pixels of the truth have a class; you count {int(got.sum())} of them."
-            )
-        if torch.equal(got, wanted):
-            continue
-        if torch.equal(got, wanted.T):
+        true, counted = int(wanted.sum()), int(got.sum())
+        if true != counted:
+            raise Wrong(f"{true} pixels of the truth have a class; you count {counted} of them.")
+        if torch.equal(got, wanted.T) and not torch.equal(got, wanted):
             raise Wrong("Rows are true classes and columns predicted ones: prediction first, then truth.")
-        raise Wrong("Each predicted pixel stands for two rows and two columns, beginning at its own.")
+        if not torch.equal(got, wanted):
+            raise Wrong("Each predicted pixel stands for two rows and two columns, beginning at its own.")
     return "A smaller image is a decision, and may pay. A smaller truth is an easier exam."

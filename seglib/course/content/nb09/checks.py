@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from seglib.course.content.nb09.answers import area, next_image
-from seglib.course.lesson import Wrong
+from seglib.course.lesson import Wrong, first_true, refuse
 from seglib.labels import VOID
 from seglib.metrics import mean_iou
 
@@ -19,25 +19,23 @@ def check_interval(fn: Callable[[Tensor, int, torch.Generator], tuple[float, flo
     right = torch.tensor([400, 200, 300, 250, 350, 20, 60, 40, 110, 30])[:, None, None] * torch.eye(3).long()
     counts = (torch.randint(20, 40, (10, 3, 3), generator=rng) + right) * sizes
     low, high = fn(counts, 300, rng)
-    if low != low or high != high:
-        raise Wrong("One of the ends is NaN.")
-    if low > high:
-        raise Wrong(f"The lower end comes first; yours are {low:.3f} and {high:.3f}.")
-    if low == high:
-        raise Wrong("Every draw gives the same. With replacement, some come twice and some not at all.")
     draws, whole = torch.randint(10, (20_000, 10), generator=rng), mean_iou(counts.sum(0))
-    values = _mean_ious(counts[draws].sum(1))
-    means = _mean_ious(counts)[draws].mean(1).quantile(torch.tensor([0.025, 0.975])).tolist()
-    width = float(values.quantile(0.975) - values.quantile(0.025))
-    if abs(low - means[0]) + abs(high - means[1]) < 0.2 * width:
-        raise Wrong("That is the mean of the images' own mIoUs. Add the matrices of a draw up: one mIoU.")
+    values, means = _mean_ious(counts[draws].sum(1)), _mean_ious(counts)[draws].mean(1)
+    wide, first, last = high - low, *_ends(means)
+    width = _ends(values)[1] - _ends(values)[0]
+    of_means = abs(low - first) + abs(high - last) < 0.2 * width
     yours = f"your interval is {low:.3f} to {high:.3f}"
-    if (high - low) < 0.3 * width:
-        raise Wrong(f"Much too narrow: {yours}. It holds 95 % of the values of the draws, not of their mean.")
-    if not low < whole < high:
-        raise Wrong(f"The mIoU of these images is {whole:.3f}; {yours}.")
-    if (high - low) > 1.3 * width:
-        raise Wrong(f"Too wide: {yours}. Each draw has as many images as there are.")
+    mistakes = {
+        "One of the ends is NaN.": wide != wide,
+        f"The lower end comes first; yours are {low:.3f} and {high:.3f}.": wide < 0,
+        "Every draw gives the same. With replacement, some come twice and some not at all.": wide == 0,
+        "That is the mean of the images' own mIoUs. Add the matrices of a draw up: one mIoU.": of_means,
+        f"Much too narrow: {yours}. It holds 95 % of the draws, not of their mean.": wide < 0.3 * width,
+        f"The mIoU of these images is {whole:.3f}; {yours}.": not low < whole < high,
+        f"Too wide: {yours}. Each draw has as many images as there are.": wide > 1.3 * width,
+    }
+    if why := first_true(mistakes):
+        raise Wrong(why)
     _check_ends(fn, counts[:2])
     if len({fn(counts, 9, torch.Generator().manual_seed(1)) for _ in range(2)}) == 2:
         raise Wrong("The same generator gave two different intervals: draw with generator=rng.")
@@ -51,63 +49,54 @@ def _check_ends(fn: Callable[[Tensor, int, torch.Generator], tuple[float, float]
         low, high = fn(counts, 3, torch.Generator().manual_seed(seed))
         fits = []
         for three in combinations_with_replacement(sorted(known), 3):
-            cut = torch.tensor(three).quantile(torch.tensor([0.025, 0.975])).tolist()
+            cut = _ends(torch.tensor(three))
             ends = [(three[0], cut[0]), (cut[1], three[2])]  # where it falls between two, or the nearest
             fits.append(all(min(abs(v - w) for w in end) < 1e-4 for v, end in zip((low, high), ends)))
         if not any(fits):
+            values = ", ".join(f"{value:.4f}" for value in sorted(known))
             raise Wrong(
-                f"Three draws gave values among {', '.join(f'{v:.4f}' for v in sorted(known))}, and your "
-                f"interval is {low:.4f} to {high:.4f}. 95 % leaves 2.5 % at each end."
+                f"Three draws gave values among {values}, and your interval is {low:.4f} to {high:.4f}. 95 % "
+                "leaves 2.5 % at each end."
             )
+
+
+def _ends(values: Tensor) -> list[float]:
+    """The middle 95 % of values."""
+    return values.quantile(torch.tensor([0.025, 0.975])).tolist()
 
 
 def check_next_image(fn: Callable[[Sequence[Tensor]], int]) -> str:
     """09.2: the largest mean entropy; sizes differ, and some probabilities are exactly 0."""
-    for case, images in _albums().items():
+    for reason, images in _albums().items():
         got = fn(images)
         if not 0 <= got < len(images):
             raise Wrong(f"There is no image {got} among {len(images)}: they are counted from 0.")
-        if got == next_image(images):
-            continue
-        if case.startswith("a small"):
-            raise Wrong(
-                "The large image has more pixels, but the small one more doubt in each: take the mean."
-            )
-        if case.startswith("probabilities"):
-            raise Wrong(
-                "Two classes at 0.5 are the doubtful image here. 0 times log 0 counts as 0, not as NaN."
-            )
-        if case.startswith("an image"):
-            raise Wrong(
-                "A net that is certain of each pixel has no doubt, however the classes divide the image."
-            )
-        if case.startswith("one single"):
-            raise Wrong(
-                "One doubtful pixel among 24 certain ones outweighs an image of doubt: take the mean."
-            )
-        raise Wrong("0.5, 0.5, 0 has less entropy than 0.52, 0.24, 0.24: all three classes count.")
+        if got != next_image(images):
+            raise Wrong(reason)
     return "It finds what the net does not know. Whether that is worth your minutes, you look and decide."
 
 
 def _albums() -> dict[str, list[Tensor]]:
-    """What is hard about it -> probabilities of one image or two."""
+    """What is true of the right one -> probabilities of one image or two."""
 
-    def image(probability: Sequence[float], height: int, width: int) -> Tensor:
-        return torch.tensor(probability)[:, None, None].expand(3, height, width).clone()
+    def image(*probability: float, size: tuple[int, int] = (4, 6)) -> Tensor:
+        return torch.tensor(probability).float()[:, None, None].repeat(1, *size)
 
-    sure, unsure, split = [0.98, 0.01, 0.01], [0.4, 0.3, 0.3], [0.5, 0.5, 0.0]
-    halves = image([1.0, 0, 0], 4, 6)
-    halves[:, :, 3:] = torch.tensor([0, 1.0, 0])[:, None, None]  # sure of two classes
+    halves, pixel, sure = image(1, 0, 0), image(1, 0, 0), image(0.98, 0.01, 0.01)
+    halves[:2, :, 3:] = halves[:2, :, 3:].flip(0)
+    pixel[:, 0, 0] = torch.tensor([0.4, 0.3, 0.3])
     return {
-        "one image": [image(sure, 4, 6)],
-        "a small image that the net doubts, and a large one that it is fairly sure of": [
-            image(unsure, 2, 3), image([0.9, 0.05, 0.05], 40, 60)],
-        "probabilities that are exactly 0": [image(sure, 4, 6), image(split, 4, 6)],
-        "an image with two classes, each of them certain": [halves, image([0.8, 0.1, 0.1], 4, 6)],
-        "one single doubtful pixel": [
-            _one_pixel(image([1.0, 0, 0], 4, 6), unsure), image([0.8, 0.1, 0.1], 4, 6)],
-        "two classes that are equal, and three that are nearly": [
-            image([0.5, 0.5, 0.0], 4, 6), image([0.52, 0.24, 0.24], 4, 6)],
+        "There is one image, which is number 0.": [sure],
+        "The large image has more pixels, but the small one more doubt in each: take the mean.": [
+            image(0.4, 0.3, 0.3, size=(2, 3)), image(0.9, 0.05, 0.05, size=(40, 60))],
+        "Two classes at 0.5 are the doubtful image here. 0 times log 0 counts as 0, not as NaN.": [
+            sure, image(0.5, 0.5, 0)],
+        "A net that is certain of each pixel has no doubt, however the classes divide the image.": [
+            halves, image(0.8, 0.1, 0.1)],
+        "One doubtful pixel among 24 certain ones outweighs an image of doubt: take the mean.": [
+            pixel, image(0.8, 0.1, 0.1)],
+        "0.5, 0.5, 0 has less entropy than 0.52, 0.24, 0.24: all three classes count.": [
+            image(0.5, 0.5, 0), image(0.52, 0.24, 0.24)],
     }  # fmt: skip
 
 
@@ -117,27 +106,25 @@ def check_area(fn: Callable[[Tensor, int, float], float]) -> str:
     mask[:4, :5], mask[10:, :4], mask[0, 40:] = 1, 2, VOID
     got = fn(mask, 1, 100.0)
     wanted = area(mask, 1, 100.0)  # 20 pixels of 2 cm: 80 cm²
-    slips = {
-        40.0: "A pixel is 2 cm wide *and* 2 cm high: its area is 4 cm².",
-        20.0: "That is the number of pixels. How large is one, where 50 of them are 100 cm?",
-        500.0: "The 100 cm are the width, along which there are 50 pixels; you divided by the height.",
-        2.0: "That is the share of the image as a part of 100; what is its area in cm²?",
-        8000.0: "That is mm²; cm² are asked for.",
-        200.0: "The image is not square: it is 100 x 40 cm.",
-        240.0: "You count all pixels that are not background, also those of another class.",
-        280.0: "You count all pixels that are not background, also those of another class and of void.",
-        5.0: "You divided by the size of a pixel; multiply.",
+    mistakes = {
+        "A pixel is 2 cm wide *and* 2 cm high: its area is 4 cm².": 40.0,
+        "That is the number of pixels. How large is one, where 50 of them are 100 cm?": 20.0,
+        "The 100 cm are the width, along which there are 50 pixels; you divided by the height.": 500.0,
+        "That is the share of the image as a part of 100; what is its area in cm²?": 2.0,
+        "That is mm²; cm² are asked for.": 8000.0,
+        "The image is not square: it is 100 x 40 cm.": 200.0,
+        "You count all pixels that are not background, also those of another class.": 240.0,
+        "You count all pixels that are not background, also those of another class and of void.": 280.0,
+        "You divided by the size of a pixel; multiply.": 5.0,
     }
-    for value, reason in slips.items():
-        if abs(got - value) < 1e-3 * value:
-            raise Wrong(reason)
+    refuse(got, mistakes)
+    twice = fn(mask.repeat_interleave(2, 0).repeat_interleave(2, 1), 1, 100.0)
+    other, expected = fn(mask, 2, 25.0), area(mask, 2, 25.0)
     if abs(got - wanted) > 1e-3:
         raise Wrong(f"20 pixels, each 2 x 2 cm, are 80 cm²; yours are {got:g}.")
-    if abs(fn(mask, 2, 25.0) - area(mask, 2, 25.0)) > 1e-3:
-        raise Wrong(
-            "Class 2 has 40 pixels of 0.5 x 0.5 cm: 10 cm². Use the index and the width that are given."
-        )
-    if abs(fn(mask.repeat_interleave(2, 0).repeat_interleave(2, 1), 1, 100.0) - wanted) > 1e-3:
+    if abs(other - expected) > 1e-3:
+        raise Wrong("Class 2 has 40 pixels of 0.5 x 0.5 cm: 10 cm². Use the index and the width given.")
+    if abs(twice - wanted) > 1e-3:
         raise Wrong("The same scene with twice as many pixels has the same area.")
     return "The scale is a measurement too: a ruler in the photograph is worth more than a guess."
 
@@ -150,28 +137,24 @@ def check_repaired(fn: Callable[[Tensor], Tensor]) -> str:
     if torch.equal(got, wanted):
         return "Nothing in a mask says what its numbers mean. Only the list of classes does."
     known = wanted != VOID
-    if torch.equal(got, values.long()):
-        raise Wrong("Nothing has changed: 1, which most pixels have, is still 'animal'.")
-    if torch.equal(got[known], wanted[known]):
-        value = int(got[~known][0])
-        what = "background, and a net would learn it" if value == 0 else "neither a class nor void"
-        raise Wrong(
-            f"The classes are right, but where nobody labelled you have {value}: {what}. Void is 255."
-        )
-    if (got[~known] == VOID).all():
-        raise Wrong(
-            f"Void is right; but value 1 becomes {int(got[0, 1])}, and most pixels are background, class 0."
-        )
+    first, void = int(got[0, 1]), int(got[0, 0])
+    what = "neither a class nor void" if void else "background, and a net would learn it"
     becomes = ", ".join(str(int(got[values == value][0])) for value in range(4))
-    raise Wrong(f"Values 0, 1, 2, 3 should become 255, 0, 1, 2; yours become {becomes}.")
+    mistakes = {
+        "Nothing has changed: 1, which most pixels have, is still 'animal'.": torch.equal(got, values.long()),
+        f"The classes are right, but what nobody labelled is {void}: {what}. Void is 255.": (
+            torch.equal(got[known], wanted[known])
+        ),
+        f"Void is right; but value 1 becomes {first}, and most pixels are background, class 0.": (
+            (got[~known] == VOID).all()
+        ),
+    }
+    raise Wrong(
+        first_true(mistakes, f"Values 0, 1, 2, 3 should become 255, 0, 1, 2; yours become {becomes}.")
+    )
 
 
 def _mean_ious(counts: Tensor) -> Tensor:
     """(N, K, K) -> (N,) mIoU of each."""
     hits = counts.diagonal(dim1=1, dim2=2)
     return (hits / (counts.sum(1) + counts.sum(2) - hits)).mean(1)
-
-
-def _one_pixel(probabilities: Tensor, inside: Sequence[float]) -> Tensor:
-    probabilities[:, 0, 0] = torch.tensor(inside)
-    return probabilities
