@@ -132,7 +132,7 @@ class Strange(InMemory):
 
 def test_no_error_in_a_thread_ends_the_audit():
     found = audit(Strange(NAMES, [torch.zeros(40, 40).byte()] * 9))
-    assert len(found.of("unreadable")) == 9 == len(found.findings)
+    assert len(found.of("unreadable")) == 9 == len(found.findings) and "  and 6 more" in str(found)
     assert found.findings[3].sample == "train/3" and found.findings[3].message == "KeyError: 'no such tag 3'"
     found.worst()
 
@@ -150,7 +150,7 @@ def test_masks_in_memory_that_do_not_fit():
 def test_what_is_in_doubt_about_files_is_suspicious_not_wrong(clean):
     red, green = (encoded(indexed(mask(), [[0, 0, 0], color])) for color in ([200, 0, 0], [0, 200, 0]))
     said = only(report(write(clean, {"masks/val/val000.png": red, MASK: green})), "palettes", "val")
-    assert "value 1 is (200, 0, 0) in val000.png and (0, 200, 0) in val002.png" in said
+    assert all(w in said for w in ("value 1 is", "(200, 0, 0) in val000.png", "(0, 200, 0) in val002.png"))
     write(clean, {MASK: mask(), "images/val/val001.png": encoded(photo(), exif=turned(3))})
     assert "its EXIF orientation is 3" in only(report(clean), "orientation", "val")
 
