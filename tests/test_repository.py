@@ -21,9 +21,8 @@ from seglib.course import content
 from tools import bench, checks, tidy
 
 ROOT = Path(__file__).resolve().parent.parent
-APACHE = (
-    "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"  # the text as its authors publish it
-)
+#: of the text as its authors publish it
+APACHE = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 BROWSERLESS = ["IPython", "ipywidgets", "anywidget", "jupyterlab", "jupyter_client", "traitlets", "nbformat"]
 
@@ -60,16 +59,9 @@ def test_untidy_files_are_noticed_and_mended(tmp_path: Path) -> None:
 
 
 def test_no_package_registry_is_named() -> None:
-    hosts = [
-        "py" + "pi.org",
-        "python" + "hosted.org",
-        "download." + "pytorch",
-        "conda." + "anaconda",
-        "index" + "_url=",
-    ]
+    hosts = re.compile(rb"py[p]i\.org|python[h]osted\.org|download\.[p]ytorch|conda\.[a]naconda|index[_]url=")
     for path in tracked():
-        written = path.read_bytes()
-        assert not [host for host in hosts if host.encode() in written], path
+        assert not hosts.findall(path.read_bytes()), path
 
 
 def code_lines(path: Path) -> set[int]:
@@ -215,9 +207,7 @@ def test_ci_scripts_are_sound() -> None:
     jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())["jobs"]
     assert jobs["newest"]["strategy"]["matrix"]["os"] == ["ubuntu-latest", "macos-latest", "windows-latest"]
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-    assert [repository["repo"] for repository in hooks] == ["local"], (
-        "a hook from elsewhere has other versions"
-    )
+    assert [each["repo"] for each in hooks] == ["local"], "a hook from elsewhere has other versions"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="bash and apt-get: not on Windows")
@@ -233,19 +223,16 @@ def test_ci_brings_a_browser_and_makes_its_tests_mandatory(tmp_path: Path) -> No
         echo = 'exec "$@"' if name == "sudo" else f'echo "{name} $@ $SEGLIB_BROWSER $SEGLIB_DATA"'
         (binaries / name).write_text(f"#!{binaries / 'bash'}\n{echo}\n")
         (binaries / name).chmod(0o755)
-    command = [binaries / "bash", ".ci/run"]
-    variables = {"PATH": str(binaries), "CI": "true"}
-    said = subprocess.run(
-        command, cwd=checkout, env=variables, capture_output=True, text=True, check=True
-    ).stdout
-    update, install, test = said.splitlines()[1:]
+
+    def said() -> str:
+        command, variables = [binaries / "bash", ".ci/run"], {"PATH": str(binaries), "CI": "true"}
+        return subprocess.check_output(command, cwd=checkout, env=variables, text=True)
+
+    update, install, test = said().splitlines()[1:]
     assert update.startswith("apt-get update") and "chromium" in install
     assert test == f"make test required {tmp_path / 'shared' / 'data'}"
     (binaries / "chromium").symlink_to("/bin/true")
-    said = subprocess.run(
-        command, cwd=checkout, env=variables, capture_output=True, text=True, check=True
-    ).stdout
-    assert said == f"{test}\n"
+    assert said() == f"{test}\n"
 
 
 def test_floors_0_to_3_need_no_jupyter() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -16,7 +17,6 @@ from torchvision.transforms.v2.functional import to_pil_image
 from typer.testing import CliRunner, Result
 
 from seglib import train as train_module
-from seglib import train_command
 from seglib.__main__ import app
 from seglib.backbones import NAMES
 from seglib.fcn import FCNSegmenter
@@ -41,9 +41,14 @@ def cpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A user's data set: 6 images to train on and 5 to validate on."""
-    path = tmp_path_factory.mktemp("squares")
-    for split, count in (("train", 6), ("val", 5)):
-        for index, (image, mask) in enumerate(Squares(count, split=split)):
+    splits = {"train": Squares(6), "val": Squares(5, split="val")}
+    return write(tmp_path_factory.mktemp("squares"), splits)
+
+
+def write(path: Path, splits: dict[str, Squares]) -> Path:
+    """Write data sets as a folder of images and masks."""
+    for split, squares in splits.items():
+        for index, (image, mask) in enumerate(squares):
             for kind, photo in (("images", image), ("masks", mask.masked_fill(mask == VOID, 0)[None])):
                 (path / kind / split).mkdir(parents=True, exist_ok=True)
                 to_pil_image(photo).save(path / kind / split / f"{index}.png")
@@ -80,12 +85,8 @@ def test_it_trains_prints_the_table_and_resumes(folder: Path, tmp_path: Path) ->
 
 
 def test_images_of_a_camera_are_scaled_and_it_is_said_before_the_first_step(tmp_path: Path) -> None:
-    for index, (image, mask) in enumerate(Squares(3, (966, 1296))):
-        for kind, photo in (("images", image), ("masks", mask[None])):
-            (tmp_path / "data" / kind / "train").mkdir(parents=True, exist_ok=True)
-            to_pil_image(photo).save(tmp_path / "data" / kind / "train" / f"{index}.png")
-    (tmp_path / "data" / "classes.txt").write_text("background\nsquare\nedge\n")
-    options = ["--data", str(tmp_path / "data"), "--net", NET, "--steps", "1", "--out", str(tmp_path)]
+    data = write(tmp_path / "data", {"train": Squares(3, (966, 1296))})
+    options = ["--data", str(data), "--net", NET, "--steps", "1", "--out", str(tmp_path)]
     ran = command("train", *options)
     assert ran.exit_code == 0, ran.output
     said = "Training at 192 x 256 (the images are 966 x 1296), 8 images a step, in float32"
@@ -100,9 +101,7 @@ def test_a_data_set_without_val_is_trained_on_and_not_scored(folder: Path, tmp_p
         (data / kind / "val").rename(data / kind / "test")
     ran = command(*options(data, tmp_path))
     assert ran.exit_code == 0 and "8 steps" in ran.stdout and (tmp_path / "segmenter.pt").is_file()
-    assert (
-        "there is no split 'val'; there is 'train', 'test'. Nothing is scored during the run." in ran.stderr
-    )
+    assert "no split 'val'; there is 'train', 'test'. Nothing is scored during the run." in ran.stderr
 
 
 def test_what_was_interrupted_and_is_complete_by_now_says_so(folder: Path, tmp_path: Path) -> None:
@@ -135,19 +134,23 @@ def test_only_the_last_step_is_kept_in_memory(
     assert len(alive) == 8 and most <= 2
 
 
-def test_ctrl_c_leaves_a_net_that_predicts(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("done", "said"),
+    [(0, "there is no checkpoint yet"), (2, "checkpoint.pt is saved; the same command resumes")],
+)
+def test_ctrl_c_leaves_a_net_that_predicts_and_says_what_was_kept(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, done: int, said: str
 ) -> None:
-    def two_steps(*args: object, **kind: object) -> Any:
-        steps = original(*args, **kind)
-        yield next(steps)
-        yield next(steps)
+    def some_steps(*args: object, **kind: object) -> Any:
+        yield from itertools.islice(original(*args, **kind), done)
         raise KeyboardInterrupt
 
     original = train_module.train
-    monkeypatch.setattr(train_module, "train", two_steps)
-    assert command(*options(folder, tmp_path)).exit_code == 130
-    assert NetSegmenter.load(tmp_path / "segmenter.pt", Net(3, norm=False)).size == (24, 32)
+    monkeypatch.setattr(train_module, "train", some_steps)
+    ran = command(*options(folder, tmp_path))
+    assert ran.exit_code == 130 and said in ran.stderr
+    if done:
+        assert NetSegmenter.load(tmp_path / "segmenter.pt", Net(3, norm=False)).size == (24, 32)
 
 
 def test_a_code_page_that_lacks_a_letter_loses_no_report(folder: Path, tmp_path: Path) -> None:
@@ -159,18 +162,6 @@ def test_a_code_page_that_lacks_a_letter_loses_no_report(folder: Path, tmp_path:
     ran = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, timeout=180)
     said = ran.stdout.decode("cp1252")
     assert ran.returncode == 0 and "IoU of ????" in said, said + ran.stderr.decode("cp1252")
-
-
-def test_ctrl_c_says_what_was_kept(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(**_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(train_command, "run", stop)
-    ran = command(*options(folder, tmp_path))
-    assert ran.exit_code == 130 and "no checkpoint yet" in ran.stderr
-    (tmp_path / "checkpoint.pt").touch()
-    ran = command(*options(folder, tmp_path))
-    assert ran.exit_code == 130 and "checkpoint.pt is saved" in ran.stderr
 
 
 @pytest.mark.parametrize(
