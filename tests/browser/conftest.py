@@ -65,17 +65,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def errors() -> list[str]:
-    """What the page under test wrote to its console as an error; a test that ends with one fails."""
-    return []
-
-
-@pytest.fixture
-def page(browser: Browser, errors: list[str]) -> Iterator[Page]:
-    """A page that shares nothing with any other, not even the clock."""
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that shares nothing with any other, not even the clock; an error on it fails the test."""
     with browser.new_context(viewport=VIEWPORT) as own:
-        tab = own.new_page()
-        watch(tab, errors)
+        watch(tab := own.new_page(), errors := [])
         yield tab
     assert not errors, errors
 

@@ -46,9 +46,22 @@ def twin() -> MaskViewer:
     return samples.viewer()
 
 
-def test_the_opacity_slider_answers_the_arrow_keys_and_python_knows(viewer):
-    viewer.press(viewer.card.get_by_label("Opacity"), "ArrowRight")
-    until(lambda: viewer.python("viewer.opacity") == 0.51, "Python reads 0.51", 5)
+@pytest.mark.parametrize(
+    ("role", "name", "key", "known"),
+    [
+        ("slider", "Opacity", "ArrowRight", "viewer.opacity == 0.51"),
+        ("checkbox", "Outline", "Space", "not viewer.outline"),
+        ("checkbox", "Hatching", "Space", "viewer.hatch"),
+        ("checkbox", "kelp", "Space", "'kelp' not in viewer.visible"),
+        ("button", "Hide all classes", "Enter", "viewer.visible == []"),
+        ("button", "Show all classes", "Enter", "viewer.visible == [*pools.classes, 'void']"),
+    ],
+)
+def test_a_control_answers_its_key_and_python_knows(viewer, role, name, key, known):
+    if name.startswith("Show"):
+        viewer.press(viewer.card.get_by_role("button", name="Hide all classes"), "Enter")
+    viewer.press(viewer.card.get_by_role(role, name=name, exact=True), key)
+    until(lambda: viewer.python(known), f"Python reads: {known}", 5)
     viewer.card.screenshot(path=ARTEFACTS / "viewer.png")
 
 
@@ -70,25 +83,6 @@ def test_the_image_does_not_wait_for_a_busy_kernel(viewer):
     pending.result()
 
 
-@pytest.mark.parametrize("label", ["Outline", "Hatching", "kelp"])
-def test_a_tick_box_answers_the_space_bar(viewer, label):
-    viewer.press(viewer.card.get_by_role("checkbox", name=label, exact=True), "Space")
-
-
-def test_hiding_a_class_reaches_python(viewer):
-    viewer.card.get_by_role("button", name="Hide all classes").click()
-    until(lambda: viewer.python("viewer.visible") == [], "Python reads that nothing is visible", 5)
-    viewer.card.get_by_role("button", name="Show all classes").click()
-    until(lambda: "void" in viewer.python("viewer.visible"), "Python reads that all is visible", 5)
-
-
-def test_python_changes_the_image_and_the_controls(viewer):
-    before = checksum(viewer.canvas())
-    viewer.execute("viewer.opacity = .9")
-    until(lambda: checksum(viewer.canvas()) != before, "the image changes", 5)
-    expect(viewer.card.get_by_label("Opacity")).to_have_value("0.9")
-
-
 STATES = [
     {"mode": mode, "layer": layer, "opacity": opacity, "outline": outline, "hatch": hatch, "visible": visible}
     for mode, layer in (("overlay", "truth"), ("overlay", "prediction"), ("difference", "truth"))
@@ -99,11 +93,13 @@ STATES = [
 ]
 
 
-def test_the_canvas_shows_what_compose_computes(viewer, twin):
+def test_canvas_and_controls_show_what_python_sets(viewer, twin):
     for state in STATES:
         put(twin, **state)
         viewer.execute("; ".join(f"viewer.{name} = {value!r}" for name, value in state.items()))
         until(partial(paints, viewer.canvas(), twin.compose()), f"the canvas shows {state}", 10)
+    viewer.execute("viewer.mode, viewer.opacity = 'overlay', .9")
+    expect(viewer.card.get_by_label("Opacity")).to_have_value("0.9")
 
 
 def at(twin: MaskViewer, x: int, y: int) -> str:
@@ -120,13 +116,6 @@ def test_the_arrow_keys_read_the_image_out(viewer, twin):
     expect(viewer.card.locator(".seglib-readout")).to_have_text(at(twin, 89, 79))
     viewer.page.keyboard.press("Escape")
     expect(viewer.card.locator(".seglib-readout")).to_contain_text("Point at the image")
-
-
-def test_the_pointer_reads_the_image_out(viewer, twin):
-    canvas = viewer.canvas()
-    unit = canvas.bounding_box()["width"] / 160
-    canvas.hover(position={"x": 40.5 * unit, "y": 100.5 * unit})
-    expect(viewer.card.locator(".seglib-readout")).to_have_text(at(twin, 40, 100))
 
 
 def test_keys_and_wheel_zoom_and_a_drag_pans(viewer):
