@@ -64,20 +64,20 @@ def board(
     out: Annotated[Path, typer.Option(help="The page.")] = Path("board.html"),
 ) -> None:
     """Merge the boards of a class into one table and one page; exit status 1 if a file cannot be used."""
-    from seglib.course import class_board
+    from seglib.course.board import page, read, tables
     from seglib.files import write_text
 
     sheets, failed = [], False
     for path in files:
         try:
-            sheets.append(class_board.read(path))
+            sheets.append(read(path))
         except ValueError as error:
             typer.echo(str(error), err=True)
             failed = True
-    for table, _ in class_board.tables(sheets):
+    for table, _ in tables(sheets):
         print(table, end="\n\n")
     if sheets:
-        write_text(out, class_board.page(sheets))
+        write_text(out, page(sheets))
         print(f"{len(sheets)} of {len(files)} boards are in {out}.")
     raise typer.Exit(failed)
 

@@ -44,8 +44,7 @@ from pycocotools import mask as pycoco
 
 from seglib import cache, files
 from seglib.backbones import load as load_backbone
-from seglib.course import budget, class_board, store
-from seglib.course.board import Row
+from seglib.course import board, budget, store
 from seglib.data.annotations import read_coco
 from seglib.data.catalog import load
 from seglib.data.dataset import SplitError
@@ -246,8 +245,8 @@ PROGRESS = {
     "predictions": {"02.p1": {"guess": 0.5, "value": 0.25, "late": False}},
     "quiz": {"1": {"first": 1, "tries": 2, "right": True}},
 }  # fmt: skip
-ROW = Row("net", "fcn", 0.5, 0.4, 0.3, 10.0, 0.1, weights=1000, peak_bytes=10**6, minutes=4.0)
-BOARD = dict.fromkeys(class_board.TEXTS, "text") | {"format": class_board.FORMAT, "rows": [asdict(ROW)]}
+ROW = board.Row("net", "fcn", 0.5, 0.4, 0.3, 10.0, 0.1, weights=1000, peak_bytes=10**6, minutes=4.0)
+BOARD = dict.fromkeys(board.TEXTS, "text") | {"format": board.FORMAT, "rows": [asdict(ROW)]}
 TENSORS = {"weights": {"a": torch.ones(2, 3)}, "names": ["x"], "rate": 0.5}
 
 
@@ -295,7 +294,7 @@ FORMATS = {
     "checkpoint": one("run.pt", lambda path: steps(path, 1), resumed),
     "tensors": one("some.pt", lambda path: files.write(path, TENSORS), files.read),
     "progress": one("progress/02.json", PROGRESS, read_progress),
-    "board": one("board.json", BOARD, class_board.read),
+    "board": one("board.json", BOARD, board.read),
     "prices": one("prices.json", {"box": 6.5, "mask": 40.0, "objects": 12}, read_prices),
     "cache": one("cache.sqlite", keep_results, look_up),
     "region segmenter": one("regions.pt", region_segmenter, predicted(RegionSegmenter)),

@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from seglib import boxes, files, losses, metrics
-from seglib.course import class_board
+from seglib.course import board
 from seglib.data import balance, in_memory
 from seglib.data.annotations import AnnotationSet, read_coco, write_coco
 from seglib.data.audit import audit
@@ -140,7 +140,7 @@ def test_the_rest(call: Callable[[Any], Any], wrong: Any, words: str) -> None:
 
 OF_A_PATH: dict[str, Callable[[Any], Any]] = {
     "read_coco": read_coco, "read_image": read_image, "read_labels": read_labels, "read": files.read,
-    "read_json": files.read_json, "read_text": files.read_text, "class board": class_board.read,
+    "read_json": files.read_json, "read_text": files.read_text, "class board": board.read,
     "find_images": find_images, "pairs": lambda path: pairs([path], [path]),
     "write_mask": lambda path: write_mask(path, MASK, CLASSES),
     "write_coco": lambda path: write_coco(path, AnnotationSet(("fish",), ())),

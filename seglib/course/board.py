@@ -1,13 +1,16 @@
 """The leaderboard of the course: every segmenter on the same images, with what it costs.
 
 A `Board` is one judge: its images, and the size at which a net sees them, are fixed before a row is added.
+`Board.write` makes a `Sheet` that a student hands in; `tables` and `page` merge those of a class.
 """
 
 import hashlib
 import json
+import math
 import platform
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +22,10 @@ from torch import Tensor
 from seglib.course import store
 from seglib.course.results import BOUNDARY
 from seglib.data.dataset import SegmentationDataset
-from seglib.draw import show
+from seglib.draw import embedded, figure_bytes, show
 from seglib.evaluate import Segmenter, evaluate
-from seglib.files import write_text
-from seglib.labels import Classes
+from seglib.files import as_path, naming, read_json, write_text
+from seglib.labels import Classes, numbered
 from seglib.metrics import confusion_matrix
 from seglib.regions import RegionSegmenter
 from seglib.segmenters import NetSegmenter
@@ -30,6 +33,12 @@ from seglib.tables import Table, Tabled
 from seglib.training.sizing import live_bytes
 
 FORMAT = "seglib board 1"
+LARGEST = 1_000_000  # bytes; a board's file has a few thousand
+SHARES = ("mean_iou", "boundary", "rare_iou")
+NOTE = (
+    "Rows of different tables cannot be compared: they were judged on other images, or in another profile. "
+    "Seconds are those of each student's own machine."
+)
 #: Family -> its marker in a chart and its colour, which differ in brightness too.
 FAMILIES = {
     "baseline": ("X", "#000000"),
@@ -222,14 +231,10 @@ class Board(Tabled):
         """
         if not 0 < len(student.strip()) <= 60:
             raise ValueError(f"student must have 1 to 60 characters, not {len(student.strip())}")
-        content = {
-            "format": FORMAT, "student": student.strip(), "data": self.data, "fingerprint": self.fingerprint,
-            "rare": self.rare, "profile": self.profile,
-            "machine": f"{platform.system()} {platform.machine()}",
-            "rows": [asdict(row) for row in self.rows.values()],
-        }  # fmt: skip
+        machine, rows = f"{platform.system()} {platform.machine()}", [*self.rows.values()]
+        sheet = Sheet(student.strip(), self.data, self.fingerprint, self.rare, self.profile, machine, rows)
         path = path or store.folder().parent / "board.json"
-        write_text(path, json.dumps(content, indent=1))
+        write_text(path, json.dumps({"format": FORMAT} | asdict(sheet), indent=1))
         return path
 
 
@@ -302,3 +307,121 @@ def chart_figure(rows: Sequence[Row], across: str, front: Sequence[int] = ()) ->
     handles = {text: handle for handle, text in zip(*axis.get_legend_handles_labels())}
     figure.legend(handles.values(), handles, loc="outside right upper", frameon=False, fontsize=9)
     return figure
+
+
+# What students hand in, and a class's boards as one.
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What one student hands in: a file of `Board.write`.
+
+    Attributes:
+        student: who handed it in.
+        data: the test images in words.
+        fingerprint: of their pixels and masks: two sheets with the same one judged the same images.
+        rare: name of the rarest class.
+        profile: "tiny", "laptop" or "gpu".
+        machine: in words.
+        rows: at least one.
+    """
+
+    student: str
+    data: str
+    fingerprint: str
+    rare: str
+    profile: str
+    machine: str
+    rows: Sequence[Row]
+
+    @property
+    def judged(self) -> tuple[str, str, str, str]:
+        """What two sheets must have in common for their rows to be compared."""
+        return self.data, self.profile, self.fingerprint, self.rare
+
+
+TEXTS = tuple(field.name for field in fields(Sheet) if field.type is str)
+
+
+def read(path: Path) -> Sheet:
+    """Read a file that `Board.write` wrote.
+
+    Raises:
+        ValueError: it is not such a file; the message names it and says what is wrong.
+    """
+    path = as_path(path)
+    try:
+        with path.open("rb") as file:
+            size = len(file.read(LARGEST + 1))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror}); check its name") from None
+    if size > LARGEST:
+        raise ValueError(f"{path}: is too large for a board; give a file that board.write() wrote")
+    content = read_json(path)
+    with naming(path):
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError("is not a board of this version; write it again with board.write()")
+        for name in TEXTS:
+            if not _is_text(content.get(name)):
+                raise ValueError(f"{name!r} must be a text of at most 200 characters; write the board again")
+        rows = content.get("rows")
+        if not isinstance(rows, list) or not 0 < len(rows) <= 200:
+            raise ValueError(
+                "'rows' must be a list of 1 to 200 rows; add a row to the board, then write it again"
+            )
+        return Sheet(
+            **{name: content[name] for name in TEXTS}, rows=[_row(row, n) for n, row in enumerate(rows, 1)]
+        )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
+
+
+def _row(given: Any, number: int) -> Row:
+    if not isinstance(given, dict) or given.keys() != {field.name for field in fields(Row)}:
+        raise ValueError(f"row {number} has other fields than a board's row; write the board again")
+    for field in fields(Row):
+        value = given[field.name]
+        if field.type is str:
+            good = _is_text(value)
+        else:
+            good = isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+            good = good and value <= (1 if field.name in SHARES else 1e15)
+            good = good or (field.name == "boundary" and isinstance(value, float) and math.isnan(value))
+        if not good:
+            raise ValueError(f"row {number}: {field.name} cannot be {value!r}; write the board again")
+    if given["family"] not in FAMILIES:
+        raise ValueError(f"row {number}: there is no family {given['family']!r}; write the board again")
+    return Row(**given)
+
+
+def tables(sheets: Sequence[Sheet]) -> Iterator[tuple[Table, list[Row]]]:
+    """A table for each set of images that was judged, the highest mIoU first, and its rows.
+
+    Sheets with the same student's name are kept apart: they are numbered.
+    """
+    named = zip(sheets, numbered([sheet.student for sheet in sheets]))
+    ordered = sorted(named, key=lambda pair: pair[0].judged)
+    for (data, profile, _, rare), group in groupby(ordered, key=lambda pair: pair[0].judged):
+        lines = [(row, student, sheet.machine) for sheet, student in group for row in sheet.rows]
+        lines.sort(key=lambda line: -line[0].mean_iou)
+        name, *headings = columns(rare)
+        cells = [[row.name, student, *row.cells()[1:]] for row, student, _ in lines]
+        machines = ", ".join(sorted({machine for *_, machine in lines}))
+        title = f"{data}, profile {profile or 'not named'}"
+        table = Table(title, [name, "student", *headings], cells, f"Machines: {machines}.")
+        yield table, [row for row, *_ in lines]
+
+
+def page(sheets: Sequence[Sheet]) -> str:
+    """The tables as one HTML page, each with a chart of mIoU against seconds for an image."""
+    parts = []
+    for table, rows in tables(sheets):
+        words = f"mIoU against seconds for an image: {table.title}. The table has the numbers."
+        image = embedded(figure_bytes(chart_figure(rows, "image_seconds")), words)
+        parts.append(f"{table._repr_html_()}{image}")
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>The board</title>'
+    style = "<style>body{font-family:sans-serif;margin:2em}div{overflow-x:auto}</style>"
+    body = "<h1>The board</h1>" + "".join(f"<div>{part}</div>" for part in parts) + f"<p>{NOTE}</p>"
+    return f'<!doctype html><html lang="en"><head>{head}{style}</head><body>{body}</body></html>\n'

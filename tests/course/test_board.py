@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from seglib import backbones
 from seglib.__main__ import app
-from seglib.course import class_board, content
-from seglib.course.board import Board, Row, chart, chart_figure
+from seglib.course import content
+from seglib.course.board import Board, Row, chart, chart_figure, read
 from seglib.course.budget import Price
 from seglib.course.kept import cold_seconds, count_objects, keep, kept
 from seglib.data import in_memory
@@ -203,7 +203,7 @@ def test_where_no_file_can_be_read_there_is_no_page(page):
 def test_a_board_without_outlines_can_be_handed_in(tmp_path):
     made = board()
     made.rows["all background"] = Row(**asdict(row()) | {"boundary": math.nan})
-    assert math.isnan(class_board.read(made.write("Ada", tmp_path / "a.json")).rows[0].boundary)
+    assert math.isnan(read(made.write("Ada", tmp_path / "a.json")).rows[0].boundary)
 
 
 @pytest.mark.parametrize("student", ["", "  ", "a" * 61])
