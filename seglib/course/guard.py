@@ -215,7 +215,7 @@ def _same(old: Any, new: Any) -> bool:
         return True
     if type(old) is not type(new) or old.shape != new.shape:
         return False
-    if isinstance(old, Tensor):
+    if isinstance(old, Tensor) and isinstance(new, Tensor):
         if old.requires_grad != new.requires_grad:
             return False
         old, new = old.detach(), new.detach()
@@ -312,12 +312,10 @@ def _tensor(value: Any, model: Tensor) -> Tensor:
         found = found.reshape(())
     if found.is_complex() or (found.dtype == torch.bool) != (model.dtype == torch.bool):
         raise OtherKindError
-    if model.dtype != torch.bool and not model.is_floating_point() and found.numel():
-        least, most = torch.iinfo(model.dtype).min, torch.iinfo(model.dtype).max
-        low, high = found.min().item(), found.max().item()  # an int32 tensor cannot be compared with 2**63
-        if not (found.double() == found.double().round()).all() or low < least or high > most:
-            raise OtherKindError
-    return found.to(model.dtype)
+    converted = found.to(model.dtype)
+    if not model.is_floating_point() and not torch.equal(converted.to(found.dtype), found):
+        raise OtherKindError
+    return converted
 
 
 def _gathered(value: Any) -> Tensor:

@@ -37,8 +37,7 @@ def _expect_matrix(fn: Callable[[Tensor, Tensor, int], Tensor], pair: tuple[Tens
     small *= pair[0].dtype == torch.uint8
     reasons = {
         "Rows and columns are swapped. Row = true class, column = prediction.": torch.equal(got, expected.T),
-        f"You counted {counted} pixels, but only {known} have a true class. What does 255 mean?": counted
-        > known,
+        f"You counted {counted} pixels; only {known} have a true class. What does 255 mean?": counted > known,
         f"You counted {counted} of {known} pixels.{small}": counted < known,
     }
     row, column = (got != expected).nonzero()[0].tolist()

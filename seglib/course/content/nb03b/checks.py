@@ -63,7 +63,8 @@ def check_edge_blur(fn: Callable[[Tensor, Tensor], float]) -> str:
 
 def check_disguise(fn: Callable[[Tensor], Tensor]) -> str:
     """03b.2, open: a blurred image that measures as sharp, with few pixels changed."""
-    blurred = [album()[number][0].as_subclass(Tensor) for number in TRIED]
+    images = album()
+    blurred = [images[number][0].as_subclass(Tensor) for number in TRIED]
     disguised = [fn(image) for image in blurred]
     most = max(float((new != old).any(0).float().mean()) for old, new in zip(blurred, disguised))
     worst, limit = max(map(blur, disguised)), _ordinary()
@@ -72,7 +73,7 @@ def check_disguise(fn: Callable[[Tensor], Tensor]) -> str:
     if most > CHANGED:
         raise Wrong(f"{100 * most:.1f} % of the pixels differ; at most {100 * CHANGED:.0f} % may.")
     said = (
-        f"With {100 * most:.2f} % of the pixels changed it measures {worst:.2f}; ordinary pools {limit:.2f}."
+        f"With {100 * most:.2f} % of the pixels changed it measures {worst:.2f}, ordinary pools {limit:.2f}."
     )
     if not worst < limit:  # also NaN
         raise Wrong(f"{said} Yours must be below.")
@@ -119,10 +120,9 @@ def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
     corners = [int(small[y, x]) for y in (0, -1) for x in (0, -1)]
     if corners != [0, 9, 3, 255]:
         raise Wrong(f"The corners held 0, 9, 3 and 255; yours hold {', '.join(map(str, corners))}.")
-    shares = [float((one == 9).float().mean()) for one in (mask, small)]
-    if abs(shares[0] - shares[1]) > 0.06:
-        before, now = map(percent, shares)
-        raise Wrong(f"Class 9 had {before} of the pixels, in yours {now}: only a part was shrunk.")
+    before, now = (float((one == 9).float().mean()) for one in (mask, small))
+    if abs(before - now) > 0.06:
+        raise Wrong(f"Class 9 was {percent(before)} of the mask, now {percent(now)}: only a part was shrunk.")
     return "Nearest neighbour copies one pixel. The mean of class 3 and class 9 is not class 6."
 
 

@@ -79,23 +79,19 @@ def check_train_step(fn: Callable[[nn.Module, Tensor, Tensor, torch.optim.Optimi
     if _same(before, yours):
         raise Wrong("No weight moved. Is there a step after backward(), and are the gradients still there?")
     with torch.no_grad():
-        evaluated = float(cross_entropy(before(images), masks))
-        background = float(cross_entropy(before.train()(images), masks.masked_fill(masks == 255, 0)))
-    differs = f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}."
-    known = {
-        "The net was in evaluation mode. Batch norm should use this batch: net.train().": (
-            not yours.training or abs(got - evaluated) < 1e-4
-        ),
-        f"{differs} Three rows of every mask are void: they must not count as background.": (
-            abs(got - background) < 1e-4
-        ),
-    }
-    rule = (
-        "The net takes the images as they are, the loss takes the logits as they are, and it is the mean "
-        "over the pixels that are not void, before the step."
-    )
+        evaluated = cross_entropy(before(images), masks)
+        background = cross_entropy(before.train()(images), masks.masked_fill(masks == 255, 0))
     if abs(got - wanted) > 1e-4:
-        raise Wrong(first_true(known, f"{differs} {rule}"))
+        differs = f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}."
+        mode = "The net was in evaluation mode. Batch norm should use this batch: net.train()."
+        void = f"{differs} Three rows of every mask are void: they must not count as background."
+        if not yours.training:
+            raise Wrong(mode)
+        refuse(torch.tensor(got), {mode: evaluated, void: background})
+        raise Wrong(
+            f"{differs} The net takes the images as they are, the loss takes the logits as they are, and it "
+            "is the mean over the pixels that are not void, before the step."
+        )
     if not _same(mine, yours):
         raise Wrong("The loss is right, but the weights are not where one step takes them.")
     fn(yours, images, masks, descent[0])
