@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image as Pillow
 from torch import Tensor
 from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.dataset import Instances, SegmentationDataset
 from seglib.labels import Classes
+from tests.data.strangers import write
 
 
 @dataclass
@@ -133,24 +133,16 @@ class InMemory(SegmentationDataset):
         return self
 
 
-@pytest.fixture(scope="session")
-def in_memory() -> type[InMemory]:
-    """The class of data sets made of given masks."""
-    return InMemory
-
-
 @pytest.fixture
 def make_folder(tmp_path: Path) -> Callable[..., Path]:
     """A maker of folders with images/, masks/ and classes.txt; no two images are alike."""
 
     def make(masks: Sequence[np.ndarray], names: str = "sea fish weed", split: str = "") -> Path:
-        root = tmp_path / "reef"
+        root = write(tmp_path / "reef", {"classes.txt": "\n".join(names.split())})
         for number, mask in enumerate(masks):
             pixels = np.random.default_rng([number, len(split)]).integers(0, 255, (*mask.shape, 3), np.uint8)
-            for sub, array in (("images", pixels), ("masks", mask.astype(np.uint8))):
-                (root / sub / split).mkdir(parents=True, exist_ok=True)
-                Pillow.fromarray(array).save(root / sub / split / f"{split}{number:03}.png")
-        (root / "classes.txt").write_text("\n".join(names.split()))
+            name = f"{split}/{split}{number:03}.png"
+            write(root, {f"images/{name}": pixels, f"masks/{name}": mask.astype(np.uint8)})
         return root
 
     return make

@@ -292,10 +292,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
         "imagesTs/case_003_0000.png": PHOTO,
         "labelsTs/case_003.png": MASK,
     },
-    "Mapillary": {
-        "training/images/{a,b}.jpg": PHOTO,
-        "training/{labels,instances}/{a,b}.png": indexed(),
-    },
+    "Mapillary": {"training/images/{a,b}.jpg": PHOTO, "training/{labels,instances}/{a,b}.png": indexed()},
     "Supervisely, masks": {
         "ds/img/{a,b}.jpg": PHOTO,
         "ds/masks_machine/{a,b}.png": np.stack([MASK] * 3, -1),

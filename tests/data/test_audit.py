@@ -372,13 +372,13 @@ def test_all_faults_at_once_come_in_order_and_are_saved(clean, tmp_path):
         found.of("colour")
 
 
-def test_images_of_the_worst_or_of_none(clean, capsys, in_memory):
+def test_images_of_the_worst_or_of_none(clean, capsys):
     report(write(clean, {"images/train/train000.png": b"", MASK: mask() * 0 + 255})).worst()
     assert "What the audit found: val/val002: all void." in capsys.readouterr().out
     audit(Scenes(2)).worst()
     assert "There is no image to show" in capsys.readouterr().out
     with pytest.raises(ValueError, match="no sample to look at"):
-        audit(in_memory(["sea"], []))
+        audit(InMemory(["sea"], []))
 
 
 def run(*arguments, charset="utf-8"):

@@ -21,7 +21,6 @@ from seglib.data import batches as batches_module
 from seglib.data.audit import audit
 from seglib.data.balance import count
 from seglib.data.batches import GREY, Augment, batches, order, resample_batched
-from seglib.data.dataset import SegmentationDataset
 from seglib.data.files import SizeError
 from seglib.data.in_memory import InMemoryDataset, in_memory, resized, to_device
 from seglib.evaluate import Constant, evaluate
@@ -39,11 +38,13 @@ def numbered() -> InMemory:
     return InMemory(["background"], masks, [mask.expand(3, -1, -1) + i for i, mask in enumerate(masks)])
 
 
-def first(
-    number: int, dataset: SegmentationDataset | None = None, **settings: Any
-) -> list[tuple[Tensor, Tensor]]:
+def first(number: int, dataset: Any = None, **settings: Any) -> list[tuple[Tensor, Tensor]]:
     settings = {"batch_size": 4, "size": (4, 6)} | settings
     return [*islice(batches(dataset or in_memory(numbered()), **settings), number)]
+
+
+def same(some: list[tuple[Tensor, Tensor]], others: list[tuple[Tensor, Tensor]]) -> bool:
+    return all(torch.equal(a, b) for one, other in zip(some, others, strict=True) for a, b in zip(one, other))
 
 
 def seen(given: list[tuple[Tensor, Tensor]]) -> list[int]:
@@ -63,7 +64,7 @@ def test_every_image_once_an_epoch_and_all_batches_full() -> None:
 def test_a_batch_is_the_same_whatever_came_before(augment: Augment | None) -> None:
     data = in_memory(Squares(7))
     given, later = first(9, data, augment=augment), first(4, data, augment=augment, start=5)
-    assert all(torch.equal(a, b) for pair in zip(given[5:], later) for a, b in zip(*pair))
+    assert same(given[5:], later)
 
 
 @pytest.mark.parametrize("processes", [2, 3, 4])
@@ -71,8 +72,8 @@ def test_shares_of_several_processes_make_up_the_batch(processes: int) -> None:
     data, augment = in_memory(Squares(7)), Augment()
     ((images, masks),) = first(1, data, augment=augment)
     for rank in range(processes):
-        ((some, truth),) = first(1, data, augment=augment, share=(rank, processes))
-        assert torch.equal(some, images[rank::processes]) and torch.equal(truth, masks[rank::processes])
+        share = first(1, data, augment=augment, share=(rank, processes))
+        assert same(share, [(images[rank::processes], masks[rank::processes])])
 
 
 def test_weights_say_how_often_an_image_is_drawn() -> None:
@@ -86,9 +87,7 @@ def test_weights_say_how_often_an_image_is_drawn() -> None:
 
 def test_workers_give_the_same_batches() -> None:
     data, augment = Squares(5), Augment()
-    both = (in_memory(data), data)
-    by_index, by_workers = (first(4, each, augment=augment, size=(24, 32)) for each in both)
-    assert all(torch.equal(a, b) for pair in zip(by_index, by_workers) for a, b in zip(*pair))
+    assert same(*(first(4, one, augment=augment, size=(24, 32)) for one in (in_memory(data), data)))
 
 
 def test_a_data_set_that_no_other_process_could_read_is_decoded_by_workers() -> None:
@@ -105,8 +104,7 @@ def test_a_data_set_that_no_other_process_could_read_is_decoded_by_workers() -> 
 
     with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
         pickle.dumps(Own())
-    both = (first(2, data, size=(24, 32)) for data in (Own(), in_memory(Squares(5))))
-    assert all(torch.equal(a, b) for pair in zip(*both) for a, b in zip(*pair))
+    assert same(*(first(2, data, size=(24, 32)) for data in (Own(), in_memory(Squares(5)))))
     assert count(Own()).pixels.sum() == 5 * 24 * 32 and not audit(Own()).of("unreadable")
     assert evaluate(Constant(), Own()).confusion.sum() == 5 * 22 * 32
 
@@ -124,28 +122,20 @@ def test_what_does_not_fit_is_decoded_by_workers_and_that_is_said(monkeypatch: p
     assert torch.equal(weights(roomy), weights(tight))
 
 
-def spoilt(image, mask):
-    return image, mask + 7
-
-
-def of_another_size(image, mask):
-    raise SizeError("/data/a.png: the mask is of another size")
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (spoilt, r"^squares train, image \d: the mask holds the value \d+ [^\n]*$"),
-        (of_another_size, "^/data/a.png: the mask is of another size$"),  # without the type's name
-    ],
-)
-def test_an_error_in_a_worker_is_one_sentence(change: Any, words: str) -> None:
-    class Changed(Squares):
+def test_an_error_in_a_worker_is_one_sentence() -> None:
+    class Spoilt(Squares):
         def __getitem__(self, index: int) -> Any:
-            return change(*super().__getitem__(index))
+            image, mask = super().__getitem__(index)
+            return image, mask + 7
 
-    with pytest.raises(ValueError, match=words):
-        first(1, Changed(5), size=(24, 32))
+    class OfAnotherSize(Squares):
+        def __getitem__(self, index: int) -> Any:
+            raise SizeError("/data/a.png: the mask is of another size")
+
+    with pytest.raises(ValueError, match=r"^squares train, image \d: the mask holds the value \d+ [^\n]*$"):
+        first(1, Spoilt(5), size=(24, 32))
+    with pytest.raises(ValueError, match=r"^/data/a\.png: the mask is of another size$"):  # no type's name
+        first(1, OfAnotherSize(5), size=(24, 32))
 
 
 # Augmentation: the mask moves with its image, no new class appears between two, outside is void.

@@ -4,11 +4,11 @@ import pickle
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from seglib.data import catalog
 from seglib.data.catalog import found, load
 from seglib.data.dataset import SegmentationDataset
+from tests.data.strangers import MASK, PHOTO, write
 
 
 @pytest.fixture(autouse=True)
@@ -16,19 +16,13 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No data set is found except in folders that the test makes."""
     monkeypatch.delenv("SEGLIB_DATA", raising=False)
     monkeypatch.delenv("SEGLIB_HOME", raising=False)
-    monkeypatch.setattr(
-        catalog.seglib, "__file__", str(tmp_path / "site-packages" / "seglib" / "__init__.py")
-    )
+    monkeypatch.setattr(catalog.seglib, "__file__", f"{tmp_path}/site-packages/seglib/__init__.py")
     monkeypatch.setattr(catalog.platformdirs, "user_cache_path", lambda *_, **__: tmp_path / "cache")
     monkeypatch.setattr(catalog.platformdirs, "user_data_path", lambda *_, **__: tmp_path / "user")
 
 
 def camvid(folder: Path) -> Path:
-    for split in ("train", "val", "test"):
-        for name, image in ((split, Image.new("RGB", (4, 3))), (f"{split}annot", Image.new("L", (4, 3)))):
-            (folder / name).mkdir(parents=True)
-            image.save(folder / name / "a.png")
-    return folder
+    return write(folder, {"{train,val,test}/a.png": PHOTO, "{train,val,test}annot/a.png": MASK})
 
 
 def test_built_in_data_sets_need_nothing() -> None:
@@ -98,9 +92,7 @@ def test_workers_can_have_a_copy(tmp_path: Path) -> None:
 
 
 def test_unknown_names(tmp_path: Path) -> None:
-    with pytest.raises(
-        ValueError, match="pest: no such folder, and no data set of this name; there is scenes,"
-    ):
+    with pytest.raises(ValueError, match=r"pest: no such folder, and no data set .*; there is scenes,"):
         load("pest")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         load(tmp_path / "nothing")

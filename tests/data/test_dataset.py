@@ -27,7 +27,7 @@ def test_spread_covers_the_whole_split(length: int, n: int) -> None:
     assert not gaps or (min(gaps) >= 1 and max(gaps) - min(gaps) <= 1)
 
 
-def test_negative_numbers_count_from_the_end(make_folder, in_memory) -> None:
+def test_negative_numbers_count_from_the_end(make_folder) -> None:
     mask = torch.zeros(20, 30, dtype=torch.uint8)
     folder = load(make_folder([mask.numpy()] * 9))
     scenes = Scenes(3, size=(48, 64))

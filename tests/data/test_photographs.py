@@ -8,7 +8,6 @@ import imgviz
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torchvision.datasets import OxfordIIITPet, VOCSegmentation
 
 from seglib.boxes import from_masks
@@ -25,19 +24,12 @@ from seglib.data.photographs import (
     voc_classes,
 )
 from seglib.labels import VOID, to_color
+from tests.data.strangers import indexed, write
 
 TRIMAP = np.array([[2, 2, 2, 2], [2, 3, 1, 1], [2, 3, 1, 2]], np.uint8)
 MASK = np.array([[0, 15, 15, 255], [0, 15, 12, 255], [0, 0, 12, 12]], np.uint8)
 OBJECTS = np.array([[0, 1, 2, 255], [0, 1, 3, 255], [0, 0, 3, 3]], np.uint8)  # two persons, one dog
-STEMS = ["2007_000001", "2007_000002", "2007_000003", "2007_000004"]
-
-
-def save(path: Path, pixels: np.ndarray, palette: bool = False) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.fromarray(pixels)
-    if palette:
-        image.putpalette(imgviz.label_colormap().ravel().tolist())
-    image.save(path)
+COLORS = imgviz.label_colormap().tolist()
 
 
 def photo(value: int) -> np.ndarray:
@@ -48,15 +40,12 @@ def photo(value: int) -> np.ndarray:
 def pets(tmp_path: Path) -> Path:
     """Twelve animals, odd ones dogs; number 11 is in no list."""
     root = tmp_path / "oxford-iiit-pet"
-    lines = []
-    for k in range(12):
-        stem = f"beagle_{k}" if k % 2 else f"Birman_{k}"
-        save(root / "images" / f"{stem}.jpg", photo(20 * k))
-        save(root / "annotations" / "trimaps" / f"{stem}.png", TRIMAP)
-        lines.append(f"{stem} {1 + k % 2} {1 + k % 2} 1\n")
-    (root / "annotations" / "trimaps" / "._beagle_1.png").write_bytes(b"macOS")  # the archive has these
-    (root / "annotations" / "trainval.txt").write_text("#comment\n" + "".join(lines[:8]))
-    (root / "annotations" / "test.txt").write_text("".join(lines[8:11]))
+    stems = [f"beagle_{k}" if k % 2 else f"Birman_{k}" for k in range(12)]
+    lines = [f"{stem} {1 + k % 2} {1 + k % 2} 1\n" for k, stem in enumerate(stems)]
+    for k, stem in enumerate(stems):
+        write(root, {f"images/{stem}.jpg": photo(20 * k), f"annotations/trimaps/{stem}.png": TRIMAP})
+    lists = {"trainval.txt": "#comment\n" + "".join(lines[:8]), "test.txt": "".join(lines[8:11])}
+    write(root / "annotations", lists | {"trimaps/._beagle_1.png": b"macOS"})  # the archive has these
     return root
 
 
@@ -69,7 +58,7 @@ def test_cats_and_dogs(pets: Path) -> None:
     assert found.boxes.tolist() == [[1, 1, 4, 3]] and found.classes.tolist() == [2]  # with the border
     assert torch.equal(found.masks[0], torch.from_numpy(TRIMAP == 1))
     assert not audit(test).of("boxes")
-    save(pets / "annotations" / "trimaps" / "Birman_8.png", np.full((3, 4), 2, np.uint8))
+    write(pets, {"annotations/trimaps/Birman_8.png": np.full((3, 4), 2, np.uint8)})
     assert len(Pets(pets, "test").instances(0)) == 0
 
 
@@ -89,7 +78,7 @@ def test_trainval_is_divided(pets: Path) -> None:
 
 @pytest.mark.parametrize("line", ["Birman_8 1 3 1", "Birman_8 1 1", "<html>"])
 def test_a_damaged_list_is_named(pets: Path, line: str) -> None:
-    (pets / "annotations" / "test.txt").write_text(f"#comment\n{line}\n")
+    write(pets, {"annotations/test.txt": f"#comment\n{line}\n"})
     with pytest.raises(ValueError, match=r"test\.txt, line 2"):
         Pets(pets, "test")
     (pets / "annotations" / "test.txt").unlink()
@@ -122,9 +111,10 @@ def test_what_is_outside_the_box_of_a_pet_is_background(photographs: Path) -> No
 
 
 def test_camvid_has_eleven_classes_and_void(tmp_path: Path) -> None:
-    for split in ("train", "val"):
-        save(tmp_path / split / f"{split}_1.png", photo(9))
-        save(tmp_path / f"{split}annot" / f"{split}_1.png", np.arange(12, dtype=np.uint8).reshape(3, 4))
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    write(
+        tmp_path, {"{train/train,val/val}_1.png": photo(9), "{trainannot/train,valannot/val}_1.png": labels}
+    )
     dataset = camvid(tmp_path, "val")
     assert dataset.classes.names == CAMVID_NAMES and len(CAMVID_NAMES) == 11
     assert dataset[0][1].flatten().tolist() == [*range(11), VOID]
@@ -149,15 +139,12 @@ def test_an_unknown_split(pets: Path, open_) -> None:
 def voc(tmp_path: Path) -> Path:
     """A VOC 2012 tree with two images in each of two lists."""
     root = tmp_path / "VOCdevkit" / "VOC2012"
-    for k, stem in enumerate(STEMS):
-        save(root / "SegmentationClass" / f"{stem}.png", MASK, palette=True)
-        save(root / "SegmentationObject" / f"{stem}.png", OBJECTS, palette=True)
-        save(root / "JPEGImages" / f"{stem}.jpg", photo(60 * k))
-    save(root / "JPEGImages" / "2007_000005.jpg", photo(0))  # in no list, without a mask
-    lists = root / "ImageSets" / "Segmentation"
-    lists.mkdir(parents=True)
-    (lists / "train.txt").write_text("2007_000003\n2007_000001\n")
-    (lists / "val.txt").write_text("2007_000002\n2007_000004\n")
+    for k in range(5):  # the last one is in no list, without a mask
+        write(root, {f"JPEGImages/2007_00000{k + 1}.jpg": photo(60 * k)})
+    masks = {"Class": indexed(MASK, COLORS), "Object": indexed(OBJECTS, COLORS)}
+    write(root, {f"Segmentation{kind}/2007_00000{{1,2,3,4}}.png": mask for kind, mask in masks.items()})
+    lists = {"train.txt": "2007_000003\n2007_000001\n", "val.txt": "2007_000002\n2007_000004\n"}
+    write(root / "ImageSets/Segmentation", lists)
     return root
 
 
@@ -183,7 +170,7 @@ def test_objects_have_the_class_of_their_pixels(voc: Path) -> None:
 
 def test_vocs_classes_colours_and_splits(voc: Path) -> None:
     painted = to_color(torch.from_numpy(MASK), VOC_COLORS).permute(1, 2, 0).numpy()
-    save(voc / "SegmentationClass" / "2007_000003.png", painted)
+    write(voc, {"SegmentationClass/2007_000003.png": painted})
     assert Voc(voc)[0][1].tolist() == MASK.tolist()
     with pytest.raises(ValueError, match=r"no list of the split 'test'; there is 'train', 'val'"):
         Voc(voc, "test")

@@ -14,6 +14,7 @@ from seglib.data.catalog import load
 from seglib.data.quality import blur, class_shift, laplacian_variance, reblur, sharpness
 from seglib.labels import Classes
 from seglib.scenes import Scenes
+from tests.data.conftest import InMemory
 
 
 @pytest.fixture(autouse=True)
@@ -101,10 +102,10 @@ def test_injected_blur_is_found(name, noise, request):
     assert auc([image for image, _ in dataset], 2, noise) >= 0.95
 
 
-def test_a_data_set_is_judged_by_ranks(in_memory):
+def test_a_data_set_is_judged_by_ranks():
     sharp = tensor(skimage.data.chelsea()[:150, :150])
     images = [spoiled(sharp, sigma) for sigma in (2, 0, 4, 1)] + [tensor(np.full((150, 150), 80))]
-    judged = sharpness(in_memory(["cat"], [torch.zeros(150, 150, dtype=torch.uint8)] * 5, images))
+    judged = sharpness(InMemory(["cat"], [torch.zeros(150, 150, dtype=torch.uint8)] * 5, images))
     assert judged.blurred(1.0) == [2, 0, 3, 1] and judged.blurred(0.5) == [2, 0] and judged.blurred(0) == []
     assert [row[2] for row in judged.table.rows] == ["100", "67", "33", "0"]  # percentiles
     assert "ranks correlate with 1.00." in str(judged)
@@ -122,17 +123,17 @@ def test_what_was_judged_is_remembered(monkeypatch):
         sharpness(Scenes(3, seed=1))
 
 
-def test_the_images_at_both_ends_are_shown_with_words_and_a_single_one_once(in_memory, capsys):
+def test_the_images_at_both_ends_are_shown_with_words_and_a_single_one_once(capsys):
     sharp, flat = tensor(skimage.data.chelsea()[:100, :100]), torch.zeros(3, 100, 100, dtype=torch.uint8)
     mask = torch.zeros(100, 100, dtype=torch.uint8)
-    sharpness(in_memory(["cat"], [mask, mask], [spoiled(sharp, 3), sharp])).show()
+    sharpness(InMemory(["cat"], [mask, mask], [spoiled(sharp, 3), sharp])).show()
     assert "Above the 1 sharpest images, below the 1 most blurred: 1: 0." in capsys.readouterr().out
-    sharpness(in_memory(["cat"], [mask, mask], [sharp, flat])).show()
+    sharpness(InMemory(["cat"], [mask, mask], [sharp, flat])).show()
     assert "The image: 0: 0." in capsys.readouterr().out
     with pytest.raises(ValueError, match="no image has an edge"):
-        sharpness(in_memory(["cat"], [mask], [flat])).show()
+        sharpness(InMemory(["cat"], [mask], [flat])).show()
     with pytest.raises(ValueError, match="nothing to measure"):
-        sharpness(in_memory(["a"], []))
+        sharpness(InMemory(["a"], []))
 
 
 def test_class_shift_by_hand():
