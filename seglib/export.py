@@ -246,19 +246,6 @@ def _rings(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.int64]]:
 # A net for programs without PyTorch.
 
 
-class _Padded(nn.Module):
-    """The part of a net that is exported: it pads and crops nothing, so that any size goes through."""
-
-    def __init__(self, net: nn.Module) -> None:
-        super().__init__()
-        self.net = copy.deepcopy(net).cpu().eval()
-
-    def forward(self, images: Tensor) -> Tensor:
-        score_padded: Any = self.net.score_padded
-        scores: Tensor = score_padded(images)
-        return scores
-
-
 def write_onnx(
     path: Path | str, net: nn.Module, classes: Classes, size: tuple[int, int] | None, scale: float
 ) -> None:
@@ -293,11 +280,13 @@ def write_onnx(
         raise ModuleNotFoundError("ONNX files need the package onnx: run `pip install onnx`") from None
     odd = int(not getattr(net, "backbone", net).centred)
     free = {2: "height", 3: "width"}
+    exported: Any = copy.deepcopy(net).cpu().eval()
+    exported.forward = exported.score_padded  # which pads and crops nothing, so that any size goes through
     # Warnings: of constants in the trace, which are meant, and of the exporter, which needs fewer packages.
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Padded(net), (torch.zeros(1, 3, 2 * MULTIPLE + odd, 3 * MULTIPLE + odd),), f"{folder}/net",
+            exported, (torch.zeros(1, 3, 2 * MULTIPLE + odd, 3 * MULTIPLE + odd),), f"{folder}/net",
             dynamo=False, input_names=["images"], output_names=["scores"], opset_version=17,
             dynamic_axes={"images": free, "scores": free},
         )  # fmt: skip

@@ -47,6 +47,13 @@ def squares(numbers, make=squared, **options):
     return [arrays["square"].item() for arrays in cache.each(numbers, make, keys, **options)]
 
 
+def made_anew(numbers, **options):
+    """The numbers that are squared again when all of these are asked for; the rest is found."""
+    make = Maker()
+    assert squares(numbers, make, **options) == [number**2 for number in numbers]
+    return make.asked
+
+
 @pytest.mark.parametrize(
     "array",
     [np.zeros((0, 3)), np.float32(2), np.arange(6, dtype=np.uint8).reshape(2, 3)[:, ::2], np.array([True])],
@@ -106,10 +113,8 @@ def test_a_key_depends_on_the_text_of_the_code(tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("error")
 def test_what_was_made_is_not_made_again():
-    first = Maker()
-    assert squares(range(40), first) == [n**2 for n in range(40)] and first.asked == list(range(40))
-    second = Maker()
-    assert squares([45, 3, 50, 39], second) == [2025, 9, 2500, 1521] and second.asked == [45, 50]
+    assert made_anew(range(40)) == list(range(40))
+    assert made_anew([45, 3, 50, 39]) == [45, 50]
 
 
 def test_a_task_without_a_key_is_always_made():
@@ -125,9 +130,7 @@ def interrupt():
 def test_an_interrupted_run_resumes():
     with pytest.raises(KeyboardInterrupt):
         squares(range(40), Maker(17, interrupt))
-    make = Maker()
-    squares(range(40), make)
-    assert make.asked == list(range(17, 40))
+    assert made_anew(range(40)) == list(range(17, 40))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
@@ -140,9 +143,7 @@ def test_a_killed_run_resumes(monkeypatch):
         finally:
             os._exit(0)  # not reached; without it an error would run the other tests in the child
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
-    make = Maker()
-    squares(range(40), make)
-    assert make.asked == list(range(17, 40))
+    assert made_anew(range(40)) == list(range(17, 40))
 
 
 def test_a_damaged_file_is_replaced():
@@ -152,9 +153,7 @@ def test_a_damaged_file_is_replaced():
     unnamed = whole.replace(b"sqlite_autoindex", b"\xffqlite_autoindex")  # what SQLite quotes is no text then
     for content in (b"not a database", whole[:3000] + b"\xff" * 9000, unnamed):
         path.write_bytes(content)
-        assert squares(range(8)) == [n**2 for n in range(8)]
-        make = Maker()
-        assert squares(range(8), make) == [n**2 for n in range(8)] and not make.asked
+        assert made_anew(range(8)) and not made_anew(range(8))
 
 
 def test_a_damaged_entry_is_made_again():
@@ -164,9 +163,7 @@ def test_a_damaged_entry_is_made_again():
         base.execute("UPDATE entries SET arrays = zeroblob(60) WHERE key = ?", [cache.key("square", 5)])
     base.close()
     assert cache.load(cache.key("square", 5)) is None
-    for asked in ([5], []):
-        make = Maker()
-        assert squares(range(8), make) == [n**2 for n in range(8)] and make.asked == asked
+    assert made_anew(range(8)) == [5] and not made_anew(range(8))
 
 
 def test_a_folder_that_cannot_be_written_costs_one_warning(read_only, monkeypatch):
@@ -203,8 +200,7 @@ def test_a_full_disk_costs_one_warning_and_what_is_there_is_read(monkeypatch):
     monkeypatch.setattr(sqlite3, "connect", full)
     with pytest.warns(UserWarning, match="disk is full") as warned:
         cache.save("large", {"a": np.zeros(100_000)})
-        make = Maker()
-        assert squares(range(8), make) == [n**2 for n in range(8)] and not make.asked
+        assert not made_anew(range(8))
         cache.save("large", {"a": np.zeros(100_000)})
     assert len(warned) == 1 and cache.load("large") is None
 
@@ -213,16 +209,13 @@ def test_a_full_disk_costs_one_warning_and_what_is_there_is_read(monkeypatch):
 def test_many_processes_make_the_same_in_order(backend):
     with joblib.parallel_config(backend=backend):
         assert squares(range(60), jobs=2) == [n**2 for n in range(60)]
-    make = Maker()
-    assert squares(range(60), make) == [n**2 for n in range(60)] and not make.asked
+    assert not made_anew(range(60))
 
 
 def test_processes_start_when_much_work_is_left(monkeypatch):
     monkeypatch.setattr(cache, "WORTH_PROCESSES", 0)
     monkeypatch.setattr(cache, "cores", lambda: 2)
-    make = Maker()
-    assert squares(range(70), make) == [n**2 for n in range(70)]
-    assert make.asked == list(range(cache.SERIAL_BLOCK))
+    assert made_anew(range(70)) == list(range(cache.SERIAL_BLOCK))  # the others in other processes
 
 
 def test_an_error_of_a_worker_is_the_same_sentence():
