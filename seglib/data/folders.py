@@ -136,15 +136,21 @@ class PairFolder(FileDataset):
         return mask
 
     def instances(self, index: int) -> Instances | None:
-        """The objects where the masks hold their numbers; else None."""
-        if not self.meaning.objects:
+        """The objects in `SegmentationObject/`, as in VOC, or those that the masks number; else None."""
+        sample = self.samples[index]
+        path = Path(sample.mask)
+        apart = path.parent.parent / "SegmentationObject" / path.name
+        if apart.is_file():
+            path = apart
+        elif not self.meaning.objects:
             return None
         image, mask = self[index]
-        sample = self.samples[index]
-        ids = object_ids(read_labels(Path(sample.mask), self.page))
-        turned = match_size(torch.from_numpy(ids), image, Path(sample.image), sample.mask, None)
-        numbers = turned[mask == 1].unique()
-        return instances_of(turned == numbers[:, None, None], torch.ones(len(numbers)))
+        ids = torch.from_numpy(object_ids(read_labels(path, self.page)))
+        ids = match_size(ids, image, Path(sample.image), str(path), None)
+        if path == apart:
+            return objects_in(ids, mask)
+        numbers = ids[mask == 1].unique()
+        return instances_of(ids == numbers[:, None, None], torch.ones(len(numbers)))
 
 
 _OBJECTS = (
@@ -160,27 +166,12 @@ def object_ids(labels: NDArray[Any]) -> NDArray[np.int64]:
     return labels if labels.ndim == 2 else labels @ np.array([65536, 256, 1])
 
 
-class VocTree(PairFolder):
-    """A tree in VOC's layout with its own classes; the objects are in `SegmentationObject/`."""
-
-    def instances(self, index: int) -> Instances | None:
-        """The objects in `SegmentationObject/`, their classes from the mask; None without that folder."""
-        sample = self.samples[index]
-        path = Path(sample.mask).parents[1] / "SegmentationObject" / Path(sample.mask).name
-        if not path.is_file():
-            return super().instances(index)
-        image, mask = self[index]
-        ids = torch.from_numpy(object_ids(read_labels(path)))
-        return objects_in(match_size(ids, image, Path(sample.image), str(path)), mask)
-
-
 # Opening.
 
 
 def open_pairs(
-    request: Request, found: Mapping[str, Group], layout: str, classes: ClassList | None = None, *,
-    kind: type[PairFolder] = PairFolder,
-) -> PairFolder | None:  # fmt: skip
+    request: Request, found: Mapping[str, Group], layout: str, classes: ClassList | None = None
+) -> PairFolder | None:
     """The pairs of one split: by the folders' own division, the publisher's lists, or the hash of the names.
 
     Args:
@@ -189,7 +180,6 @@ def open_pairs(
             no data set.
         layout: what the layout is called.
         classes: the meaning of the values; by default the folder's class list.
-        kind: the class of the data set.
 
     Raises:
         ValueError: images and masks do not match; SplitError if there is no such split.
@@ -203,7 +193,7 @@ def open_pairs(
     meaning = classes or request.classes
     others = (group.masks.values() for other, group in found.items() if other != part)
     masks = [*dict.fromkeys(chain((one.mask for one in matched.samples.values()), *others))]
-    data = kind(path.name, request.split, samples, meaning, masks=masks, page=request.page)
+    data = PairFolder(path.name, request.split, samples, meaning, masks=masks, page=request.page)
     return understood(data, meaning.reading(layout, matched.rule, left_out))
 
 

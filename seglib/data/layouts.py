@@ -14,7 +14,7 @@ from seglib.data import shapes
 from seglib.data.class_lists import class_list, read_class_list
 from seglib.data.dataset import Reading, SegmentationDataset, check_split
 from seglib.data.files import listed
-from seglib.data.folders import Request, VocTree, open_objects, open_pairs, understood
+from seglib.data.folders import Request, open_objects, open_pairs, understood
 from seglib.data.pairing import WAY_OUT, Group, Tree, groups, is_clutter, is_image, role
 from seglib.data.photographs import Pets, Voc, camvid
 from seglib.data.shapes import ends_of
@@ -146,7 +146,7 @@ def _voc(request: Request) -> Opened:
     first = min(min(group.images) for group in found.values())[1]
     lists = tree.folder("ImageSets", "Segmentation")
     if request.classes.classes is not None or not lists or not re.fullmatch(r"20\d\d_\d{6}", first):
-        return open_pairs(request, found, "a tree as of PASCAL VOC", kind=VocTree)
+        return open_pairs(request, found, "a tree as of PASCAL VOC")
     reading = Reading("PASCAL VOC", "VOC's: the images are called as in VOC", pairs="as VOC lists them")
     return understood(Voc(tree.path, request.split), reading)
 
@@ -154,10 +154,9 @@ def _voc(request: Request) -> Opened:
 def _cityscapes(request: Request) -> Opened:
     """The masks of `labelTrainIds`, or else of `labelIds`; what is in none of the 19 classes is void."""
     tree = request.tree
-    kinds = [kind for kind in ("labelTrainIds", "labelIds") if any(tree.files(f"_{kind.lower()}.png"))]
-    there = {part.lower() for parts in tree.folders for part in parts}
-    fine = "gtfine" in there
-    if not kinds or "leftimg8bit" not in there or not (fine or "gtcoarse" in there):
+    kinds = [kind for kind in ("labelTrainIds", "labelIds") if tree.has(rf".*_{kind}\.png")]
+    fine = "gtfine" in tree.names
+    if not kinds or "leftimg8bit" not in tree.names or not (fine or "gtcoarse" in tree.names):
         return None
     ends = (f"_{kinds[0].lower()}.png", "_leftimg8bit.png", "_leftimg8bit.jpg")
     found = groups(
@@ -173,10 +172,7 @@ def _cityscapes(request: Request) -> Opened:
 def _ade20k(request: Request) -> Opened:
     """ADE20K of the 2016 challenge: value k is the k-th name of objectInfo150.txt; 0 is void."""
     tree = request.tree
-    names = (name for some in tree.folders.values() for name in some)
-    if not (tree.path / "objectInfo150.txt").is_file() and not any(
-        name.startswith(("ADE_train_", "ADE_val_")) for name in names
-    ):
+    if not (tree.path / "objectInfo150.txt").is_file() and not tree.has(r"ADE_(train|val)_.*"):
         return None
     source = request.classes.source or "the values in the masks; 0 is void in ADE20K"
     values = {0: VOID} | dict(request.classes.values)
@@ -185,7 +181,7 @@ def _ade20k(request: Request) -> Opened:
 
 
 def _loveda(request: Request) -> Opened:
-    there = {part.lower() for parts in request.tree.folders for part in parts}
+    there = request.tree.names
     if not {"images_png", "masks_png"} <= there or not there & {"rural", "urban"}:
         return None
     classes = class_list({0: None} | dict(enumerate(LOVEDA, 1)), "LoveDA's 7; 0 is void")
@@ -194,7 +190,7 @@ def _loveda(request: Request) -> Opened:
 
 def _drive(request: Request) -> Opened:
     """Vessels are in 1st_manual/; mask/ is the field of view, not the truth."""
-    if not any("1st_manual" in parts for parts in request.tree.folders):
+    if "1st_manual" not in request.tree.names:
         return None
     request.tree.left_out.append("mask/, the field of view: what is outside of it counts as background")
     return _two_classes(request, groups(request.tree, ignored=("mask", "2nd_manual")), "DRIVE", "vessel")
@@ -202,15 +198,15 @@ def _drive(request: Request) -> Opened:
 
 def _isic(request: Request) -> Opened:
     tree = request.tree
-    if not any(path.name.upper().startswith("ISIC_") for path in tree.files("_segmentation.png")):
+    if not tree.has(r"ISIC_.*_segmentation\.png"):
         return None
-    superpixels = [part.lower() for parts in tree.folders for part in parts if "superpixels" in part.lower()]
+    superpixels = [name for name in tree.names if "superpixels" in name]
     found = groups(tree, lambda name: is_image(name) and "superpixels" not in name, superpixels)
     return _two_classes(request, found, "ISIC", "lesion")
 
 
 def _carvana(request: Request) -> Opened:
-    if not any(re.match(r"[0-9a-f]{12}_\d\d_mask", path.name) for path in request.tree.files("_mask.gif")):
+    if not request.tree.has(r"[0-9a-f]{12}_\d\d_mask\.gif"):
         return None
     return _two_classes(request, groups(request.tree), "Carvana", "car")
 
@@ -235,9 +231,8 @@ def _roboflow(request: Request) -> Opened:
 
 
 def _pairs_in_folders(request: Request) -> Opened:
-    tree = request.tree
-    ignored = [part.lower() for parts in tree.folders for part in parts if "panoptic" in part.lower()]
-    return _pairs(request, groups(tree, ignored=ignored)) if _has_masks(tree) else None
+    panoptic = [name for name in request.tree.names if "panoptic" in name]
+    return _pairs(request, groups(request.tree, ignored=panoptic)) if _has_masks(request.tree) else None
 
 
 def _pairs_in_one_folder(request: Request) -> Opened:
@@ -281,9 +276,7 @@ def _says(*marks: bytes, suffixes: tuple[str, ...] = (".json",)) -> Callable[[Tr
 
 
 def _supervisely(tree: Tree) -> bool:
-    return any(
-        "ann" in parts and {"img"} & {p[-1] for p in tree.folders if p} for parts in tree.folders
-    ) and any(tree.files("meta.json", ".jpg.json", ".png.json"))
+    return {"ann", "img"} <= tree.names and tree.has(r".*meta\.json|.*\.(jpg|png)\.json")
 
 
 def _yolo_without_names(tree: Tree) -> bool:
@@ -292,7 +285,7 @@ def _yolo_without_names(tree: Tree) -> bool:
 
 
 def _only_images(tree: Tree) -> bool:
-    return tree.path.is_dir() and any(tree.files(".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"))
+    return tree.has(r".*\.(jpg|jpeg|png|tif|tiff|bmp)")
 
 
 # The first row that a folder has decides; a layout comes before those that it looks like.

@@ -10,6 +10,7 @@ from bisect import bisect
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations, takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -74,17 +75,12 @@ def by_stem(folder: str, names: Iterable[str]) -> dict[str, str]:
 
 @dataclass
 class Tree:
-    """A folder and everything in it but clutter, read once.
-
-    Attributes:
-        path: the folder, or a file.
-        folders: folder relative to it, as ("images", "train") -> the names of the files in it, sorted.
-        left_out: folders that are taken for something else.
-    """
+    """A folder, or a file, and everything in it but clutter, read once."""
 
     path: Path
+    # Folder relative to it, as ("images", "train") -> the names of the files in it, sorted.
     folders: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # folders that are taken for something else
 
     @classmethod
     def of(cls, path: Path) -> "Tree":
@@ -101,6 +97,16 @@ class Tree:
         wanted = tuple(name.lower() for name in names)
         found = [parts for parts in self.folders if tuple(part.lower() for part in parts) == wanted]
         return self.path.joinpath(*found[0]) if found else None
+
+    @cached_property
+    def names(self) -> set[str]:
+        """The names of all folders, in small letters."""
+        return {part.lower() for parts in self.folders for part in parts}
+
+    def has(self, pattern: str) -> bool:
+        """Whether a file's whole name matches a regular expression, in large or small letters."""
+        matches = re.compile(pattern, re.IGNORECASE).fullmatch
+        return any(any(map(matches, names)) for names in self.folders.values())
 
     def files(self, *suffixes: str) -> Iterator[Path]:
         """The files whose names end so, in large or small letters."""
@@ -221,9 +227,6 @@ def _mixed(names: Sequence[str]) -> dict[str, list[str]]:
     if len(called) == len(names):
         return {"": [*names]}
     return {"": [name for name in names if name not in called], "mask": [n for n in names if n in called]}
-
-
-# Images and masks that belong together.
 
 
 def pair(images: Path, masks: Path, stems: Sequence[str] | None = None) -> list[Sample]:
@@ -441,8 +444,6 @@ def _stripped(images: Iterable[str], masks: Iterable[str]) -> Rule:
 def _cuts(rule: Rule, mask: str) -> bool:
     """Whether the rule ends within a number."""
     core = mask[len(rule.mask_before) : len(mask) - len(rule.mask_after)]
-    if not core:
-        return True
-    ends = [(rule.before[-1:], core[0]), (rule.mask_before[-1:], core[0])]
-    ends += [(core[-1], rule.after[:1]), (core[-1], rule.mask_after[:1])]
-    return any(one.isdigit() and other.isdigit() for one, other in ends)
+    borders = [before[-1:] + core[:1] for before in (rule.before, rule.mask_before)]
+    borders += [core[-1:] + after[:1] for after in (rule.after, rule.mask_after)]
+    return not core or any(re.fullmatch(r"\d\d", border) for border in borders)
