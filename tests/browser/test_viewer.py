@@ -172,11 +172,14 @@ def test_a_large_image_says_its_scale_and_is_read_out_in_its_own_pixels(page):
     expect(words).to_have_text(re.compile(r"x 2[45]\d\d, y 12\d\d · mask: fish"))
 
 
-def test_the_wheel_scrolls_the_notebook_over_a_image_without_focus(viewer):
+def test_the_wheel_scrolls_the_notebook_over_an_image_without_focus(viewer):
     viewer.card.get_by_label("Opacity").focus()
     viewer.canvas().hover()
-    viewer.page.mouse.wheel(0, -100)
-    viewer.page.wait_for_timeout(200)
+    before = viewer.canvas().bounding_box()["y"]
+    for way in (100, -100):
+        viewer.page.mouse.wheel(0, way)
+        wanted = before - max(way, 0)
+        until(lambda: viewer.canvas().bounding_box()["y"] == wanted, f"it scrolls by {way}", 5)  # noqa: B023
     assert viewer.python("viewer.zoom") == 1
 
 

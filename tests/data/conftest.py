@@ -126,6 +126,11 @@ class InMemory(SegmentationDataset):
     def instances(self, index: int) -> Instances | None:
         return self.known[index] if self.known else None
 
+    def named(self, *names: str) -> InMemory:
+        """With classes of other names."""
+        self.classes = Classes.of(*names)
+        return self
+
     def spoilt(self, index: int, image: Callable | None = None, mask: Callable | None = None) -> InMemory:
         """With a sample that is no longer what it should be: its image or its mask, changed by a function."""
         for kept, change in ((self.images, image), (self.masks, mask)):

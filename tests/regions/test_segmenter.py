@@ -114,8 +114,8 @@ class Squares(InMemory):
 
 def one_class(length: int, split: str = "train") -> InMemory:
     """The same images with one class, which is everywhere."""
-    data = Squares(length, split)
-    data.classes, data.masks = Classes.of("paper"), [torch.zeros_like(mask) for mask in data.masks]
+    data = Squares(length, split).named("paper")
+    data.masks = [torch.zeros_like(mask) for mask in data.masks]
     return data
 
 

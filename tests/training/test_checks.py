@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from seglib.data import in_memory
-from seglib.labels import Classes
 from seglib.train import train
 from tests.refused import refused
 from tests.training.nets import Net, Squares, Tight
@@ -21,12 +20,6 @@ class Full(Tight):
 
 def full(logits: Tensor, masks: Tensor) -> Tensor:
     raise torch.OutOfMemoryError(Tight.words)
-
-
-def other_classes() -> Squares:
-    data = Squares(split="val")
-    data.classes = Classes.of("a", "b", "c")
-    return data
 
 
 def begun(change: dict[str, Any]) -> None:
@@ -69,7 +62,7 @@ test_what_is_wrong_is_reported_before_the_first_step = refused(
     ({"data": Squares().spoilt(7, mask=lambda mask: mask[:9])}, r"image 7 .*\(24, 32\).* not \(9, 32\)"),
     ({"data": Squares().spoilt(7, mask=lambda mask: mask + 2)}, r"image 7: the mask holds the value"),
     ({"val": Squares(0, split="val")}, "squares val has no images"),
-    ({"val": other_classes()}, "squares val has the classes a, b, c, but squares train has"),
+    ({"val": Squares(split="val").named(*"abc")}, "squares val has the classes a, b, c, but squares train"),
     ({"net": Net}, "net is the class Net; give an instance"),
     ({"net": len}, "net is a builtin_function_or_method; give an instance"),
     ({"net": Net().requires_grad_(False)}, "every parameter of the net is frozen"),

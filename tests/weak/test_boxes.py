@@ -1,10 +1,8 @@
 """Boxes that are given, drawn, or wrong."""
 
-import pytest
 import torch
 
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet
-from seglib.labels import Classes
 from seglib.weak.boxes import BoxAnnotations, BoxError, load_boxes
 from seglib.weak.schemes import pseudo_labels
 from tests.refused import refused
@@ -57,12 +55,10 @@ def test_annotations_are_matched_by_stem():
     assert found[1].classes.tolist() == [1]
 
 
-def test_a_data_set_must_know_boxes_and_background():
-    with pytest.raises(BoxError, match="blobs train, image 0: this data set has no instances"):
-        load_boxes(Blobs(boxed=False))
-    with pytest.raises(BoxError, match="has 2 images, but boxes for 1"):
-        pseudo_labels(Discs(2), "rectangles", boxes=[one_box(1, 1, 3, 3)])
-    blind = Discs(2)
-    blind.classes = Classes.of("sea", "disc", "ring")
-    with pytest.raises(BoxError, match=r"named .background.* sea, disc, ring"):
-        pseudo_labels(blind, "rectangles")
+test_a_data_set_must_know_boxes_and_background = refused(
+    lambda data, boxes: pseudo_labels(data, "rectangles", boxes=boxes),
+    (Blobs(boxed=False), None, "blobs train, image 0: this data set has no instances"),
+    (Discs(2), [one_box(1, 1, 3, 3)], "has 2 images, but boxes for 1"),
+    (Discs(2).named("sea", "disc", "ring"), None, r"named .background.* sea, disc, ring"),
+    error=BoxError,
+)
