@@ -8,11 +8,6 @@ from seglib.course import content
 from tests.course.conftest import forget
 
 
-def test_every_lesson_is_named_after_its_source():
-    for number in content.numbers():
-        assert content.load(number).number == number
-
-
 def test_texts_over_several_lines_are_folded(towels):
     assert towels.quiz[0].question == "Is `1 < 2`?"
     assert towels.quiz[0].reasons == ("It is.", "Count on.") and towels.quiz[0].answer == 1

@@ -4,7 +4,7 @@ import re
 
 import torch
 
-from seglib.course.results import failures, leaderboard, league, measures, outline_iou
+from seglib.course.results import failures, leaderboard, league, measures
 from seglib.evaluate import Constant, OracleStride, evaluate
 from seglib.scenes import Scenes
 
@@ -18,17 +18,12 @@ def test_a_leaderboard_is_text_and_bars(capsys, monkeypatch):
     leaderboard(table, {"oracle": "sees the truth"})
     _, head, first, second = (re.split("  +", line) for line in capsys.readouterr().out.splitlines())
     assert head == ["", "mIoU %", "Boundary IoU of the objects %"]
-    assert first[0] == "all background" and first[-1] == "0.0"
+    assert first[0] == "all background" and first[-1] == "0.0"  # the background has no outline of its own
     assert second == ["oracle", "100.0", "100.0", "sees the truth"]
     (measures, alt), *_ = drawn
     assert list(measures) == ["mIoU (%)", "Boundary IoU of the objects (%)"]
     assert "all background, oracle" in alt
     assert measures["mIoU (%)"]["oracle"] == 100
-
-
-def test_the_outlines_leave_the_background_out():
-    scores = evaluate(Constant(0), POOLS)
-    assert outline_iou(scores) == 0 and outline_iou(evaluate(OracleStride(1), POOLS)) == 100
 
 
 def test_failures_are_the_worst_first_next_to_their_truth(monkeypatch):
