@@ -69,6 +69,11 @@ def write(root: Path, files: Mapping[str, Any]) -> Path:
     return root
 
 
+def paired(photo: str, label: str, stems: str = "a,b,c", mask: Any = MASK) -> dict[str, Any]:
+    """Images and masks, whose names have a star in place of the stem."""
+    return {photo.replace("*", f"{{{stems}}}"): PHOTO, label.replace("*", f"{{{stems}}}"): mask}
+
+
 def one(pixels: Any = MASK, suffix: str = "png", **classes: Any) -> dict[str, Any]:
     """One image and its mask, and a classes.json of these fields."""
     size = pixels.shape[1::-1] if isinstance(pixels, np.ndarray) else PHOTO.size
@@ -105,15 +110,14 @@ def refusal(folder: Path, words: str = "") -> str:
     return message
 
 
-CITY = "{train/aachen/aachen,val/lindau/lindau}_000000_000019"
-LABEL_IDS, TRAIN_IDS = (np.choose(MASK, ids).astype(np.uint8) for ids in ([7, 26, 3], [0, 13, V]))
-CITYSCAPES = {
-    f"leftImg8bit/{CITY}_leftImg8bit.png": PHOTO,
-    f"gtFine/{CITY}_gtFine_labelIds.png": LABEL_IDS,
-    f"gtFine/{CITY}_gtFine_color.png": PAINTED,
-    f"gtFine/{CITY}_gtFine_instanceIds.png": MASK,
-    f"gtFine/{CITY}_gtFine_polygons.json": {"objects": []},
-}
+LABEL_IDS, TRAIN_IDS, TRIMAP = (
+    np.choose(MASK, ids).astype(np.uint8) for ids in ([7, 26, 3], [0, 13, V], [2, 1, 3])
+)
+FIELDS = np.array([[0, 255, 255], [255, 255, 0], [0, 0, 0]], np.uint8)[MASK]
+HEADED = [
+    {"id": 0, "name": "fish", "supercategory": "none"},
+    {"id": 1, "name": "fish", "supercategory": "fish"},
+]
 SHAPES = [
     {"label": "fish", "points": [[1, 0], [3, 2]], "shape_type": "rectangle"},
     {"label": "__ignore__", "points": [[0, 2], [1, 3]], "shape_type": "rectangle"},
@@ -127,102 +131,87 @@ def labelme(name: str) -> dict[str, Any]:
 def numbered(count: int) -> np.ndarray:
     """A mask of so many objects, 1, 2, ..."""
     ids = np.zeros((12, 64), np.uint16)
-    for k in range(count):
-        ids[2:5, 2 * k + 1] = k + 1
+    ids[2:5, 1 : 2 * count : 2] = np.arange(1, count + 1)
     return ids
 
 
 # Opened.
+CITY_PHOTO, CITY_MASK = "leftImg8bit/*_leftImg8bit.png", "gtFine/*_gtFine_"
+CITIES = "train/aachen/aachen_000000_000019,val/lindau/lindau_000000_000019"
+CITYSCAPES = paired(CITY_PHOTO, f"{CITY_MASK}labelIds.png", CITIES, LABEL_IDS) | {
+    f"gtFine/{{{CITIES}}}_gtFine_color.png": PAINTED,
+    f"gtFine/{{{CITIES}}}_gtFine_instanceIds.png": MASK,
+    f"gtFine/{{{CITIES}}}_gtFine_polygons.json": {"objects": []},
+}
+UNPACKED = f"gtFine_trainvaltest/{CITY_MASK}{{labelTrainIds,instanceIds}}.png"
+ADE20K = paired(
+    "images/*.jpg", "annotations/*.png", "training/ADE_train_00000001,validation/ADE_val_00000001"
+)
+VOC = "JPEGImages/*.jpg", "SegmentationClass/*.png"
+ROBOFLOW = "{train,valid}/*.jpg", "{train,valid}/*_mask.png", "sea_jpg.rf.0a1,sand_jpg.rf.2b3"
+BDD = "train/0000f77c-6257be58,val/7d06fefd-f7be05a6"
 LAYOUTS: dict[str, dict[str, Any]] = {
-    "CVAT, mask 1.1": {
-        "JPEGImages/{a,b}.jpg": PHOTO,
-        "Segmentation{Class,Object}/{a,b}.png": PAINTED,
+    "CVAT, mask 1.1": paired("JPEGImages/*.jpg", "Segmentation{Class,Object}/*.png", "a,b", PAINTED)
+    | {
         "ImageSets/Segmentation/default.txt": "a\nb\n",
         "labelmap.txt": "# label:color_rgb:parts:actions\nbackground:0,0,0::\ncrab:0,128,0::\nfish:128,0,0::",
     },
-    "labelme2voc": {
-        "JPEGImages/{a,b}.jpg": PHOTO,
-        "SegmentationClass/{a,b}.png": indexed(),
+    "labelme2voc": paired(*VOC, "a,b", indexed())
+    | {
         "SegmentationClassVisualization/{a,b}.jpg": PHOTO,
         "class_names.txt": "_background_\nfish\ncrab\n",
     },
-    "a tree like VOC's": {
-        "JPEGImages/{a,b,c}.jpg": PHOTO,
-        "SegmentationClass/{a,b,c}.png": MASK,
-        "ImageSets/Segmentation/train.txt": "a\nb\n",
-        "ImageSets/Segmentation/val.txt": "c\n",
-    },
-    "PASCAL VOC": {
-        "JPEGImages/2007_0000{32,39}.jpg": PHOTO,
-        "SegmentationClass/2007_0000{32,39}.png": MASK,
-        "ImageSets/Segmentation/train.txt": "2007_000032\n2007_000039\n",
-    },
-    "PASCAL VOC, one folder above": {
-        "VOCdevkit/VOC2012/JPEGImages/2007_0000{32,39}.jpg": PHOTO,
-        "VOCdevkit/VOC2012/Segmentation{Class,Object}/2007_0000{32,39}.png": MASK,
-        "VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt": "2007_000032\n",
-    },
-    "Oxford-IIIT Pet": {
-        "images/cat_{1,2}.jpg": PHOTO,
-        "annotations/trimaps/cat_{1,2}.png": np.choose(MASK, [2, 1, 3]).astype(np.uint8),
-        "annotations/{trainval,test}.txt": "cat_1 1 1 1\ncat_2 1 1 1\n",
-    },
-    "CamVid": {"{train,val}/a.png": PHOTO, "{train,val}annot/a.png": MASK},
-    "CamVid with a list": {
-        "{train,val}/a.png": PHOTO,
-        "{train,val}annot/a.png": MASK,
-        "classes.txt": "a\nb\nc",
-    },
+    "a tree like VOC's": paired(*VOC)
+    | {"ImageSets/Segmentation/train.txt": "a\nb\n", "ImageSets/Segmentation/val.txt": "c\n"},
+    "PASCAL VOC": paired(*VOC, "2007_000032,2007_000039")
+    | {"ImageSets/Segmentation/train.txt": "2007_000032\n2007_000039\n"},
+    "PASCAL VOC, one folder above": paired(
+        "VOCdevkit/VOC2012/JPEGImages/*.jpg",
+        "VOCdevkit/VOC2012/Segmentation{Class,Object}/*.png",
+        "2007_000032,2007_000039",
+    )
+    | {"VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt": "2007_000032\n"},
+    "Oxford-IIIT Pet": paired("images/*.jpg", "annotations/trimaps/*.png", "cat_1,cat_2", TRIMAP)
+    | {"annotations/{trainval,test}.txt": "cat_1 1 1 1\ncat_2 1 1 1\n"},
+    "CamVid": paired("{train,val}/*.png", "{train,val}annot/*.png", "a"),
+    "CamVid with a list": paired("{train,val}/*.png", "{train,val}annot/*.png", "a")
+    | {"classes.txt": "a\nb\nc"},
     "CamVid with class_dict.csv": {
         "{train/0001TP_1,train/0001TP_2,val/0016E5_1}.png": PHOTO,
         "{train_labels/0001TP_1,train_labels/0001TP_2,val_labels/0016E5_1}_L.png": PAINTED,
         "class_dict.csv": "name,r,g,b\nSky,0,0,0\nCar,128,0,0\nVoid,0,128,0\n",
     },
     "Cityscapes, labelIds": CITYSCAPES,
-    "Cityscapes, trainIds": CITYSCAPES | {f"gtFine/{CITY}_gtFine_labelTrainIds.png": TRAIN_IDS},
-    "Cityscapes as unpacked": {
-        f"leftImg8bit_trainvaltest/leftImg8bit/{CITY}_leftImg8bit.png": PHOTO,
-        f"gtFine_trainvaltest/gtFine/{CITY}_gtFine_{{labelTrainIds,instanceIds}}.png": MASK,
-    },
-    "ADE20K": {
-        "images/{training/ADE_train,validation/ADE_val}_00000001.jpg": PHOTO,
-        "annotations/{training/ADE_train,validation/ADE_val}_00000001.png": MASK,
-        "objectInfo150.txt": "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t.1\t1\t1\t1\twall\n2\t.1\t1\t1\t1\tsky",
-    },
-    "ADE20K without its list": {
-        "images/{training/ADE_train,validation/ADE_val}_00000001.jpg": PHOTO,
-        "annotations/{training/ADE_train,validation/ADE_val}_00000001.png": MASK,
-    },
-    "LoveDA": {
-        "{Train,Val}/{Rural,Urban}/images_png/8.png": PHOTO,
-        "{Train,Val}/{Rural,Urban}/masks_png/8.png": MASK,
-    },
+    "Cityscapes, trainIds": CITYSCAPES | {f"gtFine/{{{CITIES}}}_gtFine_labelTrainIds.png": TRAIN_IDS},
+    "Cityscapes as unpacked": paired(f"leftImg8bit_trainvaltest/{CITY_PHOTO}", UNPACKED, CITIES),
+    "ADE20K": ADE20K
+    | {"objectInfo150.txt": "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t.1\t1\t1\t1\twall\n2\t.1\t1\t1\t1\tsky"},
+    "ADE20K without its list": ADE20K,
+    "LoveDA": paired(
+        "{Train,Val}/{Rural,Urban}/images_png/*.png", "{Train,Val}/{Rural,Urban}/masks_png/*.png", "8"
+    ),
     "DRIVE": {
         "{training/images/21_training,training/images/22_training,test/images/01_test}.tif": PHOTO,
         "{training/1st_manual/21,training/1st_manual/22,test/1st_manual/01}_manual1.gif": BINARY,
         "{training/mask/21_training,training/mask/22_training,test/mask/01_test}_mask.gif": BINARY | 255,
         "test/2nd_manual/01_manual2.gif": BINARY,
     },
-    "ISIC": {
-        "ISIC2018_Task1-2_Training_Input/ISIC_000000{0,1}.jpg": PHOTO,
-        "ISIC2018_Task1-2_Training_Input/ATTRIBUTION.txt": "",
-        "ISIC2018_Task1_Training_GroundTruth/ISIC_000000{0,1}_segmentation.png": BINARY,
-    },
-    "Carvana": {
-        "train/0cdf5b5d0ce1_{01,02}.jpg": PHOTO,
-        "train_masks/0cdf5b5d0ce1_{01,02}_mask.gif": BINARY // 255,
-    },
-    "Kvasir-SEG, masks as PNG": {
-        "images/{cju0qkwl35piu0993l0dewei2,cju0qoxqj9q6s0835b43399p4}.jpg": PHOTO,
-        "masks/{cju0qkwl35piu0993l0dewei2,cju0qoxqj9q6s0835b43399p4}.png": BINARY,
-        "kavsir_bboxes.json": {},
-        "classes.json": {"names": ["background", "polyp"], "values": [0, 255]},
-    },
-    "Roboflow, semantic masks": {
-        "{train,valid}/{sea_jpg.rf.0a1,sand_jpg.rf.2b3}.jpg": PHOTO,
-        "{train,valid}/{sea_jpg.rf.0a1,sand_jpg.rf.2b3}_mask.png": MASK,
-        "{train,valid}/_classes.csv": "Pixel Value, Class\n0, background\n1, fish\n2, crab\n",
-    },
+    "ISIC": paired(
+        "ISIC2018_Task1-2_Training_Input/*.jpg",
+        "ISIC2018_Task1_Training_GroundTruth/*_segmentation.png",
+        "ISIC_0000000,ISIC_0000001",
+        BINARY,
+    )
+    | {"ISIC2018_Task1-2_Training_Input/ATTRIBUTION.txt": ""},
+    "Carvana": paired(
+        "train/*.jpg", "train_masks/*_mask.gif", "0cdf5b5d0ce1_01,0cdf5b5d0ce1_02", BINARY // 255
+    ),
+    "Kvasir-SEG, masks as PNG": paired(
+        "images/*.jpg", "masks/*.png", "cju0qkwl35piu0993l0d,cju0qoxqj9q6s0835b43", BINARY
+    )
+    | {"kavsir_bboxes.json": {}, "classes.json": {"names": ["background", "polyp"], "values": [0, 255]}},
+    "Roboflow, semantic masks": paired(*ROBOFLOW)
+    | {"{train,valid}/_classes.csv": "Pixel Value, Class\n0, background\n1, fish\n2, crab\n"},
     "YOLO-seg": {
         "{train,valid}/images/a.jpg": PHOTO,
         "{train,valid}/labels/a.txt": BOX,
@@ -247,13 +236,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     },
     "COCO of Roboflow": {
         "train/a_jpg.rf.12.jpg": PHOTO,
-        "train/_annotations.coco.json": coco(
-            ["a_jpg.rf.12.jpg"],
-            categories=[
-                {"id": 0, "name": "fish", "supercategory": "none"},
-                {"id": 1, "name": "fish", "supercategory": "fish"},
-            ],
-        ),
+        "train/_annotations.coco.json": coco(["a_jpg.rf.12.jpg"], categories=HEADED),
     },
     "COCO of Windows": {
         "images/a.jpg": PHOTO,
@@ -277,62 +260,36 @@ LAYOUTS: dict[str, dict[str, Any]] = {
         "masks/b.tif": numbered(30),
         "masks/c.tif": numbered(12),
     },
-    "MMSegmentation": {
-        "img_dir/{train/a,train/b,val/c}.jpg": PHOTO,
-        "ann_dir/{train/a,train/b,val/c}.png": MASK,
-    },
-    "DeepGlobe": {
-        "train/{100694,119}_sat.jpg": PHOTO,
-        "train/{100694,119}_mask.png": np.array([[0, 255, 255], [255, 255, 0], [0, 0, 0]], np.uint8)[MASK],
-        "class_dict.csv": "name,r,g,b\nurban_land,0,255,255\nagriculture_land,255,255,0\nunknown,0,0,0\n",
-    },
-    "nnU-Net": {
-        "imagesTr/case_00{1,2}_0000.png": PHOTO,
-        "labelsTr/case_00{1,2}.png": MASK,
-        "imagesTs/case_003_0000.png": PHOTO,
-        "labelsTs/case_003.png": MASK,
-    },
-    "Mapillary": {"training/images/{a,b}.jpg": PHOTO, "training/{labels,instances}/{a,b}.png": indexed()},
-    "Supervisely, masks": {
-        "ds/img/{a,b}.jpg": PHOTO,
-        "ds/masks_machine/{a,b}.png": np.stack([MASK] * 3, -1),
+    "MMSegmentation": paired("img_dir/*.jpg", "ann_dir/*.png", "train/a,train/b,val/c"),
+    "DeepGlobe": paired("train/*_sat.jpg", "train/*_mask.png", "100694,119", FIELDS)
+    | {"class_dict.csv": "name,r,g,b\nurban_land,0,255,255\nagriculture_land,255,255,0\nunknown,0,0,0\n"},
+    "nnU-Net": paired("imagesTr/*_0000.png", "labelsTr/*.png", "case_001,case_002")
+    | paired("imagesTs/*_0000.png", "labelsTs/*.png", "case_003"),
+    "Mapillary": paired("training/images/*.jpg", "training/{labels,instances}/*.png", "a,b", indexed()),
+    "Supervisely, masks": paired("ds/img/*.jpg", "ds/masks_machine/*.png", "a,b", np.stack([MASK] * 3, -1))
+    | {
         "ds/masks_human/{a,b}.png": PAINTED,
         "obj_class_to_machine_color.json": {"fish": [1, 1, 1], "crab": [2, 2, 2]},
     },
-    "BDD100K": {
-        "images/10k/{train/0000f77c-6257be58,val/7d06fefd-f7be05a6}.jpg": PHOTO,
-        "labels/sem_seg/masks/{train/0000f77c-6257be58,val/7d06fefd-f7be05a6}.png": MASK,
-        "labels/sem_seg/colormaps/{train/0000f77c-6257be58,val/7d06fefd-f7be05a6}.png": PAINTED,
-    },
-    "PaddleSeg's lists": {
-        "JPEGImages/{a,b,c,d}.jpg": PHOTO,
-        "Annotations/{a,b,c,d}.png": MASK,
+    "BDD100K": paired("images/10k/*.jpg", "labels/sem_seg/masks/*.png", BDD)
+    | {f"labels/sem_seg/colormaps/{{{BDD}}}.png": PAINTED},
+    "PaddleSeg's lists": paired("JPEGImages/*.jpg", "Annotations/*.png", "a,b,c,d")
+    | {
         "train_list.txt": "JPEGImages/a.jpg Annotations/a.png\nJPEGImages/d.jpg Annotations/d.png\n",
         "val_list.txt": "JPEGImages/b.jpg Annotations/b.png\nJPEGImages/c.jpg Annotations/c.png\n",
     },
-    "Images/, Labels/, train.txt": {
-        "Images/{a,b,c,d}.JPG": PHOTO,
-        "Labels/{a,b,c,d}.PNG": MASK,
-        "train.txt": "a.JPG\nb.JPG\nd.JPG\n",
-        "val.txt": "c.JPG\n",
-    },
-    "one folder above": {
-        "reef/images/train/{a,b,c}.jpg": PHOTO,
-        "reef/masks/train/{a,b,c}.png": MASK,
-        "reef/classes.csv": "id,name\n0,sea\n1,fish\n2,crab\n",
-        "README.md": "# Reef",
-    },
+    "Images/, Labels/, train.txt": paired("Images/*.JPG", "Labels/*.PNG", "a,b,c,d")
+    | {"train.txt": "a.JPG\nb.JPG\nd.JPG\n", "val.txt": "c.JPG\n"},
+    "one folder above": paired("reef/images/train/*.jpg", "reef/masks/train/*.png")
+    | {"reef/classes.csv": "id,name\n0,sea\n1,fish\n2,crab\n", "README.md": "# Reef"},
     "accents as macOS writes them": {
         "train/images/{caf\u00e9,na\u00efve}.jpg": PHOTO,
         "train/masks/{cafe\u0301,nai\u0308ve}.png": MASK,
     },
-    "masks in colours next to them": {
-        "train/images/p{1,2}.jpg": PHOTO,
-        "train/masks/p{1,2}_mask.png": MASK,
-        "train/masks/p{1,2}_vis.png": PAINTED,
-    },
-    "prefixes in one folder": {"photo_{1,2,10}.jpg": PHOTO, "label_{1,2,10}.png": MASK},
-    "a.jpg and a.png": {"{a,b,c}.jpg": PHOTO, "{a,b,c}.png": MASK},
+    "masks in colours next to them": paired("train/images/*.jpg", "train/masks/*_mask.png", "p1,p2")
+    | {"train/masks/{p1,p2}_vis.png": PAINTED},
+    "prefixes in one folder": paired("photo_*.jpg", "label_*.png", "1,2,10"),
+    "a.jpg and a.png": paired("*.jpg", "*.png"),
 }
 GREY, THREE = ("class 0", "class 1", "class 2"), ("background", "fish", "crab")
 FISH, OBJECT = ("background", "fish"), ("background", "object")

@@ -10,11 +10,11 @@ from seglib.data import folders
 from seglib.data.catalog import load
 from seglib.data.files import Sample
 from seglib.data.pairing import find_rule, images_in, pair
-from tests.data.strangers import BINARY, GREY, MASK, PHOTO, refusal, write
+from tests.data.strangers import BINARY, GREY, MASK, PHOTO, paired, refusal, write
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 STEMS = ["1", "2", "10", "11", "101"]
-PAIRS = {"images/train/{a,b,c}.jpg": PHOTO, "masks/train/{a,b,c}.png": MASK}
+PAIRS = paired("images/train/*.jpg", "masks/train/*.png")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ PAIRS = {"images/train/{a,b,c}.jpg": PHOTO, "masks/train/{a,b,c}.png": MASK}
 )
 def test_names_with_a_common_part(tmp_path, photo, label):
     for k, stem in enumerate(STEMS):
-        write(tmp_path, {photo.replace("*", stem): PHOTO, label.replace("*", stem): MASK * 0 + k})
+        write(tmp_path, paired(photo, label, stem, MASK * 0 + k))
     splits = ["train"] if "train" in photo else ["train", "val", "test"]
     datasets = [load(tmp_path, split) for split in splits]
     found = {
@@ -68,7 +68,7 @@ def test_what_has_no_partner_is_counted(tmp_path):
 
 
 def test_a_data_set_in_another_folder_is_not_mixed_in(tmp_path):
-    write(tmp_path, PAIRS | {"old/images/{a,z}.jpg": PHOTO, "old/masks/{a,z}.png": MASK})
+    write(tmp_path, PAIRS | paired("old/images/*.jpg", "old/masks/*.png", "a,z"))
     data = load(tmp_path)
     assert "z" not in "".join(data.names()) and "folder old/, a data set of its own" in str(data)
 
@@ -99,7 +99,7 @@ def test_lists_in_different_orders(tmp_path):
 
 
 def test_pairs_take_patterns_and_every_form_of_classes(tmp_path):
-    write(tmp_path, {"{day,night}/{1,2}.jpg": PHOTO, "{day,night}/{1,2}_L.png": MASK})
+    write(tmp_path, paired("{day,night}/*.jpg", "{day,night}/*_L.png", "1,2"))
     write(tmp_path, {"mine.txt": "sea\nvoid\ncrab\n"})
     photos, labels = f"{tmp_path}/**/*.jpg", f"{tmp_path}/**/*_L.png"
     for classes, names in (

@@ -14,7 +14,7 @@ from seglib.data.catalog import load
 from seglib.data.coco import Coco
 from seglib.data.layouts import LAYOUTS, NAMED
 from tests.data import strangers
-from tests.data.strangers import BINARY, MASK, OPENED, PHOTO, REFUSED, coco, one, refusal, write
+from tests.data.strangers import BINARY, MASK, OPENED, PHOTO, REFUSED, coco, one, paired, refusal, write
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
 PAGE = (Path(__file__).parents[2] / "docs" / "bring-your-data.md").read_text("utf-8")
@@ -52,9 +52,8 @@ def test_recognised_and_not_read(tmp_path, words):
 
 
 def test_a_folder_of_no_known_layout(tmp_path):
-    with pytest.raises(
-        ValueError, match=rf"{tmp_path}: the folder is empty\. .*folders\.pairs.* Layouts that are opened:"
-    ):
+    words = rf"{tmp_path}: the folder is empty\. .*folders\.pairs.* Layouts that are opened:"
+    with pytest.raises(ValueError, match=words):
         load(tmp_path)
     write(tmp_path, {"report.docx": "", "photos/.keep": ""})
     with pytest.raises(ValueError, match=r"found photos/, report\.docx\. Name the files alike") as caught:
@@ -126,9 +125,8 @@ def test_a_tree_like_voc_s_takes_the_names_of_its_own_list(tmp_path, layout, nam
 )
 @pytest.mark.parametrize("val", ["val", "valid", "validation"])
 def test_divided_folders(tmp_path, images, masks, val):
-    for split, stems in (("train", "{a,b}"), (val, "c")):
-        there = {images: PHOTO, masks: MASK}
-        write(tmp_path, {name.format(split).replace("*", stems): content for name, content in there.items()})
+    for split, stems in (("train", "a,b"), (val, "c")):
+        write(tmp_path, paired(images.format(split), masks.format(split), stems))
     write(tmp_path, {"classes.txt": "background\ncat\ndog\n"})
     train, validation = load(tmp_path), load(tmp_path, "val")
     assert train.names() == ["a", "b"] and validation.names() == ["c"]
@@ -189,14 +187,9 @@ def test_places_of_a_coco_file_and_its_images(tmp_path, annotations, images):
 
 
 def test_print_says_what_was_concluded(tmp_path):
-    reef = write(
-        tmp_path / "reef",
-        {
-            "images/train/{a,b,c,d}.jpg": PHOTO,
-            "masks/train/{a,b,c}_mask.png": MASK,
-            "classes.json": {"names": ["fish", "crab"], "values": [1, 2], "void": [0]},
-        },
-    )
+    reef = write(tmp_path / "reef", paired("images/train/*.jpg", "masks/train/*_mask.png"))
+    classes = {"names": ["fish", "crab"], "values": [1, 2], "void": [0]}
+    write(reef, {"images/train/d.jpg": PHOTO, "classes.json": classes})
     assert str(load(reef)).splitlines() == [
         "reef",
         "  split    train, 3 images",
@@ -222,7 +215,7 @@ def test_the_layout_of_your_own_in_the_docs_opens(tmp_path, monkeypatch):
     space = dict(vars(layouts))
     exec(script.replace("Layout(", "row = Layout("), space)
     monkeypatch.setattr(layouts, "LAYOUTS", (space["row"], *LAYOUTS))
-    data = load(write(tmp_path, {"images/train/{a,b}.jpg": PHOTO, "snow_masks/train/{a,b}.png": MASK}))
+    data = load(write(tmp_path, paired("images/train/*.jpg", "snow_masks/train/*.png")))
     assert data.classes.names == ("snow", "ice") and "Snow" in str(data)
     assert data[0][1].tolist() == strangers.FROM_ONE
     assert len(script.split("Layout(")[0].splitlines()) < 10
