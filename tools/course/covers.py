@@ -23,7 +23,7 @@ from seglib.course.samples import album
 from seglib.data import in_memory
 from seglib.data.balance import count, median_frequency
 from seglib.data.quality import laplacian_variance
-from seglib.draw import difference, figure_bytes, overlay
+from seglib.draw import difference, figure_bytes, image_grid, overlay
 from seglib.evaluate import OracleStride
 from seglib.fcn import FCN
 from seglib.labels import VOID, Classes
@@ -112,10 +112,10 @@ def an_image_each() -> Figure:
     grid = figure.add_gridspec(1, 2, width_ratios=(1.75, 1))
     left, right = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     masks = torch.stack([POOLS[number][1] for number in EACH])
-    for index, axis in enumerate(left.subplots(2, 5).ravel()):
-        panel(axis, (POOLS[EACH[index]][0] * 0.8).to(torch.uint8), CLASSES.names[index])
-        if index:
-            axis.contour((masks[index] == index).numpy(), levels=[0.5], colors="white", linewidths=1.6)
+    images = [(POOLS[number][0] * 0.8).to(torch.uint8) for number in EACH]
+    axes = image_grid(left, images, CLASSES.names, 5)
+    for index in range(1, len(CLASSES)):
+        axes[index].contour((masks[index] == index).numpy(), levels=[0.5], colors="white", linewidths=1.6)
     known = masks[masks != VOID]
     share = 100 * known.long().bincount(minlength=len(CLASSES)) / len(known)
     colors = [tuple(channel / 255 for channel in color) for color in CLASSES.colors]
@@ -129,8 +129,7 @@ def blurred_or_calm() -> Figure:
     images = [photos[index][0] for index in (33, 46, 41, 51)]
     figure, axes = panels(dict(zip("ABCD", images)))
     for axis, image in zip(axes, images):
-        said = f"variance of the Laplacian: {laplacian_variance(image):.0f}"
-        axis.text(0.5, -0.07, said, transform=axis.transAxes, ha="center", va="center", fontsize=9)
+        axis.set_xlabel(f"variance of the Laplacian: {laplacian_variance(image):.0f}", fontsize=9)
     return figure
 
 
@@ -149,11 +148,12 @@ def what_is_it() -> Figure:
         scores = lite.classify(interpolate(photo[None].float(), size=(224, 224), mode="bilinear"))
     top = scores.softmax(1)[0].topk(5)
     figure = Figure(figsize=(9.6, 2.2), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(2, 1))
-    panel(left, photo, "a photograph")
+    left, right = figure.subfigures(1, 2, width_ratios=(2, 1))  # type: ignore[misc]
+    image_grid(left, [photo], ["a photograph"], 1)
     words = [demos.WORDS[index] for index in top.indices.tolist()]
-    bars(right, dict(zip(words, (100 * top.values).tolist())), "probability (%)", "#0072b2")
-    right.set_title("what is in it?")
+    axis = right.subplots()
+    bars(axis, dict(zip(words, (100 * top.values).tolist())), "probability (%)", "#0072b2")
+    axis.set_title("what is in it?", fontsize=10)
     return figure
 
 
@@ -207,10 +207,9 @@ def smoothed_boxes() -> Shown:
 def eleven_boxes() -> Figure:
     """Twelve pools: eleven with their boxes, and one with its mask, which takes as many minutes."""
     figure = Figure(figsize=(7.2, 2.5), layout="constrained")
-    for number, axis in enumerate(figure.subplots(2, 6).ravel()):
-        image, mask = POOLS[number]
-        drawn = demos.boxed(image, boxes_of(number), CLASSES)
-        panel(axis, drawn if number < 11 else overlay(image, mask, CLASSES, opacity=0.8), "")
+    shown = [demos.boxed(POOLS[number][0], boxes_of(number), CLASSES) for number in range(11)]
+    shown.append(overlay(*POOLS[11], CLASSES, opacity=0.8))
+    image_grid(figure, shown, [""] * len(shown), 6)
     return figure
 
 
@@ -266,17 +265,7 @@ def painted(image: Tensor, masks: dict[str, Tensor]) -> Shown:
 def panels(shown: Shown) -> tuple[Figure, list[Axes]]:
     """A figure with images in a row, each under its title."""
     figure = Figure(figsize=(2.4 * len(shown), 2.7), layout="constrained")
-    axes = list(figure.subplots(1, len(shown)).ravel())
-    for axis, (title, image) in zip(axes, shown.items()):
-        panel(axis, image, title)
-    return figure, axes
-
-
-def panel(axis: Axes, image: Tensor, title: str) -> None:
-    """Show an image (3, H, W) uint8 at a place, with a few words above it."""
-    axis.imshow(image.permute(1, 2, 0).numpy())
-    axis.set_title(title, fontsize=11)
-    axis.set_axis_off()
+    return figure, image_grid(figure, [*shown.values()], [*shown], len(shown))
 
 
 def bars(axis: Axes, values: dict[str, float], label: str, color: object) -> None:
