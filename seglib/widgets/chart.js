@@ -2,7 +2,6 @@
 
 const LEFT_CHART = 40; // room for the ticks of the y axis, in the chart's own units
 const THUMB = 8; // half of a slider's thumb: a slider of the same width below the chart stands under its line
-const MARKED = 30; // a line of at most this many points has a dot at each
 const SVG_NAMES = "http://www.w3.org/2000/svg";
 
 function svg(tag, attributes = {}, ...children) {
@@ -36,9 +35,9 @@ function chart({ wide = 340, high = 96 } = {}) {
     ...data.across.map(([x, words]) => text(across(x), high + 16, x > 0.95 ? "end" : "middle", words)),
   ];
   const line = (kind, d) => svg("path", { class: `seglib-line ${kind}`, d });
-  const lineOf = ({ points, kind, faint }) => [
+  const lineOf = ({ points, kind, marked }) => [
     line(kind, `M${points.map(([x, y]) => `${across(x)} ${up(y)}`).join("L")}`),
-    points.length <= MARKED && !faint ? line(`${kind} seglib-marks`, points.map(([x, y]) => `M${across(x)} ${up(y)}h0`).join("")) : null,
+    marked ? line(`${kind} seglib-marks`, points.map(([x, y]) => `M${across(x)} ${up(y)}h0`).join("")) : null,
   ];
   const keyOf = ({ name, kind }) =>
     h("span", {}, svg("svg", { viewBox: "0 0 16 8", width: 16, height: 8, "aria-hidden": "true" }, line(kind, "M0 4H16")), name);
@@ -46,7 +45,7 @@ function chart({ wide = 340, high = 96 } = {}) {
   let drawn = "";
   const show = (data, at) => {
     let strong = 0;
-    const shown = data.lines.map(({ name, points, faint }) => ({ name, faint, points: pairs(points), kind: faint ? "seglib-faint" : `seglib-line-${strong++}` }));
+    const shown = data.lines.map(({ name, points, faint, marked }) => ({ name, faint, marked, points: pairs(points), kind: faint ? "seglib-faint" : `seglib-line-${strong++}` }));
     write(title, data.title);
     label(drawing, `${data.title}: ${data.words}`);
     const rest = JSON.stringify([data.across, data.up, shown.map(({ name }) => name)]);

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
 BLUE = "#1565c0"
-MARKED = 30  # a line of at most this many points has a dot at each, as in chart.js
+MARKED = 30  # a line of at most this many points has a dot at each
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Line:
     name: str
     points: Points
     faint: bool = False
+
+    @property
+    def marked(self) -> bool:
+        """Whether there is a dot at each point."""
+        return len(self.points) <= MARKED and not self.faint
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +56,17 @@ class Chart:
 
     def pack(self) -> dict[str, Any]:
         """The chart as chart.js reads it; points as the bytes of little-endian float32."""
-        lines = [vars(line) | {"points": line.points.astype("<f4").tobytes()} for line in self.lines]
+        lines = [
+            vars(line) | {"points": line.points.astype("<f4").tobytes(), "marked": line.marked}
+            for line in self.lines
+        ]
         return {**vars(self), "lines": lines}
 
     def draw(self, axes: Any) -> None:
         """Draw it on matplotlib axes."""
         for line in self.lines:
-            marker = "o" if len(line.points) <= MARKED and not line.faint else None
             look = {"alpha": 0.35, "linewidth": 1} if line.faint else {"linewidth": 2, "markersize": 4}
-            axes.plot(*line.points.T, color=BLUE, marker=marker, **look)
+            axes.plot(*line.points.T, color=BLUE, marker="o" if line.marked else None, **look)
         axes.set_title(self.title, fontsize=9)
         axes.set(xlim=(0, 1), ylim=(0, 1.05))
         axes.set_xticks([place for place, _ in self.across], [text for _, text in self.across], fontsize=7)

@@ -1,10 +1,8 @@
 // The legend: a row a class that is in the image, with its tick box, swatch, name, and share of each map on show.
 // In a difference: right, wrong and void instead.
 
-const shareWords = (share) => (share > 0 && share < 0.01 ? "under 1 %" : percent(share)); // something is never nothing
-
 function legend(frame, scene, shown) {
-  const present = scene.entries.filter(({ place }) => scene.maps.some(({ shares }) => shares[place] > 0));
+  const present = scene.entries.filter(({ place }) => scene.maps.some(({ shares }) => shares[place] !== "0 %"));
   const rows = present.map((entry) => classRow(frame, entry));
   const set = (names) => frame.set("visible", names);
   const bar = h("div", { class: "seglib-bar" },
@@ -46,12 +44,12 @@ function classRow(frame, entry) {
   });
   frame.follow(["visible"], () => (input.checked = model.get("visible").includes(name)));
   frame.follow(["hatch"], () => clear || (sample.style.background = classPaint(entry, model.get("hatch"))));
-  return (maps) => row("rowheader", label, ...maps.map(({ shares }) => shareWords(shares[place])));
+  return (maps) => row("rowheader", label, ...maps.map(({ shares }) => shares[place]));
 }
 
 function verdictRows(shares) {
   return Object.entries(shares).map(([verdict, share]) => {
     const sample = swatch(tiled(24, (x, y) => differenceColor(verdict, x, y, 128))); // stripes of 8 pixels, dots of 6
-    return row("rowheader", h("span", { class: "seglib-key" }, sample, verdict), shareWords(share));
+    return row("rowheader", h("span", { class: "seglib-key" }, sample, verdict), share);
   });
 }

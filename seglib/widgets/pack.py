@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from seglib.data.dataset import Instances
-from seglib.labels import Classes, check_image, check_mask, describe, shares
+from seglib.labels import VOID, Classes, check_image, check_mask, describe, percent, shares
 
 LOSSLESS_UP_TO = 256 * 256  # pixels; a PNG of more than that is large, and its pixels cannot be told apart
 LARGEST = 2048  # pixels of the longer side that are sent: notebooks with large photographs stay small
@@ -114,7 +114,11 @@ def image_data(image: Tensor, stride: int = 1) -> dict[str, Any]:
 def pack(
     image: Tensor, maps: Mapping[str, Tensor], classes: Classes, instances: Tensor | None, stride: int
 ) -> dict[str, Any]:
-    """Everything `paint.js` unpacks: the image, its label maps with their words and shares, the classes."""
+    """Everything `paint.js` unpacks: the image, its label maps with their words and shares, the classes.
+
+    The first map is the truth, with which the others are compared.
+    """
+    truth = next(iter(maps.values()))
     return {
         **image_data(image, stride),
         "classes": names_and_colors(classes),
@@ -123,10 +127,18 @@ def pack(
             {
                 "name": name,
                 "words": describe(mask, classes),
-                "shares": shares(mask, classes).tolist(),
+                "shares": [percent(share) for share in shares(mask, classes).tolist()],
+                "verdicts": _verdicts(mask, truth),
                 "labels": deflate(mask),
             }
             for name, mask in maps.items()
         ],
         "instances": None if instances is None else deflate(instances, "<u2"),
     }
+
+
+def _verdicts(pred: Tensor, truth: Tensor) -> dict[str, str]:
+    """How much of a label map (H, W) is right, wrong, and void in the truth, in percent."""
+    void = truth == VOID
+    where = {"right": (pred == truth) & ~void, "wrong": (pred != truth) & ~void, "void": void}
+    return {verdict: percent(pixels.double().mean().item()) for verdict, pixels in where.items()}

@@ -121,13 +121,6 @@ function differenceColor(verdict, x, y, grey) {
   return [255, 140, 0].map((channel) => ((x + y) % 8 < 2 ? channel * 0.25 : channel * 0.9 + grey * 0.1));
 }
 
-// How many pixels are right, wrong and void, as shares of all.
-function verdicts(pred, truth) {
-  const counts = { right: 0, wrong: 0, void: 0 };
-  for (let i = 0; i < truth.length; i++) counts[verdictOn(pred[i], truth[i])] += 1 / truth.length;
-  return counts;
-}
-
 // The image in dim grey, as where all is right.
 function dimmed(scene) {
   const nothing = new Uint8Array(scene.width * scene.height);

@@ -286,17 +286,17 @@ def _rounds(scene: _Scene, first: str, shots: Sequence[_Shot], chart: Chart) -> 
 
 def _round_chart(shots: Sequence[_Shot], qualities: Sequence[Quality | None]) -> Chart:
     """Label mIoU and Boundary IoU at each round, and those of the whole data set where they are known."""
+    found = {"this image": [shot.measures for shot in shots], "all images": [*map(_measures, qualities)]}
+    shares = {
+        f"{name}, {where}": [measures[place] for measures in rounds]
+        for where, rounds in found.items()
+        for place, name in enumerate(("mIoU", "Boundary IoU") if rounds else ())
+    }
     places = torch.linspace(0, 1, len(shots)).tolist()
-    lines, words = [], []
-    here, whole = [shot.measures for shot in shots], [_measures(one) for one in qualities]
-    for where, found in (("this image", here), ("all images", whole)):
-        for place, name in enumerate(("mIoU", "Boundary IoU") if found else ()):
-            heights = [measures[place] for measures in found]
-            lines.append(Line(f"{name}, {where}", points(places[: len(heights)], heights)))
-            words.append(f"{name}, {where} {', '.join(percent(height, 1) for height in heights)}")
+    lines = tuple(Line(name, points(places[: len(line)], line)) for name, line in shares.items())
+    words = [f"{name} {', '.join(percent(share, 1) for share in line)}" for name, line in shares.items()]
     across = [(place, f"{number}") for number, place in enumerate(places)]
-    up = ((0.5, "50 %"), (1.0, "100 %"))
-    return Chart("Labels by round", tuple(lines), across, up, "; ".join(words))
+    return Chart("Labels by round", lines, across, ((0.5, "50 %"), (1.0, "100 %")), "; ".join(words))
 
 
 class _Step:

@@ -20,10 +20,9 @@ async function viewer(frame) {
     difference: () => [difference(maps[chosen() || 1], maps[0])], // the first map is the truth, and is never judged
   };
   const difference = (map, truth) => {
-    const counted = keep(map, "verdicts", () => verdicts(map.labels, truth.labels));
-    const words = Object.entries(counted).map(([verdict, share]) => `${shareWords(share)} ${verdict}`).join(", ");
+    const words = Object.entries(map.verdicts).map(([verdict, share]) => `${share} ${verdict}`).join(", ");
     const layer = keep(map, "difference", () => paintDifference(scene, map.labels, truth.labels));
-    return { title: `${map.name} against ${truth.name}`, words, layer, verdicts: counted };
+    return { title: `${map.name} against ${truth.name}`, words, layer, verdicts: map.verdicts };
   };
   const shown = () => panels[model.get("mode")]();
 

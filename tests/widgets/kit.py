@@ -1,11 +1,10 @@
-"""What the tests of several widgets share: how a mistake is refused, and what was packed for the browser."""
+"""What the tests of several widgets share: what was packed for the browser, and what every widget keeps."""
 
 from __future__ import annotations
 
 import io
 import re
 import zlib
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,13 +14,6 @@ from torch import Tensor
 
 from seglib.data.dataset import Instances
 from seglib.widgets.shell import Shell
-
-
-def refused(sentence: str, make: Callable[..., object], *given: object, **options: object) -> None:
-    """A call is refused in one sentence."""
-    with pytest.raises(ValueError, match=sentence) as caught:
-        make(*given, **options)
-    assert "\n" not in str(caught.value)
 
 
 def refused_from_the_browser(sentence: str, widget: Shell, **state: object) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import io
 import json
 import math
 from pathlib import Path
@@ -18,6 +17,8 @@ from seglib.files import DiskError
 from seglib.labels import Classes
 from seglib.scenes import Scenes
 from seglib.widgets.annotator import Annotator
+from tests.refused import refused
+from tests.widgets.kit import pixels
 
 CLASSES = Classes.of("background", "fish", "crab")
 GREY = torch.full((3, 60, 80), 90, dtype=torch.uint8)
@@ -242,46 +243,41 @@ def test_images_are_sent_when_they_are_wanted(tmp_path: Path) -> None:
     assert (widget.fetched["index"], widget.fetched["width"]) == (0, 30)
     widget.set_state({"requested": [1, 1234]})
     assert (widget.fetched["index"], widget.fetched["width"], widget.fetched["asked"]) == (1, 50, 1234)
-    assert Pillow.open(io.BytesIO(widget.fetched["image"])).size == (50, 40)
+    assert pixels(widget.fetched["image"]).shape == (40, 50, 3)
     with pytest.raises(ValueError, match=r"c\.jpg"):
         widget.set_state({"requested": [2, 1235]})
     assert "c.jpg" in widget.error
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
+        Annotator(["nowhere.png"], classes=CLASSES)
 
 
 def test_a_large_image_travels_small_and_is_drawn_on_in_its_own_pixels() -> None:
     widget = Annotator(torch.zeros(3, 30, 4096, dtype=torch.uint8), classes=CLASSES)
-    assert Pillow.open(io.BytesIO(widget.fetched["image"])).size == (2048, 15)
+    assert pixels(widget.fetched["image"]).shape == (15, 2048, 3)
     assert (widget.fetched["width"], widget.fetched["height"]) == (4096, 30)
     draw(widget, 0, {"label": 0, "points": [[4000, 1], [4096, 30]], "seconds": 1})
     assert widget.image(0).boxes().tolist() == [[4000, 1, 4096, 30]]
 
 
-@pytest.mark.parametrize(
-    ("images", "arguments", "message"),
-    [
-        ([], {}, "there is no image to annotate"),
-        ([GREY.float()], {}, r"image 1 must be a tensor .*, not \(3, 60, 80\) float32"),
-        ([GREY, "a.png"], {}, "partly files and partly tensors"),
-        ([GREY], {"kind": "masks"}, "kind must be 'boxes' or 'polygons', not 'masks'"),
-        ([GREY], {"classes": Classes.of("background")}, "nothing to draw: the only class is the background"),
-        ([GREY], {"index": 3}, "there is no image 3; the last is 0"),
-    ],
+test_a_mistake_gets_one_sentence = refused(
+    lambda images, arguments: Annotator(images, **{"classes": CLASSES} | arguments),
+    ([], {}, "there is no image to annotate"),
+    ([GREY.float()], {}, r"image 1 must be a tensor .*, not \(3, 60, 80\) float32"),
+    ([GREY, "a.png"], {}, "partly files and partly tensors"),
+    ([GREY], {"kind": "masks"}, "kind must be 'boxes' or 'polygons', not 'masks'"),
+    ([GREY], {"classes": Classes.of("background")}, "nothing to draw: the only class is the background"),
+    ([GREY], {"index": 3}, "there is no image 3; the last is 0"),
 )
-def test_bad_arguments_are_told(images: Any, arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Annotator(images, **{"classes": CLASSES} | arguments)
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.png"):
-        Annotator(["nowhere.png"], classes=CLASSES)
 
 
 def test_without_a_kernel_an_image_shows_what_was_drawn_in_its_colours() -> None:
     widget = annotator()
     draw(widget, 0, BOX, OTHER)
     draw(widget, 2, BOX)
-    pixels = torch.from_numpy(np.array(Pillow.open(io.BytesIO(widget.still())).convert("RGB"))).int()
-    assert pixels.shape[1] > 800  # two images next to each other
+    shown = pixels(widget.still()).astype(int)
+    assert shown.shape[1] > 800  # two images next to each other
     for color in CLASSES.colors[1:]:
-        assert ((pixels - torch.tensor(color)).abs().amax(2) < 3).sum() > 300
+        assert (np.abs(shown - color).max(axis=2) < 3).sum() > 300
     page = widget.to_html()
     assert page.startswith('<div data-seglib="annotator"><img alt="Annotator for boxes')
     assert ' src="data:image/png;' in page and "<script" not in page

@@ -6,7 +6,6 @@ import itertools
 import math
 import re
 from collections import defaultdict
-from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +24,8 @@ from seglib.widgets import BalanceBoard
 from seglib.widgets.balance.frames import share_text
 from seglib.widgets.balance.survey import SCHEMES, Cut, cuts, loss_shares, weigh
 from seglib.widgets.chart import Axis, significant
-from tests.widgets.kit import labels, needs_nothing, pixels, refused
+from tests.refused import refused
+from tests.widgets.kit import labels, needs_nothing, pixels
 
 CLASSES = Classes.of("sky", "road", "car", "boat")
 POOLS = Scenes(8, size=(64, 64), dials=Dials(rare="crab", count=(3, 6)))
@@ -250,20 +250,16 @@ def test_photographs(name: str, rarest: str) -> None:
     assert board.words().startswith("Drops 4 of ")
 
 
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"dataset": [1, 2]}, "shows a data set, .* not a list"),
-        ({"dataset": Scenes(0)}, "has no images"),
-        ({"dataset": Scenes(3), "sharpness": BLUR}, "8 images, the data set has 3"),
-        ({"sharpness": "much"}, r"what sharpness\(dataset\) gives, not a str"),
-        ({"selected": "dog"}, "no class is called 'dog'"),
-        ({"scheme": "by hand"}, "scheme"),
-        ({"frequency": 0.5}, r"frequency must be one of 0\.1, 0\.2, 0\.4, got 0\.5"),
-        ({"sharpness": BLUR, "cut": 7}, "cut must be one of 0, 1, 2, 3, got 7"),
-        ({"view": "blur"}, "the blur of these images is not known"),
-        ({"sharpness": Sharpness(POOLS, np.full(8, np.nan), np.zeros(8))}, "0 of 8 images could be judged"),
-    ],
+test_a_mistake_gets_one_sentence = refused(
+    lambda wrong: BalanceBoard(**{"dataset": POOLS} | wrong),
+    ({"dataset": [1, 2]}, "shows a data set, .* not a list"),
+    ({"dataset": Scenes(0)}, "has no images"),
+    ({"dataset": Scenes(3), "sharpness": BLUR}, "8 images, the data set has 3"),
+    ({"sharpness": "much"}, r"what sharpness\(dataset\) gives, not a str"),
+    ({"selected": "dog"}, "no class is called 'dog'"),
+    ({"scheme": "by hand"}, "scheme"),
+    ({"frequency": 0.5}, r"frequency must be one of 0\.1, 0\.2, 0\.4, got 0\.5"),
+    ({"sharpness": BLUR, "cut": 7}, "cut must be one of 0, 1, 2, 3, got 7"),
+    ({"view": "blur"}, "the blur of these images is not known"),
+    ({"sharpness": Sharpness(POOLS, np.full(8, np.nan), np.zeros(8))}, "0 of 8 images could be judged"),
 )
-def test_a_mistake_gets_one_sentence(wrong: dict[str, Any], sentence: str) -> None:
-    refused(sentence, BalanceBoard, **{"dataset": POOLS} | wrong)

@@ -7,15 +7,15 @@ import zlib
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 from seglib import draw
 from seglib.labels import Classes
 from seglib.widgets.chart import Chart, Line, points
 from seglib.widgets.film import Film, Frame, Labels, Palette, Panel, Reel, Row, View, script
+from tests.refused import refused
 from tests.widgets.kit import labels as unpacked
-from tests.widgets.kit import needs_nothing, pixels, refused
+from tests.widgets.kit import needs_nothing, pixels
 
 CLASSES = Classes.of("background", "fish", "crab")
 IMAGE = torch.randint(0, 256, (3, 6, 8), generator=torch.Generator().manual_seed(0)).byte()
@@ -94,18 +94,14 @@ def test_another_reel_or_view_starts_at_a_stop_that_exists() -> None:
     assert shown.frame.numbers[0].name == "mIoU"
 
 
-@pytest.mark.parametrize(
-    ("state", "sentence"),
-    [
-        ({"view": "third"}, "no view 'third'.*first, second"),
-        ({"reel": 2}, "reel must be 0 to 1"),
-        ({"at": 3}, "at must be 0 to 2"),
-        ({"at": -1}, "at must be 0 to 2"),
-        ({"stop": 1}, "no option 'stop'"),
-    ],
+test_a_state_that_does_not_exist_is_refused = refused(
+    lambda state: film(**state),
+    ({"view": "third"}, "no view 'third'.*first, second"),
+    ({"reel": 2}, "reel must be 0 to 1"),
+    ({"at": 3}, "at must be 0 to 2"),
+    ({"at": -1}, "at must be 0 to 2"),
+    ({"stop": 1}, "no option 'stop'"),
 )
-def test_a_state_that_does_not_exist_is_refused(state: dict[str, Any], sentence: str) -> None:
-    refused(sentence, film, **state)
 
 
 def test_displayed_it_carries_words_and_an_image() -> None:

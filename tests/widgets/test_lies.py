@@ -14,7 +14,7 @@ from seglib.labels import VOID, Classes
 from seglib.scenes import Scenes
 from seglib.widgets import LieDetector
 from seglib.widgets.lies import LIES, PIXELS, all_lies, corrupt, judge, sizes
-from tests.widgets.kit import refused
+from tests.refused import refused
 
 CLASSES = Classes.of("background", "fish", "crab")
 POOLS = Scenes(length=1)
@@ -167,13 +167,14 @@ def test_without_a_background_the_largest_class_takes_its_place() -> None:
     assert "Drop a class, car" in repr(detector)
 
 
-def test_what_does_not_fit_gets_a_sentence() -> None:
-    refused("'bend'; there are erode, dilate, shift, blur, drop, swap", corrupt, SQUARE, "bend", 1)
-    for mask, state, sentence in (
-        (MASK[:80], {}, r"'truth' has the size \(80, 160\), the image \(160, 160\)"),
-        (torch.full_like(MASK, VOID), {}, "every pixel of the mask is void"),
-        (MASK, {"at": 11}, "at must be 0 to 10"),
-        (MASK, {"reel": 6}, "reel must be 0 to 5"),
-        (MASK, {"lie": "erode"}, "no option 'lie'"),
-    ):
-        refused(sentence, LieDetector, IMAGE, mask, POOLS.classes, **state)
+test_there_is_no_such_lie = refused(
+    corrupt, (SQUARE, "bend", 1, "'bend'; there are erode, dilate, shift, blur, drop, swap")
+)
+test_what_does_not_fit_gets_a_sentence = refused(
+    lambda mask, state: LieDetector(IMAGE, mask, POOLS.classes, **state),
+    (MASK[:80], {}, r"'truth' has the size \(80, 160\), the image \(160, 160\)"),
+    (torch.full_like(MASK, VOID), {}, "every pixel of the mask is void"),
+    (MASK, {"at": 11}, "at must be 0 to 10"),
+    (MASK, {"reel": 6}, "reel must be 0 to 5"),
+    (MASK, {"lie": "erode"}, "no option 'lie'"),
+)

@@ -28,8 +28,9 @@ from seglib.training.progress import History, Step
 from seglib.widgets import Monitor
 from seglib.widgets.monitor import reading
 from seglib.widgets.monitor.record import LONGEST, MOST, Record, Seen, curve, small
+from tests.refused import refused
 from tests.training.nets import Net, Squares
-from tests.widgets.kit import pixels, refused
+from tests.widgets.kit import pixels
 from tests.widgets.trainings import TRUTH, recorded, steps, until
 
 # What is kept.
@@ -148,6 +149,8 @@ def test_what_is_sent_is_small_and_complete() -> None:
     labels = zlib.decompress(monitor.validations[-1]["frames"][1]["labels"])
     assert monitor._record.images and truth == monitor._record.images[1][1].numpy().tobytes()
     assert labels == monitor._record.validations[-1].preds[1].numpy().tobytes()  # type: ignore[index]
+    marked = [[line["marked"] for line in chart["lines"]] for chart in monitor.now["charts"]]
+    assert marked == [[False, False], [True]]  # forty steps, ten validations
     line = monitor.now["charts"][0]["lines"][0]["points"]
     assert len(struct.unpack(f"<{len(line) // 4}f", line)) == 80
     bound = Record(step=replace(monitor.step, history=History([1.0] * 100_000)))
@@ -306,9 +309,10 @@ def test_a_button_is_a_message_and_a_wrong_one_is_an_error() -> None:
     assert "request" in monitor.error
 
 
-@pytest.mark.parametrize("wrong", [Net(), 3, None])
-def test_what_is_not_a_training_run_is_refused(wrong: Any) -> None:
-    refused(r"the steps that train\(net, dataset, ...\) returns, not a", Monitor, wrong)
+test_what_is_not_a_training_run_is_refused = refused(
+    Monitor,
+    *((wrong, r"the steps that train\(net, dataset, ...\) returns, not a") for wrong in (Net(), 3, None)),
+)
 
 
 def test_a_notebook_that_is_run_by_a_program_trains_in_the_cell() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from seglib.data.dataset import Instances
 from seglib.labels import Classes
 from seglib.regions import Proposals, hierarchy, propose
 from seglib.regions.crops import crops
@@ -18,8 +19,9 @@ from seglib.scenes import Scenes
 from seglib.widgets import ProposalExplorer
 from seglib.widgets.film import Frame
 from seglib.widgets.proposals import OVERLAP, _grouping, stops_down, stops_up
+from tests.refused import refused
 from tests.widgets.explorers import IMAGE, LABELS, LESS, MEMBERS, OBJECTS, PROPOSALS, SCORES, TREE, given
-from tests.widgets.kit import instances, refused
+from tests.widgets.kit import instances
 
 CLASSES = Classes.of("background", "fish", "crab")
 SQUARE = torch.zeros(1, 12, 16).bool()
@@ -50,28 +52,23 @@ def test_the_grouping_step_by_step() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "index", "region", "overlap"),
+    ("name", "index", "best"),
     [
-        (1, 0, 0, 64 / 192),
-        (2, 0, 1, 0.5),
-        (3, 0, 2, 1.0),
-        (5, 0, 2, 1.0),
-        (1, 1, 0, 32 / 192),
-        (4, 1, 3, 0.5),
-        (5, 1, 3, 0.5),
+        ("fish", 0, {1: (0, 64 / 192), 2: (1, 0.5), 3: (2, 1.0), 5: (2, 1.0)}),
+        ("crab", 1, {1: (0, 32 / 192), 4: (3, 0.5), 5: (3, 0.5)}),
     ],
 )
-def test_the_best_region_by_hand(number: int, index: int, region: int, overlap: float) -> None:
-    explorer = ProposalExplorer(**given(), view="proposals", reel=index, at=number - 1)
-    name = ("fish", "crab")[index]
-    assert f"region {region + 1} fits {name} best: overlap {overlap:.3f}." in explorer.frame.words
-    row = explorer._views["proposals"].reels[index].rows[number - 1]
-    assert (row.name, row.texts) == (name, (f"{overlap:.3f}",))
-    inside, target = MEMBERS[region][LABELS], OBJECTS[index]
-    pixels = explorer.frame.panels[0].labels.pixels
-    for value, where in enumerate((inside & target, inside & ~target, target & ~inside)):
-        assert torch.equal(pixels == value, where)
-    assert torch.equal(pixels == 4, OBJECTS[1 - index] & ~inside & ~target)
+def test_the_best_region_by_hand(name: str, index: int, best: dict[int, tuple[int, float]]) -> None:
+    reel = ProposalExplorer(**given())._views["proposals"].reels[index]
+    for number, (region, overlap) in best.items():
+        frame, row = reel.frames[number - 1], reel.rows[number - 1]
+        assert f"region {region + 1} fits {name} best: overlap {overlap:.3f}." in frame.words
+        assert (row.name, row.texts) == (name, (f"{overlap:.3f}",))
+        inside, target = MEMBERS[region][LABELS], OBJECTS[index]
+        pixels = frame.panels[0].labels.pixels
+        for value, where in enumerate((inside & target, inside & ~target, target & ~inside)):
+            assert torch.equal(pixels == value, where)
+        assert torch.equal(pixels == 4, OBJECTS[1 - index] & ~inside & ~target)
 
 
 def test_the_crops_are_what_the_net_is_shown() -> None:
@@ -167,11 +164,13 @@ def test_on_a_scene_every_number_is_the_librarys(index: int) -> None:
         ]
 
 
-def test_image_and_proposals_are_enough() -> None:
-    explorer = ProposalExplorer(IMAGE, PROPOSALS, classes=CLASSES)
+@pytest.mark.parametrize("objects", [None, instances(torch.zeros(0, 12, 16).bool())])
+def test_image_and_proposals_are_enough(objects: Instances | None) -> None:
+    explorer = ProposalExplorer(IMAGE, PROPOSALS, objects, classes=CLASSES)
     assert list(explorer._views) == ["grouping", "proposals"]  # without scores there is nothing to paste
     explorer.view = "proposals"
     assert explorer.frame.words.endswith("No objects are known here, so there is no recall.")
+    assert len(explorer._views["proposals"].reels) == 1 and explorer._views["proposals"].targets is None
 
 
 @pytest.mark.parametrize(
@@ -208,11 +207,6 @@ def test_an_object_that_no_region_touches() -> None:
     assert explorer.frame.words.endswith("None of the first 1 touches fish.")
 
 
-def test_no_objects_in_the_image_is_as_without_objects() -> None:
-    explorer = ProposalExplorer(IMAGE, PROPOSALS, instances(torch.zeros(0, 12, 16).bool()), classes=CLASSES)
-    assert len(explorer._views["proposals"].reels) == 1 and explorer._views["proposals"].targets is None
-
-
 def test_a_larger_copy_of_the_image_is_made_small() -> None:
     large = IMAGE.repeat_interleave(3, 1).repeat_interleave(3, 2)
     masks = OBJECTS.repeat_interleave(3, 1).repeat_interleave(3, 2)
@@ -220,7 +214,8 @@ def test_a_larger_copy_of_the_image_is_made_small() -> None:
     assert explorer.data["width"] == 16 and "overlap 1.000" in explorer.frame.words
 
 
-BAD: list[tuple[dict[str, Any], str]] = [
+test_a_mistake_gets_one_sentence = refused(
+    lambda wrong: ProposalExplorer(**given(**wrong)),
     ({"image": IMAGE / 255}, "uint8"),
     ({"image": IMAGE[:, :5]}, r"proposals have the size \(12, 16\)"),
     ({"proposals": PROPOSALS.subset([])}, "no regions in the proposals"),
@@ -230,12 +225,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"scores": torch.zeros(2, 3)}, r"\(R, K\) = \(5, 3\)"),
     ({"view": "proposals", "reel": 3}, "reel must be 0 to 2"),
     ({"rest": 0}, "no option 'rest'"),
-]
-
-
-@pytest.mark.parametrize(("wrong", "sentence"), BAD)
-def test_a_mistake_gets_one_sentence(wrong: dict[str, Any], sentence: str) -> None:
-    refused(sentence, ProposalExplorer, **given(**wrong))
+)
 
 
 @pytest.mark.parametrize("superpixels", [1, 2, 7, 180, 181, 5000])

@@ -17,7 +17,7 @@ from seglib.weak.labels import image_quality, quality
 from seglib.weak.schemes import pseudo_labels
 from seglib.widgets import RefinementExplorer
 from seglib.widgets.film import Frame, Reel
-from tests.widgets.kit import refused
+from tests.refused import refused
 from tests.widgets.refinements import (
     CLASSES,
     IMAGE,
@@ -190,7 +190,8 @@ def test_the_smaller_box_is_in_front() -> None:
 
 HALF = ROUNDS[0].clone()
 HALF[0, 2, 1] += 0.5
-BAD: list[tuple[dict[str, Any], str]] = [
+test_a_mistake_gets_one_sentence = refused(
+    lambda wrong: RefinementExplorer(**given(**wrong)),
     ({"image": IMAGE / 255}, r"image must be .*\(3, 3, 4\) float32"),
     ({"truth": TRUTH[:2]}, r"'truth' has the size \(2, 4\), the image \(3, 4\)"),
     ({"schemes": {"box-i": TRUTH[:, :2]}}, r"'scheme box-i' has the size \(3, 2\)"),
@@ -213,9 +214,4 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"qualities": [0.5]}, r"each a Quality, as round.quality.*not \[0.5\]"),
     ({"view": "rules", "reel": 2}, "reel must be 0 to 1"),
     ({"usual": [1, 1, 1]}, "no option 'usual'"),
-]
-
-
-@pytest.mark.parametrize(("wrong", "sentence"), BAD)
-def test_a_mistake_gets_one_sentence(wrong: dict[str, Any], sentence: str) -> None:
-    refused(sentence, RefinementExplorer, **given(**wrong))
+)

@@ -16,7 +16,8 @@ from seglib import draw
 from seglib.labels import Classes
 from seglib.widgets import MaskViewer
 from seglib.widgets.viewer import MODES, linked
-from tests.widgets.kit import instances, labels, pixels, refused
+from tests.refused import refused
+from tests.widgets.kit import instances, labels, pixels
 
 CLASSES = Classes.of("background", "fish", "crab")
 WITHOUT_BACKGROUND = Classes.of("sky", "road", "car")
@@ -81,7 +82,11 @@ def test_what_is_sent_is_what_was_given() -> None:
     data = viewer(instances=instances(torch.stack([TRUTH == 1, TRUTH == 2]))).data
     assert (data["width"], data["height"]) == (8, 6)
     assert np.array_equal(pixels(data["image"]), IMAGE.permute(1, 2, 0).numpy())
-    assert torch.equal(labels(data["maps"][0]["labels"], 8), TRUTH)
+    truth, pred = data["maps"]
+    assert torch.equal(labels(truth["labels"], 8), TRUTH)
+    assert truth["shares"] == ["38 %", "12 %", "44 %", "6 %"]
+    assert pred["verdicts"] == {"right": "56 %", "wrong": "38 %", "void": "6 %"}
+    assert truth["verdicts"] == {"right": "94 %", "wrong": "0 %", "void": "6 %"}
     assert torch.equal(labels(data["instances"], 8, "<u2"), TRUTH.where(TRUTH != 255, 0))
 
 
@@ -105,7 +110,10 @@ def test_of_a_photograph_of_twelve_megapixels_one_of_two_pixels_is_shown_and_it_
     assert viewer().data["stride"] == 1 and "Shown is" not in viewer().description()
 
 
-BAD: list[tuple[dict[str, Any], str]] = [
+GIVEN: dict[str, Any] = {"image": IMAGE, "maps": {"truth": TRUTH, "prediction": PRED}, "classes": CLASSES}
+
+test_a_mistake_gets_one_sentence = refused(
+    lambda wrong: MaskViewer(**GIVEN | wrong),
     ({"image": IMAGE.float()}, "the image must be .*float32"),
     ({"image": IMAGE[0]}, r"\(6, 8\) uint8"),
     ({"image": IMAGE.numpy()}, "ndarray"),
@@ -124,13 +132,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"height": 50}, "height"),
     ({"opacity": 1.5}, "opacity"),
     ({"maps": TRUTH, "mode": "difference"}, "needs two label maps"),
-]
-
-
-@pytest.mark.parametrize(("wrong", "sentence"), BAD)
-def test_a_mistake_gets_one_sentence(wrong: dict[str, Any], sentence: str) -> None:
-    given = {"image": IMAGE, "maps": {"truth": TRUTH, "prediction": PRED}, "classes": CLASSES} | wrong
-    refused(sentence, MaskViewer, **given)
+)
 
 
 @pytest.mark.parametrize("state", [{"opacity": 1.5}, {"zoom": 0.5}, {"mode": "upside down"}])
@@ -156,7 +158,9 @@ def test_linked_viewers_share_everything_but_the_label_map(monkeypatch: pytest.M
     assert bundle["text/plain"].startswith("truth: ")
 
 
-def test_viewers_that_do_not_fit_are_not_linked() -> None:
-    other = MaskViewer(IMAGE[:, :4], TRUTH[:4], classes=CLASSES)
-    for others, said in ([other], "one size"), ([viewer(WITHOUT_BACKGROUND)], "same classes"), ([], "two"):
-        refused(said, linked, viewer(), *others)
+test_viewers_that_do_not_fit_are_not_linked = refused(
+    linked,
+    (viewer(), MaskViewer(IMAGE[:, :4], TRUTH[:4], classes=CLASSES), "one size"),
+    (viewer(), viewer(WITHOUT_BACKGROUND), "same classes"),
+    (viewer(), "two"),
+)

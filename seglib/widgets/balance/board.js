@@ -60,7 +60,7 @@ function blurView(frame, data, scenes) {
   const element = h("div", { class: "seglib-view" },
     h("div", { class: "seglib-dials" }, slider.element),
     h("div", { class: "seglib-cut" }, sides),
-    h("p", { class: "seglib-quiet" }, "The middle 96 × 96 pixels of each image: an image that is shrunk looks sharp."),
+    h("p", { class: "seglib-quiet" }, data.crop),
     status, bars.element,
     h("p", { class: "seglib-quiet" },
       h("span", { class: "seglib-band", "aria-hidden": "true" }), " what a random cut would take of the class (± two standard deviations); the line is the share of images dropped; ▲ marks a class that loses much more."));

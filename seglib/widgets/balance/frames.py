@@ -45,6 +45,7 @@ def frames(survey: Survey) -> dict[str, Any]:
         "source": f"{dataset.name} {dataset.split}, {_plural(len(counts), 'image')}",
         "classes": pack.names_and_colors(counts.classes),
         "note": "" if counts.objects is not None else "This data set has no instance annotations.",
+        "crop": f"The middle {CROP} × {CROP} pixels of each image: an image that is shrunk looks sharp.",
         "schemes": [[name, TITLES[name], formula] for name, (formula, _) in SCHEMES.items()],
         "dial": f"How often a {survey.rare} is drawn" if survey.rare else "",
         "settings": [
