@@ -1,44 +1,10 @@
 """Wrong answers to the exercises of notebook 07a, and the words each must be told."""
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb07a.answers import box_loss, core, my_shape, paint_boxes
 from seglib.weak.schemes import inner_rectangles, rectangles
-
-
-def painted(order):
-    def paint(boxes, classes, size):
-        mask = torch.zeros(size, dtype=torch.uint8)
-        for number in order(boxes):
-            x1, y1, x2, y2 = boxes[number].tolist()
-            mask[y1:y2, x1:x2] = classes[number]
-        return mask
-
-    return paint
-
-
-def by_area(boxes, border=0):
-    wide, high = (boxes[:, 2:] - boxes[:, :2] + border).T
-    return (wide * high).argsort().tolist()
-
-
-def boxed(change):
-    return lambda boxes, *given: paint_boxes(change(boxes), *given)
-
-
-def cored(change):
-    return lambda box, share: change(box, *core(box, share))
-
-
-def one_side_only(box, share):
-    x1, y1, x2, y2 = box
-    cut = (1 - share) / 2 * (x2 - x1)
-    return x1 + cut, y1, x2 - cut, y2
-
-
-def void_as_background(logits, masks, **options):
-    return cross_entropy(logits, masks.long() % 255, **options)
+from tests.mutation import edited
 
 
 def rectangle(share):
@@ -57,40 +23,59 @@ def stripes(height, width):
 
 WRONG = {
     "07a.1": {
-        "the larger in front": (painted(by_area), "has vanished"),
-        "as they come": (painted(lambda boxes: range(len(boxes))), "smaller one is in front"),
-        "one pixel short": (boxed(lambda boxes: boxes - torch.tensor([0, 0, 1, 1])), "One pixel short"),
-        "rows and columns swapped": (boxed(lambda boxes: boxes[:, [1, 0, 3, 2]]), "y is rows"),
+        "the larger in front": (edited(paint_boxes, "=True", "=False"), "has vanished"),
+        "as they come": (
+            edited(paint_boxes, "areas.argsort(descending=True).tolist()", "range(len(boxes))"),
+            "smaller one is in front",
+        ),
+        "one pixel short": (
+            edited(paint_boxes, "y1:y2, x1:x2", "y1 : y2 - 1, x1 : x2 - 1"),
+            "One pixel short",
+        ),
+        "rows and columns swapped": (edited(paint_boxes, "y1:y2, x1:x2", "x1:x2, y1:y2"), "y is rows"),
         "areas of one more": (
-            painted(lambda boxes: by_area(boxes, 1)[::-1]),
+            edited(paint_boxes, "boxes[:, 0])", "boxes[:, 0] + 1)", "boxes[:, 1])", "boxes[:, 1] + 1)"),
             "has 9 pixels and (3, 1, 5, 6) has 10",
         ),
-        "classes as they were": (boxed(lambda boxes: boxes[by_area(boxes)]), "Does each box keep its class?"),
+        "classes as they were": (
+            lambda boxes, *given: paint_boxes(boxes.roll(1, 0), *given),
+            "Does each box keep its class?",
+        ),
         "the first box alone": (
             lambda boxes, classes, size: paint_boxes(boxes[:1], classes, size),
             "nowhere",
         ),
         "numbers in place of classes": (
-            lambda boxes, classes, size: paint_boxes(boxes, torch.arange(len(boxes)) + 7, size),
+            edited(paint_boxes, "classes[number]", "number + 7"),
             "Only 0 and the classes",
         ),
     },
     "07a.2": {
         "20 % of each side": (
-            lambda box, share: core(box, share**2),
+            edited(core, "math.sqrt(share)", "share"),
             "of each side. Of the area that is 5 %",
         ),
-        "one side only": (one_side_only, "both sides"),
+        "one side only": (edited(core, "math.sqrt(share)", "share", "cut * (y2 - y1)", "0"), "both sides"),
         "in the corner": (
-            cored(lambda box, x1, y1, x2, y2: (*box[:2], box[0] + x2 - x1, box[1] + y2 - y1)),
+            edited(
+                core,
+                "x1 + a",
+                "x1 + 0 * a",
+                "y1 + a",
+                "y1 + 0 * a",
+                "x2 - a",
+                "x2 - 2 * a",
+                "y2 - a",
+                "y2 - 2 * a",
+            ),
             "middle",
         ),
         "x, y, width, height": (
-            cored(lambda _, x1, y1, x2, y2: (x1, y1, x2 - x1, y2 - y1)),
+            edited(core, "x2 - a", "x2 - x1 - 2 * a", "y2 - a", "y2 - y1 - 2 * a"),
             "That is x, y, width, height",
         ),
         "end on the last pixel": (
-            cored(lambda _, x1, y1, x2, y2: (x1, y1, x2 - 1, y2 - 1)),
+            edited(core, "x2 - a", "x2 - 1 - a", "y2 - a", "y2 - 1 - a"),
             "One pixel short",
         ),
         "a pixel to the right": (lambda *given: tuple(v + 1 for v in core(*given)), "must stay the middle"),
@@ -108,9 +93,15 @@ WRONG = {
         "width first": (lambda *size: my_shape(*size[::-1]), "should return a bool tensor of shape"),
     },
     "07a.4": {
-        "the bug itself": (lambda *given: void_as_background(*given, ignore_index=0), "never wrong"),
-        "void is background": (void_as_background, "Now void is background"),
-        "the sum": (lambda logits, masks: box_loss(logits, masks) * (masks != 255).sum(), "the sum over"),
+        "the bug itself": (
+            edited(box_loss, "masks.long(), ignore_index=255", "masks.long() % 255, ignore_index=0"),
+            "never wrong",
+        ),
+        "void is background": (
+            edited(box_loss, "masks.long(), ignore_index=255", "masks.long() % 255"),
+            "Now void is background",
+        ),
+        "the sum": (edited(box_loss, "=255", "=255, reduction='sum'"), "the sum over"),
         "a number of Python": (lambda logits, masks: box_loss(logits, masks).item(), "no gradient"),
         "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels count"),
     },

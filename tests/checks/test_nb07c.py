@@ -1,70 +1,49 @@
 """Wrong answers to the exercises of notebook 07c, and the words each must be told."""
 
 from seglib.course.content.nb07c.answers import affordable, labelling_minutes, my_choice, share_of_gain
+from tests.mutation import edited
 
 
-def priced(change):
-    return lambda objects, masked, *prices: labelling_minutes(objects, masked, *change(*prices))
+def ranked(key):
+    return edited(affordable, "(quality[name], -minutes[name])", key)
 
 
-def chosen(key, fits=lambda minutes, limit: minutes <= limit):
-    def choose(minutes, quality, limit):
-        within = [name for name in minutes if fits(minutes[name], limit)]
-        return max(within, key=lambda name: key(minutes[name], quality[name]), default="nothing")
-
-    return choose
+def in_order_of(key):
+    return edited(my_choice, "area[index], reverse", f"{key}, reverse")
 
 
-def by(key, price=lambda one: len(one.boxes)):
-    """Images from the highest key to the lowest, as long as there is time."""
-
-    def choose(annotations, sizes, mask_minutes, minutes):
-        chosen = []
-        for index in sorted(range(len(annotations)), key=lambda index: key(annotations[index]), reverse=True):
-            cost = mask_minutes * price(annotations[index])
-            if cost <= minutes:
-                chosen.append(index)
-                minutes -= cost
-        return chosen
-
-    return choose
-
-
-def area(one):
-    return float((one.boxes[:, 2:] - one.boxes[:, :2]).prod(1).double().mean())
-
-
+OBJECTS = "len(annotations[index].boxes)"
 WRONG = {
     "07c.1": {
-        "seconds": (lambda *given: 60 * labelling_minutes(*given), "Minutes are asked for"),
-        "images in place of objects": (
-            lambda objects, *given: labelling_minutes([1] * len(objects), *given),
-            "Each object of an image",
+        "seconds": (edited(labelling_minutes, " / 60", ""), "Minutes are asked for"),
+        "images in place of objects": (edited(labelling_minutes, "count * ", ""), "Each object of an image"),
+        "a box for every mask": (
+            edited(labelling_minutes, "(mask_seconds", "(box_seconds + mask_seconds"),
+            "paid for a box too",
         ),
-        "a box for every mask": (priced(lambda box, mask: (box, box + mask)), "paid for a box too"),
-        "the masks alone": (priced(lambda box, mask: (0, mask)), "The other images have boxes"),
+        "the masks alone": (
+            edited(labelling_minutes, "else box_seconds", "else 0"),
+            "The other images have boxes",
+        ),
         "rounded": (lambda *given: round(labelling_minutes(*given), 2), "yours is"),
-        "another price": (priced(lambda *_: (7, 79)), "yours is"),
-        "swapped": (priced(lambda box, mask: (mask, box)), "yours is"),
+        "another price": (lambda objects, masked, *_: labelling_minutes(objects, masked, 7, 79), "yours is"),
+        "swapped": (edited(labelling_minutes, "index in masked", "index not in masked"), "yours is"),
     },
     "07c.2": {
-        "the best of all": (chosen(lambda minutes, quality: quality, lambda *_: True), "more than there is"),
-        "the cheapest": (chosen(lambda minutes, quality: -minutes), "is not the best"),
-        "most points a minute": (chosen(lambda minutes, quality: quality / minutes), "is not the best"),
-        "the first of two": (chosen(lambda minutes, quality: quality), "takes less time"),
-        "strictly below": (
-            chosen(lambda minutes, quality: (quality, -minutes), lambda minutes, limit: minutes < limit),
-            "may be used up",
-        ),
+        "the best of all": (edited(affordable, "<= limit", "< 999"), "more than there is"),
+        "the cheapest": (ranked("-minutes[name]"), "is not the best"),
+        "most points a minute": (ranked("quality[name] / minutes[name]"), "is not the best"),
+        "the first of two": (ranked("quality[name]"), "takes less time"),
+        "strictly below": (edited(affordable, "<= limit", "< limit"), "may be used up"),
         "always one": (lambda *given: affordable(*given).replace("nothing", "boxes"), "return 'nothing'"),
     },
     "07c.3": {
         "every fourth": (lambda annotations, *_: list(range(0, len(annotations), 4)), "wrong in more"),
-        "as they come": (by(lambda one: 0), "is asked for"),
-        "small boxes": (by(lambda one: -area(one)), "is asked for"),
-        "many objects": (by(lambda one: len(one.boxes)), "counts all classes the same"),
+        "as they come": (in_order_of("0"), "is asked for"),
+        "small boxes": (in_order_of("-area[index]"), "is asked for"),
+        "many objects": (in_order_of(OBJECTS), "counts all classes the same"),
         "all of them": (lambda annotations, *_: list(range(len(annotations))), "and there are"),
-        "priced by the image": (by(lambda one: len(one.boxes), lambda one: 1), "min for each"),
+        "priced by the image": (edited(my_choice, f"{OBJECTS} * mask", "mask"), "min for each"),
         "none": (lambda *_: [], "There is time for another image"),
         "one twice": (lambda *_: [0, 0], "more than once"),
         "counted from 1": (lambda annotations, *_: [len(annotations)], "There is no image"),
