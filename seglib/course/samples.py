@@ -1,4 +1,4 @@
-"""Made for an exercise: an album with blurred images, a delivery with planted faults, the smallest net."""
+"""Made for an exercise: blurred images, a delivery with planted faults, pools with boxes, a small net."""
 
 from __future__ import annotations
 

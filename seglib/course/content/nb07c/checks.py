@@ -56,17 +56,15 @@ def check_affordable(fn: Callable[[Numbers, Numbers, float], str]) -> str:
             got, wanted = fn(*offers, limit), affordable(*offers, limit)
             if got == wanted:
                 continue
-            case, time = f"{words}; {limit:g} minutes", minutes.get(got, 0.0)
-            if wanted not in minutes:
-                raise Wrong(f"{case}: none is within the budget, so return 'nothing'. Yours is {got!r}.")
+            case, as_good = f"{words}; {limit:g} minutes", quality.get(got) == quality.get(wanted)
             mistakes = {
+                f"{case}: none is within the budget: return 'nothing', not {got!r}.": wanted == "nothing",
                 f"{case}: return the name of one of them. Yours is {got!r}.": got not in minutes,
-                f"{case}: {got!r} takes {time:g}, more than there is.": time > limit,
-                f"{case}: {got!r} is as good as another that takes less time.": quality.get(got)
-                == quality[wanted],
+                f"{case}: {got!r} takes more than there is.": minutes.get(got, 0.0) > limit,
+                f"{case}: {got!r} is as good as another that takes less time.": as_good,
+                f"{case}: a better one is within it. A budget may be used up.": minutes.get(wanted) == limit,
             }
-            exactly = " A budget may be used up." * (minutes[wanted] == limit)
-            best = f"{case}: of what is within the budget, {got!r} is not the best.{exactly}"
+            best = f"{case}: of what is within the budget, {got!r} is not the best."
             raise Wrong(first_true(mistakes, best))
     return "The best label is that of a budget: with more minutes it is another one."
 

@@ -34,9 +34,7 @@ def check_dominated(fn: Callable[[int, Numbers, Numbers], bool]) -> str:
                 f"Row {i} is dominated: another row is no dearer, no worse, and not equal.": not found,
                 f"Row {i} has an equal, and equal rows do not dominate each other.": twin,
             }
-            why = first_true(
-                mistakes, f"Row {i} is not dominated: no other row is both no dearer and no worse."
-            )
+            why = first_true(mistakes, f"Row {i} is not dominated: none is both no dearer and no worse.")
             raise Wrong(f"{why} (costs {costs}, quality {quality})")
     return "Whatever the budget is, the best choice is a row that is not dominated."
 
@@ -97,20 +95,20 @@ def _once(first: Tensor, second: Tensor, rng: torch.Generator) -> float:
 
 def check_fair_counts(fn: Callable[[Any, Tensor, Tensor, int], Tensor]) -> str:
     """08.3: the camera stays, and every pixel of the truth is judged."""
-    rng = torch.Generator().manual_seed(3)
+    rng, seen = torch.Generator().manual_seed(3), set[tuple[int, ...]]()
+
+    def look(image: Tensor) -> Tensor:
+        seen.add(tuple(image.shape[1:]))
+        return image[1].long()
+
+    segmenter = SimpleNamespace(predict=look, name="a test")
     for height, width in ((6, 8), (7, 9)):
         image = torch.randint(0, 3, (3, height, width), generator=rng, dtype=torch.uint8)
-        mask = image[1].clone()
-        seen: list[tuple[int, ...]] = []
+        mask, half = image[1].clone(), (-(-height // 2), -(-width // 2))
         mask[0, 0] = 255
-
-        def look(image: Tensor, seen: list[tuple[int, ...]] = seen) -> Tensor:
-            seen.append(tuple(image.shape[1:]))
-            return image[1].long()
-
-        half, segmenter = (-(-height // 2), -(-width // 2)), SimpleNamespace(predict=look, name="a test")
+        seen.clear()
         got, wanted = (each(segmenter, image, mask, 3) for each in (fn, fair_counts))
-        if others := set(seen) - {half}:
+        if others := seen - {half}:
             raise Wrong(
                 f"The camera gives {half} of {height, width} pixels; your segmenter saw {others.pop()}."
             )

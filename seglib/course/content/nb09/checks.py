@@ -138,16 +138,13 @@ def check_repaired(fn: Callable[[Tensor], Tensor]) -> str:
         return "Nothing in a mask says what its numbers mean. Only the list of classes does."
     known = wanted != VOID
     first, void = int(got[0, 1]), int(got[0, 0])
+    classes_right, void_right = torch.equal(got[known], wanted[known]), (got[~known] == VOID).all()
     what = "neither a class nor void" if void else "background, and a net would learn it"
     becomes = ", ".join(str(int(got[values == value][0])) for value in range(4))
     mistakes = {
         "Nothing has changed: 1, which most pixels have, is still 'animal'.": torch.equal(got, values.long()),
-        f"The classes are right, but what nobody labelled is {void}: {what}. Void is 255.": (
-            torch.equal(got[known], wanted[known])
-        ),
-        f"Void is right; but value 1 becomes {first}, and most pixels are background, class 0.": (
-            (got[~known] == VOID).all()
-        ),
+        f"The classes are right, but what nobody labelled is {void}: {what}. Void is 255.": classes_right,
+        f"Void is right; but value 1 becomes {first}, and most pixels are background, class 0.": void_right,
     }
     raise Wrong(
         first_true(mistakes, f"Values 0, 1, 2, 3 should become 255, 0, 1, 2; yours become {becomes}.")
