@@ -72,7 +72,7 @@ def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
     if not near(iou, expected_iou):
         raise Wrong(f"IoU of class 0: 6 pixels are shared; how many are in either? You say {iou[0]:.3f}.")
     if not near(dice, expected_dice):
-        raise Wrong(f"Dice of class 0 is 6 shared pixels by the mean of 8 and 7. You say {dice[0]:.3f}.")
+        raise Wrong(f"Dice of class 0 is 6 shared pixels over the mean of 8 and 7; you say {dice[0]:.3f}.")
     return "Dice = 2 IoU / (1 + IoU): the same order of classes, larger numbers."
 
 

@@ -29,7 +29,7 @@ def check_count_classes(fn: Callable[[Masks, int], tuple[Tensor, Tensor]]) -> st
     ]
     pixels, images = fn(masks, 4)
     if (lengths := (len(pixels), len(images))) != (4, 4):
-        raise Wrong(f"Both have 4 numbers, one for each class; yours have {lengths}. Class 3 never occurs.")
+        raise Wrong(f"Both need 4 numbers, one for each class; yours have {lengths}. Class 3 never occurs.")
     if pixels.sum() == 21:
         raise Wrong("You counted 21 pixels. Two of them are void: their class is unknown.")
     if pixels.tolist() != [12, 3, 4, 0]:
@@ -78,12 +78,13 @@ def check_median_frequency(fn: Callable[[Tensor], Tensor]) -> str:
     weights, expected = fn(pixels), median_frequency(pixels)
     if not near(weights, expected):
         total, images = pixels.sum(0), (pixels > 0).sum(0)
+        scaled = expected / expected[1] * weights[1]
         around = "The frequency of a class is taken over the images that contain it: 20 of 100 for class 1."
         known = {
             f"You divided by the pixels of all images. {around}": total.median() / total,
             f"You divided by the number of images. {around}": (total / images).median() / (total / images),
             "Upside down: the rarest class has the smallest weight. It is median / frequency.": 1 / expected,
-            "The class of median frequency must have the weight 1.": expected / expected[1] * weights[1],
+            "The ratios are right, but the class of median frequency must have the weight 1.": scaled,
         }
         refuse(weights, known)
     five = torch.tensor([[10, 30, 0, 60, 0], [90, 0, 9, 0, 1], [20, 0, 0, 0, 180]])

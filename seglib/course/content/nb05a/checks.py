@@ -76,7 +76,7 @@ def check_seen(fn: Callable[[nn.Module, Tensor, int, int, int], Tensor]) -> str:
 def _compare_seen(got: Tensor, weight: Tensor, window: tuple[slice, slice], place: tuple[int, int]) -> None:
     largest, mean, square = weight.abs().amax(0), weight.abs().mean(0), weight.abs().sum(0).square()
     known = {
-        "Opposite colours cancel in yours: absolute values first, then sum.": (weight.sum(0),),
+        "Opposite signs cancel in yours: absolute values first, then their sum.": (weight.sum(0),),
         "The window is right. The absolute values of the three colours are summed.": (largest, mean, square),
     }
     refuse(got[window], known)
