@@ -39,7 +39,7 @@ from tests.data.strangers import (
     write,
 )
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore:Truncated File Read")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 RED, WHITE = (200, 30, 40), (255, 255, 255)
 THREE = ["sea", "fish", "crab"]
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
