@@ -133,12 +133,13 @@ class Coco(SegmentationDataset):
         image, and the box is right.
         """
         found = []
+        size = self.images[index]["height"], self.images[index]["width"]
         for one in self.objects[index]:
             if self._label(one) != VOID and one.get("bbox"):
                 with naming(self._place(one)):
                     x, y, width, height = finite_numbers(one["bbox"], "bbox", (4,))
                     box = torch.tensor([x, y, x + width, y + height], dtype=torch.float64)
-                    if _follows_outline(box, one.get("segmentation")):
+                    if _follows_outline(box, one.get("segmentation"), *size):
                         continue
                 name = self.classes.names[self.class_of[one["category_id"]]]
                 found.append((f"{name} (annotation {one.get('id')})", box, self._shape(index, one)))
@@ -317,15 +318,13 @@ def segmentation_mask(segmentation: Any, height: int, width: int) -> NDArray[np.
     return pycoco.decode(pycoco.merge(pycoco.frPyObjects(segmentation, height, width))).astype(bool)
 
 
-def _follows_outline(box: Tensor, segmentation: Any) -> bool:
+def _follows_outline(box: Tensor, segmentation: Any, height: int, width: int) -> bool:
     """Whether a box x1 y1 x2 y2 is that of all corners of the polygons, give or take a pixel."""
-    if not isinstance(segmentation, list):
+    if isinstance(segmentation, dict):
         return False
-    # What is wrong with damaged polygons is said where they are drawn.
-    with suppress(TypeError, ValueError, IndexError, RuntimeError, OverflowError):
-        corners = torch.tensor([*chain(*segmentation)], dtype=torch.float64).reshape(-1, 2)
-        return bool(((box - torch.cat([corners.amin(0), corners.amax(0)])).abs() <= 1).all())
-    return False
+    _check_polygons(segmentation, height, width)
+    corners = torch.tensor([*chain(*segmentation)], dtype=torch.float64).reshape(-1, 2)
+    return bool(((box - torch.cat([corners.amin(0), corners.amax(0)])).abs() <= 1).all())
 
 
 def _check_polygons(polygons: Any, height: int, width: int) -> None:
