@@ -279,9 +279,10 @@ def painted(pixels: list[list[int]]) -> str:
 
 def test_labelme_circles_and_masks_are_regions(tmp_path):
     circle = {"shape_type": "circle", "label": "dog", "points": [[2.5, 2.5], [2.5, 4.0]]}
-    mask = {"shape_type": "mask", "label": "cat", "points": [[5, 2], [7, 4]]}
+    mask = {"shape_type": "mask", "label": "cat", "group_id": 7, "points": [[5, 2], [7, 4]]}
     mask["mask"] = painted([[1, 0, 1], [1, 1, 1], [0, 0, 1]])
-    assert load(write(tmp_path, labelme("a", circle, mask)))[0][1].tolist() == [
+    # A mask is an object of its own, also in a group.
+    assert load(write(tmp_path, labelme("a", circle, mask, mask)))[0][1].tolist() == [
         [0, 0, 0, 0, 0, 0, 0, 0],
         [0, 2, 2, 2, 0, 0, 0, 0],
         [0, 2, 2, 2, 0, 1, 0, 1],
