@@ -280,7 +280,7 @@ def kind(value: Any) -> str:
         dtype = str(value.dtype).removeprefix("torch.")
         shape = f"of shape {tuple(value.shape)}" if value.ndim else "with a single number"
         name = "tensor" if isinstance(value, Tensor) else "NumPy array"
-        return f"a{'n' * dtype.startswith('i')} {dtype} {name} {shape}"
+        return f"a{'n' * dtype.startswith(('i', 'o'))} {dtype} {name} {shape}"
     if type(value) is tuple:
         each = list(map(kind, value))
         return f"{len(value)} things ({f'each {each[0]}' if len({*each}) == 1 else ', '.join(each[:6])})"
