@@ -183,6 +183,8 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     },
     "Cityscapes, labelIds": CITYSCAPES,
     "Cityscapes, trainIds": CITYSCAPES | {f"gtFine/{{{CITIES}}}_gtFine_labelTrainIds.png": TRAIN_IDS},
+    "Cityscapes, coarse": paired(CITY_PHOTO, "gtCoarse/*_gtCoarse_labelIds.png", CITIES, LABEL_IDS),
+    "Cityscapes, fine and coarse": CITYSCAPES | {f"gtCoarse/{{{CITIES}}}_gtCoarse_labelIds.png": MASK},
     "Cityscapes as unpacked": paired(f"leftImg8bit_trainvaltest/{CITY_PHOTO}", UNPACKED, CITIES),
     "ADE20K": ADE20K
     | {"objectInfo150.txt": "Idx\tRatio\tTrain\tVal\tStuff\tName\n1\t.1\t1\t1\t1\twall\n2\t.1\t1\t1\t1\tsky"},
@@ -309,6 +311,8 @@ OPENED: dict[str, tuple[str, Sequence[str] | int, int, Any]] = {
     "CamVid with class_dict.csv": ("pairs", ("Sky", "Car"), 2, [[0, 1, 1, 0], [0, V, V, 0], [0] * 4]),
     "Cityscapes, labelIds": ("Cityscapes", 19, 1, CARS),
     "Cityscapes, trainIds": ("Cityscapes", 19, 1, CARS),
+    "Cityscapes, coarse": ("Cityscapes", 19, 1, CARS),
+    "Cityscapes, fine and coarse": ("Cityscapes", 19, 1, CARS),
     "Cityscapes as unpacked": ("Cityscapes", 19, 1, MASK),
     "ADE20K": ("ADE20K", ("wall", "sky"), 1, FROM_ONE),
     "ADE20K without its list": ("ADE20K", ("class 1", "class 2"), 1, FROM_ONE),

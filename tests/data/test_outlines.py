@@ -18,7 +18,7 @@ from pycocotools.coco import COCO
 
 from seglib.data.catalog import load
 from seglib.data.coco import segmentation_mask
-from seglib.data.dataset import SegmentationDataset
+from seglib.data.dataset import SegmentationDataset, SplitError
 from tests.data.conftest import changed
 from tests.data.strangers import LAYOUTS, PHOTO, V, coco, encoded, refusal, turned, write
 
@@ -179,13 +179,16 @@ def test_an_image_under_two_ids_is_one_image_and_there_must_be_one(tmp_path):
     data = load(tmp_path)
     assert len(data) == 1 and len(data.instances(0)) == 2
     assert "left out images that are listed under two ids, merged: 1" in str(data)
+    with pytest.raises(SplitError, match="no image in the split 'val'"):
+        load(tmp_path, "val")
     refusal(write(tmp_path, {"all.json": coco([])}), "no image in the split 'train'")
 
 
 @pytest.mark.parametrize("name", ["C:\\Users\\ann\\a.jpg", "/home/ann/a.jpg", "../upload/a.jpg", "day/a.jpg"])
 def test_names_with_folders_and_of_another_machine(tmp_path, name):
     place = name if name == "day/a.jpg" else "a.jpg"
-    data = load(write(tmp_path, {f"images/{place}": PHOTO, "all.json": coco([name])}))
+    files = {f"pond/{place}": PHOTO, "images/other.jpg": PHOTO, "all.json": coco([name])}
+    data = load(write(tmp_path, files))
     assert data.sample_id(0) == "a" and data[0][0].shape == (3, 3, 4)
     assert "without their folders" in data.notes.get("moved", "") or name == place
 

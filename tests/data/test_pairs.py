@@ -32,6 +32,9 @@ PAIRS = paired("images/train/*.jpg", "masks/train/*.png")
         ("img/*.jpg", "lbl/*.png"),
         ("*.jpg", "*-mask.png"),
         ("images/*_leftImg8bit.png", "masks/*_gtFine_labelIds.png"),
+        ("images/*.jpg", "masks/v2_*_mask.png"),
+        ("images/*_b4.jpg", "masks/*_m1.png"),
+        ("images/b4_*.jpg", "masks/m1_*.png"),
     ],
 )
 def test_names_with_a_common_part(tmp_path, photo, label):
@@ -96,6 +99,16 @@ def test_lists_in_different_orders(tmp_path):
     with pytest.raises(ValueError, match=r"the orders differ: .*a\.jpg is given .*c_m\.png; sort both"):
         folders.pairs(photos, labels[::-1])
     assert len(folders.pairs(photos, numbers[::-1])) == 3  # names that say nothing
+
+
+def test_equal_names_in_several_folders(tmp_path):
+    write(tmp_path, paired("{day,night}/train/images/*.jpg", "{day,night}/train/masks/*.png", "a"))
+    write(tmp_path, {"night/train/masks/a.png": MASK * 0, "night/val/images/a.jpg": PHOTO})
+    assert [bool(mask.any()) for _, mask in load(tmp_path)] == [True, False]
+    with pytest.raises(ValueError, match="have the same name; give two lists in the same order"):
+        folders.pairs(f"{tmp_path}/night/*/images/*.jpg", f"{tmp_path}/*/*/masks/*.png")
+    write(tmp_path / "other", {"images/{day,night}/a.jpg": PHOTO, "masks/{d,n}/a.png": MASK})
+    refusal(tmp_path / "other", "'a' is in several subfolders; if each holds one class")
 
 
 def test_pairs_take_patterns_and_every_form_of_classes(tmp_path):

@@ -92,6 +92,21 @@ def test_objects_of_the_layouts_that_know_them(tmp_path):
     refusal(tmp_path / "one mask file for each object", "two names, of the background and of the objects")
 
 
+@pytest.mark.parametrize(
+    ("image", "masks"),
+    [
+        ("images/{a,b}", "masks/{a,b}/{1,2}"),
+        ("{a,b}/images/photo", "{a,b}/masks/{1,2}"),
+        ("images/{day,night}/a", "masks/{day,night}/a/{1,2}"),
+        ("images/day/{a,b}", "masks/{a,b}/{1,2}"),
+        ("images/day/{a,b}", "masks/day/{a,b}_{1,2}"),
+    ],
+)
+def test_places_of_one_mask_file_for_each_object(tmp_path, image, masks):
+    data = load(write(tmp_path, {f"{image}.jpg": PHOTO, f"{masks}.png": BINARY}))
+    assert "2 images, 4 objects" in str(data) and len(data.instances(0)) == 2
+
+
 @pytest.mark.parametrize(("count", "kind"), [(63, np.uint16), (125, np.uint16), (125, np.uint8)])
 def test_numbers_of_objects_are_not_classes(tmp_path, count, kind):
     ids = np.zeros((60, 60), kind)
@@ -181,6 +196,27 @@ def test_places_of_a_coco_file_and_its_images(tmp_path, annotations, images):
     if "instances_" in annotations:
         with pytest.raises(ValueError, match="there is no split 'val'; there is 'train'"):
             load(tmp_path, "val")
+
+
+@pytest.mark.parametrize("half", ["a", "b"])  # the first image of the file, or the last
+def test_the_folder_of_a_coco_file_holds_its_first_and_last_image(tmp_path, half):
+    write(tmp_path, {"images/{a,b}.jpg": PHOTO, f"train/{half}.jpg": PHOTO})
+    write(tmp_path, {"instances_train.json": coco(["a.jpg", "b.jpg"])})
+    assert load(tmp_path).folder == tmp_path / "images"
+
+
+@pytest.mark.parametrize(
+    ("file", "folder", "other"),
+    [
+        ("annotations/instances_train2017.json", "train2017", "train_images"),
+        ("annotations/my_train.json", "training", "images"),
+        ("reef/all.json", "reef", "images"),
+        ("all.json", "images", "ant"),
+    ],
+)
+def test_which_of_two_folders_with_the_images_of_a_coco_file(tmp_path, file, folder, other):
+    data = load(write(tmp_path, {file: coco(), f"{{{folder},{other}}}/a.jpg": PHOTO}))
+    assert data.folder == tmp_path / folder
 
 
 # ---- what is shown -----------------------------------------------------------------------------------------
