@@ -189,16 +189,17 @@ def groups(
         tree.left_out += [f"folder {'/'.join(p)}/, masks painted in colours" for p in sorted(painted)]
         folders = {parts: names for parts, names in folders.items() if parts not in painted}
     found: dict[str, dict[str, Files]] = {kind: defaultdict(dict) for kind in ("image", "mask", "")}
+    same = ""
     for parts, names in folders.items():
         split, kind, rest = role(parts)
-        folder = str(tree.path.joinpath(*parts))
         for which, some in ({"": names} if masks_in else _mixed(names)).items():
             place = found[which or kind][split]
-            for stem, path in by_stem(folder, some).items():
+            for stem, path in by_stem(str(tree.path.joinpath(*parts)), some).items():
                 if (other := place.setdefault((rest, stem), path)) != path:
-                    raise ValueError(f"{path} and {other} have the same stem; {WAY_OUT}")
-    masks = found["mask"]
-    images = found["image"] or found[""]
+                    same = same or f"{path} and {other} have the same stem; {WAY_OUT}"
+    masks, images = found["mask"], found["image"] or found[""]
+    if same and any(masks.values()):  # which image belongs to which mask matters only where there are masks
+        raise ValueError(same)
     splits = {*masks, *images} - {""} or {""}
     both = {
         split: Group(images.get(split) or images.get("", {}), masks.get(split) or masks.get("", {}))

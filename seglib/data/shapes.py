@@ -43,7 +43,8 @@ def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]]:
         near = [tree.path.parent, tree.path.parent.parent]
         inside = [folder for place in near for folder in sorted(place.iterdir()) if folder.is_dir()]
         deeper = [place / "images" / name for place in near for name in _stems(tree.path)]
-        return {"": (tree.path, _best_first(tree.path, [*near, *inside, *deeper]))}
+        split = role((tree.path.stem,))[0] or role((tree.path.parent.name,))[0]
+        return {"": (tree.path, _best_first(tree.path, split, [*near, *inside, *deeper]))}
     files: dict[str, list[Path]] = {}
     for file in tree.files(".json"):
         parts = file.relative_to(tree.path).parts
@@ -52,7 +53,7 @@ def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]]:
     if len(files) > 1:
         files.pop("", None)
     folders = [tree.path.joinpath(*parts) for parts in tree.folders]
-    return {split: (file := _one(some), _best_first(file, folders)) for split, some in files.items()}
+    return {split: (file := _one(some), _best_first(file, split, folders)) for split, some in files.items()}
 
 
 def _stems(file: Path) -> list[str]:
@@ -61,9 +62,9 @@ def _stems(file: Path) -> list[str]:
     return [year, role((year,))[0] or year]
 
 
-def _best_first(file: Path, folders: Sequence[Path]) -> list[Path]:
+def _best_first(file: Path, split: str, folders: Sequence[Path]) -> list[Path]:
     """Folders of the same name and split as the file first, then its own and those that are called images."""
-    split, stems = role((file.parent.name, file.stem))[0], _stems(file)
+    stems = _stems(file)
 
     def order(folder: Path) -> tuple[bool, ...]:
         itself, (its_split, kind, _) = folder == file.parent, role((folder.name,))

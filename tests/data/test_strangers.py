@@ -212,11 +212,14 @@ def test_the_folder_of_a_coco_file_holds_its_first_and_last_image(tmp_path, half
         ("annotations/my_train.json", "training", "images"),
         ("reef/all.json", "reef", "images"),
         ("all.json", "images", "ant"),
+        ("all.json", "images", "photos"),  # two folders of images may hold the same names
+        ("my_train.json", "training", "images"),
     ],
 )
 def test_which_of_two_folders_with_the_images_of_a_coco_file(tmp_path, file, folder, other):
-    data = load(write(tmp_path, {file: coco(), f"{{{folder},{other}}}/a.jpg": PHOTO}))
-    assert data.folder == tmp_path / folder
+    root = write(tmp_path / "a_test", {file: coco(), f"{{{folder},{other}}}/a.jpg": PHOTO})
+    assert load(root).folder == root / folder
+    assert load(root / file).folder == root / folder
 
 
 # ---- what is shown -----------------------------------------------------------------------------------------
