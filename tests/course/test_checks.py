@@ -130,7 +130,7 @@ ARRAYS = [
         (resizes, torch.ones(3)),
         (asks_for_a_gradient, torch.ones(3)),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_changed_argument_is_noticed_and_harmless(changes, array):
     before = str(array)
