@@ -162,14 +162,14 @@ def hint(exercise: str) -> None:
     state = store.read(number)
     shown = state["hints"].get(exercise, {}).get("shown", 0)
     tried = state["checks"].get(exercise, {})
-    source = solution_source(asked.reference)
     if tried.get("right"):
-        say(f"{exercise}: you have it right. This is the course's answer:", code=source)
+        said = f"{exercise}: you have it right. This is the course's answer:"
+        say(said, code=solution_source(asked.reference))
     elif shown < len(asked.hints):
         store.update(number, lambda record: record["hints"].update({exercise: {"shown": shown + 1}}))
         say(f"{exercise}: hint {shown + 1} of {len(asked.hints)}.", asked.hints[shown])
     elif tried.get("attempts"):
-        say(f"{exercise}: one answer. Read it, then write your own:", code=source)
+        say(f"{exercise}: one answer. Read it, then write your own:", code=solution_source(asked.reference))
     else:
         again = f'The solution comes after an attempt: run `check("{exercise}", ...)` on a try of your own.'
         say(f"{exercise}: that was the last hint.", f"{asked.hints[-1]}\n{again}")

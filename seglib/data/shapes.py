@@ -43,7 +43,7 @@ def _coco_files(tree: Tree) -> dict[str, tuple[Path, list[Path]]]:
         near = [tree.path.parent, tree.path.parent.parent]
         inside = [folder for place in near for folder in sorted(place.iterdir()) if folder.is_dir()]
         deeper = [place / "images" / name for place in near for name in _stems(tree.path)]
-        split = role((tree.path.stem,))[0] or role((tree.path.parent.name,))[0]
+        split = role((tree.path.stem, tree.path.parent.name))[0]  # the file's own name goes first
         return {"": (tree.path, _best_first(tree.path, split, [*near, *inside, *deeper]))}
     files: dict[str, list[Path]] = {}
     for file in tree.files(".json"):

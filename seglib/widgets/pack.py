@@ -141,4 +141,4 @@ def _verdicts(pred: Tensor, truth: Tensor) -> dict[str, str]:
     """How much of a label map (H, W) is right, wrong, and void in the truth, in percent."""
     void = truth == VOID
     where = {"right": (pred == truth) & ~void, "wrong": (pred != truth) & ~void, "void": void}
-    return {verdict: percent(pixels.double().mean().item()) for verdict, pixels in where.items()}
+    return {verdict: percent(pixels.sum().item() / pixels.numel()) for verdict, pixels in where.items()}
