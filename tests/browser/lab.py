@@ -41,6 +41,11 @@ def checksum(canvas: Locator) -> int:
     return canvas.evaluate(CHECKSUM)
 
 
+def painted(page: Page) -> None:
+    """Wait until what was done is painted; under a held clock that is never."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def drag(page: Page, start: tuple[float, float], end: tuple[float, float], milliseconds: int = 0) -> None:
     """Press the mouse at one place of the page, and let go at another after some time."""
     page.mouse.move(*start)

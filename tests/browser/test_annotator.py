@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from seglib.labels import Classes
 from seglib.widgets.annotator import Annotator
-from tests.browser.lab import drag
+from tests.browser.lab import drag, painted
 from tests.browser.plain import quoted, show
 
 CLASSES = Classes.of("background", "fish", "crab")
@@ -47,7 +47,7 @@ class Desk:
 
     def choose(self, tag: tuple[float, float]) -> None:
         """Clicks on a shape's tag, which is hit where it is painted."""
-        self.painted()
+        painted(self.page)
         self.click(tag)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -67,14 +67,9 @@ class Desk:
     def shapes(self, image: int = 0) -> list[list[list[float]]]:
         return [one["points"] for one in self.work[image]["objects"]]
 
-    def painted(self) -> None:
-        """Waits until what was done is painted; under a held clock that is never."""
-        frames = "requestAnimationFrame(() => requestAnimationFrame(done))"
-        self.page.evaluate(f"() => new Promise((done) => {frames})")
-
     def pixel(self, x: float, y: float) -> list[int]:
         self.page.mouse.move(5, 5)  # no guide lines
-        self.painted()
+        painted(self.page)
         return self.canvas.evaluate(PIXEL, [x / 80, y / 60])
 
 

@@ -155,7 +155,7 @@ def test_hatching_can_be_left_out(card):
     assert "url(" in bar.evaluate("bar => getComputedStyle(bar).backgroundImage")
     card.get_by_role("checkbox", name="Hatching").focus()
     card.page.keyboard.press("Space")
-    assert bar.evaluate("bar => getComputedStyle(bar).backgroundImage") == "none"
+    expect(bar).to_have_css("background-image", "none")
 
 
 def test_exported_it_works_without_a_kernel(page, twin, tmp_path):

@@ -13,7 +13,7 @@ from seglib.labels import VOID, Classes
 from seglib.widgets import MaskViewer
 from tests.browser import samples
 from tests.browser.explorer import paints, press, put
-from tests.browser.lab import ARTEFACTS, Notebook, checksum, drag, until
+from tests.browser.lab import ARTEFACTS, Notebook, checksum, drag, painted, until
 from tests.browser.plain import show
 from tests.browser.widget import Widget
 
@@ -35,6 +35,7 @@ def viewer(widgets: Notebook) -> Iterator[Widget]:
 
     # What the test before did may still be on its way to Python, which keeps what comes late.
     until(lambda: (shown.execute(RESET), first())[1], "the viewer is in its first state", 30)
+    painted(shown.page)
     shown.card.scroll_into_view_if_needed()
     yield shown
     assert not widgets.errors, widgets.errors
@@ -129,7 +130,7 @@ def test_keys_and_wheel_zoom_and_a_drag_pans(viewer):
     box = canvas.bounding_box()
     assert box
     drag(viewer.page, (box["x"] + 200, box["y"] + 200), (box["x"] + 260, box["y"] + 200))
-    assert checksum(canvas) != before
+    until(lambda: checksum(canvas) != before, "the drag moves the image", 5)
     until(lambda: viewer.python("viewer.center")[0] < centre[0] - 5, "the view has gone left", 5)
     viewer.page.keyboard.press("0")
     until(lambda: viewer.python("viewer.zoom") == 1, "0 shows all", 5)
