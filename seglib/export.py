@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, write_coco
 from seglib.data.dataset import count_pixels
 from seglib.data.files import SUFFIXES, listed, read_image, write_mask
+from seglib.data.layouts import AS_JPEG, HEIC
 from seglib.draw import overlay
-from seglib.files import as_path, write_text, write_whole
+from seglib.files import as_path, check_names, write_text, write_whole
 from seglib.labels import VOID, Classes, check_mask, percent
 from seglib.progress import tracked
 from seglib.tables import Table, Tabled
@@ -148,7 +149,8 @@ def find_images(places: Path | str | Iterable[Path | str], out: Path | str = "")
 
     Raises:
         FileNotFoundError: a place does not exist.
-        ValueError: a place holds no image, or the results of two images would have one name.
+        ValueError: a place holds no image, the results of two images would have one name, or a name is not
+            UTF-8. A warning says how many photographs in HEIC, which Pillow cannot read, are left out.
     """
     found: dict[str, Path] = {}
     stems: dict[str, Path] = {}
@@ -156,15 +158,20 @@ def find_images(places: Path | str | Iterable[Path | str], out: Path | str = "")
     for place in map(str, map(as_path, given)):
         root, paths = _inside(place)
         here = sorted(path for path in paths if _is_image(path, root, Path(out)))
+        known = {path.with_suffix("") for path in here}  # a photograph in HEIC, and its copy as JPEG
+        heic = [path for path in paths if path.suffix.lower() in HEIC and path.with_suffix("") not in known]
         if not here:
-            suffixes = ", ".join(sorted(SUFFIXES))
-            raise ValueError(f"{place}: there is no image in it; files that are read end in {suffixes}")
+            what = f"there is no image in it; files that are read end in {', '.join(sorted(SUFFIXES))}"
+            raise ValueError(f"{place}: {f'its photographs are in HEIC. {AS_JPEG}' if heic else what}")
+        if heic:
+            warnings.warn(f"{place}: {len(heic)} photographs in HEIC are left out. {AS_JPEG}", stacklevel=3)
         for path in here:
             name = path.relative_to(root).as_posix()
             first = stems.setdefault(name.rpartition(".")[0], path)
             if first.resolve() != path.resolve():
                 raise ValueError(f"{first} and {path} would be written to one file; rename one of them")
             found[name] = path
+    check_names(found)
     return found
 
 

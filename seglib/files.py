@@ -8,8 +8,9 @@ import errno
 import json
 import os
 import pickle
+import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
@@ -37,6 +38,15 @@ def as_path(path: Any) -> Path:
     if not isinstance(path, str | Path):
         raise ValueError(f"the path must be text or a Path, not {path!r:.60}")
     return Path(path)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """ValueError for a file's name whose bytes are not UTF-8, as Linux allows: no JSON file can hold it."""
+    if odd := next((name for name in names if re.search("[\udc80-\udcff]", name)), None):
+        raise ValueError(
+            f"{odd!a}: the file's name is not UTF-8; rename it, for example with"
+            " `convmv -f latin1 -t utf-8 -r --notest FOLDER`"
+        )
 
 
 @contextmanager

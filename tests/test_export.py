@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -142,13 +143,14 @@ def test_results_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_where_images_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("day1/a.jpg", "day1/b.JPG", "day2/a.jpg", "notes.txt"):
+    for name in ("day1/a.jpg", "day1/b.JPG", "day2/a.jpg", "day2/c.jfif", "notes.txt"):
         photograph(tmp_path / "x.jpg").parent.joinpath(name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((tmp_path / "x.jpg").read_bytes())
     monkeypatch.chdir(tmp_path)
     assert [*find_images(["day*/a.jpg"])] == ["day1/a.jpg", "day2/a.jpg"]
     assert [*find_images([tmp_path / "day1"])] == ["a.jpg", "b.JPG"]
     assert [*find_images(["day1/a.jpg", "day1"])] == ["a.jpg", "b.JPG"]  # one file, named twice
+    assert [*find_images(["day2"])] == ["a.jpg", "c.jfif"]
     assert [*find_images(["**/*.jpg"])] == ["day1/a.jpg", "day2/a.jpg", "x.jpg"]
     for places, error, words in [
         (["nowhere"], FileNotFoundError, "nowhere: no such file or folder, and no file has a name"),
@@ -157,6 +159,24 @@ def test_where_images_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     ]:
         with pytest.raises(error, match=words):
             find_images(places)
+
+
+def test_photographs_in_heic_are_not_forgotten(tmp_path: Path) -> None:
+    for name in ("a.heic", "b.HEIC", "b.jpg"):
+        (tmp_path / name).touch()
+    with pytest.warns(UserWarning, match=r"1 photographs in HEIC are left out\. Export them as JPEG"):
+        assert [*find_images(tmp_path)] == ["b.jpg"]  # whose original is left out rightly
+    (tmp_path / "b.jpg").unlink()
+    with pytest.raises(ValueError, match=r"its photographs are in HEIC\. Export them as JPEG"):
+        find_images(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("use", [find_images, load])
+def test_a_name_that_no_json_file_can_hold_is_refused_before_the_work(tmp_path: Path, use: Any) -> None:
+    photograph(tmp_path / "images/a.jpg").rename(tmp_path / "images" / os.fsdecode(b"caf\xe9.jpg"))
+    with pytest.raises(ValueError, match=r"caf.udce9\.jpg': the file's name is not UTF-8; rename it"):
+        use(tmp_path)
 
 
 def command(*arguments: object) -> Result:

@@ -182,15 +182,15 @@ def _ranges(values: Mapping[int, int]) -> str:
 
 # One file.
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
-
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
 # What Pillow raises for damaged files, depending on the format.
 _BROKEN = (
     OSError, SyntaxError, ValueError, TypeError, EOFError, KeyError, IndexError, OverflowError, MemoryError,
     struct.error, zlib.error,
 )  # fmt: skip
-# EXIF orientations that swap the sides -> the dimensions to flip before the transposition.
-_FLIPS = {5: (), 6: (-2,), 7: (-2, -1), 8: (-1,)}
+_FLIPS = {5: (), 6: (-2,), 7: (-2, -1), 8: (-1,)}  # EXIF orientation -> dimensions to flip, then transposed
 
 
 class SizeError(ValueError):

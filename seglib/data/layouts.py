@@ -18,6 +18,7 @@ from seglib.data.folders import Request, open_objects, open_pairs, understood
 from seglib.data.pairing import WAY_OUT, Group, Tree, groups, is_clutter, is_image, role
 from seglib.data.photographs import Pets, Voc, camvid
 from seglib.data.shapes import ends_of
+from seglib.files import check_names
 from seglib.labels import VOID
 
 
@@ -79,6 +80,7 @@ def open_folder(
         raise FileNotFoundError(f"{path}: no such folder")
     path = _innermost(path)
     tree = Tree.of(path) if path.is_dir() else Tree(path)
+    check_names(name for parts, names in tree.folders.items() for name in (*parts, *names))
     request = Request(tree, split, page, crowds)
     for layout in LAYOUTS:
         if (data := layout.open(request)) is not None:
@@ -284,6 +286,13 @@ def _yolo_without_names(tree: Tree) -> bool:
     return any(re.match(rb"\d+( [\d.]+){4,}\s*", ends_of(file)) for file in texts[:5])
 
 
+HEIC = (".heic", ".heif")
+AS_JPEG = (
+    "Export them as JPEG from the photo app; an iPhone itself takes JPEG with Settings > Camera > Formats >"
+    " Most Compatible"
+)
+
+
 def _only_images(tree: Tree) -> bool:
     return tree.has(r".*\.(jpg|jpeg|png|tif|tiff|bmp)")
 
@@ -349,6 +358,7 @@ NAMED = (
           " that wrote it (tensorflow_datasets, datasets, lmdb) and write images and masks as files"),
     Named("an archive", ".zip, .tar, .7z", _ends(".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".rar", ".7z"),
           "Unpack it and open the folder"),
+    Named("photographs in HEIC", ", ".join(HEIC), _ends(*HEIC), AS_JPEG),
     Named("images without masks", "no mask, and no annotations of a tool that is known", _only_images, "If"
           f" there are masks, {WAY_OUT}. If a tool wrote annotations, export them from it as COCO or as PNG"
           " masks. If there are none yet, draw them with seglib.widgets.annotator.Annotator"),

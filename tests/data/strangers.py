@@ -384,6 +384,7 @@ REFUSED: dict[str, dict[str, Any]] = {
     "records.* with the library": {"train-00001.tfrecord": "0"},
     "Unpack it": {"masks.zip": "0"},
     "an archive.* Unpack it": {"masks.tar.xz": ""},
+    r"photographs in HEIC \(.heic, .heif\).* Export them as JPEG": {"IMG_1.HEIC": ""},
     "Annotator": {},
     "If a tool wrote annotations, export them": {"a.jpg.json": {"instances": [{"className": "cat"}]}},
 }
