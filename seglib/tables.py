@@ -3,9 +3,9 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
-STYLE = "text-align: right; padding: 0.1em 0.8em"
-SHORT = 20  # letters of a cell that is never broken into lines, such as "0 of 3"
+SHORT = 20  # letters of a cell that is never broken into lines, such as "0 of 3"; a longer one is a text
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,20 @@ class Table:
 
     def _repr_html_(self) -> str:
         """An HTML table with a caption, and headings tied to their rows and columns."""
-        head = "".join(f'<th scope="col" style="{STYLE}">{html.escape(cell)}</th>' for cell in self.columns)
-        body = "".join(
-            f'<tr><th scope="row" style="text-align: left">{html.escape(name)}</th>'
-            + "".join(f'<td style="{_style(cell)}">{html.escape(cell)}</td>' for cell in cells)
-            + "</tr>"
-            for name, *cells in self.rows
-        )
+        places = range(len(self.columns))
+        texts = [place == 0 or any(len(row[place]) > SHORT for row in self.rows) for place in places]
+        tags = ['th scope="row"', *("td" for _ in places[1:])]
+        head = "".join(map(_cell, repeat('th scope="col"'), self.columns, texts))
+        body = "".join(f"<tr>{''.join(map(_cell, tags, row, texts))}</tr>" for row in self.rows)
         caption = f'<caption style="text-align: left; font-weight: bold">{html.escape(self.title)}</caption>'
         table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         return table + (f"<p>{html.escape(self.note)}</p>" if self.note else "")
 
 
-def _style(cell: str) -> str:
-    return STYLE + "; white-space: nowrap" * (len(cell) <= SHORT)
+def _cell(tag: str, text: str, left: bool) -> str:
+    whole = "; white-space: nowrap" * (tag == "td" and len(text) <= SHORT)
+    style = f"text-align: {'left' if left else 'right'}; padding: 0.1em 0.8em{whole}"
+    return f'<{tag} style="{style}">{html.escape(text)}</{tag[:2]}>'
 
 
 class Tabled:

@@ -367,7 +367,8 @@ def test_all_faults_at_once_come_in_order_and_are_saved(clean, tmp_path):
     text = path.read_text()
     assert all(finding.sample in text and finding.message in text for finding in found.findings)
     assert str(found.table) in text and [p.name for p in tmp_path.glob("report*")] == ["report.txt"]
-    assert "<table>" in found._repr_html_()
+    markup = found._repr_html_()  # counts to the right, sentences to the left
+    assert re.search(r'<td style="text-align: right[^>]*>ok</td><td style="text-align: left', markup)
     with pytest.raises(ValueError, match="there is no check 'colour'; the checks are unreadable,"):
         found.of("colour")
 
