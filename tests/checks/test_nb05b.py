@@ -64,6 +64,10 @@ WRONG = {
         ),
         "the fine ones only": (lambda coarse, fine: fine, "missing"),
         "an even kernel": (enlarged(1, size=4), "the numbers are not"),
+        "zeros around": (
+            lambda c, f: pad(fuse(c, f)[..., 1:-1, 1:-1], (1, 1, 1, 1)),
+            "at the border it is not",
+        ),
         "padding forgotten": (enlarged(0), "the numbers are not"),
         "mean": (lambda coarse, fine: fuse(coarse, fine) / 2, "That is the mean"),
         "by NumPy": (lambda coarse, fine: fuse(coarse, fine).detach().numpy(), "no gradient"),
@@ -86,6 +90,10 @@ WRONG = {
             "was in evaluation mode",
         ),
         "evaluation mode": (stepped("net.train()", "net.eval()"), "net.train()"),
+        "gradients clipped": (
+            stepped("optimiser.step()", "nn.utils.clip_grad_norm_(net.parameters(), 0.01); optimiser.step()"),
+            "not where one step takes them",
+        ),
     },
     "05b.4": {
         "a square": (drawn("10:110, 10:110:5", "20:90, 20:90"), "It should be less than 40 %"),
@@ -109,6 +117,10 @@ WRONG = {
         "layer by layer": (
             measured("momentum = None", "momentum = None; net.train(); list(map(net, images))"),
             "two layers of batch norm",
+        ),
+        "variances left at 1": (
+            measured("net(batch)", "net(batch); net.norm.running_var.fill_(1)"),
+            "the variances are not",
         ),
         "it learns": (learns, "Only the statistics"),
         "its weights reset, too": (
