@@ -39,6 +39,7 @@ WRONG = {
         ),
         "the largest part": (largest_part, "cut it into parts"),
         "one box for all": (lambda masks: tight_boxes(masks.any(0, keepdim=True)), "(2, 4)"),
+        "one pixel further": (lambda masks: tight_boxes(masks) + 1, "first object covers rows 0-1"),
     },
     "01.2": {
         "object numbers": (lambda m, *_: semantic(m, torch.arange(1, len(m) + 1)), "number of the object"),
@@ -46,6 +47,14 @@ WRONG = {
         "ones": (lambda masks, *_: masks.any(0).byte(), "your map holds [0, 1]"),
         "in the opposite order": (lambda masks, ids: semantic(masks, ids.flip(0)), "their places are not"),
         "one layer per object": (lambda masks, ids: masks * ids[:, None, None], "of shape (6, 8)"),
+        "one object of a class": (
+            edited(
+                semantic,
+                "zip(masks, class_ids)",
+                "zip(masks, class_ids) if len(set(class_ids.tolist())) > 1 else [(masks[1], class_ids[1])]",
+            ),
+            "both must carry the class's index",
+        ),
     },
     "01.3": {
         "pixels": (lambda mask, class_id: int((mask == class_id).sum()), "count pixels"),
@@ -54,6 +63,7 @@ WRONG = {
         "this class or a higher one": (counted("==", ">="), "Class 3 is not in"),
         "background is nothing": (lambda mask, class_id: blobs(mask, class_id) * (class_id > 0), "Class 0"),
         "all classes at once": (counted("== class_id", "> 0"), "Class 3"),
+        "counted twice": (lambda mask, k: 2 * blobs(mask, k), "There are 2 blobs of class 1"),
     },
     "01.4": {
         "the textbook's: void is background": (lambda *given: labels_from_colors(*given) % 255, "background"),

@@ -25,12 +25,21 @@ WRONG = {
             edited(iou_and_dice, "(true + predicted - shared)", "true"),
             "wrongly claimed",
         ),
+        "what both have is counted twice": (
+            edited(iou_and_dice, "(true + predicted - shared)", "(true + predicted)"),
+            "how many are in either",
+        ),
+        "half of Dice": (edited(iou_and_dice, "2 * shared", "shared"), "over the mean of 8 and 7"),
     },
     "02.3": {
         "mean over images": (mean_over_images, "one score per image"),
         "mean with NaN": (edited(dataset_miou, "nanmean", "mean"), "NaN"),
         "absent class = 0": (edited(dataset_miou, "nanmean()", "nan_to_num(0).mean()"), "counted it as 0"),
         "the last image": (lambda pairs, num_classes: dataset_miou(pairs[-1:], num_classes), "expect"),
+        "the classes of the first image": (
+            edited(dataset_miou, "[0]", "[0][confusion(*pairs[0], num_classes).any(1)]"),
+            "in another order",
+        ),
     },
     "02.4": {
         "the bug itself": (lambda iou: float(iou.nan_to_num(1.0).mean()), "lift"),

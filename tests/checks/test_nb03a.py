@@ -27,6 +27,7 @@ WRONG = {
             "Class 3 never occurs",
         ),
         "the first image": (lambda masks, k: count_classes(masks[:1], k), "three masks hold"),
+        "at least two pixels": (edited(count_classes, "rows > 0", "rows > 1"), "Class 0 is in all 3 images"),
     },
     "03a.2": {
         "over the number of pixels": (mean_of("(weights[truth] * losses).mean()"), "sum of the weights"),
@@ -76,5 +77,6 @@ WRONG = {
         "all alike": (lambda pixels: torch.ones(len(pixels)), "contribute the same"),
         "median in place of mean": (lambda p: p.median() / p.clamp(min=1) * (p > 0), "should weigh 1"),
         "1 where absent": (lambda p: torch.where(p > 0, batch_weights(p), 1), "gets 0"),
+        "always three classes": (edited(batch_weights, "occurs.sum()", "3"), "For [5, 5] pixels"),
     },
 }

@@ -50,6 +50,7 @@ WRONG = {
         "a name without its zero": ({"pool_7"}, "No training pool is called 'pool_7'"),
         "with the split": ({f"train/{name}" for name in drop}, "without the split"),
         "the judge's copy": ({*drop, "check_06"}, "drop the copy"),
+        "numbers": ({3, 7, 11, 15, 19}, "Give a set of names"),
     },
     "03b.4": {
         "the bug itself": (interpolated, "was not there"),
@@ -58,6 +59,7 @@ WRONG = {
         "not shrunk": (lambda mask, size: mask, "shape"),
         "cut out": (lambda mask, size: mask[: size[0], : size[1]], "Void is gone"),
         "the corners alone": (corners_only, "only a part"),
+        "upside down": (lambda mask, size: shrink(mask, size).flip(0), "The corners held"),
     },
 }
 

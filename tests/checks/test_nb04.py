@@ -44,6 +44,14 @@ WRONG = {
         "the nearest": (closest("-({} - {})", ".norm(dim=1)"), "bin by bin"),
         "the dot product": (closest("({} * {})"), "bin by bin"),
         "the last pair": (lambda h, s, p: ((2, 3), h[2]), "share most"),
+        "those that share least": (
+            edited(merge_most_similar, "argmax", "argmin"),
+            "Merge the two that share most",
+        ),
+        "mixed by each other's size": (
+            edited(merge_most_similar, "share @", "share.flip(0) @"),
+            "10 and 40 pixels mix to",
+        ),
     },
     "04.2": {
         "black": (filled("0"), "Black is a colour"),
@@ -59,6 +67,10 @@ WRONG = {
         "above 0 only": (mined(">= -1", ">= 0"), "those above 0"),
         "only the first": (lambda *given: hard_negatives(*given)[:1], "you say [1]"),
         "only within the margin": (mined("scores >= -1", "scores.abs() <= 1"), "Region 9 is missing"),
+        "a 1 for each": (
+            edited(hard_negatives, ".nonzero()[:, 0]", ".long()"),
+            "not a True or False for each",
+        ),
     },
     "04.4": {
         "best first": (painted("argsort()", "argsort(descending=True)"), "region is below"),
@@ -70,6 +82,12 @@ WRONG = {
         ),
         "never two with one score": (sorted_by_tuple, "It stopped with RuntimeError"),
         "never below 0": (painted("> threshold", "> max(threshold, 0)"), "may be negative"),
+        "void without a region": (
+            lambda masks, *given: (
+                paste(masks, *given) if len(masks) else masks.new_full(masks.shape[1:], 255, dtype=torch.long)
+            ),
+            "Without any region",
+        ),
     },
     "04.5": {
         "the library's first": (lambda proposals, number: torch.arange(number), "0.05"),

@@ -28,6 +28,10 @@ WRONG = {
         ),
         "not reshaped": (converted(".reshape(conv.weight.shape)", ""), "shape (5, 2, 3, 4)"),
         "weights of its own": (converted("conv.weight.data = ", "unused = "), "not the layer's weights"),
+        "window after window": (
+            converted("(height, width))", "(height, width), stride=(height, width))"),
+            "Is there a stride",
+        ),
     },
     "05a.2": {
         "with its sign": (gradient(".abs()", ""), "absolute values first"),
@@ -36,6 +40,7 @@ WRONG = {
         "row and column swapped": (gradient("row, column]", "column, row]"), "sees rows 0 to 2"),
         "another class": (gradient("[0, index", "[0, 0"), "that of class `index`"),
         "the images themselves": (gradient(".clone()", ""), "changes `images`"),
+        "nothing": (gradient("images.grad[0]", "(0 * images.grad[0])"), "0 everywhere"),
     },
     "05a.3": {
         "half of the cat": ((450, 0, 680, 300), "At most 5 % may be hidden"),
@@ -49,5 +54,6 @@ WRONG = {
         "the bug itself": (predicted("net.eval()", "pass"), "running statistics of batch norm have changed"),
         "the worst class": (predicted("argmax", "argmin"), "best score"),
         "with the batch": (lambda net, image: predict_map(net, image)[None], "of shape (9, 11)"),
+        "the other mode": (edited(predict_map, "net.eval()", "net.train(not net.training)"), "A second call"),
     },
 }

@@ -66,6 +66,10 @@ WRONG = {
         "void counts": (edited(soft_dice, "masks != 255", "masks <= 255"), "two rows of void"),
         "no gradient": (lambda logits, masks: soft_dice(logits.detach(), masks), "no gradient"),
         "a number of Python": (lambda logits, masks: soft_dice(logits, masks).item(), "no gradient"),
+        "the gradient of nothing": (
+            lambda logits, masks: soft_dice(logits.detach(), masks) + 0 * logits.sum(),
+            "The gradient is 0",
+        ),
     },
     "06.3": {
         "the mean alone": (

@@ -16,6 +16,13 @@ def drawn(indices):
     return edited(one_draw, ALL, indices)
 
 
+def measured(measure):
+    """Another mean than that of the IoUs of all classes."""
+    sums = [f'mean_iou({name}[drawn].sum(0), "truth")' for name in ("first", "second")]
+    new = [f"metrics.{measure.format(f'{name}[drawn].sum(0)')}.mean()" for name in ("first", "second")]
+    return edited(one_draw, "drawn = ", "from seglib import metrics; drawn = ", *sum(zip(sums, new), ()))
+
+
 def score_of(counts):
     return (
         f'mean_iou({counts}[drawn].sum(0), "truth")',
@@ -61,6 +68,10 @@ WRONG = {
             edited(one_draw, *score_of("first"), *score_of("second")),
             "First add up",
         ),
+        "another generator": (edited(one_draw, ", generator=rng", ""), "draw with generator=rng"),
+        "Dice": (measured("dice({})"), "but that of all images is"),
+        "IoU of the objects": (measured("iou({})[1:]"), "mean over all classes"),
+        "IoU of the background": (measured("iou({})[:1]"), "mean over all classes"),
     },
     "08.3": {
         "as the team": (edited(fair_counts, "enlarged, mask", "pred, mask[::2, ::2]"), "you count"),

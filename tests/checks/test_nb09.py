@@ -77,6 +77,8 @@ WRONG = {
         ),
         "divided": (edited(area, "* pixel", "/ pixel"), "multiply"),
         "always class 1": (edited(area, "== index", "== 1"), "Use the index"),
+        "the side of a square": (lambda *given: area(*given) ** 0.5, "are 80 cm²; yours are 8.9"),
+        "always 50 pixels wide": (edited(area, "mask.shape[1]", "50"), "twice as many pixels"),
     },
     "09.4": {
         "as it is": (mapped(0, 1, 2, 3), "Nothing has changed"),

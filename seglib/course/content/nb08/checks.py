@@ -78,6 +78,11 @@ def check_one_draw(fn: Callable[[Tensor, Tensor, torch.Generator], float]) -> st
         raise Wrong(f"{right}. Each draw has as many images as there are.")
     if abs(middle - truth) > 0.3 * truth:
         raise Wrong(f"Your differences are around {middle:.3f}, but that of all images is {truth:.3f}.")
+    first[:, :2] = second[:, :2]
+    middle, truth = (float(_draws(draw, first, second, DRAWS).mean()) for draw in (fn, one_draw))
+    if abs(middle - truth) > 0.3 * truth:
+        gain = f"yours are around {middle:.3f}, right is {truth:.3f}"
+        raise Wrong(f"Where only class 2 is better, {gain}: mIoU is the mean over all classes.")
     return "The same images for both: what is hard for both no longer looks like a difference."
 
 
