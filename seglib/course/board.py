@@ -351,13 +351,11 @@ def read(path: Path) -> Sheet:
     """
     path = as_path(path)
     try:
-        with path.open("rb") as file:
-            size = len(file.read(LARGEST + 1))
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path}: is too large for a board; give a file that board.write() wrote")
+        content = read_json(path)
     except OSError as error:
         raise ValueError(f"{path}: cannot be read ({error.strerror}); check its name") from None
-    if size > LARGEST:
-        raise ValueError(f"{path}: is too large for a board; give a file that board.write() wrote")
-    content = read_json(path)
     with naming(path):
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError("is not a board of this version; write it again with board.write()")

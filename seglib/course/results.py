@@ -71,7 +71,8 @@ def league(table: Mapping[str, Sequence[Scores]], rare: Tensor) -> None:
     for name, runs in rows.items():
         columns = [[run[measure] for run in runs] for measure in runs[0]]
         lines.append([name, *(f"{mean(c):.1f}" + (f" ± {stdev(c):.1f}" if c[1:] else "") for c in columns)])
-    print(Table("Scores in %, of several runs with their spread", ["", *rows[lazy.name][0]], lines))
+    several = ", mean ± standard deviation of several runs" * any(len(runs) > 1 for runs in rows.values())
+    print(Table(f"Scores in %{several}", ["", *rows[lazy.name][0]], lines))
 
 
 def failures(preds: Sequence[Tensor], dataset: SegmentationDataset, name: str, number: int = 4) -> None:

@@ -50,8 +50,12 @@ def test_a_league_has_four_measures_their_spread_and_the_laziest_answer(capsys):
         "pixel accuracy": 100 * lazy.pixel_accuracy,
     }
     league({"perfect": [perfect], "either": [lazy, perfect]}, rare)
-    _, head, first, second, last = (line.split("  ") for line in capsys.readouterr().out.splitlines())
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == "Scores in %, mean ± standard deviation of several runs"
+    head, first, second, last = (line.split("  ") for line in lines)
     assert [word.strip() for word in head if word] == list(measures(lazy, rare))
     assert [word.strip() for word in first if word] == ["perfect", *["100.0"] * 4]
     assert "50.0 ± 70.7" in [word.strip() for word in second]
     assert last[0] == "all background" and last[-1].strip() == f"{100 * lazy.pixel_accuracy:.1f}"
+    league({"perfect": [perfect]}, rare)
+    assert capsys.readouterr().out.splitlines()[0] == "Scores in %"  # one run has no spread
