@@ -64,7 +64,7 @@ WRONG = {
         ),
     },
     "03a.4": {
-        "none": (lambda shares: torch.ones(len(shares)), "best of the three"),
+        "none": (lambda shares: torch.ones(len(shares)), "What lies between no weights and"),
         "inverse frequency": (lambda shares: 1 / shares, "best of the three"),
         "the frequent ones": (lambda shares: shares, "best of the three"),
         "negative": (lambda shares: -shares, "below 0"),
