@@ -189,8 +189,9 @@ def labelme(request: Request) -> Coco | None:
     files = [file for file in found[part] if file in images]
     rule = f"{len(files)} .json files with images"
     reading = Reading("labelme", source, "shapes called __ignore__", rule, tuple(left_out))
-    here = [images[file] for file in files], [one for file in files for one in objects[file]]
-    return _of_shapes(request, *here, {name: name for name in (*names, *labels)}, reading, divide=not part)
+    samples, drawn = [images[file] for file in files], [one for file in files for one in objects[file]]
+    labelled = {name: name for name in (*names, *labels)}
+    return _of_shapes(request, samples, drawn, labelled, reading, divide=not part)
 
 
 def _labelme_files(tree: Tree) -> dict[str, list[Path]]:

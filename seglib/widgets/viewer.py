@@ -108,8 +108,10 @@ class MaskViewer(Stage):
         mask, named = self._maps[name].long(), [*enumerate(self._classes), (VOID, "void")]
         hidden = [index for index, name in named if name not in self.visible or name == "background"]
         labels = mask.masked_fill(torch.isin(mask, torch.tensor(hidden, dtype=torch.long)), -1)
-        paint, look = to_color(mask, self._classes).float(), {"outline": self.outline, "striped": self.hatch}
-        return draw.blend(self._image, labels, paint, opacity=self.opacity, **look)
+        paint = to_color(mask, self._classes).float()
+        return draw.blend(
+            self._image, labels, paint, opacity=self.opacity, outline=self.outline, striped=self.hatch
+        )
 
     @traitlets.validate("visible", "layer", "mode")
     def _is_there(self, proposal: Any) -> Any:
