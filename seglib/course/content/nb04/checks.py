@@ -40,11 +40,17 @@ def check_merge_most_similar(fn: Callable[[Tensor, Tensor, Tensor], Merged]) -> 
     refuse(mixed, known)
     if not near(mixed, torch.tensor([0.0, 0.36, 0.64])):
         raise Wrong(f"10 and 40 pixels mix to 0, .36, .64; yours: {in_words(mixed)}.")
-    other = torch.tensor([[0, 0.2, 0.7, 0, 0.1], [0, 0.6, 0.2, 0.1, 0.1], [0.2, 0, 0.4, 0.4, 0]])
-    pair = sorted(fn(other, torch.ones(3), torch.tensor([[0, 1], [1, 2], [0, 2]]))[0])
-    if pair != [0, 1]:
-        common = "What two histograms share is the smaller of the two, bin by bin, summed up."
-        raise Wrong(f"Of three others, 0 and 1 share .5, 0 and 2 share .4; you merged {pair}. {common}")
+    others = {  # what 0 and 1, and what 0 and 2 share
+        (0.5, 0.4): ([[0, 0.2, 0.7, 0, 0.1], [0, 0.6, 0.2, 0.1, 0.1], [0.2, 0, 0.4, 0.4, 0]], [10, 80, 10]),
+        (0.6, 0.5): ([[0.4, 0, 0.6], [0, 0.2, 0.8], [0.8, 0.1, 0.1]], [10, 10, 40]),
+    }
+    for (most, less), (rows, numbers) in others.items():
+        given = torch.tensor(rows), torch.tensor(numbers).float(), torch.tensor([[1, 2], [0, 2], [0, 1]])
+        pair = sorted(fn(*given)[0])
+        if pair != [0, 1]:
+            common = "What is shared is the smaller of the two, bin by bin, summed up; sizes do not matter."
+            share = f"0 and 1 share {most}, 0 and 2 share {less}; you merged {pair}"
+            raise Wrong(f"Of three others, {share}. {common}")
     return "No pixel was looked at. That is why a whole hierarchy takes a fraction of a second."
 
 
@@ -52,7 +58,7 @@ def check_foreground(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
     """04.2: the inside stays, the outside becomes the mean colour."""
     rng = torch.Generator().manual_seed(0)
     crop = torch.rand(3, 4, 5, generator=rng) * 255
-    mask = torch.tensor([[0, 1, 1, 0, 0]] * 4).bool()
+    mask = torch.tensor([[0, 1, 1, 0, 0], [1, 1, 0, 1, 0], [0, 1, 1, 1, 0], [0, 0, 0, 1, 0]]).bool()
     mean = torch.tensor([120.0, 110.0, 100.0])
     got = fn(crop, mask, mean)
     black, own = (foreground(crop, mask, fill) for fill in (torch.zeros(3), crop.mean((1, 2))))
@@ -72,7 +78,7 @@ def check_foreground(fn: Callable[[Tensor, Tensor, Tensor], Tensor]) -> str:
 
 def check_hard_negatives(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     """04.3: far from every object, and not yet rejected; -1 itself counts, .2 does not."""
-    scores = torch.tensor([1.4, 0.3, -0.5, -1.7, 0.8, -0.9, -1.0, 2.0, 0.6, 1.5])
+    scores = torch.tensor([1.4, 0.3, -0.5, -1.1, 0.8, -0.9, -1.0, 2.0, 0.6, 1.5])
     overlaps = torch.tensor([0.9, 0.1, 0.0, 0.05, 0.35, 0.19, 0.1, 0.2, 0.0, 0.1])
     got = sorted(fn(scores, overlaps).tolist())
     if set(got) <= {0, 1} and len(got) == len(scores):
@@ -90,19 +96,24 @@ def check_hard_negatives(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
             raise Wrong(sentence)
     if got != [1, 2, 5, 6, 8, 9]:
         raise Wrong(f"1, 2, 5, 6, 8 and 9 are far from any object and score -1 or more; you say {got}.")
+    for negative in (0, 1):  # regions 0 and 1, each alone
+        got = fn(scores[negative : negative + 1], overlaps[negative : negative + 1]).tolist()
+        if got != [0] * negative:
+            wanted = f"{('no', 'a')[negative]} hard negative, I expect {[0] * negative}"
+            raise Wrong(f"Of one region alone, {wanted}; yours is {got}.")
     return "Of thousands of regions these few are what the SVM still has to learn."
 
 
 def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
     """04.4: the best region lies on top; below the threshold nothing is painted."""
     masks = torch.zeros(3, 2, 5, dtype=torch.bool)
-    masks[0, :, :3], masks[1, :, 2:4], masks[2, :, 3:] = True, True, True
-    classes, scores = torch.tensor([1, 2, 3]), torch.tensor([0.4, 0.9, -0.2])
-    exactly, same = torch.tensor([0.4, 0.9, 0.5]), torch.tensor([0.4, -0.9, 0.4])
+    masks[0, :, :3], masks[1, :, 2:4], masks[2, :1, 3:] = True, True, True
+    classes, scores = torch.tensor([2, 1, 2]), torch.tensor([0.4, 0.9, -0.2])
+    exactly, same, falling = torch.tensor([[0.4, 0.9, 0.5], [0.4, -0.9, 0.4], [0.9, 0.5, 0.3]])
     got = fn(masks, classes, scores, 0.0)
-    if got.tolist() == [[1, 1, 1, 2, 0]] * 2:
+    if got.tolist() == [[2, 2, 2, 1, 0]] * 2:
         raise Wrong("The better region is below: pixel 2 belongs to the region with .9, not .4.")
-    if (got[:, 4] == 3).all():
+    if (got[:, 4] == 2).any():
         raise Wrong("A region below the threshold was painted: -0.2 is not above 0.")
     cases = {
         "": (scores, 0.0),
@@ -110,14 +121,17 @@ def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
         "At -.5 the region with -.2 is painted too: scores may be negative.": (scores, -0.5),
         "A region that scores exactly .5 was painted at threshold .5. It must be above it.": (exactly, 0.5),
         "Two regions have the same score.": (same, 0.0),
+        "At -5 all regions are painted; pixels in no region stay 0.": (same, -5.0),
+        "Two regions of one class each have a place in the order of their own.": (falling, 0.0),
     }
     for sentence, (scores, threshold) in cases.items():
         for order in ([0, 1, 2], [1, 0, 2]):
             given = masks[order], classes[order], scores[order], threshold
             got, wanted = fn(*given), paste(*given)
             if not torch.equal(got, wanted):
-                rows = f"A row should be {in_words(wanted[0])}; yours is {in_words(got[0])}."
-                raise Wrong(f"{sentence if order[0] == 0 else OTHER_ORDER} {rows}".lstrip())
+                row = int((got != wanted).any(1).int().argmax())
+                said = f"Row {row} should be {in_words(wanted[row])}; yours is {in_words(got[row])}."
+                raise Wrong(f"{sentence if order[0] == 0 else OTHER_ORDER} {said}".lstrip())
     if fn(masks[:0], classes[:0], scores[:0], 0.0).any():
         raise Wrong("Without any region the mask is 0 everywhere.")
     return "Painted from the worst to the best, each over what was there: the painter's algorithm."
@@ -146,6 +160,8 @@ def check_choose(fn: Callable[[Proposals, int], Tensor]) -> str:
             raise Wrong(f"A region is in your list twice: of {CHOSEN} {len(chosen.unique())} are different.")
         mine.append(overlaps[chosen].amax(0))
         first.append(overlaps[:CHOSEN].amax(0))
+    if (found := len(fn(_pools()[0][0], CHOSEN // 2))) != CHOSEN // 2:
+        raise Wrong(f"You return {found} regions where `number` is {CHOSEN // 2}.")
     yours, ours = (float(torch.cat(parts).mean()) for parts in (mine, first))
     said = f"Mean best overlap {yours:.3f}; the library's first twenty have {ours:.3f}."
     if yours < ours + BEATEN:
@@ -155,7 +171,7 @@ def check_choose(fn: Callable[[Proposals, int], Tensor]) -> str:
 
 def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
     """04.6: x y w h to x1 y1 x2 y2, end-exclusive."""
-    rects = torch.tensor([[10, 20, 30, 5], [0, 0, 4, 8]])
+    rects = torch.tensor([[10, 20, 30, 5], [3, 4, 320, 200]])
     got, wanted = fn(rects), corners(rects)
     known = {
         "Unchanged. A box that begins at x = 10 and ends at x2 = 30 is 20 wide, not 30.": rects,
@@ -164,5 +180,7 @@ def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
     }
     refuse(got, known)
     if not torch.equal(got, wanted):
-        raise Wrong(f"10 20 30 5 should become 10 20 40 25; yours is {got[0].tolist()}.")
+        row = int((got != wanted).any(1).int().argmax())
+        given, right, yours = (in_words(boxes[row]) for boxes in (rects, wanted, got))
+        raise Wrong(f"{given} should become {right}; yours is {yours}.")
     return "Two conventions and no error message. Draw boxes before you train with them. COCO uses OpenCV's."
