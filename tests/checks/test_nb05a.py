@@ -28,6 +28,11 @@ WRONG = {
         ),
         "not reshaped": (converted(".reshape(conv.weight.shape)", ""), "shape (5, 2, 3, 4)"),
         "weights of its own": (converted("conv.weight.data = ", "unused = "), "not the layer's weights"),
+        "in float64": (
+            converted("shape).clone()", "shape).double()", "data.clone()", "data.double()"),
+            "fails on a float32 map",
+        ),
+        "with holes": (converted("width))", "width), dilation=2)"), "fails on a float32 map"),
         "window after window": (
             converted("(height, width))", "(height, width), stride=(height, width))"),
             "Is there a stride",
@@ -39,6 +44,7 @@ WRONG = {
         "of all places": (gradient("[0, index, row, column]", "[0, index].sum()"), "not 0 at rows 0 to 8"),
         "row and column swapped": (gradient("row, column]", "column, row]"), "sees rows 0 to 2"),
         "another class": (gradient("[0, index", "[0, 0"), "that of class `index`"),
+        "of a black image": (gradient("images.clone()", "torch.zeros_like(images)"), "it for `images`"),
         "the images themselves": (gradient(".clone()", ""), "changes `images`"),
         "nothing": (gradient("images.grad[0]", "(0 * images.grad[0])"), "0 everywhere"),
     },
@@ -53,6 +59,12 @@ WRONG = {
     "05a.4": {
         "the bug itself": (predicted("net.eval()", "pass"), "running statistics of batch norm have changed"),
         "the worst class": (predicted("argmax", "argmin"), "best score"),
+        "only batch norm": (
+            predicted(
+                "net.eval()", "[each.eval() for each in net.modules() if isinstance(each, nn.BatchNorm2d)]"
+            ),
+            "Is all of the net in evaluation mode",
+        ),
         "with the batch": (lambda net, image: predict_map(net, image)[None], "of shape (9, 11)"),
         "the other mode": (edited(predict_map, "net.eval()", "net.train(not net.training)"), "A second call"),
     },

@@ -14,7 +14,7 @@ from seglib import backbones
 from seglib.backbones import Backbone
 from seglib.course.content.nb05a.answers import predict_map
 from seglib.course.demos import CAT_WORDS, cup_and_cat
-from seglib.course.guard import in_words
+from seglib.course.guard import in_short, in_words
 from seglib.course.lesson import Wrong, first_true, near, refuse
 
 LARGEST, LIKELIEST = 5.0, 20.0  # % of the photograph that a patch may hide, and of cat that may be left
@@ -33,8 +33,11 @@ def check_as_convolution(fn: Callable[[nn.Linear, int, int, int], nn.Conv2d]) ->
     image, larger = torch.rand(1, 2, 3, 4, generator=rng), torch.rand(1, 2, 5, 9, generator=rng)
     before = copy.deepcopy(linear)
     with torch.no_grad():
-        got, empty, wanted = conv(image), conv(0 * image), linear(image.flatten(1))[..., None, None]
-        shape, numbers = tuple(conv(larger).shape), conv.weight.flatten().sort()[0]
+        try:
+            got, empty, shape = conv(image), conv(0 * image), tuple(conv(larger).shape)
+        except RuntimeError as error:
+            raise Wrong(f"Your convolution fails on a float32 map of 3 x 4. {in_short(error)}.") from error
+        wanted, numbers = linear(image.flatten(1))[..., None, None], conv.weight.flatten().sort()[0]
         for parameter in conv.parameters():
             parameter.add_(1)
     if got.shape != wanted.shape:
@@ -61,10 +64,12 @@ def check_seen(fn: Callable[[nn.Module, Tensor, int, int, int], Tensor]) -> str:
     """05a.2: the window of a convolution, with the absolute values of its weights; nothing outside."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        net = nn.Conv2d(3, 4, 3, stride=2)
+        net = nn.Sequential(conv := nn.Conv2d(3, 4, 3, stride=2), nn.Tanh())
         images = torch.rand(1, 3, 9, 11)
+        slopes = 1 - net(images).detach() ** 2  # of tanh
     for index, row, column in ((2, 0, 3), (1, 3, 1)):
-        got, weight = fn(net, images, index, row, column).detach(), net.weight.detach()[index]
+        got = fn(net, images, index, row, column).detach()
+        weight = slopes[0, index, row, column] * conv.weight.detach()[index]
         window = slice(2 * row, 2 * row + 3), slice(2 * column, 2 * column + 3)
         wanted = torch.zeros(9, 11)
         wanted[window] = weight.abs().sum(0)
@@ -85,7 +90,7 @@ def _compare_seen(got: Tensor, weight: Tensor, window: tuple[slice, slice], plac
         raise Wrong("Yours is 0 everywhere. Did the gradient of an earlier place cancel it?")
     here = tuple(slice(int(each.min()), int(each.max()) + 1) for each in (rows, columns))
     if here == window:
-        score = "It should be the gradient of one score, that of class `index`, as the net gives it."
+        score = "Take the gradient of one score, that of class `index`, as the net gives it for `images`."
         raise Wrong(f"The window is right, the numbers are not. {score}")
     expected, found = (
         f"rows {high.start} to {high.stop - 1}, columns {wide.start} to {wide.stop - 1}"
@@ -150,14 +155,18 @@ def noise(seed: int, *shape: int) -> Tensor:
 
 def check_predict_map(fn: Callable[[nn.Module, Tensor], Tensor]) -> str:
     """05a.4, the bug clinic: evaluation mode, one image, no state changed."""
-    image, net = noise(3, 3, 9, 11), TinyNet(1)
+    image, net = noise(3, 3, 9, 11), nn.Sequential(TinyNet(1), nn.Dropout(0.5))
     wanted, before = predict_map(copy.deepcopy(net), image), copy.deepcopy(net.state_dict())
-    got = fn(net.train(), image)
-    if not torch.equal(net.state_dict()["norm.running_mean"], before["norm.running_mean"]):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        got = fn(net.train(), image)
+    if not torch.equal(net.state_dict()["0.norm.running_mean"], before["0.norm.running_mean"]):
         raise Wrong("The running statistics of batch norm have changed. Predicting must not change the net.")
     if not torch.equal(got, wanted):
         right = 100 * float((got == wanted).double().mean())
-        raise Wrong(f"Only {right:.0f} % of the pixels are right. Which class has the best score?")
+        training = any(part.training for part in net.modules())
+        advice = "Is all of the net in evaluation mode?" if training else "Which class has the best score?"
+        raise Wrong(f"Only {right:.0f} % of the pixels are right. {advice}")
     if not torch.equal(fn(net, image), got):
         raise Wrong("A second call returns something else.")
     return "In evaluation mode nothing is dropped, and a map depends on its image alone."
