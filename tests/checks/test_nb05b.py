@@ -52,6 +52,10 @@ WRONG = {
         "flat": (lambda size: torch.ones(size, size), "nearest neighbour"),
         "one row": (lambda size: bilinear_kernel(size)[0], "shape"),
         "rim of zeros": (lambda size: pad(torch.ones(size - 2, size - 2), (1, 1, 1, 1)), "border is 0"),
+        "halves rounded to even": (
+            edited(bilinear_kernel, "(size + 1) // 2", "round(size / 2)"),
+            "border is 0",
+        ),
         "a cone": (kernel("1 - (distance[:, None] + distance) / size"), "from the middle"),
         "the smaller roof": (kernel("torch.minimum(slope[:, None], slope)"), "The two roofs are multiplied"),
     },
@@ -63,6 +67,11 @@ WRONG = {
             "it puts the outer edges of both maps",
         ),
         "the fine ones only": (lambda coarse, fine: fine, "missing"),
+        "nothing below 0": (lambda c, f: fuse(c, f).relu(), "the numbers are not"),
+        "three classes": (
+            lambda c, f: fuse(c.reshape(len(c), 3, *c.shape[2:]), f),
+            "It stopped with RuntimeError",
+        ),
         "an even kernel": (enlarged(1, size=4), "the numbers are not"),
         "zeros around": (
             lambda c, f: pad(fuse(c, f)[..., 1:-1, 1:-1], (1, 1, 1, 1)),
@@ -76,6 +85,26 @@ WRONG = {
     },
     "05b.3": {
         "void is background": (stepped("masks.long()", "masks.long() % 255"), "not count as background"),
+        "void is background in the masks themselves": (
+            stepped("net.train()", "net.train(); masks[masks == 255] = 0"),
+            "not count as background",
+        ),
+        "image after image": (
+            stepped(
+                "cross_entropy(net(images), masks.long(), ignore_index=255)",
+                "sum(cross_entropy(p, m.long(), ignore_index=255) for p, m in "
+                "zip(net(images).split(1), masks.split(1))) / 2",
+            ),
+            "the mean over the pixels",
+        ),
+        "an optimiser of its own": (
+            stepped("optimiser.step()", "torch.optim.SGD(net.parameters(), lr=0.5).step()"),
+            "where a step of `optimiser`",
+        ),
+        "the logarithm of softmax": (
+            stepped("cross_entropy(net(images)", "nn.functional.nll_loss(net(images).softmax(1).log()"),
+            "logits are in the hundreds",
+        ),
         "gradients pile up": (stepped("optimiser.zero_grad()", "pass"), "Set them to zero"),
         "gradients set to zero before the step": (
             stepped("optimiser.step()", "optimiser.zero_grad(); optimiser.step()"),
@@ -92,7 +121,7 @@ WRONG = {
         "evaluation mode": (stepped("net.train()", "net.eval()"), "net.train()"),
         "gradients clipped": (
             stepped("optimiser.step()", "nn.utils.clip_grad_norm_(net.parameters(), 0.01); optimiser.step()"),
-            "not where one step takes them",
+            "where a step of `optimiser`",
         ),
     },
     "05b.4": {
@@ -112,6 +141,10 @@ WRONG = {
             measured("momentum = None", "momentum = 0.1"),
             "of the old statistics is left",
         ),
+        "layers within layers forgotten": (
+            measured("net.modules()", "net.children()"),
+            "of the old statistics",
+        ),
         "the last batch": (measured("momentum = None", "momentum = 1.0"), "statistics of the last batch"),
         "the first batch only": (measured("in images", "in list(images)[:1]"), "later batches count more"),
         "layer by layer": (
@@ -119,7 +152,7 @@ WRONG = {
             "two layers of batch norm",
         ),
         "variances left at 1": (
-            measured("net(batch)", "net(batch); net.norm.running_var.fill_(1)"),
+            measured("net(batch)", "net(batch); net[0].norm.running_var.fill_(1)"),
             "the variances are not",
         ),
         "it learns": (learns, "Only the statistics"),
