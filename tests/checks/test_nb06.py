@@ -42,7 +42,11 @@ WRONG = {
     "06.2": {
         "the Dice itself": (loss_of("dice[t.any(1)].mean()"), "falls when things get better"),
         "minus the mean": (loss_of("-dice[t.any(1)].mean()"), "minus the mean Dice"),
-        "absent classes": (loss_of("1 - dice.mean()"), "Class 3 is in no mask"),
+        "absent classes": (loss_of("1 - dice.mean()"), "Class 2 is in no mask"),
+        "up to the last class": (
+            loss_of("1 - dice[: int(masks[known].max()) + 1].mean()"),
+            "Class 2 is in no mask",
+        ),
         "without background": (loss_of("1 - dice[t.any(1)][1:].mean()"), "You leave the background out"),
         "no class": (loss_of("1 - dice[t.all(1)].mean()"), "a mean over no class"),
         "the sum of the classes": (loss_of("1 - dice.sum()"), "Take their mean"),
@@ -84,6 +88,14 @@ WRONG = {
         "never worse": (
             edited(verdict, '"worse" if', '"undecided" if'),
             "the other way round: every pair gains about 2 points",
+        ),
+        "no spread, no verdict": (
+            edited(verdict, "len(difference) < 2 or", "len(difference) < 2 or difference.std() == 0 or"),
+            "so the spread is 0",
+        ),
+        "no pair is below 0": (
+            lambda ours, theirs: "better" if ours == theirs else verdict(ours, theirs),
+            "every pair is equal",
         ),
         "half of the range": (
             edited(verdict, "difference.std()", "(difference.max() - difference.min()) / 2"),
