@@ -1,6 +1,7 @@
 """Wrong answers to the exercises of notebook 00, and the words each must be told."""
 
 import torch
+from scipy.ndimage import binary_erosion
 
 from seglib.course.content.nb00.answers import paint
 from tests.mutation import edited
@@ -8,6 +9,11 @@ from tests.mutation import edited
 
 def painted(where):
     return edited(paint, "mask[y1:y2, x1:x2]", where)
+
+
+def outline(mask):
+    """The pixels of a mask that have a neighbour outside it, or the image's end."""
+    return mask & torch.from_numpy(~binary_erosion(mask.numpy(), [[1] * 3] * 3))
 
 
 WRONG = {
@@ -19,7 +25,8 @@ WRONG = {
         "inside out": (lambda size, box: ~paint(size, box), "inverted"),
         "numbers for truth values": (lambda size, box: paint(size, box).int(), "bool tensor"),
         "two corners": (painted("mask[y1, x1] = mask[y2 - 1, x2 - 1]"), "you painted"),
-        "an image of another shape": (lambda size, box: paint(size[::-1], box), "of shape (4, 6)"),
+        "the outline": (lambda size, box: outline(paint(size, box)), "you painted"),
+        "an image of another shape": (lambda size, box: paint(size[::-1], box), "of shape (4, 9)"),
     },
     "00.2": {
         "the bug itself": (lambda image: image[0] - image[2] > 60, "uint8"),
