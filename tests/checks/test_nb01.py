@@ -28,6 +28,17 @@ def void_by_heart(image, colors, void_color):
     return torch.where((mask == 255) & ~void, 0, mask)
 
 
+def void_by_red(image, colors, void_color):
+    return torch.where(image[0] == void_color[0], 255, labels_from_colors(image, colors, void_color))
+
+
+def one_pass(mask, class_id):
+    """Blobs counted where they begin, so that the second arm of a U is one more."""
+    found = torch.nn.functional.pad(mask == class_id, (1, 1, 1, 0))
+    before = found[:-1, :-2] | found[:-1, 1:-1] | found[:-1, 2:] | found[1:, :-2]
+    return int((found[1:, 1:-1] & ~before).sum())
+
+
 WRONG = {
     "01.1": {
         "end on the last pixel": (lambda masks: tight_boxes(masks) - torch.tensor([0, 0, 1, 1]), "exclusive"),
@@ -39,6 +50,10 @@ WRONG = {
         ),
         "the largest part": (largest_part, "cut it into parts"),
         "one box for all": (lambda masks: tight_boxes(masks.any(0, keepdim=True)), "(2, 4)"),
+        "x2 kept within the columns": (
+            lambda masks: tight_boxes(masks).minimum(torch.tensor([masks.shape[2] - 1, 99] * 2)),
+            "You say [1, 1, 5, 8]",
+        ),
         "one pixel further": (lambda masks: tight_boxes(masks) + 1, "first object covers rows 0-1"),
     },
     "01.2": {
@@ -51,10 +66,11 @@ WRONG = {
             edited(
                 semantic,
                 "zip(masks, class_ids)",
-                "zip(masks, class_ids) if len(set(class_ids.tolist())) > 1 else [(masks[1], class_ids[1])]",
+                "{int(k): (m, k) for m, k in zip(masks, class_ids)}.values()",
             ),
-            "both must carry the class's index",
+            "each must carry its class's index",
         ),
+        "two objects, however many": (lambda m, ids: m[0] * ids[0] + m[1] * ids[1], "three objects"),
     },
     "01.3": {
         "pixels": (lambda mask, class_id: int((mask == class_id).sum()), "count pixels"),
@@ -63,6 +79,18 @@ WRONG = {
         "this class or a higher one": (counted("==", ">="), "Class 3 is not in"),
         "background is nothing": (lambda mask, class_id: blobs(mask, class_id) * (class_id > 0), "Class 0"),
         "all classes at once": (counted("== class_id", "> 0"), "Class 3"),
+        "all classes but 0 at once, then those of one": (
+            lambda m, k: len({*measure.label(m.numpy())[(m == k).numpy()].tolist()}),
+            "class 0 has 3 blobs",
+        ),
+        "void is background": (lambda mask, k: blobs(mask % 255, k), "class 0 has 3 blobs"),
+        "more than a pixel": (
+            lambda mask, k: sum(
+                part.area > 1 for part in measure.regionprops(measure.label((mask == k).numpy()))
+            ),
+            "a U and a single pixel",
+        ),
+        "a pixel is new if none above or left of it was": (one_pass, "You count 3"),
         "counted twice": (lambda mask, k: 2 * blobs(mask, k), "There are 2 blobs of class 1"),
     },
     "01.4": {
@@ -71,6 +99,7 @@ WRONG = {
         "red channel only": (colored(".all(0)", "[0]"), "you say"),
         "without blue": (colored(".all(0)", "[:2].all(0)"), "you say"),
         "void of VOC by heart": (void_by_heart, "Another data set"),
+        "void by one channel": (void_by_red, "(128, 0, 0) is of class 1; you say 255"),
         "background is void": (colored("= class_id", "= class_id or 255"), "of class 0; you say 255"),
     },
     "01.5": {
