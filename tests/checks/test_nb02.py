@@ -29,12 +29,42 @@ WRONG = {
             edited(iou_and_dice, "(true + predicted - shared)", "(true + predicted)"),
             "how many are in either",
         ),
+        "NaN where nothing is shared": (
+            lambda cm: [torch.where(cm.diagonal() > 0, score, torch.nan) for score in iou_and_dice(cm)],
+            "not NaN",
+        ),
+        "NaN where the truth has none": (
+            lambda cm: [torch.where(cm.any(1), score, torch.nan) for score in iou_and_dice(cm)],
+            "claimed wrongly",
+        ),
+        "Dice from precision and recall": (
+            edited(
+                iou_and_dice,
+                "2 * shared / (true + predicted)",
+                "2 * (shared / predicted) * (shared / true) / (shared / predicted + shared / true)",
+            ),
+            "was missed",
+        ),
         "half of Dice": (edited(iou_and_dice, "2 * shared", "shared"), "over the mean of 8 and 7"),
     },
     "02.3": {
         "mean over images": (mean_over_images, "one score per image"),
         "mean with NaN": (edited(dataset_miou, "nanmean", "mean"), "NaN"),
         "absent class = 0": (edited(dataset_miou, "nanmean()", "nan_to_num(0).mean()"), "counted it as 0"),
+        "only what was hit": (
+            edited(
+                dataset_miou,
+                "return float(iou_and_dice(total)[0].nanmean())",
+                "iou = iou_and_dice(total)[0]; return float(iou[iou > 0].mean())",
+            ),
+            "5 only true",
+        ),
+        "only the true classes": (edited(dataset_miou, "[0]", "[0][total.any(1)]"), "4 is only predicted"),
+        "over all classes but one": (
+            edited(dataset_miou, "[0].nanmean()", "[0].nansum() / (num_classes - 1)"),
+            "2 and 3 occur nowhere",
+        ),
+        "two images": (lambda pairs, num_classes: dataset_miou(pairs[:2], num_classes), "In three images"),
         "the last image": (lambda pairs, num_classes: dataset_miou(pairs[-1:], num_classes), "expect"),
         "the classes of the first image": (
             edited(dataset_miou, "[0]", "[0][confusion(*pairs[0], num_classes).any(1)]"),
@@ -46,6 +76,8 @@ WRONG = {
         "absent class = 0": (lambda iou: float(iou.nan_to_num(0.0).mean()), "pull"),
         "plain mean": (lambda iou: float(iou.mean()), "NaN"),
         "a sum": (lambda iou: float(iou.nansum()), "yours is 1.400"),
+        "the ten classes of today": (lambda iou: float(iou[:10].nanmean()), "lift"),
+        "up to the first NaN": (lambda iou: float(iou[iou.isnan().cumsum(0) == 0].mean()), "lift"),
         "misses left out as well": (lambda iou: float(iou[iou > 0].mean()), "still counts"),
     },
     "02.5": {

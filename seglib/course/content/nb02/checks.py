@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seglib.course.content.nb02.answers import confusion, dataset_miou, iou_and_dice
+from seglib.course.guard import in_words
 from seglib.course.lesson import Wrong, first_true, near
 from seglib.metrics import confusion_matrix, nearest_known
 from seglib.scenes import Scenes
@@ -73,6 +74,12 @@ def check_iou_and_dice(fn: Callable[[Tensor], tuple[Tensor, Tensor]]) -> str:
         raise Wrong(f"IoU of class 0: 6 pixels are shared; how many are in either? You say {iou[0]:.3f}.")
     if not near(dice, expected_dice):
         raise Wrong(f"Dice of class 0 is 6 shared pixels over the mean of 8 and 7; you say {dice[0]:.3f}.")
+    single = torch.tensor([[5, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0], [3, 0, 0, 0]])
+    if not all(map(near, fn(single), iou_and_dice(single))):
+        raise Wrong(
+            "A class that only one of the two masks holds has IoU 0 and Dice 0, not NaN: it was missed, or "
+            f"claimed wrongly. You say {in_words(fn(single))} for the matrix {in_words(single)}."
+        )
     return "Dice = 2 IoU / (1 + IoU): the same order of classes, larger numbers."
 
 
@@ -90,21 +97,28 @@ def check_dataset_miou(fn: Callable[[Pairs, int], float]) -> str:
         raise Wrong("Class 3 occurs nowhere, and you counted it as 0. It has no score to average.")
     if abs(score - expected) > 1e-4:
         raise Wrong(f"For two images with 4 classes {expected:.4f} is expected; your result is {score:.4f}.")
-    if abs(fn([second, first], 4) - expected) > 1e-4:
+    if not near(fn([second, first], 4), expected):
         raise Wrong("The same images in another order give another score.")
+    third = torch.tensor([[4, 0, 0]]), torch.tensor([[0, 5, 255]])
+    three = [third, second, _random_pair(5, 2, (6, 3))]
+    if not near(score := fn(three, 6), expected := dataset_miou(three, 6)):
+        raise Wrong(
+            "In three images with 6 classes 2 and 3 occur nowhere, 4 is only predicted and 5 only true, so 4 "
+            f"and 5 count, with IoU 0. {expected:.4f} is expected; your result is {score:.4f}."
+        )
     return "Sum first, divide once. This is the mIoU of the benchmarks: VOC, Cityscapes, ADE20K."
 
 
 def check_score(fn: Callable[[Tensor], float]) -> str:
     """02.4, the bug clinic: an absent class must leave the mean alone; a missed class must not."""
-    iou, nowhere = torch.tensor([0.9, 0.5, 0.0]), torch.full((3,), torch.nan)
-    plain, more = fn(iou), fn(torch.cat([iou, nowhere]))
+    iou, nowhere = torch.tensor([0.9, 0.5, 0.0]), torch.full((12,), torch.nan)
+    plain, more = fn(iou), fn(torch.cat([iou[:1], nowhere, iou[1:]]))
     if math.isnan(more):
-        raise Wrong("Three classes that occur nowhere turn the mean into NaN. They should not matter.")
-    if abs(more - plain) > 1e-6:
+        raise Wrong("Twelve classes that occur nowhere turn the mean into NaN. They should not matter.")
+    if not near(more, plain):
         moved = "lift" if more > plain else "pull"
-        raise Wrong(f"Three classes that occur nowhere {moved} the score from {plain:.2f} to {more:.2f}.")
-    if abs(plain - 1.4 / 3) > 1e-4:
+        raise Wrong(f"Twelve classes that occur nowhere {moved} the score from {plain:.2f} to {more:.2f}.")
+    if not near(plain, 1.4 / 3):
         missed = " A missed class, IoU 0, still counts." if abs(plain - 0.7) < 1e-4 else ""
         raise Wrong(f"(0.9 + 0.5 + 0.0) / 3 = 0.467; yours is {plain:.3f}.{missed}")
     return "A class that is neither in the truth nor predicted has no IoU. A class that was missed has IoU 0."
