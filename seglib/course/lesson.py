@@ -46,7 +46,7 @@ def refuse(got: Tensor | float, mistakes: Mapping[str, Tensor | float | tuple[Te
 
 def learnable(result: Tensor) -> None:
     """Raise `Wrong` if a right number has no gradient: what was computed in NumPy or detached, say."""
-    if not result.requires_grad:
+    if result.grad_fn is None:  # also of a new tensor that requires a gradient itself
         raise Wrong(
             "The numbers are right, but have no gradient, so nothing could be learned from them. Use torch's "
             "operations to the end, without NumPy, .item(), .data or detach()."

@@ -27,6 +27,13 @@ WRONG = {
             "Class 3 never occurs",
         ),
         "the first image": (lambda masks, k: count_classes(masks[:1], k), "three masks hold"),
+        "pixels in uint8": (lambda masks, k: [n % 256 for n in count_classes(masks, k)], "400 pixels"),
+        "background in every image": (
+            edited(
+                count_classes, "(rows > 0).sum(0)", "(rows > 0).index_fill(1, torch.tensor(0), True).sum(0)"
+            ),
+            "one that is all void",
+        ),
         "at least two pixels": (edited(count_classes, "rows > 0", "rows > 1"), "Class 0 is in all 3 images"),
     },
     "03a.2": {
@@ -48,6 +55,10 @@ WRONG = {
             edited(weighted_loss, "log_softmax(1)", "exp().divide(logits.exp().sum(1, keepdim=True)).log()"),
             "overflows",
         ),
+        "a new tensor with a gradient": (
+            lambda *given: weighted_loss(*given).detach().requires_grad_(),
+            "no gradient",
+        ),
         "a number without gradient": (lambda *given: weighted_loss(*given).item(), "no gradient"),
     },
     "03a.3": {
@@ -62,6 +73,11 @@ WRONG = {
             edited(median_frequency, "median()", "mean()"),
             "must have the weight 1",
         ),
+        "the second of the frequencies": (
+            edited(median_frequency, "frequency.median()", "frequency.sort().values[1]"),
+            "you say [0.8333, 1.0",
+        ),
+        "at most 10": (lambda pixels: median_frequency(pixels).clamp(max=10), "1.2, 30.0"),
     },
     "03a.4": {
         "none": (lambda shares: torch.ones(len(shares)), "What lies between no weights and"),
@@ -77,6 +93,10 @@ WRONG = {
         "all alike": (lambda pixels: torch.ones(len(pixels)), "contribute the same"),
         "median in place of mean": (lambda p: p.median() / p.clamp(min=1) * (p > 0), "should weigh 1"),
         "1 where absent": (lambda p: torch.where(p > 0, batch_weights(p), 1), "gets 0"),
+        "all but one": (
+            edited(batch_weights, "occurs.sum()", "(len(pixels) - (~occurs).any().int())"),
+            "For [6, 0, 0, 1]",
+        ),
         "always three classes": (edited(batch_weights, "occurs.sum()", "3"), "For [5, 5] pixels"),
     },
 }
