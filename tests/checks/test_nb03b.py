@@ -1,5 +1,8 @@
 """Wrong answers to the exercises of notebook 03b, and the words each must be told."""
 
+import torch
+from torch.nn.functional import interpolate
+
 from seglib.course.content.nb03b.answers import drop, edge_blur, shrink
 from seglib.course.content.nb03b.checks import EMPTY
 from seglib.course.samples import delivery
@@ -13,6 +16,18 @@ def corners_only(mask, size):
     small = shrink(mask, size)
     small[1:-1, 1:-1] = 9
     return small
+
+
+def nearest_class(mask, size):
+    mean, found = interpolate(mask[None, None].float(), size=size, mode="bilinear")[0, 0], mask.unique()
+    return found[(mean[..., None] - found).abs().argmin(-1)]
+
+
+def turned_steps(mask, size):
+    (h, w), (rows, columns) = size, mask.shape
+    return mask[(torch.arange(h) * columns // w).clamp(max=rows - 1)][
+        :, (torch.arange(w) * rows // h).clamp(max=columns - 1)
+    ]
 
 
 def line(width, value=255):
@@ -59,6 +74,13 @@ WRONG = {
         "not shrunk": (lambda mask, size: mask, "shape"),
         "cut out": (lambda mask, size: mask[: size[0], : size[1]], "Void is gone"),
         "the corners alone": (corners_only, "only a part"),
+        "the class nearest to the mean": (nearest_class, "Between two classes there is no third"),
+        "whole steps": (lambda m, s: m[:: len(m) // s[0], :: m.shape[1] // s[1]][: s[0], : s[1]], "a part"),
+        "from the middle": (
+            lambda m, s: m[(len(m) - s[0]) // 2 :, (m.shape[1] - s[1]) // 2 :][: s[0], : s[1]],
+            "Void is gone",
+        ),
+        "height and width for each other": (turned_steps, "only a part"),
         "upside down": (lambda mask, size: shrink(mask, size).flip(0), "The corners held"),
     },
 }

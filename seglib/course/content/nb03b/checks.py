@@ -110,8 +110,8 @@ def check_drop(answer: Iterable[str]) -> str:
 def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
     """03b.4, the bug clinic: no class that was not there, void stays, the corners stay, nothing moves."""
     mask = torch.zeros(32, 48, dtype=torch.uint8)
-    mask[:16, 24:], mask[16:, :24], mask[16:, 24:] = 9, 3, 255
-    small = fn(mask, (11, 17))
+    mask[:20, 30:], mask[20:, :30], mask[20:, 30:] = 9, 3, 255
+    small = fn(mask, (9, 17))
     found, allowed = set(small.unique().tolist()), {0, 3, 9, 255}
     if made_up := sorted(found - allowed):
         raise Wrong(f"The mask held 0, 3, 9 and 255. Yours also holds {made_up[0]}, which was not there.")
@@ -120,6 +120,12 @@ def check_shrink(fn: Callable[[Tensor, tuple[int, int]], Tensor]) -> str:
     corners = [int(small[y, x]) for y in (0, -1) for x in (0, -1)]
     if corners != [0, 9, 3, 255]:
         raise Wrong(f"The corners held 0, 9, 3 and 255; yours hold {', '.join(map(str, corners))}.")
+    for row, which, held in ((0, "first", {0, 9}), (-1, "last", {3, 255})):
+        if moved := {*small[row].tolist()} - held:
+            raise Wrong(
+                f"The {which} row held only {min(held)} and {max(held)}; yours holds {moved.pop()}, which is "
+                "elsewhere in the mask. Between two classes there is no third."
+            )
     before, now = (float((one == 9).float().mean()) for one in (mask, small))
     if abs(before - now) > 0.06:
         raise Wrong(f"Class 9 was {percent(before)} of the mask, now {percent(now)}: only a part was shrunk.")
