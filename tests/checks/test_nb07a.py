@@ -21,6 +21,10 @@ def stripes(height, width):
     return (torch.arange(height)[:, None] + torch.arange(width)) % 2 == 0
 
 
+BY_AREA = "dict(sorted({int(area): k for k, area in enumerate(areas)}.items(), reverse=True)).values()"
+LARGEST_FIRST = "sorted(range(len(boxes)), key=lambda number: number != areas.argmax())"
+
+
 WRONG = {
     "07a.1": {
         "the larger in front": (edited(paint_boxes, "=True", "=False"), "has vanished"),
@@ -44,6 +48,18 @@ WRONG = {
         "the first box alone": (
             lambda boxes, classes, size: paint_boxes(boxes[:1], classes, size),
             "nowhere",
+        ),
+        "areas of one less": (
+            edited(paint_boxes, "boxes[:, 0])", "boxes[:, 0] - 1)", "boxes[:, 1])", "boxes[:, 1] - 1)"),
+            "has 6 pixels and (0, 3, 9, 4) has 9",
+        ),
+        "one box for each area": (
+            edited(paint_boxes, "areas.argsort(descending=True).tolist()", BY_AREA),
+            "two of one class and size",
+        ),
+        "the largest first, the others as they come": (
+            edited(paint_boxes, "areas.argsort(descending=True).tolist()", LARGEST_FIRST),
+            "smaller ones in front",
         ),
         "numbers in place of classes": (
             edited(paint_boxes, "classes[number]", "number + 7"),
@@ -103,6 +119,15 @@ WRONG = {
         ),
         "the sum": (edited(box_loss, "=255", "=255, reduction='sum'"), "the sum over"),
         "a number of Python": (lambda logits, masks: box_loss(logits, masks).item(), "no gradient"),
+        "the first image": (lambda logits, masks: box_loss(logits[:1], masks[:1]), "Which pixels count"),
+        "divided by the pixels of one image": (
+            lambda logits, masks: box_loss(logits, masks) * len(logits),
+            "Which pixels count",
+        ),
+        "the logarithm of a softmax": (
+            lambda logits, masks: box_loss((logits.softmax(1) + 1e-9).log(), masks),
+            "logits of several hundred",
+        ),
         "half of it": (lambda logits, masks: box_loss(logits, masks) / 2, "Which pixels count"),
     },
 }

@@ -48,11 +48,18 @@ def check_paint_boxes(fn: Callable[[Tensor, Tensor, tuple[int, int]], Tensor]) -
         ((1, 0, 4, 3), (0, 2, 8, 4)),  # 9 near, 16 wide
         ((0, 1, 3, 4), (2, 0, 4, 8)),  # 9 near, 16 high
         ((0, 3, 9, 4), (3, 1, 5, 6)),  # 9 in one row, 10
+        ((2, 2, 5, 4), (0, 3, 9, 4)),  # 6, 9 in one row
     ):
         given = torch.tensor([first, second]), torch.tensor([1, 2]), (9, 9)
         if not torch.equal(fn(*given), paint_boxes(*given)):
             small, large = ((x2 - x1) * (y2 - y1) for x1, y1, x2, y2 in (first, second))
             raise Wrong(f"{first} has {small} pixels and {second} has {large}: the first is in front.")
+    boxes = torch.tensor([[0, 0, 9, 9], [2, 2, 4, 4], [1, 1, 7, 7], [6, 6, 9, 9], [0, 6, 3, 9]])
+    given = boxes, torch.tensor([1, 6, 4, 5, 5]), (9, 9)
+    if not torch.equal(fn(*given), paint_boxes(*given)):
+        raise Wrong(
+            "Three boxes in each other, two of one class and size: all are painted, smaller ones in front."
+        )
     return "If the larger box were in front, the smaller one would be hidden. This way both are visible."
 
 
@@ -135,18 +142,20 @@ def _what_to_change(shape: Callable[[int, int], Tensor]) -> str:
 def check_box_loss(fn: Callable[[Tensor, Tensor], Tensor]) -> str:
     """07a.4: background counts, void does not."""
     rng = torch.Generator().manual_seed(5)
-    masks = torch.tensor([[[0, 0, 0, 1, 255], [0, 2, 2, 1, 255]]]).to(torch.uint8)
-    logits = torch.randn(1, 3, 2, 5, generator=rng)
+    masks = torch.tensor([[[0, 0, 0, 1, 255], [0, 2, 2, 1, 255]], [[0, 0, 1, 1, 1], [255, 2, 0, 255, 0]]])
+    masks, logits = masks.to(torch.uint8), torch.randn(2, 3, 2, 5, generator=rng)
     got, wanted = fn(logits.clone().requires_grad_(), masks), box_loss(logits, masks)
     if near(got, wanted):
         learnable(got)
+        if not near(fn(300 * logits, masks), box_loss(300 * logits, masks)):
+            raise Wrong("Right, but not with logits of several hundred, where a softmax rounds to exactly 0.")
         return "Now 'animal everywhere' is as expensive as it is wrong."
     no_void = masks.long() % 255
     of_animals = cross_entropy(logits, no_void, ignore_index=0)
     mistakes = {
         "Background is still left out: to predict 'animal' everywhere is never wrong.": of_animals,
         "Now void is background. Its class is unknown: leave it out.": cross_entropy(logits, no_void),
-        "That is the sum over the pixels. A mean does not depend on the size of the image.": 8 * wanted,
+        "That is the sum over the pixels. A mean does not depend on the size of the image.": 16 * wanted,
     }
     refuse(got, mistakes)
     raise Wrong(f"On this batch the loss is {wanted:.3f}; yours is {got:.3f}. Which pixels count?")
