@@ -39,6 +39,15 @@ WRONG = {
         "a misfit for none": (edited(cheapest, "3 * nothing", "1 + 3 * nothing"), "nothing to add up"),
         "once": (edited(cheapest, "3 * nothing", "nothing"), "three times"),
         "the last": (lambda fits, losses, n: (len(fits) - 1, 0.5, 3 * n), "In the opposite order"),
+        "a search that begins at 1": (
+            lambda *given: cheapest(*given) if cheapest(*given)[1] < 1 else (0, 1.0, 3 * given[2]),
+            "yours are 0, 1, 0.6",
+        ),
+        "only candidates that fit": (
+            costing("(1 - fits) + 3 * losses + 9 * (fits < 0.3)"),
+            "yours are 1, 11.3",
+        ),
+        "no candidate for .03": (lambda *given: (*cheapest(*given)[:2], 0.03), "yours are 1, 2.3, 0.03"),
         "a cost of something else": (lambda fits, losses, n: (3, float(losses[3]), 3 * n), "you say 0.1"),
     },
     "07b.2": {
@@ -56,6 +65,10 @@ WRONG = {
         ),
         "the full box": (reset_to("index"), "You fill"),
         "what is ignored becomes background": (reset_to("initial[y1:y2, x1:x2] % 255"), "255 too"),
+        "what is not ignored becomes the class": (
+            reset_to("torch.where(initial[y1:y2, x1:x2] == 255, 255, index)"),
+            "Every pixel of the box",
+        ),
         "all of the image": (lambda mask, initial, *_: initial, "outside the box"),
         "only what was background": (
             lambda mask, *given: torch.where(mask == 0, reset(mask, *given), mask),

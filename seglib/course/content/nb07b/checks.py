@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from seglib.course.content.nb07b.answers import inside, reset
-from seglib.course.lesson import Wrong, first_true, open_task
+from seglib.course.lesson import Wrong, first_true, near, open_task
 from seglib.course.samples import boxed_pool, colour_maps, colour_shares, smallest_net
 from seglib.labels import VOID, percent
 from seglib.metrics import confusion_matrix, mean_iou
@@ -31,6 +31,9 @@ def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
     number, cost, none = fn(fits, losses, 0.01)
     turned = fn(fits.flip(0), losses.flip(0), 0.01)[0]
     other = fn(torch.tensor([0.9, 0.6, 0.5, 0.4]), torch.tensor([0.2, 0.12, 0.3, 0.4]), 0.01)[0]
+    worse = fn(torch.tensor([0.1, 0.2]), torch.tensor([0.6, 0.5]), 0.2)
+    said = ", ".join(f"{value:.3g}" for value in worse)
+    unlike = not near(torch.tensor(worse), torch.tensor((1, 2.3, 0.6)))
     as_asked, misfit = abs(none - 0.03) < 1e-4, abs(none - 1.03) < 1e-4
     mistakes = {
         "Candidate 0 fits the box best, but the net disagrees: 1 - .9 + 3 x .4 = 1.3.": number == 0,
@@ -41,6 +44,7 @@ def check_cheapest(fn: Callable[[Tensor, Tensor, float], Costs]) -> str:
         f"Of four others, 0 costs least, .1 + 3 x .2 = .7; you chose {other}. Add both terms.": other != 0,
         "E_o is a sum over what was chosen. If nothing was, there is nothing to add up.": misfit,
         f"E_o is an empty sum here, and E_r counts three times: .03; you say {none:.3g}.": not as_asked,
+        f"Of two bad ones, 1 costs least, .8 + 3 x .5 = 2.3, and none .6; yours are {said}.": unlike,
     }
     if why := first_true(mistakes):
         raise Wrong(why)
@@ -52,6 +56,7 @@ def check_reset(fn: Callable[[Tensor, Tensor, Sequence[int], int, float, float],
     mask, initial = torch.zeros(6, 8, dtype=torch.uint8), torch.zeros(6, 8, dtype=torch.uint8)
     mask[1:3, 3:6], mask[5, 6:], mask[2, 2] = 1, 1, 2  # 6 of the 20 pixels of the box are of class 1
     initial[1:5, 2:7], initial[2:4, 3:6], initial[:, 7], initial[5] = 255, 1, 2, 2  # a core in a box
+    initial[4, 5:7] = torch.tensor([0, 2])  # where other boxes are
     box = (2, 1, 7, 5)
     for fill_rate, threshold in ((0.9, 0.5), (0.5, 0.5), (0.6, 0.5), (0.65, 0.5), (0.8, 0.25)):
         given = mask, initial, box, 1, fill_rate, threshold
