@@ -27,6 +27,10 @@ WRONG = {
         ),
         "rounded": (lambda *given: round(labelling_minutes(*given), 2), "yours is"),
         "another price": (lambda objects, masked, *_: labelling_minutes(objects, masked, 7, 79), "yours is"),
+        "the first image with as many objects": (
+            edited(labelling_minutes, "index in", "objects.index(count) in"),
+            "masks in the images [3]",
+        ),
         "swapped": (edited(labelling_minutes, "index in masked", "index not in masked"), "yours is"),
     },
     "07c.2": {
@@ -35,6 +39,11 @@ WRONG = {
         "most points a minute": (ranked("quality[name] / minutes[name]"), "is not the best"),
         "the first of two": (ranked("quality[name]"), "takes less time"),
         "strictly below": (edited(affordable, "<= limit", "< limit"), "may be used up"),
+        "the dearest": (ranked("minutes[name]"), "'clicks' is not the best"),
+        "both dicts in step": (
+            lambda minutes, quality, limit: affordable(minutes, dict(zip(minutes, quality.values())), limit),
+            "in another order",
+        ),
         "always one": (lambda *given: affordable(*given).replace("nothing", "boxes"), "return 'nothing'"),
     },
     "07c.3": {
@@ -44,6 +53,7 @@ WRONG = {
         "many objects": (in_order_of(OBJECTS), "counts all classes the same"),
         "all of them": (lambda annotations, *_: list(range(len(annotations))), "and there are"),
         "priced by the image": (edited(my_choice, f"{OBJECTS} * mask", "mask"), "min for each"),
+        "the published price": (edited(my_choice, "* mask_minutes", "* 79 / 60"), "At 2 min for each"),
         "none": (lambda *_: [], "There is time for another image"),
         "one twice": (lambda *_: [0, 0], "more than once"),
         "counted from 1": (lambda annotations, *_: [len(annotations)], "There is no image"),
