@@ -1,5 +1,8 @@
 """Wrong answers to the exercises of notebook 08, and the words each must be told."""
 
+import numpy as np
+
+from seglib.course.checks import judge
 from seglib.course.content.nb08.answers import dominated, fair_counts, one_draw
 from tests.mutation import edited
 
@@ -17,9 +20,9 @@ def drawn(indices):
 
 
 def measured(measure):
-    """Another mean than that of the IoUs of all classes."""
+    """Another measure than the mean of the IoUs of all classes."""
     sums = [f'mean_iou({name}[drawn].sum(0), "truth")' for name in ("first", "second")]
-    new = [f"metrics.{measure.format(f'{name}[drawn].sum(0)')}.mean()" for name in ("first", "second")]
+    new = [f"metrics.{measure.format(f'{name}[drawn].sum(0)')}" for name in ("first", "second")]
     return edited(one_draw, "drawn = ", "from seglib import metrics; drawn = ", *sum(zip(sums, new), ()))
 
 
@@ -69,9 +72,16 @@ WRONG = {
             "First add up",
         ),
         "another generator": (edited(one_draw, ", generator=rng", ""), "draw with generator=rng"),
-        "Dice": (measured("dice({})"), "but that of all images is"),
-        "IoU of the objects": (measured("iou({})[1:]"), "mean over all classes"),
-        "IoU of the background": (measured("iou({})[:1]"), "mean over all classes"),
+        "Dice": (measured("dice({}).mean()"), "but that of all images is"),
+        "IoU by the pixels of each class": (measured("frequency_weighted_iou({})"), "Of two images"),
+        "one image less": (edited(one_draw, "(len(first),)", "(len(first) - 1,)"), "Of two images"),
+        "three digits": (lambda *given: round(one_draw(*given), 3), "Of two images"),
+        "a seed of its own": (
+            lambda first, second, rng: one_draw(first, second, rng.manual_seed(0)),
+            "do not seed it",
+        ),
+        "IoU of the objects": (measured("iou({})[1:].mean()"), "mean over all classes"),
+        "IoU of the background": (measured("iou({})[:1].mean()"), "mean over all classes"),
     },
     "08.3": {
         "as the team": (edited(fair_counts, "enlarged, mask", "pred, mask[::2, ::2]"), "you count"),
@@ -93,3 +103,7 @@ WRONG = {
         "void as background": (edited(fair_counts, "enlarged, mask", "enlarged, mask % 255"), "have a class"),
     },
 }
+
+
+def test_a_difference_from_numpy_is_judged():
+    assert judge("08.2", lambda *given: np.float64(one_draw(*given))).state == "right"
