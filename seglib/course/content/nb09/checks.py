@@ -36,10 +36,29 @@ def check_interval(fn: Callable[[Tensor, int, torch.Generator], tuple[float, flo
     }
     if why := first_true(mistakes):
         raise Wrong(why)
+    _check_a_draw(fn, counts[2:5])
     _check_ends(fn, counts[:2])
     if len({fn(counts, 9, torch.Generator().manual_seed(1)) for _ in range(2)}) == 2:
         raise Wrong("The same generator gave two different intervals: draw with generator=rng.")
     return "Five images are few, and now the reader of your number knows how few."
+
+
+def _check_a_draw(fn: Callable[[Tensor, int, torch.Generator], tuple[float, float]], counts: Tensor) -> None:
+    """Three images and one draw: its mIoU is that of three of them."""
+    threes, missing = [*combinations_with_replacement(range(3), 3)], {0, 1, 2}
+    known = torch.tensor([mean_iou(counts[list(three)].sum(0)) for three in threes])
+    for seed in range(12):
+        low, high = fn(counts, 1, torch.Generator().manual_seed(seed))
+        if not abs(low - high) < 1e-4:  # also NaN
+            raise Wrong(f"One draw has one mIoU, which is both ends; yours are {low:.4f} and {high:.4f}.")
+        apart = (known - low).abs()
+        if apart.min() > 1e-4:
+            why = "which is the mIoU of no three of them. One that comes twice counts twice"
+            raise Wrong(f"One draw of three images gave {low:.4f}, {why}.")
+        missing -= {*threes[int(apart.argmin())]}
+    if missing:
+        why = "is in none of twelve draws, each with another generator: draw from all with generator=rng"
+        raise Wrong(f"Of three images, number {missing.pop()}, counted from 0, {why}.")
 
 
 def _check_ends(fn: Callable[[Tensor, int, torch.Generator], tuple[float, float]], counts: Tensor) -> None:
@@ -82,9 +101,10 @@ def _albums() -> dict[str, list[Tensor]]:
     def image(*probability: float, size: tuple[int, int] = (4, 6)) -> Tensor:
         return torch.tensor(probability).float()[:, None, None].repeat(1, *size)
 
-    halves, pixel, sure = image(1, 0, 0), image(1, 0, 0), image(0.98, 0.01, 0.01)
+    halves, pixel, part, sure = (image(*one) for one in ((1, 0, 0),) * 3 + ((0.98, 0.01, 0.01),))
     halves[:2, :, 3:] = halves[:2, :, 3:].flip(0)
-    pixel[:, 0, 0] = torch.tensor([0.4, 0.3, 0.3])
+    doubt = torch.tensor([0.4, 0.3, 0.3])[:, None, None]
+    pixel[:, :1, :1], part[:, 1:, :3] = doubt, doubt
     return {
         "There is one image, which is number 0.": [sure],
         "The large image has more pixels, but the small one more doubt in each: take the mean.": [
@@ -95,8 +115,12 @@ def _albums() -> dict[str, list[Tensor]]:
             halves, image(0.8, 0.1, 0.1)],
         "One doubtful pixel among 24 certain ones outweighs an image of doubt: take the mean.": [
             pixel, image(0.8, 0.1, 0.1)],
-        "0.5, 0.5, 0 has less entropy than 0.52, 0.24, 0.24: all three classes count.": [
-            image(0.5, 0.5, 0), image(0.52, 0.24, 0.24)],
+        "Great doubt in 9 of 24 pixels outweighs a little in all: take the mean of all pixels.": [
+            part, image(0.95, 0.025, 0.025)],
+        "0.5, 0.5, 0 has less entropy than 0.7, 0.15, 0.15: all three classes count.": [
+            image(0.5, 0.5, 0), image(0.7, 0.15, 0.15)],
+        "0.5, 0.5, 0 has more entropy than 0.86, 0.07, 0.07: the background counts as well.": [
+            image(0.5, 0.5, 0), image(0.86, 0.07, 0.07)],
     }  # fmt: skip
 
 
@@ -119,13 +143,16 @@ def check_area(fn: Callable[[Tensor, int, float], float]) -> str:
     }
     refuse(got, mistakes)
     twice = fn(mask.repeat_interleave(2, 0).repeat_interleave(2, 1), 1, 100.0)
-    other, expected = fn(mask, 2, 25.0), area(mask, 2, 25.0)
+    tall = torch.zeros(50, 20, dtype=torch.uint8)
+    tall[40:, [0, 1, 8, 9]] = 2  # no other class, and two parts
+    other, expected = fn(tall, 2, 12.0), area(tall, 2, 12.0)
     if abs(got - wanted) > 1e-3:
         raise Wrong(f"20 pixels, each 2 x 2 cm, are 80 cm²; yours are {got:g}.")
-    if abs(other - expected) > 1e-3:
-        raise Wrong("Class 2 has 40 pixels of 0.5 x 0.5 cm: 10 cm². Use the index and the width given.")
     if abs(twice - wanted) > 1e-3:
         raise Wrong("The same scene with twice as many pixels has the same area.")
+    if abs(other - expected) > 1e-3:
+        right = "20 columns of 12 cm: 40 pixels of class 2, in two parts, are 14.4 cm²"
+        raise Wrong(f"{right}; yours are {other:g}.")
     return "The scale is a measurement too: a ruler in the photograph is worth more than a guess."
 
 
@@ -135,6 +162,9 @@ def check_repaired(fn: Callable[[Tensor], Tensor]) -> str:
     wanted = torch.tensor([[VOID, 0, 0, 1], [2, 2, 0, VOID]])
     got = fn(values)
     if torch.equal(got, wanted):
+        others = fn(torch.tensor([[2, 5], [5, 21]], dtype=torch.uint8))
+        if others.tolist() != [[1, 4], [4, 20]]:
+            raise Wrong(f"Other classes, all labelled: 2, 5, 5, 21 are 1, 4, 4, 20; yours {others.tolist()}.")
         return "Nothing in a mask says what its numbers mean. Only the list of classes does."
     known = wanted != VOID
     first, void = int(got[0, 1]), int(got[0, 0])
