@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,14 +157,17 @@ def find_images(places: Path | str | Iterable[Path | str], out: Path | str = "")
     given = [places] if isinstance(places, str | Path) or not isinstance(places, Iterable) else places
     for place in map(str, map(as_path, given)):
         root, paths = _inside(place)
-        here = sorted(path for path in paths if _is_image(path, root, Path(out)))
-        known = {path.with_suffix("") for path in here}  # a photograph in HEIC, and its copy as JPEG
-        heic = [path for path in paths if path.suffix.lower() in HEIC and path.with_suffix("") not in known]
+        here, heic = (
+            sorted(path for path in paths if _ends(path, root, Path(out), suffixes))
+            for suffixes in (SUFFIXES, HEIC)
+        )
+        copied = {path.with_suffix("") for path in here}  # an original in HEIC, with its copy as JPEG
+        heic = [path for path in heic if path.with_suffix("") not in copied]
         if not here:
             what = f"there is no image in it; files that are read end in {', '.join(sorted(SUFFIXES))}"
             raise ValueError(f"{place}: {f'its photographs are in HEIC. {AS_JPEG}' if heic else what}")
         if heic:
-            warnings.warn(f"{place}: {len(heic)} photographs in HEIC are left out. {AS_JPEG}", stacklevel=3)
+            warnings.warn(f"{place}: left out photographs in HEIC: {len(heic)}. {AS_JPEG}", stacklevel=3)
         for path in here:
             name = path.relative_to(root).as_posix()
             first = stems.setdefault(name.rpartition(".")[0], path)
@@ -188,10 +191,11 @@ def _inside(place: str) -> tuple[Path, list[Path]]:
     return Path(os.path.dirname(fixed)), [Path(one) for one in matched]  # noqa: PTH120 - "a/" is its own
 
 
-def _is_image(path: Path, root: Path, out: Path) -> bool:
+def _ends(path: Path, root: Path, out: Path, suffixes: Collection[str]) -> bool:
+    """Whether a file has one of these ends, is not hidden, and is no result of ours."""
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
     ours = bool(out.parts) and out.resolve() in path.resolve().parents
-    return path.suffix.lower() in SUFFIXES and not hidden and not ours and path.is_file()
+    return path.suffix.lower() in suffixes and not hidden and not ours and path.is_file()
 
 
 # Masks as outlines.

@@ -162,9 +162,9 @@ def test_where_images_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_photographs_in_heic_are_not_forgotten(tmp_path: Path) -> None:
-    for name in ("a.heic", "b.HEIC", "b.jpg"):
+    for name in ("a.heic", "b.HEIC", "b.jpg", "._a.heic"):
         (tmp_path / name).touch()
-    with pytest.warns(UserWarning, match=r"1 photographs in HEIC are left out\. Export them as JPEG"):
+    with pytest.warns(UserWarning, match=r"left out photographs in HEIC: 1\. Export them as JPEG"):
         assert [*find_images(tmp_path)] == ["b.jpg"]  # whose original is left out rightly
     (tmp_path / "b.jpg").unlink()
     with pytest.raises(ValueError, match=r"its photographs are in HEIC\. Export them as JPEG"):
