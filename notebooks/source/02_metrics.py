@@ -517,8 +517,8 @@ quiz("02")
 # * J. Long, E. Shelhamer, T. Darrell: *Fully Convolutional Networks for Semantic Segmentation*, CVPR 2015.
 #   The four measures of section 5 and the oracle of appendix A.
 # * B. Cheng, R. Girshick, P. Dollár, A. Berg, A. Kirillov: *Boundary IoU*, CVPR 2021.
-# * G. Csurka, D. Larlus, F. Perronnin: *What is a good evaluation measure for semantic segmentation?*, BMVC
-#   2013. Boundary F1, and the case for looking at single images.
+# * G. Csurka, D. Larlus, F. Perronnin: *What is a good evaluation measure for semantic segmentation?*,
+#   BMVC 2013. Boundary F1, and the case for looking at single images.
 # * M. Everingham et al.: *The PASCAL Visual Object Classes Challenge: A Retrospective*, IJCV 2015. Where the
 #   data-set IoU comes from.
 #

@@ -57,6 +57,7 @@ BROKEN = {
     "a shell": ("number = 7", "number = 7\n!ls", "`!ls` is plumbing"),
     "pyplot": ("number = 7", "import matplotlib.pyplot as plt\nnumber = 7", "`matplotlib.pyplot` is not"),
     "pyplot from": ("number = 7", "from matplotlib import pyplot\nnumber = 7", "`matplotlib.pyplot` is not"),
+    "a year": ("# ## Further", "# ## Further\n#\n# * A book,\n#   2013. Its title", "for an item of a list"),
     "a semicolon": ("number = 7", "number = 7;", "ends in a semicolon"),
     "text before the first cell": ("# %% [mark", "import os\n\n# %% [mark", "Begin with `# %%`"),
     "a raw cell": ('# %% [markdown] tags=["look"]', '# %% [raw] tags=["look"]', "not raw"),

@@ -45,8 +45,13 @@ IMPORTS = {  # no pyplot: its state breaks in callbacks
     r"matplotlib\.pyplot|pylab": "is not for a notebook: draw on a Figure, then show(figure, alt=...)",
 }
 LINES = {
-    r"\s*[!%]|.*\b(pip3? install|wget|curl) ": "is plumbing; it belongs in seglib",
-    r".*;\s*$": "ends in a semicolon, which JupyterLab and nbval read differently",
+    "code": {
+        r"\s*[!%]|.*\b(pip3? install|wget|curl) ": "is plumbing; it belongs in seglib",
+        r".*;\s*$": "ends in a semicolon, which JupyterLab and nbval read differently",
+    },
+    "markdown": {
+        r"\s*\d{4}\. ": "begins with a year and a point, which Markdown takes for an item of a list"
+    },
 }
 
 
@@ -222,10 +227,10 @@ def imports(page: Page) -> Iterator[Problem]:
 
 
 def lines(page: Page) -> Iterator[Problem]:
-    """No installing, fetching or shell; no semicolon at the end, which hides an output in JupyterLab only."""
-    for cell in page.code:
+    """No installing, fetching or shell; no line that JupyterLab or Markdown reads otherwise."""
+    for cell in page.cells:
         for number, text in enumerate(cell.text.splitlines(), 1):
-            for pattern, why in LINES.items():
+            for pattern, why in LINES[cell.kind].items():
                 if re.match(pattern, text):
                     yield cell.line + number, f"`{text.strip()}` {why}"
 
