@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,9 @@ from torch import Tensor, nn
 
 from seglib.data.annotations import AnnotatedImage, Annotation, AnnotationSet, write_coco
 from seglib.data.dataset import count_pixels
-from seglib.data.files import SUFFIXES, listed, read_image, write_mask
-from seglib.data.layouts import AS_JPEG, HEIC
+from seglib.data.files import AS_JPEG, HEIC, SUFFIXES, read_image, write_mask
 from seglib.draw import overlay
-from seglib.files import as_path, check_names, write_text, write_whole
+from seglib.files import as_path, check_names, listed, write_text, write_whole
 from seglib.labels import VOID, Classes, check_mask, percent
 from seglib.progress import tracked
 from seglib.tables import Table, Tabled
@@ -157,12 +156,10 @@ def find_images(places: Path | str | Iterable[Path | str], out: Path | str = "")
     given = [places] if isinstance(places, str | Path) or not isinstance(places, Iterable) else places
     for place in map(str, map(as_path, given)):
         root, paths = _inside(place)
-        here, heic = (
-            sorted(path for path in paths if _ends(path, root, Path(out), suffixes))
-            for suffixes in (SUFFIXES, HEIC)
-        )
-        copied = {path.with_suffix("") for path in here}  # an original in HEIC, with its copy as JPEG
-        heic = [path for path in heic if path.with_suffix("") not in copied]
+        photos = sorted(path for path in paths if _is_photo(path, root, Path(out)))
+        here = [path for path in photos if path.suffix.lower() in SUFFIXES]
+        copied = {path.with_suffix("") for path in here}  # an original in HEIC may have a copy as JPEG
+        heic = [path for path in photos if path.suffix.lower() in HEIC and path.with_suffix("") not in copied]
         if not here:
             what = f"there is no image in it; files that are read end in {', '.join(sorted(SUFFIXES))}"
             raise ValueError(f"{place}: {f'its photographs are in HEIC. {AS_JPEG}' if heic else what}")
@@ -191,11 +188,11 @@ def _inside(place: str) -> tuple[Path, list[Path]]:
     return Path(os.path.dirname(fixed)), [Path(one) for one in matched]  # noqa: PTH120 - "a/" is its own
 
 
-def _ends(path: Path, root: Path, out: Path, suffixes: Collection[str]) -> bool:
-    """Whether a file has one of these ends, is not hidden, and is no result of ours."""
+def _is_photo(path: Path, root: Path, out: Path) -> bool:
+    """Whether a file is an image or in HEIC, is not hidden, and is no result of ours."""
     hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
     ours = bool(out.parts) and out.resolve() in path.resolve().parents
-    return path.suffix.lower() in suffixes and not hidden and not ours and path.is_file()
+    return path.suffix.lower() in {*SUFFIXES, *HEIC} and not hidden and not ours and path.is_file()
 
 
 # Masks as outlines.

@@ -10,7 +10,7 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import get_ident
@@ -38,6 +38,11 @@ def as_path(path: Any) -> Path:
     if not isinstance(path, str | Path):
         raise ValueError(f"the path must be text or a Path, not {path!r:.60}")
     return Path(path)
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """The first names, and " ..." if there are more."""
+    return ", ".join(names[:most]) + " ..." * (len(names) > most)
 
 
 def check_names(names: Iterable[str]) -> None:

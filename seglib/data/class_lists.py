@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seglib.data.dataset import Reading
-from seglib.data.files import PAINTED, LabelError, listed, read_labels
-from seglib.files import naming, read_json, read_text
+from seglib.data.files import PAINTED, LabelError, read_labels
+from seglib.files import listed, naming, read_json, read_text
 from seglib.labels import VOID, VOID_COLOR, Classes, Color
 from seglib.progress import tracked
 

@@ -21,8 +21,8 @@ from torchvision.tv_tensors import Image, Mask
 
 from seglib.data.class_lists import is_void
 from seglib.data.dataset import Instances, Part, SegmentationDataset, SplitError, by_name
-from seglib.data.files import instances_of, listed, match_size, read_image
-from seglib.files import naming, read_json
+from seglib.data.files import instances_of, match_size, read_image
+from seglib.files import listed, naming, read_json
 from seglib.labels import VOID, Classes
 
 Entry = dict[str, Any]

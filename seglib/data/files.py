@@ -160,11 +160,6 @@ def to_classes(labels: NDArray[Any], values: Mapping[int, int], path: str) -> ND
     return mask.astype(np.uint8)
 
 
-def listed(names: Sequence[str], most: int = 5) -> str:
-    """The first names, and " ..." if there are more."""
-    return ", ".join(names[:most]) + " ..." * (len(names) > most)
-
-
 def instances_of(masks: Tensor, classes: Tensor) -> Instances:
     """Instances with tight boxes from masks (M, H, W) bool; objects without a pixel are left out."""
     some = masks.flatten(1).any(1)
@@ -184,6 +179,11 @@ def _ranges(values: Mapping[int, int]) -> str:
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+)
+HEIC = (".heic", ".heif")  # of phones; Pillow cannot read them
+AS_JPEG = (
+    "Export them as JPEG from the photo app; an iPhone itself takes JPEG with Settings > Camera > Formats >"
+    " Most Compatible"
 )
 # What Pillow raises for damaged files, depending on the format.
 _BROKEN = (

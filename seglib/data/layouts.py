@@ -13,12 +13,12 @@ from typing import NamedTuple
 from seglib.data import shapes
 from seglib.data.class_lists import class_list, read_class_list
 from seglib.data.dataset import Reading, SegmentationDataset, check_split
-from seglib.data.files import listed
+from seglib.data.files import AS_JPEG, HEIC
 from seglib.data.folders import Request, open_objects, open_pairs, understood
 from seglib.data.pairing import WAY_OUT, Group, Tree, groups, is_clutter, is_image, role
 from seglib.data.photographs import Pets, Voc, camvid
 from seglib.data.shapes import ends_of
-from seglib.files import check_names
+from seglib.files import check_names, listed
 from seglib.labels import VOID
 
 
@@ -284,13 +284,6 @@ def _supervisely(tree: Tree) -> bool:
 def _yolo_without_names(tree: Tree) -> bool:
     texts = [file for file in tree.files(".txt") if "labels" in file.relative_to(tree.path).parts]
     return any(re.match(rb"\d+( [\d.]+){4,}\s*", ends_of(file)) for file in texts[:5])
-
-
-HEIC = (".heic", ".heif")
-AS_JPEG = (
-    "Export them as JPEG from the photo app; an iPhone itself takes JPEG with Settings > Camera > Formats >"
-    " Most Compatible"
-)
 
 
 def _only_images(tree: Tree) -> bool:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seglib.data.dataset import FOLDERS
-from seglib.data.files import SUFFIXES, Sample, listed
-from seglib.files import naming
+from seglib.data.files import SUFFIXES, Sample
+from seglib.files import listed, naming
 
 WAY_OUT = "say which belong together: seglib.data.folders.pairs(images, masks, classes)"
 SEVERAL = f"if each holds one class, put them together as in docs/bring-your-data.md; else {WAY_OUT}"

@@ -21,10 +21,9 @@ from PIL import Image as Pillow
 from seglib.data.class_lists import LISTS, is_void, read_class_list
 from seglib.data.coco import Coco, Content, Entry, is_line, is_side, read
 from seglib.data.dataset import Reading
-from seglib.data.files import listed
 from seglib.data.folders import Request, understood
 from seglib.data.pairing import Tree, counted, images_in, is_clutter, role
-from seglib.files import first_line, naming, read_json, read_text
+from seglib.files import first_line, listed, naming, read_json, read_text
 from seglib.progress import tracked
 
 

@@ -129,7 +129,7 @@ def check_paste(fn: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> str:
             given = masks[order], classes[order], scores[order], threshold
             got, wanted = fn(*given), paste(*given)
             if not torch.equal(got, wanted):
-                row = int((got != wanted).any(1).int().argmax())
+                row = int((got != wanted).nonzero()[0, 0])
                 said = f"Row {row} should be {in_words(wanted[row])}; yours is {in_words(got[row])}."
                 raise Wrong(f"{sentence if order[0] == 0 else OTHER_ORDER} {said}".lstrip())
     if fn(masks[:0], classes[:0], scores[:0], 0.0).any():
@@ -180,7 +180,7 @@ def check_corners(fn: Callable[[Tensor], Tensor]) -> str:
     }
     refuse(got, known)
     if not torch.equal(got, wanted):
-        row = int((got != wanted).any(1).int().argmax())
+        row = int((got != wanted).nonzero()[0, 0])
         given, right, yours = (in_words(boxes[row]) for boxes in (rects, wanted, got))
         raise Wrong(f"{given} should become {right}; yours is {yours}.")
     return "Two conventions and no error message. Draw boxes before you train with them. COCO uses OpenCV's."
