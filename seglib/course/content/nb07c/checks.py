@@ -58,7 +58,7 @@ def check_affordable(fn: Callable[[Numbers, Numbers, float], str]) -> str:
                 continue
             case, as_good = f"{words}; {limit:g} minutes", quality.get(got) == quality.get(wanted)
             mistakes = {
-                "The same names may stand in another order in `quality` than in `minutes`.": order != other,
+                "The same names may come in another order in `quality` than in `minutes`.": order != other,
                 f"{case}: none is within the budget: return 'nothing', not {got!r}.": wanted == "nothing",
                 f"{case}: return the name of one of them. Yours is {got!r}.": got not in minutes,
                 f"{case}: {got!r} takes more than there is.": minutes.get(got, 0.0) > limit,
